@@ -1,0 +1,1 @@
+"""The domain of Meva: pure values, rules and the engine. Importing it touches nothing."""

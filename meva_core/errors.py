@@ -1,0 +1,136 @@
+"""Errors of Meva, by what the caller may conclude.
+
+* MevaError               somebody outside Meva can do something about it; it says what
+  x BadInput              a text, row, file or setting is not what its format allows
+  x RulesUnusable         no tick, lot or minimum for this symbol: skip it, carry on
+  x CycleRefused          this cycle time is taken, or lies before the last one
+  x VenueError
+    + Refused             the venue proved that it did not accept: nothing rests there
+    + OutcomeUnknown      it may rest there: look it up by client order id, never resend
+    + Unavailable         a read failed: state unchanged, may be asked again
+  x StoreError
+    + StoreBusy           another process holds the database: nothing was written
+    + StoreCorrupt        stop, keep the file, tell its owner
+    + StoreUnready        absent, another revision, or not a database of ours
+    + IdTaken             this id exists with other content
+* IllegalStep, BrokenBooks   bugs in Meva: the cycle halts
+
+The last two stand outside MevaError so that no `except MevaError` swallows a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+
+@frozen
+class Problem:
+    """One thing that is wrong with an input: where, what was there, what was expected, what to do."""
+
+    code: str
+    where: str
+    value: str
+    message: str
+    action: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+class MevaError(Exception):
+    """Base of all errors that a user can act on.
+
+    `action` says what to do about it, in one sentence, or is empty.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, action: str = "") -> None:
+        super().__init__(message)
+        self.action = action
+
+
+class BadInput(MevaError):
+    """A text, row, file or setting that its format does not allow; `problems` lists every fault found."""
+
+    code = "bad_input"
+
+    def __init__(self, message: str, *, action: str = "", problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message, action=action)
+        self.problems = tuple(problems)
+
+
+class RulesUnusable(MevaError):
+    """A symbol without usable exchange rules."""
+
+    code = "rules_unusable"
+
+
+class CycleRefused(MevaError):
+    """A cycle time that was already recorded with other inputs, or that lies before the last one."""
+
+    code = "cycle_refused"
+
+
+class VenueError(MevaError):
+    """Something went wrong between us and the exchange."""
+
+    code = "venue_error"
+
+
+class Refused(VenueError):
+    """The venue proved that it did not accept."""
+
+    code = "refused"
+
+
+class OutcomeUnknown(VenueError):
+    """The venue may have accepted: look it up, never resend."""
+
+    code = "outcome_unknown"
+
+
+class Unavailable(VenueError):
+    """A read failed; nothing changed."""
+
+    code = "unavailable"
+
+
+class StoreError(MevaError):
+    """The database could not do what was asked."""
+
+    code = "store_error"
+
+
+class StoreBusy(StoreError):
+    """Another process holds the database; nothing was written."""
+
+    code = "store_busy"
+
+
+class StoreCorrupt(StoreError):
+    """The database is damaged."""
+
+    code = "store_corrupt"
+
+
+class StoreUnready(StoreError):
+    """The database is absent, at another revision, or not one of ours."""
+
+    code = "store_unready"
+
+
+class IdTaken(StoreError):
+    """An id exists already, with other content."""
+
+    code = "id_taken"
+
+
+class IllegalStep(Exception):
+    """A state change that the order table does not have: a bug in Meva."""
+
+
+class BrokenBooks(Exception):
+    """The ledger's identities do not hold: a bug in Meva."""

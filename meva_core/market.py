@@ -1,0 +1,97 @@
+"""The columns a cycle reads from the market.
+
+Layout: one row per cycle, one column position per symbol, symbols sorted by name. Prices, quantities and TRY are
+e8 integers, stamps are microseconds since 1970-01-01 UTC, and ABSENT (-1) stands where there is no value.
+A row holds only what was stamped at or before its cycle's time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from meva_core.amounts import ABSENT
+
+MICROS: Final = 10**6
+SCORE: Final = 10**12
+"""Scores are integers of 1e-12."""
+CLOSES_PRIME: Final = 2**31 - 1
+CLOSES_BASE: Final = 48271
+
+
+class Market(NamedTuple):
+    """What was known at each cycle; `time` has shape [cycles], the others [cycles, symbols].
+
+    `deviation` is the standard deviation of the returns of the last closes as a score, ABSENT with fewer than two;
+    `closes` counts those closes and `closes_check` is a number of their content, so that a digest over the row
+    tells any two windows of closes apart. `volume_saturated` is 1 where the quote volume did not fit an amount.
+    """
+
+    time: Any  # seconds since 1970-01-01 UTC
+    book_ts: Any
+    bid: Any
+    ask: Any
+    bid_qty: Any  # ABSENT: the size was not recorded, so it does not limit a fill
+    ask_qty: Any
+    ticker_ts: Any
+    last: Any
+    high: Any
+    low: Any
+    quote_volume: Any
+    volume_saturated: Any
+    close_ts: Any
+    closes: Any
+    closes_check: Any
+    deviation: Any
+
+
+def empty_market(cycles: int, symbols: int) -> Market:
+    """Return columns for `cycles` rows in which nothing is known yet."""
+    columns = {name: np.full((cycles, symbols), ABSENT, dtype=np.int64) for name in Market._fields[1:]}
+    columns["volume_saturated"][:] = 0
+    columns["closes"][:] = 0
+    columns["closes_check"][:] = 0
+    return Market(np.zeros(cycles, dtype=np.int64), **columns)
+
+
+def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:
+    """Measure, for every candle, the window of the last `lookback` closes that ends with it.
+
+    `closes` is an int64 array [n] of e8 prices > 0 in time order. Returns three int64 arrays [n]: how many closes
+    the window has, a check number of its content, and the deviation of its returns as a score (ABSENT below two).
+
+    With r = (c1 - c0) / c0, m = sum(r) / n and v = sum((r - m) * (r - m)) / n the deviation is sqrt(v). The sums run
+    in time order, one addition at a time, elementwise over all windows: the same bits as a plain loop over floats.
+    """
+    n = len(closes)
+    count = np.minimum(np.arange(1, n + 1, dtype=np.int64), lookback)
+    check = np.zeros(n, dtype=np.int64)
+    deviation = np.full(n, ABSENT, dtype=np.int64)
+    if n == 0:
+        return count, check, deviation
+    prices = closes.astype(np.float64)
+    returns = np.zeros(n)
+    returns[1:] = (prices[1:] - prices[:-1]) / prices[:-1]
+    position = np.arange(n)
+    residue = closes % CLOSES_PRIME + closes // CLOSES_PRIME
+    total = np.zeros(n)
+    for back in range(lookback - 1, -1, -1):
+        inside = position >= back
+        source = position[inside] - back
+        check[inside] = (check[inside] * CLOSES_BASE + residue[source]) % CLOSES_PRIME
+        if back < lookback - 1:
+            has_return = position >= back + 1
+            total[has_return] += returns[position[has_return] - back]
+    periods = count - 1
+    some = periods > 0
+    mean = np.zeros(n)
+    mean[some] = total[some] / periods[some]
+    squares = np.zeros(n)
+    for back in range(lookback - 2, -1, -1):
+        has_return = position >= back + 1
+        distance = returns[position[has_return] - back] - mean[has_return]
+        squares[has_return] += distance * distance
+    root = np.sqrt(squares[some] / periods[some])
+    deviation[some] = np.rint(np.minimum(root * SCORE, 9e15)).astype(np.int64)
+    return count, check, deviation
