@@ -1,0 +1,1 @@
+"""The command line of Meva: it reads settings, wires adapters to the core and prints."""

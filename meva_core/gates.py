@@ -1,0 +1,112 @@
+"""The gates: which settings stand between a command and an exchange, and which line opens each.
+
+The policy answers with the first block. It is asked on every write, whatever its caller checked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+
+from attrs import frozen
+
+from meva_core.errors import Problem
+from meva_core.settings import LIVE_ACKNOWLEDGEMENT, Gates, Settings
+from meva_core.settings.variables import refuse_all
+
+
+class BlockCode(Enum):
+    """Which gate is shut."""
+
+    KILL_SWITCH = "kill_switch"
+    DRY_RUN = "dry_run"
+    LIVE_NOT_ARMED = "live_not_armed"
+    STAGE7_DISABLED = "stage7_disabled"
+    STAGE7_NOT_DRY_RUN = "stage7_not_dry_run"
+
+
+@frozen
+class Change:
+    """A setting that must change for a gate to open."""
+
+    name: str
+    now: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"set {self.name}={self.wanted} (it is {self.now or 'empty'})"
+
+
+@frozen
+class Block:
+    """A shut gate and every change that opens it."""
+
+    code: BlockCode
+    changes: tuple[Change, ...]
+
+
+def live_block(gates: Gates, *, has_credentials: bool) -> Block | None:
+    """Return the first gate that blocks a write to an exchange, in the order of the codes, or None."""
+    return next(live_blocks(gates, has_credentials=has_credentials), None)
+
+
+def live_blocks(gates: Gates, *, has_credentials: bool) -> Iterator[Block]:
+    """Yield every gate that blocks a write to an exchange, in the order in which the policy names them."""
+    if gates.kill_switch:
+        yield Block(BlockCode.KILL_SWITCH, (Change("KILL_SWITCH", "true", "false"),))
+    if gates.dry_run:
+        yield Block(BlockCode.DRY_RUN, (Change("DRY_RUN", "true", "false"),))
+    if missing := tuple(_unarmed(gates, has_credentials)):
+        yield Block(BlockCode.LIVE_NOT_ARMED, missing)
+
+
+def _unarmed(gates: Gates, has_credentials: bool) -> Iterator[Change]:
+    if not gates.live_trading:
+        yield Change("LIVE_TRADING", "false", "true")
+    if gates.live_trading_ack != LIVE_ACKNOWLEDGEMENT:
+        yield Change("LIVE_TRADING_ACK", gates.live_trading_ack, LIVE_ACKNOWLEDGEMENT)
+    if not has_credentials:
+        yield Change("BTCTURK_API_KEY and BTCTURK_API_SECRET", "not both set", "the account's")
+
+
+def stage7_block(gates: Gates) -> Block | None:
+    """Return what keeps Stage 7 from running, or None. It runs dry only: it never writes to an exchange."""
+    if not gates.stage7_enabled:
+        return Block(BlockCode.STAGE7_DISABLED, (Change("STAGE7_ENABLED", "false", "true"),))
+    if changes := tuple(_not_dry(gates)):
+        return Block(BlockCode.STAGE7_NOT_DRY_RUN, changes)
+    return None
+
+
+def _not_dry(gates: Gates) -> Iterator[Change]:
+    if not gates.dry_run:
+        yield Change("DRY_RUN", "false", "true")
+    if gates.live_trading:
+        yield Change("LIVE_TRADING", "true", "false")
+
+
+def check_gates(settings: Settings) -> None:
+    """Raise BadInput with every combination of gates that contradicts itself.
+
+    Stage 7 excludes live; live excludes the dry run and the kill switch, and needs the acknowledgement and
+    both credentials. For the commands that load the gates; others do not care.
+    """
+    gates = settings.gates
+    changes: list[tuple[str, Change]] = []
+    if gates.stage7_enabled:
+        changes += [("STAGE7_ENABLED=true", change) for change in _not_dry(gates)]
+    if gates.live_trading:
+        blocks = live_blocks(gates, has_credentials=settings.exchange.has_credentials)
+        changes += [("LIVE_TRADING=true", change) for block in blocks for change in block.changes]
+    refuse_all(_contradiction(asked, change) for asked, change in changes)
+
+
+def _contradiction(asked: str, change: Change) -> Problem:
+    name, _, _ = asked.partition("=")
+    return Problem(
+        code="gates_contradict",
+        where=change.name,
+        value=change.now,
+        message=f"is {change.now or 'empty'}, but {asked} needs {change.wanted}",
+        action=f"{change}, or set {name}=false",
+    )

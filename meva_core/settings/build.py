@@ -1,0 +1,107 @@
+"""All settings together: out of raw texts, and into the document that a run records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import Factory, field, fields, frozen
+
+from meva_core.errors import BadInput, Problem
+from meva_core.settings.general import Exchange, Gates, State
+from meva_core.settings.operational import Degrade, Live, Risk, Universe
+from meva_core.settings.stage7 import Stage7
+from meva_core.settings.variables import Variable, refuse_all, variables_of
+
+STAGE7_READS: Final = (
+    "SYMBOLS",
+    "TTL_SECONDS",
+    "MIN_ORDER_NOTIONAL_TRY",
+    "DRY_RUN_TRY_BALANCE",
+    "MAX_ORDERS_PER_CYCLE",
+    "NOTIONAL_CAP_TRY_PER_CYCLE",
+    "MAX_POSITION_NOTIONAL_TRY",
+    "TRY_CASH_TARGET",
+    "TRY_CASH_MAX",
+)
+"""What a Stage 7 cycle reads from other groups than its own."""
+
+
+@frozen(kw_only=True)
+class Settings:
+    """All groups. `meva.toml` has them under the names of these attributes."""
+
+    gates: Gates = field(default=Factory(Gates))
+    exchange: Exchange = field(default=Factory(Exchange))
+    state: State = field(default=Factory(State))
+    live: Live = field(default=Factory(Live))
+    risk: Risk = field(default=Factory(Risk))
+    degrade: Degrade = field(default=Factory(Degrade))
+    universe: Universe = field(default=Factory(Universe))
+    stage7: Stage7 = field(default=Factory(Stage7))
+
+
+GROUPS: Final[Mapping[str, type]] = {
+    attribute.name: attribute.default.factory  # type: ignore[union-attr]
+    for attribute in fields(Settings)
+}
+"""The classes of the groups by their names."""
+
+VARIABLES: Final[Mapping[str, Variable]] = {
+    variable.name: variable for group in GROUPS.values() for variable in variables_of(group).values()
+}
+"""Every variable by its name."""
+
+
+def build_settings(values: Mapping[str, str], origin: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings that raw texts, by the names of their variables, give; the rest are defaults.
+
+    `origin` says where each text came from, for messages. Names that are no variable's are left alone.
+    Raises BadInput that lists every fault: variable, value (secrets masked), origin, what was expected.
+    """
+    origin = origin or {}
+    problems: list[Problem] = []
+    groups = {name: _build_group(group, values, origin, problems) for name, group in GROUPS.items()}
+    refuse_all(problems)
+    return Settings(**groups)
+
+
+def _build_group(
+    group: type, values: Mapping[str, str], origin: Mapping[str, str], problems: list[Problem]
+) -> Any:
+    """Return one group, or None after adding what is wrong with it to `problems`."""
+    given: dict[str, Any] = {}
+    faults: list[Problem] = []
+    for attribute, variable in variables_of(group).items():
+        if variable.name not in values:
+            continue
+        try:
+            given[attribute] = variable.parse(values[variable.name], origin.get(variable.name, ""))
+        except BadInput as error:
+            faults += error.problems
+    if not faults:
+        try:
+            return group(**given)
+        except BadInput as error:  # what only several fields together can break
+            faults += error.problems
+    problems += faults
+    return None
+
+
+def settings_texts(settings: Settings) -> dict[str, Any]:
+    """Return every setting by its variable's name as JSON holds it: amounts as plain text, secrets masked."""
+    return {
+        variable.name: variable.plain(getattr(getattr(settings, name), attribute))
+        for name, group in GROUPS.items()
+        for attribute, variable in variables_of(group).items()
+    }
+
+
+def settings_document(settings: Settings) -> dict[str, Any]:
+    """Return what a Stage 7 run depends on, sorted by variable: amounts as plain text, no secret, no path.
+
+    Equal settings give equal documents, however they were written (`5.0` or `5`).
+    """
+    own = {variable.name for variable in variables_of(Stage7).values()}
+    texts = settings_texts(settings)
+    return {name: texts[name] for name in sorted(own | set(STAGE7_READS))}

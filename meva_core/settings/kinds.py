@@ -1,0 +1,358 @@
+"""The kinds of values that settings have: how each is written, and what may be one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar, Final, Protocol
+
+from attrs import frozen
+
+from meva_core.amounts import LIMIT, format_e8, parse_e8
+from meva_core.errors import BadInput
+from meva_core.settings.secret import MASK, Secret
+from meva_core.symbols import canonical_symbol
+
+
+@frozen
+class Interval:
+    """A range of numbers; an end of None is open, an `open_` end is not part of it."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+    def __contains__(self, value: Decimal | int) -> bool:
+        above = self.low is None or value > self.low or (value == self.low and not self.open_low)
+        below = self.high is None or value < self.high or (value == self.high and not self.open_high)
+        return above and below
+
+    def __str__(self) -> str:
+        if self.low is None and self.high is None:
+            return ""
+        if self.high is None:
+            return f"{'>' if self.open_low else '>='} {self.low}"
+        left = "" if self.low is None else f"{self.low} {'<' if self.open_low else '<='} "
+        return f"{left}x {'<' if self.open_high else '<='} {self.high}"
+
+
+ANY_NUMBER: Final = Interval()
+NOT_NEGATIVE: Final = Interval(low=Decimal(0))
+POSITIVE: Final = Interval(low=Decimal(0), open_low=True)
+AT_LEAST_ONE: Final = Interval(low=Decimal(1))
+RATIO: Final = Interval(low=Decimal(0), open_low=True, high=Decimal(1))
+
+
+class Kind(Protocol):
+    """One sort of value: how it is written, and what may be one."""
+
+    @property
+    def expected(self) -> str:
+        """What completes "expected ..."."""
+
+    def parse(self, text: str) -> Any:
+        """Return the value of a trimmed text; raise ValueError, with a detail or without, if it is none."""
+
+    def accepts(self, value: object) -> bool:
+        """Whether `value` has the type and lies within the bound."""
+
+    def plain(self, value: Any) -> Any:
+        """Return the value as JSON would hold it: amounts as plain text, names as text, lists."""
+
+
+def _bounded(form: str, bound: Interval) -> str:
+    return f"{form}, {bound}" if str(bound) else form
+
+
+@frozen
+class Number:
+    """An exact decimal that fits an amount: at most 8 places, below 9.2e10."""
+
+    bound: Interval
+
+    @property
+    def expected(self) -> str:
+        """Name the form and the bound."""
+        return (
+            f"a plain decimal number {self.bound}".rstrip() + ", at most 8 decimal places, below 92000000000"
+        )
+
+    def parse(self, text: str) -> Decimal:
+        """Read plain digits with an optional sign and point."""
+        try:
+            parse_e8(text)
+        except BadInput:
+            raise ValueError("digits such as 1234.5, at most 8 decimal places, below 92000000000") from None
+        return Decimal(text)
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is a Decimal that fits, within the bound."""
+        if type(value) is not Decimal:
+            return False
+        try:
+            parse_e8(value)
+        except BadInput:
+            return False
+        return value in self.bound
+
+    def plain(self, value: Decimal) -> str:
+        """Write it as amounts are written."""
+        return format_e8(parse_e8(value))
+
+
+@frozen
+class Whole:
+    """A whole number, below 9.2e10 so that seconds still fit as microseconds."""
+
+    bound: Interval
+
+    @property
+    def expected(self) -> str:
+        """Name the form and the bound."""
+        return _bounded("a whole number", self.bound)
+
+    def parse(self, text: str) -> int:
+        """Read ASCII digits with an optional minus."""
+        if not re.fullmatch(r"-?[0-9]{1,30}", text, re.ASCII):
+            raise ValueError
+        return int(text)
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is an int, not a bool, within the bound."""
+        return type(value) is int and abs(value) * 10**8 < LIMIT and value in self.bound
+
+    def plain(self, value: int) -> int:
+        """Leave it a number."""
+        return value
+
+
+_FLAGS: Final = {"true": True, "1": True, "yes": True, "on": True} | dict.fromkeys(
+    ("false", "0", "no", "off"), False
+)
+
+
+@frozen
+class Flag:
+    """True or false."""
+
+    @property
+    def expected(self) -> str:
+        """Name the form."""
+        return "true or false"
+
+    def parse(self, text: str) -> bool:
+        """Read true, false, 1, 0, yes, no, on or off in any case."""
+        if text.lower() not in _FLAGS:
+            raise ValueError
+        return _FLAGS[text.lower()]
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is a bool."""
+        return type(value) is bool
+
+    def plain(self, value: bool) -> bool:
+        """Leave it a bool."""
+        return value
+
+
+@frozen
+class Choice:
+    """One of a few named values."""
+
+    members: Mapping[str, Enum]
+
+    @property
+    def expected(self) -> str:
+        """Name the choices."""
+        return "one of " + ", ".join(self.members)
+
+    def parse(self, text: str) -> Enum:
+        """Read a name in any case."""
+        by_name = {name.lower(): member for name, member in self.members.items()}
+        if text.lower() not in by_name:
+            raise ValueError
+        return by_name[text.lower()]
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is one of the members."""
+        return any(value is member for member in self.members.values())
+
+    def plain(self, value: Enum) -> str:
+        """Write its name."""
+        return next(name for name, member in self.members.items() if member is value)
+
+
+def _items(text: str) -> list[str]:
+    """Return the entries of a JSON list or of a text with commas; raise ValueError for broken JSON."""
+    if not text.startswith("["):
+        return [item.strip(" \t") for item in text.split(",") if item.strip(" \t")]
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("not a JSON list") from None
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError("not a JSON list of texts")
+    return items
+
+
+@frozen
+class Symbols:
+    """Pair symbols in the order given, each once."""
+
+    @property
+    def expected(self) -> str:
+        """Name the form."""
+        return "pair symbols such as BTCTRY, separated by commas or as a JSON list"
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        """Read a JSON list or commas; `btc_try` is BTCTRY."""
+        try:
+            return tuple(dict.fromkeys(canonical_symbol(item) for item in _items(text)))
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is a tuple of canonical symbols without a duplicate."""
+        if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
+            return False
+        try:
+            return value == self.parse(",".join(value))
+        except ValueError:
+            return False
+
+    def plain(self, value: tuple[str, ...]) -> list[str]:
+        """Write them as a list."""
+        return list(value)
+
+
+@frozen
+class Codes:
+    """Some of a fixed set of codes, in the order given, each once."""
+
+    known: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        """Name the codes."""
+        return "some of " + ", ".join(self.known)
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        """Read a JSON list or commas, in any case."""
+        codes = tuple(dict.fromkeys(item.upper() for item in _items(text)))
+        unknown = [code for code in codes if code not in self.known]
+        if unknown:
+            raise ValueError(f"{unknown[0][:40]!r} is not one")
+        return codes
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is a tuple of known codes without a duplicate."""
+        return isinstance(value, tuple) and len(set(value)) == len(value) and set(value) <= set(self.known)
+
+    def plain(self, value: tuple[str, ...]) -> list[str]:
+        """Write them as a list."""
+        return list(value)
+
+
+@frozen
+class Text:
+    """A text of a given form, perhaps written in capitals."""
+
+    pattern: str
+    expected: str
+    capitals: bool = False
+
+    def parse(self, text: str) -> str:
+        """Take it as it stands, or in capitals."""
+        # ASCII is checked first: the capital of a Turkish dotless i would be another word.
+        return text.upper() if self.capitals and text.isascii() else text
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is a text of that form."""
+        return isinstance(value, str) and re.fullmatch(self.pattern, value, re.ASCII) is not None
+
+    def plain(self, value: str) -> str:
+        """Leave it as it is."""
+        return value
+
+
+@frozen
+class Hidden:
+    """A text of a given form that must not be shown."""
+
+    pattern: str
+    expected: str
+
+    def parse(self, text: str) -> Secret:
+        """Wrap it."""
+        return Secret(text)
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is a wrapped text of that form."""
+        return isinstance(value, Secret) and re.fullmatch(self.pattern, value.reveal(), re.ASCII) is not None
+
+    def plain(self, value: Secret) -> str:
+        """Write the mask."""
+        return MASK
+
+
+@frozen
+class ScoreWeights:
+    """How much each component counts in a symbol's score; only their ratios matter."""
+
+    liquidity: Decimal
+    spread: Decimal
+    volatility: Decimal
+
+
+_WEIGHTS: Final = ("liquidity", "spread", "volatility")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Take a JSON object, unless a key stands in it twice."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+@frozen
+class Weights:
+    """The three weights of a score, none negative and not all zero."""
+
+    _weight: ClassVar[Number] = Number(NOT_NEGATIVE)
+
+    @property
+    def expected(self) -> str:
+        """Show the form."""
+        return (
+            'a JSON object such as {"liquidity": 0.5, "spread": 0.3, "volatility": 0.2}, '
+            "each >= 0 with at most 8 decimal places, sum > 0"
+        )
+
+    def parse(self, text: str) -> ScoreWeights:
+        """Read a JSON object whose numbers, or texts of numbers, are taken exactly."""
+        try:
+            tree = json.loads(
+                text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object
+            )
+        except RecursionError:
+            raise ValueError from None
+        if not isinstance(tree, dict) or set(tree) != set(_WEIGHTS):
+            raise ValueError
+        if not all(isinstance(weight, str) for weight in tree.values()):
+            raise ValueError
+        return ScoreWeights(**{key: self._weight.parse(tree[key]) for key in _WEIGHTS})
+
+    def accepts(self, value: object) -> bool:
+        """Whether they are weights of amounts' size, none negative and not all zero."""
+        if not isinstance(value, ScoreWeights):
+            return False
+        weights = [getattr(value, key) for key in _WEIGHTS]
+        return all(map(self._weight.accepts, weights)) and any(weights)
+
+    def plain(self, value: ScoreWeights) -> dict[str, str]:
+        """Write them as an object of plain texts."""
+        return {key: self._weight.plain(getattr(value, key)) for key in _WEIGHTS}
