@@ -1,0 +1,166 @@
+"""A recorded market as a folder of CSV files: checked, opened, read in windows of cycles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from attrs import field, frozen
+
+from meva_adapters.replay.checks import most_common
+from meva_adapters.replay.faults import Fault, Report
+from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER
+from meva_adapters.replay.manifest import Manifest
+from meva_adapters.replay.stamps import MICROS
+from meva_adapters.replay.survey import BLOCK, FileFacts, Survey, survey
+from meva_adapters.replay.windows import BookStream, CandleStream, DayStream, Stream, TickerStream
+from meva_core.market import Market, empty_market
+
+_BLOCKS_IN_MEMORY: Final = 64 * BLOCK
+_LEAST_BLOCK: Final = 2**16
+
+
+def validate(path: str | PathLike[str]) -> Report:
+    """Return every problem of the dataset in `path`. Raises nothing for a bad dataset."""
+    return survey(Path(path)).report
+
+
+def open_dataset(path: str | PathLike[str]) -> Dataset:
+    """Check the dataset in `path` and open it.
+
+    Raises BadInput, with one problem per fault, if validation finds an error; its message names the first.
+    """
+    found = survey(Path(path))
+    found.report.raise_errors()
+    return Dataset.of(found)
+
+
+@frozen
+class Dataset:
+    """A dataset without errors, as it was when it was opened.
+
+    `first_ts` and `last_ts` are microseconds over all order books, `start` and `end` the same in whole seconds, rounded
+    up, so that the first and the last row can be seen; `step_seconds` is the most common distance of book rows.
+    `sha256` names the content: equal data, equal value, whatever the folder or the manifest's words.
+    """
+
+    root: Path
+    symbols: tuple[str, ...]
+    sha256: str
+    has_ticker: bool
+    first_ts: int
+    last_ts: int
+    step_seconds: int
+    manifest: Manifest | None
+    exchangeinfo: dict[str, Any] | None = field(repr=False)
+    warnings: tuple[Fault, ...] = field(repr=False)
+    files: dict[str, FileFacts] = field(repr=False)
+    _survey: Survey = field(repr=False)
+
+    @classmethod
+    def of(cls, found: Survey) -> Dataset:
+        """Return the dataset that a survey without errors found."""
+        books = [facts for facts in found.files.values() if facts.kind == ORDERBOOK]
+        steps: dict[int, int] = {}
+        for facts in books:
+            for second, count in facts.steps.items():
+                steps[second] = steps.get(second, 0) + count
+        return cls(
+            root=found.root,
+            symbols=found.report.symbols,
+            sha256=_content_hash(found),
+            has_ticker=any(facts.kind == TICKER for facts in found.files.values()),
+            first_ts=min(facts.first_ts for facts in books),
+            last_ts=max(facts.last_ts for facts in books),
+            step_seconds=most_common(steps),
+            manifest=found.manifest,
+            exchangeinfo=found.exchangeinfo,
+            warnings=found.report.warnings,
+            files=found.files,
+            survey=found,
+        )
+
+    @property
+    def start(self) -> int:
+        """The first second at which an order book is known."""
+        return -(-self.first_ts // MICROS)
+
+    @property
+    def end(self) -> int:
+        """The first second at which the last row of the order books is known."""
+        return -(-self.last_ts // MICROS)
+
+    def windows(
+        self, times: Any, lookback: int, rows: int = 8192, symbols: Sequence[str] | None = None
+    ) -> Iterator[Market]:
+        """Yield the market at `times` in groups of at most `rows` cycles, each cell the newest row known by then.
+
+        `times` are int64 seconds, strictly increasing. `lookback` is how many closes the measures take. `symbols`
+        (default: all) are columns in sorted order; one that the dataset lacks has nothing in its columns.
+        Raises BadInput if a file is not what it was when the dataset was opened, ValueError for other arguments.
+        """
+        times = np.ascontiguousarray(times, dtype=np.int64)
+        if lookback < 1 or rows < 1 or (np.diff(times) <= 0).any():
+            raise ValueError("lookback and rows must be at least 1, and times must strictly increase")
+        chosen = self.symbols if symbols is None else tuple(sorted(set(symbols)))
+        streams = [self._streams(symbol, lookback) for symbol in chosen]
+        for first in range(0, len(times), rows):
+            part = times[first : first + rows]
+            market = empty_market(len(part), len(chosen))
+            market.time[:] = part
+            for column, group in enumerate(streams):
+                for stream, names in group:
+                    stream.fill(part * MICROS, {name: getattr(market, name)[:, column] for name in names})
+            yield market
+        self.recheck()
+
+    def recheck(self) -> None:
+        """Raise BadInput if any file changed, by size, time or identity, since the dataset was opened."""
+        for file in self._survey.listing.all_files:
+            file.recheck()
+
+    def _streams(self, symbol: str, lookback: int) -> list[tuple[Stream, tuple[str, ...]]]:
+        files = {facts.kind: facts for facts in self.files.values() if facts.symbol == symbol}
+        block = max(_LEAST_BLOCK, min(BLOCK, _BLOCKS_IN_MEMORY // len(self.files)))
+        streams: list[tuple[Stream, tuple[str, ...]]] = []
+        if book := files.get(ORDERBOOK):
+            streams.append((BookStream(book.source, book.kind, book.columns, block), _BOOK))
+        if ticker := files.get(TICKER):
+            streams.append((TickerStream(ticker.source, ticker.kind, ticker.columns, block), _TICKER))
+        if candles := files.get(CANDLES):
+            make, names = (CandleStream, _CANDLE) if ticker else (DayStream, _CANDLE + _TICKER)
+            shift = self._shift(candles)
+            stream = make(
+                candles.source, candles.kind, candles.columns, block, lookback=lookback, shift=shift
+            )
+            streams.append((stream, names))
+        return streams
+
+    def _shift(self, candles: FileFacts) -> int:
+        return _shift_seconds(self.manifest, candles) * MICROS
+
+
+_BOOK: Final = ("book_ts", "bid", "ask", "bid_qty", "ask_qty")
+_TICKER: Final = ("ticker_ts", "last", "high", "low", "quote_volume", "volume_saturated")
+_CANDLE: Final = ("close_ts", "closes", "closes_check", "deviation")
+
+
+def _shift_seconds(manifest: Manifest | None, candles: FileFacts) -> int:
+    """How much later a candle was complete than its stamp says: its interval where stamps are opening times."""
+    if manifest is None or manifest.stamp != "open":
+        return 0
+    return manifest.interval_seconds or candles.step_seconds
+
+
+def _content_hash(found: Survey) -> str:
+    """SHA-256 over the files' names and hashes, in order, and over what shifts their stamps."""
+    digest = hashlib.sha256(b"meva-dataset-1\n")
+    for name in sorted(found.hashes):
+        digest.update(f"{name} {found.hashes[name]}\n".encode())
+    if found.manifest is not None and found.manifest.stamp == "open":
+        digest.update(f"open {found.manifest.interval_seconds or 0}\n".encode())
+    return digest.hexdigest()

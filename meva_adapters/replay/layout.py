@@ -1,0 +1,80 @@
+"""What a dataset folder holds: its kinds of files, their columns and the limits of a line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+CANDLES: Final = "candles"
+ORDERBOOK: Final = "orderbook"
+TICKER: Final = "ticker"
+EXCHANGEINFO: Final = "exchangeinfo.json"
+MANIFEST: Final = "manifest.json"
+
+MAX_CELL: Final = 64
+"""Bytes of a cell. The longest amount has 20 characters; the rest is room for zeros."""
+MAX_LINE: Final = 512
+"""Bytes of a line without its end."""
+
+
+@frozen
+class Kind:
+    """One kind of CSV file: its folder, its columns, and the columns that may follow, all or none."""
+
+    folder: str
+    columns: tuple[str, ...]
+    optional: tuple[str, ...]
+    prices: frozenset[str]
+    required: bool
+    min_rows: int
+
+    @property
+    def headers(self) -> tuple[tuple[str, ...], ...]:
+        """The headers that a file of this kind may have."""
+        return (self.columns, self.columns + self.optional) if self.optional else (self.columns,)
+
+
+KINDS: Final[dict[str, Kind]] = {
+    CANDLES: Kind(
+        folder=CANDLES,
+        columns=("ts", "open", "high", "low", "close", "volume"),
+        optional=(),
+        prices=frozenset({"open", "high", "low", "close"}),
+        required=True,
+        min_rows=2,
+    ),
+    ORDERBOOK: Kind(
+        folder=ORDERBOOK,
+        columns=("ts", "best_bid", "best_ask"),
+        optional=("bid_qty", "ask_qty"),
+        prices=frozenset({"best_bid", "best_ask"}),
+        required=True,
+        min_rows=2,
+    ),
+    TICKER: Kind(
+        folder=TICKER,
+        columns=("ts", "last", "high", "low", "volume"),
+        optional=("quote_volume",),
+        prices=frozenset({"last", "high", "low"}),
+        required=False,
+        min_rows=1,
+    ),
+}
+VOLUME: Final = "volume"
+"""The column in base currency. It may outgrow an amount, so it is kept as whole coins and a rest."""
+
+COLUMN_MEANINGS: Final[dict[str, str]] = {
+    "ts": "time at which the row was complete; never decreasing within a file",
+    "open": "first price of the interval, in the quote currency",
+    "high": "highest price",
+    "low": "lowest price",
+    "close": "last price of the interval",
+    "volume": "traded quantity in the base currency",
+    "best_bid": "highest price that a buyer offers",
+    "best_ask": "lowest price that a seller asks",
+    "bid_qty": "quantity at the best bid, in the base currency",
+    "ask_qty": "quantity at the best ask, in the base currency",
+    "last": "last traded price",
+    "quote_volume": "traded amount of 24 hours, in the quote currency",
+}

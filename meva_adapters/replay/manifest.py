@@ -1,0 +1,125 @@
+"""The manifest of a dataset: where it comes from, and what its files hashed to when they were written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import frozen
+
+from meva_adapters.replay.faults import FaultList
+from meva_adapters.replay.layout import EXCHANGEINFO, KINDS
+from meva_core.symbols import is_symbol
+
+STAMPS: Final = ("close", "open")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@frozen
+class FileEntry:
+    """What the manifest says of one file: its SHA-256 in hex, and its rows below the header where it has any."""
+
+    sha256: str
+    rows: int | None = None
+
+
+@frozen
+class Manifest:
+    """Provenance of a dataset.
+
+    `stamp` says whether a candle's `ts` is its close or its open; `interval_seconds` is its length, None if not given.
+    """
+
+    source: str = ""
+    api_version: str = ""
+    start: str = ""
+    end: str = ""
+    interval_seconds: int | None = None
+    stamp: str = "close"
+    files: Mapping[str, FileEntry] = {}
+
+
+def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
+    """Return the manifest in a parsed JSON document; what is wrong with it goes to `faults`."""
+    if not isinstance(tree, dict):
+        faults.error("manifest", "expected a JSON object", value=type(tree).__name__)
+        return Manifest()
+    return Manifest(
+        source=_text(tree, "source", faults),
+        api_version=_text(tree, "api_version", faults),
+        start=_text(tree, "start", faults),
+        end=_text(tree, "end", faults),
+        interval_seconds=_interval(tree, faults),
+        stamp=_stamp(tree, faults),
+        files=_files(tree, faults),
+    )
+
+
+def _text(tree: dict[str, Any], key: str, faults: FaultList) -> str:
+    value = tree.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        faults.error("manifest", "expected text", column=key, value=str(value))
+        return ""
+    return value
+
+
+def _stamp(tree: dict[str, Any], faults: FaultList) -> str:
+    stamp = tree.get("stamp", "close")
+    if stamp in STAMPS:
+        return str(stamp)
+    faults.error("manifest", "expected 'close' or 'open'", column="stamp", value=str(stamp))
+    return "close"
+
+
+def _interval(tree: dict[str, Any], faults: FaultList) -> int | None:
+    interval = tree.get("interval")
+    if interval is None or (type(interval) is int and 0 < interval <= 366 * 86400):
+        return interval
+    faults.error(
+        "manifest", "expected a whole number of seconds above 0", column="interval", value=str(interval)
+    )
+    return None
+
+
+def _files(tree: dict[str, Any], faults: FaultList) -> dict[str, FileEntry]:
+    entries = tree.get("files", {})
+    if not isinstance(entries, dict):
+        faults.error(
+            "manifest", "expected an object of file names", column="files", value=type(entries).__name__
+        )
+        return {}
+    files: dict[str, FileEntry] = {}
+    for name, entry in entries.items():
+        if not is_dataset_file(name):
+            action = "name files as candles/BTCTRY.csv"
+            faults.error(
+                "manifest_path", "not a file of a dataset", column="files", value=name, action=action
+            )
+        elif (known := _entry(entry)) is None:
+            message = f"expected {{'rows': a count, 'sha256': 64 hex digits}} for {name}"
+            faults.error("manifest", message, column="files", value=str(entry))
+        else:
+            files[name] = known
+    return files
+
+
+def _entry(entry: Any) -> FileEntry | None:
+    if not isinstance(entry, dict):
+        return None
+    sha256, rows = entry.get("sha256"), entry.get("rows")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        return None
+    if rows is not None and (type(rows) is not int or rows < 0):
+        return None
+    return FileEntry(sha256, rows)
+
+
+def is_dataset_file(name: str) -> bool:
+    """Whether `name` is the relative name of a file that a dataset may hold, such as `candles/BTCTRY.csv`."""
+    folder, _, file = name.partition("/")
+    if name == EXCHANGEINFO:
+        return True
+    return folder in KINDS and file.endswith(".csv") and is_symbol(file.removesuffix(".csv"))
