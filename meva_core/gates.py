@@ -11,7 +11,7 @@ from enum import Enum
 from attrs import frozen
 
 from meva_core.errors import Problem
-from meva_core.settings import LIVE_ACKNOWLEDGEMENT, Gates, Settings
+from meva_core.settings import LIVE_ACKNOWLEDGEMENT, Exchange, Gates, Settings
 from meva_core.settings.variables import refuse_all
 
 
@@ -45,28 +45,30 @@ class Block:
     changes: tuple[Change, ...]
 
 
-def live_block(gates: Gates, *, has_credentials: bool) -> Block | None:
+def live_block(gates: Gates, exchange: Exchange) -> Block | None:
     """Return the first gate that blocks a write to an exchange, in the order of the codes, or None."""
-    return next(live_blocks(gates, has_credentials=has_credentials), None)
+    return next(live_blocks(gates, exchange), None)
 
 
-def live_blocks(gates: Gates, *, has_credentials: bool) -> Iterator[Block]:
+def live_blocks(gates: Gates, exchange: Exchange) -> Iterator[Block]:
     """Yield every gate that blocks a write to an exchange, in the order in which the policy names them."""
     if gates.kill_switch:
         yield Block(BlockCode.KILL_SWITCH, (Change("KILL_SWITCH", "true", "false"),))
     if gates.dry_run:
         yield Block(BlockCode.DRY_RUN, (Change("DRY_RUN", "true", "false"),))
-    if missing := tuple(_unarmed(gates, has_credentials)):
+    if missing := tuple(_unarmed(gates, exchange)):
         yield Block(BlockCode.LIVE_NOT_ARMED, missing)
 
 
-def _unarmed(gates: Gates, has_credentials: bool) -> Iterator[Change]:
+def _unarmed(gates: Gates, exchange: Exchange) -> Iterator[Change]:
     if not gates.live_trading:
         yield Change("LIVE_TRADING", "false", "true")
     if gates.live_trading_ack != LIVE_ACKNOWLEDGEMENT:
         yield Change("LIVE_TRADING_ACK", gates.live_trading_ack, LIVE_ACKNOWLEDGEMENT)
-    if not has_credentials:
-        yield Change("BTCTURK_API_KEY and BTCTURK_API_SECRET", "not both set", "the account's")
+    if exchange.api_key is None:
+        yield Change("BTCTURK_API_KEY", "", "<the account's key>")
+    if exchange.api_secret is None:
+        yield Change("BTCTURK_API_SECRET", "", "<the account's secret>")
 
 
 def stage7_block(gates: Gates) -> Block | None:
@@ -96,7 +98,7 @@ def check_gates(settings: Settings) -> None:
     if gates.stage7_enabled:
         changes += [("STAGE7_ENABLED=true", change) for change in _not_dry(gates)]
     if gates.live_trading:
-        blocks = live_blocks(gates, has_credentials=settings.exchange.has_credentials)
+        blocks = live_blocks(gates, settings.exchange)
         changes += [("LIVE_TRADING=true", change) for block in blocks for change in block.changes]
     refuse_all(_contradiction(asked, change) for asked, change in changes)
 

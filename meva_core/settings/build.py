@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from attrs import Factory, field, fields, frozen
@@ -53,17 +53,22 @@ VARIABLES: Final[Mapping[str, Variable]] = {
 """Every variable by its name."""
 
 
-def build_settings(values: Mapping[str, str], origin: Mapping[str, str] | None = None) -> Settings:
+def build_settings(
+    values: Mapping[str, str],
+    origin: Mapping[str, str] | None = None,
+    groups: Collection[str] = tuple(GROUPS),
+) -> Settings:
     """Return the settings that raw texts, by the names of their variables, give; the rest are defaults.
 
-    `origin` says where each text came from, for messages. Names that are no variable's are left alone.
+    `origin` says where each text came from, for messages. Names that are no variable's are left alone, and so
+    are groups that are not named: whoever does not use a group is not stopped by a fault in it.
     Raises BadInput that lists every fault: variable, value (secrets masked), origin, what was expected.
     """
     origin = origin or {}
     problems: list[Problem] = []
-    groups = {name: _build_group(group, values, origin, problems) for name, group in GROUPS.items()}
+    built = {name: _build_group(GROUPS[name], values, origin, problems) for name in groups}
     refuse_all(problems)
-    return Settings(**groups)
+    return Settings(**built)
 
 
 def _build_group(

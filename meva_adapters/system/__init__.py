@@ -1,0 +1,1 @@
+"""The machine that Meva runs on: clock and logs."""

@@ -1,0 +1,48 @@
+"""Where logs go: stderr, one line an event, as text or as JSON."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import Processor
+
+LogFormat = Literal["text", "json"]
+
+
+def set_up_logs(form: LogFormat, level: str) -> None:
+    """Send everything at or above `level` that `structlog` or `logging` is told to stderr.
+
+    May be called again: the last call holds. Values that hide themselves, such as secrets, stay hidden.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_common(), processors=_last(form))
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    structlog.configure(
+        processors=[*_common(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _common() -> list[Processor]:
+    """Return what every event gets, ours and that of libraries."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+    ]
+
+
+def _last(form: LogFormat) -> list[Processor]:
+    """Return what turns an event into its line."""
+    drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if form == "json":
+        return [drop, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

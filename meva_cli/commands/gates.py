@@ -1,0 +1,92 @@
+"""`meva gates`: what the settings allow, what blocks, and which line to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from meva_cli.load import Loaded, settings_for
+from meva_cli.options import json_option
+from meva_cli.render import print_json, print_line, print_table
+from meva_core.gates import Block, check_gates, live_blocks, stage7_block
+from meva_core.settings import Gates, Settings, settings_texts, variables_of
+
+
+@click.command()
+@json_option
+def gates(as_json: bool) -> None:
+    """Show what the settings allow: live writes to the exchange, Stage 7, simulated orders.
+
+    For each thing that is blocked it names every setting to change and where that setting stands. Gates that
+    contradict each other are an error (exit 2).
+    """
+    loaded = settings_for("gates", "exchange", "live")
+    check_gates(loaded.settings)
+    report = gates_report(loaded)
+    if as_json:
+        print_json(report)
+        return
+    print_table(["gate", "value", "where"], [list(gate.values()) for gate in report["gates"]])
+    for title, name in (("Live writes to the exchange", "live"), ("Stage 7", "stage7")):
+        _print_permission(title, report[name])
+    for note in report["notes"]:
+        print_line(f"Note: {note}")
+
+
+def gates_report(loaded: Loaded) -> dict[str, Any]:
+    """Return the effect of the gates as JSON holds it."""
+    settings, origin = loaded
+    live = live_blocks(settings.gates, settings.exchange)
+    block = stage7_block(settings.gates)
+    return {
+        "live": _permission(list(live), origin),
+        "stage7": _permission([block] if block else [], origin),
+        "gates": list(_gate_rows(settings, origin)),
+        "notes": list(_notes(settings)),
+    }
+
+
+def _gate_rows(settings: Settings, origin: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    texts = settings_texts(settings)
+    for variable in variables_of(Gates).values():
+        where = origin.get(variable.name, "default")
+        yield {"name": variable.name, "value": texts[variable.name], "origin": where}
+    yield {"name": "credentials", "value": settings.exchange.has_credentials, "origin": ""}
+
+
+def _notes(settings: Settings) -> Iterator[str]:
+    if settings.live.notional_cap_try_per_cycle == 0:
+        yield "NOTIONAL_CAP_TRY_PER_CYCLE is 0: no new orders are placed, live or simulated"
+    if settings.gates.kill_switch:
+        yield "KILL_SWITCH blocks writes to an exchange only: planning and simulated orders go on"
+
+
+def _permission(blocks: list[Block], origin: Mapping[str, str]) -> dict[str, Any]:
+    changes = [
+        {
+            "name": change.name,
+            "now": change.now,
+            "wanted": change.wanted,
+            "origin": origin.get(change.name, "default"),
+            "block": block.code.value,
+        }
+        for block in blocks
+        for change in block.changes
+    ]
+    return {"allowed": not blocks, "blocks": [block.code.value for block in blocks], "changes": changes}
+
+
+def _print_permission(title: str, permission: Mapping[str, Any]) -> None:
+    if permission["allowed"]:
+        print_line(f"{title}: allowed")
+        return
+    print_line(f"{title}: blocked by {', '.join(permission['blocks'])}")
+    for change in permission["changes"]:
+        now = change["now"] or "empty"
+        print_line(f"  set {change['name']}={change['wanted']}  (now {now}, {_where(change['origin'])})")
+
+
+def _where(origin: str) -> str:
+    return "the default: add the line to .env" if origin == "default" else f"from {origin}"

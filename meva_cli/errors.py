@@ -1,0 +1,118 @@
+"""How a command ends: every error becomes one clear message and one of four exit codes.
+
+0 done; 1 the work failed, or a comparison found a difference; 2 it may not start: bad input, an unusable or
+busy database; 130 interrupted. Only `--debug` shows a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import click
+
+DONE: Final = 0
+FAILED: Final = 1
+MAY_NOT_START: Final = 2
+INTERRUPTED: Final = 130
+
+
+class Ending(NamedTuple):
+    """What is said about an error, and the exit code."""
+
+    exit_code: int
+    code: str
+    message: str
+    action: str = ""
+
+
+def end_of(command: Callable[[], Any], arguments: Sequence[str]) -> int:
+    """Run a command, say how it failed if it did, and return its exit code."""
+    try:
+        result = command()
+        sys.stdout.flush()
+    except SystemExit as error:  # click leaves this way when the reader of our output has gone
+        return error.code if isinstance(error.code, int) else FAILED
+    except BrokenPipeError:
+        _drop_stdout()
+        return FAILED
+    except BaseException as error:  # noqa: BLE001 - nothing else may leave the program
+        return _say(error, arguments)
+    # `ctx.exit(1)` comes back as the result.
+    return result if isinstance(result, int) else DONE
+
+
+def _say(error: BaseException, arguments: Sequence[str]) -> int:
+    ending = ending_of(error)
+    if "--debug" in arguments:
+        # Imported here: it costs a quick command more than all its own work.
+        import traceback
+
+        traceback.print_exception(error)
+    try:
+        if "--json" in arguments:
+            _say_json(ending)
+        elif isinstance(error, click.UsageError):
+            error.show()
+        else:
+            for line in ending.message.splitlines() or [""]:
+                click.echo(f"Error: {line}", err=True)
+            if ending.action:
+                click.echo(f"To do: {ending.action}", err=True)
+    except BrokenPipeError:
+        _drop_stdout()
+    return ending.exit_code
+
+
+def _say_json(ending: Ending) -> None:
+    from meva_cli.render import print_json
+
+    print_json({"error": {"code": ending.code, "message": ending.message, "action": ending.action}})
+    sys.stdout.flush()
+
+
+def ending_of(error: BaseException) -> Ending:
+    """Return how a command that raised `error` ends."""
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return Ending(INTERRUPTED, "interrupted", "interrupted")
+    if isinstance(error, click.ClickException):
+        code = "usage" if isinstance(error, click.UsageError) else "bad_input"
+        action = ""
+        if isinstance(error, click.UsageError) and error.ctx:
+            action = f"see {error.ctx.command_path} --help"
+        return Ending(MAY_NOT_START, code, error.format_message(), action)
+    if isinstance(error, OSError):
+        return _ending_of_os(error)
+    return _ending_of_meva(error)
+
+
+def _ending_of_os(error: OSError) -> Ending:
+    """Return the ending for a refusal by the system: a wrong path may not start, a full disk fails."""
+    wrong_path = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+    message = error.strerror or str(error)
+    if error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {message}"
+    return Ending(MAY_NOT_START if isinstance(error, wrong_path) else FAILED, "os_error", message)
+
+
+def _ending_of_meva(error: BaseException) -> Ending:
+    # Imported here: `meva --help` needs no error.
+    from meva_core.errors import BadInput, IdTaken, MevaError, StoreError
+
+    if isinstance(error, MevaError):
+        may_not_start = isinstance(error, BadInput | StoreError) and not isinstance(error, IdTaken)
+        return Ending(MAY_NOT_START if may_not_start else FAILED, error.code, str(error), error.action)
+    name = type(error).__name__
+    return Ending(
+        FAILED,
+        "bug",
+        f"{name}: {error}" if str(error) else name,
+        "this is a fault of Meva; run again with `meva --debug ...` and report what it shows",
+    )
+
+
+def _drop_stdout() -> None:
+    """Point stdout nowhere, so that the interpreter's last flush does not fail on the broken pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,197 @@
+"""Where settings come from: the command line, the environment, `.env`, `meva.toml`, in this order.
+
+Every value keeps a word on where it stood, so that a message can name the line to change.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tomllib
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import click
+from dotenv.parser import parse_stream
+
+from meva_cli.context import Invocation
+from meva_core.errors import BadInput, Problem
+from meva_core.settings import GROUPS, VARIABLES, Settings, build_settings, variables_of
+from meva_core.settings.variables import refuse_all
+
+DOTENV: Final = ".env"
+TOML: Final = "meva.toml"
+
+
+class Given(NamedTuple):
+    """A raw text and where it stood."""
+
+    text: str
+    origin: str
+
+
+class Loaded(NamedTuple):
+    """Settings, and where each that is not a default was given, by the name of its variable."""
+
+    settings: Settings
+    origin: Mapping[str, str]
+
+
+def settings_for(*groups: str, options: Mapping[str, str | None] | None = None) -> Loaded:
+    """Load the settings that the running command uses, and set up its logs.
+
+    `options` are raw texts by variable from the command line, None where an option was not given. They are
+    checked like any other source.
+    """
+    loaded = load_settings(options or {}, os.environ, Path.cwd(), {*groups, "state"})
+    invocation = click.get_current_context().find_object(Invocation)
+    # Imported here: commands that only show something have no logs to set up.
+    from meva_adapters.system.logs import set_up_logs
+
+    log_format = invocation.log_format if invocation else "text"
+    set_up_logs("json" if log_format == "json" else "text", loaded.settings.state.log_level.value)
+    return loaded
+
+
+def load_settings(
+    options: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    folder: Path,
+    groups: Collection[str] = tuple(GROUPS),
+) -> Loaded:
+    """Return the settings of all sources, the first that names a variable winning.
+
+    Raises BadInput that lists every fault of every source that could be read.
+    """
+    problems: list[Problem] = []
+    sources = [
+        _own({name: Given(text, "the command line") for name, text in options.items() if text is not None}),
+        _own({name: Given(text, "the environment") for name, text in environment.items()}),
+        _own(read_dotenv(folder / DOTENV)),
+        _own(read_toml(folder / TOML, problems)),
+    ]
+    given = {name: value for source in reversed(sources) for name, value in source.items()}
+    texts = {name: value.text for name, value in given.items()}
+    origin = {name: value.origin for name, value in given.items()}
+    try:
+        settings = build_settings(texts, origin, groups)
+    except BadInput as error:
+        problems += error.problems
+    refuse_all(problems)
+    return Loaded(settings, origin)
+
+
+def _own(source: Mapping[str, Given]) -> dict[str, Given]:
+    """Return what a source says about our variables; in one source a name of today wins over its old one."""
+    found = {}
+    for name, variable in VARIABLES.items():
+        given = source.get(name) or source.get(variable.old_name)
+        if given:
+            found[name] = given
+    return found
+
+
+def _read(path: Path) -> str | None:
+    """Return the text of a file, None if there is none."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path.name}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+
+
+def read_dotenv(path: Path) -> dict[str, Given]:
+    """Return the assignments of a `.env` file, {} if there is none. Values are taken as they stand.
+
+    Raises BadInput for a line that is no assignment: skipping it could skip a gate.
+    """
+    text = _read(path)
+    if text is None:
+        return {}
+    given: dict[str, Given] = {}
+    problems: list[Problem] = []
+    for binding in parse_stream(io.StringIO(text)):
+        # The parser counts from the blank lines before a statement.
+        blank = len(binding.original.string) - len(binding.original.string.lstrip())
+        line = binding.original.line + binding.original.string[:blank].count("\n")
+        origin = f"{path.name} line {line}"
+        if binding.error or (binding.key in VARIABLES and binding.value is None):
+            problems.append(_fault(origin, "is no assignment; expected NAME=value"))
+        elif binding.key and binding.value is not None:
+            given[binding.key] = Given(binding.value, origin)
+    refuse_all(problems)
+    return given
+
+
+def read_toml(path: Path, problems: list[Problem]) -> dict[str, Given]:
+    """Return the settings of a `meva.toml`, {} if there is none; what is no setting goes to `problems`.
+
+    Numbers keep the digits they were written with. Raises BadInput for a file that is not TOML.
+    """
+    text = _read(path)
+    if text is None:
+        return {}
+    try:
+        tree = tomllib.loads(text, parse_float=_digits)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadInput(f"{path.name}: not TOML: {error}") from None
+    given: dict[str, Given] = {}
+    for heading, table in tree.items():
+        if heading not in GROUPS or not isinstance(table, dict):
+            problems.append(_unknown_heading(path.name, heading))
+            continue
+        names = _toml_names(heading)
+        for key, value in table.items():
+            if key in names:
+                given[names[key]] = Given(_as_text(value), f"{path.name} [{heading}]")
+            else:
+                problems.append(_unknown_key(f"{path.name} [{heading}]", key))
+    return given
+
+
+def _digits(number: str) -> str:
+    """Return a number with a point or an exponent as it was written: no float, no notation of Decimal's."""
+    return number.replace("_", "")
+
+
+def _toml_names(heading: str) -> dict[str, str]:
+    """Return the names of variables by the keys of a heading."""
+    found = {}
+    for variable in variables_of(GROUPS[heading]).values():
+        for name in filter(None, (variable.name, variable.old_name)):
+            found[name.lower()] = name
+    return found
+
+
+def _unknown_heading(where: str, heading: str) -> Problem:
+    near = get_close_matches(heading, GROUPS, n=1, cutoff=0)[0]
+    return _fault(where, f"unknown heading [{heading}]; the nearest known one is [{near}]", heading)
+
+
+def _unknown_key(where: str, key: str) -> Problem:
+    homes = {name: group for group in GROUPS for name in _toml_names(group)}
+    near = get_close_matches(key, homes, n=1, cutoff=0)[0]
+    return _fault(where, f"unknown key {key!r}; the nearest known one is {near!r} under [{homes[near]}]", key)
+
+
+def _fault(where: str, message: str, value: str = "") -> Problem:
+    return Problem(
+        code="bad_settings_file", where=where, value=value, message=message, action=f"mend {where}"
+    )
+
+
+def _as_text(value: Any) -> str:
+    """Return a TOML value as the environment would hold it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return json.dumps([_as_text(item) for item in value])
+    if isinstance(value, dict):
+        return json.dumps({key: _as_text(item) for key, item in value.items()})
+    return str(value)

@@ -1,0 +1,60 @@
+"""Options and parameter types that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from meva_core.amounts import parse_e8
+from meva_core.errors import BadInput
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class TimeParam(click.ParamType[int]):
+    """A time in ISO 8601, as whole seconds since 1970-01-01 UTC; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a time, or fail with what was expected."""
+        if isinstance(value, int):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no ISO 8601 time; expected one such as 2026-01-31T12:00:00Z", param, ctx)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment.microsecond:
+            self.fail(f"{value!r} has a fraction of a second; cycles run on whole seconds", param, ctx)
+        return int(moment.timestamp())
+
+
+class AmountParam(click.ParamType[Decimal]):
+    """An exact decimal that fits an amount."""
+
+    name = "decimal"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """Read plain digits, or fail with what was expected."""
+        try:
+            parse_e8(value, "value")
+        except BadInput as error:
+            self.fail(str(error), param, ctx)
+        return Decimal(value)
+
+
+TIME: Final = TimeParam()
+AMOUNT: Final = AmountParam()
+FOLDER: Final = click.Path(path_type=Path)
+"""A folder that the command itself checks, so that its message can say what to do."""
+
+
+def json_option(command: F) -> F:
+    """Add `--json`, which the command takes as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)

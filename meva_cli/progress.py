@@ -1,0 +1,62 @@
+"""Someone watches: a progress bar on a terminal's stderr, nothing elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from meva_core.ports import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+
+class NoProgress:
+    """Nobody watches."""
+
+    def start(self, total: int, label: str) -> None:
+        """Say nothing."""
+
+    def advance(self, steps: int) -> None:
+        """Say nothing."""
+
+    def done(self) -> None:
+        """Say nothing."""
+
+
+class ProgressBar:
+    """A bar with the time left. It is wiped away at the end, so what stays is the command's own output."""
+
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+
+    def start(self, total: int, label: str) -> None:
+        """Show the bar."""
+        # Imported here: most commands are done before it would be.
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self.done()
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        self._bar = Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(label, total=total)
+        self._bar.start()
+
+    def advance(self, steps: int) -> None:
+        """Move the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, steps)
+
+    def done(self) -> None:
+        """Wipe the bar away and give the cursor back."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = self._task = None
+
+
+def make_progress() -> Progress:
+    """Return a bar if stderr is a terminal, and nobody otherwise."""
+    return ProgressBar() if sys.stderr.isatty() else NoProgress()

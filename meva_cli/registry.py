@@ -1,0 +1,65 @@
+"""Every command by name: where it is, and one line of what it does.
+
+This is data, so that `meva --help` imports no command. To add a command, add its line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class Command(NamedTuple):
+    """A command: its words, `module:attribute` of its click command, and its one line."""
+
+    path: str
+    target: str
+    help: str
+
+
+class Alias(NamedTuple):
+    """A name of the earlier system: the command it means, and what its options are called there.
+
+    An option that maps to a number is the positional argument of that place.
+    """
+
+    path: str
+    options: Mapping[str, str | int] = {}
+
+
+GROUPS: Final[Mapping[str, str]] = {}
+"""Commands of two words: what the first one stands for."""
+
+COMMANDS: Final = (
+    Command(
+        "gates",
+        "meva_cli.commands.gates:gates",
+        "What the settings allow, what blocks, and which line to change.",
+    ),
+)
+
+BY_PATH: Final[Mapping[str, Command]] = {command.path: command for command in COMMANDS}
+
+ALIASES: Final[Mapping[str, Alias]] = {
+    "stage4-run": Alias("run stage4"),
+    "stage7-run": Alias("run stage7"),
+    "stage7-backtest": Alias(
+        "backtest",
+        {
+            "--dataset": "--data",
+            "--out": "--db",
+            "--out-db": "--db",
+            "--step-seconds": "--step",
+            "--pair-info-json": "--pair-info",
+        },
+    ),
+    "stage7-parity": Alias("parity", {"--db-a": 0, "--db-b": 1}),
+    "stage7-report": Alias("report"),
+    "stage7-alerts": Alias("alerts"),
+    "stage7-export": Alias("export"),
+    "stage7-backtest-export": Alias("export", {"--out-db": "--db"}),
+    "stage7-db-count": Alias("count"),
+    "replay-init": Alias("replay init", {"--dataset": 0, "--data": 0, "--out": 0}),
+    "replay-capture": Alias("replay capture", {"--dataset": 0, "--data": 0, "--out": 0}),
+}
+"""Names of the earlier system; one works as soon as the command it means is there."""

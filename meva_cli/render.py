@@ -1,0 +1,97 @@
+"""What commands print: tables for people, tab-separated text for pipes, one JSON object for machines.
+
+On a terminal a table is drawn and nothing in it is cut; elsewhere its rows are tab-separated, never wrapped.
+Text out of files and databases is shown without its control characters.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import click
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print one object: amounts as plain text, times as ISO 8601 UTC, keys in the order given."""
+    # Imported here: only machines need it.
+    import orjson
+
+    option = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE
+    sys.stdout.write(orjson.dumps(document, default=_json_value, option=option).decode())
+
+
+def _json_value(value: object) -> Any:
+    if isinstance(value, Decimal | datetime):
+        return as_text(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON output")
+
+
+def as_text(value: object) -> str:
+    """Return a value as people and scripts read it: plain digits, ISO 8601 UTC, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Enum):
+        return as_text(value.value) if isinstance(value.value, str) else value.name
+    if isinstance(value, list | tuple):
+        return ", ".join(map(as_text, value))
+    return _visible(str(value))
+
+
+def _visible(text: str) -> str:
+    """Replace control characters, which could move the cursor or break a row, by blanks."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def print_line(text: str = "") -> None:
+    """Print one line as it is."""
+    click.echo(_visible(text))
+
+
+def print_pairs(pairs: Mapping[str, object]) -> None:
+    """Print names with their values, one a line; aligned on a terminal, a tab between them elsewhere."""
+    width = max(map(len, pairs), default=0)
+    for name, value in pairs.items():
+        text = as_text(value)
+        click.echo(f"{name:<{width}}  {text}" if sys.stdout.isatty() else f"{name}\t{text}")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under their column names. Numbers are set to the right on a terminal."""
+    if sys.stdout.isatty():
+        _draw(columns, [list(row) for row in rows])
+        return
+    click.echo("\t".join(columns))
+    for row in rows:
+        click.echo("\t".join(map(as_text, row)))
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    # Imported here: pipes do without it.
+    from rich import box
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(columns):
+        numeric = all(isinstance(row[place], int | Decimal | None) for row in rows)
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        # Text, not str: brackets in it are not markup.
+        table.add_row(*(Text(as_text(value)) for value in row))
+    console = Console(file=sys.stdout, highlight=False)
+    # A table that is too narrow for its longest words would cut them: rather let the terminal scroll.
+    needed = Measurement.get(console, console.options.update(max_width=100_000), table).minimum
+    console.print(table, width=max(console.width, needed), crop=False, no_wrap=None)
