@@ -1,8 +1,9 @@
 """Exact amounts: integers of 10^-8 ("e8") inside, `Decimal` at the edges.
 
 Every product is exact and rounded once, in a stated direction. Nothing wraps: a result that leaves the range
-[0, LIMIT) is BAD, which a kernel hands on as an error of the symbol. Sums over symbols or over time are pairs of
-(whole TRY, rest in e8 with 0 <= rest < E8), held in two neighbouring cells of a vector, so they cannot wrap either.
+[0, LIMIT) is BAD, which a kernel hands on as an error of the symbol. Sums over symbols or over time are pairs
+of (whole TRY, rest in e8 with 0 <= rest < E8), held in two neighbouring cells of a vector, so they cannot
+wrap either.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ _PLAIN: Final = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?", re.ASCII)
 def parse_e8(value: str | int | Decimal, field: str = "amount") -> int:
     """Return `value` in e8 units, exactly.
 
-    Text is plain ASCII digits with an optional sign and point; a Decimal may have any form. Raises BadInput for NaN,
-    infinities, a non-zero digit beyond the eighth, an absolute value of 9.2e10 or more, and for any other type.
+    Text is plain ASCII digits with an optional sign and point; a Decimal may have any form. Raises BadInput
+    for NaN, infinities, a non-zero digit beyond the eighth, an absolute value of 9.2e10 or more, and for any
+    other type.
     """
     if isinstance(value, str):
         if not _PLAIN.fullmatch(value):
-            raise BadInput(f"{field}: {value[:60]!r} is not a plain decimal number; expected digits such as 1234.5")
+            raise BadInput(
+                f"{field}: {value[:60]!r} is not a plain decimal number; expected digits such as 1234.5"
+            )
         value = Decimal(value)
     elif isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise BadInput(f"{field}: {value!r} is a {type(value).__name__}; expected text, an int or a Decimal")

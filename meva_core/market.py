@@ -1,7 +1,7 @@
 """The columns a cycle reads from the market.
 
-Layout: one row per cycle, one column position per symbol, symbols sorted by name. Prices, quantities and TRY are
-e8 integers, stamps are microseconds since 1970-01-01 UTC, and ABSENT (-1) stands where there is no value.
+Layout: one row per cycle, one column position per symbol, symbols sorted by name. Prices, quantities and TRY
+are e8 integers, stamps are microseconds since 1970-01-01 UTC, and ABSENT (-1) stands where there is no value.
 A row holds only what was stamped at or before its cycle's time.
 """
 
@@ -16,6 +16,8 @@ from meva_core.amounts import ABSENT
 MICROS: Final = 10**6
 SCORE: Final = 10**12
 """Scores are integers of 1e-12."""
+SCORE_LIMIT: Final = 2 * 10**15
+"""Scores saturate here, where the spacing of doubles is still below one half."""
 CLOSES_PRIME: Final = 2**31 - 1
 CLOSES_BASE: Final = 48271
 
@@ -23,9 +25,10 @@ CLOSES_BASE: Final = 48271
 class Market(NamedTuple):
     """What was known at each cycle; `time` has shape [cycles], the others [cycles, symbols].
 
-    `deviation` is the standard deviation of the returns of the last closes as a score, ABSENT with fewer than two;
-    `closes` counts those closes and `closes_check` is a number of their content, so that a digest over the row
-    tells any two windows of closes apart. `volume_saturated` is 1 where the quote volume did not fit an amount.
+    `deviation` is the standard deviation of the returns of the last closes as a score, ABSENT with fewer than
+    two; `closes` counts those closes and `closes_check` is a number of their content, so that a digest over
+    the row tells any two windows of closes apart. `volume_saturated` is 1 where the quote volume did not fit
+    an amount.
     """
 
     time: Any  # seconds since 1970-01-01 UTC
@@ -58,11 +61,13 @@ def empty_market(cycles: int, symbols: int) -> Market:
 def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:
     """Measure, for every candle, the window of the last `lookback` closes that ends with it.
 
-    `closes` is an int64 array [n] of e8 prices > 0 in time order. Returns three int64 arrays [n]: how many closes
-    the window has, a check number of its content, and the deviation of its returns as a score (ABSENT below two).
+    `closes` is an int64 array [n] of e8 prices > 0 in time order. Returns three int64 arrays [n]: how many
+    closes the window has, a check number of its content, and the deviation of its returns as a score (ABSENT
+    below two).
 
-    With r = (c1 - c0) / c0, m = sum(r) / n and v = sum((r - m) * (r - m)) / n the deviation is sqrt(v). The sums run
-    in time order, one addition at a time, elementwise over all windows: the same bits as a plain loop over floats.
+    With r = (c1 - c0) / c0, m = sum(r) / n and v = sum((r - m) * (r - m)) / n the deviation is sqrt(v). The
+    sums run in time order, one addition at a time, elementwise over all windows: the same bits as a plain
+    loop over floats.
     """
     n = len(closes)
     count = np.minimum(np.arange(1, n + 1, dtype=np.int64), lookback)
@@ -93,5 +98,5 @@ def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:
         distance = returns[position[has_return] - back] - mean[has_return]
         squares[has_return] += distance * distance
     root = np.sqrt(squares[some] / periods[some])
-    deviation[some] = np.rint(np.minimum(root * SCORE, 9e15)).astype(np.int64)
+    deviation[some] = np.rint(np.minimum(root * SCORE, SCORE_LIMIT)).astype(np.int64)
     return count, check, deviation

@@ -1,0 +1,131 @@
+"""The books: FIFO lots, cash and totals, changed by fills and by nothing else.
+
+For a fill of notional N with fee F the reference notional R is what it would have cost at the mark, limited
+so that slippage is never negative: BUY R = min(N, R), slippage N - R; SELL R = max(N, R), slippage R - N.
+Lots carry R, so with gross = realized + unrealized and net = gross - fees - slippage the identity
+
+    starting cash + net = cash + sum(quantity x mark)
+
+holds exactly, in integers, after every fill and at any marks.
+"""
+
+from __future__ import annotations
+
+from meva_core.amounts import E8, LIMIT, half_even, mul_e8, pair_add, product_parts, scale
+from meva_core.kernel import kernel
+from meva_core.orders import Side
+from meva_core.state import CASH, FEES, REALIZED, SLIPPAGE, TURNOVER, State
+
+
+@kernel
+def take_lots(s: State, i: int, qty: int) -> int:
+    """Take `qty` of symbol i out of its lots, oldest first, and return the cost of what was taken.
+
+    Of a partly taken lot that is floor(cost x taken / quantity); the last piece takes all that is left.
+    """
+    room = s.lot_qty.shape[1]
+    left = qty
+    cost = 0
+    while left > 0 and s.lot_count[i] > 0:
+        k = s.lot_first[i]
+        lot = s.lot_qty[i, k]
+        if lot <= left:
+            part = s.lot_cost[i, k]
+            left -= lot
+            s.lot_first[i] = (k + 1) % room
+            s.lot_count[i] -= 1
+        else:
+            part = share_of(s.lot_cost[i, k], left, lot)
+            s.lot_qty[i, k] = lot - left
+            s.lot_cost[i, k] -= part
+            left = 0
+        cost += part
+    s.cost[i] -= cost
+    return cost
+
+
+@kernel
+def share_of(amount: int, part: int, whole: int) -> int:
+    """Return floor(amount * part / whole) for 0 <= part <= whole, 0 < whole, without a product that could
+    wrap.
+
+    Where the product is too large: long division, the bits of `part` from the top, remainders below `whole`.
+    """
+    if part == 0 or amount <= LIMIT // part:
+        return amount * part // whole
+    step = amount // whole
+    step_rest = amount - step * whole
+    q = 0
+    r = 0
+    for bit in range(62, -1, -1):
+        q += q
+        if r >= whole - r:
+            r -= whole - r
+            q += 1
+        else:
+            r += r
+        if (part >> bit) & 1:
+            q += step
+            if r >= whole - step_rest:
+                r -= whole - step_rest
+                q += 1
+            else:
+                r += step_rest
+    return q
+
+
+@kernel
+def add_lot(s: State, i: int, qty: int, cost: int) -> None:
+    """Append a lot; the engine has made sure that there is room."""
+    room = s.lot_qty.shape[1]
+    k = (s.lot_first[i] + s.lot_count[i]) % room
+    s.lot_qty[i, k] = qty
+    s.lot_cost[i, k] = cost
+    s.lot_count[i] += 1
+    s.cost[i] += cost
+
+
+@kernel
+def book_fill(s: State, k: int, price: int, qty: int, mark: int, fee_rate: int) -> tuple[int, int, int, int]:
+    """Book a fill of order k: `qty` at `price`, with the mark of this cycle and the fee in 1e-12 of notional.
+
+    Notional and fee of an order are cumulative, each rounded once; a fill has their increases. Returns the
+    fill's (notional, fee, reference notional, cost of the lots a SELL took).
+    """
+    i = s.order_symbol[k]
+    whole, rest = product_parts(price, qty)
+    rest += s.order_gross_rest[k]
+    whole += s.order_gross[k]
+    if rest >= E8:
+        rest -= E8
+        whole += 1
+    s.order_gross[k] = whole
+    s.order_gross_rest[k] = rest
+    notional_so_far = half_even(whole, rest, E8)
+    fee_so_far = scale(notional_so_far, fee_rate)
+    notional = notional_so_far - s.order_notional[k]
+    fee = fee_so_far - s.order_fee[k]
+    s.order_notional[k] = notional_so_far
+    s.order_fee[k] = fee_so_far
+    s.order_filled[k] += qty
+    reference = mul_e8(mark, qty)
+    cost = 0
+    if s.order_side[k] == Side.BUY:
+        if reference < 0 or reference > notional:
+            reference = notional
+        add_lot(s, i, qty, reference)
+        s.qty[i] += qty
+        pair_add(s.money, CASH, -notional)
+        pair_add(s.money, SLIPPAGE, notional - reference)
+    else:
+        reference = max(reference, notional)
+        cost = take_lots(s, i, qty)
+        s.qty[i] -= qty
+        s.order_result[k] += notional - fee - cost
+        pair_add(s.money, CASH, notional)
+        pair_add(s.money, SLIPPAGE, reference - notional)
+        pair_add(s.money, REALIZED, reference - cost)
+    pair_add(s.money, CASH, -fee)
+    pair_add(s.money, FEES, fee)
+    pair_add(s.money, TURNOVER, notional)
+    return notional, fee, reference, cost

@@ -1,0 +1,1 @@
+"""The use cases: what a command or a notebook asks for, over ports."""

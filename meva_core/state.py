@@ -1,0 +1,218 @@
+"""Everything a next cycle needs: cash, totals, lots, open orders, the running risk state, the tuned
+parameters.
+
+The state is a group of int64 columns that the kernels change in place. `state_document` turns it into a
+JSON-able document and `restore_state` back, so that a run continues in another process as if it had never
+stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from meva_core.amounts import ABSENT, E8
+from meva_core.errors import BadInput
+
+VERSION: Final = 1
+
+# Places in `money`; each total is a pair (whole TRY, rest in e8) in two cells.
+CASH: Final = 0
+FEES: Final = 2
+SLIPPAGE: Final = 4
+TURNOVER: Final = 6
+REALIZED: Final = 8
+STARTING: Final = 10
+EQUITY: Final = 12  # at the moment: after settling in assess, after this cycle's fills in account
+NET: Final = 14
+PEAK: Final = 16  # since the last reset; drawdown counts from it
+PEAK_EVER: Final = 18  # of the whole book; max_drawdown counts from it
+LOW: Final = 20  # lowest equity since PEAK_EVER
+DAY_OPEN: Final = 22  # equity after the last cycle before this UTC day
+LAST_EQUITY: Final = 24  # equity after the last cycle
+MONEY_CELLS: Final = 26
+
+# Places in `facts`.
+TIME: Final = 0  # of the last cycle, seconds; ABSENT before the first
+DAY: Final = 1  # of the last cycle, days since 1970
+STREAK: Final = 2  # losing SELL orders in a row
+LATCHED: Final = 3  # a drawdown breach nobody has reset
+FLOOR: Final = 4  # mode that a running cooldown enforces
+UNTIL: Final = 5  # when it ends, seconds
+LOSS_IN_COOLDOWN: Final = 6  # the loss guardrail fired since the cooldown began
+TOKENS: Final = 7  # level of the submit bucket, 1e-6 tokens
+TOKENS_TIME: Final = 8
+OPEN_ORDERS: Final = 9
+MAX_DRAWDOWN: Final = 10  # e8 ratio, over all cycles
+ERROR: Final = 11  # a broken identity, see engine.py
+NEED: Final = 12  # what the engine lacks room for, see engine.py
+# Adaptation
+PARAM_VERSION: Final = 13  # in force
+LAST_VERSION: Final = 14  # highest given
+GOOD_VERSION: Final = 15  # last one that proved good
+CLEAN_CYCLES: Final = 16  # of this version, without a trigger
+HEALTHY_CYCLES: Final = 17
+THROTTLED_CYCLES: Final = 18
+LOSING_CYCLES: Final = 19
+RESTORED: Final = 20  # cycles of a restored version still to run before another rollback
+FACT_CELLS: Final = 21
+
+# Places in `tuned`, the parameters that adaptation may change.
+UNIVERSE_SIZE: Final = 0
+ORDER_OFFSET: Final = 1  # bps in e8
+TURNOVER_CAP: Final = 2
+MAX_ORDERS: Final = 3
+MAX_SPREAD: Final = 4  # bps in e8, 0 = off
+MIN_VOLUME: Final = 5
+TUNED: Final = (
+    "universe_size",
+    "order_offset_bps",
+    "turnover_cap_try",
+    "max_orders",
+    "max_spread_bps",
+    "min_volume_try",
+)
+
+
+class State(NamedTuple):
+    """The columns of the state. Shapes: money, facts and tuned are vectors; [symbols]; lots [symbols, room];
+    orders [room], the first facts[OPEN_ORDERS] in use, oldest first."""
+
+    money: Any
+    facts: Any
+    tuned: Any
+    good_tuned: Any
+    qty: Any
+    cost: Any  # sum of the lots' costs
+    valuation: Any  # last valuation mark, ABSENT before the first
+    valuation_time: Any  # seconds
+    book_ts: Any  # stamp of the newest row seen, micros
+    bid_left: Any  # size that is left of that row
+    ask_left: Any
+    rank: Any  # symbols in the order of the last ranking
+    lot_first: Any  # lots of a symbol form a ring
+    lot_count: Any
+    lot_qty: Any
+    lot_cost: Any
+    order_time: Any  # submission, seconds
+    order_n: Any  # place among its cycle's intents
+    order_symbol: Any
+    order_side: Any
+    order_status: Any
+    order_limit: Any
+    order_qty: Any
+    order_filled: Any
+    order_gross: Any  # exact sum of price x qty: in e8 ...
+    order_gross_rest: Any  # ... and the rest below, in 1e-16
+    order_notional: Any
+    order_fee: Any
+    order_reserved: Any  # BUY: cash for the whole order
+    order_met: Any  # stamp of the book row it met last, micros
+    order_seq: Any  # events so far
+    order_fills: Any  # fills so far
+    order_result: Any  # SELL: proceeds after fee less the cost of what it sold
+
+
+SYMBOL_COLUMNS: Final = State._fields[4:14]
+ORDER_COLUMNS: Final = State._fields[16:]
+
+
+def new_state(symbols: int, starting_cash: int, tuned: Sequence[int], tokens: int, room: int = 64) -> State:
+    """Return the state of a book before its first cycle.
+
+    `starting_cash` in e8, `tuned` in the order of TUNED, `tokens` the full submit bucket in 1e-6 tokens.
+    """
+    money = np.zeros(MONEY_CELLS, dtype=np.int64)
+    for place in (CASH, STARTING, EQUITY, PEAK, PEAK_EVER, LOW, DAY_OPEN, LAST_EQUITY):
+        money[place : place + 2] = divmod(starting_cash, E8)
+    facts = np.zeros(FACT_CELLS, dtype=np.int64)
+    facts[[TIME, DAY]] = ABSENT
+    facts[TOKENS] = tokens
+    columns = {name: np.zeros(symbols, dtype=np.int64) for name in SYMBOL_COLUMNS}
+    for name in ("valuation", "valuation_time", "book_ts"):
+        columns[name][:] = ABSENT
+    columns["rank"][:] = np.arange(symbols)
+    lots = {name: np.zeros((symbols, room), dtype=np.int64) for name in ("lot_qty", "lot_cost")}
+    orders = {name: np.zeros(room, dtype=np.int64) for name in ORDER_COLUMNS}
+    return State(
+        money=money,
+        facts=facts,
+        tuned=np.array(tuned, dtype=np.int64),
+        good_tuned=np.array(tuned, dtype=np.int64),
+        **columns,
+        **lots,
+        **orders,
+    )
+
+
+def copy_state(state: State) -> State:
+    """Return an independent copy."""
+    return State(*(column.copy() for column in state))
+
+
+def with_room(state: State, lots: int, orders: int) -> State:
+    """Return the same state with room for so many lots per symbol and so many open orders."""
+    symbols, before = state.lot_qty.shape
+    grown: dict[str, Any] = {}
+    for name in ("lot_qty", "lot_cost"):
+        column = np.zeros((symbols, lots), dtype=np.int64)
+        for i in range(symbols):
+            places = (state.lot_first[i] + np.arange(state.lot_count[i])) % before
+            column[i, : len(places)] = getattr(state, name)[i, places]
+        grown[name] = column
+    grown["lot_first"] = np.zeros(symbols, dtype=np.int64)
+    for name in ORDER_COLUMNS:
+        column = np.zeros(orders, dtype=np.int64)
+        count = min(len(getattr(state, name)), orders)
+        column[:count] = getattr(state, name)[:count]
+        grown[name] = column
+    return state._replace(**grown)
+
+
+def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:
+    """Return the state as plain ints, lists and dicts: equal states give equal documents, whatever their
+    room."""
+    used = int(state.facts[OPEN_ORDERS])
+    room = state.lot_qty.shape[1]
+    lots = []
+    for i in range(len(symbols)):
+        places = (int(state.lot_first[i]) + np.arange(int(state.lot_count[i]))) % room
+        lots.append([state.lot_qty[i, places].tolist(), state.lot_cost[i, places].tolist()])
+    plain = [name for name in SYMBOL_COLUMNS if not name.startswith("lot_")]
+    return {
+        "version": VERSION,
+        "symbols": list(symbols),
+        **{name: getattr(state, name).tolist() for name in ("money", "facts", "tuned", "good_tuned", *plain)},
+        "lots": lots,
+        "orders": {
+            name.removeprefix("order_"): getattr(state, name)[:used].tolist() for name in ORDER_COLUMNS
+        },
+    }
+
+
+def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
+    """Return the state that `state_document` described.
+
+    Raises BadInput if it is of another version or for other symbols.
+    """
+    if document.get("version") != VERSION:
+        raise BadInput(
+            f"state: version {document.get('version')!r}, but this program reads version {VERSION}"
+        )
+    if list(document["symbols"]) != list(symbols):
+        raise BadInput(f"state: it is for {document['symbols']}, not for {list(symbols)}")
+    used = len(document["orders"]["time"])
+    most = max((len(lots[0]) for lots in document["lots"]), default=0)
+    state = new_state(len(symbols), 0, document["tuned"], 0, room=max(64, 2 * most, 2 * used))
+    for name in ("money", "facts", "tuned", "good_tuned", *SYMBOL_COLUMNS):
+        if name in document:
+            getattr(state, name)[:] = document[name]
+    for i, (quantities, costs) in enumerate(document["lots"]):
+        state.lot_count[i] = len(quantities)
+        state.lot_qty[i, : len(quantities)] = quantities
+        state.lot_cost[i, : len(costs)] = costs
+    for name in ORDER_COLUMNS:
+        getattr(state, name)[:used] = document["orders"][name.removeprefix("order_")]
+    return state

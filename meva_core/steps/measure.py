@@ -1,0 +1,81 @@
+"""measure: marks, ages and flags of every symbol, from columns that were stamped at or before the cycle."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from meva_core.amounts import ABSENT, midpoint, mul_e8
+from meva_core.journal import is_open
+from meva_core.kernel import kernel
+from meva_core.market import MICROS, Market
+from meva_core.orders import Side
+from meva_core.params import MARK_MID, Params
+from meva_core.state import OPEN_ORDERS, State
+
+STALE: Final = 1  # book absent or too old: no order, no fill, no part in the risk rules of the market
+ONE_SIDED: Final = 2  # crossed, or a side is missing: no mid, no fill
+NO_MARK: Final = 4
+CLOCK_SKEW: Final = 8  # stamped after the cycle
+
+
+class Measured(NamedTuple):
+    """Per cycle and symbol. `mark` and `valuation` in e8 TRY, ages in whole seconds, `flags` of this
+    module."""
+
+    mark: Any
+    valuation: Any
+    valuation_age: Any
+    book_age: Any
+    flags: Any
+
+
+@kernel
+def measure(c: int, m: Market, p: Params, s: State, o: Measured) -> None:
+    """Measure all symbols at cycle c."""
+    now = m.time[c]
+    for i in range(m.bid.shape[1]):
+        flags = 0
+        age = book_age(now, m.book_ts[c, i])
+        if age < 0 or age > p.max_data_age:
+            flags |= STALE
+        if m.book_ts[c, i] > now * MICROS or m.ticker_ts[c, i] > now * MICROS:
+            flags |= CLOCK_SKEW
+        bid = m.bid[c, i]
+        ask = m.ask[c, i]
+        two_sided = bid > 0 and ask > 0 and bid <= ask
+        if not two_sided:
+            flags |= ONE_SIDED
+        if two_sided and p.mark_source == MARK_MID:
+            mark = midpoint(bid, ask)
+        else:
+            mark = m.last[c, i]
+        if mark <= 0 or mul_e8(potential_qty(s, i), mark) < 0:
+            # A mark at which the holding could not be valued is no mark.
+            mark = ABSENT
+            flags |= NO_MARK
+        else:
+            s.valuation[i] = mark
+            s.valuation_time[i] = now
+        o.mark[c, i] = mark
+        o.valuation[c, i] = s.valuation[i]
+        o.valuation_age[c, i] = now - s.valuation_time[i] if s.valuation[i] > 0 else ABSENT
+        o.book_age[c, i] = age
+        o.flags[c, i] = flags
+
+
+@kernel
+def book_age(now: int, stamp: int) -> int:
+    """Return the age in whole seconds of a stamp in micros; 0 if it lies ahead, ABSENT if there is none."""
+    if stamp < 0:
+        return ABSENT
+    return max(0, (now * MICROS - stamp) // MICROS)
+
+
+@kernel
+def potential_qty(s: State, i: int) -> int:
+    """Return what is held of symbol i plus what open BUYs may add."""
+    qty = s.qty[i]
+    for k in range(s.facts[OPEN_ORDERS]):
+        if s.order_symbol[k] == i and s.order_side[k] == Side.BUY and is_open(s, k):
+            qty += s.order_qty[k] - s.order_filled[k]
+    return qty

@@ -1,0 +1,39 @@
+"""Room that the steps of one cycle share; nothing in it outlives the cycle."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+
+class Scratch(NamedTuple):
+    """`turn`, `met`, `allotted`: per open order (settle). `open_value`: per symbol, e8 TRY of open orders,
+    BUYs less SELLs (plan). `queue`: symbols in plan order (plan to build), `built`: rows of the journal's
+    intents that became orders (build to execute); `counts` holds how many of both, and the faults still to
+    inject."""
+
+    turn: Any
+    met: Any
+    allotted: Any
+    open_value: Any
+    queue: Any
+    whole: Any  # per symbol: 1 to sell all that is free
+    feasible: Any
+    built: Any
+    counts: Any
+    pairs: Any  # sums of one step
+
+
+QUEUED: Final = 0
+BUILT: Final = 1
+FAULTS_LEFT: Final = 2
+FIRST_INTENT: Final = 3  # row of the journal where this cycle's intents begin
+
+
+def new_scratch(symbols: int, orders: int) -> Scratch:
+    """Return scratch columns for so many symbols and open orders."""
+    columns = {name: np.zeros(orders, dtype=np.int64) for name in ("turn", "met", "allotted")}
+    for name in ("open_value", "queue", "whole", "feasible", "built"):
+        columns[name] = np.zeros(symbols, dtype=np.int64)
+    return Scratch(**columns, counts=np.zeros(4, dtype=np.int64), pairs=np.zeros(8, dtype=np.int64))

@@ -1,0 +1,179 @@
+"""select: score the candidates by liquidity, spread and volatility, rank them, keep the best.
+
+Scores are integers of 1e-12. What is computed in doubles before one is rounded uses + - * / only, so that the
+interpreter and the compiled code round the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from meva_core.amounts import ABSENT
+from meva_core.kernel import kernel
+from meva_core.market import SCORE, SCORE_LIMIT, Market
+from meva_core.params import Params
+from meva_core.reasons import Code
+from meva_core.rules import Rules
+from meva_core.state import MAX_SPREAD, MIN_VOLUME, UNIVERSE_SIZE, State
+from meva_core.steps.assess import spread_above
+from meva_core.steps.measure import NO_MARK, ONE_SIDED, Measured
+
+PENALTY: Final = 5 * SCORE
+NOT_RANKED: Final = -(2**62)
+_ROUNDING: Final = 6755399441055744.0  # 1.5 x 2^52: adding it leaves no room for a fraction
+
+
+class Selected(NamedTuple):
+    """Per cycle and symbol. Raw measures and components are scores; `rank` counts from 0; `selected` is 0 or
+    1 and `code` says why not."""
+
+    spread_raw: Any
+    volatility_raw: Any
+    liquidity: Any
+    spread: Any
+    volatility: Any
+    total: Any
+    rank: Any
+    selected: Any
+    code: Any
+
+
+@kernel
+def select(c: int, m: Market, r: Rules, p: Params, s: State, me: Measured, o: Selected) -> None:
+    """Score, rank and select the candidates of cycle c."""
+    raw_measures(c, m, r, me, o)
+    volume_low, volume_high = span(c, m.quote_volume, m, r)
+    spread_low, spread_high = span(c, o.spread_raw, m, r)
+    volatility_low, volatility_high = span(c, o.volatility_raw, m, r)
+    weights = (1.0 * p.weight_liquidity + 1.0 * p.weight_spread) + 1.0 * p.weight_volatility
+    wl = 1.0 * p.weight_liquidity / weights
+    ws = 1.0 * p.weight_spread / weights
+    wv = 1.0 * p.weight_volatility / weights
+    for i in range(m.bid.shape[1]):
+        o.selected[c, i] = 0
+        if not is_candidate(c, i, m, r):
+            o.liquidity[c, i] = o.spread[c, i] = o.volatility[c, i] = 0
+            o.total[c, i] = NOT_RANKED
+            o.code[c, i] = Code.NOT_A_CANDIDATE
+            continue
+        liquidity = component(m.quote_volume[c, i], volume_low, volume_high, False)
+        spread = component(o.spread_raw[c, i], spread_low, spread_high, True)
+        volatility = component(o.volatility_raw[c, i], volatility_low, volatility_high, True)
+        total = rounded((wl * liquidity + ws * spread) + wv * volatility)
+        code = Code.OK
+        if me.flags[c, i] & NO_MARK:
+            code = Code.MISSING_MARK_PRICE
+        if wide(c, i, m, s, me):
+            total -= PENALTY
+            code = Code.ABOVE_MAX_SPREAD
+        if m.quote_volume[c, i] < s.tuned[MIN_VOLUME] and s.tuned[MIN_VOLUME] > 0:
+            total -= PENALTY
+            code = Code.BELOW_MIN_VOLUME
+        o.liquidity[c, i] = liquidity
+        o.spread[c, i] = spread
+        o.volatility[c, i] = volatility
+        o.total[c, i] = total
+        o.code[c, i] = code
+    rank(c, s, o)
+
+
+@kernel
+def is_candidate(c: int, i: int, m: Market, r: Rules) -> bool:
+    """Whether symbol i may be selected at all: allowed, and with a book row at or before the cycle."""
+    return r.candidate[i] == 1 and m.book_ts[c, i] >= 0
+
+
+@kernel
+def wide(c: int, i: int, m: Market, s: State, me: Measured) -> bool:
+    """Whether the spread is above the limit for selection; 0 turns the limit off."""
+    limit = s.tuned[MAX_SPREAD]
+    return limit > 0 and me.flags[c, i] & ONE_SIDED == 0 and spread_above(m.bid[c, i], m.ask[c, i], limit)
+
+
+@kernel
+def raw_measures(c: int, m: Market, r: Rules, me: Measured, o: Selected) -> None:
+    """Write spread and volatility of all candidates as scores, ABSENT where they cannot be measured."""
+    for i in range(m.bid.shape[1]):
+        o.spread_raw[c, i] = ABSENT
+        o.volatility_raw[c, i] = ABSENT
+        if not is_candidate(c, i, m, r):
+            continue
+        if me.flags[c, i] & ONE_SIDED == 0:
+            bid = 1.0 * m.bid[c, i]
+            ask = 1.0 * m.ask[c, i]
+            o.spread_raw[c, i] = rounded((ask - bid) * 2.0 / (ask + bid) * SCORE)
+        if m.closes[c, i] >= 2:
+            o.volatility_raw[c, i] = m.deviation[c, i]
+        elif m.last[c, i] > 0 and m.high[c, i] >= m.low[c, i] >= 0:
+            spread = 1.0 * m.high[c, i] - 1.0 * m.low[c, i]
+            o.volatility_raw[c, i] = rounded(min(spread / (1.0 * m.last[c, i]) * SCORE, 1.0 * SCORE_LIMIT))
+
+
+@kernel
+def rounded(x: float) -> int:
+    """Return x rounded to the nearest integer, ties to even, for |x| <= SCORE_LIMIT."""
+    return int((x + _ROUNDING) - _ROUNDING)
+
+
+@kernel
+def span(c: int, column: Any, m: Market, r: Rules) -> tuple[int, int]:
+    """Return the lowest and the highest value of a column over the candidates; ABSENT ones do not count."""
+    low = ABSENT
+    high = ABSENT
+    for i in range(m.bid.shape[1]):
+        value = column[c, i]
+        if value >= 0 and is_candidate(c, i, m, r):
+            if low < 0 or value < low:
+                low = value
+            high = max(high, value)
+    return low, high
+
+
+@kernel
+def component(value: int, low: int, high: int, less_is_better: bool) -> int:
+    """Return a value min-max normalised to a score from 0 to 1; all equal gives 1, missing -1."""
+    if value < 0:
+        return -SCORE
+    if low == high:
+        return SCORE
+    x = 1.0 * (value - low) / (1.0 * (high - low))
+    if less_is_better:
+        x = 1.0 - x
+    return rounded(x * SCORE)
+
+
+@kernel
+def rank(c: int, s: State, o: Selected) -> None:
+    """Order by total, then liquidity, both downwards, then symbol; select the first that nothing speaks
+    against.
+
+    It starts from the order of the last cycle, which is nearly right, so the cost stays near linear.
+    """
+    count = s.rank.shape[0]
+    for k in range(1, count):
+        i = s.rank[k]
+        place = k
+        while place > 0 and ranks_before(c, o, i, s.rank[place - 1]):
+            s.rank[place] = s.rank[place - 1]
+            place -= 1
+        s.rank[place] = i
+    left = s.tuned[UNIVERSE_SIZE]
+    for place in range(count):
+        i = s.rank[place]
+        o.rank[c, i] = place
+        if o.code[c, i] == Code.OK:
+            if left > 0:
+                o.selected[c, i] = 1
+                left -= 1
+            else:
+                o.code[c, i] = Code.UNIVERSE_FULL
+
+
+@kernel
+def ranks_before(c: int, o: Selected, a: int, b: int) -> bool:
+    """Whether symbol a ranks before symbol b."""
+    if o.total[c, a] != o.total[c, b]:
+        return o.total[c, a] > o.total[c, b]
+    if o.liquidity[c, a] != o.liquidity[c, b]:
+        return o.liquidity[c, a] > o.liquidity[c, b]
+    return a < b

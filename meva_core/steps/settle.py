@@ -1,0 +1,112 @@
+"""settle: orders left open by earlier cycles meet this cycle's book, then the time to live ends some.
+
+This is no look-ahead: they were on the book before this cycle decides anything.
+"""
+
+from __future__ import annotations
+
+from meva_core.amounts import ABSENT, LIMIT, product_parts
+from meva_core.journal import SETTLE, Journal, cancel, drop_ended, fill, is_open
+from meva_core.kernel import kernel
+from meva_core.market import Market
+from meva_core.orders import Side
+from meva_core.params import Params
+from meva_core.reasons import Code
+from meva_core.rules import Rules, floor_to
+from meva_core.state import OPEN_ORDERS, State
+from meva_core.steps.measure import ONE_SIDED, STALE, Measured
+from meva_core.steps.scratch import Scratch
+
+
+@kernel
+def settle(c: int, m: Market, r: Rules, p: Params, s: State, o: Measured, j: Journal, w: Scratch) -> None:
+    """Let open orders meet the book of cycle c."""
+    take_new_rows(c, m, s)
+    count = s.facts[OPEN_ORDERS]
+    if count > 0:
+        allot(c, m, r, s, o, w)
+        for k in range(count):
+            if w.met[k] == 1:
+                s.order_met[k] = m.book_ts[c, s.order_symbol[k]]
+            if w.allotted[k] > 0:
+                mark = s.valuation[s.order_symbol[k]]
+                fill(j, s, c, k, SETTLE, s.order_limit[k], w.allotted[k], mark, p.fee, 1)
+            if is_open(s, k) and m.time[c] - s.order_time[k] >= p.ttl:
+                cancel(j, s, c, k, SETTLE, Code.TTL_EXPIRED)
+        drop_ended(s)
+    j.settle_events_end[c] = j.used[1]
+    j.settle_fills_end[c] = j.used[2]
+
+
+@kernel
+def take_new_rows(c: int, m: Market, s: State) -> None:
+    """Where a newer book row has come, its sizes are there to be used, once."""
+    for i in range(m.bid.shape[1]):
+        if m.book_ts[c, i] > s.book_ts[i]:
+            s.book_ts[i] = m.book_ts[c, i]
+            s.bid_left[i] = LIMIT if m.bid_qty[c, i] == ABSENT else m.bid_qty[c, i]
+            s.ask_left[i] = LIMIT if m.ask_qty[c, i] == ABSENT else m.ask_qty[c, i]
+
+
+@kernel
+def allot(c: int, m: Market, r: Rules, s: State, o: Measured, w: Scratch) -> None:
+    """Share each row's size among our orders: best price first, then older, then by place in the plan."""
+    count = s.facts[OPEN_ORDERS]
+    for k in range(count):
+        place = k
+        while place > 0 and outranks(s, k, w.turn[place - 1]):
+            w.turn[place] = w.turn[place - 1]
+            place -= 1
+        w.turn[place] = k
+    for place in range(count):
+        k = w.turn[place]
+        i = s.order_symbol[k]
+        w.allotted[k] = 0
+        usable = o.flags[c, i] & (STALE | ONE_SIDED) == 0
+        w.met[k] = 1 if usable and m.book_ts[c, i] > s.order_met[k] else 0
+        if w.met[k] == 1:
+            w.allotted[k] = take_size(c, m, r, s, k)
+
+
+@kernel
+def outranks(s: State, a: int, b: int) -> bool:
+    """Whether order a comes before order b: BUYs first, then the better price; the table is in order of age.
+
+    Orders of different symbols never share a size, so comparing their prices does no harm.
+    """
+    if s.order_side[a] != s.order_side[b]:
+        return s.order_side[a] < s.order_side[b]
+    if s.order_side[a] == Side.BUY:
+        return s.order_limit[a] > s.order_limit[b]
+    return s.order_limit[a] < s.order_limit[b]
+
+
+@kernel
+def take_size(c: int, m: Market, r: Rules, s: State, k: int) -> int:
+    """Return what order k gets at its limit from the opposite touch, and take it off the row's size."""
+    i = s.order_symbol[k]
+    rest = s.order_qty[k] - s.order_filled[k]
+    if s.order_side[k] == Side.BUY:
+        if m.ask[c, i] > s.order_limit[k]:
+            return 0
+        qty = whole_lots(r, i, rest, s.ask_left[i])
+        s.ask_left[i] -= qty
+    else:
+        if m.bid[c, i] < s.order_limit[k]:
+            return 0
+        qty = whole_lots(r, i, rest, s.bid_left[i])
+        s.bid_left[i] -= qty
+    return qty
+
+
+@kernel
+def whole_lots(r: Rules, i: int, rest: int, size: int) -> int:
+    """Return how much of `rest` a size fills: all of it, or whole lots."""
+    return rest if rest <= size else floor_to(r.lot[i], size)
+
+
+@kernel
+def affordable(s: State, k: int, price: int, qty: int) -> bool:
+    """Whether a fill's notional still fits into an amount, together with the order's fills before it."""
+    notional, _ = product_parts(price, qty)
+    return notional >= 0 and s.order_gross[k] < LIMIT - 2 - notional
