@@ -11,12 +11,13 @@ from typing import Any, Final
 import numpy as np
 from attrs import field, frozen
 
-from meva_adapters.replay.checks import most_common
 from meva_adapters.replay.faults import Fault, Report
 from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER
 from meva_adapters.replay.manifest import Manifest
+from meva_adapters.replay.reading import BLOCK, FileFacts
+from meva_adapters.replay.spacing import most_common
 from meva_adapters.replay.stamps import MICROS
-from meva_adapters.replay.survey import BLOCK, FileFacts, Survey, survey
+from meva_adapters.replay.survey import Survey, survey
 from meva_adapters.replay.windows import BookStream, CandleStream, DayStream, Stream, TickerStream
 from meva_core.market import Market, empty_market
 
@@ -64,23 +65,23 @@ class Dataset:
     @classmethod
     def of(cls, found: Survey) -> Dataset:
         """Return the dataset that a survey without errors found."""
-        books = [facts for facts in found.files.values() if facts.kind == ORDERBOOK]
+        books = [facts for facts in found.data.files.values() if facts.kind == ORDERBOOK]
         steps: dict[int, int] = {}
         for facts in books:
             for second, count in facts.steps.items():
                 steps[second] = steps.get(second, 0) + count
         return cls(
-            root=found.root,
+            root=found.data.root,
             symbols=found.report.symbols,
             sha256=_content_hash(found),
-            has_ticker=any(facts.kind == TICKER for facts in found.files.values()),
+            has_ticker=any(facts.kind == TICKER for facts in found.data.files.values()),
             first_ts=min(facts.first_ts for facts in books),
             last_ts=max(facts.last_ts for facts in books),
             step_seconds=most_common(steps),
             manifest=found.manifest,
-            exchangeinfo=found.exchangeinfo,
+            exchangeinfo=found.data.exchangeinfo,
             warnings=found.report.warnings,
-            files=found.files,
+            files=found.data.files,
             survey=found,
         )
 
@@ -120,7 +121,7 @@ class Dataset:
 
     def recheck(self) -> None:
         """Raise BadInput if any file changed, by size, time or identity, since the dataset was opened."""
-        for file in self._survey.listing.all_files:
+        for file in self._survey.data.listing.all_files:
             file.recheck()
 
     def _streams(self, symbol: str, lookback: int) -> list[tuple[Stream, tuple[str, ...]]]:
@@ -159,8 +160,8 @@ def _shift_seconds(manifest: Manifest | None, candles: FileFacts) -> int:
 def _content_hash(found: Survey) -> str:
     """SHA-256 over the files' names and hashes, in order, and over what shifts their stamps."""
     digest = hashlib.sha256(b"meva-dataset-1\n")
-    for name in sorted(found.hashes):
-        digest.update(f"{name} {found.hashes[name]}\n".encode())
+    for name in sorted(found.data.hashes):
+        digest.update(f"{name} {found.data.hashes[name]}\n".encode())
     if found.manifest is not None and found.manifest.stamp == "open":
         digest.update(f"open {found.manifest.interval_seconds or 0}\n".encode())
     return digest.hexdigest()

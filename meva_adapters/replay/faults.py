@@ -33,12 +33,8 @@ class Fault:
     @property
     def where(self) -> str:
         """The place in one word: `candles/BTCTRY.csv:17:close`."""
-        parts = [self.file or "dataset"]
-        if self.row is not None:
-            parts.append(str(self.row))
-        if self.column:
-            parts.append(self.column)
-        return ":".join(parts)
+        row = "" if self.row is None else str(self.row)
+        return ":".join(part for part in (self.file or "dataset", row, self.column) if part)
 
     def __str__(self) -> str:
         row = "" if self.row is None else f", row {self.row}"
@@ -53,7 +49,7 @@ class Fault:
 
 @frozen
 class Report:
-    """What validation found. `ok` is false when there is at least one error; warnings do not stop a run."""
+    """What validation found. `ok` is false when there is an error; warnings do not stop a run."""
 
     ok: bool
     dataset: str
@@ -82,26 +78,19 @@ def bad_dataset(dataset: str, faults: Iterable[Fault]) -> BadInput:
 def shown(value: str | bytes) -> str:
     """Return what was found as printable ASCII, cut to a length that fits a message."""
     text = value if isinstance(value, str) else value[: _SHOWN + 1].decode("utf-8", "backslashreplace")
-    cut = text[:_SHOWN]
-    safe = "".join(
-        c if " " <= c <= "~" else c.encode("unicode_escape", "backslashreplace").decode() for c in cut
-    )
+    safe = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text[:_SHOWN])
     return safe + "..." if len(text) > _SHOWN else safe
 
 
 @define
 class FaultList:
-    """The faults of one file, at most MAX_FAULTS of either kind; what is beyond is counted."""
+    """The faults of one file, at most MAX_FAULTS of either kind; those beyond are counted."""
 
     file: str
     errors: list[Fault] = field(factory=list)
     warnings: list[Fault] = field(factory=list)
-    _unlisted: dict[bool, int] = field(factory=lambda: {True: 0, False: 0})
-
-    @property
-    def full(self) -> bool:
-        """Whether no further error will be listed."""
-        return len(self.errors) >= MAX_FAULTS
+    unlisted_errors: int = 0
+    unlisted_warnings: int = 0
 
     def error(
         self,
@@ -114,7 +103,10 @@ class FaultList:
         action: str = "",
     ) -> None:
         """Add an error."""
-        self._add(True, Fault(code, self.file, row, column, shown(value), message, action))
+        if self.room(error=True):
+            self.errors.append(Fault(code, self.file, row, column, shown(value), message, action))
+        else:
+            self.unlisted_errors += 1
 
     def warning(
         self,
@@ -127,38 +119,30 @@ class FaultList:
         action: str = "",
     ) -> None:
         """Add a warning."""
-        self._add(False, Fault(code, self.file, row, column, shown(value), message, action))
+        if self.room(error=False):
+            self.warnings.append(Fault(code, self.file, row, column, shown(value), message, action))
+        else:
+            self.unlisted_warnings += 1
 
     def skip(self, count: int, *, error: bool) -> None:
-        """Count faults that are known to exist but are not listed."""
-        self._unlisted[error] += count
+        """Count faults that exist but are not listed."""
+        if error:
+            self.unlisted_errors += count
+        else:
+            self.unlisted_warnings += count
 
     def room(self, *, error: bool) -> int:
         """How many more faults would be listed."""
-        return MAX_FAULTS - len(self.errors if error else self.warnings)
-
-    def _add(self, error: bool, fault: Fault) -> None:
-        listed = self.errors if error else self.warnings
-        if len(listed) < MAX_FAULTS:
-            listed.append(fault)
-        else:
-            self._unlisted[error] += 1
+        return max(0, MAX_FAULTS - len(self.errors if error else self.warnings))
 
     def close(self) -> None:
         """Sort by row and, where faults went unlisted, say how many."""
-        for error, listed in ((True, self.errors), (False, self.warnings)):
-            listed.sort(key=lambda fault: fault.row or 0)
-            if self._unlisted[error]:
-                kind = "errors" if error else "warnings"
-                message = f"{self._unlisted[error]} more {kind} of this file are not listed"
-                listed.append(
-                    Fault(
-                        "more_faults",
-                        self.file,
-                        None,
-                        "",
-                        "",
-                        message,
-                        "correct the first ones and validate again",
-                    )
-                )
+        self._close(self.errors, self.unlisted_errors, "errors")
+        self._close(self.warnings, self.unlisted_warnings, "warnings")
+
+    def _close(self, listed: list[Fault], unlisted: int, what: str) -> None:
+        listed.sort(key=lambda fault: fault.row or 0)
+        if unlisted:
+            message = f"{unlisted} more {what} of this file are not listed"
+            action = "correct the first ones and validate again"
+            listed.append(Fault("more_faults", self.file, None, "", "", message, action))

@@ -33,9 +33,14 @@ class SourceFile:
     stamp: tuple[int, int, int, int]
 
     @property
+    def kind(self) -> str:
+        """The folder that the file lies in."""
+        return self.name.partition("/")[0]
+
+    @property
     def symbol(self) -> str:
         """The symbol that the file is named after."""
-        return self.path.stem if "/" not in self.name else self.name.rsplit("/", 1)[1].removesuffix(".csv")
+        return self.name.rpartition("/")[2].removesuffix(".csv")
 
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset` on; fewer only at the end of the file.
@@ -93,6 +98,12 @@ class Listing:
     def data_files(self) -> tuple[SourceFile, ...]:
         """Every CSV file, candles first."""
         return tuple(file for kind in KINDS for file in self.csv.get(kind, ()))
+
+    @property
+    def data_names(self) -> frozenset[str]:
+        """The names of all files that a manifest may list."""
+        info = (self.exchangeinfo.name,) if self.exchangeinfo else ()
+        return frozenset((*(file.name for file in self.data_files), *info))
 
     @property
     def all_files(self) -> tuple[SourceFile, ...]:

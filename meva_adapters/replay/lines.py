@@ -34,7 +34,7 @@ class LineReader:
         numbers: list[int] = []
         rows: list[list[int]] = []
         for number, line in enumerate(lines, first_line):
-            if self._faults.full:
+            if not self._faults.room(error=True):
                 break
             row = self._line(line, number)
             if row is not None:

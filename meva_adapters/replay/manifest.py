@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from attrs import frozen
@@ -123,3 +123,45 @@ def is_dataset_file(name: str) -> bool:
     if name == EXCHANGEINFO:
         return True
     return folder in KINDS and file.endswith(".csv") and is_symbol(file.removesuffix(".csv"))
+
+
+def check_manifest(
+    manifest: Manifest,
+    present: Collection[str],
+    hashes: Mapping[str, str],
+    rows: Mapping[str, int],
+    faults: FaultList,
+) -> None:
+    """Hold what the manifest says against the files: the names `present`, their SHA-256 and their row counts."""
+    anew = "fetch the data again, or write the manifest anew if the change is meant"
+    for name, entry in sorted(manifest.files.items()):
+        if name not in present:
+            faults.error(
+                "listed_file_missing", "listed, but not there", column="files", value=name, action=anew
+            )
+        elif hashes.get(name, entry.sha256) != entry.sha256:
+            message = f"the SHA-256 of {name} is {hashes[name]}"
+            faults.error("checksum", message, column=name, value=entry.sha256, action=anew)
+        elif entry.rows is not None and rows.get(name, entry.rows) != entry.rows:
+            message = f"{name} has {rows[name]} rows"
+            faults.error("row_count", message, column=name, value=str(entry.rows), action=anew)
+    if manifest.files:
+        for name in sorted(set(present) - manifest.files.keys()):
+            faults.warning(
+                "unlisted_file", "not listed, so nothing vouches for it", column="files", value=name
+            )
+
+
+def manifest_tree(manifest: Manifest) -> dict[str, Any]:
+    """Return a manifest as the JSON document that `parse_manifest` reads."""
+    return {
+        "source": manifest.source,
+        "api_version": manifest.api_version,
+        "start": manifest.start,
+        "end": manifest.end,
+        "interval": manifest.interval_seconds,
+        "stamp": manifest.stamp,
+        "files": {
+            name: {"rows": entry.rows, "sha256": entry.sha256} for name, entry in manifest.files.items()
+        },
+    }

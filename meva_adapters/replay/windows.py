@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from meva_adapters.replay.columns import read_columns
 from meva_adapters.replay.faults import FaultList, bad_dataset
 from meva_adapters.replay.files import SourceFile, whole_lines
 from meva_adapters.replay.layout import KINDS
 from meva_adapters.replay.lines import LineReader
+from meva_adapters.replay.reading import read_rows
 from meva_adapters.replay.rows import Rows
 from meva_adapters.replay.stamps import MICROS
 from meva_adapters.replay.wide import RunningVolume, quote_volume, range_extremes
@@ -198,9 +198,7 @@ def _rows(source: SourceFile, kind: str, columns: tuple[str, ...], block_size: i
         body = block if number else block.partition(b"\n")[2]
         if not body:
             continue
-        rows = read_columns(body, columns, line)
-        if rows is None:
-            rows = slow.read(body, line)
+        rows = read_rows(body, columns, line, slow)
         if faults.errors:
             raise bad_dataset(source.name, faults.errors)
         line += body.count(b"\n")

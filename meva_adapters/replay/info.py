@@ -1,0 +1,85 @@
+"""What a dataset holds, as data."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+from attrs import frozen
+
+from meva_adapters.replay.dataset import Dataset, open_dataset
+from meva_adapters.replay.stamps import iso_stamp
+
+
+@frozen
+class FileInfo:
+    """One CSV file. Times are ISO 8601 in UTC as stamped in the file; a gap is longer than ten steps."""
+
+    file: str
+    rows: int
+    first: str
+    last: str
+    step_seconds: int
+    gaps: int
+    longest_gap_seconds: int
+    size_bytes: int
+    sha256: str
+
+
+@frozen
+class Info:
+    """A dataset: span and step over all order books, content hash, provenance, and its files sorted by name."""
+
+    dataset: str
+    symbols: tuple[str, ...]
+    start: str
+    end: str
+    step_seconds: int
+    rows: int
+    has_ticker: bool
+    has_exchangeinfo: bool
+    sha256: str
+    source: str
+    api_version: str
+    stamp: str
+    warnings: int
+    files: tuple[FileInfo, ...]
+
+
+def info(path: str | PathLike[str]) -> Info:
+    """Return what the dataset in `path` holds. Raises BadInput as `open_dataset` does."""
+    return describe(open_dataset(path))
+
+
+def describe(dataset: Dataset) -> Info:
+    """Return what an open dataset holds."""
+    files = tuple(
+        FileInfo(
+            file=name,
+            rows=facts.rows,
+            first=iso_stamp(facts.first_ts),
+            last=iso_stamp(facts.last_ts),
+            step_seconds=facts.step_seconds,
+            gaps=facts.gaps,
+            longest_gap_seconds=facts.longest_gap_seconds if facts.gaps else 0,
+            size_bytes=facts.source.size,
+            sha256=facts.sha256,
+        )
+        for name, facts in sorted(dataset.files.items())
+    )
+    manifest = dataset.manifest
+    return Info(
+        dataset=str(dataset.root),
+        symbols=dataset.symbols,
+        start=iso_stamp(dataset.first_ts),
+        end=iso_stamp(dataset.last_ts),
+        step_seconds=dataset.step_seconds,
+        rows=sum(file.rows for file in files),
+        has_ticker=dataset.has_ticker,
+        has_exchangeinfo=dataset.exchangeinfo is not None,
+        sha256=dataset.sha256,
+        source=manifest.source if manifest else "",
+        api_version=manifest.api_version if manifest else "",
+        stamp=manifest.stamp if manifest else "close",
+        warnings=len(dataset.warnings),
+        files=files,
+    )
