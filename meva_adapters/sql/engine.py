@@ -1,0 +1,250 @@
+"""Open a database: SQLite by path or URL, PostgreSQL by URL; its errors as ours.
+
+`reader_engine` never writes to the database: SQLite in `mode=ro` with a plain BEGIN, PostgreSQL read only
+with one snapshot a transaction. `writer_engine` begins every transaction with the write lock (BEGIN
+IMMEDIATE; an advisory lock on PostgreSQL), waits 5 s for it, and then gives up with StoreBusy: nothing is
+ever half done because a lock came late. Neither creates a file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool, QueuePool
+
+from meva_adapters.sql.columns import parse_stamp, stamp_text
+from meva_core.errors import BadInput, StoreBusy, StoreCorrupt, StoreError, StoreUnready
+
+BUSY_SECONDS: Final = 5
+_WRITERS_LOCK: Final = 0x6D657661
+"""The advisory lock that PostgreSQL's writers take in turn."""
+
+
+def database_url(target: str | os.PathLike[str]) -> sa.URL:
+    """Return the URL of a path or a URL. Raises BadInput for one that names no database of a kind we know."""
+    text = os.fspath(target)
+    if "://" not in text:
+        if not text or "\0" in text or text == ":memory:":
+            raise BadInput(f"{text!r} is not a database; expected a file or a URL such as sqlite:///state.db")
+        return sa.URL.create("sqlite", database=os.path.abspath(text))
+    try:
+        url = sa.make_url(text)
+    except sa.exc.ArgumentError as error:
+        raise BadInput(
+            "the database URL does not parse; expected sqlite:///FILE or postgresql://..."
+        ) from error
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            raise BadInput(f"{text} names no file; expected sqlite:///FILE")
+        return sa.URL.create("sqlite", database=os.path.abspath(url.database))
+    if kind in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    raise BadInput(f"{shown(url)}: {kind} is not supported; expected sqlite:///FILE or postgresql://...")
+
+
+def shown(url: sa.URL) -> str:
+    """Return a database as messages name it: a path, or a URL without its password."""
+    return (
+        str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    )
+
+
+def file_of(url: sa.URL) -> Path | None:
+    """Return the file of an SQLite database, None for another kind."""
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def reader_engine(url: sa.URL) -> sa.Engine:
+    """Return an engine that only reads. Raises StoreUnready when the file is absent or a directory."""
+    path = file_of(url)
+    if path is None:
+        return _postgres(
+            url, isolation_level="REPEATABLE READ", options="-c default_transaction_read_only=on"
+        )
+    _require_file(path)
+    engine = _sqlite(path, "ro", poolclass=NullPool)
+    _begin_with(engine, "BEGIN")
+    return engine
+
+
+def writer_engine(url: sa.URL, *, durable: bool = True, foreign_keys: bool = True) -> sa.Engine:
+    """Return an engine whose every transaction holds the write lock from its start.
+
+    `durable` makes each commit survive a power cut (live trading); without it a power cut may cost the last
+    commits of a file, never its integrity (backtests). Raises StoreUnready when the file is absent, a
+    directory or read-only.
+    """
+    path = file_of(url)
+    if path is None:
+        engine = _postgres(url, options=f"-c lock_timeout={BUSY_SECONDS}s")
+        _begin_with(engine, f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+        return engine
+    _require_file(path)
+    if not os.access(path, os.W_OK):
+        raise StoreUnready(f"{path} is read-only", action=f"make it writable: chmod u+w {path}")
+    pragmas = (
+        f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+        f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}",
+    )
+    engine = _sqlite(path, "rw", pragmas, poolclass=QueuePool, pool_size=1)
+    _begin_with(engine, "BEGIN IMMEDIATE")
+    return engine
+
+
+def create_file(path: Path) -> None:
+    """Make an empty SQLite file in WAL mode that only its owner may read, unless there is a file."""
+    with translated(str(path)):
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise StoreUnready(
+                f"cannot create {path}: {error.strerror}", action="name a folder that exists"
+            ) from error
+        connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Raise a driver's errors as ours, naming the database.
+
+    StoreBusy: locked for longer than the wait. StoreCorrupt: damaged, or not a database. StoreUnready: cannot
+    be reached or opened. StoreError: all else, a full disk among it. The transaction is gone in every case.
+    """
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        raise _ours(name, error.orig or error) from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise _ours(name, error) from error
+
+
+def _sqlite(path: Path, mode: str, pragmas: tuple[str, ...] = (), **pool: Any) -> sa.Engine:
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,  # the driver begins nothing on its own; `_begin_with` does
+            check_same_thread=False,
+        )
+        connection.create_function("meva_instant", 1, _instant, deterministic=True)
+        for pragma in pragmas:
+            connection.execute(pragma)
+        return connection
+
+    return sa.create_engine(f"sqlite:///{path}", creator=connect, **pool)
+
+
+def _instant(text: Any) -> Any:
+    """Return a stored time in one form, so that texts compare as instants; what is no time stays as it is."""
+    try:
+        return stamp_text(parse_stamp(text)) if isinstance(text, str) else text
+    except ValueError:
+        return text
+
+
+def _postgres(url: sa.URL, *, options: str, **more: Any) -> sa.Engine:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise StoreUnready(
+            "PostgreSQL needs the psycopg package", action="pip install 'meva[postgres]'"
+        ) from error
+    arguments = {"options": f"{options} -c timezone=UTC", "connect_timeout": 10}
+    return sa.create_engine(url, connect_args=arguments, pool_size=1, **more)
+
+
+def _begin_with(engine: sa.Engine, statement: str) -> None:
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # IMMEDIATE waits for the lock here; a deferred BEGIN that reads and then writes fails half-way.
+        connection.exec_driver_sql(statement)
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise StoreUnready(f"{path} is a folder, not a database", action="name a file in it")
+    if not path.exists():
+        raise StoreUnready(f"there is no database at {path}", action=f"meva db upgrade --db {path}")
+
+
+# -- Errors ---------------------------------------------------------------------------------------------
+
+_Make = Callable[[str, str], StoreError]
+
+
+def _ours(name: str, error: BaseException) -> StoreError:
+    if isinstance(error, UnicodeDecodeError):
+        return StoreCorrupt(f"{name} holds text that is not UTF-8", action=_RESTORE)
+    if isinstance(error, sqlite3.Error):
+        return _from_sqlite(name, error)
+    return _from_postgres(name, error)
+
+
+_RESTORE: Final = "keep the file as it is and restore a backup"
+
+
+def _from_sqlite(name: str, error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended code's low byte is the primary one
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(
+            f"{name} is locked by {holders(Path(name))}; waited {BUSY_SECONDS} s, nothing was written",
+            action="stop the other process or try again when it is done",
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        what = "is damaged" if code == sqlite3.SQLITE_CORRUPT else "is not a database"
+        return StoreCorrupt(f"{name} {what}: {error}", action=_RESTORE)
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreUnready(f"cannot open {name}: {error}", action="check the path and its permissions")
+    if code == sqlite3.SQLITE_READONLY:
+        return StoreUnready(f"{name} is read-only", action=f"make it writable: chmod u+w {name}")
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return StoreError(f"cannot write {name}: {error}; nothing was written", action="free some disk space")
+    return StoreError(f"{name}: {error}")
+
+
+def _from_postgres(name: str, error: BaseException) -> StoreError:
+    state = getattr(error, "sqlstate", None) or ""
+    text = " ".join(str(error).split())
+    if state in ("55P03", "40001", "40P01"):  # lock not available, serialization failure, deadlock
+        return StoreBusy(
+            f"{name} is locked by another session; waited {BUSY_SECONDS} s, nothing was written",
+            action="stop the other process or try again when it is done",
+        )
+    if state in ("XX001", "XX002"):
+        return StoreCorrupt(f"{name} is damaged: {text}", action="stop the server and restore a backup")
+    if not state or state.startswith(("08", "28", "3D", "57")):
+        return StoreUnready(
+            f"cannot reach {name}: {text}", action="check the server, the name and the password"
+        )
+    if state.startswith("53"):
+        return StoreError(f"cannot write {name}: {text}; nothing was written", action="free some disk space")
+    return StoreError(f"{name}: {text}")
+
+
+def holders(path: Path) -> str:
+    """Name the other processes that have a file open, as far as the system tells."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) == os.getpid():
+            continue
+        try:
+            if any(os.path.samefile(link, path) for link in (entry / "fd").iterdir() if link.exists()):
+                found.append(f"process {entry.name} ({(entry / 'comm').read_text().strip()})")
+        except OSError:
+            continue  # ended meanwhile, or another user's
+    return ", ".join(sorted(found)) or "another process"

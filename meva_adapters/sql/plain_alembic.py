@@ -1,0 +1,61 @@
+"""What plain `alembic` (upgrade, downgrade, current, check) runs in: the same transaction as `meva db`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.util import CommandError
+
+from meva_adapters.sql.account import Account
+from meva_adapters.sql.engine import create_file, database_url, file_of, reader_engine, shown, translated
+from meva_adapters.sql.migrate import transaction
+from meva_core.errors import BadInput, MevaError
+
+
+@contextmanager
+def plain_connection(context: Any, from_settings: Callable[[], str]) -> Iterator[sa.Connection]:
+    """Hold the connection that plain `alembic` works on, for `env.py`.
+
+    The database is `-x db=FILE-or-URL`, else what the settings name. Our errors become Alembic's one line.
+    """
+    try:
+        if context.is_offline_mode():
+            raise BadInput("--sql cannot be done: the revisions look at the database and add what it lacks")
+        named = context.get_x_argument(as_dictionary=True).get("db")
+        url = database_url(named or from_settings())
+        opened = _to_write(url, context.config) if _wants_to_write(context.config) else _to_read(url)
+        with opened as connection:
+            yield connection
+    except MevaError as error:
+        raise CommandError("; ".join(filter(None, (str(error), error.action)))) from error
+
+
+def _wants_to_write(config: Any) -> bool:
+    """Tell `current` and `check`, which must not touch a file, from `upgrade` and `downgrade`."""
+    command = getattr(config.cmd_opts, "cmd", None)
+    return command is None or command[0].__name__ in ("upgrade", "downgrade", "stamp")
+
+
+@contextmanager
+def _to_read(url: sa.URL) -> Iterator[sa.Connection]:
+    with translated(shown(url)), reader_engine(url).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def _to_write(url: sa.URL, config: Any) -> Iterator[sa.Connection]:
+    path = file_of(url)
+    if path is not None and not path.exists():
+        create_file(path)
+    elif path is not None:
+        config.print_stdout(
+            "No backup is written by plain alembic: `meva db backup` and `meva db upgrade` do."
+        )
+    config.attributes["account"] = account = Account()
+    with transaction(url, account) as connection:
+        yield connection
+    for line in (*account.withheld, *account.kept):
+        config.print_stdout("Note: %s", line)

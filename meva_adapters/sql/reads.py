@@ -1,0 +1,163 @@
+"""Reading: runs, the last state of one, and rows of any table in time order.
+
+Values come as `columns.py` says, the same from SQLite and PostgreSQL: Decimal, datetime in UTC, bytes, str,
+int, None. Rows of the earlier system have no run; here they are the run `legacy`. Their times have other
+offsets or none, so they are compared as instants; our own rows have one form, so an index finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from meva_adapters.sql.columns import Stamp, stamp_text
+from meva_adapters.sql.engine import translated
+from meva_adapters.sql.inspection import quoted, shape_of
+from meva_adapters.sql.tables import META
+
+LEGACY: Final = "legacy"
+BATCH: Final = 1000
+_TIMES: Final = {
+    "stage7_orders": "submitted_at",
+    "stage7_risk_decisions": "decided_at",
+    "cycle_metrics": "ts_start",
+    "stage7_runs": "created_at",
+}
+_LEGACY_TIMES: Final = {**_TIMES, "stage7_orders": "last_update"}
+_RUNS: Final = META.tables["stage7_runs"]
+
+
+class SqlReads:
+    """One consistent view of a database."""
+
+    def __init__(self, connection: sa.Connection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs, oldest first, as columns of stage7_runs; `legacy` comes first."""
+        with self._translated():
+            found = self._connection.execute(sa.select(_RUNS).order_by(_RUNS.c.created_at, _RUNS.c.run_id))
+            own = [dict(row) for row in found.mappings()]
+        legacy = self._legacy_run()
+        return [legacy, *own] if legacy else own
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """Return one run, None when there is none of that id."""
+        if run_id == LEGACY:
+            return self._legacy_run()
+        return self._one(sa.select(_RUNS).where(_RUNS.c.run_id == run_id))
+
+    def state(self, run_id: str) -> dict[str, Any] | None:
+        """Return a run's row of stage7_run_state (`cycle_id`, `ts`, `state_json`), None if it has none."""
+        table = META.tables["stage7_run_state"]
+        return self._one(sa.select(table).where(table.c.run_id == run_id))
+
+    def last_cycle(self, run_id: str) -> dict[str, Any] | None:
+        """Return the row of stage7_cycle_digests of a run's last cycle, None when it has no cycle."""
+        table = META.tables["stage7_cycle_digests"]
+        return self._one(
+            sa.select(table).where(table.c.run_id == run_id).order_by(table.c.ts.desc()).limit(1)
+        )
+
+    def rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        run_id: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        where: Mapping[str, Any] | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield rows of a table in time order, then by key, as tuples of `columns`; memory stays bounded.
+
+        `run_id` keeps one run (`legacy`: the earlier system's), `start` and `end` a window of time, both
+        inclusive, `where` rows whose columns have these values. A KeyError means a table or column that the
+        schema lacks.
+        """
+        found = META.tables[table]
+        query = sa.select(*(found.c[name] for name in columns))
+        moment = _moment(found, run_id, self._connection.dialect.name)
+        if run_id is not None:
+            query = query.where(_of_run(found, run_id))
+        if start is not None:
+            query = query.where(moment >= _bound(moment, start))
+        if end is not None:
+            query = query.where(moment <= _bound(moment, end))
+        for name, value in (where or {}).items():
+            query = query.where(found.c[name] == value)
+        order = [*([] if moment is None else [moment]), *found.primary_key.columns]
+        query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
+        with self._translated():
+            result = self._connection.execution_options(yield_per=BATCH).execute(query)
+            for batch in result.partitions():
+                yield from map(tuple, batch)
+
+    def count(self) -> dict[str, int]:
+        """Return the number of rows of every table, unknown ones too, by name."""
+        with self._translated():
+            names = sorted(shape_of(self._connection).columns)
+            queries = {name: sa.text(f"SELECT count(*) FROM {quoted(name)}") for name in names}  # noqa: S608
+            return {name: int(self._connection.execute(q).scalar_one()) for name, q in queries.items()}
+
+    def _legacy_run(self) -> dict[str, Any] | None:
+        trace = META.tables["stage7_cycle_trace"]
+        with self._translated():
+            none_ours = sa.select(sa.func.count()).where(trace.c.run_id.is_(None))
+            cycles = int(self._connection.execute(none_ours).scalar_one())
+        if not cycles:
+            return None
+        first = next(self.rows(trace.name, ("ts",), run_id=LEGACY, limit=1))
+        last = next(self.rows(trace.name, ("cycle_id", "ts"), run_id=LEGACY, newest_first=True, limit=1))
+        return {column.name: None for column in _RUNS.columns} | {
+            "run_id": LEGACY,
+            "kind": LEGACY,
+            "start_ts": first[0],
+            "end_ts": last[1],
+            "cycles": cycles,
+            "last_cycle_id": last[0],
+            "last_ts": last[1],
+            "status": "complete",
+        }
+
+    def _one(self, query: sa.Select[Any]) -> dict[str, Any] | None:
+        with self._translated():
+            row = self._connection.execute(query).mappings().first()
+        return dict(row) if row else None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with translated(self._name):
+            yield
+
+
+def _moment(table: sa.Table, run_id: str | None, dialect: str) -> Any:
+    """Return what orders a table's rows in time, None for a table without times."""
+    times = _TIMES if run_id not in (None, LEGACY) else _LEGACY_TIMES
+    column = table.c.get(times.get(table.name, "ts"))
+    if column is None or not isinstance(column.type, Stamp):
+        return None
+    one_form = table.name in ("stage7_runs", "stage7_cycle_digests", "stage7_checkpoints", "stage7_run_state")
+    if dialect != "sqlite" or one_form or run_id not in (None, LEGACY):
+        return column
+    return sa.func.meva_instant(column, type_=sa.Text())  # see engine.py
+
+
+def _bound(moment: Any, value: datetime) -> Any:
+    return stamp_text(value) if isinstance(moment.type, sa.Text) else value
+
+
+def _of_run(table: sa.Table, run_id: str) -> Any:
+    if run_id != LEGACY:
+        return table.c.run_id == run_id
+    none = table.c.run_id.is_(None)
+    if table.name == "stage7_run_metrics":  # where the earlier system kept run ids of its own
+        return none | table.c.run_id.not_in(sa.select(_RUNS.c.run_id))
+    return none

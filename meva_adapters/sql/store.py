@@ -1,0 +1,105 @@
+"""The repository: consistent reads, and units of work that are written whole or not at all.
+
+    with writer("state.db", durable=False) as store:
+        with store.unit() as work:
+            work.insert("stage7_cycle_trace", ("cycle_id", "ts", ...), rows)
+            work.upsert("stage7_run_state", {"run_id": run, "cycle_id": cycle, "ts": ts, "state_json": state})
+            work.commit()  # leaving without it undoes everything
+        with store.read() as view:
+            equity = list(view.rows("stage7_ledger_metrics", ("ts", "equity_try"), run_id=run))
+
+`reader` and `writer` refuse a database at another revision (StoreUnready, with the command to type);
+`migrate.ensure` creates a fresh one. Errors of the drivers arrive as StoreBusy, StoreCorrupt, StoreUnready,
+IdTaken or StoreError.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from meva_adapters.sql.engine import database_url, reader_engine, shown, translated, writer_engine
+from meva_adapters.sql.reads import SqlReads
+from meva_adapters.sql.revisions import require_head
+from meva_adapters.sql.work import SqlUnitOfWork
+
+
+class SqlReader:
+    """A database that is only looked at. Use `reader`."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self.name = shown(url)
+        self._url = url
+        self._reading = reader_engine(url)
+        with translated(self.name), self._reading.begin() as connection:
+            require_head(connection, self.name)
+
+    @contextmanager
+    def read(self) -> Iterator[SqlReads]:
+        """Hold one consistent view of the database: what others commit meanwhile is not in it."""
+        with translated(self.name):
+            connection = self._reading.connect()
+        try:
+            yield SqlReads(connection, self.name)
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._reading.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class SqlStore(SqlReader):
+    """A database that is written, too. Use `writer`."""
+
+    def __init__(self, url: sa.URL, *, durable: bool) -> None:
+        super().__init__(url)
+        self._writing = writer_engine(url, durable=durable)
+
+    @contextmanager
+    def unit(self) -> Iterator[SqlUnitOfWork]:
+        """Hold the write lock from here on; leaving without `commit` undoes everything.
+
+        Raises StoreBusy when another process keeps the lock for 5 s.
+        """
+        with translated(self.name):
+            connection = self._writing.connect()
+        try:
+            yield SqlUnitOfWork(connection, self.name)
+        finally:
+            connection.close()  # rolls back what was not committed
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._writing.dispose()
+        super().close()
+
+
+def reader(target: str | os.PathLike[str]) -> SqlReader:
+    """Open a database, by path or URL, that is only looked at.
+
+    Raises StoreUnready when it is absent, a directory, nobody's of ours or at another revision; StoreCorrupt.
+    """
+    return SqlReader(database_url(target))
+
+
+def writer(target: str | os.PathLike[str], *, durable: bool = True) -> SqlStore:
+    """Open a database, by path or URL, for reading and writing.
+
+    `durable`: each commit survives a power cut; backtests do without. Raises as `reader` does, and
+    StoreUnready for a read-only file.
+    """
+    return SqlStore(database_url(target), durable=durable)

@@ -1,0 +1,426 @@
+"""The tables that Stages 3 and 4 share with the earlier system, under its names.
+
+Column kinds: `columns.py`. What the earlier system declared NOT NULL is nullable here where files that
+it upgraded in place may hold NULL.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Index, Table
+
+from meva_adapters.sql.columns import (
+    META,
+    NOW,
+    amount,
+    integer,
+    key,
+    own_index,
+    real,
+    serial,
+    stamp,
+    text,
+    where,
+)
+
+Table(
+    "schema_version",
+    META,
+    *integer("version", primary_key=True, autoincrement=False),
+    *stamp("applied_at", default=NOW),
+)
+Table(
+    "actions",
+    META,
+    serial(),
+    *text("cycle_id", "action_type", "payload_hash"),
+    *text("dedupe_key", null=True),
+    *integer("created_at_epoch"),
+    *text("client_order_id", "order_id", "metadata_json", null=True),
+    Index("idx_actions_type_hash_created", "action_type", "payload_hash", "created_at_epoch"),
+    Index("idx_actions_dedupe_key_unique", "dedupe_key", unique=True, **where("dedupe_key IS NOT NULL")),
+    sqlite_autoincrement=True,
+)
+Table(
+    "orders",
+    META,
+    key("order_id"),
+    *text("symbol", "side"),
+    *amount("price", "qty"),
+    *text("status"),
+    *stamp("created_at", "updated_at"),
+    *text("client_order_id", null=True),
+    *integer("last_seen_at", null=True),
+    *integer("reconciled", default="0"),
+    *text("exchange_status_raw", "idempotency_key", "intent_id", null=True),
+    *integer("unknown_first_seen_at", "unknown_last_probe_at", "unknown_next_probe_at", null=True),
+    *integer("unknown_probe_attempts", default="0"),
+    *integer("unknown_escalated_at", null=True),
+    Index(
+        "idx_orders_client_order_id_unique",
+        "client_order_id",
+        unique=True,
+        **where("client_order_id IS NOT NULL"),
+    ),
+)
+Table(
+    "fills",
+    META,
+    key("fill_id"),
+    *text("order_id", "symbol", "side"),
+    *amount("price", "qty", "fee"),
+    *text("fee_currency"),
+    *stamp("ts"),
+)
+Table(
+    "positions",
+    META,
+    key("symbol"),
+    *amount("qty", "avg_cost", "realized_pnl", "unrealized_pnl", "fees_paid"),
+    *stamp("updated_at"),
+)
+Table(
+    "intents",
+    META,
+    key("intent_id"),
+    *text("symbol", "side", "idempotency_key"),
+    *stamp("created_at"),
+    Index("idx_intents_idempotency_key", "idempotency_key", unique=True),
+)
+Table(
+    "meta",
+    META,
+    key("key"),
+    *text("value"),
+    *stamp("updated_at", null=True, default=NOW),
+)
+Table(
+    "stage4_orders",
+    META,
+    serial(),
+    *text("symbol"),
+    *text("client_order_id", "exchange_client_id", "exchange_order_id", null=True),
+    *text("side"),
+    *amount("price", "qty"),
+    *text("status"),
+    *text("mode", default="dry_run"),
+    *text("last_error", null=True),
+    *integer("last_error_code", null=True),
+    *stamp("created_at", "updated_at"),
+    Index(
+        "idx_stage4_orders_client_order_id_unique",
+        "client_order_id",
+        unique=True,
+        **where("client_order_id IS NOT NULL"),
+    ),
+    Index("idx_stage4_orders_status", "status"),
+    Index(
+        "idx_stage4_orders_exchange_client_id_unique",
+        "exchange_client_id",
+        unique=True,
+        **where("exchange_client_id IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+Table(
+    "stage4_fills",
+    META,
+    key("fill_id"),
+    *text("order_id", "symbol", "side"),
+    *amount("price", "qty", "fee"),
+    *text("fee_asset"),
+    *stamp("ts"),
+)
+Table(
+    "stage4_replace_transactions",
+    META,
+    key("replace_tx_id"),
+    *text("symbol", "side", "old_client_order_ids_json", "new_client_order_id", "state"),
+    *text("last_error", null=True),
+    *stamp("created_at", "last_updated_at"),
+    Index("idx_stage4_replace_transactions_state", "state"),
+)
+Table(
+    "stage4_positions",
+    META,
+    key("symbol"),
+    *amount("qty", "avg_cost_try", "realized_pnl_try"),
+    *stamp("last_update_ts"),
+)
+Table(
+    "pnl_snapshots",
+    META,
+    serial(),
+    *amount("total_equity_try", "realized_today_try"),
+    *amount("realized_total_try", default="0"),
+    *amount("drawdown_pct"),
+    *stamp("ts"),
+    Index("idx_pnl_snapshots_ts", "ts"),
+    sqlite_autoincrement=True,
+)
+Table(
+    "cursors",
+    META,
+    key("key"),
+    *text("value"),
+    *stamp("updated_at", default=NOW),
+)
+Table(
+    "symbol_cooldowns",
+    META,
+    key("symbol"),
+    *text("reason"),
+    *integer("cooldown_until_ts", "rolling_count", "window_start_ts", "updated_at_ts"),
+    Index("idx_symbol_cooldowns_until", "cooldown_until_ts"),
+)
+Table(
+    "cycle_audit",
+    META,
+    key("cycle_id"),
+    *stamp("ts"),
+    *text("counts_json", "decisions_json"),
+    *text("envelope_json", null=True),
+)
+Table(
+    "allocation_plans",
+    META,
+    key("cycle_id"),
+    *stamp("ts"),
+    *amount("cash_try"),
+    # NULL in rows of files that passed through generation 23, which had other names for them
+    *amount(
+        "try_cash_target", "investable_total_try", "investable_this_cycle_try", "deploy_budget_try", null=True
+    ),
+    *amount("planned_total_try"),
+    *amount("unused_budget_try", null=True),
+    *text("usage_reason", "plan_json"),
+    *text("deferred_json", default="[]"),
+    *text("decisions_json"),
+    Index("idx_allocation_plans_ts", "ts"),
+)
+Table(
+    "account_snapshots",
+    META,
+    key("cycle_id"),
+    *stamp("ts"),
+    *text("exchange"),
+    *amount("cash_try", "total_equity_try"),
+    *text("holdings_json", "source_endpoints_json", "flags_json"),
+)
+Table(
+    "applied_fills",
+    META,
+    key("fill_id"),
+    *stamp("applied_at", default=NOW),
+)
+Table(
+    "capital_policy_state",
+    META,
+    key("state_key"),
+    *amount("trading_capital_try", "treasury_try", "last_realized_pnl_total_try"),
+    *integer("last_event_count", default="0"),
+    *text("last_checkpoint_id", "last_cycle_id", null=True),
+    *stamp("updated_at"),
+)
+Table(
+    "universe_price_cache",
+    META,
+    key("pair_symbol"),
+    *stamp("ts_bucket", primary_key=True),
+    *amount("mid_price"),
+    Index("idx_universe_price_cache_pair_ts", "pair_symbol", "ts_bucket"),
+)
+Table(
+    "dynamic_universe_cycles",
+    META,
+    key("cycle_id"),
+    *stamp("ts"),
+    *text("selected_symbols_json", "scores_json"),
+    *text("score_breakdown_json", default="{}"),
+    *text("filters_json", "ineligible_counts_json"),
+    *integer("churn_count", default="0"),
+    *integer("refreshed", default="1"),
+    Index("idx_dynamic_universe_cycles_ts", "ts"),
+)
+Table(
+    "dynamic_universe_symbol_state",
+    META,
+    key("symbol"),
+    *stamp(
+        "last_selected_ts", "cooldown_until_ts", "probation_until_ts", "reject_window_start_ts", null=True
+    ),
+    *text("reject_counts_json", default="{}"),
+    *stamp("updated_at_ts"),
+)
+Table(
+    "ledger_events",
+    META,
+    key("event_id"),
+    *stamp("ts"),
+    *text("symbol", "type"),
+    *text("side", null=True),
+    *amount("qty"),
+    *amount("price", "fee", null=True),
+    *text("fee_currency", "exchange_trade_id", "exchange_order_id", "client_order_id", null=True),
+    *text("meta_json"),
+    *stamp("inserted_at", null=True, default=NOW),  # NULL in rows of files that came from before it
+    # Meva's own
+    *text("book", "run_id", "cycle_id", null=True),
+    *amount("notional_try", "reference_try", "slippage_try", "cost_try", null=True),
+    *text("liquidity", null=True),
+    Index(
+        "idx_ledger_events_exchange_trade_id_unique",
+        "exchange_trade_id",
+        unique=True,
+        **where("exchange_trade_id IS NOT NULL"),
+    ),
+    Index(
+        "idx_ledger_events_fallback_fill_unique",
+        "client_order_id",
+        "symbol",
+        "side",
+        "price",
+        "qty",
+        "ts",
+        unique=True,
+        **where(
+            "type = 'FILL' AND exchange_trade_id IS NULL AND client_order_id IS NOT NULL"
+            " AND side IS NOT NULL AND price IS NOT NULL"
+        ),
+    ),
+    Index("idx_ledger_events_ts", "ts"),
+    Index("idx_ledger_events_symbol_ts", "symbol", "ts"),
+    own_index("ledger_events"),
+)
+Table(
+    "ledger_reducer_checkpoints",
+    META,
+    key("scope_id"),
+    *integer("last_rowid"),
+    *text("snapshot_json"),
+    *integer("snapshot_version"),
+    *stamp("updated_at"),
+)
+Table(
+    "cycle_metrics",
+    META,
+    key("cycle_id"),
+    *stamp("ts_start", "ts_end"),
+    *text("mode"),
+    *integer("fills_count", "orders_submitted", "orders_canceled", "rejects_count"),
+    *real("fill_rate"),
+    *real("avg_time_to_fill", "slippage_bps_avg", null=True),
+    *text("fees_json", "pnl_json", "meta_json"),
+    Index("idx_cycle_metrics_ts_start", "ts_start"),
+    Index("idx_cycle_metrics_mode", "mode"),
+)
+Table(
+    "stage4_run_metrics",
+    META,
+    key("cycle_id"),
+    *stamp("ts"),
+    *text("reasons_no_action_json"),
+    *integer("intents_created", "intents_after_risk", "intents_executed", "orders_submitted"),
+    *text("rejects_by_code_json", "breaker_state"),
+    *integer("degraded_mode"),
+    Index("idx_stage4_run_metrics_ts", "ts"),
+)
+Table(
+    "risk_decisions",
+    META,
+    key("decision_id"),
+    *stamp("ts"),
+    *text("mode", "reasons_json", "signals_json", "limits_json", "decision_json"),
+    *text("prev_mode", null=True),
+    Index("idx_risk_decisions_ts", "ts"),
+    Index("idx_risk_decisions_mode", "mode"),
+)
+Table(
+    "risk_state_current",
+    META,
+    *integer("state_id", primary_key=True, autoincrement=False),
+    CheckConstraint("state_id = 1", name="one_row"),
+    *text("current_mode", null=True),
+    *amount("peak_equity_try", null=True),
+    *text("peak_equity_date", null=True),
+    *amount("fees_try_today", null=True),
+    *text("fees_day", null=True),
+    *stamp("updated_at", default=NOW),
+)
+Table(
+    "anomaly_events",
+    META,
+    key("id"),
+    *stamp("ts"),
+    *text("cycle_id", "code", "severity", "details_json"),
+    Index("idx_anomaly_events_ts", "ts"),
+    Index("idx_anomaly_events_code", "code"),
+    Index("idx_anomaly_events_cycle_id", "cycle_id"),
+)
+Table(
+    "degrade_state_current",
+    META,
+    *integer("state_id", primary_key=True, autoincrement=False),
+    CheckConstraint("state_id = 1", name="one_row"),
+    *stamp("cooldown_until", null=True),
+    *text("current_override_mode", "last_reasons_json", null=True),
+    *integer("warn_window_count", default="0"),
+    *text("last_warn_codes_json", default="[]"),
+    *text("cursor_stall_cycles_json", default="{}"),
+    *integer("last_reject_count", default="0"),
+    *stamp("updated_at", default=NOW),
+)
+Table(
+    "agent_decision_audit",
+    META,
+    serial(),
+    *text("cycle_id", "correlation_id"),
+    *stamp("ts", default=NOW),
+    *text("context_json", "decision_json", "safe_decision_json", "diff_json", "diff_hash"),
+    *text("prompt_json", "response_json", null=True),
+    Index("idx_agent_decision_audit_cycle", "cycle_id", "ts"),
+    Index("idx_agent_decision_audit_cycle_correlation", "cycle_id", "correlation_id", unique=True),
+    sqlite_autoincrement=True,
+)
+Table(
+    "idempotency_keys",
+    META,
+    key("action_type"),
+    key("key"),
+    *text("payload_hash"),
+    *integer("created_at_epoch", "expires_at_epoch"),
+    *integer("action_id", null=True),
+    *text("client_order_id", "order_id", null=True),
+    *text("status"),
+    *integer("recovery_attempts", default="0"),
+    *integer("next_recovery_at_epoch", null=True),
+    Index("idx_idempotency_keys_expires_at", "expires_at_epoch"),
+    Index("idx_idempotency_keys_status_expires", "status", "expires_at_epoch"),
+)
+Table(
+    "op_state",
+    META,
+    key("key"),
+    *integer("int_value", null=True),
+    *text("text_value", null=True),
+    *stamp("updated_at"),
+)
+Table(
+    "idempotency_state",
+    META,
+    key("key"),
+    *text("status"),
+    CheckConstraint("status IN ('reserved','submitted','failed')", name="status"),
+    *text("exchange_order_id", null=True),
+    *stamp("first_seen_ts", "last_update_ts"),
+    *text("error", null=True),
+)
+Table(
+    "process_instances",
+    META,
+    key("instance_id"),
+    *integer("pid"),
+    *text("db_path"),
+    *integer("started_at_epoch", "heartbeat_at_epoch"),
+    *text("status", default="active"),
+    *integer("ended_at_epoch", null=True),
+)

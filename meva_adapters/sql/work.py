@@ -1,0 +1,181 @@
+"""A unit of work: rows in bulk, whole or not at all.
+
+Bulk rows are tuples whose amounts and times are stored text already (`format_e8`, `stamp_text`); they go to
+the driver as they are, one prepared statement a table, which is what a backtest's speed hangs on. Every
+INSERT is plain and names its columns: a key that is there already is an error that names it, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from meva_adapters.sql.columns import Amount, Stamp, parse_stamp
+from meva_adapters.sql.engine import translated
+from meva_adapters.sql.inspection import quoted
+from meva_adapters.sql.reads import SqlReads
+from meva_adapters.sql.tables import META
+from meva_core.errors import IdTaken, StoreError
+
+CHUNK: Final = 5000
+
+_STAND_INS: Final = {
+    "allocation_plans": {
+        "cash_target_try": "try_cash_target",
+        "investable_try": "investable_total_try",
+        "unused_investable_try": "unused_budget_try",
+    },
+    "stage4_replace_transactions": {
+        "old_client_order_id": "old_client_order_ids_json",
+        "status": "state",
+        "updated_at": "last_updated_at",
+    },
+}
+"""Columns of adopted files that must not be NULL, and whose later name has the value."""
+
+
+class SqlUnitOfWork(SqlReads):
+    """A transaction that holds the write lock; also reads, its own writes included."""
+
+    def __init__(self, connection: sa.Connection, name: str) -> None:
+        super().__init__(connection, name)
+        with translated(name):
+            self._transaction = connection.begin()
+        self._sqlite = connection.dialect.name == "sqlite"
+
+    def commit(self) -> None:
+        """Make everything permanent, or raise and leave nothing. The unit is over then."""
+        with translated(self._name):
+            self._transaction.commit()
+        self._connection.close()
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """Insert rows given as tuples of stored values, and return how many.
+
+        Raises IdTaken when a key is there already, naming it and what differs; StoreError when a row breaks
+        another rule of the table. Either way the unit cannot be committed.
+        """
+        found = META.tables[table]
+        places = self._stand_ins(table, columns)
+        named = [found.c[name].name for name in columns] + list(places)
+        statement = self._insert_statement(table, named)
+        total = 0
+        source = iter(rows)
+        while chunk := [tuple(row) for row in islice(source, CHUNK)]:
+            if places:
+                chunk = [(*row, *(row[place] for place in places.values())) for row in chunk]
+            self._run(statement, chunk, found, named)
+            total += len(chunk)
+        return total
+
+    def update(self, table: str, key: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """Update rows given as (key, values of `columns`...), and return how many.
+
+        Raises StoreError when one of them is not there.
+        """
+        found = META.tables[table]
+        chunk = [(*row[1:], row[0]) for row in rows]
+        if not chunk:
+            return 0
+        mark = "?" if self._sqlite else "%s"
+        changes = ", ".join(f"{quoted(found.c[name].name)} = {mark}" for name in columns)
+        statement = f"UPDATE {quoted(table)} SET {changes} WHERE {quoted(found.c[key].name)} = {mark}"  # noqa: S608
+        with translated(self._name):
+            changed = self._connection.exec_driver_sql(statement, chunk).rowcount
+        if changed != len(chunk):
+            lost = len(chunk) - changed
+            raise StoreError(f"{self._name}: {lost} of {len(chunk)} rows to update are not in {table}")
+        return changed
+
+    def upsert(self, table: str, values: Mapping[str, Any]) -> None:
+        """Insert one row, or update the one with its key; values are typed, or stored text."""
+        found = META.tables[table]
+        insert = sqlite.insert if self._sqlite else postgresql.insert
+        keys = [column.name for column in found.primary_key.columns]
+        rest = {name: value for name, value in values.items() if name not in keys}
+        statement = insert(found).values(dict(values)).on_conflict_do_update(index_elements=keys, set_=rest)
+        with translated(self._name):
+            self._connection.execute(statement)
+
+    def _insert_statement(self, table: str, columns: Sequence[str]) -> str:
+        marks = ", ".join("?" if self._sqlite else "%s" for _ in columns)
+        return f"INSERT INTO {quoted(table)} ({', '.join(map(quoted, columns))}) VALUES ({marks})"  # noqa: S608
+
+    def _run(
+        self, statement: str, rows: list[tuple[Any, ...]], table: sa.Table, columns: Sequence[str]
+    ) -> None:
+        try:
+            # The savepoint keeps the transaction able to answer which key it was.
+            with translated(self._name), self._connection.begin_nested():
+                self._connection.exec_driver_sql(statement, rows)
+        except StoreError as error:
+            if isinstance(error.__cause__, sa.exc.IntegrityError):
+                raise self._taken(rows, table, columns) or error from error
+            raise
+
+    def _taken(
+        self, rows: Iterable[tuple[Any, ...]], table: sa.Table, columns: Sequence[str]
+    ) -> IdTaken | None:
+        """Find the first row with a key that is there already, in the table or earlier among the rows."""
+        keys = [key for key in unique_keys(table) if set(key) <= set(columns)]
+        seen: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+        for row in rows:
+            given = dict(zip(columns, row, strict=True))
+            for key in keys:
+                values = tuple(given[name] for name in key)
+                if None in values:
+                    continue
+                wanted = dict(zip(key, values, strict=True))
+                there = seen.get((key, values)) or self._stored(table, columns, wanted)
+                if there is not None:
+                    return _id_taken(table, wanted, there, given)
+                seen[key, values] = given
+        return None
+
+    def _stored(
+        self, table: sa.Table, columns: Sequence[str], key: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        named = [table.c[name] for name in columns if name in table.c]
+        return self._one(sa.select(*named).where(*(table.c[name] == value for name, value in key.items())))
+
+    def _stand_ins(self, table: str, columns: Sequence[str]) -> dict[str, int]:
+        """Return the further columns that an adopted file wants filled, and where in a row their value is."""
+        wanted = _STAND_INS.get(table, {})
+        if not wanted or not self._sqlite:
+            return {}
+        there = self._connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,)).scalars()
+        return {old: list(columns).index(wanted[old]) for old in there if old in wanted}
+
+
+def unique_keys(table: sa.Table) -> list[tuple[str, ...]]:
+    """Return the columns of each key of a table that may not repeat, the primary key first."""
+    constraints = [c for c in table.constraints if isinstance(c, sa.UniqueConstraint)]
+    indexes = [index for index in table.indexes if index.unique]
+    keys = [key.columns for key in (table.primary_key, *constraints)] + [i.columns for i in indexes]
+    return [tuple(column.name for column in key) for key in keys]
+
+
+def _id_taken(
+    table: sa.Table, key: Mapping[str, Any], there: Mapping[str, Any], given: Mapping[str, Any]
+) -> IdTaken:
+    name = ", ".join(f"{table.name}.{column} {value!r}" for column, value in key.items())
+    differing = [c for c in there if not _same(table.c[c], there[c], given[c])]
+    if not differing:
+        return IdTaken(f"{name} is there already, with the same content")
+    column = differing[0]
+    difference = f"{column} is {there[column]} there and {given[column]} here"
+    return IdTaken(f"{name} is there already with other content: {difference}")
+
+
+def _same(column: sa.Column[Any], there: Any, given: Any) -> bool:
+    """Compare a value that was read, or given before, with one given as stored text."""
+    if isinstance(column.type, Amount):
+        there, given = (Decimal(value) if isinstance(value, str) else value for value in (there, given))
+    elif isinstance(column.type, Stamp):
+        there, given = (parse_stamp(value) if isinstance(value, str) else value for value in (there, given))
+    return bool(there == given)
