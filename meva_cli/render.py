@@ -11,9 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import click
+
+_PROSE: Final = 32
+"""Cells above this width are wrapped on a terminal; amounts, names and stamps are below it."""
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -80,18 +83,24 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     # Imported here: pipes do without it.
     from rich import box
     from rich.console import Console
-    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    needed = 0
     for place, name in enumerate(columns):
-        numeric = all(isinstance(row[place], int | Decimal | None) for row in rows)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        values = [row[place] for row in rows]
+        longest = max(len(as_text(value)) for value in (name, *values))
+        prose = longest > _PROSE
+        numeric = all(isinstance(value, int | Decimal | None) for value in values)
+        table.add_column(
+            Text(name), justify="right" if numeric else "left", no_wrap=not prose, overflow="fold"
+        )
+        needed += 3 + (_PROSE if prose else longest)
     for row in rows:
         # Text, not str: brackets in it are not markup.
         table.add_row(*(Text(as_text(value)) for value in row))
     console = Console(file=sys.stdout, highlight=False)
-    # A table that is too narrow for its longest words would cut them: rather let the terminal scroll.
-    needed = Measurement.get(console, console.options.update(max_width=100_000), table).minimum
-    console.print(table, width=max(console.width, needed), crop=False, no_wrap=None)
+    # Rather let a narrow terminal break the lines than cut an amount.
+    console.width = max(console.width, needed)
+    console.print(table, crop=False)

@@ -24,8 +24,9 @@ def combine(*modes: Mode) -> Mode:
 
 def parse_mode(text: str, field: str = "mode") -> Mode:
     """Return the mode of that name, in any case and with blanks around; raise BadInput for any other text."""
-    try:
-        return Mode[text.strip(" ").upper()]
-    except KeyError:
-        names = ", ".join(mode.name for mode in Mode)
-        raise BadInput(f"{field}: {text!r} is not a mode; expected one of {names}") from None
+    by_name = {mode.name: mode for mode in Mode}
+    # Unicode folds other signs into letters.
+    mode = by_name.get(text.strip(" ").upper()) if text.isascii() else None
+    if mode is None:
+        raise BadInput(f"{field}: {text[:60]!r} is not a mode; expected one of {', '.join(by_name)}")
+    return mode

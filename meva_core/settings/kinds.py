@@ -77,9 +77,7 @@ class Number:
     @property
     def expected(self) -> str:
         """Name the form and the bound."""
-        return (
-            f"a plain decimal number {self.bound}".rstrip() + ", at most 8 decimal places, below 92000000000"
-        )
+        return _bounded("a plain decimal number", self.bound)
 
     def parse(self, text: str) -> Decimal:
         """Read plain digits with an optional sign and point."""
@@ -135,6 +133,11 @@ _FLAGS: Final = {"true": True, "1": True, "yes": True, "on": True} | dict.fromke
 )
 
 
+def _lower(text: str) -> str:
+    """Return an ASCII text in small letters, any other as it is: Unicode folds other signs into letters."""
+    return text.lower() if text.isascii() else text
+
+
 @frozen
 class Flag:
     """True or false."""
@@ -146,9 +149,9 @@ class Flag:
 
     def parse(self, text: str) -> bool:
         """Read true, false, 1, 0, yes, no, on or off in any case."""
-        if text.lower() not in _FLAGS:
+        if _lower(text) not in _FLAGS:
             raise ValueError
-        return _FLAGS[text.lower()]
+        return _FLAGS[_lower(text)]
 
     def accepts(self, value: object) -> bool:
         """Whether it is a bool."""
@@ -173,9 +176,9 @@ class Choice:
     def parse(self, text: str) -> Enum:
         """Read a name in any case."""
         by_name = {name.lower(): member for name, member in self.members.items()}
-        if text.lower() not in by_name:
+        if _lower(text) not in by_name:
             raise ValueError
-        return by_name[text.lower()]
+        return by_name[_lower(text)]
 
     def accepts(self, value: object) -> bool:
         """Whether it is one of the members."""
@@ -242,11 +245,12 @@ class Codes:
 
     def parse(self, text: str) -> tuple[str, ...]:
         """Read a JSON list or commas, in any case."""
-        codes = tuple(dict.fromkeys(item.upper() for item in _items(text)))
-        unknown = [code for code in codes if code not in self.known]
+        names = {code.lower(): code for code in self.known}
+        items = dict.fromkeys(map(_lower, _items(text)))
+        unknown = [item for item in items if item not in names]
         if unknown:
             raise ValueError(f"{unknown[0][:40]!r} is not one")
-        return codes
+        return tuple(names[item] for item in items)
 
     def accepts(self, value: object) -> bool:
         """Whether it is a tuple of known codes without a duplicate."""
@@ -267,7 +271,6 @@ class Text:
 
     def parse(self, text: str) -> str:
         """Take it as it stands, or in capitals."""
-        # ASCII is checked first: the capital of a Turkish dotless i would be another word.
         return text.upper() if self.capitals and text.isascii() else text
 
     def accepts(self, value: object) -> bool:

@@ -51,7 +51,7 @@ class Variable:
     def parse(self, text: str, origin: str = "") -> Any:
         """Return the value of a raw text; raise BadInput, naming `origin`, if it has none."""
         bare = text.strip(" \t")
-        if self.optional and bare.lower() in ("", "none"):
+        if self.optional and bare in ("", "none", "None", "NONE"):
             return None
         try:
             value = self.kind.parse(bare)

@@ -1,0 +1,206 @@
+"""How commands end: four exit codes, one clear message, a traceback only when asked for."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from meva_cli import lazy
+from meva_cli.errors import ending_of
+from meva_cli.registry import Command
+from meva_core.errors import (
+    BadInput,
+    BrokenBooks,
+    CycleRefused,
+    IdTaken,
+    IllegalStep,
+    MevaError,
+    OutcomeUnknown,
+    Refused,
+    RulesUnusable,
+    StoreBusy,
+    StoreCorrupt,
+    StoreError,
+    StoreUnready,
+    Unavailable,
+    VenueError,
+)
+
+CODES = {
+    BadInput: (2, "bad_input"),
+    StoreError: (2, "store_error"),
+    StoreBusy: (2, "store_busy"),
+    StoreCorrupt: (2, "store_corrupt"),
+    StoreUnready: (2, "store_unready"),
+    IdTaken: (1, "id_taken"),
+    CycleRefused: (1, "cycle_refused"),
+    RulesUnusable: (1, "rules_unusable"),
+    VenueError: (1, "venue_error"),
+    Refused: (1, "refused"),
+    OutcomeUnknown: (1, "outcome_unknown"),
+    Unavailable: (1, "unavailable"),
+    MevaError: (1, "error"),
+    IllegalStep: (1, "bug"),
+    BrokenBooks: (1, "bug"),
+    ValueError: (1, "bug"),
+    MemoryError: (1, "bug"),
+    KeyboardInterrupt: (130, "interrupted"),
+    click.Abort: (130, "interrupted"),
+}
+
+
+def boom(error: BaseException) -> click.Command:
+    """Return a command that raises."""
+
+    @click.command()
+    @click.option("--json", "as_json", is_flag=True)
+    def command(as_json: bool) -> None:
+        """Raise."""
+        click.echo("half a line", nl=False, err=True)
+        raise error
+
+    return command
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Return a function that makes `meva boom` a command that raises."""
+
+    def register(error: BaseException) -> None:
+        monkeypatch.setattr(lazy, "BY_PATH", {"boom": Command("boom", "tests_boom:command", "Raise.")})
+        monkeypatch.setattr(lazy, "load_command", lambda path: boom(error))
+
+    return register
+
+
+@pytest.mark.parametrize(("kind", "expected"), CODES.items(), ids=lambda x: getattr(x, "__name__", ""))
+def test_every_error_has_its_exit_code_in_text_and_in_json(
+    kind: type[BaseException], expected: tuple[int, str], meva: Callable[..., Any], failing: Any
+) -> None:
+    failing(kind("what happened") if kind is not click.Abort else click.Abort())
+    plain, machine = meva("boom"), meva("boom", "--json")
+    assert plain.code == machine.code == expected[0]
+    assert list(machine.document) == ["error"]
+    assert list(machine.document["error"]) == ["code", "message", "action"]
+    assert machine.document["error"]["code"] == expected[1]
+    assert plain.out == ""
+    assert "Traceback" not in plain.err + machine.err
+    if expected[0] != 130:
+        assert "what happened" in plain.err
+        assert "what happened" in machine.document["error"]["message"]
+
+
+def test_all_errors_of_the_tree_are_in_the_table() -> None:
+    def below(kind: type[BaseException]) -> list[type[BaseException]]:
+        return [kind, *(deeper for child in kind.__subclasses__() for deeper in below(child))]
+
+    ours = [kind for kind in below(MevaError) if kind.__module__ == "meva_core.errors"]
+    assert set(ours) <= set(CODES)
+
+
+def test_only_debug_shows_a_traceback(meva: Callable[..., Any], failing: Any) -> None:
+    failing(RuntimeError("odd"))
+    plain = meva("boom")
+    assert "Error: RuntimeError: odd" in plain.err
+    assert "run again with `meva --debug" in plain.err
+    debug = meva("--debug", "boom")
+    assert debug.code == 1
+    assert "Traceback (most recent call last)" in debug.err
+
+
+def test_what_to_do_follows_the_message(meva: Callable[..., Any], failing: Any) -> None:
+    failing(StoreUnready("old.db is at revision 1", action="run: meva db upgrade"))
+    assert meva("boom").err.endswith("Error: old.db is at revision 1\nTo do: run: meva db upgrade\n")
+    assert meva("boom", "--json").document["error"]["action"] == "run: meva db upgrade"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "x.csv"), 2),
+        (PermissionError(13, "Permission denied", b"x.csv"), 2),
+        (IsADirectoryError(21, "Is a directory", "x.csv"), 2),
+        (OSError(28, "No space left on device", "x.csv"), 1),
+    ],
+)
+def test_the_systems_refusals_name_the_file(error: OSError, code: int) -> None:
+    ending = ending_of(error)
+    assert (ending.exit_code, ending.code) == (code, "os_error")
+    assert ending.message == f"x.csv: {error.strerror}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gate",), "No such command 'gate'. Did you mean 'gates'?"),
+        (("gates", "--jsn"), "No such option"),
+        (("gates", "more"), "unexpected extra argument"),
+        (("--log-format", "xml", "gates"), "'xml' is not one of 'text', 'json'"),
+    ],
+)
+def test_a_wrong_command_line_is_2_and_names_its_help(
+    meva: Callable[..., Any], arguments: tuple[str, ...], message: str
+) -> None:
+    plain, machine = meva(*arguments), meva(*arguments, "--json")
+    assert plain.code == machine.code == 2
+    assert message in plain.err
+    assert "Traceback" not in plain.err
+    error = machine.document["error"]
+    assert error["code"] == "usage"
+    assert error["action"].startswith("see meva")
+
+
+SLEEPER = """
+import sys, time
+import click
+from meva_cli import app, lazy
+from meva_cli.registry import Command
+
+@click.command()
+def sleeper():
+    sys.stderr.write("ready\\n")
+    sys.stderr.flush()
+    time.sleep(60)
+
+lazy.BY_PATH = {"sleep": Command("sleep", "", "")}
+lazy.load_command = lambda path: sleeper
+sys.argv = ["meva", "sleep"]
+app.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_command_ends_with_130_and_one_line(number: signal.Signals) -> None:
+    process = subprocess.Popen([sys.executable, "-c", SLEEPER], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "ready\n"
+    started = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.strip() == "Error: interrupted"
+    assert time.monotonic() - started < 30
+
+
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+    command = "import sys; sys.argv = ['meva', 'gates', '--json']; from meva_cli.app import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"import sys; sys.stdin.read(1); {command}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(b"x", timeout=30)
+    assert (process.returncode, err) == (1, b"")

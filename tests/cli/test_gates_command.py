@@ -1,0 +1,71 @@
+"""`meva gates`: what is allowed, what blocks, which line to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CANARY = "canary-51c0"
+
+
+def test_in_a_fresh_folder_everything_is_blocked_and_every_line_named(meva: Callable[..., Any]) -> None:
+    ended = meva("gates")
+    assert ended.code == 0
+    for line in (
+        "Live writes to the exchange: blocked by kill_switch, dry_run, live_not_armed",
+        "  set KILL_SWITCH=false  (now true, the default: add the line to .env)",
+        "  set BTCTURK_API_SECRET=<the account's secret>  (now empty, the default: add the line to .env)",
+        "Stage 7: blocked by stage7_disabled",
+    ):
+        assert line in ended.out.splitlines()
+
+
+def test_the_document_names_blocks_changes_and_places(meva: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("STAGE7_ENABLED=true\nNOTIONAL_CAP_TRY_PER_CYCLE=0\nDRY_RUN=true\n")
+    document = meva("gates", "--json").document
+    assert list(document) == ["live", "stage7", "gates", "notes"]
+    assert document["stage7"] == {"allowed": True, "blocks": [], "changes": []}
+    assert document["live"]["blocks"] == ["kill_switch", "dry_run", "live_not_armed"]
+    dry_run = next(change for change in document["live"]["changes"] if change["name"] == "DRY_RUN")
+    assert list(dry_run.values()) == ["DRY_RUN", "true", "false", ".env line 3", "dry_run"]
+    assert any("NOTIONAL_CAP_TRY_PER_CYCLE is 0: no new orders" in note for note in document["notes"])
+
+
+def test_open_gates_are_said_to_be_open_and_keys_are_not_shown(
+    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"KILL_SWITCH": "0", "DRY_RUN": "0", "LIVE_TRADING": "1", "LIVE_TRADING_ACK": "I_UNDERSTAND"}
+    for name, value in {**values, "BTCTURK_API_KEY": CANARY, "BTCTURK_API_SECRET": CANARY}.items():
+        monkeypatch.setenv(name, value)
+    ended = meva("gates")
+    assert "Live writes to the exchange: allowed" in ended.out
+    assert CANARY not in ended.out + ended.err + meva("--debug", "gates", "--json").out
+
+
+def test_contradicting_gates_are_an_error_with_one_line_each(
+    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVE_TRADING", "true")
+    monkeypatch.setenv("LIVE_TRADING_ACK", "I_UNDERSTAND")
+    ended = meva("gates")
+    assert (ended.code, ended.out) == (2, "")
+    assert [line.split()[1] for line in ended.err.splitlines() if line.startswith("Error")] == [
+        "KILL_SWITCH:",
+        "DRY_RUN:",
+        "BTCTURK_API_KEY:",
+        "BTCTURK_API_SECRET:",
+    ]
+
+
+def test_a_bad_secret_is_masked_in_text_and_document(
+    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BTCTURK_API_KEY", f"{CANARY} {CANARY}")
+    plain, document = meva("--debug", "gates"), meva("gates", "--json")
+    assert plain.code == document.code == 2
+    assert "BTCTURK_API_KEY: <secret> from the environment; expected" in plain.err
+    assert document.document["error"]["code"] == "bad_input"
+    assert CANARY not in plain.out + plain.err + document.out + document.err
