@@ -75,28 +75,23 @@ def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:
     deviation = np.full(n, ABSENT, dtype=np.int64)
     if n == 0:
         return count, check, deviation
-    prices = closes.astype(np.float64)
-    returns = np.zeros(n)
-    returns[1:] = (prices[1:] - prices[:-1]) / prices[:-1]
-    position = np.arange(n)
+    # Oldest first: each pass adds, to all windows at once, what lies `back` places before their last close.
+    furthest = min(lookback, n) - 1
     residue = closes % CLOSES_PRIME + closes // CLOSES_PRIME
-    total = np.zeros(n)
-    for back in range(lookback - 1, -1, -1):
-        inside = position >= back
-        source = position[inside] - back
-        check[inside] = (check[inside] * CLOSES_BASE + residue[source]) % CLOSES_PRIME
-        if back < lookback - 1:
-            has_return = position >= back + 1
-            total[has_return] += returns[position[has_return] - back]
-    periods = count - 1
-    some = periods > 0
-    mean = np.zeros(n)
-    mean[some] = total[some] / periods[some]
-    squares = np.zeros(n)
-    for back in range(lookback - 2, -1, -1):
-        has_return = position >= back + 1
-        distance = returns[position[has_return] - back] - mean[has_return]
-        squares[has_return] += distance * distance
-    root = np.sqrt(squares[some] / periods[some])
-    deviation[some] = np.rint(np.minimum(root * SCORE, SCORE_LIMIT)).astype(np.int64)
+    for back in range(furthest, -1, -1):
+        check[back:] = (check[back:] * CLOSES_BASE + residue[: n - back]) % CLOSES_PRIME
+    if furthest == 0:
+        return count, check, deviation
+    prices = closes.astype(np.float64)
+    returns = (prices[1:] - prices[:-1]) / prices[:-1]
+    total, squares = np.zeros(n), np.zeros(n)
+    for back in range(furthest, 0, -1):
+        total[back:] += returns[: n - back]
+    periods = count[1:] - 1
+    mean = np.concatenate((total[:1], total[1:] / periods))
+    for back in range(furthest, 0, -1):
+        distance = returns[: n - back] - mean[back:]
+        squares[back:] += distance * distance
+    root = np.sqrt(squares[1:] / periods)
+    deviation[1:] = np.rint(np.minimum(root * SCORE, SCORE_LIMIT)).astype(np.int64)
     return count, check, deviation

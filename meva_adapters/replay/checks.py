@@ -1,7 +1,7 @@
 """What must hold between the values of a file: order, prices, ranges. Columns in, faults out.
 
-A check looks at one block and returns what it found as a mask over the rows; `RowChecks` turns masks into faults. Cells
-that could not be read are -1 and were reported by the reader: no check takes offence at them.
+A check looks at one block and returns what it found as a mask over the rows; `RowChecks` turns masks into
+faults. Cells that could not be read are -1 and were reported by the reader: no check takes offence at them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The fast reader: a block of lines as int64 columns, or None where the slow reader has to look.
 
-pyarrow's decimal128 is exact, but takes more than the format allows (spaces, signs, exponents, `.5`, `5.`), so the raw
-bytes are held against the grammar as well. Whatever is in doubt is refused: the line reader then decides.
+pyarrow's decimal128 is exact, but takes more than the format allows (spaces, signs, exponents, `.5`, `5.`),
+so the raw bytes are held against the grammar as well. What is in doubt is refused: the line reader decides.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _DECIMAL: Final = pa.decimal128(38, 8)
 _PARSE: Final = csv.ParseOptions(
     quote_char=False, double_quote=False, escape_char=False, ignore_empty_lines=False
 )
-_PLAIN: Final = b"0123456789.,\n"
 _ZEROS: Final = b"0" * (MAX_CELL - 40)
 _POINT: Final = ord(".")
+_LINE_END: Final = ord("\n")
 
 
 def read_columns(block: bytes, columns: tuple[str, ...], first_line: int) -> Rows | None:
@@ -35,34 +35,56 @@ def read_columns(block: bytes, columns: tuple[str, ...], first_line: int) -> Row
         if block.count(b"\r") != block.count(b"\r\n"):
             return None
         block = block.replace(b"\r\n", b"\n")
-    if _ZEROS in block or not _points_stand_between_digits(block):
+    if _ZEROS in block:
         return None
-    table = _arrow(block, columns)
+    table = _arrow(block, columns, columns)
     if table is None:
         return None
     text, offsets = _cells(table.column(0).chunk(0))
-    # Only a stamp may hold other characters than digits and a point.
-    if block.translate(None, _PLAIN) != text.tobytes().translate(None, _PLAIN):
+    if not _is_plain(block, text, table.num_rows, len(columns)):
         return None
+    return _rows(table, text, offsets, first_line)
+
+
+def _is_plain(block: bytes, stamps: Any, rows: int, columns: int) -> bool:
+    """Whether, outside the stamps, there is nothing but digits, and points that stand between digits.
+
+    pyarrow has split the block into `rows` lines of `columns` cells, so the number of separators is known,
+    and any other character shows in the count of those that are no digits.
+    """
+    data = np.frombuffer(block, dtype=np.uint8)
+    other = data - np.uint8(48) > 9
+    point = data == _POINT
+    if point[0] or point[-1] or (point[1:-1] & (other[:-2] | other[2:])).any():
+        return False
+    in_stamps = (stamps - np.uint8(48) > 9) & (stamps != _POINT)
+    separators = rows * columns - (data[-1] != _LINE_END)
+    expected = separators + np.count_nonzero(point) + np.count_nonzero(in_stamps)
+    return bool(np.count_nonzero(other) == expected)
+
+
+def read_checked(
+    block: bytes, columns: tuple[str, ...], wanted: tuple[str, ...], first_line: int
+) -> Rows | None:
+    """Return the `wanted` columns, `ts` first, of a block that was read before without a fault.
+
+    What is in the grammar pyarrow reads exactly or refuses, so the grammar is not checked again.
+    """
+    table = _arrow(block, columns, wanted)
+    return None if table is None else _rows(table, *_cells(table.column(0).chunk(0)), first_line)
+
+
+def _rows(table: Any, text: Any, offsets: Any, first_line: int) -> Rows | None:
     stamps = parse_stamps(text, offsets)
     if stamps is None:
         return None
-    values = _amounts(table, columns)
+    values = _amounts(table)
     if values is None:
         return None
     return Rows(np.arange(first_line, first_line + len(stamps), dtype=np.int64), stamps, values)
 
 
-def _points_stand_between_digits(block: bytes) -> bool:
-    data = np.frombuffer(block, dtype=np.uint8)
-    point = data == _POINT
-    other = data - np.uint8(48) > 9
-    if len(data) < 2 or point[0] or point[-1]:
-        return not point.any()
-    return not (point[1:-1] & (other[:-2] | other[2:])).any()
-
-
-def _arrow(block: bytes, columns: tuple[str, ...]) -> Any | None:
+def _arrow(block: bytes, columns: tuple[str, ...], wanted: tuple[str, ...]) -> Any | None:
     types = {"ts": pa.binary(), **dict.fromkeys(columns[1:], _DECIMAL)}
     try:
         return csv.read_csv(
@@ -71,7 +93,9 @@ def _arrow(block: bytes, columns: tuple[str, ...]) -> Any | None:
                 use_threads=False, block_size=len(block) + 1, column_names=list(columns)
             ),
             parse_options=_PARSE,
-            convert_options=csv.ConvertOptions(column_types=types, null_values=[], check_utf8=False),
+            convert_options=csv.ConvertOptions(
+                column_types=types, include_columns=list(wanted), null_values=[], check_utf8=False
+            ),
         )
     except pa.ArrowInvalid:
         return None
@@ -85,10 +109,10 @@ def _cells(column: Any) -> tuple[Any, Any]:
     return text[: bounds[-1]], bounds
 
 
-def _amounts(table: Any, columns: tuple[str, ...]) -> dict[str, Any] | None:
+def _amounts(table: Any) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
-    for i, name in enumerate(columns[1:], 1):
-        column = table.column(i).chunk(0)
+    for name, chunks in zip(table.column_names[1:], table.columns[1:], strict=True):
+        column = chunks.chunk(0)
         words = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
         words = words[column.offset : column.offset + len(column)]
         if name == VOLUME:
@@ -102,12 +126,28 @@ def _amounts(table: Any, columns: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def whole_and_rest(words: Any) -> tuple[Any, Any]:
-    """Divide 128-bit integers >= 0, [n, 2] of int64 with the low word first, by 1e8; the quotient is held at LIMIT."""
-    low = words[:, 0]
+    """Divide 128-bit integers >= 0 by 1e8; the quotient is held at LIMIT.
+
+    `words` is int64 [n, 2] with the low word first; returns (quotient, remainder), int64 [n].
+    """
+    low, high = words[:, 0], words[:, 1]
     whole = low // E8
     rest = low - whole * E8
-    big = np.flatnonzero((words[:, 1] != 0) | (low < 0))
-    for i in big:
-        quotient, rest[i] = divmod((int(words[i, 1]) << 64) | int(low[i]) & (2**64 - 1), E8)
-        whole[i] = min(quotient, LIMIT)
+    big = np.flatnonzero((high != 0) | (low < 0))
+    if len(big):
+        whole[big], rest[big] = _long_division(low[big].view(np.uint64), high[big].view(np.uint64))
     return whole, rest
+
+
+def _long_division(low: Any, high: Any) -> tuple[Any, Any]:
+    """Divide by E8 in digits of 32 bits: a remainder below 2^27 and a digit make 59 bits."""
+    divisor, shift, mask = np.uint64(E8), np.uint64(32), np.uint64(2**32 - 1)
+    rest = np.zeros(len(low), dtype=np.uint64)
+    digits = []
+    for digit in (high >> shift, high & mask, low >> shift, low & mask):
+        part = (rest << shift) | digit
+        digits.append(part // divisor)
+        rest = part % divisor
+    fits = (digits[0] == 0) & (digits[1] == 0) & (digits[2] < 2**31)
+    whole = np.where(fits, (digits[2] << shift) | digits[3], np.uint64(LIMIT)).astype(np.int64)
+    return np.minimum(whole, LIMIT), rest.astype(np.int64)

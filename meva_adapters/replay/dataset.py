@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +18,9 @@ from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER
 from meva_adapters.replay.manifest import Manifest
 from meva_adapters.replay.reading import BLOCK, FileFacts
 from meva_adapters.replay.spacing import most_common
-from meva_adapters.replay.stamps import MICROS
 from meva_adapters.replay.survey import Survey, survey
 from meva_adapters.replay.windows import BookStream, CandleStream, DayStream, Stream, TickerStream
-from meva_core.market import Market, empty_market
+from meva_core.market import MICROS, Market, empty_market
 
 _BLOCKS_IN_MEMORY: Final = 64 * BLOCK
 _LEAST_BLOCK: Final = 2**16
@@ -44,9 +45,10 @@ def open_dataset(path: str | PathLike[str]) -> Dataset:
 class Dataset:
     """A dataset without errors, as it was when it was opened.
 
-    `first_ts` and `last_ts` are microseconds over all order books, `start` and `end` the same in whole seconds, rounded
-    up, so that the first and the last row can be seen; `step_seconds` is the most common distance of book rows.
-    `sha256` names the content: equal data, equal value, whatever the folder or the manifest's words.
+    `first_ts` and `last_ts` are microseconds over all order books, `start` and `end` the same in whole
+    seconds, rounded up, so that the first and the last row can be seen; `step_seconds` is the most common
+    distance of book rows. `sha256` names the content: equal data, equal value, whatever the folder or the
+    manifest's words.
     """
 
     root: Path
@@ -98,25 +100,29 @@ class Dataset:
     def windows(
         self, times: Any, lookback: int, rows: int = 8192, symbols: Sequence[str] | None = None
     ) -> Iterator[Market]:
-        """Yield the market at `times` in groups of at most `rows` cycles, each cell the newest row known by then.
+        """Yield the market at `times`, at most `rows` cycles at once; each cell is the newest row known then.
 
-        `times` are int64 seconds, strictly increasing. `lookback` is how many closes the measures take. `symbols`
-        (default: all) are columns in sorted order; one that the dataset lacks has nothing in its columns.
-        Raises BadInput if a file is not what it was when the dataset was opened, ValueError for other arguments.
+        `times` are int64 seconds, strictly increasing. `lookback` is how many closes the measures take.
+        `symbols` (default: all) are columns in sorted order; one that the dataset lacks has nothing in its
+        columns. Raises BadInput if a file is not what it was when the dataset was opened, ValueError for
+        other arguments.
         """
         times = np.ascontiguousarray(times, dtype=np.int64)
         if lookback < 1 or rows < 1 or (np.diff(times) <= 0).any():
             raise ValueError("lookback and rows must be at least 1, and times must strictly increase")
         chosen = self.symbols if symbols is None else tuple(sorted(set(symbols)))
-        streams = [self._streams(symbol, lookback) for symbol in chosen]
-        for first in range(0, len(times), rows):
-            part = times[first : first + rows]
-            market = empty_market(len(part), len(chosen))
-            market.time[:] = part
-            for column, group in enumerate(streams):
-                for stream, names in group:
-                    stream.fill(part * MICROS, {name: getattr(market, name)[:, column] for name in names})
-            yield market
+        streams = [
+            (i, stream) for i, symbol in enumerate(chosen) for stream in self._streams(symbol, lookback)
+        ]
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            for first in range(0, len(times), rows):
+                part = times[first : first + rows]
+                market = empty_market(len(part), len(chosen))
+                market.time[:] = part
+                jobs = [pool.submit(stream.fill, part * MICROS, market, i) for i, stream in streams]
+                for job in jobs:
+                    job.result()
+                yield market
         self.recheck()
 
     def recheck(self) -> None:
@@ -124,34 +130,21 @@ class Dataset:
         for file in self._survey.data.listing.all_files:
             file.recheck()
 
-    def _streams(self, symbol: str, lookback: int) -> list[tuple[Stream, tuple[str, ...]]]:
+    def _streams(self, symbol: str, lookback: int) -> Iterator[Stream]:
         files = {facts.kind: facts for facts in self.files.values() if facts.symbol == symbol}
         block = max(_LEAST_BLOCK, min(BLOCK, _BLOCKS_IN_MEMORY // len(self.files)))
-        streams: list[tuple[Stream, tuple[str, ...]]] = []
         if book := files.get(ORDERBOOK):
-            streams.append((BookStream(book.source, book.kind, book.columns, block), _BOOK))
+            yield BookStream(book, block)
         if ticker := files.get(TICKER):
-            streams.append((TickerStream(ticker.source, ticker.kind, ticker.columns, block), _TICKER))
+            yield TickerStream(ticker, block)
         if candles := files.get(CANDLES):
-            make, names = (CandleStream, _CANDLE) if ticker else (DayStream, _CANDLE + _TICKER)
-            shift = self._shift(candles)
-            stream = make(
-                candles.source, candles.kind, candles.columns, block, lookback=lookback, shift=shift
-            )
-            streams.append((stream, names))
-        return streams
-
-    def _shift(self, candles: FileFacts) -> int:
-        return _shift_seconds(self.manifest, candles) * MICROS
-
-
-_BOOK: Final = ("book_ts", "bid", "ask", "bid_qty", "ask_qty")
-_TICKER: Final = ("ticker_ts", "last", "high", "low", "quote_volume", "volume_saturated")
-_CANDLE: Final = ("close_ts", "closes", "closes_check", "deviation")
+            shift = _shift_seconds(self.manifest, candles) * MICROS
+            yield (CandleStream if ticker else DayStream)(candles, block, lookback=lookback, shift=shift)
 
 
 def _shift_seconds(manifest: Manifest | None, candles: FileFacts) -> int:
-    """How much later a candle was complete than its stamp says: its interval where stamps are opening times."""
+    """How much later a candle was complete than its stamp says: its interval where stamps are opening
+    times."""
     if manifest is None or manifest.stamp != "open":
         return 0
     return manifest.interval_seconds or candles.step_seconds

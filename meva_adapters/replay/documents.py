@@ -15,8 +15,8 @@ MAX_DOCUMENT: Final = 64 * 2**20
 def read_json(file: SourceFile) -> tuple[Any, bytes]:
     """Return a document and its bytes. Fractions become Decimals, whole numbers ints.
 
-    Raises BadInput for anything that is not one JSON value in UTF-8, for NaN and infinities, for a key that is repeated
-    within an object, and for documents over MAX_DOCUMENT bytes.
+    Raises BadInput for anything that is not one JSON value in UTF-8, for NaN and infinities, for a key that
+    is repeated within an object, and for documents over MAX_DOCUMENT bytes.
     """
     if file.size > MAX_DOCUMENT:
         raise BadInput(f"{file.name}: {file.size} bytes; at most {MAX_DOCUMENT} are read")

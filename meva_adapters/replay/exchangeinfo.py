@@ -12,8 +12,8 @@ from meva_core.errors import BadInput
 def read_exchangeinfo(file: SourceFile) -> tuple[dict[str, Any], bytes]:
     """Return the document as parsed (fractions as Decimals) and its bytes.
 
-    Both the exchange's whole answer, with `data`, and the inside of it are taken. Raises BadInput if it is not an object
-    with a list `symbols` of objects that have a `name`.
+    Both the exchange's whole answer, with `data`, and the inside of it are taken. Raises BadInput if it is
+    not an object with a list `symbols` of objects that have a `name`.
     """
     tree, data = read_json(file)
     inner = tree.get("data", tree) if isinstance(tree, dict) else None

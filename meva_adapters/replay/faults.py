@@ -18,8 +18,9 @@ _SHOWN: Final = 60
 class Fault:
     """One thing that is wrong with a dataset.
 
-    `file` is relative to the dataset and empty for the dataset itself; `row` is the line as an editor counts it (the
-    header is 1), None where the whole file is meant; `value` is what was found, made printable and cut.
+    `file` is relative to the dataset and empty for the dataset itself; `row` is the line as an editor counts
+    it (the header is 1), None where the whole file is meant; `value` is what was found, made printable and
+    cut.
     """
 
     code: str
@@ -64,7 +65,7 @@ class Report:
 
 
 def bad_dataset(dataset: str, faults: Iterable[Fault]) -> BadInput:
-    """Return the error that says why a dataset cannot be used; it names the first fault and carries them all."""
+    """Return the error that says why a dataset cannot be used; it names the first fault and carries all."""
     listed = tuple(faults)
     first = listed[0]
     more = f" (and {len(listed) - 1} more)" if len(listed) > 1 else ""
@@ -77,9 +78,10 @@ def bad_dataset(dataset: str, faults: Iterable[Fault]) -> BadInput:
 
 def shown(value: str | bytes) -> str:
     """Return what was found as printable ASCII, cut to a length that fits a message."""
-    text = value if isinstance(value, str) else value[: _SHOWN + 1].decode("utf-8", "backslashreplace")
-    safe = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text[:_SHOWN])
-    return safe + "..." if len(text) > _SHOWN else safe
+    if isinstance(value, bytes):
+        value = value[: 4 * _SHOWN].decode("utf-8", "backslashreplace")
+    safe = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in value[:_SHOWN])
+    return safe + "..." if len(value) > _SHOWN else safe
 
 
 @define

@@ -24,7 +24,8 @@ _RENAME: Final = "name the file after its pair, 5 to 16 of A-Z and 0-9, such as 
 class SourceFile:
     """A regular file inside a dataset, as it was when it was found.
 
-    `name` is relative to the dataset with forward slashes; `stamp` is what shows that the file is still the same one.
+    `name` is relative to the dataset with forward slashes; `stamp` is what shows that the file is still the
+    same one.
     """
 
     name: str
@@ -113,7 +114,7 @@ class Listing:
 
 
 def list_dataset(root: Path) -> Listing:
-    """Find the files of the dataset in `root`. Reads no content and raises nothing: what is wrong is in the lists."""
+    """Find the files of the dataset in `root`, without reading them. What is wrong is in the lists."""
     scan = _Scan(root)
     if scan.open_root():
         for kind in KINDS.values():
@@ -256,23 +257,21 @@ def _reason(error: BaseException) -> str:
 
 
 def whole_lines(file: SourceFile, block_size: int) -> Iterator[bytes]:
-    """Yield the file in blocks that end with a line end, except perhaps the last.
+    """Yield the file in blocks of at most `block_size` bytes that end with a line end, except perhaps the
+    last.
 
-    A block is longer than `block_size` only if it is a single line that does not fit; then it has no line end and is
-    twice as long, so that the caller can refuse it.
+    A line that does not fit into a block is yielded as far as it fits, and nothing after it: the caller
+    refuses it.
     """
-    offset, rest = 0, b""
+    offset = 0
     while offset < file.size:
-        chunk = file.read(offset, block_size)
-        offset += len(chunk)
-        end = chunk.rfind(b"\n") + 1
-        if end:
-            yield rest + chunk[:end] if rest else chunk[:end]
-            rest = chunk[end:]
-        else:
-            rest += chunk
-            if len(rest) > 2 * block_size:
-                yield rest
+        block = file.read(offset, block_size)
+        offset += len(block)
+        if offset < file.size:
+            excess = len(block) - (block.rfind(b"\n") + 1)
+            if excess == len(block):
+                yield block
                 return
-    if rest:
-        yield rest
+            offset -= excess
+            block = block[: len(block) - excess]
+        yield block

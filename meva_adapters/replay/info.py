@@ -27,7 +27,7 @@ class FileInfo:
 
 @frozen
 class Info:
-    """A dataset: span and step over all order books, content hash, provenance, and its files sorted by name."""
+    """A dataset: span and step of its order books, content hash, provenance, and files by name."""
 
     dataset: str
     symbols: tuple[str, ...]

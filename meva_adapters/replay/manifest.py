@@ -18,7 +18,7 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 @frozen
 class FileEntry:
-    """What the manifest says of one file: its SHA-256 in hex, and its rows below the header where it has any."""
+    """What the manifest says of one file: its SHA-256 in hex, and its rows if it is a table."""
 
     sha256: str
     rows: int | None = None
@@ -28,7 +28,8 @@ class FileEntry:
 class Manifest:
     """Provenance of a dataset.
 
-    `stamp` says whether a candle's `ts` is its close or its open; `interval_seconds` is its length, None if not given.
+    `stamp` says whether a candle's `ts` is its close or its open; `interval_seconds` is its length, None if
+    not given.
     """
 
     source: str = ""
@@ -132,7 +133,7 @@ def check_manifest(
     rows: Mapping[str, int],
     faults: FaultList,
 ) -> None:
-    """Hold what the manifest says against the files: the names `present`, their SHA-256 and their row counts."""
+    """Hold a manifest against the files: the names `present`, their SHA-256, their row counts."""
     anew = "fetch the data again, or write the manifest anew if the change is meant"
     for name, entry in sorted(manifest.files.items()):
         if name not in present:

@@ -17,8 +17,8 @@ _QUOTES: Final = ("TRY", "USDT", "USDC", "BTC")
 class Profile:
     """A pair's market. The price is in ticks, a tick in 10^-price_places, quantities in 10^-qty_places.
 
-    `volatility_ppb` is the typical return of a minute in 10^-9, `spread_ppb` the typical spread, `turnover` the traded
-    amount of a day in the quote currency.
+    `volatility_ppb` is the typical return of a minute in 10^-9, `spread_ppb` the typical spread, `turnover`
+    the traded amount of a day in the quote currency.
     """
 
     price: int

@@ -13,11 +13,11 @@ from meva_adapters.replay.faults import FaultList
 from meva_adapters.replay.files import SourceFile, whole_lines
 from meva_adapters.replay.layout import KINDS, MAX_LINE, Kind
 from meva_adapters.replay.lines import LineReader
-from meva_adapters.replay.rows import Rows
 from meva_core.errors import BadInput
 
 BLOCK: Final = 2**20
-"""Bytes that are parsed at once. About a megabyte stays in the processor's cache and still feeds pyarrow well."""
+"""Bytes that are parsed at once. About a megabyte stays in the processor's cache and still feeds pyarrow
+well."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -40,12 +40,6 @@ class FileFacts:
     gaps: int
     longest_gap_seconds: int
     steps: dict[int, int] = field(repr=False)
-
-
-def read_rows(body: bytes, columns: tuple[str, ...], first_line: int, slow: LineReader) -> Rows:
-    """Return the rows of a block of whole lines, by the fast reader where it can and by the slow one where not."""
-    rows = read_columns(body, columns, first_line)
-    return slow.read(body, first_line) if rows is None else rows
 
 
 def check_file(source: SourceFile) -> tuple[FileFacts | None, FaultList]:
@@ -117,15 +111,17 @@ class _Pass:
 
     def _take(self, body: bytes, columns: tuple[str, ...], slow: LineReader) -> bool:
         """Parse and check one block; False when reading on would list nothing more."""
-        if len(body) > BLOCK and b"\n" not in body:
-            message = f"a line of more than {BLOCK} bytes; nothing after it was read"
+        if len(body) == BLOCK and b"\n" not in body:
+            message = f"a line of at least {BLOCK} bytes; nothing after it was read"
             self._faults.error(
                 "long_line", message, row=self._line, value=body, action="correct or remove the line"
             )
             return False
         if body:
-            self._checks.take(read_rows(body, columns, self._line, slow))
-            self._line += body.count(b"\n")
+            rows = read_columns(body, columns, self._line)
+            lines = body.count(b"\n") if rows is None else len(rows.ts)
+            self._checks.take(slow.read(body, self._line) if rows is None else rows)
+            self._line += lines
         if self._faults.room(error=True):
             return True
         self._faults.unlisted_errors += 1

@@ -21,7 +21,7 @@ class Column:
 
 
 def csv_blocks(stamps: Any, columns: Sequence[Column]) -> Any:
-    """Yield the lines `stamp,number,...` as bytes; `stamps` are seconds since 1970, written as ISO 8601 in UTC."""
+    """Yield the lines `stamp,number,...` as bytes; `stamps` [n] are seconds since 1970."""
     for start in range(0, len(stamps), _BLOCK):
         part = slice(start, start + _BLOCK)
         text = np.datetime_as_string(stamps[part].astype("datetime64[s]"), timezone="UTC").astype("S20")

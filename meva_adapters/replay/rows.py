@@ -11,8 +11,8 @@ BAD_CELL: Final = -1
 class Rows(NamedTuple):
     """Columns [n] of int64: line numbers, stamps in microseconds, and values by column name.
 
-    Amounts are e8 integers. The base volume, which may outgrow an amount, is two columns: `volume_whole` in coins,
-    held at LIMIT, and `volume_rest` in 1e-8.
+    Amounts are e8 integers. The base volume, which may outgrow an amount, is two columns: `volume_whole` in
+    coins, held at LIMIT, and `volume_rest` in 1e-8.
     """
 
     line: Any

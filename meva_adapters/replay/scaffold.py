@@ -25,14 +25,15 @@ exchangeinfo.json       the exchange's own pair metadata (optional)
 manifest.json           where the data come from, and the SHA-256 of every file (optional)
 ```
 
-One file per symbol, named after it: 5 to 16 of A-Z and 0-9. The folder `ticker` may be missing; columns in brackets may
-be left out together.
+One file per symbol, named after it: 5 to 16 of A-Z and 0-9. The folder `ticker` may be missing; columns in
+brackets may be left out together.
 
-`ts` is ISO 8601 in UTC (`2024-01-31T23:59:00Z`), epoch seconds or epoch milliseconds, and never decreases within a file.
-A candle's `ts` is the time at which it was complete. Numbers are plain digits with at most one point: no sign, exponent,
-space, quote or thousands separator. `schema.json` describes every column.
+`ts` is ISO 8601 in UTC (`2024-01-31T23:59:00Z`), epoch seconds or epoch milliseconds, and never decreases
+within a file. A candle's `ts` is the time at which it was complete. Numbers are plain digits with at most one
+point: no sign, exponent, space, quote or thousands separator. `schema.json` describes every column.
 
-Check the folder with `meva replay validate`, look at it with `meva replay info`, run it with `meva backtest --data`.
+Check the folder with `meva replay validate`, look at it with `meva replay info`, and run it with
+`meva backtest --data`.
 """
 
 
@@ -46,7 +47,7 @@ def init(
     start: int = DEFAULT_START,
     step_seconds: int = 60,
 ) -> Path:
-    """Create a dataset folder with README and schema, filled with made-up markets unless `empty`; return its path.
+    """Create a dataset folder with README and schema, and made-up markets unless `empty`; return its path.
 
     Raises BadInput if the folder holds something already, or for what `write_synthetic` refuses.
     """

@@ -17,7 +17,8 @@ _WEEK: Final = 7 * 86400
 class Spacing:
     """The distances of one file, taken block by block in bounded memory.
 
-    They are counted in whole seconds, rounded up, those beyond a week as a week; by row only the longest are kept.
+    They are counted in whole seconds, rounded up, those beyond a week as a week; by row only the longest are
+    kept.
     """
 
     def __init__(self) -> None:
@@ -56,12 +57,14 @@ class Spacing:
 
     def report(self, faults: FaultList) -> None:
         """Add a warning for every gap; of too many to list, the longest."""
-        limit = GAP_STEPS * self.step_seconds
-        listed = [gap for gap in self._longest if gap[0] > limit * MICROS][: faults.room(error=False)]
+        step = self.step_seconds
+        listed = [gap for gap in self._longest if gap[0] > GAP_STEPS * step * MICROS][
+            : faults.room(error=False)
+        ]
         for distance, line, before in listed:
             faults.warning(
                 "gap",
-                f"seconds without a row since {iso_stamp(before)}; more than {GAP_STEPS} steps of {self.step_seconds} s",
+                f"seconds since {iso_stamp(before)} without a row, more than {GAP_STEPS} steps of {step} s",
                 row=line,
                 column="ts",
                 value=f"{distance // MICROS}",

@@ -1,8 +1,9 @@
 """Timestamps as microseconds since 1970-01-01 UTC, one by one and by the column.
 
-A stamp is ISO 8601 in the extended form (`2024-01-31T23:59:00Z`; without a zone it is UTC; `T` may be a space; seconds
-and a fraction of up to six digits may be left out) or a whole number: epoch seconds, or epoch milliseconds from
-100 000 000 000 on. Both readers use one pattern, so what one takes the other takes, with the same result.
+A stamp is ISO 8601 in the extended form (`2024-01-31T23:59:00Z`; without a zone it is UTC; `T` may be a
+space; seconds and a fraction of up to six digits may be left out) or a whole number: epoch seconds, or epoch
+milliseconds from 100 000 000 000 on. Both readers use one pattern, so what one takes the other takes, with
+the same result.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _FIRST_MILLIS: Final = 10**11
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _ISO: Final = re.compile(
     rb"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
-    rb"(?:[T ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,6}))?)?"
+    rb"(?:[T ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})"
+    rb"(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,6}))?)?"
     rb"(?:Z|(?P<sign>[+-])(?P<zone_hour>[0-9]{2})(?::?(?P<zone_minute>[0-9]{2}))?)?)?"
 )
 _ORIGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,7 +116,7 @@ def _alike(cells: Any) -> Any:
 
 
 def _uniform(cells: Any) -> Any | None:
-    """Parse cells [n, length] that all have the shape of the first one; None if they do not, or if it is no stamp."""
+    """Parse cells [n, length] that have the shape of the first one; None if one has not, or it is no stamp."""
     first = cells[0].tobytes()
     fields = _fields(first)
     if fields is None:
@@ -173,7 +175,7 @@ def _iso_column(columns: Any, fields: dict[str, _Field], *, minus: bool) -> Any:
 
 
 def _days(year: Any, month: Any, day: Any) -> tuple[Any, Any]:
-    """Return days since 1970 and whether each date exists. Neighbouring rows share dates, so each run is done once."""
+    """Return days since 1970 and whether each date exists; a run of rows with one date is done once."""
     key = (year * 100 + month) * 100 + day
     starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
     valid = (month[starts] >= 1) & (month[starts] <= 12) & (year[starts] >= 1)

@@ -25,7 +25,7 @@ from meva_core.errors import BadInput
 
 @frozen
 class DataSurvey:
-    """The data of a dataset, its manifest aside. `hashes` has the SHA-256 of every file that was read, by name."""
+    """The data of a dataset, its manifest aside. `hashes` has the SHA-256 of every file by name."""
 
     root: Path
     listing: Listing
@@ -46,7 +46,7 @@ class Survey:
 
 
 def survey(root: Path) -> Survey:
-    """Read the dataset in `root` once and return all that is to know about it. Raises nothing for a bad dataset."""
+    """Read the dataset in `root` once and return all there is to know. A bad dataset raises nothing."""
     data = survey_data(root)
     faults = FaultList(MANIFEST)
     manifest = _manifest(data, faults)

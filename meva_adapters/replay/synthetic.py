@@ -1,7 +1,7 @@
 """Made-up markets: correlated random walks with calm and nervous times, spreads that widen, volume and gaps.
 
-Everything is computed in integers from SHA-256 and a counter, so one seed gives the same bytes on every machine and with
-every version of the libraries.
+Everything is computed in integers from SHA-256 and a counter, so one seed gives the same bytes on every
+machine and with every version of the libraries.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def write_synthetic(
     sizes: bool = True,
     gaps: bool = True,
 ) -> None:
-    """Write a dataset of made-up markets with metadata and manifest into `path`, an empty folder or a new one.
+    """Write made-up markets with metadata and manifest into `path`, an empty folder or a new one.
 
-    `start` is the first stamp in seconds since 1970; rows follow every `step_seconds` for `minutes`. `sizes` records
-    quantities in the book, `gaps` leaves rows out as outages do. Raises BadInput for symbols outside the grammar, a span
-    of fewer than two rows, and a folder that holds something.
+    `start` is the first stamp in seconds since 1970; rows follow every `step_seconds` for `minutes`. `sizes`
+    records quantities in the book, `gaps` leaves rows out as outages do. Raises BadInput for symbols outside
+    the grammar, a span of fewer than two rows, and a folder that holds something.
     """
     root, names = Path(path), tuple(sorted(set(symbols)))
     rows = minutes * 60 // step_seconds if step_seconds > 0 else 0
@@ -249,7 +249,7 @@ class _SymbolWriter:
                 file.write(block)
 
     def _kept(self, kind: str) -> Any:
-        """Which rows are there. Outages hit a whole market or one pair; a single row is lost in one file only."""
+        """Which rows are kept: outages hit the whole market or one pair, a single row is lost in one file."""
         kept = np.ones(self._rows, dtype=bool)
         if self._gaps:
             market, *_ = _lanes(_draws(self._seed, "outage", self._rows))

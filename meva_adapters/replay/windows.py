@@ -1,7 +1,8 @@
 """Aligning recorded rows with cycle times: the newest row stamped at or before each, in bounded memory.
 
-A stream holds one block of one file and the row before it. A window of cycles is filled block by block: a block gives
-every cycle from its first stamp on its newest row, and the next block overwrites those from its own first stamp on.
+A stream holds one block of one file and the row before it. A window of cycles is filled block by block: each
+block gives every cycle from its first stamp on its newest row, and the next block overwrites those from its
+own on.
 """
 
 from __future__ import annotations
@@ -11,55 +12,62 @@ from typing import Any, Final
 
 import numpy as np
 
+from meva_adapters.replay.columns import read_checked
 from meva_adapters.replay.faults import FaultList, bad_dataset
-from meva_adapters.replay.files import SourceFile, whole_lines
+from meva_adapters.replay.files import whole_lines
 from meva_adapters.replay.layout import KINDS
 from meva_adapters.replay.lines import LineReader
-from meva_adapters.replay.reading import read_rows
+from meva_adapters.replay.reading import FileFacts
 from meva_adapters.replay.rows import Rows
-from meva_adapters.replay.stamps import MICROS
 from meva_adapters.replay.wide import RunningVolume, quote_volume, range_extremes
 from meva_core.amounts import ABSENT
-from meva_core.market import closes_measures
+from meva_core.market import MICROS, Market, closes_measures
 
-DAY: Final = 86400 * MICROS
+_DAY: Final = 86400 * MICROS
 Columns = dict[str, Any]
 
 
 class Stream:
-    """The rows of one file as derived columns, read forward once.
+    """The rows of one file as columns of the market, read forward once. Cycle times grow from call to
+    call."""
 
-    `fill` gives each cycle the newest row at or before its time; cycle times only grow from call to call.
-    """
+    reads: frozenset[str]
+    """Columns of the file that are needed, where it has them."""
+    gives: tuple[str, ...]
+    """Columns of the market that are filled."""
 
-    def __init__(self, source: SourceFile, kind: str, columns: tuple[str, ...], block: int) -> None:
-        self._source = source
-        self._blocks = _rows(source, kind, columns, block)
+    def __init__(self, facts: FileFacts, block_size: int) -> None:
+        wanted = tuple(name for name in facts.columns if name == "ts" or name in self.reads)
+        self._blocks = _blocks(facts, wanted, block_size)
         self._ts: Any = np.zeros(0, dtype=np.int64)
         self._columns: Columns = {}
         self._ended = False
 
-    def fill(self, times: Any, out: Columns) -> None:
-        """Write the columns for `times` (microseconds) into the views `out`; cells before the first row stay."""
+    def fill(self, times: Any, market: Market, symbol: int) -> None:
+        """Fill the cells of one symbol for `times` in microseconds; those before the first row stay as they
+        are."""
+        out = {name: getattr(market, name)[:, symbol] for name in self.gives}
         at = 0
         while True:
             if len(self._ts):
-                self._give(times[at:], {name: view[at:] for name, view in out.items()})
-            # A row with the stamp of the last one may follow in the next block, so equality reads on.
-            if self._ended or (len(self._ts) and self._ts[-1] > times[-1]):
-                return
-            if len(self._ts):
+                self._give(times[at:], {name: cells[at:] for name, cells in out.items()})
+                # A row with the stamp of the last one may follow in the next block, so equality reads on.
+                if self._ts[-1] > times[-1]:
+                    return
                 at = int(np.searchsorted(times, self._ts[-1]))
+            if self._ended:
+                return
             self._advance()
 
     def _give(self, times: Any, out: Columns) -> None:
         rows = np.searchsorted(self._ts, times, side="right") - 1
         first = int(np.searchsorted(rows, 0))
-        self._assign(times[first:], rows[first:], {name: view[first:] for name, view in out.items()})
+        self._assign(times[first:], rows[first:], {name: cells[first:] for name, cells in out.items()})
 
     def _assign(self, times: Any, rows: Any, out: Columns) -> None:
-        for name, view in out.items():
-            view[:] = self._columns[name][rows]
+        """Write for each of `times` the row of that number, which is there."""
+        for name, column in self._columns.items():
+            out[name][:] = column[rows]
 
     def _advance(self) -> None:
         block = next(self._blocks, None)
@@ -68,18 +76,22 @@ class Stream:
             return
         stamps, columns = self._derive(block)
         if len(self._ts):
+            stamps = np.concatenate((self._ts[-1:], stamps))
             columns = {
                 name: np.concatenate((self._columns[name][-1:], column)) for name, column in columns.items()
             }
-            stamps = np.concatenate((self._ts[-1:], stamps))
         self._ts, self._columns = stamps, columns
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
+        """Return when each row was known, in microseconds, and what it says in columns of the market."""
         raise NotImplementedError
 
 
 class BookStream(Stream):
     """Best bid and ask, with sizes where they were recorded."""
+
+    reads = frozenset({"best_bid", "best_ask", "bid_qty", "ask_qty"})
+    gives = ("book_ts", "bid", "ask", "bid_qty", "ask_qty")
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
         values, nothing = block.values, np.full(len(block.ts), ABSENT, dtype=np.int64)
@@ -94,6 +106,13 @@ class BookStream(Stream):
 
 class TickerStream(Stream):
     """The exchange's figures of the last 24 hours. Without a quote volume it is volume times last."""
+
+    gives = ("ticker_ts", "last", "high", "low", "quote_volume", "volume_saturated")
+
+    def __init__(self, facts: FileFacts, block_size: int) -> None:
+        volume = "quote_volume" if "quote_volume" in facts.columns else "volume"
+        self.reads = frozenset({"last", "high", "low", volume})
+        super().__init__(facts, block_size)
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
         values = block.values
@@ -112,27 +131,22 @@ class TickerStream(Stream):
 
 
 class CandleStream(Stream):
-    """The measures of the last closes, stamped when each candle was complete."""
+    """The measures of the last `lookback` closes. `shift` is how much later than its stamp a candle was
+    complete."""
 
-    def __init__(
-        self,
-        source: SourceFile,
-        kind: str,
-        columns: tuple[str, ...],
-        block: int,
-        *,
-        lookback: int,
-        shift: int,
-    ) -> None:
-        super().__init__(source, kind, columns, block)
+    reads = frozenset({"close"})
+    gives: tuple[str, ...] = ("close_ts", "closes", "closes_check", "deviation")
+
+    def __init__(self, facts: FileFacts, block_size: int, *, lookback: int, shift: int) -> None:
+        super().__init__(facts, block_size)
         self._lookback = lookback
         self._shift = shift
         self._closes: Any = np.zeros(0, dtype=np.int64)
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
         stamps = block.ts + self._shift
-        closes = np.concatenate((self._closes, block.values["close"]))
         known = len(self._closes)
+        closes = np.concatenate((self._closes, block.values["close"]))
         count, check, deviation = closes_measures(closes, self._lookback)
         self._closes = closes[max(0, len(closes) - self._lookback + 1) :]
         return stamps, {
@@ -144,62 +158,54 @@ class CandleStream(Stream):
 
 
 class DayStream(CandleStream):
-    """Candles that stand in for a ticker: last = close, and the figures of the candles in (t - 24 h, t]."""
+    """Candles that stand in for a ticker: last = close, the rest from the candles in (t - 24 h, t]."""
 
-    def __init__(
-        self,
-        source: SourceFile,
-        kind: str,
-        columns: tuple[str, ...],
-        block: int,
-        *,
-        lookback: int,
-        shift: int,
-    ) -> None:
-        super().__init__(source, kind, columns, block, lookback=lookback, shift=shift)
+    reads = frozenset({"high", "low", "close", "volume"})
+    gives = (*CandleStream.gives, *TickerStream.gives)
+
+    def __init__(self, facts: FileFacts, block_size: int, *, lookback: int, shift: int) -> None:
+        super().__init__(facts, block_size, lookback=lookback, shift=shift)
         nothing = np.zeros(0, dtype=np.int64)
         self._day: Columns = dict.fromkeys(("ts", "high", "low", "volume_whole", "volume_rest"), nothing)
-        self._sums = RunningVolume(nothing, nothing)
+        self._volume = RunningVolume(nothing, nothing)
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
         stamps, columns = super()._derive(block)
         fresh = {"ts": stamps, **block.values}
-        # A cycle that this block serves comes after the last row before it, so older rows are not asked for again.
-        start = (
-            int(np.searchsorted(self._day["ts"], self._day["ts"][-1:] - DAY, side="right")[0])
-            if len(self._day["ts"])
-            else 0
-        )
+        # This block serves no cycle before the last row, so a day before that is all that can be asked for.
+        known = self._day["ts"]
+        start = int(np.searchsorted(known, known[-1] - _DAY, side="right")) if len(known) else 0
         self._day = {name: np.concatenate((old[start:], fresh[name])) for name, old in self._day.items()}
-        self._sums = RunningVolume(self._day["volume_whole"], self._day["volume_rest"])
+        self._volume = RunningVolume(self._day["volume_whole"], self._day["volume_rest"])
         return stamps, columns | {"ticker_ts": stamps, "last": block.values["close"]}
 
     def _assign(self, times: Any, rows: Any, out: Columns) -> None:
-        super()._assign(times, rows, {name: view for name, view in out.items() if name in self._columns})
-        start = np.searchsorted(self._day["ts"], times - DAY, side="right")
-        end = np.searchsorted(self._day["ts"], times, side="right")
-        out["quote_volume"][:], out["volume_saturated"][:] = quote_volume(
-            *self._sums.between(start, end), out["last"]
-        )
-        some = np.flatnonzero(end > start)
-        out["high"][:] = ABSENT
-        out["low"][:] = ABSENT
-        out["high"][some], out["low"][some] = range_extremes(
-            self._day["high"], self._day["low"], start[some], end[some]
-        )
+        super()._assign(times, rows, out)
+        day = self._day
+        start = np.searchsorted(day["ts"], times - _DAY, side="right")
+        end = np.searchsorted(day["ts"], times, side="right")
+        volume, saturated = quote_volume(*self._volume.between(start, end), out["last"])
+        out["quote_volume"][:], out["volume_saturated"][:] = volume, saturated
+        traded = np.flatnonzero(end > start)
+        extremes = range_extremes(day["high"], day["low"], start[traded], end[traded])
+        for name, extreme in zip(("high", "low"), extremes, strict=True):
+            out[name][:] = ABSENT
+            out[name][traded] = extreme
 
 
-def _rows(source: SourceFile, kind: str, columns: tuple[str, ...], block_size: int) -> Iterator[Rows]:
-    """Yield the rows of a file that was validated, block by block."""
-    faults = FaultList(source.name)
-    slow = LineReader(columns, KINDS[kind].prices, faults)
+def _blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
+    """Yield the `wanted` columns of a file that was checked, block by block."""
+    faults = FaultList(facts.source.name)
+    slow = LineReader(facts.columns, KINDS[facts.kind].prices, faults)
     line = 2
-    for number, block in enumerate(whole_lines(source, block_size)):
+    for number, block in enumerate(whole_lines(facts.source, block_size)):
         body = block if number else block.partition(b"\n")[2]
         if not body:
             continue
-        rows = read_rows(body, columns, line, slow)
+        rows = read_checked(body, facts.columns, wanted, line)
+        if rows is None:
+            rows = slow.read(body, line)
         if faults.errors:
-            raise bad_dataset(source.name, faults.errors)
+            raise bad_dataset(facts.source.name, faults.errors)
         line += body.count(b"\n")
         yield rows

@@ -22,8 +22,8 @@ from meva_adapters.replay.survey import survey_data
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    The content and the folder's entry are on the disk before it returns. Until then a reader sees the old file or none:
-    the new one has a name with a leading dot, which datasets ignore.
+    The content and the folder's entry are on the disk before it returns. Until then a reader sees the old
+    file or none: the new one has a name with a leading dot, which datasets ignore.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -64,8 +64,8 @@ def write_manifest(
 ) -> Manifest:
     """Read every file of the dataset in `root` and write a manifest of what they hold now.
 
-    `interval_seconds` is the length of a candle, `stamp` says which end of it `ts` is. Raises BadInput if the data files
-    have errors: a manifest vouches for data that can be used.
+    `interval_seconds` is the length of a candle, `stamp` says which end of it `ts` is. Raises BadInput if the
+    data files have errors: a manifest vouches for data that can be used.
     """
     root = Path(root)
     found = survey_data(root)
