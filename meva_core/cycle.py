@@ -72,7 +72,15 @@ def new_out(cycles: int, symbols: int, rows: int) -> Out:
         shapes = ((cycles, symbols) if name in PER_SYMBOL[kind] else (cycles,) for name in kind._fields)
         return kind(*(np.zeros(shape, dtype=np.int64) for shape in shapes))
 
-    return Out(*map(group, PER_SYMBOL), new_journal(cycles, rows))
+    return Out(
+        measure=group(Measured),
+        assess=group(Assessed),
+        select=group(Selected),
+        plan=group(Planned),
+        account=group(Accounted),
+        adapt=group(Adapted),
+        journal=new_journal(cycles, rows),
+    )
 
 
 def new_journal(cycles: int, rows: int) -> Journal:

@@ -1,0 +1,188 @@
+"""Digests: one SHA-256 per step and cycle, chained; the last link is the run's fingerprint.
+
+The canonical form of a step's output is, in this order:
+
+1. a tag: JSON of format version, step, symbols in order, and the names of parameters and columns;
+2. the parameters that the step reads, used or not, as little-endian int64; for measure also the exchange
+rules; 3. the cycle's values of the tuned parameters that the step reads;
+4. the columns with one value per cycle, then those with one per symbol, symbol by symbol;
+5. the numbers of its journal rows, and the rows.
+
+A link is the SHA-256 over the link before (32 zero bytes for the first cycle) and the eight digests. Ids,
+wall-clock times, engines and databases are in none of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from attrs import frozen
+
+from meva_core.cycle import Out
+from meva_core.ids import canonical_json
+from meva_core.journal import Events, Fills, Intents
+from meva_core.market import Market
+from meva_core.params import READS, READS_TUNED, Params
+from meva_core.rules import Rules
+from meva_core.steps.account import Accounted
+from meva_core.steps.adapt import Adapted
+from meva_core.steps.assess import Assessed
+from meva_core.steps.measure import Measured
+from meva_core.steps.plan import Planned
+from meva_core.steps.select import Selected
+
+FORMAT: Final = 1
+STEPS: Final = ("measure", "settle", "assess", "select", "plan", "build", "execute", "account")
+NO_LINK: Final = bytes(32)
+ROWS: Final = {
+    "settle": ("events", "fills"),
+    "plan": ("events",),
+    "build": ("intents",),
+    "execute": ("events", "fills"),
+}
+"""Which rows of the journal a step writes."""
+GROUPS: Final[dict[str, Any]] = {
+    "measure": Measured,
+    "assess": Assessed,
+    "select": Selected,
+    "plan": Planned,
+    "account": Accounted,
+    "adapt": Adapted,
+}
+"""The columns of the steps that have some."""
+
+
+@frozen
+class CycleDigests:
+    """The digests of one cycle: by step in the order of STEPS, adapt's beside the chain, and the link."""
+
+    steps: tuple[bytes, ...]
+    adapt: bytes
+    link: bytes
+
+
+class Digester:
+    """Digests the cycles of one book, stretch by stretch, carrying the chain along."""
+
+    def __init__(self, symbols: Sequence[str], params: Params, rules: Rules, link: bytes = NO_LINK) -> None:
+        """Begin after the cycle whose link is `link`."""
+        self.link = link
+        self._heads = {step: _head(step, symbols, params, rules) for step in (*STEPS, "adapt")}
+
+    def digest(self, market: Market, out: Out, start: int, stop: int) -> Iterator[CycleDigests]:
+        """Yield the digests of cycles [start, stop) of a stretch."""
+        bodies = [_bodies(step, market, out, start, stop) for step in STEPS]
+        adapts = _bodies("adapt", market, out, start, stop)
+        heads = [self._heads[step] for step in STEPS]
+        for c in range(stop - start):
+            digests = []
+            chain = hashlib.sha256(self.link)
+            for head, body in zip(heads, bodies, strict=True):
+                one = head.copy()
+                one.update(body[c])
+                digest = one.digest()
+                digests.append(digest)
+                chain.update(digest)
+            one = self._heads["adapt"].copy()
+            one.update(adapts[c])
+            self.link = chain.digest()
+            yield CycleDigests(tuple(digests), one.digest(), self.link)
+
+
+def columns_of(step: str, out: Out) -> Any:
+    """Return the group of columns that a step writes, None for steps that write only the journal."""
+    return getattr(out, step, None)
+
+
+def _head(step: str, symbols: Sequence[str], params: Params, rules: Rules) -> Any:
+    """Return a hash that has taken in what does not change from cycle to cycle."""
+    names = _columns(step)
+    tag = canonical_json([FORMAT, step, list(symbols), READS[step], READS_TUNED.get(step, ()), names])
+    head = hashlib.sha256(tag.encode() + b"\n")
+    head.update(_little(np.array([getattr(params, name) for name in READS[step]], dtype=np.int64)))
+    if step == "measure":
+        for column in rules:
+            head.update(_little(column))
+    return head
+
+
+def _columns(step: str) -> list[str]:
+    """Return the names of a step's columns and rows, as its tag lists them."""
+    names = list(GROUPS[step]._fields) if step in GROUPS else []
+    if step == "measure":
+        names = [*Market._fields, *names]
+    rows: dict[str, Any] = {"intents": Intents, "events": Events, "fills": Fills}
+    return names + [f"{table}.{name}" for table in ROWS.get(step, ()) for name in rows[table]._fields[1:]]
+
+
+def _little(column: Any) -> bytes:
+    raw: bytes = np.ascontiguousarray(column, dtype="<i8").tobytes()
+    return raw
+
+
+def _bodies(step: str, market: Market, out: Out, start: int, stop: int) -> list[Any]:
+    """Return, for every cycle of a stretch, the bytes that follow the head."""
+    count = stop - start
+    parts: list[Any] = [getattr(out.adapt, name)[start:stop] for name in READS_TUNED.get(step, ())]
+    if step == "measure":
+        parts.append(market.time[start:stop])
+    group = columns_of(step, out)
+    columns = list(group) if group is not None else []
+    if step == "measure":
+        columns = [*market[1:], *columns]
+    parts += [column[start:stop] for column in columns if column.ndim == 1]
+    symbols = [column[start:stop] for column in columns if column.ndim == 2]
+    if symbols:
+        parts.append(np.stack(symbols, axis=-1).reshape(count, -1))
+    fixed = _rows_of_bytes(parts, count)
+    for table in ROWS.get(step, ()):
+        rows = _journal_bytes(step, table, out, start, stop)
+        fixed = [before + after for before, after in zip(fixed, rows, strict=True)]
+    return fixed
+
+
+def _rows_of_bytes(parts: Sequence[Any], count: int) -> list[bytes]:
+    if not parts:
+        return [b""] * count
+    matrix = np.column_stack([part.reshape(count, -1) for part in parts])
+    raw = _little(matrix)
+    width = matrix.shape[1] * 8
+    return [raw[at : at + width] for at in range(0, len(raw), width)]
+
+
+def _journal_bytes(step: str, table: str, out: Out, start: int, stop: int) -> list[bytes]:
+    """Return, for every cycle, how many rows of a table the step wrote, and the rows."""
+    first, last = row_bounds(step, table, out, start, stop)
+    columns = getattr(out.journal, table)[1:]
+    used = int(last[-1]) if len(last) else 0
+    matrix = np.column_stack([column[:used] for column in columns])
+    raw = _little(matrix)
+    width = matrix.shape[1] * 8
+    return [
+        int(b - a).to_bytes(8, "little") + raw[a * width : b * width]
+        for a, b in zip(first.tolist(), last.tolist(), strict=True)
+    ]
+
+
+def row_bounds(step: str, table: str, out: Out, start: int, stop: int) -> tuple[Any, Any]:
+    """Return where each cycle's rows of a journal table begin and end that one step wrote, as two arrays."""
+    j = out.journal
+    if table == "intents":
+        return _shifted(j.intents_end[start:stop]), j.intents_end[start:stop]
+    if table == "fills":
+        if step == "settle":
+            return _shifted(j.fills_end[start:stop]), j.settle_fills_end[start:stop]
+        return j.settle_fills_end[start:stop], j.fills_end[start:stop]
+    if step == "settle":
+        return _shifted(j.events_end[start:stop]), j.settle_events_end[start:stop]
+    if step == "plan":
+        return j.settle_events_end[start:stop], j.plan_events_end[start:stop]
+    return j.plan_events_end[start:stop], j.events_end[start:stop]
+
+
+def _shifted(ends: Any) -> Any:
+    """Return where each cycle's rows begin: where those of the cycle before it end."""
+    return np.concatenate(([0], ends[:-1]))

@@ -1,0 +1,96 @@
+"""Names out of content: equal content has an equal name, and names grow with time.
+
+run     7 base36 characters over what the run is
+cycle   <run>-<YYYYMMDDHHMMSS>
+client  s7:<cycle>:<symbol>:<B|S>:<n>     at most 50 characters: what an exchange would see
+order   s7o:<cycle>:<n>                   n is the order's place among its cycle's intents
+event   s7e:<cycle>:<n>:<seq>
+fill    s7f:<cycle>:<n>:<seq>
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+from meva_core.orders import Side
+
+BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+RUN_LETTERS: Final = 7
+CLIENT_ID_MOST: Final = 50
+SYMBOL_MOST: Final = 14
+DAY: Final = 86_400
+
+
+def canonical_json(value: Any) -> str:
+    """Return JSON as it is hashed and stored: sorted keys, no spaces, UTF-8 left as it is."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def content_hash(value: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON, in hex."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def run_id(kind: str, settings: Any, source: str, start: int) -> str:
+    """Return the name of a run of this kind, with these settings, over this data or account, from this
+    second."""
+    digest = hashlib.sha256(canonical_json([kind, settings, source, start]).encode()).digest()
+    number = int.from_bytes(digest, "big")
+    letters = []
+    for _ in range(RUN_LETTERS):
+        number, place = divmod(number, 36)
+        letters.append(BASE36[place])
+    return "".join(letters)
+
+
+def civil(seconds: int) -> tuple[int, int, int, int, int, int]:
+    """Return (year, month, day, hour, minute, second) in UTC of a time since 1970.
+
+    The calendar's arithmetic is Howard Hinnant's `civil_from_days` ("chrono-Compatible Low-Level Date
+    Algorithms").
+    """
+    days, second = divmod(seconds, DAY)
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * day_of_year + 2) // 153
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    year = year_of_era + era * 400 + (month <= 2)
+    day = day_of_year - (153 * shifted + 2) // 5 + 1
+    return year, month, day, second // 3600, second // 60 % 60, second % 60
+
+
+def cycle_id(run: str, seconds: int) -> str:
+    """Return the name of a run's cycle at a time in seconds since 1970."""
+    year, month, day, hour, minute, second = civil(seconds)
+    return f"{run}-{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
+
+
+def stamp_text(seconds: int) -> str:
+    """Return a time in seconds since 1970 as stored text: ISO 8601 in UTC with microseconds."""
+    year, month, day, hour, minute, second = civil(seconds)
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.000000+00:00"
+
+
+def client_id(cycle: str, symbol: str, side: int, n: int) -> str:
+    """Return the client order id of the n-th intent of a cycle; a long symbol is cut."""
+    name = f"s7:{cycle}:{symbol[:SYMBOL_MOST]}:{'B' if side == Side.BUY else 'S'}:{n}"
+    assert len(name) <= CLIENT_ID_MOST, name
+    return name
+
+
+def order_id(cycle: str, n: int) -> str:
+    """Return the id of the order that the n-th intent of a cycle became."""
+    return f"s7o:{cycle}:{n}"
+
+
+def event_id(cycle: str, n: int, seq: int) -> str:
+    """Return the id of an order's event; `cycle` is the one that submitted the order."""
+    return f"s7e:{cycle}:{n}:{seq}"
+
+
+def fill_id(cycle: str, n: int, seq: int) -> str:
+    """Return the id of an order's fill; `cycle` is the one that submitted the order."""
+    return f"s7f:{cycle}:{n}:{seq}"

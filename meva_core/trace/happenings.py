@@ -1,0 +1,238 @@
+"""Rows out of the journal: intents, orders, order events, fills, idempotency keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from meva_core.amounts import div_e8
+from meva_core.ids import client_id, content_hash, cycle_id, event_id, fill_id, order_id, stamp_text
+from meva_core.journal import Journal
+from meva_core.orders import TERMINAL, Event, Side, Status
+from meva_core.params import Params
+from meva_core.reasons import Code
+from meva_core.trace.columns import Names, Row
+from meva_core.trace.texts import amount_text, maybe_text
+
+SIDES = tuple(side.name for side in Side)
+STATUSES = tuple(status.name for status in Status)
+EVENT_NAMES = tuple(event.name for event in Event)
+CODE_TEXTS = {int(code): code.text for code in Code}
+BOOK = "stage7"
+
+
+@frozen
+class Intent:
+    """One intent as documents and rows need it; `n` is its place among its cycle's intents."""
+
+    n: int
+    symbol: int
+    planned: bool
+    client: str
+    document: dict[str, Any]
+
+
+def intents_of(journal: Journal, first: int, last: int, cycle: str, names: Names) -> list[Intent]:
+    """Return the intents in rows [first, last) of the journal, which are one cycle's."""
+    found = []
+    for n, row in enumerate(range(first, last)):
+        values = [int(column[row]) for column in journal.intents]
+        _, i, side, status, code, amount, mark, price, qty, notional, reserved = values
+        planned = status == Status.PLANNED
+        client = client_id(cycle, names.symbols[i], side, n)
+        document = {
+            "client_order_id": client,
+            "cycle_id": cycle,
+            "symbol": names.symbols[i],
+            "side": SIDES[side],
+            "order_type": "LIMIT",
+            "amount_try": amount_text(amount),
+            "mark_price_try": amount_text(mark),
+            "price_try": maybe_text(price),
+            "qty": amount_text(qty),
+            "notional_try": amount_text(notional),
+            "reserved_try": amount_text(reserved),
+            "skipped": not planned,
+            "skip_reason": None if planned else CODE_TEXTS[code],
+        }
+        found.append(Intent(n, i, planned, client, document))
+    return found
+
+
+def intent_rows(
+    intents: Sequence[Intent], cycle: str, ts: str, names: Names, encode: Callable[[Any], str]
+) -> Iterator[Row]:
+    """Yield rows of stage7_order_intents."""
+    for intent in intents:
+        d = intent.document
+        yield (
+            intent.client,
+            cycle,
+            ts,
+            names.run,
+            d["symbol"],
+            d["side"],
+            "LIMIT",
+            d["price_try"] or "0",
+            d["qty"],
+            d["notional_try"],
+            "PLANNED" if intent.planned else "SKIPPED",
+            d["skip_reason"],
+            encode(d),
+        )
+
+
+def intent_hash(document: dict[str, Any]) -> str:
+    """Return the hash of an intent's content: everything but what it is called."""
+    return content_hash({key: value for key, value in document.items() if key != "client_order_id"})
+
+
+def key_rows(intents: Sequence[Intent], ts: str, params: Params) -> Iterator[Row]:
+    """Yield rows of stage7_idempotency_keys for what was submitted."""
+    for intent in intents:
+        if intent.planned:
+            d = intent.document
+            payload = {
+                "intent": intent_hash(d),
+                "ttl_seconds": params.ttl,
+                "notional_try": d["notional_try"],
+                "reserved_try": d["reserved_try"],
+            }
+            yield (f"submit:{intent.client}", ts, content_hash(payload))
+
+
+def event_rows(
+    journal: Journal, rows: range, cycle: str, ts: str, names: Names, encode: Callable[[Any], str]
+) -> Iterator[Row]:
+    """Yield rows of stage7_order_events."""
+    e = journal.events
+    for row in rows:
+        origin, n, seq = cycle_id(names.run, int(e.time[row])), int(e.n[row]), int(e.seq[row])
+        payload: dict[str, Any] = {"status": STATUSES[e.status[row]]}
+        if e.code[row]:
+            payload["reason"] = CODE_TEXTS[int(e.code[row])]
+        if e.qty[row]:
+            payload["price_try"] = amount_text(int(e.price[row]))
+            payload["qty"] = amount_text(int(e.qty[row]))
+        if e.attempt[row]:
+            payload["attempt"] = int(e.attempt[row])
+        yield (
+            event_id(origin, n, seq),
+            ts,
+            cycle,
+            names.run,
+            order_id(origin, n),
+            client_id(origin, names.symbols[e.symbol[row]], int(e.side[row]), n),
+            EVENT_NAMES[e.kind[row]],
+            seq,
+            encode(payload),
+        )
+
+
+def fill_rows(
+    journal: Journal, rows: range, cycle: str, ts: str, names: Names, encode: Callable[[Any], str]
+) -> Iterator[Row]:
+    """Yield rows of ledger_events, one per fill."""
+    f = journal.fills
+    for row in rows:
+        origin, n, seq = cycle_id(names.run, int(f.time[row])), int(f.n[row]), int(f.seq[row])
+        side, symbol = int(f.side[row]), names.symbols[f.symbol[row]]
+        notional, reference = int(f.notional[row]), int(f.reference[row])
+        slippage = notional - reference if side == Side.BUY else reference - notional
+        fill = fill_id(origin, n, seq)
+        yield (
+            f"fill:{fill}",
+            ts,
+            symbol,
+            "FILL",
+            SIDES[side],
+            amount_text(int(f.qty[row])),
+            amount_text(int(f.price[row])),
+            amount_text(int(f.fee[row])),
+            names.quote,
+            fill,
+            order_id(origin, n),
+            client_id(origin, symbol, side, n),
+            encode({}),
+            ts,
+            BOOK,
+            names.run,
+            cycle,
+            amount_text(notional),
+            amount_text(reference),
+            amount_text(slippage),
+            amount_text(int(f.cost[row])) if side == Side.SELL else None,
+            "resting" if f.resting[row] else "taking",
+        )
+
+
+class Orders:
+    """The orders of one stretch: rows for those it submitted, changes for older ones."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.submitted: dict[tuple[int, int], dict[str, Any]] = {}
+        self.last: dict[tuple[int, int], tuple[Journal, int, str]] = {}
+
+    def submit(self, time: int, intents: Sequence[Intent]) -> None:
+        """Take note of the orders that a cycle submitted."""
+        for intent in intents:
+            if intent.planned:
+                self.submitted[time, intent.n] = intent.document
+
+    def happened(self, journal: Journal, rows: range, ts: str) -> None:
+        """Take note of events: the last one of an order says how it stands."""
+        for row in rows:
+            self.last[int(journal.events.time[row]), int(journal.events.n[row])] = (journal, row, ts)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield rows of stage7_orders for what this stretch submitted."""
+        for (time, n), document in self.submitted.items():
+            changed = self._standing(time, n)
+            filled, average, status, update, notional, fee, end = changed
+            cycle = cycle_id(self.names.run, time)
+            yield (
+                order_id(cycle, n),
+                document["client_order_id"],
+                cycle,
+                self.names.run,
+                document["symbol"],
+                document["side"],
+                "LIMIT",
+                document["price_try"],
+                document["qty"],
+                filled,
+                average,
+                status,
+                intent_hash(document),
+                update,
+                notional,
+                fee,
+                stamp_text(time),
+                end,
+            )
+
+    def changes(self) -> Iterator[Row]:
+        """Yield changes to orders that earlier stretches submitted."""
+        for time, n in self.last:
+            if (time, n) not in self.submitted:
+                yield (order_id(cycle_id(self.names.run, time), n), *self._standing(time, n))
+
+    def _standing(self, time: int, n: int) -> Row:
+        journal, row, ts = self.last[time, n]
+        e = journal.events
+        status = Status(int(e.status[row]))
+        filled, notional = int(e.filled[row]), int(e.notional[row])
+        average = amount_text(div_e8(notional, filled)) if filled else None
+        end = CODE_TEXTS[int(e.code[row])] if status in TERMINAL and e.code[row] else None
+        return (
+            amount_text(filled),
+            average,
+            STATUSES[status],
+            ts,
+            amount_text(notional),
+            amount_text(int(e.fee[row])),
+            end,
+        )

@@ -1,0 +1,166 @@
+"""Why a cycle did, or did not, trade: typed reasons out of the columns of its steps.
+
+For the cycle: the rules of risk that fired and the parts of the mode. For every symbol: the step that stopped
+it, what was measured, the limit, and what would have let it through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from meva_core.amounts import ABSENT, BAD, E8, format_e8, join_pair, mul_e8
+from meva_core.cycle import Out
+from meva_core.market import Market
+from meva_core.modes import Mode
+from meva_core.params import Params
+from meva_core.reasons import Code, Reason, fired_codes
+from meva_core.rules import Rules
+from meva_core.steps.measure import ONE_SIDED, STALE
+from meva_core.steps.shape import COARSE
+
+BPS = 10**8  # rates are in 1e-12, so one basis point has the digits of 1 in e8
+
+
+def cycle_reasons(c: int, market: Market, out: Out, rules: Rules, p: Params) -> Iterator[Reason]:
+    """Yield what applies to the whole of cycle c: risk rules that fired, other parts of the mode, or `ok`."""
+    fired = fired_codes(int(out.assess.fired[c]))
+    for code in fired:
+        yield from _risk_reasons(code, c, market, out, rules, p)
+    if not fired:
+        yield Reason(Code.OK.text, "assess")
+    parts = (
+        (Code.BASE_MODE, out.plan.base_mode),
+        (Code.DEGRADE_OVERRIDE, out.plan.override_mode),
+        (Code.OBSERVE_ONLY_CYCLE, out.plan.rules_mode),
+    )
+    for code, column in parts:
+        if column[c] > Mode.NORMAL:
+            yield Reason(code.text, "plan", value=Mode(int(column[c])).name, unit="mode")
+    if out.plan.cycle_code[c] != Code.OK:
+        yield Reason(Code(int(out.plan.cycle_code[c])).text, "plan")
+
+
+def _risk_reasons(code: Code, c: int, market: Market, out: Out, rules: Rules, p: Params) -> Iterator[Reason]:
+    a = out.assess
+    if code is Code.MAX_DRAWDOWN_BREACH:
+        peak = join_pair(int(a.peak_whole[c]), int(a.peak_rest[c]))
+        fall = peak - join_pair(int(a.equity_whole[c]), int(a.equity_rest[c]))
+        ratio = fall * E8 // peak if peak else 0
+        yield _numbers(code, "assess", "", ratio, p.max_drawdown, "ratio")
+    elif code is Code.DAILY_LOSS_BREACH:
+        loss = -join_pair(int(a.day_pnl_whole[c]), int(a.day_pnl_rest[c]))
+        yield _numbers(code, "assess", "", loss, p.max_daily_loss, "TRY")
+    elif code is Code.CONSECUTIVE_LOSS_GUARDRAIL:
+        yield _numbers(code, "assess", "", int(a.streak[c]) * E8, p.max_losses * E8, "sells")
+    elif code is Code.STALE_MARKET_DATA:
+        age = int(a.feed_age[c])
+        yield (
+            Reason(code.text, "assess", limit=str(p.max_data_age), unit="s")
+            if age == ABSENT
+            else _numbers(code, "assess", "", age * E8, p.max_data_age * E8, "s")
+        )
+    elif code is Code.MARKET_LIQUIDITY_GUARDRAIL:
+        if a.wide[c]:
+            yield _numbers(code, "assess", "", _widest(c, market, out, rules), p.spread_spike, "bps")
+        volume = join_pair(int(a.volume_whole[c]), int(a.volume_rest[c]))
+        if volume < p.risk_min_volume:
+            yield _numbers(code, "assess", "", volume, p.risk_min_volume, "TRY")
+    else:
+        left = int(a.until[c]) - int(market.time[c])
+        yield Reason(code.text, "assess", value=Mode(int(a.floor[c])).name, distance=str(left), unit="s")
+
+
+def _widest(c: int, market: Market, out: Out, rules: Rules) -> int:
+    """Return the widest spread of configured symbols with fresh data, in bps as e8, down."""
+    return max(
+        spread_bps(int(market.bid[c, i]), int(market.ask[c, i]))
+        for i in range(market.bid.shape[1])
+        if rules.configured[i] and not out.measure.flags[c, i] & (STALE | ONE_SIDED)
+    )
+
+
+def spread_bps(bid: int, ask: int) -> int:
+    """Return (ask - bid) x 2 x 10^4 / (ask + bid) in e8, down."""
+    return (ask - bid) * 2 * 10**12 // (ask + bid)
+
+
+def _numbers(code: Code, step: str, scope: str, value: int, limit: int, unit: str) -> Reason:
+    """Return a reason with a value and its limit in e8; the distance is what lies between them."""
+    distance = abs(value - limit)
+    return Reason(code.text, step, scope, format_e8(value), format_e8(limit), format_e8(distance), unit)
+
+
+class Fates:
+    """What became of every symbol in a cycle, as reasons."""
+
+    def __init__(self, symbols: Sequence[str], rules: Rules, p: Params) -> None:
+        self.symbols = symbols
+        self.rules = rules
+        self.params = p
+        self.least = [max(p.min_order_notional, int(least)) for least in rules.min_notional]
+
+    def reason(self, c: int, i: int, market: Market, out: Out, intent: int | None) -> Reason:
+        """Return why symbol i did not get an order in cycle c, or `ok`; `intent` is its row of the
+        journal."""
+        plan = Code(int(out.plan.code[c, i]))
+        if intent is not None:
+            return self._skipped(c, i, out, intent)
+        if plan is Code.NOT_SELECTED and out.select.code[c, i] != Code.OK:
+            return self._unselected(c, i, market, out)
+        return self._unplanned(plan, c, i, market, out)
+
+    def _unselected(self, c: int, i: int, market: Market, out: Out) -> Reason:
+        code, scope = Code(int(out.select.code[c, i])), self.symbols[i]
+        if code is Code.BELOW_MIN_VOLUME:
+            limit = int(out.adapt.min_volume_try[c])
+            return _numbers(code, "select", scope, max(0, int(market.quote_volume[c, i])), limit, "TRY")
+        if code is Code.ABOVE_MAX_SPREAD:
+            spread = spread_bps(int(market.bid[c, i]), int(market.ask[c, i]))
+            return _numbers(code, "select", scope, spread, int(out.adapt.max_spread_bps[c]), "bps")
+        if code is Code.UNIVERSE_FULL:
+            place, size = int(out.select.rank[c, i]) + 1, int(out.adapt.universe_size[c])
+            return _numbers(code, "select", scope, place * E8, size * E8, "rank")
+        return Reason(code.text, "select", scope)
+
+    def _unplanned(self, code: Code, c: int, i: int, market: Market, out: Out) -> Reason:
+        scope, plan = self.symbols[i], out.plan
+        if code in (Code.MIN_NOTIONAL, Code.DUST):
+            return _numbers(code, "plan", scope, int(plan.amount[c, i]), self.least[i], "TRY")
+        if code is Code.TURNOVER_CAP:
+            return _numbers(code, "plan", scope, int(plan.cap_left[c]), self.least[i], "TRY")
+        if code is Code.SHARE_BELOW_MINIMUM:
+            share = int(plan.investable[c]) // (int(plan.shares[c]) + 1)
+            return _numbers(code, "plan", scope, share, self.least[i], "TRY")
+        if code is Code.STALE_MARKET_DATA:
+            age, limit = int(out.measure.book_age[c, i]), self.params.max_data_age
+            return _numbers(code, "plan", scope, age * E8, limit * E8, "s")
+        if code is Code.MAX_ORDERS:
+            limit = int(out.adapt.max_orders[c])
+            return _numbers(code, "plan", scope, (limit + 1) * E8, limit * E8, "orders")
+        if code in (Code.OBSERVE_ONLY, Code.MODE_REDUCE_RISK_ONLY):
+            return Reason(code.text, "plan", scope, value=format_e8(int(plan.delta[c, i])), unit="TRY")
+        return Reason(code.text, "plan", scope)
+
+    def _skipped(self, c: int, i: int, out: Out, intent: int) -> Reason:
+        n = out.journal.intents
+        code, scope = Code(int(n.code[intent])), self.symbols[i]
+        price, qty = int(n.price[intent]), int(n.qty[intent])
+        rules = self.rules
+        if code is Code.MIN_NOTIONAL:
+            return _numbers(code, "build", scope, int(n.notional[intent]), self.least[i], "TRY")
+        if code is Code.MIN_QTY:
+            return _numbers(code, "build", scope, qty, int(rules.min_qty[i]), "qty")
+        if code is Code.QTY_ROUNDS_TO_ZERO:
+            return _numbers(code, "build", scope, int(n.amount[intent]), self._lot_value(i, n, intent), "TRY")
+        if code is Code.TICK_TOO_COARSE:
+            moved = abs(price - int(n.mark[intent])) * 10**12 // int(n.mark[intent])
+            return _numbers(code, "build", scope, moved, 10**12 // COARSE, "bps")
+        if code is Code.PRICE_OUT_OF_RANGE and price > 0:
+            low, high = int(rules.min_price[i]), int(rules.max_price[i])
+            return _numbers(code, "build", scope, price, low if price < low else high, "TRY")
+        return Reason(code.text, "build", scope)
+
+    def _lot_value(self, i: int, n: Any, intent: int) -> int:
+        value = mul_e8(int(self.rules.lot[i]), int(n.mark[intent]))
+        return 0 if value == BAD else value
