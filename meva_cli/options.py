@@ -12,6 +12,7 @@ import click
 
 from meva_core.amounts import parse_e8
 from meva_core.errors import BadInput
+from meva_core.settings.kinds import Symbols
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,7 +50,25 @@ class AmountParam(click.ParamType[Decimal]):
         return Decimal(value)
 
 
+class SymbolsParam(click.ParamType[tuple[str, ...]]):
+    """Pair symbols, written as the setting `SYMBOLS` is."""
+
+    name = "symbols"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Read symbols, or fail with what was expected."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return Symbols().parse(value)
+        except ValueError as error:
+            self.fail(f"{error}; expected {Symbols().expected}", param, ctx)
+
+
 TIME: Final = TimeParam()
+SYMBOLS: Final = SymbolsParam()
 AMOUNT: Final = AmountParam()
 FOLDER: Final = click.Path(path_type=Path)
 """A folder that the command itself checks, so that its message can say what to do."""

@@ -27,7 +27,7 @@ class Alias(NamedTuple):
     options: Mapping[str, str | int] = {}
 
 
-GROUPS: Final[Mapping[str, str]] = {}
+GROUPS: Final[Mapping[str, str]] = {"replay": "Datasets of recorded markets."}
 """Commands of two words: what the first one stands for."""
 
 COMMANDS: Final = (
@@ -35,6 +35,15 @@ COMMANDS: Final = (
         "gates",
         "meva_cli.commands.gates:gates",
         "What the settings allow, what blocks, and which line to change.",
+    ),
+    Command(
+        "replay init",
+        "meva_cli.commands.replay:make",
+        "Make a dataset folder, with made-up markets to try things on.",
+    ),
+    Command("replay validate", "meva_cli.commands.replay:validate", "List every problem of a dataset."),
+    Command(
+        "replay info", "meva_cli.commands.replay:info", "Show symbols, rows, span, step, gaps and checksums."
     ),
 )
 

@@ -15,15 +15,15 @@ from meva_cli.lazy import LazyGroup, load_command, modern_arguments
 from meva_cli.registry import ALIASES, COMMANDS, GROUPS, Alias
 
 HEAVY = {
+    "alembic",
+    "meva_adapters",
+    "meva_core",
     "numba",
     "numpy",
     "pyarrow",
-    "sqlalchemy",
-    "alembic",
     "requests",
     "rich",
-    "meva_core",
-    "meva_adapters",
+    "sqlalchemy",
 }
 
 

@@ -1,0 +1,127 @@
+"""`meva replay`: make, check and describe datasets of recorded markets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from meva_cli.load import settings_for
+from meva_cli.options import FOLDER, SYMBOLS, json_option
+from meva_cli.render import print_json, print_line, print_pairs, print_table
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from meva_adapters.replay import Fault, Info, Report
+
+
+def dataset_folder(folder: Path | None) -> Path:
+    """Return the folder of the argument, or else of the settings; raise BadInput if neither names one."""
+    if folder is not None:
+        return folder
+    named = settings_for().settings.state.replay_dataset
+    if named is None:
+        raise BadInput("no dataset is named", action="name its folder, or set MEVA_REPLAY_DATASET")
+    return Path(named)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--empty", is_flag=True, help="Only the folders, a README and the schema.")
+@click.option("--symbols", type=SYMBOLS, help="Symbols, with commas.  [default: BTCTRY,ETHTRY,SOLTRY]")
+@click.option(
+    "--minutes",
+    type=click.IntRange(min=1),
+    default=2880,
+    show_default=True,
+    help="Minutes of made-up markets.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same markets.")
+@json_option
+def make(
+    folder: Path, empty: bool, symbols: tuple[str, ...] | None, minutes: int, seed: int, as_json: bool
+) -> None:
+    """Make a new dataset in DIR, an empty folder or a new one.
+
+    It gets a README and a schema that explain the layout and, unless --empty is given, made-up markets to try
+    things on.
+    """
+    from meva_adapters.replay.scaffold import DEFAULT_SYMBOLS, init
+
+    root = init(folder, empty=empty, minutes=minutes, seed=seed, symbols=symbols or DEFAULT_SYMBOLS)
+    if as_json:
+        print_json({"dataset": str(root), "empty": empty})
+        return
+    print_line(f"made {root}")
+    print_line(f"next: meva replay {'validate' if empty else 'info'} {root}")
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=FOLDER)
+@json_option
+@click.pass_context
+def validate(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
+    """List every problem of the dataset in DIR (default: MEVA_REPLAY_DATASET).
+
+    Errors keep a dataset from being run (exit 2), warnings do not.
+    """
+    from meva_adapters import replay
+
+    report = replay.validate(dataset_folder(folder))
+    if as_json:
+        print_json(report_document(report))
+    else:
+        _print_report(report)
+    ctx.exit(0 if report.ok else 2)
+
+
+def report_document(report: Report) -> dict[str, Any]:
+    """Return what validation found as JSON holds it."""
+    return {
+        "ok": report.ok,
+        "dataset": report.dataset,
+        "errors": [attrs.asdict(fault) for fault in report.errors],
+        "warnings": [attrs.asdict(fault) for fault in report.warnings],
+        "symbols": list(report.symbols),
+    }
+
+
+def _print_report(report: Report) -> None:
+    rows = [_fault_row("error", fault) for fault in report.errors]
+    rows += [_fault_row("warning", fault) for fault in report.warnings]
+    if rows:
+        print_table(["level", "file", "row", "column", "value", "message", "to do"], rows)
+    verdict = "can be run" if report.ok else "cannot be run"
+    counts = f"{len(report.errors)} errors, {len(report.warnings)} warnings, {len(report.symbols)} symbols"
+    print_line(f"{report.dataset}: {verdict}: {counts}")
+
+
+def _fault_row(level: str, fault: Fault) -> list[object]:
+    return [level, fault.file, fault.row, fault.column, fault.value, fault.message, fault.action]
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=FOLDER)
+@json_option
+def info(folder: Path | None, as_json: bool) -> None:
+    """Show what the dataset in DIR (default: MEVA_REPLAY_DATASET) holds.
+
+    Symbols, rows, span, step, gaps and checksums. A dataset with an error is refused, as a run refuses it.
+    """
+    from meva_adapters import replay
+
+    found = replay.info(dataset_folder(folder))
+    if as_json:
+        print_json(attrs.asdict(found))
+    else:
+        _print_info(found)
+
+
+def _print_info(found: Info) -> None:
+    files = attrs.asdict(found)
+    rows = [list(file.values()) for file in files.pop("files")]
+    print_pairs(files)
+    print_line()
+    print_table([attribute.name for attribute in attrs.fields(type(found.files[0]))], rows)
