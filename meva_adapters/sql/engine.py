@@ -69,7 +69,7 @@ def reader_engine(url: sa.URL) -> sa.Engine:
         return _postgres(
             url, isolation_level="REPEATABLE READ", options="-c default_transaction_read_only=on"
         )
-    _require_file(path)
+    require_file(path)
     engine = _sqlite(path, "ro", poolclass=NullPool)
     _begin_with(engine, "BEGIN")
     return engine
@@ -87,7 +87,7 @@ def writer_engine(url: sa.URL, *, durable: bool = True, foreign_keys: bool = Tru
         engine = _postgres(url, options=f"-c lock_timeout={BUSY_SECONDS}s")
         _begin_with(engine, f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
         return engine
-    _require_file(path)
+    require_file(path)
     if not os.access(path, os.W_OK):
         raise StoreUnready(f"{path} is read-only", action=f"make it writable: chmod u+w {path}")
     pragmas = (
@@ -175,7 +175,8 @@ def _begin_with(engine: sa.Engine, statement: str) -> None:
         connection.exec_driver_sql(statement)
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Raise StoreUnready for a path at which there is no file, saying what to do."""
     if path.is_dir():
         raise StoreUnready(f"{path} is a folder, not a database", action="name a file in it")
     if not path.exists():

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import sqlalchemy as sa
 from attrs import frozen
+
+STREAM: Final = {"yield_per": 1000}
+"""Execution options of a query whose rows are not to be held all at once."""
 
 
 @frozen

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import StringIO
@@ -30,9 +30,11 @@ from meva_adapters.sql.engine import (
 )
 from meva_adapters.sql.revisions import HEAD, Found, identify, migrations_folder, refusal, require_head
 from meva_adapters.sql.tables import META
+from meva_adapters.sql.totals import Totals, differences, totals_of
 from meva_core.errors import StoreUnready
 
 Target = str | os.PathLike[str]
+Prepare = Callable[[sa.Connection], None]
 
 
 def head() -> str:
@@ -64,35 +66,47 @@ def ensure(target: Target) -> None:
         upgrade(target)
 
 
-def upgrade(target: Target, revision: str = "head") -> Account:
+def upgrade(target: Target, revision: str = "head", *, prepare: Prepare | None = None) -> Account:
     """Upgrade in one transaction, and return what was done.
 
-    Raises StoreUnready for a database that is newer or neither ours nor the earlier system's, StoreBusy when
+    `prepare` is called with the lock held and nothing changed yet: the moment for a backup. Raises
+    StoreUnready for a database that is newer or neither ours nor the earlier system's, StoreBusy when
     another process holds it; it stays as it was.
     """
-    return _run("upgrade", target, revision)
+    return _run("upgrade", target, revision, prepare)
 
 
-def downgrade(target: Target, revision: str) -> Account:
+def downgrade(target: Target, revision: str, *, prepare: Prepare | None = None) -> Account:
     """Go back to a revision in one transaction, and return what was done. What holds rows stays.
 
     Raises as `upgrade` does, and StoreUnready for a revision that is not one of ours.
     """
-    return _run("downgrade", target, revision)
+    return _run("downgrade", target, revision, prepare)
 
 
-def _run(way: str, target: Target, revision: str) -> Account:
+def _run(way: str, target: Target, revision: str, prepare: Prepare | None) -> Account:
     from alembic import command
     from alembic.util import CommandError
 
+    url = database_url(target)
     config = alembic_config()
-    config.attributes["account"] = account = Account()
-    with transaction(database_url(target), account) as connection:
-        config.attributes["connection"] = connection
+    with transaction(url, prepare) as (connection, account):
+        config.attributes.update(connection=connection, account=account)
         try:
             getattr(command, way)(config, revision)
         except CommandError as error:
-            raise StoreUnready(f"{shown(database_url(target))}: {error}") from error
+            raise StoreUnready(f"{shown(url)}: {error}") from error
+    return account
+
+
+def rehearse(connection: sa.Connection) -> Account:
+    """Upgrade on an open connection, and return what was done; the caller throws the database away."""
+    from alembic import command
+
+    config = alembic_config()
+    config.attributes.update(connection=connection, account=Account())
+    command.upgrade(config, "head")
+    account: Account = config.attributes["account"]
     return account
 
 
@@ -107,43 +121,56 @@ def alembic_config() -> Any:
 
 
 @contextmanager
-def transaction(url: sa.URL, account: Account) -> Iterator[sa.Connection]:
-    """Hold the write lock; look at what is there; check and record what was done; commit."""
-    name = shown(url)
-    # Off before BEGIN, where SQLite takes the pragma; checked before COMMIT.
+def transaction(url: sa.URL, prepare: Prepare | None = None) -> Iterator[tuple[sa.Connection, Account]]:
+    """Hold the write lock around the revisions: look first; then check, record and commit what was done.
+
+    Raises StoreUnready, and commits nothing, when a row is missing afterwards or the ledger adds up to
+    something else.
+    """
+    name, account = shown(url), Account()
+    # Off before BEGIN, where SQLite takes the pragma; references are checked before COMMIT.
     engine = writer_engine(url, foreign_keys=False)
     try:
         with translated(name), engine.begin() as connection:
             found = identify(connection)
             if found.state in ("newer", "foreign"):
                 raise refusal(found, name)
-            broken = _broken_references(connection)
-            yield connection
-            if _broken_references(connection) != broken:
-                raise StoreUnready(
-                    f"{name}: the upgrade would break references between rows; nothing was changed"
-                )
-            _record(connection, found, account)
+            if prepare:
+                prepare(connection)
+            before = totals_of(connection), count_broken_references(connection)
+            yield connection, account
+            after = totals_of(connection), count_broken_references(connection)
+            _refuse_losses(name, before, after)
+            _record(connection, found, account, before[0])
     finally:
         engine.dispose()
 
 
-def _broken_references(connection: sa.Connection) -> int:
-    """Count rows whose parent is missing; PostgreSQL lets none come about."""
+def count_broken_references(connection: sa.Connection) -> int:
+    """Count the rows whose parent is missing; PostgreSQL lets none come about."""
     if connection.dialect.name != "sqlite":
         return 0
-    query = sa.text("SELECT count(*) FROM pragma_foreign_key_check")
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(sa.text("SELECT count(*) FROM pragma_foreign_key_check")).scalar_one())
 
 
-def _record(connection: sa.Connection, found: Found, account: Account) -> None:
+def _refuse_losses(name: str, before: tuple[Totals, int], after: tuple[Totals, int]) -> None:
+    lost = differences(before[0], after[0])
+    if before[1] != after[1]:
+        lost.append(f"{after[1]} rows lack their parent, and before {before[1]} did")
+    if lost:
+        raise StoreUnready(f"{name}: {lost[0]}; nothing was changed", action="report this as a fault of Meva")
+
+
+def _record(connection: sa.Connection, found: Found, account: Account, before: Totals) -> None:
     after = identify(connection)
     if found.revision == after.revision:
         return
+    ledger = {name: str(amount) for name, amount in before.ledger.items()}
+    document = {"found": str(found), "rows": before.rows, "ledger": ledger, **asdict(account)}
     row = {
         "ts": datetime.now(UTC),
         "from_revision": found.revision,
         "to_revision": after.revision,
-        "account_json": json.dumps({"found": str(found), **asdict(account)}, ensure_ascii=False),
+        "account_json": json.dumps(document, ensure_ascii=False),
     }
     connection.execute(META.tables["schema_changes"].insert(), row)

@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.util import CommandError
 
-from meva_adapters.sql.account import Account
 from meva_adapters.sql.engine import create_file, database_url, file_of, reader_engine, shown, translated
 from meva_adapters.sql.migrate import transaction
 from meva_core.errors import BadInput, MevaError
@@ -54,8 +53,8 @@ def _to_write(url: sa.URL, config: Any) -> Iterator[sa.Connection]:
         config.print_stdout(
             "No backup is written by plain alembic: `meva db backup` and `meva db upgrade` do."
         )
-    config.attributes["account"] = account = Account()
-    with transaction(url, account) as connection:
+    with transaction(url) as (connection, account):
+        config.attributes["account"] = account
         yield connection
     for line in (*account.withheld, *account.kept):
         config.print_stdout("Note: %s", line)

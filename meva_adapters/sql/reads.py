@@ -16,11 +16,10 @@ import sqlalchemy as sa
 
 from meva_adapters.sql.columns import Stamp, stamp_text
 from meva_adapters.sql.engine import translated
-from meva_adapters.sql.inspection import quoted, shape_of
+from meva_adapters.sql.inspection import STREAM, quoted, shape_of
 from meva_adapters.sql.tables import META
 
 LEGACY: Final = "legacy"
-BATCH: Final = 1000
 _TIMES: Final = {
     "stage7_orders": "submitted_at",
     "stage7_risk_decisions": "decided_at",
@@ -96,7 +95,7 @@ class SqlReads:
         order = [*([] if moment is None else [moment]), *found.primary_key.columns]
         query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
         with self._translated():
-            result = self._connection.execution_options(yield_per=BATCH).execute(query)
+            result = self._connection.execute(query, execution_options=STREAM)
             for batch in result.partitions():
                 yield from map(tuple, batch)
 

@@ -1,0 +1,184 @@
+"""`meva db check`: what a database is, whether it is sound, what an upgrade would do. It writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import sqlalchemy as sa
+from attrs import field, frozen
+from sqlalchemy.pool import StaticPool
+
+from meva_adapters.sql import migrate
+from meva_adapters.sql.account import Account
+from meva_adapters.sql.engine import database_url, reader_engine, shown, translated
+from meva_adapters.sql.inspection import Shape, quoted, shape_of
+from meva_adapters.sql.revisions import HEAD, Found, identify, refusal
+from meva_adapters.sql.tables import META
+from meva_adapters.sql.totals import LEDGERS, ledger_sums
+
+LISTED: Final = 20
+"""So many faults of a kind are named; the rest is counted."""
+_PRUNED: Final = frozenset(
+    {"alembic_version", "universe_price_cache", "symbol_cooldowns", "process_instances", "idempotency_keys"}
+)
+"""Tables from which rows go in the course of things."""
+
+
+@frozen
+class Check:
+    """What was found. Lists of faults are empty when there are none, and name at most LISTED of a kind."""
+
+    database: str
+    found: Found
+    tables: Mapping[str, int]
+    integrity: list[str]
+    broken_references: list[str]
+    repeated_keys: list[str]
+    losses: list[str]
+    unknown: list[str]
+    actions: list[str] = field(factory=list)
+
+    @property
+    def sound(self) -> bool:
+        """Whether the file is whole and lost nothing since it was adopted. Old rows may still repeat keys."""
+        return not self.integrity and not self.losses
+
+
+def check_database(target: migrate.Target) -> Check:
+    """Look at a database. Raises StoreUnready for one that is newer or not ours."""
+    url = database_url(target)
+    name = shown(url)
+    with translated(name), reader_engine(url).begin() as connection:
+        found = identify(connection)
+        if found.state in ("newer", "foreign"):
+            raise refusal(found, name)
+        shape = shape_of(connection)
+        tables = _rows(connection, shape)
+        return Check(
+            database=name,
+            found=found,
+            tables=tables,
+            integrity=_integrity(connection),
+            broken_references=_broken_references(connection),
+            repeated_keys=list(_repeated_keys(connection, shape)),
+            losses=list(_losses(connection, shape, tables)) if found.state == "ours" else [],
+            unknown=sorted(set(shape.columns) - set(META.tables) - {"alembic_version"}),
+            actions=_actions(connection, found),
+        )
+
+
+def _rows(connection: sa.Connection, shape: Shape) -> dict[str, int]:
+    queries = {name: f"SELECT count(*) FROM {quoted(name)}" for name in sorted(shape.columns)}  # noqa: S608
+    return {name: int(connection.execute(sa.text(q)).scalar_one()) for name, q in queries.items()}
+
+
+def _integrity(connection: sa.Connection) -> list[str]:
+    """Return what SQLite finds damaged; PostgreSQL checks its pages itself as it reads them."""
+    if connection.dialect.name != "sqlite":
+        return []
+    rows = connection.exec_driver_sql(f"PRAGMA integrity_check({LISTED})").scalars().all()
+    return [] if list(rows) == ["ok"] else [str(row) for row in rows]
+
+
+def _broken_references(connection: sa.Connection) -> list[str]:
+    total = migrate.count_broken_references(connection)
+    if not total:
+        return []
+    query = f'SELECT "table", rowid, parent FROM pragma_foreign_key_check ORDER BY 1, 2 LIMIT {LISTED}'  # noqa: S608
+    rows = connection.execute(sa.text(query))
+    return _and_more(
+        [f"{table} row {rowid} has no parent in {parent}" for table, rowid, parent in rows], total
+    )
+
+
+def _repeated_keys(connection: sa.Connection, shape: Shape) -> Iterator[str]:
+    """Yield the keys that repeat though they should not, of unique indexes that this database had to do
+    without.
+    """
+    for table in META.tables.values():
+        for index in table.indexes:
+            columns = [column.name for column in index.columns]
+            there = shape.columns.get(table.name, ())
+            if index.unique and index.name not in shape.indexes and set(columns) <= set(there):
+                yield from _repeats(connection, index, columns)
+
+
+def _repeats(connection: sa.Connection, index: sa.Index, columns: list[str]) -> list[str]:
+    assert index.table is not None  # noqa: S101 - all of ours belong to one
+    names = ", ".join(map(quoted, columns))
+    partial = index.dialect_options[connection.dialect.name]["where"]
+    present = [f"{quoted(column)} IS NOT NULL" for column in columns]
+    conditions = " AND ".join([*present, *([f"({partial})"] if partial is not None else [])])
+    query = (
+        f"SELECT {names}, count(*) FROM {quoted(index.table.name)} WHERE {conditions}"  # noqa: S608
+        f" GROUP BY {names} HAVING count(*) > 1 ORDER BY {names}"
+    )
+    found, total = [], 0
+    for row in connection.execute(sa.text(query)):
+        total += 1
+        if total <= LISTED:
+            key = ", ".join(f"{column} {value!r}" for column, value in zip(columns, row, strict=False))
+            found.append(f"{index.table.name}: {row[-1]} rows have {key}, so there is no {index.name}")
+    return _and_more(found, total)
+
+
+def _and_more(found: list[str], total: int) -> list[str]:
+    return [*found, f"... and {total - len(found)} more"] if total > len(found) else found
+
+
+def _losses(connection: sa.Connection, shape: Shape, tables: Mapping[str, int]) -> Iterator[str]:
+    """Yield what a database has lost since it was adopted: rows of its history, or sums of its ledgers."""
+    changes = META.tables["schema_changes"]
+    adopted = sa.select(changes.c.account_json).where(changes.c.from_revision.is_(None))
+    for text in connection.execute(adopted.order_by(changes.c.id)).scalars():
+        account = json.loads(text)
+        for table, rows in account["rows"].items():
+            if tables.get(table, 0) < rows and table not in _PRUNED:
+                yield f"{table} had {rows} rows when it was adopted and has {tables.get(table, 'none')} now"
+        for table in LEDGERS:
+            if table in account["rows"]:
+                yield from _changed_sums(connection, shape, table, account)
+
+
+def _changed_sums(
+    connection: sa.Connection, shape: Shape, table: str, account: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield sums that differ, unless rows have come since that cannot be told from the adopted ones."""
+    condition = "book IS NULL" if "book" in shape.columns[table] else "TRUE"
+    query = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
+    if connection.execute(sa.text(query)).scalar_one() != account["rows"][table]:
+        return
+    now = ledger_sums(connection, table, condition)
+    for name, amount in account["ledger"].items():
+        if name.startswith(f"{table} ") and now.get(name) != Decimal(amount):
+            yield f"{name} was {amount} when it was adopted and is {now.get(name, 'gone')} now"
+
+
+def _actions(connection: sa.Connection, found: Found) -> list[str]:
+    """Return what an upgrade would do, by doing it to an empty copy of the schema in memory."""
+    if found.revision == HEAD:
+        return []
+    if connection.dialect.name != "sqlite":
+        return [f"upgrade to revision {HEAD}"]
+    account = _rehearse(connection, found.revision)
+    return [f"add {what}" for what in account.added]
+
+
+def _rehearse(connection: sa.Connection, revision: str | None) -> Account:
+    statements = connection.exec_driver_sql(
+        "SELECT sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
+        " AND name NOT LIKE 'sqlite%' AND sql NOT LIKE 'CREATE VIRTUAL %' ORDER BY type DESC, rowid"
+    ).scalars()
+    memory = sa.create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with memory.begin() as copy:
+            for statement in statements:
+                copy.exec_driver_sql(statement)
+            if revision is not None:
+                copy.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (revision,))
+            return migrate.rehearse(copy)
+    finally:
+        memory.dispose()

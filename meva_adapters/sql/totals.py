@@ -1,0 +1,78 @@
+"""What an upgrade may not change: rows per table, and the sums of the ledger to the last digit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import Final
+
+import sqlalchemy as sa
+from attrs import field, frozen
+
+from meva_adapters.sql.inspection import STREAM, quoted, shape_of
+
+MAY_CHANGE: Final = ("alembic_version", "schema_changes")
+DIGITS: Final = 200
+"""Old amounts have up to some forty digits on either side of the point; sums of them stay exact."""
+LEDGERS: Final = {
+    "ledger_events": (("type", "side", "symbol"), ("qty", "fee")),
+    "fills": (("side", "symbol"), ("qty", "fee")),
+    "stage4_fills": (("side", "symbol"), ("qty", "fee")),
+}
+
+
+@frozen
+class Totals:
+    """Rows of every table, and `ledger_events FILL BUY BTCTRY qty` -> sum."""
+
+    rows: Mapping[str, int] = field(factory=dict)
+    ledger: Mapping[str, Decimal] = field(factory=dict)
+
+
+def totals_of(connection: sa.Connection) -> Totals:
+    """Count and sum. Memory does not grow with the rows."""
+    shape = shape_of(connection)
+    rows = {
+        name: int(connection.execute(sa.text(f"SELECT count(*) FROM {quoted(name)}")).scalar_one())  # noqa: S608
+        for name in shape.columns
+    }
+    sums = [ledger_sums(connection, table) for table in LEDGERS if table in shape.columns]
+    return Totals(rows, {name: amount for found in sums for name, amount in found.items()})
+
+
+def ledger_sums(connection: sa.Connection, table: str, condition: str = "TRUE") -> dict[str, Decimal]:
+    """Return the exact sums of one ledger's rows, or of those that satisfy an SQL condition."""
+    groups, amounts = LEDGERS[table]
+    query = sa.text(f"SELECT {', '.join((*groups, *amounts))} FROM {table} WHERE {condition}")  # noqa: S608
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    with localcontext(prec=DIGITS):
+        for row in connection.execute(query, execution_options=STREAM):
+            name = " ".join(str(part) for part in (table, *row[: len(groups)]) if part)
+            for column, text in zip(amounts, row[len(groups) :], strict=True):
+                if text is not None:
+                    sums[f"{name} {column}"] += _number(text)
+    return dict(sorted(sums.items()))
+
+
+def _number(text: object) -> Decimal:
+    """Return an amount; a text that is none counts as nothing, and is counted among the rows."""
+    try:
+        return Decimal(str(text))
+    except InvalidOperation:
+        return Decimal(0)
+
+
+def differences(before: Totals, after: Totals) -> list[str]:
+    """Return what was there before and is less, more or gone now; an empty table may go."""
+    faults = [
+        f"{name} had {rows} rows and has {after.rows.get(name, 'no table')}"
+        for name, rows in before.rows.items()
+        if after.rows.get(name) != rows and not (name in MAY_CHANGE or (rows == 0 and name not in after.rows))
+    ]
+    sums = [
+        f"{name} was {amount} and is {after.ledger.get(name)}"
+        for name, amount in before.ledger.items()
+        if after.ledger.get(name) != amount
+    ]
+    return faults + sums
