@@ -27,7 +27,8 @@ class Alias(NamedTuple):
     options: Mapping[str, str | int] = {}
 
 
-GROUPS: Final[Mapping[str, str]] = {"replay": "Datasets of recorded markets."}
+GROUPS: Final[Mapping[str, str]] = {"    "db": "The database: its revision, its soundness, its backups.",
+replay": "Datasets of recorded markets."}
 """Commands of two words: what the first one stands for."""
 
 COMMANDS: Final = (
@@ -36,6 +37,12 @@ COMMANDS: Final = (
         "meva_cli.commands.gates:gates",
         "What the settings allow, what blocks, and which line to change.",
     ),
+    Command("db upgrade", "meva_cli.commands.db:upgrade", "Bring a database to this program's revision."),
+    Command("db downgrade", "meva_cli.commands.db:downgrade", "Bring a database back to a revision."),
+    Command("db current", "meva_cli.commands.db:current", "Show the revision of a database."),
+    Command("db check", "meva_cli.commands.db:check", "Show whether a database is sound, and what it needs."),
+    Command("db backup", "meva_cli.commands.db:backup", "Write a checked copy of an SQLite database."),
+    Command("db copy", "meva_cli.commands.db:copy", "Copy a history between SQLite and PostgreSQL."),
     Command(
         "replay init",
         "meva_cli.commands.replay:make",

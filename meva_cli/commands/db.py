@@ -1,0 +1,240 @@
+"""`meva db`: the database's revision, its soundness, its backups, and the way to another kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from meva_cli.load import settings_for
+from meva_cli.options import json_option
+from meva_cli.progress import make_progress
+from meva_cli.render import print_json, print_line, print_pairs, print_table
+
+if TYPE_CHECKING:
+    from meva_adapters.sql.revisions import Found
+    from meva_adapters.sql.upgrade import Outcome
+
+DB: Final = click.option(
+    "--db",
+    metavar="FILE-OR-URL",
+    help="The database; without it MEVA_DATABASE_URL, else STATE_DB_PATH.",
+)
+BACKUP: Final = click.option(
+    "--backup/--no-backup",
+    default=True,
+    show_default=True,
+    help="Write a checked backup beside the file first.",
+)
+SHOWN: Final = 12
+"""So many lines of what was done are printed for people; `--json` has all."""
+
+
+@click.command()
+@DB
+@BACKUP
+@json_option
+def upgrade(db: str | None, backup: bool, as_json: bool) -> None:
+    """Bring a database to this program's revision, or create it.
+
+    Takes any file that the earlier system wrote. All rows and values stay as they are; missing tables,
+    columns and indexes are added in one transaction, so that an interrupted upgrade leaves the file as it
+    was. Run it again to go on. Exit code 2 means that nothing was changed.
+    """
+    from meva_adapters.sql.upgrade import upgrade_database
+
+    _report(upgrade_database(database(db), make_progress(), with_backup=backup), as_json)
+
+
+@click.command()
+@click.argument("revision")
+@DB
+@BACKUP
+@json_option
+def downgrade(revision: str, db: str | None, backup: bool, as_json: bool) -> None:
+    """Bring a database back to REVISION, at the earliest to 0001, where the old schema was adopted.
+
+    Takes away tables and columns that hold nothing. What holds rows stays, and the next upgrade goes on
+    with it.
+    """
+    from meva_adapters.sql.upgrade import downgrade_database
+
+    _report(downgrade_database(database(db), revision, make_progress(), with_backup=backup), as_json)
+
+
+@click.command()
+@DB
+@json_option
+def current(db: str | None, as_json: bool) -> None:
+    """Show the revision of a database, or which generation of the earlier system wrote it. Writes nothing."""
+    from meva_adapters.sql import current as look
+    from meva_adapters.sql import head
+    from meva_adapters.sql.revisions import refusal
+
+    name = database(db)
+    found = look(name)
+    if found.state in ("newer", "foreign"):
+        raise refusal(found, _shown(name))
+    report = {
+        "database": _shown(name),
+        **_found(found),
+        "head": head(),
+        "up_to_date": found.revision == head(),
+    }
+    print_json(report) if as_json else print_pairs(report)
+    if not report["up_to_date"] and not as_json:
+        print_line(f"To do: meva db upgrade --db {report['database']}")
+
+
+@click.command()
+@DB
+@json_option
+@click.pass_context
+def check(ctx: click.Context, db: str | None, as_json: bool) -> None:
+    """Show what a database is, whether it is sound, and what an upgrade would do. Writes nothing.
+
+    Rows of the earlier system that break a rule of today are listed: they stay, and the rule is not applied
+    to this database. Exit code 1: the file is damaged, or has lost rows since it was upgraded.
+    """
+    from meva_adapters.sql.check import check_database
+
+    found = check_database(database(db))
+    report = {
+        "database": found.database,
+        **_found(found.found),
+        "sound": found.sound,
+        "tables": dict(found.tables),
+        "integrity": found.integrity,
+        "losses": found.losses,
+        "broken_references": found.broken_references,
+        "repeated_keys": found.repeated_keys,
+        "unknown_tables": found.unknown,
+        "actions": found.actions,
+    }
+    if as_json:
+        print_json(report)
+    else:
+        _print_check(report)
+    ctx.exit(0 if found.sound else 1)
+
+
+@click.command()
+@DB
+@click.option("--out", type=click.Path(path_type=Path), help="Its name; without it one beside the file.")
+@json_option
+def backup(db: str | None, out: Path | None, as_json: bool) -> None:
+    """Write a checked copy of an SQLite database, also while it is in use. Never overwrites a file."""
+    from meva_adapters.sql import current as look
+    from meva_adapters.sql.backup import backup as write
+    from meva_adapters.sql.backup import free_name
+    from meva_adapters.sql.engine import database_url, file_of
+    from meva_core.errors import BadInput
+
+    path = file_of(database_url(database(db)))
+    if path is None:
+        raise BadInput("PostgreSQL has backups of its own", action="use pg_dump")
+    found = look(path)
+    to = write(path, out or free_name(path, found.revision or "adoption"), make_progress())
+    report = {"database": str(path), "backup": str(to), "size_bytes": to.stat().st_size}
+    print_json(report) if as_json else print_pairs(report)
+
+
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("to")
+@json_option
+def copy(source: str, to: str, as_json: bool) -> None:
+    """Copy a history between SQLite and PostgreSQL: FROM and TO are files or URLs, TO has no rows yet.
+
+    Every row is compared with its copy before anything counts. Amounts and times arrive equal, in the other
+    database's form.
+    """
+    from meva_adapters.sql.transfer import copy_database
+
+    copied = copy_database(source, to, make_progress())
+    report: dict[str, Any] = {
+        "from": _shown(source),
+        "to": _shown(to),
+        "rows": sum(copied.rows.values()),
+        "tables": dict(copied.rows),
+        "left_behind": copied.left_behind,
+        "withheld": copied.withheld,
+    }
+    if as_json:
+        print_json(report)
+        return
+    print_table(["table", "rows"], list(copied.rows.items()))
+    _print_list("Left behind, not tables of ours", copied.left_behind)
+    _print_list("Not demanded there, since rows break it", copied.withheld)
+
+
+def database(db: str | None) -> str:
+    """Return the database that a command is about: its option, else what the settings name."""
+    if db:
+        return db
+    state = settings_for("state").settings.state
+    return state.database_url.reveal() if state.database_url else state.db_path
+
+
+def _shown(name: str) -> str:
+    from meva_adapters.sql.engine import database_url, shown
+
+    return shown(database_url(name))
+
+
+def _found(found: Found) -> dict[str, Any]:
+    return {"state": found.state, "revision": found.revision, "generation": found.generation}
+
+
+def _report(outcome: Outcome, as_json: bool) -> None:
+    account = outcome.account
+    report = {
+        "database": outcome.database,
+        "changed": outcome.changed,
+        "before": _found(outcome.before),
+        "after": _found(outcome.after),
+        "backup": str(outcome.backup) if outcome.backup else None,
+        "added": account.added,
+        "released": account.released,
+        "kept": account.kept,
+        "withheld": account.withheld,
+    }
+    if as_json:
+        print_json(report)
+        return
+    if not outcome.changed:
+        print_line(f"{outcome.database} is at {outcome.after}: nothing to do")
+        return
+    was = "a fresh database" if outcome.before.state == "empty" else str(outcome.before)
+    print_line(f"{outcome.database}: {was}, now {outcome.after}")
+    if outcome.backup:
+        print_line(f"Backup: {outcome.backup}")
+    if outcome.before.state != "empty":
+        _print_list("Added", account.added)
+    _print_list("Taken away", account.released)
+    _print_list("Kept, it holds something", account.kept)
+    _print_list("Not applied to this database, since rows break it", account.withheld)
+
+
+def _print_check(report: dict[str, Any]) -> None:
+    print_table(["table", "rows"], list(report["tables"].items()))
+    pairs = {name: report[name] for name in ("database", "state", "revision", "generation", "sound")}
+    print_pairs(pairs)
+    _print_list("Damage", report["integrity"])
+    _print_list("Lost since the upgrade", report["losses"])
+    _print_list("Rows without their parent, kept", report["broken_references"])
+    _print_list("Keys that repeat, kept", report["repeated_keys"])
+    _print_list("Tables that are not ours, kept", report["unknown_tables"])
+    _print_list("An upgrade would", report["actions"])
+
+
+def _print_list(title: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    print_line(f"{title} ({len(lines)}):")
+    for line in lines[:SHOWN]:
+        print_line(f"  {line}")
+    if len(lines) > SHOWN:
+        print_line(f"  ... and {len(lines) - SHOWN} more; --json has all")
