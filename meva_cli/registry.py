@@ -27,8 +27,10 @@ class Alias(NamedTuple):
     options: Mapping[str, str | int] = {}
 
 
-GROUPS: Final[Mapping[str, str]] = {"    "db": "The database: its revision, its soundness, its backups.",
-replay": "Datasets of recorded markets."}
+GROUPS: Final[Mapping[str, str]] = {
+    "db": "The database: its revision, its soundness, its backups.",
+    "replay": "Datasets of recorded markets.",
+}
 """Commands of two words: what the first one stands for."""
 
 COMMANDS: Final = (
