@@ -1,0 +1,209 @@
+"""Rules of the house that imports alone cannot show, read off the syntax trees."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from meva_adapters.sql.columns import META
+
+ROOT = Path(__file__).parents[1]
+CORE = sorted((ROOT / "meva_core").rglob("*.py"))
+ADAPTERS = sorted((ROOT / "meva_adapters").rglob("*.py"))
+PACKAGES = [*CORE, *ADAPTERS, *sorted((ROOT / "meva_cli").rglob("*.py"))]
+MIGRATIONS = sorted((ROOT / "migrations").rglob("*.py"))
+EVERYTHING = PACKAGES + MIGRATIONS + sorted((ROOT / "tests").rglob("*.py"))
+
+MODULE_LINES = 500
+FUNCTION_LINES = 60
+
+PURE = {
+    "__future__", "attrs", "cattrs", "collections", "contextlib", "datetime", "decimal", "enum",
+    "fractions", "functools", "hashlib", "itertools", "json", "math", "meva_core", "numpy", "operator",
+    "re", "struct", "typing",
+}  # fmt: skip
+"""What the core may import. Each of these computes; none of them reads or changes the world."""
+IMPURE_CALLS = {
+    "now", "utcnow", "today", "open", "print", "input", "eval", "exec", "round", "float", "__import__",
+    "fromfile", "tofile", "loadtxt", "savetxt",
+}  # fmt: skip
+FLOATS_ARE_SCORES = {"meva_core/market.py", "meva_core/steps/select.py"}
+"""Where scores are computed; no amount passes through a float anywhere."""
+EVALUATES_WHAT_IT_READS = {"pickle", "marshal", "shelve", "yaml", "dill", "cloudpickle"}
+RATES_OF_THE_EARLIER_SYSTEM = {
+    "cycle_metrics.fill_rate",
+    "cycle_metrics.avg_time_to_fill",
+    "cycle_metrics.slippage_bps_avg",
+}
+"""Its only columns that are not exact, and none of them is an amount."""
+
+
+def name_of(path: Path) -> str:
+    """Return a path as messages show it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield line and full name of every module that is imported."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
+
+
+def called(node: ast.Call) -> str:
+    """Return the last word of what is called."""
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def each(paths: list[Path]) -> pytest.MarkDecorator:
+    """Run a test for each file."""
+    return pytest.mark.parametrize("path", paths, ids=name_of)
+
+
+# -- The core is pure -------------------------------------------------------------------------------------
+
+
+@each(CORE)
+def test_the_core_imports_only_what_computes(path: Path) -> None:
+    allowed = PURE | ({"numba"} if name_of(path) == "meva_core/engine.py" else set())
+    found = [(line, name.partition(".")[0]) for line, name in imports_of(tree_of(path))]
+    assert not [(line, name) for line, name in found if name not in allowed]
+
+
+def test_numba_is_imported_when_something_is_compiled_and_not_before() -> None:
+    tree = tree_of(ROOT / "meva_core" / "engine.py")
+    at_import = {name.partition(".")[0] for node in tree.body for _, name in imports_of_statement(node)}
+    assert "numba" not in at_import
+    assert "numba" in {name.partition(".")[0] for _, name in imports_of(tree)}
+
+
+def imports_of_statement(node: ast.stmt) -> Iterator[tuple[int, str]]:
+    """Yield what a top-level statement imports when its module is imported."""
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield from imports_of(node)
+
+
+@each(CORE)
+def test_the_core_reads_no_clock_and_no_file_and_runs_no_text(path: Path) -> None:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call):
+            assert called(node) not in IMPURE_CALLS, f"{name_of(path)}:{node.lineno} calls {called(node)}"
+        assert not isinstance(node, ast.Global), f"{name_of(path)}:{node.lineno} changes a global"
+
+
+@each([path for path in CORE if name_of(path) not in FLOATS_ARE_SCORES])
+def test_the_core_makes_no_float_outside_of_scores(path: Path) -> None:
+    for node in ast.walk(tree_of(path)):
+        place = f"{name_of(path)}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Constant):
+            assert not isinstance(node.value, float | complex), f"{place} float literal"
+        if isinstance(node, ast.BinOp | ast.AugAssign):
+            assert not isinstance(node.op, ast.Div), f"{place} true division"
+        if isinstance(node, ast.Attribute):
+            assert not re.match(r"(float|double|longdouble)\d*$", node.attr), f"{place} float column"
+
+
+# -- What no module does ----------------------------------------------------------------------------------
+
+
+@each(EVERYTHING)
+def test_nothing_that_evaluates_what_it_reads_is_used(path: Path) -> None:
+    allowed = (
+        {"pickle"} if name_of(path) == "tests/core/test_settings.py" else set()
+    )  # it shows that a secret hides
+    tree = tree_of(path)
+    used = {name.partition(".")[0] for _, name in imports_of(tree)}
+    assert not used & (EVALUATES_WHAT_IT_READS - allowed)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "shell":
+            assert isinstance(node.value, ast.Constant), f"{name_of(path)}:{node.value.lineno}"
+            assert node.value.value is False, f"{name_of(path)}:{node.value.lineno}"
+
+
+@each(ADAPTERS + MIGRATIONS)
+def test_no_database_adds_up_amounts(path: Path) -> None:
+    # SQLite would add amounts, which are text there, as floats.
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            adds = re.search(r"\b(SUM|AVG|TOTAL)\s*\(", node.value)
+            assert not adds, f"{name_of(path)}:{node.lineno} {node.value[:60]}"
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "func":
+            assert node.attr not in {"sum", "avg", "total"}, f"{name_of(path)}:{node.lineno}"
+
+
+def test_no_column_of_ours_is_a_float() -> None:
+    floats = {
+        f"{table.name}.{column.name}"
+        for table in META.tables.values()
+        for column in table.columns
+        if isinstance(column.type, sa.Float)
+    }
+    assert META.tables
+    assert floats <= RATES_OF_THE_EARLIER_SYSTEM
+
+
+@each(sorted((ROOT / "migrations" / "versions").glob("*.py")))
+def test_a_revision_does_not_change_with_the_program(path: Path) -> None:
+    assert re.fullmatch(r"\d{4}_[a-z0-9_]+\.py", path.name)
+    assert not {name for _, name in imports_of(tree_of(path)) if name.startswith(("meva_", "."))}
+
+
+# -- Size and words ---------------------------------------------------------------------------------------
+
+
+@each(PACKAGES + MIGRATIONS)
+def test_modules_have_one_subject_and_functions_fit_on_a_screen(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MODULE_LINES
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= FUNCTION_LINES, f"{name_of(path)}:{node.lineno} {node.name} has {length} lines"
+
+
+@each(PACKAGES)
+def test_everything_public_says_what_it_is(path: Path) -> None:
+    tree = tree_of(path)
+    silent = [f"{node.lineno} {node.name}" for node in public(tree) if not ast.get_docstring(node)]
+    assert ast.get_docstring(tree), name_of(path)
+    assert not silent
+
+
+HOOKS = {"load_dialect_impl", "process_bind_param", "process_result_value"}
+"""Methods that SQLAlchemy's base class has described."""
+
+
+def public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """Yield the public functions and classes of a module, and the public methods of those classes."""
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if node.name not in HOOKS:
+            yield node
+        if isinstance(node, ast.ClassDef):
+            yield from public(node)
+
+
+def test_no_tracked_file_knows_a_machine() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    homes = re.compile(r"/(?:work|root|farm)/|/(?:home|Users)/[a-z]+/")
+    assert listed.stdout
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path == Path(__file__) or not path.is_file():
+            continue
+        found = homes.search(path.read_bytes().decode("utf-8", "replace"))
+        assert found is None, f"{name} names {found.group() if found else ''}"
