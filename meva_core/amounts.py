@@ -51,16 +51,15 @@ def parse_e8(value: str | int | Decimal, field: str = "amount") -> int:
         raise BadInput(f"{field}: {value} is not a finite number")
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    magnitude = int("".join(map(str, digits)))
-    if magnitude and exponent + len(digits) > 11:
-        raise BadInput(f"{field}: {value} is too large; amounts stay below 92 000 000 000")
+    if not any(digits):
+        return 0
     shift = exponent + 8
-    if shift >= 0:
-        magnitude = magnitude * 10**shift if magnitude else 0
-    elif magnitude:
-        magnitude, lost = divmod(magnitude, 10 ** min(-shift, 80))
-        if lost:
-            raise BadInput(f"{field}: {value} has more than 8 decimal places")
+    kept = digits if shift >= 0 else digits[: max(0, len(digits) + shift)]
+    if len(digits) + exponent > 11:
+        raise BadInput(f"{field}: {str(value)[:60]} is too large; amounts stay below 92 000 000 000")
+    if any(digits[len(kept) :]):
+        raise BadInput(f"{field}: {str(value)[:60]} has more than 8 decimal places")
+    magnitude: int = int("".join(map(str, kept)) or "0") * 10 ** max(0, shift)
     if magnitude >= LIMIT:
         raise BadInput(f"{field}: {value} is too large; amounts stay below 92 000 000 000")
     return -magnitude if sign else magnitude

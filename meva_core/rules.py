@@ -8,8 +8,9 @@ cycle.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from enum import IntEnum
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ from meva_core.reasons import Code
 
 LETTERS: Final = 16
 _ONE_E8: Final = Decimal("1E-8")
+_BEYOND: Final = Decimal(format_e8(LIMIT))
+_MOST_DIGITS: Final = 30  # of a scale; finer than any exchange's
 _BUY: Final = 0  # orders.Side.BUY; that module lies above this one
 
 
@@ -248,8 +251,8 @@ def _from_entry(symbol: str, entry: Mapping[str, Any]) -> SymbolRules:
     quote = str(entry.get("denominator") or _quote(symbol))
     try:
         filters = _filters(entry)
-        low = _limit(entry, "minimumLimitOrderPrice", ROUND_CEILING)
-        high = _limit(entry, "maximumLimitOrderPrice", ROUND_FLOOR)
+        low = _bound(entry, "minimumLimitOrderPrice", ROUND_CEILING)
+        high = _bound(entry, "maximumLimitOrderPrice", ROUND_FLOOR)
         return SymbolRules(
             symbol,
             RuleStatus.OK,
@@ -258,8 +261,8 @@ def _from_entry(symbol: str, entry: Mapping[str, Any]) -> SymbolRules:
             min_notional_try=_minimum(entry, filters),
             min_price=low,
             max_price=high,
-            min_qty=_positive(filters, "minQty"),
-            max_qty=_positive(filters, "maxQty"),
+            min_qty=_bound(filters, "minQty", ROUND_CEILING),
+            max_qty=_bound(filters, "maxQty", ROUND_FLOOR),
             tradable=tradable,
             quote=quote,
         )
@@ -302,30 +305,34 @@ def _filters(entry: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _positive(source: Mapping[str, Any], name: str) -> Decimal | None:
-    """Return source[name] as an exact amount above zero, None if it is absent."""
+def _number(source: Mapping[str, Any], name: str) -> Decimal | None:
+    """Return source[name] exactly, None if it is absent."""
     value = source.get(name)
     if value is None:
         return None
-    amount = parse_e8(Decimal(value) if isinstance(value, str) and _numeric(value) else value, name)
-    if amount <= 0:
-        raise BadInput(f"{name}: {value} is not above zero")
-    return to_decimal(amount)
+    plain = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
+    try:
+        # A float's own text is what the exchange wrote.
+        number = Decimal(str(value)) if plain and str(value).isascii() else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        raise BadInput(f"{name}: {str(value)[:60]!r} is not a number")
+    return number
 
 
-def _numeric(text: str) -> bool:
-    return text.isascii() and not set(text) - set("0123456789.eE+-") and any(map(str.isdigit, text))
+def _positive(source: Mapping[str, Any], name: str) -> Decimal | None:
+    """Return source[name], above zero, or None if it is absent."""
+    number = _number(source, name)
+    if number is not None and number <= 0:
+        raise BadInput(f"{name}: {number} is not above zero")
+    return number
 
 
-def _limit(entry: Mapping[str, Any], name: str, rounding: str) -> Decimal | None:
-    """Return a limit price in e8 steps; one beyond what an amount can hold binds nothing, a zero neither."""
-    value = entry.get(name)
-    if value is None:
-        return None
-    bound = Decimal(str(value)) if _numeric(str(value)) else None
-    if bound is None or not bound.is_finite():
-        raise BadInput(f"{name}: {value!r} is not a number")
-    if bound <= 0 or bound >= Decimal(format_e8(LIMIT)):
+def _bound(source: Mapping[str, Any], name: str, rounding: str) -> Decimal | None:
+    """Return a bound in e8 steps; one beyond what an amount can hold binds nothing, nor does zero."""
+    bound = _number(source, name)
+    if bound is None or bound <= 0 or bound >= _BEYOND:
         return None
     return bound.quantize(_ONE_E8, rounding)
 
@@ -334,35 +341,41 @@ def _step_of_scale(entry: Mapping[str, Any], name: str) -> Decimal | None:
     scale = entry.get(name)
     if scale is None:
         return None
-    if isinstance(scale, bool) or not isinstance(scale, int) or not 0 <= scale <= 8:
-        raise BadInput(
-            f"{name}: {scale!r} is not a whole number from 0 to 8; steps finer than 1e-8 are not supported"
-        )
-    return to_decimal(10 ** (8 - scale))
+    if isinstance(scale, bool) or not isinstance(scale, int) or not 0 <= scale <= _MOST_DIGITS:
+        raise BadInput(f"{name}: {scale!r} is not a whole number from 0 to {_MOST_DIGITS}")
+    return Decimal(1).scaleb(-scale)
 
 
 def _coarser(a: Decimal | None, b: Decimal | None, what: str) -> Decimal:
-    steps = [parse_e8(step, what) for step in (a, b) if step is not None]
+    """Return the coarser of two steps that divides by the other, in e8 steps itself."""
+    steps = [step for step in (a, b) if step is not None]
     if not steps:
         raise BadInput(f"{what}: the metadata names none")
-    if max(steps) % min(steps):
+    if (Fraction(max(steps)) / Fraction(min(steps))).denominator != 1:
         raise BadInput(f"{what}: neither of {a} and {b} divides the other")
-    return to_decimal(max(steps))
+    return to_decimal(parse_e8(max(steps), what))
 
 
 def _tick(entry: Mapping[str, Any], filters: Mapping[str, Any]) -> Decimal:
     step = Decimal(1) if entry.get("hasFraction") is False else _step_of_scale(entry, "denominatorScale")
-    named = _positive(entry, "tickSize") or _positive(filters, "tickSize")
-    return _coarser(step, named, "tick size")
+    return _coarser(step, _named(entry, filters, "tickSize", "tickSize"), "tick size")
 
 
 def _lot(entry: Mapping[str, Any], filters: Mapping[str, Any]) -> Decimal:
-    named = _positive(entry, "stepSize") or _positive(filters, "stepSize")
-    return _coarser(_step_of_scale(entry, "numeratorScale"), named, "lot size")
+    step = _step_of_scale(entry, "numeratorScale")
+    return _coarser(step, _named(entry, filters, "stepSize", "stepSize"), "lot size")
 
 
 def _minimum(entry: Mapping[str, Any], filters: Mapping[str, Any]) -> Decimal:
-    minimum = _positive(entry, "minTotalAmount") or _positive(filters, "minExchangeValue")
+    minimum = _named(entry, filters, "minTotalAmount", "minExchangeValue")
     if minimum is None:
         raise BadInput("minimum notional: the metadata names none")
-    return minimum
+    return to_decimal(parse_e8(minimum, "minimum notional"))
+
+
+def _named(
+    entry: Mapping[str, Any], filters: Mapping[str, Any], name: str, filter_name: str
+) -> Decimal | None:
+    """Return what the entry itself names, else its filters."""
+    own = _positive(entry, name)
+    return _positive(filters, filter_name) if own is None else own
