@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from meva_core.amounts import E8, div_e8, mul_e8, pair_add, pair_clamped, pair_set, pair_sum
+from meva_core.amounts import E8, LIMIT, div_e8, mul_e8, pair_add, pair_set, pair_sum
 from meva_core.journal import ERROR_BROKEN_BOOKS
 from meva_core.kernel import kernel
 from meva_core.state import (
@@ -24,7 +24,7 @@ from meva_core.state import (
     TURNOVER,
     State,
 )
-from meva_core.steps.assess import pair_less
+from meva_core.steps.assess import fallen_by, pair_less
 from meva_core.steps.scratch import Scratch
 
 
@@ -102,11 +102,27 @@ def follow_drawdown(s: State) -> None:
         pair_set(money, LOW, money, EQUITY)
     elif pair_less(money, EQUITY, LOW):
         pair_set(money, LOW, money, EQUITY)
-        whole = money[PEAK_EVER] - money[EQUITY]
-        rest = money[PEAK_EVER + 1] - money[EQUITY + 1]
-        fall = pair_clamped(whole - 1, rest + E8) if rest < 0 else pair_clamped(whole, rest)
-        ratio = div_e8(fall, pair_clamped(money[PEAK_EVER], money[PEAK_EVER + 1]))
-        s.facts[MAX_DRAWDOWN] = max(s.facts[MAX_DRAWDOWN], ratio)
+        s.facts[MAX_DRAWDOWN] = max(s.facts[MAX_DRAWDOWN], fall_ratio(s))
+
+
+@kernel
+def fall_ratio(s: State) -> int:
+    """Return how far the equity is below the book's highest, in e8 of that, down."""
+    money = s.money
+    peak = money[PEAK_EVER]
+    if peak < LIMIT // E8:
+        fall = (peak - money[EQUITY]) * E8 + money[PEAK_EVER + 1] - money[EQUITY + 1]
+        return div_e8(fall, peak * E8 + money[PEAK_EVER + 1])
+    # Several holdings can be worth more than one amount: look for the largest ratio that was reached.
+    ratio = 0
+    above = E8 + 1
+    while above - ratio > 1:
+        middle = ratio + (above - ratio) // 2
+        if fallen_by(money, PEAK_EVER, middle):
+            ratio = middle
+        else:
+            above = middle
+    return ratio
 
 
 @kernel

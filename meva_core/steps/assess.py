@@ -12,7 +12,6 @@ from meva_core.amounts import (
     ABSENT,
     E8,
     E12,
-    LIMIT,
     fraction_parts,
     mul_e8,
     pair_add,
@@ -85,7 +84,7 @@ def assess(
     end_cooldown(now, s)
     look_at_market(c, m, r, p, me, o, w)
     fired = 0
-    if drawdown_breached(s, p.max_drawdown):
+    if fallen_by(s.money, PEAK, p.max_drawdown):
         s.facts[LATCHED] = 1
     if s.facts[LATCHED] == 1:
         fired |= 1 << Code.MAX_DRAWDOWN_BREACH
@@ -135,30 +134,32 @@ def pair_less(v: Any, i: int, k: int) -> bool:
 
 
 @kernel
-def drawdown_breached(s: State, limit: int) -> bool:
-    """Whether (peak - equity) >= limit x peak, exactly; `limit` is a ratio in e8 of at most 1."""
-    money = s.money
-    whole = money[PEAK] - money[EQUITY]
-    rest = money[PEAK + 1] - money[EQUITY + 1]
+def fallen_by(money: Any, peak: int, limit: int) -> bool:
+    """Whether (peak - equity) >= limit x peak, exactly, with the peak in the pair at `peak` of the money.
+
+    `limit` is a ratio in e8 of at most 1. A peak of nothing cannot be fallen from.
+    """
+    whole = money[peak] - money[EQUITY]
+    rest = money[peak + 1] - money[EQUITY + 1]
     if rest < 0:
         rest += E8
         whole -= 1
     # limit x peak = (limit x whole TRY of the peak) + (limit x its rest) / 1e8, term by term in e8 TRY.
-    high = money[PEAK] // E8
-    low = money[PEAK] - high * E8
+    high = money[peak] // E8
+    low = money[peak] - high * E8
     product = limit * low
     need_whole = limit * high + product // E8
-    need_rest = product % E8 + limit * money[PEAK + 1] // E8
+    need_rest = product % E8 + limit * money[peak + 1] // E8
     if need_rest >= E8:
         need_rest -= E8
         need_whole += 1
-    if money[PEAK] == 0 and money[PEAK + 1] == 0:
-        return False  # there was nothing to lose
+    if money[peak] == 0 and money[peak + 1] == 0:
+        return False
     if whole != need_whole:
         return whole > need_whole
     if rest != need_rest:
         return rest > need_rest
-    return limit * money[PEAK + 1] % E8 == 0
+    return limit * money[peak + 1] % E8 == 0
 
 
 @kernel
@@ -229,15 +230,15 @@ def spread_above(bid: int, ask: int, limit: int) -> bool:
         return False  # a spread is below 2 even against a bid of nothing
     width = ask - bid
     middle = bid + width // 2
-    if limit > E12 and middle >= LIMIT // 2:
-        return False
-    whole = 0
+    over = width
     rate = limit
     if rate > E12:
-        whole = middle
+        over -= middle
         rate -= E12
+    if over <= 0:
+        return False
     q, rest = fraction_parts(middle, rate)
-    over = width - q - whole
+    over -= q
     if over <= 0:
         return False
     if over > 2:
