@@ -15,6 +15,7 @@ from meva_core.kernel import kernel
 from meva_core.modes import Mode
 from meva_core.orders import Event
 from meva_core.params import Params
+from meva_core.reasons import Code
 from meva_core.rules import Rules
 from meva_core.state import (
     CLEAN_CYCLES,
@@ -29,6 +30,7 @@ from meva_core.state import (
     NET,
     ORDER_OFFSET,
     PARAM_VERSION,
+    PEAK,
     RESTORED,
     THROTTLED_CYCLES,
     TUNED,
@@ -36,10 +38,11 @@ from meva_core.state import (
     UNIVERSE_SIZE,
     State,
 )
-from meva_core.steps.assess import Assessed, drawdown_breached
+from meva_core.steps.assess import Assessed, fallen_by
 from meva_core.steps.measure import NO_MARK, Measured
 from meva_core.steps.plan import Planned
 from meva_core.steps.scratch import Scratch
+from meva_core.steps.shape import rules_code
 
 BPS: Final = 10**8  # one basis point in 1e-12
 GOOD_AFTER: Final = 5
@@ -114,7 +117,7 @@ def adapt(
     o.became_good[c] = 0
     o.why[c] = 0
     if p.adapt == 1:
-        seen = observe(c, p, s, me, j, w)
+        seen = observe(c, r, p, s, me, planned.mode[c], j, w)
         triggers = seen & (DRAWDOWN | REJECT_SPIKE)
         if facts[THROTTLED_CYCLES] >= 3:
             triggers |= THROTTLING
@@ -122,21 +125,22 @@ def adapt(
             triggers |= LOSING
         judge_version(c, triggers, s, o)
         if facts[RESTORED] > 0:
+            # What was restored runs its cycles as it is, before it is judged or tuned again.
             facts[RESTORED] -= 1
         elif triggers and facts[PARAM_VERSION] != facts[GOOD_VERSION]:
             roll_back(c, triggers, s, o)
-        if o.outcome[c] == NO_CHANGE and triggers == 0 and planned.mode[c] == Mode.NORMAL:
+        elif planned.mode[c] == Mode.NORMAL:
             tune(c, seen, r, p, s, o)
     o.version[c] = facts[PARAM_VERSION]
 
 
 @kernel
-def observe(c: int, p: Params, s: State, me: Measured, j: Journal, w: Scratch) -> int:
+def observe(c: int, r: Rules, p: Params, s: State, me: Measured, mode: int, j: Journal, w: Scratch) -> int:
     """Return what was seen in cycle c as bits, and keep the counts of cycles in a row."""
     seen = 0
-    if drawdown_breached(s, p.max_drawdown):
+    if fallen_by(s.money, PEAK, p.max_drawdown):
         seen |= DRAWDOWN
-    elif drawdown_breached(s, p.max_drawdown * 4 // 5):
+    if fallen_by(s.money, PEAK, p.max_drawdown * 4 // 5):
         seen |= NEAR_DRAWDOWN
     rejected = 0
     throttled = 0
@@ -150,7 +154,7 @@ def observe(c: int, p: Params, s: State, me: Measured, j: Journal, w: Scratch) -
     if throttled > 0:
         seen |= THROTTLING
     for i in range(me.flags.shape[1]):
-        if me.book_age[c, i] >= 0 and me.flags[c, i] & NO_MARK:
+        if r.candidate[i] == 1 and me.book_age[c, i] >= 0 and me.flags[c, i] & NO_MARK:
             seen |= MISSING_MARKS
     pair_sum(w.pairs, _NET_BEFORE, s.money, NET, -1)
     lost = pair_clamped(w.pairs[_NET_BEFORE], w.pairs[_NET_BEFORE + 1])
@@ -158,7 +162,8 @@ def observe(c: int, p: Params, s: State, me: Measured, j: Journal, w: Scratch) -
     losing = lost > 0 and lost > equity // 2000
     s.facts[THROTTLED_CYCLES] = s.facts[THROTTLED_CYCLES] + 1 if throttled > 0 else 0
     s.facts[LOSING_CYCLES] = s.facts[LOSING_CYCLES] + 1 if losing else 0
-    s.facts[HEALTHY_CYCLES] = s.facts[HEALTHY_CYCLES] + 1 if seen == 0 and rejected == 0 else 0
+    healthy = mode == Mode.NORMAL and seen == 0 and rejected == 0 and not losing
+    s.facts[HEALTHY_CYCLES] = s.facts[HEALTHY_CYCLES] + 1 if healthy else 0
     if s.facts[HEALTHY_CYCLES] >= HEALTHY_FOR:
         seen |= HEALTHY
     return seen
@@ -193,36 +198,50 @@ def roll_back(c: int, triggers: int, s: State, o: Adapted) -> None:
 
 @kernel
 def tune(c: int, seen: int, r: Rules, p: Params, s: State, o: Adapted) -> None:
-    """Apply the rules that match, in order, until three parameters have changed."""
+    """Apply the rules that match, in order, until three parameters have changed; `why` has those that changed
+    one."""
     changes = 0
     why = 0
-    if seen & REJECT_SPIKE:
-        changes += move(s, ORDER_OFFSET, s.tuned[ORDER_OFFSET] - 2 * BPS, 0, 50 * BPS, p.own_order_offset)
+    narrower = s.tuned[ORDER_OFFSET] - 2 * BPS
+    if seen & REJECT_SPIKE and move(s, ORDER_OFFSET, narrower, 0, 50 * BPS, p.own_order_offset):
+        changes += 1
         why |= REJECT_SPIKE
-    if seen & THROTTLING:
-        changes += move(s, MAX_ORDERS, s.tuned[MAX_ORDERS] - 1, 1, 20, p.own_max_orders)
+    if seen & THROTTLING and move(s, MAX_ORDERS, s.tuned[MAX_ORDERS] - 1, 1, 20, p.own_max_orders):
+        changes += 1
         why |= THROTTLING
-    if seen & NEAR_DRAWDOWN:
-        changes += move_cap(s, scale_down(s.tuned[TURNOVER_CAP], 95 * 10**10), r, p)
+    if seen & NEAR_DRAWDOWN and move_cap(s, scale_down(s.tuned[TURNOVER_CAP], 95 * 10**10), r, p):
+        changes += 1
         why |= NEAR_DRAWDOWN
-    if seen & MISSING_MARKS and changes < MOST_CHANGES:
-        changes += move(s, MAX_SPREAD, s.tuned[MAX_SPREAD] - 10 * BPS, 10 * BPS, 500 * BPS, p.own_max_spread)
-        if changes < MOST_CHANGES:
-            volume = s.tuned[MIN_VOLUME] + 100 * E8
-            changes += move(s, MIN_VOLUME, volume, 0, LIMIT - 1, p.own_min_volume)
-        why |= MISSING_MARKS
+    if seen & MISSING_MARKS:
+        moved = shun_thin_markets(s, p, MOST_CHANGES - changes)
+        if moved > 0:
+            changes += moved
+            why |= MISSING_MARKS
     if seen == HEALTHY:
         changes += move(s, UNIVERSE_SIZE, s.tuned[UNIVERSE_SIZE] + 1, 5, 50, p.own_universe_size)
         more = scale_down(s.tuned[TURNOVER_CAP], 105 * 10**10)
         changes += move_cap(s, p.own_turnover_cap if more < 0 else more, r, p)
-        why |= HEALTHY
         s.facts[HEALTHY_CYCLES] = 0
+        if changes > 0:
+            why |= HEALTHY
     if changes > 0:
         s.facts[LAST_VERSION] += 1
         s.facts[PARAM_VERSION] = s.facts[LAST_VERSION]
         s.facts[CLEAN_CYCLES] = 0
         o.outcome[c] = APPLIED
         o.why[c] = why
+
+
+@kernel
+def shun_thin_markets(s: State, p: Params, most: int) -> int:
+    """Ask for a narrower spread and more volume, changing `most` parameters at most; return how many
+    changed."""
+    changed = 0
+    if most > 0:
+        changed += move(s, MAX_SPREAD, s.tuned[MAX_SPREAD] - 10 * BPS, 10 * BPS, 500 * BPS, p.own_max_spread)
+    if most > changed:
+        changed += move(s, MIN_VOLUME, s.tuned[MIN_VOLUME] + 100 * E8, 0, LIMIT - 1, p.own_min_volume)
+    return changed
 
 
 @kernel
@@ -240,7 +259,7 @@ def move_cap(s: State, wanted: int, r: Rules, p: Params) -> int:
     """Set the turnover cap, never above the user's and never below the smallest order that can be traded."""
     least = LIMIT - 1
     for i in range(r.min_notional.shape[0]):
-        if r.candidate[i] == 1:
+        if r.candidate[i] == 1 and rules_code(r, i) == Code.OK:
             least = min(least, max(p.min_order_notional, r.min_notional[i]))
     return move(
         s, TURNOVER_CAP, wanted, min(least, p.own_turnover_cap), p.own_turnover_cap, p.own_turnover_cap
