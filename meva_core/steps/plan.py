@@ -72,14 +72,14 @@ def plan(
     set_targets(c, r, p, s, chosen, o)
     w.counts[QUEUED] = 0
     for i in range(m.bid.shape[1]):
-        o.amount[c, i] = 0
-        o.code[c, i] = examine(c, i, mode, r, p, s, me, o, j, w)
+        o.amount[c, i] = abs(o.delta[c, i])
+        o.code[c, i] = examine(c, i, mode, r, p, s, me, chosen, o, j, w)
         if o.code[c, i] == Code.OK:
             enqueue(c, i, o, w)
     o.cycle_code[c] = Code.OK
     if mode == Mode.REDUCE_RISK_ONLY and w.counts[QUEUED] == 0:
         o.cycle_code[c] = Code.NOTHING_TO_REDUCE
-    allocate(c, r, p, s, o, w)
+    allocate(c, r, p, s, me, o, w)
     drop_ended(s)
     j.plan_events_end[c] = j.used[1]
 
@@ -92,7 +92,7 @@ def final_mode(
     rules_mode = 0
     if p.observe_on_bad_rules == 1:
         for i in range(s.qty.shape[0]):
-            if rules_code(r, i) != Code.OK and (chosen.selected[c, i] == 1 or s.qty[i] > 0):
+            if rules_code(r, i) != Code.OK and (chosen.selected[c, i] == 1 or held(s, i)):
                 rules_mode = 2
     mode = max(assessed.verdict[c], x.base_mode[c], x.override_mode[c], rules_mode)
     o.base_mode[c] = x.base_mode[c]
@@ -100,6 +100,16 @@ def final_mode(
     o.rules_mode[c] = rules_mode
     o.mode[c] = mode
     return mode
+
+
+@kernel
+def held(s: State, i: int) -> bool:
+    """Whether symbol i has a quantity or an open order."""
+    orders = 0
+    for k in range(s.facts[OPEN_ORDERS]):
+        if s.order_symbol[k] == i and is_open(s, k):
+            orders += 1
+    return s.qty[i] > 0 or orders > 0
 
 
 @kernel
@@ -162,14 +172,24 @@ def set_targets(c: int, r: Rules, p: Params, s: State, chosen: Selected, o: Plan
 
 @kernel
 def examine(
-    c: int, i: int, mode: int, r: Rules, p: Params, s: State, me: Measured, o: Planned, j: Journal, w: Scratch
+    c: int,
+    i: int,
+    mode: int,
+    r: Rules,
+    p: Params,
+    s: State,
+    me: Measured,
+    chosen: Selected,
+    o: Planned,
+    j: Journal,
+    w: Scratch,
 ) -> int:
     """Return Code.OK and set the planned amount if the delta of symbol i may become an order, else what stops
     it."""
     delta = o.delta[c, i]
-    if o.target[c, i] == 0 and s.qty[i] == 0 and o.open_value[c, i] == 0:
-        return Code.NOT_SELECTED
-    if delta == 0 and me.flags[c, i] & NO_MARK == 0:
+    if o.target[c, i] == 0 and not held(s, i):
+        return Code.SHARE_BELOW_MINIMUM if chosen.selected[c, i] == 1 else Code.NOT_SELECTED
+    if delta == 0:
         return Code.ON_TARGET
     if mode == Mode.OBSERVE_ONLY:
         return Code.OBSERVE_ONLY
@@ -183,47 +203,24 @@ def examine(
         return Code.STALE_MARKET_DATA
     least = max(p.min_order_notional, r.min_notional[i])
     if delta > 0:
-        return examine_buy(c, i, least, r, p, s, me, o, j, w)
-    return examine_sell(c, i, least, r, p, s, me, o, j, w)
+        return examine_buy(c, i, least, s, o, j, w)
+    return examine_sell(c, i, least, r, s, me, o, j, w)
 
 
 @kernel
-def examine_buy(
-    c: int,
-    i: int,
-    least: int,
-    r: Rules,
-    p: Params,
-    s: State,
-    me: Measured,
-    o: Planned,
-    j: Journal,
-    w: Scratch,
-) -> int:
+def examine_buy(c: int, i: int, least: int, s: State, o: Planned, j: Journal, w: Scratch) -> int:
     """Examine a delta above zero."""
-    o.amount[c, i] = o.delta[c, i]
     if o.delta[c, i] < least:
         return Code.MIN_NOTIONAL
     if cancel_side(j, s, c, i, Side.SELL, Code.SUPERSEDED) > 0:
         return Code.SUPERSEDED
     w.whole[i] = 0
-    _, _, code = shape(i, Side.BUY, o.amount[c, i], 0, 0, me.mark[c, i], r, p, s)
-    w.feasible[i] = 1 if code == Code.OK else 0
     return Code.OK
 
 
 @kernel
 def examine_sell(
-    c: int,
-    i: int,
-    least: int,
-    r: Rules,
-    p: Params,
-    s: State,
-    me: Measured,
-    o: Planned,
-    j: Journal,
-    w: Scratch,
+    c: int, i: int, least: int, r: Rules, s: State, me: Measured, o: Planned, j: Journal, w: Scratch
 ) -> int:
     """Examine a delta below zero; with target 0 all that is free goes."""
     delta = -o.delta[c, i]
@@ -236,11 +233,11 @@ def examine_sell(
     free_value = mul_e8(free, me.mark[c, i])
     amount = free_value if closing or delta > free_value else delta
     o.amount[c, i] = amount
-    if amount < least or floor_to(r.lot[i], free) == 0:
+    if amount < least:
         return Code.DUST if closing else Code.MIN_NOTIONAL
+    if closing and floor_to(r.lot[i], free) == 0:
+        return Code.DUST
     w.whole[i] = 1 if closing else 0
-    _, _, code = shape(i, Side.SELL, amount, free, w.whole[i], me.mark[c, i], r, p, s)
-    w.feasible[i] = 1 if code == Code.OK else 0
     return Code.OK
 
 
@@ -266,7 +263,18 @@ def goes_before(c: int, o: Planned, a: int, b: int) -> bool:
 
 
 @kernel
-def allocate(c: int, r: Rules, p: Params, s: State, o: Planned, w: Scratch) -> None:
+def buildable(
+    c: int, i: int, amount: int, whole: int, r: Rules, p: Params, s: State, me: Measured, o: Planned
+) -> bool:
+    """Whether an order for `amount` TRY of symbol i would be one that the exchange takes."""
+    side = Side.SELL if o.delta[c, i] < 0 else Side.BUY
+    free = s.qty[i] - reserved_qty(s, i, Side.SELL)
+    _, _, code = shape(i, side, amount, free, whole, me.mark[c, i], r, p, s)
+    return code == Code.OK
+
+
+@kernel
+def allocate(c: int, r: Rules, p: Params, s: State, me: Measured, o: Planned, w: Scratch) -> None:
     """Spend the turnover cap and the slots along the queue; drop what gets too little.
 
     What cannot become an order anyway stays in the queue without using either: build says why it is skipped.
@@ -276,7 +284,7 @@ def allocate(c: int, r: Rules, p: Params, s: State, o: Planned, w: Scratch) -> N
     kept = 0
     for place in range(w.counts[QUEUED]):
         i = w.queue[place]
-        if w.feasible[i] == 1:
+        if buildable(c, i, o.amount[c, i], w.whole[i], r, p, s, me, o):
             if min(o.amount[c, i], cap) < max(p.min_order_notional, r.min_notional[i]):
                 o.code[c, i] = Code.TURNOVER_CAP
                 continue
@@ -284,6 +292,9 @@ def allocate(c: int, r: Rules, p: Params, s: State, o: Planned, w: Scratch) -> N
                 o.code[c, i] = Code.MAX_ORDERS
                 continue
             if o.amount[c, i] > cap:
+                if not buildable(c, i, cap, 0, r, p, s, me, o):
+                    o.code[c, i] = Code.TURNOVER_CAP
+                    continue
                 o.amount[c, i] = cap
                 w.whole[i] = 0
             cap -= o.amount[c, i]

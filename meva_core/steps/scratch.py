@@ -19,7 +19,6 @@ class Scratch(NamedTuple):
     open_value: Any
     queue: Any
     whole: Any  # per symbol: 1 to sell all that is free
-    feasible: Any
     built: Any
     counts: Any
     pairs: Any  # sums of one step
@@ -34,6 +33,6 @@ FIRST_INTENT: Final = 3  # row of the journal where this cycle's intents begin
 def new_scratch(symbols: int, orders: int) -> Scratch:
     """Return scratch columns for so many symbols and open orders."""
     columns = {name: np.zeros(orders, dtype=np.int64) for name in ("turn", "met", "allotted")}
-    for name in ("open_value", "queue", "whole", "feasible", "built"):
+    for name in ("open_value", "queue", "whole", "built"):
         columns[name] = np.zeros(symbols, dtype=np.int64)
     return Scratch(**columns, counts=np.zeros(4, dtype=np.int64), pairs=np.zeros(8, dtype=np.int64))
