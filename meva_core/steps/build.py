@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from meva_core.amounts import ABSENT, BAD, LIMIT, div_e8, mul_e8, net_of_rate, pair_clamped, scale
+from meva_core.amounts import ABSENT, BAD, LIMIT, mul_e8, pair_clamped, scale
 from meva_core.journal import INTENTS_USED, Journal, reserved_cash, reserved_qty
 from meva_core.kernel import kernel
 from meva_core.orders import Side, Status
 from meva_core.params import Params
 from meva_core.reasons import Code
-from meva_core.rules import Rules, check_order, floor_to
-from meva_core.state import CASH, State
+from meva_core.rules import Rules, check_order
+from meva_core.state import CASH, OPEN_ORDERS, State
 from meva_core.steps.measure import Measured, potential_qty
 from meva_core.steps.plan import Planned
 from meva_core.steps.scratch import BUILT, FIRST_INTENT, QUEUED, Scratch
@@ -82,19 +82,18 @@ def cost_of(price: int, qty: int, fee: int) -> int:
 @kernel
 def fit_to_cash(cash: int, price: int, qty: int, lot: int, fee: int) -> int:
     """Return the largest whole-lot quantity up to `qty` whose cost at `price`, with fee, is within `cash`."""
-    cost = cost_of(price, qty, fee)
-    if 0 <= cost <= cash:
+    if 0 <= cost_of(price, qty, fee) <= cash:
         return qty
-    fitted = div_e8(net_of_rate(cash, fee), price)
-    if fitted < 0 or fitted > qty:
-        fitted = qty
-    fitted = floor_to(lot, fitted)
-    # The estimate rounds down twice and the cost rounds to even: off by a lot at most, either way.
-    while fitted > 0 and not 0 <= cost_of(price, fitted, fee) <= cash:
-        fitted -= lot
-    while fitted + lot <= qty and 0 <= cost_of(price, fitted + lot, fee) <= cash:
-        fitted += lot
-    return fitted
+    # The cost grows with the quantity. At a low price many lots have one cost, so no estimate comes near.
+    fits = 0
+    over = qty // lot + 1
+    while over - fits > 1:
+        lots = fits + (over - fits) // 2
+        if 0 <= cost_of(price, lots * lot, fee) <= cash:
+            fits = lots
+        else:
+            over = lots
+    return fits * lot
 
 
 @kernel
@@ -104,7 +103,14 @@ def holdable(i: int, qty: int, price: int, mark: int, s: State) -> int:
     after = potential_qty(s, i) + qty
     if after >= LIMIT or mul_e8(after, max(mark, price)) < 0:
         return Code.MAX_QTY
-    if s.cost[i] >= LIMIT - mul_e8(after, price):
+    cost = s.cost[i]
+    for k in range(s.facts[OPEN_ORDERS]):
+        if s.order_symbol[k] == i and s.order_side[k] == Side.BUY:
+            committed = s.order_reserved[k] - s.order_notional[k] - s.order_fee[k]
+            if cost >= LIMIT - committed:
+                return Code.MAX_QTY
+            cost += committed
+    if cost >= LIMIT - mul_e8(qty, price):
         return Code.MAX_QTY
     return Code.OK
 

@@ -19,7 +19,7 @@ from meva_core.state import OPEN_ORDERS, TOKENS, TOKENS_TIME, State
 from meva_core.steps.inputs import Fault, Inputs
 from meva_core.steps.measure import ONE_SIDED, STALE, Measured
 from meva_core.steps.scratch import BUILT, FAULTS_LEFT, FIRST_INTENT, Scratch
-from meva_core.steps.settle import affordable, whole_lots
+from meva_core.steps.settle import is_amount, use_size, whole_lots
 
 DRAW_PRIME: Final = 2**31 - 1
 DRAW_BASE: Final = 48271
@@ -175,11 +175,8 @@ def take_touch(c: int, k: int, m: Market, r: Rules, p: Params, s: State, me: Mea
             return
         price = max(s.order_limit[k], scale(m.bid[c, i], E12 - p.slippage))
         qty = whole_lots(r, i, s.order_qty[k], s.bid_left[i])
-    if qty > 0 and affordable(s, k, price, qty):
-        if s.order_side[k] == Side.BUY:
-            s.ask_left[i] -= qty
-        else:
-            s.bid_left[i] -= qty
+    if qty > 0 and is_amount(price, s.order_qty[k]):
+        use_size(s, i, s.order_side[k], qty)
         fill(j, s, c, k, EXECUTE, price, qty, me.mark[c, i], p.fee, 0)
 
 

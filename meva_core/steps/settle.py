@@ -5,7 +5,9 @@ This is no look-ahead: they were on the book before this cycle decides anything.
 
 from __future__ import annotations
 
-from meva_core.amounts import ABSENT, LIMIT, product_parts
+from typing import Final
+
+from meva_core.amounts import ABSENT, LIMIT, mul_e8
 from meva_core.journal import SETTLE, Journal, cancel, drop_ended, fill, is_open
 from meva_core.kernel import kernel
 from meva_core.market import Market
@@ -16,6 +18,8 @@ from meva_core.rules import Rules, floor_to
 from meva_core.state import OPEN_ORDERS, State
 from meva_core.steps.measure import ONE_SIDED, STALE, Measured
 from meva_core.steps.scratch import Scratch
+
+UNLIMITED: Final = LIMIT  # no size was recorded, so it limits nothing and is never used up
 
 
 @kernel
@@ -44,8 +48,8 @@ def take_new_rows(c: int, m: Market, s: State) -> None:
     for i in range(m.bid.shape[1]):
         if m.book_ts[c, i] > s.book_ts[i]:
             s.book_ts[i] = m.book_ts[c, i]
-            s.bid_left[i] = LIMIT if m.bid_qty[c, i] == ABSENT else m.bid_qty[c, i]
-            s.ask_left[i] = LIMIT if m.ask_qty[c, i] == ABSENT else m.ask_qty[c, i]
+            s.bid_left[i] = UNLIMITED if m.bid_qty[c, i] == ABSENT else m.bid_qty[c, i]
+            s.ask_left[i] = UNLIMITED if m.ask_qty[c, i] == ABSENT else m.ask_qty[c, i]
 
 
 @kernel
@@ -90,13 +94,22 @@ def take_size(c: int, m: Market, r: Rules, s: State, k: int) -> int:
         if m.ask[c, i] > s.order_limit[k]:
             return 0
         qty = whole_lots(r, i, rest, s.ask_left[i])
-        s.ask_left[i] -= qty
     else:
         if m.bid[c, i] < s.order_limit[k]:
             return 0
         qty = whole_lots(r, i, rest, s.bid_left[i])
-        s.bid_left[i] -= qty
+    use_size(s, i, s.order_side[k], qty)
     return qty
+
+
+@kernel
+def use_size(s: State, i: int, side: int, qty: int) -> None:
+    """Take `qty` off the opposite side's size of symbol i, where one was recorded."""
+    if side == Side.BUY:
+        if s.ask_left[i] < UNLIMITED:
+            s.ask_left[i] -= qty
+    elif s.bid_left[i] < UNLIMITED:
+        s.bid_left[i] -= qty
 
 
 @kernel
@@ -106,7 +119,9 @@ def whole_lots(r: Rules, i: int, rest: int, size: int) -> int:
 
 
 @kernel
-def affordable(s: State, k: int, price: int, qty: int) -> bool:
-    """Whether a fill's notional still fits into an amount, together with the order's fills before it."""
-    notional, _ = product_parts(price, qty)
-    return notional >= 0 and s.order_gross[k] < LIMIT - 2 - notional
+def is_amount(price: int, qty: int) -> bool:
+    """Whether a whole order's notional at a price is an amount.
+
+    A touch far above a SELL's limit may give one that is not; at the limit, build has seen to it.
+    """
+    return mul_e8(price, qty) >= 0
