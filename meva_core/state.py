@@ -180,11 +180,14 @@ def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:
     for i in range(len(symbols)):
         places = (int(state.lot_first[i]) + np.arange(int(state.lot_count[i]))) % room
         lots.append([state.lot_qty[i, places].tolist(), state.lot_cost[i, places].tolist()])
+    facts = state.facts.tolist()
+    facts[NEED] = 0  # that is of this run's room
     plain = [name for name in SYMBOL_COLUMNS if not name.startswith("lot_")]
     return {
         "version": VERSION,
         "symbols": list(symbols),
-        **{name: getattr(state, name).tolist() for name in ("money", "facts", "tuned", "good_tuned", *plain)},
+        "facts": facts,
+        **{name: getattr(state, name).tolist() for name in ("money", "tuned", "good_tuned", *plain)},
         "lots": lots,
         "orders": {
             name.removeprefix("order_"): getattr(state, name)[:used].tolist() for name in ORDER_COLUMNS
