@@ -351,7 +351,7 @@ def _coarser(a: Decimal | None, b: Decimal | None, what: str) -> Decimal:
     steps = [step for step in (a, b) if step is not None]
     if not steps:
         raise BadInput(f"{what}: the metadata names none")
-    if (Fraction(max(steps)) / Fraction(min(steps))).denominator != 1:
+    if Fraction(max(steps)) % Fraction(min(steps)) != 0:
         raise BadInput(f"{what}: neither of {a} and {b} divides the other")
     return to_decimal(parse_e8(max(steps), what))
 
