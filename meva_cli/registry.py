@@ -39,6 +39,11 @@ COMMANDS: Final = (
         "meva_cli.commands.gates:gates",
         "What the settings allow, what blocks, and which line to change.",
     ),
+    Command(
+        "backtest",
+        "meva_cli.commands.backtest:backtest",
+        "Run Stage 7 over recorded markets and record every cycle.",
+    ),
     Command("db upgrade", "meva_cli.commands.db:upgrade", "Bring a database to this program's revision."),
     Command("db downgrade", "meva_cli.commands.db:downgrade", "Bring a database back to a revision."),
     Command("db current", "meva_cli.commands.db:current", "Show the revision of a database."),

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from meva_core.market import Market
+
 
 class Clock(Protocol):
     """The time of day of the machine. Never part of a decision or of a fingerprint."""
@@ -97,3 +99,16 @@ class Store(Protocol):
 
     def unit(self) -> AbstractContextManager[UnitOfWork]:
         """Begin a unit of work; raises StoreBusy when another process holds the database."""
+
+
+class MarketHistory(Protocol):
+    """Recorded markets, read in windows of cycles without looking ahead."""
+
+    def windows(
+        self, times: Any, lookback: int, rows: int = 8192, symbols: Sequence[str] | None = None
+    ) -> Iterator[Market]:
+        """Yield the market at `times` (int64 seconds, increasing) in groups of at most `rows` cycles.
+
+        Each cell is the newest value stamped at or before its cycle. `lookback` is how many closes the
+        measures take, `symbols` which columns there are, in sorted order.
+        """

@@ -76,9 +76,9 @@ def current(db: str | None, as_json: bool) -> None:
     name = database(db)
     found = look(name)
     if found.state in ("newer", "foreign"):
-        raise refusal(found, _shown(name))
+        raise refusal(found, shown_database(name))
     report = {
-        "database": _shown(name),
+        "database": shown_database(name),
         **_found(found),
         "head": head(),
         "up_to_date": found.revision == head(),
@@ -155,8 +155,8 @@ def copy(source: str, to: str, as_json: bool) -> None:
 
     copied = copy_database(source, to, make_progress())
     report: dict[str, Any] = {
-        "from": _shown(source),
-        "to": _shown(to),
+        "from": shown_database(source),
+        "to": shown_database(to),
         "rows": sum(copied.rows.values()),
         "tables": dict(copied.rows),
         "left_behind": copied.left_behind,
@@ -178,7 +178,8 @@ def database(db: str | None) -> str:
     return state.database_url.reveal() if state.database_url else state.db_path
 
 
-def _shown(name: str) -> str:
+def shown_database(name: str) -> str:
+    """Return a database as it may be shown: without a password."""
     from meva_adapters.sql.engine import database_url, shown
 
     return shown(database_url(name))

@@ -1,0 +1,85 @@
+"""The compiled engine, kept between processes.
+
+numba's own cache looks at one source file only, so an edit of an inner module would silently run old machine
+code. The cache folder is therefore named by a hash of numba's version and of all sources of the core.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import meva_core
+from meva_core.engine import compiled, interpreted
+
+CACHED_FROM: Final = 5_000
+COMPILED_FROM: Final = 100_000
+
+
+class Speed(NamedTuple):
+    """An engine's loop, what it is called, and a word on why it was chosen."""
+
+    loop: Callable[..., int]
+    name: str
+    why: str
+
+
+def choose(engine: str, cycles: int) -> Speed:
+    """Return the loop for so many cycles.
+
+    `engine` is `interpreted`, `compiled`, or `auto`, which weighs the time that compiling takes.
+    """
+    if engine == "interpreted":
+        return Speed(interpreted, engine, "as asked")
+    if engine == "compiled":
+        return Speed(compiled_loop(), engine, "as asked")
+    cached = is_cached()
+    least = CACHED_FROM if cached else COMPILED_FROM
+    known = "its machine code is cached" if cached else "compiling takes half a minute once"
+    if cycles > least:
+        return Speed(compiled_loop(), "compiled", f"more than {least} cycles, and {known}")
+    return Speed(interpreted, "interpreted", f"{least} cycles or less, and {known}")
+
+
+def compiled_loop() -> Callable[..., int]:
+    """Return the compiled loop, cached in our folder; not cached where nothing is writable."""
+    folder = cache_folder()
+    if not _writable(folder):
+        return compiled()
+    from numba import config
+
+    vars(config)["CACHE_DIR"] = str(folder)
+    return compiled(cache=True)
+
+
+def is_cached() -> bool:
+    """Whether an earlier process has left machine code for this core."""
+    return any(cache_folder().rglob("*.nbc"))
+
+
+def cache_folder() -> Path:
+    """Return the folder of this core's machine code: below MEVA_CACHE_DIR, XDG_CACHE_HOME or ~/.cache."""
+    root = os.environ.get("MEVA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    base = Path(root) if root else Path.home() / ".cache"
+    return base / "meva" / f"engine-{core_hash()}"
+
+
+def core_hash() -> str:
+    """Return a hash of numba's version and of every source file of the core."""
+    digest = hashlib.sha256(version("numba").encode())
+    core = Path(meva_core.__file__).parent
+    for path in sorted(core.rglob("*.py")):
+        digest.update(path.relative_to(core).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)

@@ -1,0 +1,177 @@
+"""What a Stage 7 run is: its settings, symbols, rules, data and times, and the name that follows from
+them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from meva_core.amounts import format_e8, parse_e8
+from meva_core.errors import BadInput
+from meva_core.ids import content_hash, run_id, stamp_text
+from meva_core.params import Params, own_tuned, params_from
+from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, rules_columns, symbol_rules
+from meva_core.settings import Settings, settings_document
+from meva_core.state import State, new_state
+
+BACKTEST = "backtest"
+
+
+@frozen
+class Pairs:
+    """The symbols of a run, sorted, with their rules, and which of them may be selected or are watched."""
+
+    symbols: tuple[str, ...]
+    rules: tuple[SymbolRules, ...]
+    candidates: frozenset[str]
+    configured: frozenset[str]
+
+    def columns(self) -> Rules:
+        """Return the rules as the engine reads them."""
+        return rules_columns(self.rules, candidates=self.candidates, configured=self.configured)
+
+    def document(self) -> list[dict[str, Any]]:
+        """Return the rules as a run records them."""
+        return [
+            {
+                "symbol": rule.symbol,
+                "status": rule.status.name.lower(),
+                "reason": rule.reason,
+                "candidate": rule.symbol in self.candidates and rule.tradable,
+                "configured": rule.symbol in self.configured,
+                "tick_size": _plain(rule.tick_size),
+                "lot_size": _plain(rule.lot_size),
+                "min_notional_try": _plain(rule.min_notional_try),
+                "min_price": _plain(rule.min_price),
+                "max_price": _plain(rule.max_price),
+                "min_qty": _plain(rule.min_qty),
+                "max_qty": _plain(rule.max_qty),
+            }
+            for rule in self.rules
+        ]
+
+
+def _plain(amount: Any) -> str | None:
+    return None if amount is None else format_e8(parse_e8(amount))
+
+
+def choose_pairs(
+    available: Sequence[str],
+    metadata: Mapping[str, Mapping[str, Any]] | None,
+    settings: Settings,
+    configured: Sequence[str] | None,
+) -> Pairs:
+    """Return the pairs that a run over `available` symbols works with.
+
+    `metadata` is the exchange's entry of each symbol, None if there is none at all; `configured` the symbols
+    that the user named, None for all available. A candidate has the quote currency, is on the whitelist if
+    there is one, and not on the blacklist. Raises BadInput if nothing is left.
+    """
+    s7 = settings.stage7
+    fallback = FallbackRules(
+        s7.rules_fallback_tick_size,
+        s7.rules_fallback_lot_size,
+        s7.rules_fallback_min_notional_try,
+        s7.rules_require_metadata,
+    )
+    rules = {}
+    for symbol in sorted(set(available)):
+        if metadata is None:
+            rules[symbol] = fallback_rules(symbol, fallback)
+        else:
+            rules[symbol] = symbol_rules(symbol, metadata.get(symbol), fallback)
+    candidates = frozenset(
+        symbol
+        for symbol, rule in rules.items()
+        if rule.quote == s7.universe_quote_ccy
+        and (not s7.universe_whitelist or symbol in s7.universe_whitelist)
+        and symbol not in s7.universe_blacklist
+    )
+    watched = frozenset(rules) if configured is None else frozenset(configured) & frozenset(rules)
+    symbols = tuple(symbol for symbol in rules if symbol in candidates or symbol in watched)
+    if not candidates:
+        raise BadInput(
+            f"none of the symbols {', '.join(rules) or '(none)'} may be selected: they must end in "
+            f"{s7.universe_quote_ccy}, be on STAGE7_UNIVERSE_WHITELIST if it is set, and not on the blacklist"
+        )
+    return Pairs(symbols, tuple(rules[symbol] for symbol in symbols), candidates, watched)
+
+
+@frozen(eq=False)
+class RunPlan:
+    """A Stage 7 run before it begins.
+
+    `times` are the cycles' times, int64 seconds, increasing; `step_seconds` is None when they were given one
+    by one. `source` names the data for people, `source_sha256` for the run's identity.
+    """
+
+    kind: str
+    settings: Settings
+    pairs: Pairs
+    times: Any
+    step_seconds: int | None
+    source: str
+    source_sha256: str
+    manifest: Mapping[str, Any] | None = None
+    seed: int = 0
+    adapt: bool = False
+    params: Params = field(init=False)
+    run: str = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.times) == 0:
+            raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
+        object.__setattr__(self, "params", params_from(self.settings, seed=self.seed, adapt=self.adapt))
+        name = run_id(self.kind, self.identity(), self.source_sha256, int(self.times[0]))
+        object.__setattr__(self, "run", name)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what, beside data and start, makes this run another than any other."""
+        return {
+            "settings": settings_document(self.settings),
+            "seed": self.seed,
+            "step_seconds": self.step_seconds,
+            "include_adaptation": self.adapt,
+            "rules": self.pairs.document(),
+        }
+
+    def settings_record(self) -> dict[str, Any]:
+        """Return the settings as the run's row keeps them: by variable, and the options of the run."""
+        return settings_document(self.settings) | {
+            "seed": self.seed,
+            "include_adaptation": self.adapt,
+            "step_seconds": self.step_seconds,
+        }
+
+    def settings_sha256(self) -> str:
+        """Return the hash of that record."""
+        return content_hash(self.settings_record())
+
+    def starting_cash(self) -> int:
+        """Return the cash of the book before its first cycle, e8."""
+        return parse_e8(self.settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
+
+    def new_state(self) -> State:
+        """Return the state before the first cycle."""
+        p = self.params
+        return new_state(len(self.pairs.symbols), self.starting_cash(), own_tuned(p), p.token_burst)
+
+
+def cycle_times(start: int, end: int, step: int, cycles: int | None = None) -> Any:
+    """Return the cycle times from `start` to `end`, both inclusive, every `step` seconds; at most `cycles` of
+    them.
+
+    Raises BadInput for a step below one second or an end before the start.
+    """
+    if step < 1:
+        raise BadInput(f"step: {step} is not a number of seconds above zero")
+    if end < start:
+        raise BadInput(
+            f"the window ends, {stamp_text(end)}, before it starts, {stamp_text(start)}",
+            action="check --start and --end",
+        )
+    count = (end - start) // step + 1
+    return start + step * np.arange(count if cycles is None else min(count, cycles), dtype=np.int64)

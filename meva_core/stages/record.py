@@ -1,0 +1,292 @@
+"""A run on its way into the store: begun, resumed, recorded stretch by stretch, summed up.
+
+Each stretch is one unit of work: its cycles' rows, what the next cycle needs, and how the run stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+from attrs import define, field, frozen
+
+from meva_core.amounts import format_e8
+from meva_core.cycle import Out
+from meva_core.errors import BadInput
+from meva_core.fingerprint import NO_LINK, Digester
+from meva_core.ids import cycle_id, stamp_text
+from meva_core.market import Market
+from meva_core.modes import Mode
+from meva_core.ports import Reads, Store, UnitOfWork
+from meva_core.stages.plan import RunPlan
+from meva_core.state import State, restore_state, state_document
+from meva_core.steps.adapt import NO_CHANGE
+from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer
+
+COUNTS: Final = (
+    "cycles",
+    "cycles_traded",
+    "orders",
+    "fills",
+    "fills_resting",
+    "fills_taking",
+    "param_changes",
+)
+
+
+_FIGURES: Final = (
+    "equity_try",
+    "gross_pnl_try",
+    "realized_pnl_try",
+    "unrealized_pnl_try",
+    "net_pnl_try",
+    "fees_try",
+    "slippage_try",
+    "turnover_try",
+    "max_drawdown_ratio",
+)
+
+
+@frozen
+class Codec:
+    """How documents become stored JSON and back."""
+
+    encode: Callable[[Any], str]
+    decode: Callable[[str], Any]
+
+
+@define
+class Tally:
+    """Counts over a run so far, and its cycles by final mode."""
+
+    counts: dict[str, int] = field(factory=lambda: dict.fromkeys(COUNTS, 0))
+    modes: dict[str, int] = field(factory=lambda: {mode.name: 0 for mode in Mode})
+
+    def add(self, out: Out, start: int, stop: int, rendered: Rendered) -> None:
+        """Count a stretch."""
+        j, part = out.journal, slice(start, stop)
+        fills = int(j.fills_end[stop - 1])
+        resting = int(j.fills.resting[:fills].sum())
+        added = {
+            "cycles": stop - start,
+            "cycles_traded": len(np.unique(j.fills.cycle[:fills])),
+            "orders": len(rendered.rows["stage7_orders"]),
+            "fills": fills,
+            "fills_resting": resting,
+            "fills_taking": fills - resting,
+            "param_changes": int((out.adapt.outcome[part] != NO_CHANGE).sum()),
+        }
+        for name, count in added.items():
+            self.counts[name] += count
+        for mode in Mode:
+            self.modes[mode.name] += int((out.plan.mode[part] == mode).sum())
+
+
+@define
+class Progressing:
+    """A run that is being recorded: where it stands."""
+
+    plan: RunPlan
+    state: State
+    link: bytes = NO_LINK
+    seq: int = 0
+    last_mode: int = -1
+    last_time: int | None = None
+    tally: Tally = field(factory=Tally)
+    stored: bool = False
+
+    @property
+    def times(self) -> Any:
+        """The times of the cycles that are still to run."""
+        if self.last_time is None:
+            return self.plan.times
+        return self.plan.times[np.searchsorted(self.plan.times, self.last_time, side="right") :]
+
+    def document(self) -> dict[str, Any]:
+        """Return all that a later process needs to go on, JSON-able."""
+        return {
+            "state": state_document(self.state, self.plan.pairs.symbols),
+            "link": self.link.hex(),
+            "seq": self.seq,
+            "last_mode": self.last_mode,
+            "last_time": self.last_time,
+            "counts": self.tally.counts,
+            "modes": self.tally.modes,
+        }
+
+
+def find_run(plan: RunPlan, reads: Reads, codec: Codec, *, resume: bool) -> Progressing:
+    """Return where the planned run stands in the store: at its beginning, or after what is recorded of it.
+
+    Raises BadInput if it is there unfinished and `resume` was not asked for, or if there is only another run
+    to resume.
+    """
+    row = reads.run(plan.run)
+    if row is None:
+        others = [other["run_id"] for other in reads.runs()]
+        if resume and others:
+            raise BadInput(
+                f"there is no run {plan.run}, which is what these settings and data give; the database "
+                f"holds {', '.join(others)}",
+                action="leave out --resume to begin it, or give settings and data of the run to resume",
+            )
+        return Progressing(plan, plan.new_state())
+    stored = reads.state(plan.run)
+    assert stored is not None, "a run and its state are written together"
+    document = codec.decode(stored["state_json"])
+    found = _standing(plan, document)
+    if len(found.times) and not resume:
+        last = stamp_text(document["last_time"])
+        raise BadInput(
+            f"run {plan.run} is recorded up to {last} only", action="add --resume to continue it from there"
+        )
+    return found
+
+
+def _standing(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
+    tally = Tally(dict(document["counts"]), dict(document["modes"]))
+    return Progressing(
+        plan,
+        restore_state(document["state"], plan.pairs.symbols),
+        bytes.fromhex(document["link"]),
+        document["seq"],
+        document["last_mode"],
+        document["last_time"],
+        tally,
+        stored=True,
+    )
+
+
+@define
+class Recorder:
+    """Writes the stretches of one run. `about` holds what only people want to know of it: engine, code
+    version, trace level, time of creation (stored text)."""
+
+    store: Store
+    run: Progressing
+    codec: Codec
+    about: Mapping[str, str]
+    _digester: Digester = field(init=False)
+    _renderer: Renderer = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        plan, run = self.run.plan, self.run
+        rules, s7 = plan.pairs.columns(), plan.settings.stage7
+        self._digester = Digester(plan.pairs.symbols, plan.params, rules, run.link)
+        self._renderer = Renderer(
+            Names(plan.run, plan.pairs.symbols, s7.universe_quote_ccy),
+            rules,
+            plan.params,
+            format_e8(plan.starting_cash()),
+            self.about["trace_level"],
+            self.codec.encode,
+            run.seq,
+            run.last_mode,
+            s7.reject_spike_threshold,
+            s7.retry_alert_threshold,
+        )
+
+    def record(self, market: Market, out: Out, start: int, stop: int, state: State) -> None:
+        """Store cycles [start, stop) and the state after them, as one unit of work."""
+        run = self.run
+        digests = self._digester.digest(market, out, start, stop)
+        rendered = self._renderer.render(market, out, start, stop, digests)
+        run.tally.add(out, start, stop, rendered)
+        run.state, run.link = state, self._digester.link
+        run.seq, run.last_mode = self._renderer.seq, self._renderer.last_mode
+        run.last_time = int(market.time[stop - 1])
+        with self.store.unit() as work:
+            if not run.stored:
+                work.insert("stage7_runs", *self._run_row())
+            for table, rows in rendered.rows.items():
+                if rows:
+                    work.insert(table, COLUMNS[table], rows)
+            if rendered.order_changes:
+                work.update("stage7_orders", "order_id", ORDER_CHANGES, rendered.order_changes)
+            self._note_standing(work)
+            work.commit()
+        run.stored = True
+
+    def _note_standing(self, work: UnitOfWork) -> None:
+        run, plan = self.run, self.run.plan
+        assert run.last_time is not None
+        last, ts = cycle_id(plan.run, run.last_time), stamp_text(run.last_time)
+        moment = datetime.fromtimestamp(run.last_time, UTC)
+        state = self.codec.encode(run.document())
+        work.upsert(
+            "stage7_run_state", {"run_id": plan.run, "cycle_id": last, "ts": moment, "state_json": state}
+        )
+        end = int(plan.times[-1])
+        changes = {
+            "end_ts": stamp_text(end),
+            "cycles": run.tally.counts["cycles"],
+            "last_cycle_id": last,
+            "last_ts": ts,
+            "fingerprint": run.link.hex(),
+            "status": "complete" if run.last_time >= end else "running",
+        }
+        work.update("stage7_runs", "run_id", tuple(changes), [(plan.run, *changes.values())])
+
+    def _run_row(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        plan, encode = self.run.plan, self.codec.encode
+        times = plan.times
+        row = {
+            "run_id": plan.run,
+            "kind": plan.kind,
+            "created_at": self.about["created_at"],
+            "start_ts": stamp_text(int(times[0])),
+            "end_ts": stamp_text(int(times[-1])),
+            "step_seconds": plan.step_seconds,
+            "settings_json": encode(plan.settings_record()),
+            "settings_sha256": plan.settings_sha256(),
+            "dataset": plan.source,
+            "dataset_sha256": plan.source_sha256,
+            "manifest_json": encode(plan.manifest) if plan.manifest is not None else None,
+            "symbols_json": encode(list(plan.pairs.symbols)),
+            "rules_json": encode(plan.pairs.document()),
+            "fill_model": plan.settings.stage7.fill_model.value,
+            "engine": self.about["engine"],
+            "trace_level": self.about["trace_level"],
+            "seed": plan.seed,
+            "code_version": self.about["code_version"],
+            "starting_cash_try": format_e8(plan.starting_cash()),
+            "cycles": 0,
+            "status": "running",
+        }
+        return tuple(row), [tuple(row.values())]
+
+
+def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
+    """Return the figures of a recorded run, amounts as Decimals, times aware."""
+    row, stored = reads.run(run), reads.state(run)
+    if row is None or stored is None:
+        raise BadInput(f"there is no run {run} in the database", action="`meva runs` lists them")
+    document = codec.decode(stored["state_json"])
+    table = "stage7_ledger_metrics"
+    ledger = next(reads.rows(table, _FIGURES, run_id=run, newest_first=True, limit=1))
+    figures = dict(zip(_FIGURES, ledger, strict=True))
+    counts = document["counts"]
+    return {
+        "run_id": run,
+        "dataset": row["dataset"],
+        "engine": row["engine"],
+        "fill_model": row["fill_model"],
+        "start": row["start_ts"],
+        "end": row["last_ts"],
+        "step_seconds": row["step_seconds"],
+        "symbols": codec.decode(row["symbols_json"]),
+        "cycles": counts["cycles"],
+        "cycles_traded": counts["cycles_traded"],
+        "orders": counts["orders"],
+        "fills": counts["fills"],
+        "starting_cash_try": row["starting_cash_try"],
+        "final_equity_try": figures.pop("equity_try"),
+        **figures,
+        "fills_resting": counts["fills_resting"],
+        "fills_taking": counts["fills_taking"],
+        "modes": document["modes"],
+        "param_changes": counts["param_changes"],
+        "fingerprint": row["fingerprint"],
+    }
