@@ -28,7 +28,7 @@ def _url(name: str, default: str, schemes: str, doc: str) -> Any:
     # No user name in it: these addresses are shown.
     kind = Text(
         rf"(?:{schemes})://[^\s/@]+(?:/[^\s@]*)?",
-        f"a {schemes.replace('|', ' or ')} address without a user name",
+        f"an address without a user name, beginning with {schemes.replace('|', ':// or ')}://",
     )
     return setting(Variable(name, kind, default, doc))
 
