@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from meva_adapters.sql import migrate
 from meva_adapters.sql.account import Account
-from meva_adapters.sql.engine import database_url, reader_engine, shown, translated
+from meva_adapters.sql.engine import database_url, looking_at, shown
 from meva_adapters.sql.inspection import Shape, quoted, shape_of
 from meva_adapters.sql.revisions import HEAD, Found, identify, refusal
 from meva_adapters.sql.tables import META
@@ -51,7 +51,7 @@ def check_database(target: migrate.Target) -> Check:
     """Look at a database. Raises StoreUnready for one that is newer or not ours."""
     url = database_url(target)
     name = shown(url)
-    with translated(name), reader_engine(url).begin() as connection:
+    with looking_at(url) as connection:
         found = identify(connection)
         if found.state in ("newer", "foreign"):
             raise refusal(found, name)

@@ -75,6 +75,18 @@ def reader_engine(url: sa.URL) -> sa.Engine:
     return engine
 
 
+@contextmanager
+def looking_at(url: sa.URL) -> Iterator[sa.Connection]:
+    """Hold one consistent view of a database, with its errors as ours. Raises as `reader_engine` does."""
+    with translated(shown(url)):
+        engine = reader_engine(url)
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+
 def writer_engine(url: sa.URL, *, durable: bool = True, foreign_keys: bool = True) -> sa.Engine:
     """Return an engine whose every transaction holds the write lock from its start.
 

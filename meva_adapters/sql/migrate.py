@@ -23,7 +23,7 @@ from meva_adapters.sql.engine import (
     create_file,
     database_url,
     file_of,
-    reader_engine,
+    looking_at,
     shown,
     translated,
     writer_engine,
@@ -45,7 +45,7 @@ def head() -> str:
 def current(target: Target) -> Found:
     """Say what a database is, without writing to it. Raises StoreUnready when there is none."""
     url = database_url(target)
-    with translated(shown(url)), reader_engine(url).begin() as connection:
+    with looking_at(url) as connection:
         return identify(connection)
 
 
@@ -58,7 +58,7 @@ def ensure(target: Target) -> None:
     path = file_of(url)
     if path is not None and (not path.exists() or path.stat().st_size == 0):
         create_file(path)
-    with translated(shown(url)), reader_engine(url).begin() as connection:
+    with looking_at(url) as connection:
         found = identify(connection)
         if found.state != "empty":
             require_head(connection, shown(url))

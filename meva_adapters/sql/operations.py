@@ -133,8 +133,8 @@ def _add_columns(
         assignments = ", ".join(f"{quoted(name)} = {expression}" for name, (_, expression) in sources.items())
         connection.execute(sa.text(f"UPDATE {quoted(table.name)} SET {assignments}"))  # noqa: S608
     keys = [column for column in missing if column.primary_key]
-    if keys:
-        _add_index(connection, sa.Index(f"idx_{table.name}_key_unique", *keys, unique=True), account)
+    if keys:  # a primary key cannot be added; the index is, with the table's others
+        sa.Index(f"idx_{table.name}_key_unique", *keys, unique=True)
 
 
 def _definition(connection: sa.Connection, column: sa.Column[Any]) -> str:

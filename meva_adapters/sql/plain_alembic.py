@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.util import CommandError
 
-from meva_adapters.sql.engine import create_file, database_url, file_of, reader_engine, shown, translated
+from meva_adapters.sql.engine import create_file, database_url, file_of, looking_at
 from meva_adapters.sql.migrate import transaction
 from meva_core.errors import BadInput, MevaError
 
@@ -40,7 +40,7 @@ def _wants_to_write(config: Any) -> bool:
 
 @contextmanager
 def _to_read(url: sa.URL) -> Iterator[sa.Connection]:
-    with translated(shown(url)), reader_engine(url).begin() as connection:
+    with looking_at(url) as connection:
         yield connection
 
 

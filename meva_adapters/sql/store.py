@@ -36,8 +36,12 @@ class SqlReader:
         self.name = shown(url)
         self._url = url
         self._reading = reader_engine(url)
-        with translated(self.name), self._reading.begin() as connection:
-            require_head(connection, self.name)
+        try:
+            with translated(self.name), self._reading.begin() as connection:
+                require_head(connection, self.name)
+        except BaseException:
+            self._reading.dispose()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[SqlReads]:
@@ -66,8 +70,8 @@ class SqlStore(SqlReader):
     """A database that is written, too. Use `writer`."""
 
     def __init__(self, url: sa.URL, *, durable: bool) -> None:
-        super().__init__(url)
         self._writing = writer_engine(url, durable=durable)
+        super().__init__(url)
 
     @contextmanager
     def unit(self) -> Iterator[SqlUnitOfWork]:

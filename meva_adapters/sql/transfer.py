@@ -18,7 +18,7 @@ from sqlalchemy.schema import DropConstraint
 
 from meva_adapters.sql import migrate
 from meva_adapters.sql.columns import BIG, REAL, Amount, Stamp
-from meva_adapters.sql.engine import database_url, reader_engine, shown, translated, writer_engine
+from meva_adapters.sql.engine import database_url, looking_at, shown, translated, writer_engine
 from meva_adapters.sql.inspection import STREAM, quoted, shape_of
 from meva_adapters.sql.revisions import require_head
 from meva_adapters.sql.tables import META
@@ -46,7 +46,7 @@ def copy_database(source: migrate.Target, to: migrate.Target, progress: Progress
     from_url, to_url = database_url(source), database_url(to)
     if from_url.get_backend_name() == to_url.get_backend_name() == "sqlite":
         raise BadInput("both are SQLite files", action="meva db backup copies a file exactly")
-    with translated(shown(from_url)), reader_engine(from_url).begin() as reading:
+    with looking_at(from_url) as reading:
         require_head(reading, shown(from_url))
         migrate.ensure(to)
         engine = writer_engine(to_url, foreign_keys=False)

@@ -43,7 +43,7 @@ def upgrade_database(target: migrate.Target, progress: Progress, *, with_backup:
     """
     url = database_url(target)
     path = file_of(url)
-    if path is not None and not path.exists():
+    if path is not None and (not path.exists() or (path.is_file() and path.stat().st_size == 0)):
         create_file(path)
     return _change(url, lambda prepare: migrate.upgrade(target, prepare=prepare), HEAD, progress, with_backup)
 

@@ -1,0 +1,176 @@
+"""A fresh database is what the metadata say, on both kinds; one at another revision is refused."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+
+from meva_adapters.sql import current, ensure, reader, writer
+from meva_adapters.sql.engine import database_url, looking_at
+from meva_adapters.sql.migrate import alembic_config, downgrade, upgrade
+from meva_adapters.sql.revisions import HEAD, KNOWN, OWN_TABLES, migrations_folder
+from meva_adapters.sql.tables import META
+from meva_core.errors import StoreBusy, StoreUnready
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where there is no database of ours yet, of each kind."""
+    if request.param == "sqlite":
+        return str(tmp_path / "state.db")
+    new_postgres: Callable[[], str] = request.getfixturevalue("new_postgres")
+    return new_postgres()
+
+
+def test_the_program_knows_the_revisions_that_are_there() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert scripts.get_current_head() == HEAD
+    assert tuple(sorted(script.revision for script in scripts.walk_revisions())) == KNOWN
+
+
+def test_revisions_import_nothing_of_ours() -> None:
+    for path in (migrations_folder() / "versions").glob("*.py"):
+        assert "meva" not in "".join(line for line in path.read_text().splitlines() if "import" in line)
+
+
+def test_migrations_build_what_the_metadata_say(place: str) -> None:
+    ensure(place)
+    config = alembic_config()
+    with looking_at(database_url(place)) as connection:
+        config.attributes["connection"] = connection
+        command.check(config)
+
+
+def test_own_tables_are_those_that_the_first_revision_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    downgrade(path, "0001")
+    with closing(sqlite3.connect(path)) as connection:
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert set(META.tables) - names == OWN_TABLES - {"schema_changes"}
+
+
+def test_ensuring_twice_changes_nothing(place: str) -> None:
+    ensure(place)
+    ensure(place)
+    assert str(current(place)) == f"revision {HEAD}"
+    assert upgrade(place).added == []
+
+
+def test_down_and_up_again_ends_where_it_began(place: str) -> None:
+    ensure(place)
+    assert "table stage7_runs" in downgrade(place, "0001").released
+    assert current(place).revision == "0001"
+    assert "table stage7_runs" in upgrade(place).added
+    test_migrations_build_what_the_metadata_say(place)
+
+
+def test_below_the_adoption_there_is_no_way_back(place: str) -> None:
+    ensure(place)
+    with pytest.raises(StoreUnready, match="there is only the backup"):
+        downgrade(place, "base")
+    assert current(place).revision == HEAD
+
+
+def test_another_revision_is_refused_with_the_command_to_type(place: str) -> None:
+    ensure(place)
+    downgrade(place, "0001")
+    for attempt in (ensure, reader, writer):
+        with pytest.raises(
+            StoreUnready, match="is at revision 0001; this program needs revision 0002"
+        ) as error:
+            attempt(place)
+        assert error.value.action.startswith("meva db upgrade --db ")
+
+
+def test_a_new_file_is_its_owners_alone_and_keeps_a_write_ahead_log(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_that_a_kill_left_empty_becomes_a_database(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.touch()
+    ensure(path)
+    assert current(path).revision == HEAD
+
+
+def test_an_old_file_keeps_its_journal_mode(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TABLE fills (fill_id TEXT PRIMARY KEY, order_id TEXT NOT NULL, symbol TEXT NOT NULL,"
+            " side TEXT NOT NULL, price TEXT NOT NULL, qty TEXT NOT NULL, fee TEXT NOT NULL,"
+            " fee_currency TEXT NOT NULL, ts TEXT NOT NULL)"
+        )
+        connection.commit()
+    upgrade(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_looking_at_a_file_does_not_change_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    before = path.read_bytes()
+    current(path)
+    with reader(path) as store, store.read() as view:
+        view.count()
+    assert path.read_bytes() == before
+
+
+def test_an_upgrade_waits_for_a_writer_and_is_then_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    downgrade(path, "0001")
+    monkeypatch.setattr("meva_adapters.sql.engine.BUSY_SECONDS", 0.2)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+         " c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()", str(path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StoreBusy, match=f"locked by process {holder.pid} "):
+            upgrade(path)
+    finally:
+        holder.communicate("")
+    assert upgrade(path).added
+
+
+def test_plain_alembic_does_the_same_work(tmp_path: Path) -> None:
+    environment = {**os.environ, "STATE_DB_PATH": str(tmp_path / "state.db")}
+    environment.pop("MEVA_DATABASE_URL", None)
+
+    def alembic(*arguments: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "alembic", *arguments]
+        return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert alembic("upgrade", "head").returncode == 0
+    assert alembic("current").stdout == "0002 (head)\n"
+    assert alembic("check").returncode == 0
+    assert alembic("downgrade", "-1").returncode == 0
+    assert current(tmp_path / "state.db").revision == "0001"
+    missing = alembic("-x", f"db={tmp_path / 'none.db'}", "current")
+    assert missing.returncode == 255
+    assert missing.stdout.startswith("FAILED: there is no database at")
+    assert len(missing.stdout.splitlines()) == 1
+    assert missing.stderr == ""

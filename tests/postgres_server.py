@@ -1,0 +1,28 @@
+"""A real PostgreSQL server for tests. A folder's conftest imports the fixture."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Return a function that makes an empty database and returns its URL; each worker has its own server."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks for a folder that only a desktop session has
+        import pgserver
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    numbers = count()
+
+    def make() -> str:
+        name = f"meva_{next(numbers)}"
+        server.psql(f"CREATE DATABASE {name};")
+        uri: str = server.get_uri(name)
+        return uri
+
+    yield make
+    server.cleanup()
