@@ -7,7 +7,7 @@
   x VenueError
     + Refused             the venue proved that it did not accept: nothing rests there
     + OutcomeUnknown      it may rest there: look it up by client order id, never resend
-    + Unavailable         a read failed: state unchanged, may be asked again
+    + Unavailable         a read failed, or nothing was sent: state unchanged, may be asked again
   x StoreError
     + StoreBusy           another process holds the database: nothing was written
     + StoreCorrupt        stop, keep the file, tell its owner
@@ -21,6 +21,7 @@ The last two stand outside MevaError so that no `except MevaError` swallows a bu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from attrs import frozen
 
@@ -74,10 +75,35 @@ class CycleRefused(MevaError):
     code = "cycle_refused"
 
 
+class VenueReason(StrEnum):
+    """Why the exchange did not do what it was asked, as far as it can be told."""
+
+    OTHER = "other"
+    UNREACHABLE = "unreachable"
+    UNAUTHORIZED = "unauthorized"
+    CLOCK = "clock"
+    RATE_LIMITED = "rate_limited"
+    MAINTENANCE = "maintenance"
+    INCOMPLETE = "incomplete"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    BELOW_MINIMUM = "below_minimum"
+    PRICE_SCALE = "price_scale"
+    QUANTITY_SCALE = "quantity_scale"
+    PRICE_OUT_OF_RANGE = "price_out_of_range"
+    NOT_SUPPORTED = "not_supported"
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    UNKNOWN_ORDER = "unknown_order"
+    NOT_CANCELABLE = "not_cancelable"
+
+
 class VenueError(MevaError):
-    """Something went wrong between us and the exchange."""
+    """Something went wrong between us and the exchange. `reason` is for decisions, the message for people."""
 
     code = "venue_error"
+
+    def __init__(self, message: str, *, action: str = "", reason: VenueReason = VenueReason.OTHER) -> None:
+        super().__init__(message, action=action)
+        self.reason = reason
 
 
 class Refused(VenueError):
@@ -93,7 +119,7 @@ class OutcomeUnknown(VenueError):
 
 
 class Unavailable(VenueError):
-    """A read failed; nothing changed."""
+    """A read failed, or a write never left this machine; nothing changed."""
 
     code = "unavailable"
 

@@ -11,6 +11,19 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from meva_core.market import Market
+from meva_core.rules import SymbolRules
+from meva_core.venue import (
+    Accepted,
+    Balance,
+    Book,
+    Candle,
+    Metadata,
+    NewOrder,
+    Ticker,
+    Trade,
+    VenueFill,
+    VenueOrder,
+)
 
 
 class Clock(Protocol):
@@ -111,4 +124,105 @@ class MarketHistory(Protocol):
 
         Each cell is the newest value stamped at or before its cycle. `lookback` is how many closes the
         measures take, `symbols` which columns there are, in sorted order.
+        """
+
+
+class MarketData(Protocol):
+    """What anyone may ask an exchange. Times are microseconds of the exchange's clock.
+
+    Every call may raise Unavailable (ask again later), Refused (asking again will not help, such as for a
+    pair that does not exist), or BadInput (an answer that cannot be read); nothing has changed then.
+    """
+
+    def now(self) -> int:
+        """Return the exchange's time."""
+
+    def ticker(self, symbol: str) -> Ticker:
+        """Return the last 24 hours of one pair; Refused if there is no such pair."""
+
+    def tickers(self) -> Mapping[str, Ticker]:
+        """Return the tickers of all pairs by symbol, sorted; rows that cannot be read are left out."""
+
+    def book(self, symbol: str) -> Book:
+        """Return the order book, best price first on both sides, each price once; a side may be empty."""
+
+    def trades(self, symbol: str) -> Sequence[Trade]:
+        """Return the newest public trades, oldest first, each id once. How many is the exchange's choice."""
+
+    def candles(self, symbol: str, interval_seconds: int, start: int, end: int) -> Sequence[Candle]:
+        """Return the bars that were complete at times in (start, end], in seconds, oldest first, each once.
+
+        Bars in which nothing traded may be absent; the forming bar is never there. No bars, or a pair that
+        does not exist: nothing. BadInput for an interval that the exchange does not have.
+        """
+
+
+class RulesSource(Protocol):
+    """The exchange's rules for its pairs."""
+
+    def metadata(self) -> Metadata:
+        """Return the exchange's description of its pairs, asked for now. Raises as MarketData does."""
+
+    def rules(self, symbols: Sequence[str]) -> Sequence[SymbolRules]:
+        """Return the rules of these symbols, in their order, from metadata not older than the source's limit.
+
+        Every symbol gets a status and a reason; raises only what `metadata` raises.
+        """
+
+
+class Account(Protocol):
+    """What one account's owner may ask. All of it may lag behind what just happened.
+
+    Raises as MarketData does, and Refused with reason UNAUTHORIZED for a key that may not ask. A row that
+    cannot be read is BadInput for the whole answer: leaving out an order or a balance would be a lie.
+    """
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return what is held by asset, sorted; an asset that is absent is not held."""
+
+    def open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
+        """Return the open orders of one pair, or of all, by id. Orders of an unknown state are among them."""
+
+    def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
+        """Return the orders of a pair that came about at times in [start, end], by id, each once.
+
+        `start` and `end` are seconds. Unavailable with reason INCOMPLETE if the exchange's pages do not end.
+        """
+
+    def order(self, order_id: str) -> VenueOrder | None:
+        """Return one order, None if the exchange knows none of that id."""
+
+    def fills(self, symbol: str, start: int, end: int) -> Sequence[VenueFill]:
+        """Return all fills of a pair stamped in [start, end], oldest first, each once.
+
+        `start` and `end` are microseconds. Unavailable with reason INCOMPLETE if the exchange holds some
+        back.
+        """
+
+    def order_fills(self, order_id: str) -> Sequence[VenueFill]:
+        """Return all fills of one order, as `fills` does; fills may come seconds after they happened."""
+
+
+class Venue(Protocol):
+    """Where orders are placed. Nothing here is ever sent twice by itself."""
+
+    def submit(self, order: NewOrder) -> Accepted:
+        """Place an order that is on the exchange's grid already.
+
+        Refused: nothing rests there. Unavailable, BadInput: nothing was sent. OutcomeUnknown: it may rest
+        there; `find` it under its client id and do not submit it again.
+        """
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order to be canceled; returning is an acceptance, fills may still come.
+
+        Refused with reason UNKNOWN_ORDER or NOT_CANCELABLE: it had ended, or never was. OutcomeUnknown: it
+        may be canceled or not.
+        """
+
+    def find(self, symbol: str, client_id: str, since: int) -> Sequence[VenueOrder]:
+        """Return every order of ours under this client id since a time in seconds, by id.
+
+        The exchange does not keep client ids unique: there may be several. None is no proof: an order may
+        show up only seconds after it was accepted. Raises as Account does.
         """

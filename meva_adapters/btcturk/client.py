@@ -1,0 +1,186 @@
+"""Calls of the exchange: within its budgets, signed where private, reads tried again, writes never."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from time import monotonic as system_monotonic
+from time import sleep as system_sleep
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from meva_adapters.btcturk.clock import Monotonic, VenueClock
+from meva_adapters.btcturk.endpoints import SERVER_TIME, Endpoint, Host
+from meva_adapters.btcturk.limits import Limits, Patience, Sleep, retry_seconds
+from meva_adapters.btcturk.signing import Signer
+from meva_adapters.btcturk.transport import NoAnswer, NotSent, Reply, Request, Transport
+from meva_adapters.btcturk.verdicts import read_verdict, write_verdict
+from meva_adapters.btcturk.wire import as_whole
+from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueError, VenueReason
+from meva_core.ports import Clock
+
+MAX_UNAUTHORIZED: Final = 3
+"""So many refusals in a row stop all private calls; at 50 the exchange would block our address."""
+_LOG: Final = logging.getLogger(__name__)
+
+Permit = Callable[[], None]
+"""Asked right before a write is sent; what it raises keeps the write from being sent."""
+
+
+@frozen
+class Manners:
+    """How patient a client is. Seconds; `patience` is all that reads may wait until it is renewed."""
+
+    attempts: int = 3
+    backoff: float = 0.25
+    patience: float = 30.0
+    connect: float = 5.0
+    total: float = 15.0
+    monotonic: Monotonic = field(default=system_monotonic, repr=False)
+    sleep: Sleep = field(default=system_sleep, repr=False)
+
+
+class Client:
+    """One account's, or nobody's, way to the exchange. May be used by several threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        graph_url: str,
+        clock: Clock,
+        *,
+        signer: Signer | None = None,
+        manners: Manners | None = None,
+    ) -> None:
+        """Raises BadInput for addresses that may not be used."""
+        self._manners = manners or Manners()
+        self._hosts = {
+            host: Transport(url, connect_seconds=self._manners.connect, total_seconds=self._manners.total)
+            for host, url in ((Host.API, base_url), (Host.GRAPH, graph_url))
+        }
+        self._signer = signer
+        self._local = clock
+        self.patience = Patience(self._manners.patience, self._manners.sleep)
+        self._limits = Limits(self._manners.monotonic, self.patience)
+        self.clock = VenueClock(self._ask_time, clock, self._manners.monotonic)
+        self._unauthorized = 0
+
+    @property
+    def base_url(self) -> str:
+        """The address of the REST interface."""
+        return self._hosts[Host.API].base_url
+
+    def close(self) -> None:
+        """Close the connections."""
+        for transport in self._hosts.values():
+            transport.close()
+
+    def read(
+        self, endpoint: Endpoint, query: Mapping[str, object] | None = None, **place: str
+    ) -> tuple[Any, bytes]:
+        """Return the answer's document and its bytes. `place` fills the path.
+
+        Raises Refused, Unavailable after the last attempt, BadInput for an answer that cannot be read.
+        """
+        request = Request(endpoint.method, endpoint.path.format(**place), query or {})
+        attempt = 1
+        while True:
+            try:
+                return self._read_once(endpoint, request)
+            except (Unavailable, Refused) as error:
+                if attempt >= self._manners.attempts or not _may_help(error, attempt):
+                    raise
+                pause = self._manners.backoff * 2 ** (attempt - 1)
+                if not self.patience.wait(pause):
+                    raise
+            attempt += 1
+
+    def _read_once(self, endpoint: Endpoint, request: Request) -> tuple[Any, bytes]:
+        self._limits.take(endpoint)
+        try:
+            reply = self._exchange(endpoint, request)
+        except (NotSent, NoAnswer) as error:
+            raise Unavailable(
+                f"{self._hosts[endpoint.host].base_url}: {endpoint.method} {endpoint.path}: {error}",
+                action="check the network connection and the address",
+                reason=VenueReason.UNREACHABLE,
+            ) from None
+        return read_verdict(endpoint, reply), reply.body
+
+    def write(
+        self,
+        endpoint: Endpoint,
+        permit: Permit,
+        query: Mapping[str, object] | None = None,
+        body: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        """Send a write once and return the envelope that accepts it.
+
+        Raises what `permit` raises, Refused, OutcomeUnknown, and Unavailable if nothing was sent.
+        """
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        request = Request(endpoint.method, endpoint.path, query or {}, data)
+        self._limits.take(endpoint)
+        try:
+            reply = self._exchange(endpoint, request, permit)
+        except NotSent as error:
+            raise Unavailable(
+                f"{endpoint.method} {endpoint.path}: nothing was sent: {error}",
+                action="check the network connection",
+                reason=VenueReason.UNREACHABLE,
+            ) from None
+        except NoAnswer as error:
+            raise OutcomeUnknown(
+                f"{endpoint.method} {endpoint.path}: {error}; whether it was done is not known",
+                action="look the order up before anything else is done with it",
+                reason=VenueReason.UNREACHABLE,
+            ) from None
+        return write_verdict(endpoint, reply)
+
+    def _exchange(self, endpoint: Endpoint, request: Request, permit: Permit | None = None) -> Reply:
+        """Send one request, and keep in mind what its answer means for later ones."""
+        if endpoint.private:
+            request = self._signed(request)
+        if permit is not None:
+            permit()
+        began = self._manners.monotonic()
+        reply = self._hosts[endpoint.host].exchange(request)
+        milliseconds = int((self._manners.monotonic() - began) * 1000)
+        _LOG.debug("%s %s: HTTP %d in %d ms", endpoint.method, endpoint.path, reply.status, milliseconds)
+        if endpoint.private:
+            self._unauthorized = self._unauthorized + 1 if reply.status == 401 else 0
+            if reply.status == 401:
+                self.clock.forget()
+        if reply.status == 429:
+            self._limits.block(endpoint, retry_seconds(reply.retry_after, self._local.micros()))
+        return reply
+
+    def _signed(self, request: Request) -> Request:
+        if self._signer is None:
+            raise BadInput(
+                "this call needs an account: BTCTURK_API_KEY and BTCTURK_API_SECRET are not set",
+                action="create a key at the exchange and set both",
+            )
+        if self._unauthorized >= MAX_UNAUTHORIZED:
+            raise Refused(
+                f"the exchange refused {self._unauthorized} private calls in a row: no more are made",
+                action="check the key, its secret and its permissions, then start again",
+                reason=VenueReason.UNAUTHORIZED,
+            )
+        return evolve(request, auth=self._signer.stamped(self.clock.stamp_ms()))
+
+    def _ask_time(self) -> int:
+        tree, _ = self.read(SERVER_TIME)
+        try:
+            return as_whole(tree["serverTime"])
+        except (KeyError, TypeError, ValueError):
+            raise BadInput(f"{SERVER_TIME.path}: no 'serverTime' in the answer") from None
+
+
+def _may_help(error: VenueError, attempt: int) -> bool:
+    """Whether a read may be asked again: what may pass may, and once what a clock set anew may mend."""
+    if isinstance(error, Unavailable):
+        return error.reason is not VenueReason.CLOCK
+    return error.reason is VenueReason.CLOCK and attempt == 1

@@ -1,0 +1,94 @@
+"""The exchange's time, learnt from it, and stamps that strictly increase.
+
+Between two questions the time runs on this machine's monotonic clock, so neither a wrong time of day nor a
+step of it can spoil a stamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+
+from meva_core.errors import Unavailable, VenueReason
+from meva_core.ports import Clock
+
+Monotonic = Callable[[], float]
+"""Seconds on a clock that never goes back."""
+
+MAX_AGE_SECONDS: Final = 600.0
+"""After that long the offset is learnt again."""
+_MAX_ROUND_TRIP: Final = 4.0
+"""The exchange takes stamps within 5 s of its own time; half of a longer round trip could eat that up."""
+
+
+class VenueClock:
+    """The exchange's time. `ask` returns it in ms, or raises VenueError."""
+
+    def __init__(self, ask: Callable[[], int], local: Clock, monotonic: Monotonic) -> None:
+        self._ask = ask
+        self._local = local
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._server = 0
+        self._at: float | None = None
+        self._last_stamp = 0
+        self._skew = 0
+        self._round_trip = 0.0
+
+    def sync(self) -> None:
+        """Learn the offset. Raises what `ask` raises, and Unavailable if the answer took too long to tell."""
+        before = self._monotonic()
+        server = self._ask() * 1000
+        after = self._monotonic()
+        local = self._local.micros()
+        self._round_trip = after - before
+        if self._round_trip > _MAX_ROUND_TRIP:
+            raise Unavailable(
+                f"the exchange's time took {self._round_trip:.1f} s to come: too long to set a clock by",
+                action="check the network connection",
+                reason=VenueReason.CLOCK,
+            )
+        half = int(self._round_trip * 500_000)
+        with self._lock:
+            self._server, self._at = server + half, after
+            self._skew = server + half - local
+
+    def forget(self) -> None:
+        """Take the offset for wrong; it is learnt again before it is used."""
+        with self._lock:
+            self._at = None
+
+    def micros(self) -> int:
+        """Return the exchange's time now; learns the offset first where it is unknown or old."""
+        if self.is_old:
+            self.sync()
+        with self._lock:
+            return self._now()
+
+    def stamp_ms(self) -> int:
+        """Return the exchange's time in ms, or the next number if that was given out already."""
+        if self.is_old:
+            self.sync()
+        with self._lock:
+            self._last_stamp = max(self._now() // 1000, self._last_stamp + 1)
+            return self._last_stamp
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the offset is unknown, or was learnt too long ago."""
+        return self._at is None or self._monotonic() - self._at > MAX_AGE_SECONDS
+
+    @property
+    def skew_micros(self) -> int:
+        """How far the exchange's time was ahead of this machine's when it was last asked."""
+        return self._skew
+
+    @property
+    def round_trip_seconds(self) -> float:
+        """How long the last question took."""
+        return self._round_trip
+
+    def _now(self) -> int:
+        passed = 0.0 if self._at is None else self._monotonic() - self._at
+        return self._server + int(passed * 1_000_000)

@@ -1,0 +1,67 @@
+"""Wiring: settings in, ports out."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from meva_adapters.btcturk.client import Client, Manners, Permit
+from meva_adapters.btcturk.private import PrivateData
+from meva_adapters.btcturk.public import PublicData
+from meva_adapters.btcturk.signing import Signer
+from meva_core.errors import BadInput
+from meva_core.ports import Account, Clock, MarketData, RulesSource, Venue
+from meva_core.rules import FallbackRules
+from meva_core.settings import Exchange
+
+API_VERSION = "v2"
+"""Of the public calls; private ones are v1, candles the graph's v1."""
+
+
+@frozen
+class Btcturk:
+    """The exchange as the core sees it. `account` and `venue` are None without a key."""
+
+    client: Client
+    market: MarketData
+    rules: RulesSource
+    account: Account | None
+    venue: Venue | None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+
+def connect(
+    exchange: Exchange,
+    fallback: FallbackRules,
+    clock: Clock,
+    *,
+    permit: Permit | None = None,
+    with_account: bool = False,
+    manners: Manners | None = None,
+) -> Btcturk:
+    """Return the exchange that the settings name. Nothing is asked of it yet.
+
+    Without `with_account` no key is read, and there is no account. `permit` is asked right before every
+    submit and cancel; without one nothing can be placed or canceled. Raises BadInput for addresses or
+    credentials that cannot be used.
+    """
+    signer = _signer(exchange) if with_account else None
+    client = Client(exchange.base_url, exchange.graph_url, clock, signer=signer, manners=manners)
+    public = PublicData(client, fallback, exchange.rules_cache_ttl_sec)
+    private = PrivateData(client, permit or _never) if signer else None
+    return Btcturk(client, public, public, private, private if permit else None)
+
+
+def _signer(exchange: Exchange) -> Signer:
+    if exchange.api_key is None or exchange.api_secret is None:
+        raise BadInput(
+            "BTCTURK_API_KEY and BTCTURK_API_SECRET are not both set",
+            action="create a key at the exchange and set both, in the environment or in .env",
+        )
+    return Signer(exchange.api_key, exchange.api_secret)
+
+
+def _never() -> None:
+    raise BadInput("nothing may be written to the exchange here")

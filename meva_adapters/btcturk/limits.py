@@ -1,0 +1,115 @@
+"""Keeping within the exchange's budgets, and waiting no longer than we may.
+
+A window of the exchange begins with the first call in it. We count any span of that length instead, which
+is never more than it allows, and leave a tenth for other programs behind the same address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from typing import Final
+
+from meva_adapters.btcturk.clock import Monotonic
+from meva_adapters.btcturk.endpoints import Budget, Endpoint
+from meva_core.errors import Unavailable, VenueReason
+
+Sleep = Callable[[float], None]
+
+MAX_BLOCK_SECONDS: Final = 600.0
+"""The longest block that the documentation knows."""
+_UNNAMED_BLOCK: Final = 5.0
+_SECONDS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
+
+
+class Patience:
+    """How long reads may wait in all, until it is renewed; a cycle renews it when it begins."""
+
+    def __init__(self, seconds: float, sleep: Sleep) -> None:
+        self._seconds = seconds
+        self._left = seconds
+        self._sleep = sleep
+        self._lock = Lock()
+
+    def renew(self) -> None:
+        """Begin anew."""
+        with self._lock:
+            self._left = self._seconds
+
+    def wait(self, seconds: float) -> bool:
+        """Wait that long and return True; or, where that is too long, do not wait and return False."""
+        with self._lock:
+            if seconds > self._left:
+                return False
+            self._left -= seconds
+        if seconds > 0:
+            self._sleep(seconds)
+        return True
+
+
+class Limits:
+    """When each call may be made next."""
+
+    def __init__(self, monotonic: Monotonic, patience: Patience) -> None:
+        self._monotonic = monotonic
+        self._patience = patience
+        self._lock = Lock()
+        self._calls: dict[tuple[str, Budget], deque[float]] = {}
+        self._blocked: dict[str, float] = {}
+
+    def take(self, endpoint: Endpoint) -> None:
+        """Wait for room in the endpoint's budgets and use it.
+
+        Raises Unavailable, with nothing sent, if that would take more than what is left of our patience.
+        """
+        while (seconds := self._try(endpoint)) > 0:
+            if not self._patience.wait(seconds):
+                raise Unavailable(
+                    f"{endpoint.quota}: no call may be made for another {seconds:.1f} s",
+                    action="ask less often, or wait",
+                    reason=VenueReason.RATE_LIMITED,
+                )
+
+    def block(self, endpoint: Endpoint, seconds: float) -> None:
+        """Make no call of this quota for that long: the exchange said so."""
+        with self._lock:
+            until = self._monotonic() + min(seconds, MAX_BLOCK_SECONDS)
+            self._blocked[endpoint.quota] = max(until, self._blocked.get(endpoint.quota, 0.0))
+
+    def _try(self, endpoint: Endpoint) -> float:
+        """Count a call and return 0, or return how many seconds to wait before trying again."""
+        with self._lock:
+            now = self._monotonic()
+            wait = self._blocked.get(endpoint.quota, now) - now
+            logs = [self._log(endpoint, budget) for budget in endpoint.budgets]
+            for budget, log in zip(endpoint.budgets, logs, strict=True):
+                while log and log[0] <= now - budget.seconds:
+                    log.popleft()
+                if len(log) >= max(1, budget.calls * 9 // 10):
+                    wait = max(wait, log[0] + budget.seconds - now)
+            if wait > 0:
+                return wait
+            for log in logs:
+                log.append(now)
+            return 0.0
+
+    def _log(self, endpoint: Endpoint, budget: Budget) -> deque[float]:
+        return self._calls.setdefault((endpoint.quota, budget), deque())
+
+
+def retry_seconds(retry_after: str | None, now_micros: int) -> float:
+    """Return how long a `Retry-After` asks to wait, at most MAX_BLOCK_SECONDS.
+
+    It may be seconds or a date. What is absent or makes no sense counts as a few seconds.
+    """
+    text = (retry_after or "").strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text), MAX_BLOCK_SECONDS)
+    try:
+        until = parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return _UNNAMED_BLOCK
+    return min(max(until - now_micros / 1_000_000, 0.0), MAX_BLOCK_SECONDS)

@@ -1,0 +1,243 @@
+"""The ports `Account` and `Venue` over the exchange's private calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from meva_adapters.btcturk import endpoints, rows
+from meva_adapters.btcturk.client import Client, Permit
+from meva_adapters.btcturk.payloads import Payloads
+from meva_adapters.btcturk.values import balance_of, fill_of, order_of, unique
+from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
+from meva_core.orders import Side
+from meva_core.symbols import is_symbol
+from meva_core.venue import Accepted, Balance, NewOrder, VenueFill, VenueOrder
+
+PAGE: Final = 1000
+MAX_PAGES: Final = 50
+FILLS_CAP: Final = 200
+"""The exchange gives the newest so many fills, without a word on the rest and without pages."""
+_MAX_SPAN_MS: Final = 29 * 86_400_000
+_CLIENT_ID: Final = re.compile(r"[!-~]{1,50}", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,16})?", re.ASCII)
+_ORDER_ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+
+
+class PrivateData:
+    """What the owner of the key may ask and do. The ports' docstrings are the contract.
+
+    `permit` is asked right before each submit and cancel is sent; what it raises keeps it from being sent.
+    """
+
+    def __init__(self, client: Client, permit: Permit) -> None:
+        self._client = client
+        self._permit = permit
+        self.payloads = Payloads()
+
+    # -- Account --------------------------------------------------------------------------------------
+
+    def balances(self) -> Mapping[str, Balance]:
+        """Return what is held by asset."""
+        listed = self._read(endpoints.BALANCES, {}, list[rows.BalanceRow])
+        balances = {balance.asset: balance for balance in map(balance_of, listed)}
+        if len(balances) < len(listed):
+            raise BadInput("balances: an asset is listed twice")
+        return dict(sorted(balances.items()))
+
+    def open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
+        """Return the open orders, by id."""
+        query = {"pairSymbol": symbol} if symbol else {}
+        book = self._read(endpoints.OPEN_ORDERS, query, rows.OpenOrdersRow)
+        found = unique([order_of(row) for row in (*book.bids, *book.asks)], _by_order)
+        return [order for order in found if symbol is None or order.symbol == symbol]
+
+    def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
+        """Return the orders of a span, page by page until two in a row bring nothing new.
+
+        Pages may repeat, overlap, shrink or be empty while we read, so neither a page that is not full nor
+        one barren page proves the end.
+        """
+        found: dict[str, VenueOrder] = {}
+        barren = 0
+        for page in range(1, MAX_PAGES + 1):
+            listed = self._page(symbol, start, end, page)
+            barren = barren + 1 if listed.keys() <= found.keys() else 0
+            found |= listed
+            if barren == 2:
+                return [order for order in unique(list(found.values()), _by_order) if order.symbol == symbol]
+        raise Unavailable(
+            f"{symbol}: the list of orders does not end within {MAX_PAGES} pages",
+            action="ask for a shorter time",
+            reason=VenueReason.INCOMPLETE,
+        )
+
+    def _page(self, symbol: str, start: int, end: int, page: int) -> dict[str, VenueOrder]:
+        """Return the orders of one page by id."""
+        query = {"pairSymbol": symbol, "startTime": start, "endTime": end, "page": page, "limit": PAGE}
+        listed = self._read(endpoints.ALL_ORDERS, query, list[rows.OrderRow])
+        return {order.order_id: order for order in map(order_of, listed)}
+
+    def order(self, order_id: str) -> VenueOrder | None:
+        """Return one order, None if there is none of that id."""
+        try:
+            tree, _ = self._client.read(endpoints.ORDER, id=_order_id(order_id))
+        except Refused as error:
+            if error.reason is VenueReason.UNKNOWN_ORDER:
+                return None
+            raise
+        order = order_of(self._take(tree, rows.OrderRow))
+        if order.order_id != order_id:
+            raise BadInput(f"asked for order {order_id}, was given {order.order_id}")
+        return order
+
+    def fills(self, symbol: str, start: int, end: int) -> Sequence[VenueFill]:
+        """Return the fills of a span.
+
+        A span that holds more than the exchange gives is halved until it does not.
+        """
+        first, last = start // 1000, end // 1000
+        found: list[VenueFill] = []
+        spans = [(at, min(at + _MAX_SPAN_MS, last + 1) - 1) for at in range(first, last + 1, _MAX_SPAN_MS)]
+        while spans:
+            low, high = spans.pop()
+            part = self._fills({"pairSymbol": symbol, "startDate": low, "endDate": high})
+            if len(part) < FILLS_CAP:
+                found += part
+            elif low < high:
+                middle = (low + high) // 2
+                spans += [(low, middle), (middle + 1, high)]
+            else:
+                raise _held_back(f"{symbol}: {len(part)} fills within one millisecond")
+        return _in_time([fill for fill in found if fill.symbol == symbol and start <= fill.ts <= end])
+
+    def order_fills(self, order_id: str) -> Sequence[VenueFill]:
+        """Return the fills of one order."""
+        part = self._fills({"orderId": _order_id(order_id)})
+        if len(part) >= FILLS_CAP:
+            raise _held_back(f"order {order_id}: {len(part)} fills or more")
+        return _in_time([fill for fill in part if fill.order_id == order_id])
+
+    def _fills(self, query: Mapping[str, object]) -> list[VenueFill]:
+        return [fill_of(row) for row in self._read(endpoints.FILLS, query, list[rows.FillRow])]
+
+    # -- Venue ----------------------------------------------------------------------------------------
+
+    def submit(self, order: NewOrder) -> Accepted:
+        """Place a limit order."""
+        body = _submission(order)
+        envelope = self._client.write(endpoints.SUBMIT, self._permit, body=body)
+        try:
+            row = self.payloads.take(envelope.get("data"), rows.SubmittedRow, "$.data")
+        except BadInput as error:
+            raise _unclear(order, str(error)) from None
+        if (wrong := _difference(order, row)) is not None:
+            raise _unclear(order, f"as number {row.id} with another {wrong}")
+        return Accepted(str(row.id), order.client_id, row.datetime * 1000 if row.datetime else None)
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order to be canceled."""
+        self._client.write(endpoints.CANCEL, self._permit, query={"id": _order_id(order_id)})
+
+    def find(self, symbol: str, client_id: str, since: int) -> Sequence[VenueOrder]:
+        """Look in the open orders, then in all of them, then in the fills.
+
+        In this order, since an order that ends meanwhile moves from the first list to the second.
+        """
+        now = self._client.clock.micros()
+        found = {order.order_id: order for order in self.open_orders(symbol)}
+        found |= {order.order_id: order for order in self.all_orders(symbol, since, now // 1_000_000)}
+        ours = {order_id: order for order_id, order in found.items() if order.client_id == client_id}
+        if not ours:
+            fills = self.fills(symbol, since * 1_000_000, now)
+            for order_id in {fill.order_id for fill in fills if fill.client_id == client_id}:
+                order = self.order(order_id)
+                if order is not None:
+                    ours[order_id] = order
+        return unique(list(ours.values()), _by_order)
+
+    # -- Reading --------------------------------------------------------------------------------------
+
+    def _read(self, endpoint: endpoints.Endpoint, query: Mapping[str, object], kind: type[Any]) -> Any:
+        tree, _ = self._client.read(endpoint, query)
+        return self._take(tree, kind)
+
+    def _take(self, tree: Any, kind: type[Any]) -> Any:
+        if not isinstance(tree, dict) or "data" not in tree:
+            raise BadInput("the answer has no 'data'")
+        return self.payloads.take(tree["data"], kind, "$.data")
+
+
+def _by_order(order: VenueOrder) -> str:
+    return order.order_id
+
+
+def _in_time(fills: Sequence[VenueFill]) -> list[VenueFill]:
+    """Return each fill once, by time, then by number."""
+    return sorted(unique(fills, lambda fill: fill.fill_id), key=lambda fill: fill.ts)
+
+
+def _held_back(what: str) -> Unavailable:
+    return Unavailable(
+        f"{what}, and the exchange gives at most {FILLS_CAP}: some may be missing",
+        action="do not trade this pair until its fills were compared with the exchange's web site",
+        reason=VenueReason.INCOMPLETE,
+    )
+
+
+def _submission(order: NewOrder) -> dict[str, str]:
+    """Return the body that places an order.
+
+    Raises BadInput for what the exchange's own grammar does not take.
+    """
+    if not _CLIENT_ID.fullmatch(order.client_id):
+        raise BadInput(f"client id {order.client_id!r}: expected 1 to 50 printable ASCII characters")
+    if not is_symbol(order.symbol):
+        raise BadInput(f"{order.symbol!r} is not a pair symbol")
+    return {
+        "quantity": _plain(order.qty, "quantity"),
+        "price": _plain(order.price, "price"),
+        "newOrderClientId": order.client_id,
+        "orderMethod": "limit",
+        "orderType": "buy" if order.side is Side.BUY else "sell",
+        "pairSymbol": order.symbol,
+    }
+
+
+def _plain(amount: Decimal, field: str) -> str:
+    """Return an amount as the exchange validates it:
+
+    no exponent, 12 digits before and 16 behind the point.
+    """
+    text = f"{amount:f}" if amount.is_finite() else str(amount)
+    if not _NUMBER.fullmatch(text) or amount <= 0:
+        raise BadInput(f"{field}: {text} is not an amount above zero with at most 12 and 16 digits")
+    return text
+
+
+def _difference(order: NewOrder, row: rows.SubmittedRow) -> str | None:
+    """Name what the exchange confirmed otherwise than we asked, None if nothing."""
+    side = "buy" if order.side is Side.BUY else "sell"
+    asked = {
+        "pair": (order.symbol, row.pair_symbol.replace("_", "").upper()),
+        "side": (side, row.type.lower()),
+        "quantity": (order.qty, row.quantity),
+        "price": (order.price, order.price if row.price is None else row.price),
+        "client id": (order.client_id, row.new_order_client_id or order.client_id),
+    }
+    return next((what for what, (ours, theirs) in asked.items() if ours != theirs), None)
+
+
+def _unclear(order: NewOrder, what: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"the order {order.client_id} was accepted, but not clearly: {what}",
+        action="look the order up before anything else is done with it",
+    )
+
+
+def _order_id(text: str) -> str:
+    if not _ORDER_ID.fullmatch(text):
+        raise BadInput(f"{text!r} is not the number of an order at this exchange")
+    return text

@@ -1,0 +1,201 @@
+"""What an exchange says and is told: plain values in the core's words.
+
+Amounts are exact Decimals, as many digits as the exchange gave. Times (`ts`) are microseconds since
+1970-01-01 UTC. Identifiers of the exchange are text: some of its numbers do not fit into a double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from attrs import field, frozen
+
+from meva_core.orders import Side
+
+# -- Market -------------------------------------------------------------------------------------------
+
+
+@frozen
+class Ticker:
+    """The last 24 hours of one pair.
+
+    `volume` is in the base currency; `bid` and `ask` are None on an empty side.
+    """
+
+    symbol: str
+    ts: int
+    last: Decimal
+    high: Decimal
+    low: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    volume: Decimal
+
+
+@frozen
+class Level:
+    """A price and the quantity that rests there."""
+
+    price: Decimal
+    qty: Decimal
+
+
+@frozen
+class Book:
+    """An order book, best price first on both sides. A side may be empty."""
+
+    symbol: str
+    ts: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+@frozen
+class Trade:
+    """A public trade. `side` is the taker's."""
+
+    trade_id: str
+    symbol: str
+    ts: int
+    side: Side
+    price: Decimal
+    qty: Decimal
+
+
+@frozen
+class Candle:
+    """A finished bar. `ts` is the time at which it was complete: the opening plus the interval."""
+
+    ts: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+@frozen
+class Metadata:
+    """The exchange's own description of its pairs.
+
+    `pairs` has each pair's entry by symbol, for `rules.symbol_rules`; `document` is the answer as it came.
+    """
+
+    ts: int
+    pairs: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    document: bytes = field(repr=False)
+
+
+# -- Account ------------------------------------------------------------------------------------------
+
+
+@frozen
+class Balance:
+    """What an account holds of one asset: `total` = `free` + `locked`."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Free and locked together."""
+        return self.free + self.locked
+
+
+class Method(Enum):
+    """How an order trades."""
+
+    LIMIT = "limit"
+    MARKET = "market"
+    STOP_LIMIT = "stoplimit"
+    STOP_MARKET = "stopmarket"
+    UNKNOWN = "unknown"
+
+
+class OrderState(Enum):
+    """What the exchange says of an order. UNKNOWN is a word of its that we do not know: never acted upon."""
+
+    OPEN = "open"
+    PARTIAL = "partial"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the order can no longer trade, late fills that are under way aside."""
+        return self in (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED)
+
+
+@frozen
+class VenueOrder:
+    """An order as the exchange reports it.
+
+    `left` is the quantity not yet filled, None where the exchange does not say; `status` is its own word.
+    Market orders have no price. `created_ts` and `updated_ts` are None where the exchange leaves them out.
+    """
+
+    order_id: str
+    client_id: str | None
+    symbol: str
+    side: Side
+    method: Method
+    price: Decimal | None
+    qty: Decimal
+    left: Decimal | None
+    state: OrderState
+    status: str
+    created_ts: int | None
+    updated_ts: int | None
+
+    @property
+    def filled(self) -> Decimal | None:
+        """The quantity filled so far, None where the exchange does not say."""
+        return None if self.left is None else self.qty - self.left
+
+
+@frozen
+class VenueFill:
+    """One execution of an order of ours.
+
+    `fee` is all that was charged, tax included, in `fee_asset`; never negative.
+    """
+
+    fill_id: str
+    order_id: str
+    client_id: str | None
+    symbol: str
+    side: Side
+    price: Decimal
+    qty: Decimal
+    fee: Decimal
+    fee_asset: str
+    ts: int
+
+
+# -- Orders to place ----------------------------------------------------------------------------------
+
+
+@frozen
+class NewOrder:
+    """A limit order to place. `client_id` is our own name for it, at most 50 printable ASCII characters."""
+
+    client_id: str
+    symbol: str
+    side: Side
+    price: Decimal
+    qty: Decimal
+
+
+@frozen
+class Accepted:
+    """The exchange took an order and named it. It says nothing of fills."""
+
+    order_id: str
+    client_id: str
+    ts: int | None
