@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -10,12 +11,13 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def new_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def new_postgres() -> Iterator[Callable[[], str]]:
     """Return a function that makes an empty database and returns its URL; each worker has its own server."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks for a folder that only a desktop session has
         import pgserver
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    # Not below pytest's own folder: another session closes that to the user that the server runs as.
+    server = pgserver.get_server(tempfile.mkdtemp(prefix="meva-pg-"), cleanup_mode="delete")
     numbers = count()
 
     def make() -> str:
