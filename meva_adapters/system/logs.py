@@ -7,6 +7,8 @@ import sys
 from typing import Literal
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 LogFormat = Literal["text", "json"]
@@ -43,6 +45,13 @@ def _common() -> list[Processor]:
 def _last(form: LogFormat) -> list[Processor]:
     """Return what turns an event into its line."""
     drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    # Tracebacks without the values of local variables: one of them may be a secret that has been revealed.
     if form == "json":
-        return [drop, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
-    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        frames = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        return [drop, frames, structlog.processors.JSONRenderer(default=str)]
+    return [
+        drop,
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
