@@ -1,8 +1,8 @@
 """Strategies: everything that hypothesis draws for these tests.
 
-A world (market, rules, settings, inputs of a run) is drawn in two layers: hypothesis draws what kind of world it
-is and a seed, and a plain generator fills in the cells. So worlds are rich, run for many cycles, cost little,
-and still shrink: to fewer cycles, fewer symbols, fewer defects.
+A world (market, rules, settings, inputs of a run) is drawn in two layers: hypothesis draws what kind of world
+it is and a seed, and a plain generator fills in the cells. So worlds are rich, run for many cycles, cost
+little, and still shrink: to fewer cycles, fewer symbols, fewer defects.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from attrs import define, evolve
 from hypothesis import strategies as st
+from oracle.world import CycleInput, Row, World, is_amount
 
 from meva_core.amounts import LIMIT, to_decimal
 from meva_core.modes import Mode
 from meva_core.rules import RuleStatus, SymbolRules
 from meva_core.settings import FillModel, InvalidRules, Live, MarkSource, ScoreWeights, Settings, Stage7
-from oracle.world import CycleInput, Row, World, is_amount
 
 E8 = 10**8
 START = 1_700_000_000
@@ -199,7 +199,7 @@ def _book(kind: Kind, time: int, centre: int, before: Row, chance: Random) -> Ro
     bid, ask = max(1, centre - half), min(LIMIT - 1, centre + half + chance.choice((0, 0, 1)))
     defect = chance.random()
     if defect < kind.defects / 4:
-        bid, ask = ask + 1 + half, bid
+        bid, ask = min(LIMIT - 1, ask + 1 + half), bid
     sides = (None if kind.defects / 4 <= defect < kind.defects / 2 else bid, ask)
     if kind.defects / 2 <= defect < kind.defects * 0.6:
         sides = (bid, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import given, note, settings
-
 from oracle import Oracle, World
 from oracle.engine_view import engine_of, final_of, records_of
 from strategies import worlds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from attrs import define, frozen
+from attrs import Factory, define, frozen
 
 from meva_core.modes import Mode
 from meva_core.orders import Side
@@ -47,8 +47,8 @@ class Plan:
     share: int = 0
     cap_left: int = 0
     cycle_code: Code = Code.OK
-    entries: list[Entry] = []
-    queue: list[int] = []
+    entries: list[Entry] = Factory(list)
+    queue: list[int] = Factory(list)
 
 
 @frozen
@@ -86,7 +86,7 @@ class Planner:
         ):
             rules_mode = Mode.OBSERVE_ONLY
         mode = max(verdict.verdict, self.given.base_mode, self.given.override_mode, rules_mode)
-        plan = Plan(mode, rules_mode, entries=[], queue=[])
+        plan = Plan(mode, rules_mode)
         if mode > Mode.NORMAL:
             code = Code.OBSERVE_ONLY if mode is Mode.OBSERVE_ONLY else Code.MODE_REDUCE_RISK_ONLY
             for order in account.open_orders(side=Side.BUY):
