@@ -1,0 +1,1 @@
+"""A local exchange that speaks BTCTurk's API: accounts, matching, limits, faults, over REST and WebSocket."""

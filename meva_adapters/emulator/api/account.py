@@ -1,0 +1,108 @@
+"""The private endpoints that show an account: balances and transactions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from meva_adapters.emulator.api.auth import Key
+from meva_adapters.emulator.api.calls import Call, Reply, enveloped, refused
+from meva_adapters.emulator.api.public import required_pair
+from meva_adapters.emulator.api.venue import Venue
+from meva_adapters.emulator.api.wire import balance_row, fill_row
+from meva_adapters.emulator.exchange.accounts import Balance
+from meva_adapters.emulator.exchange.orders import Fill
+from meva_adapters.emulator.exchange.rejections import Reason
+
+_WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+_MONTH_MS: Final = 30 * 86_400_000
+_ROWS: Final = 200
+"""Fills of one reply. There are no pages."""
+_NAMES: Final = {"TRY": "Türk Lirası"}
+
+
+def balances(venue: Venue, call: Call, key: Key) -> Reply:
+    """GET /api/v1/users/balances: every asset, zeros included."""
+    now, delay = venue.clock(), venue.policy.balances_delay_ms
+    held = key.account.as_of(now - delay) if delay else key.account.balances
+    nothing = Balance()
+    rows = [
+        balance_row(
+            asset,
+            _NAMES.get(asset, asset),
+            held.get(asset, nothing),
+            2 if asset == "TRY" else 8,
+            venue.server_time,
+            venue.policy.comma_decimals,
+        )
+        for asset in dict.fromkeys([*venue.listing.assets, *held])
+    ]
+    return enveloped(rows, "SUCCESS")
+
+
+def trades(venue: Venue, call: Call, key: Key) -> Reply:
+    """GET /api/v1/users/transactions/trade: fills, newest first, at most 200."""
+    found = _fills(venue, call, key)
+    rows = [fill_row(fill, venue.exchange.pairs[fill.pair]) for fill in islice(found, _ROWS)]
+    return enveloped(rows, "SUCCESS")
+
+
+def one_trade(venue: Venue, call: Call, key: Key) -> Reply:
+    """GET /api/v1/users/transactions/trade/{id}."""
+    wanted = call.path.rpartition("/")[2]
+    for fill in _visible(venue, key):
+        if str(fill.id) == wanted:
+            return enveloped(fill_row(fill, venue.exchange.pairs[fill.pair]), "SUCCESS")
+    raise refused("Transaction not found", Reason.NO_SUCH_ORDER.code)
+
+
+def transfers(venue: Venue, call: Call, key: Key) -> Reply:
+    """GET .../crypto and .../fiat: nothing is ever moved in or out by a user."""
+    return enveloped([], "SUCCESS")
+
+
+def _visible(venue: Venue, key: Key) -> Iterator[Fill]:
+    """Yield the fills that reads show by now, newest first."""
+    newest = venue.clock() - venue.policy.fills_delay_ms
+    for fill in reversed(venue.exchange.register.fills_of(key.account)):
+        if fill.time <= newest:
+            yield fill
+
+
+def _fills(venue: Venue, call: Call, key: Key) -> Iterator[Fill]:
+    if call.one("orderId"):
+        order_id = _whole(call, "orderId", 0)
+        return (fill for fill in _visible(venue, key) if fill.order_id == order_id)
+    pair = required_pair(venue, call) if call.one("pairSymbol") else None
+    end = _whole(call, "endDate", venue.clock())
+    start = _whole(call, "startDate", end - _MONTH_MS)
+    if end - start > 3 * _MONTH_MS:
+        raise refused("The date range cannot be longer than 90 days.")
+    sides = {text.lower() for text in call.query.get("type", [])}
+    assets = {text.upper() for text in call.query.get("symbol", [])}
+    return (
+        fill
+        for fill in _visible(venue, key)
+        if start <= fill.time <= end
+        and (pair is None or fill.pair == pair.name)
+        and (not sides or fill.side.word in sides)
+        and (not assets or _is_of(venue, fill, assets))
+    )
+
+
+def _is_of(venue: Venue, fill: Fill, assets: set[str]) -> bool:
+    """Whether a fill is of the named assets: of the one that is named, or between two of those that are."""
+    pair = venue.exchange.pairs[fill.pair]
+    both = {pair.base, pair.quote}
+    return bool(both & assets) if len(assets) == 1 else both <= assets
+
+
+def _whole(call: Call, name: str, default: int) -> int:
+    text = call.one(name)
+    if not text:
+        return default
+    if not _WHOLE.fullmatch(text):
+        raise refused(Reason.REQUEST.message)
+    return int(text)

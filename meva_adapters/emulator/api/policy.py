@@ -1,0 +1,56 @@
+"""Switches: what is uncertain about the real exchange, and what a test may want otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import attrs
+from attrs import define
+
+from meva_core.errors import BadInput
+
+
+@define
+class Policy:
+    """How the emulator behaves; every switch can be changed while it runs.
+
+    * signatures: private calls are checked; strict_nonce: a stamp has to be above the key's last
+    * limits: request budgets are kept; unauthorized_block: 401 in a row that block an address, 0 for never
+    * cancel_ms: how long an accepted cancel takes
+    * market_buy_fee_on_top: a market buy pays its commission beside the money to spend
+    * clock_skew_ms: how far the exchange's clock is ahead
+    * orders_delay_ms, fills_delay_ms, balances_delay_ms: how late reads show what has happened
+    * comma_decimals: balances are written with a comma
+    * user_events: logins get their order events; false is the silence that long sessions have seen
+    """
+
+    signatures: bool = True
+    strict_nonce: bool = False
+    limits: bool = True
+    unauthorized_block: int = 50
+    cancel_ms: int = 20
+    market_buy_fee_on_top: bool = True
+    clock_skew_ms: int = 0
+    orders_delay_ms: int = 0
+    fills_delay_ms: int = 0
+    balances_delay_ms: int = 0
+    comma_decimals: bool = False
+    user_events: bool = True
+
+    def change(self, switches: Mapping[str, Any]) -> None:
+        """Set switches by name, all or none; raises BadInput for a name or a value that does not fit."""
+        known: dict[str, type] = {field.name: type(field.default) for field in attrs.fields(Policy)}
+        for name, value in switches.items():
+            kind = known.get(name)
+            if kind is None:
+                near = get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise BadInput(f"policy: {name!r} is no switch{hint}", action=f"one of {', '.join(known)}")
+            if type(value) is not kind:
+                raise BadInput(f"policy: {name} is {value!r}; expected a {kind.__name__}")
+            if isinstance(value, int) and value < 0 and name != "clock_skew_ms":
+                raise BadInput(f"policy: {name} is {value}; it cannot be negative")
+        for name, value in switches.items():
+            setattr(self, name, value)

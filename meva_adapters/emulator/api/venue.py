@@ -1,0 +1,72 @@
+"""What all endpoints share: the exchange, its markets, keys, budgets, switches and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from attrs import define, field
+
+from meva_adapters.emulator.api.auth import PERMISSIONS, Key, Keyring, secret_bytes
+from meva_adapters.emulator.api.limits import Limiter
+from meva_adapters.emulator.api.policy import Policy
+from meva_adapters.emulator.exchange.events import Event, Traded
+from meva_adapters.emulator.exchange.matching import Exchange
+from meva_adapters.emulator.markets.candles import Tape
+from meva_adapters.emulator.markets.metadata import Listing
+
+Listener = Callable[[Event], None]
+
+
+@define(eq=False)
+class Venue:
+    """The state behind the API. `clock` gives milliseconds that never go back."""
+
+    exchange: Exchange
+    listing: Listing
+    tapes: dict[str, Tape]
+    clock: Callable[[], int]
+    policy: Policy = field(factory=Policy)
+    limiter: Limiter = field(factory=Limiter)
+    keyring: Keyring = field(init=False)
+    listeners: list[Listener] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.keyring = Keyring(self.policy)
+        self.obey()
+
+    @property
+    def server_time(self) -> int:
+        """What the exchange says the time is, in ms."""
+        return self.clock() + self.policy.clock_skew_ms
+
+    def obey(self) -> None:
+        """Carry the switches to where they work."""
+        self.exchange.cancel_ms = self.policy.cancel_ms
+        self.exchange.clearing.fee_on_top = self.policy.market_buy_fee_on_top
+
+    def publish(self) -> None:
+        """Hand what happened on the exchange to the tapes and to everyone who listens."""
+        for event in self.exchange.take_events():
+            if isinstance(event, Traded):
+                self.tapes[event.pair].add(event)
+            for listener in self.listeners:
+                listener(event)
+
+    def open_user(
+        self,
+        public: str,
+        secret: str,
+        balances: Mapping[str, int],
+        *,
+        permissions: frozenset[str] = PERMISSIONS,
+        addresses: frozenset[str] = frozenset(),
+    ) -> Key:
+        """Add a user with a key and funds in e8; raises BadInput for a key that exists or a bad secret."""
+        decoded = secret_bytes(secret)
+        self.keyring.check_new(public)
+        key = Key(public, self.exchange.open_account(public), permissions, addresses, secret=decoded)
+        self.keyring.add(key)
+        now = self.clock()
+        for asset, amount in balances.items():
+            self.exchange.clearing.deposit(key.account, asset, amount, now)
+        return key

@@ -1,0 +1,1 @@
+"""Where the markets come from: metadata, seeded or recorded prices, makers, candles, daily figures."""

@@ -1,0 +1,126 @@
+"""Makers: house accounts that keep a book around a price, and takers that trade against it.
+
+A maker wants a ladder of levels around a middle. With each step it withdraws what it no longer wants, sweeps
+what stands in its way, and adds what is missing; levels lie on a grid, so a small move touches few of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from attrs import define, field
+
+from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.matching import Exchange
+from meva_adapters.emulator.exchange.orders import Method, Order, Request, Side
+from meva_adapters.emulator.exchange.pairs import Pair
+from meva_core.amounts import E8
+
+ENDOWMENT: Final = 10**12 * E8
+"""What the house has of every asset: enough for ever."""
+
+
+@define(eq=False)
+class Ladder:
+    """The quotes of one pair. `wanted` is how many levels a side has."""
+
+    exchange: Exchange
+    pair: Pair
+    maker: Account
+    wanted: int
+    seed: int
+    _quotes: dict[tuple[Side, int], Order] = field(factory=dict)
+
+    def move(self, bid: int, ask: int, now: int, bid_qty: int = 0, ask_qty: int = 0) -> None:
+        """Quote around a best bid and ask, e8 with bid < ask; quantities of 0 are made up."""
+        bids = dict(self._levels(Side.BUY, bid, bid_qty))
+        asks = dict(self._levels(Side.SELL, ask, ask_qty))
+        self._withdraw(bids, asks, now)
+        # What is better than the new touch would have traded with the market that moved through it.
+        sweep(self.exchange, self.maker, self.pair, Side.SELL, ask, now)
+        sweep(self.exchange, self.maker, self.pair, Side.BUY, bid, now)
+        for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
+            for price, qty in levels.items():
+                if (side, price) not in self._quotes:
+                    self._quote(side, price, qty, now)
+
+    def _levels(self, side: Side, best: int, best_qty: int) -> Iterator[tuple[int, int]]:
+        """Yield price and quantity of each level, best first: the touch itself, then the grid behind it."""
+        grid = max(1, best // 2500 // self.pair.price_step) * self.pair.price_step
+        yield best, best_qty or self._size(side, best)
+        sign = 1 if side else -1
+        price = best + sign * grid
+        price -= price % grid if side is Side.SELL else 0
+        price += -price % grid if side is Side.BUY else 0
+        for _ in range(self.wanted - 1):
+            if (price - best) * sign > 0 and price > 0:
+                yield price, self._size(side, price)
+            price += sign * grid
+
+    def _size(self, side: Side, price: int) -> int:
+        """Return a quantity that depends on nothing but the seed and the level."""
+        digest = hashlib.blake2b(f"{self.seed}:{self.pair.name}:{side}:{price}".encode(), digest_size=4)
+        share = int.from_bytes(digest.digest(), "big") % 1000 + 20
+        # Between 2 000 and 102 000 of the quote asset, a hundredth of it in dollars.
+        money = share * (100 if self.pair.quote == "TRY" else 2) * E8
+        qty = money * E8 // price
+        return max(self.pair.qty_step, qty - qty % self.pair.qty_step)
+
+    def _withdraw(self, bids: dict[int, int], asks: dict[int, int], now: int) -> None:
+        for (side, price), order in list(self._quotes.items()):
+            qty = (asks if side else bids).get(price)
+            if order.status.is_open and order.left == qty:
+                continue
+            if order.status.is_open:
+                self.exchange.cancel(self.maker, order.id, now)
+            del self._quotes[side, price]
+
+    def _quote(self, side: Side, price: int, qty: int, now: int) -> None:
+        order = self.exchange.place_house(
+            self.maker, Request(self.pair.name, side, Method.LIMIT, qty, "maker", price), now
+        )
+        if order.status.is_open:
+            self._quotes[side, price] = order
+
+
+def sweep(exchange: Exchange, account: Account, pair: Pair, side: Side, price: int, now: int) -> None:
+    """Trade as `side` with everything that rests strictly beyond `price`, so that it could be quoted."""
+    half = exchange.books[pair.name].half(side.other)
+    sign = 1 if side else -1
+    for level in list(half.levels()):
+        if (level.price - price) * sign <= 0:
+            return
+        request = Request(pair.name, side, Method.LIMIT, level.total, "sweep", level.price)
+        exchange.place_house(account, request, now)
+
+
+@define(eq=False)
+class Taker:
+    """Strangers who trade against the book now and then, in small pieces, by a seeded draw."""
+
+    exchange: Exchange
+    pair: Pair
+    account: Account
+    random: Random
+
+    def step(self, now: int) -> None:
+        """Trade with one step in two."""
+        draw = self.random.random()
+        side = Side.BUY if draw < 0.25 else Side.SELL
+        share = self.random.randrange(1, 200)
+        if draw >= 0.5:
+            return
+        price = self.exchange.books[self.pair.name].touch(side.other)
+        if price is None:
+            return
+        money = share * (50 if self.pair.quote == "TRY" else 1) * E8
+        # A buy without a limit names the money to spend, a sell the quantity.
+        amount, step = (
+            (money, self.pair.price_step) if side is Side.BUY else (money * E8 // price, self.pair.qty_step)
+        )
+        amount = max(step, amount - amount % step)
+        request = Request(self.pair.name, side, Method.MARKET, amount, "taker")
+        self.exchange.place_house(self.account, request, now)

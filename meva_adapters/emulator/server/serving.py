@@ -1,0 +1,82 @@
+"""Opening and closing the doors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from aiohttp import web
+from attrs import frozen
+
+from meva_adapters.emulator.server.web import Front
+from meva_adapters.emulator.world import World
+from meva_core.errors import BadInput
+
+_STEP_SECONDS: Final = 0.25
+
+
+@frozen
+class Doors:
+    """Where a running emulator is reached; `port` and `graph_port` are real ones."""
+
+    host: str
+    port: int
+    graph_port: int
+
+    @property
+    def base_url(self) -> str:
+        """The address of REST."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def graph_url(self) -> str:
+        """The address of the candle host."""
+        return f"http://{self.host}:{self.graph_port}"
+
+    @property
+    def stream_url(self) -> str:
+        """The address of the stream."""
+        return f"ws://{self.host}:{self.port}"
+
+
+@asynccontextmanager
+async def serving(world: World, host: str, port: int, graph_port: int | None = None) -> AsyncIterator[Doors]:
+    """Serve a world until the block is left. Port 0 takes a free one, and no graph port the same as `port`.
+
+    Raises BadInput for an address that cannot be listened on.
+    """
+    front = Front(world)
+    # No access log: it costs more than the answer.
+    runner = web.ServerRunner(web.Server(front.handle, access_log=None))
+    await runner.setup()
+    steps = asyncio.create_task(_step(world))
+    try:
+        first = await _listen(runner, host, port)
+        second = first if graph_port in (None, port) else await _listen(runner, host, graph_port or 0)
+        yield Doors(host, first, second)
+    finally:
+        steps.cancel()
+        with suppress(asyncio.CancelledError):
+            await steps
+        await runner.cleanup()
+
+
+async def _listen(runner: web.ServerRunner, host: str, port: int) -> int:
+    known = set(runner.addresses)
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except (OSError, OverflowError) as e:
+        raise BadInput(
+            f"cannot listen on {host}:{port}: {e.strerror if isinstance(e, OSError) else e}",
+            action="choose another --port, or stop what listens there",
+        ) from e
+    new = next(address for address in runner.addresses if address not in known)
+    return int(new[1])
+
+
+async def _step(world: World) -> None:
+    while True:
+        await asyncio.sleep(_STEP_SECONDS)
+        world.step()
