@@ -80,7 +80,7 @@ class Variable:
         if len(shown) > _SHOWN:
             shown = shown[:_SHOWN] + "..."
         source = f" from {origin}" if origin else ""
-        reason = f" ({detail})" if detail and not self.secret else ""
+        reason = f" ({detail})" if detail else ""
         return Problem(
             code="bad_setting",
             where=self.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -190,7 +191,8 @@ def test_an_interrupted_command_ends_with_130_and_one_line(number: signal.Signal
     assert time.monotonic() - started < 30
 
 
-def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path, unbuffered: str) -> None:
     command = "import sys; sys.argv = ['meva', 'gates', '--json']; from meva_cli.app import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", f"import sys; sys.stdin.read(1); {command}"],
@@ -198,6 +200,7 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
     )
     assert process.stdout is not None
     process.stdout.close()

@@ -290,6 +290,12 @@ def test_an_address_that_is_none_or_carries_a_user_is_refused(text: str) -> None
         build_settings({"BTCTURK_BASE_URL": text})
 
 
+def test_signs_that_unicode_folds_into_letters_are_no_letters() -> None:
+    # U+212A KELVIN SIGN is a small k when it is lowered.
+    with pytest.raises(BadInput, match="DEGRADE_WARN_CODES_CSV"):
+        build_settings({"DEGRADE_WARN_CODES_CSV": "CLOC\N{KELVIN SIGN}_SKEW"})
+
+
 def test_unknown_codes_are_named() -> None:
     with pytest.raises(BadInput, match=r"DEGRADE_WARN_CODES_CSV: .*'luck' is not one"):
         build_settings({"DEGRADE_WARN_CODES_CSV": "clock_skew,luck"})
@@ -339,9 +345,18 @@ def test_every_fault_is_reported_with_variable_value_origin_and_what_was_expecte
 
 def test_a_group_made_by_hand_is_checked_in_full() -> None:
     with pytest.raises(BadInput) as caught:
-        Stage7(fees_bps=Decimal(-1), universe_size=0, vol_lookback=True, slippage_bps=2.5)  # type: ignore[arg-type]
-    found = {problem.where for problem in caught.value.problems}
-    assert found == {"STAGE7_FEES_BPS", "STAGE7_UNIVERSE_SIZE", "STAGE7_VOL_LOOKBACK", "STAGE7_SLIPPAGE_BPS"}
+        Stage7(
+            slippage_bps=2.5,  # type: ignore[arg-type]
+            fees_bps=Decimal(-1),
+            universe_size=0,
+            rate_limit_burst=True,
+        )
+    assert [problem.where for problem in caught.value.problems] == [
+        "STAGE7_SLIPPAGE_BPS",
+        "STAGE7_FEES_BPS",
+        "STAGE7_UNIVERSE_SIZE",
+        "STAGE7_RATE_LIMIT_BURST",
+    ]
 
 
 @pytest.mark.parametrize(
