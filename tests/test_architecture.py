@@ -25,7 +25,7 @@ FUNCTION_LINES = 60
 
 PURE = {
     "__future__", "attrs", "cattrs", "collections", "contextlib", "datetime", "decimal", "enum",
-    "fractions", "functools", "hashlib", "itertools", "json", "math", "meva_core", "numpy", "operator",
+    "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "meva_core", "numpy", "operator",
     "re", "struct", "typing",
 }  # fmt: skip
 """What the core may import. Each of these computes; none of them reads or changes the world."""

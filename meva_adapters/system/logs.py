@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 from structlog.processors import ExceptionRenderer
@@ -12,18 +12,23 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 LogFormat = Literal["text", "json"]
+_OURS: Final = ("meva_core", "meva_adapters", "meva_cli")
 
 
 def set_up_logs(form: LogFormat, level: str) -> None:
-    """Send everything at or above `level` that `structlog` or `logging` is told to stderr.
+    """Send what our packages log at or above `level` to stderr, and of libraries the warnings.
 
-    May be called again: the last call holds. Values that hide themselves, such as secrets, stay hidden.
+    At DEBUG all of theirs goes there, too. May be called again: the last call holds. Values that hide
+    themselves, such as secrets, stay hidden.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_common(), processors=_last(form))
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # Libraries tell of their ordinary work, too, at INFO: that is for those who look for a fault.
+    logging.basicConfig(handlers=[handler], level="WARNING" if level == "INFO" else level, force=True)
+    for package in _OURS:
+        logging.getLogger(package).setLevel(level)
     structlog.configure(
         processors=[*_common(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -25,24 +25,26 @@ def _as_before() -> Iterator[None]:
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
+    for package in ("meva_core", "meva_adapters", "meva_cli"):
+        logging.getLogger(package).setLevel(logging.NOTSET)
 
 
 def test_json_logs_are_one_object_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("json", "INFO")
-    structlog.get_logger("meva.test").info("cycle recorded", cycle_id="abc", key=Secret("canary"))
+    structlog.get_logger("meva_adapters.test").info("cycle recorded", cycle_id="abc", key=Secret("canary"))
     logging.getLogger("library").warning("slow %s", "answer")
     out, err = capsys.readouterr()
     first, second = map(json.loads, err.splitlines())
     assert out == ""
     assert (first["event"], first["cycle_id"], first["key"]) == ("cycle recorded", "abc", "<secret>")
-    assert (first["level"], first["logger"]) == ("info", "meva.test")
+    assert (first["level"], first["logger"]) == ("info", "meva_adapters.test")
     assert first["ts"].endswith("Z")
     assert (second["event"], second["level"], second["logger"]) == ("slow answer", "warning", "library")
 
 
 def test_text_logs_name_event_and_fields_and_hide_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("text", "INFO")
-    structlog.get_logger("meva.test").warning("late", age_sec=61, key=Secret("canary"))
+    structlog.get_logger("meva_adapters.test").warning("late", age_sec=61, key=Secret("canary"))
     line = capsys.readouterr().err
     assert "late" in line
     assert "age_sec=61" in line
@@ -50,18 +52,30 @@ def test_text_logs_name_event_and_fields_and_hide_secrets(capsys: pytest.Capture
     assert "\x1b" not in line  # not a terminal
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_what_is_below_the_level_is_not_written(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_logs("json" if form == "json" else "text", "WARNING")
-    structlog.get_logger("meva.test").info("quiet")
-    logging.getLogger("library").info("quiet")
-    assert capsys.readouterr().err == ""
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        ("ERROR", []),
+        ("WARNING", ["ours 30", "theirs 30"]),
+        ("INFO", ["ours 20", "ours 30", "theirs 30"]),
+        ("DEBUG", ["ours 10", "ours 20", "ours 30", "theirs 10", "theirs 20", "theirs 30"]),
+    ],
+)
+def test_libraries_are_quiet_unless_somebody_debugs(
+    level: str, shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("json", level)
+    for severity in (10, 20, 30):
+        structlog.get_logger("meva_adapters.test").log(severity, f"ours {severity}")
+    for severity in (10, 20, 30):
+        logging.getLogger("alembic.runtime").log(severity, "theirs %d", severity)
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == shown
 
 
 def test_a_later_set_up_replaces_the_earlier(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs("text", "INFO")
     set_up_logs("json", "INFO")
-    structlog.get_logger("meva.test").info("once")
+    structlog.get_logger("meva_adapters.test").info("once")
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
@@ -73,7 +87,7 @@ def test_an_exception_is_logged_without_the_values_of_its_variables(
     try:
         sign(SECRET)
     except ValueError:
-        structlog.get_logger("meva.test").exception("failed")
+        structlog.get_logger("meva_adapters.test").exception("failed")
     err = capsys.readouterr().err
     assert "ValueError" in err
     assert "canary" not in err
