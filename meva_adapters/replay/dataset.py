@@ -17,9 +17,17 @@ from meva_adapters.replay.faults import Fault, Report
 from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER
 from meva_adapters.replay.manifest import Manifest
 from meva_adapters.replay.reading import BLOCK, FileFacts
+from meva_adapters.replay.rows import Rows
 from meva_adapters.replay.spacing import most_common
 from meva_adapters.replay.survey import Survey, survey
-from meva_adapters.replay.windows import BookStream, CandleStream, DayStream, Stream, TickerStream
+from meva_adapters.replay.windows import (
+    BookStream,
+    CandleStream,
+    DayStream,
+    Stream,
+    TickerStream,
+    checked_blocks,
+)
 from meva_core.market import MICROS, Market, empty_market
 
 _BLOCKS_IN_MEMORY: Final = 64 * BLOCK
@@ -124,6 +132,18 @@ class Dataset:
                     job.result()
                 yield market
         self.recheck()
+
+    def candles(self, symbol: str) -> Iterator[Rows]:
+        """Yield the candles of a symbol in blocks, each stamped with when it was complete; none without a
+        file.
+
+        Raises BadInput if the file is not what it was when the dataset was opened.
+        """
+        for facts in self.files.values():
+            if facts.kind == CANDLES and facts.symbol == symbol:
+                shift = _shift_seconds(self.manifest, facts) * MICROS
+                for rows in checked_blocks(facts, facts.columns, BLOCK):
+                    yield rows._replace(ts=rows.ts + shift)
 
     def recheck(self) -> None:
         """Raise BadInput if any file changed, by size, time or identity, since the dataset was opened."""

@@ -38,7 +38,7 @@ class Stream:
 
     def __init__(self, facts: FileFacts, block_size: int) -> None:
         wanted = tuple(name for name in facts.columns if name == "ts" or name in self.reads)
-        self._blocks = _blocks(facts, wanted, block_size)
+        self._blocks = checked_blocks(facts, wanted, block_size)
         self._ts: Any = np.zeros(0, dtype=np.int64)
         self._columns: Columns = {}
         self._ended = False
@@ -193,7 +193,7 @@ class DayStream(CandleStream):
             out[name][traded] = extreme
 
 
-def _blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
+def checked_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
     """Yield the `wanted` columns of a file that was checked, block by block."""
     faults = FaultList(facts.source.name)
     slow = LineReader(facts.columns, KINDS[facts.kind].prices, faults)
