@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -10,8 +11,17 @@ from attrs import define, field, frozen
 from meva_adapters.emulator.api.policy import Policy
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.exchange.matching import Exchange
+from meva_adapters.emulator.markets.candles import Tape
 from meva_adapters.emulator.markets.driver import Driver, build
-from meva_adapters.emulator.markets.metadata import Listing, builtin_listing, listing_of, read_document
+from meva_adapters.emulator.markets.metadata import (
+    Listing,
+    builtin_listing,
+    inner_document,
+    listing_of,
+    read_document,
+)
+from meva_adapters.emulator.markets.recorded import DatasetRecording, first_prices, history_of
+from meva_adapters.replay import Dataset, open_dataset
 
 
 @frozen
@@ -23,12 +33,12 @@ class Options:
     balances: Mapping[str, int]
     exchangeinfo: Path | None = None
     data: Path | None = None
-    speed: int = 1
+    speed: Fraction = Fraction(1)
     seed: int = 0
     policy: Policy = field(factory=Policy)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class World:
     """A running exchange without its sockets."""
 
@@ -45,18 +55,32 @@ class World:
 
 def build_world(options: Options, clock: Callable[[], int]) -> World:
     """Return an exchange that is open for business; raises BadInput for files that it cannot be made from."""
-    listing = _listing(options)
+    dataset = None if options.data is None else open_dataset(options.data)
+    listing = _listing(options, dataset)
     exchange = Exchange(listing.pairs)
     now = clock()
-    driver, tapes = build(exchange, listing.start_prices, options.seed, now, {})
-    venue = Venue(exchange, listing, tapes, clock, options.policy)
+    driver = build(exchange, listing.start_prices, options.seed, now, _recorded_tapes(dataset))
+    if dataset is not None:
+        driver.recording, driver.speed = DatasetRecording(dataset), options.speed
+    venue = Venue(exchange, listing, driver.tapes, clock, options.policy)
     venue.open_user(options.key, options.secret, options.balances)
     driver.begin(now)
     venue.publish()
     return World(venue, driver)
 
 
-def _listing(options: Options) -> Listing:
+def _listing(options: Options, dataset: Dataset | None) -> Listing:
+    """Return the pairs of the given file, else of the dataset, else the built-in ones."""
+    prices = {} if dataset is None else first_prices(dataset)
     if options.exchangeinfo is not None:
-        return listing_of(read_document(options.exchangeinfo), {}, str(options.exchangeinfo))
-    return builtin_listing({})
+        return listing_of(read_document(options.exchangeinfo), prices, str(options.exchangeinfo))
+    if dataset is not None and dataset.exchangeinfo is not None:
+        where = f"{dataset.root}/exchangeinfo.json"
+        return listing_of(inner_document(dataset.exchangeinfo, where), prices, where)
+    return builtin_listing(prices)
+
+
+def _recorded_tapes(dataset: Dataset | None) -> dict[str, Tape]:
+    if dataset is None:
+        return {}
+    return {symbol: Tape(history_of(dataset, symbol)) for symbol in dataset.symbols}

@@ -17,7 +17,7 @@ from meva_adapters.emulator.markets.metadata import Listing
 Listener = Callable[[Event], None]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Venue:
     """The state behind the API. `clock` gives milliseconds that never go back."""
 

@@ -23,7 +23,7 @@ _BAND: Final = (105, 95)
 """How far from the touch a market order may trade, in per cent of it: buys above, sells below."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Exchange:
     """All books and accounts. Times are milliseconds and never go back from call to call.
 

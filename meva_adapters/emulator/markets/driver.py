@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import islice
 from random import Random
-from typing import Final, Protocol
+from typing import Final
 
 from attrs import define, field
 
@@ -12,44 +14,24 @@ from meva_adapters.emulator.exchange.accounts import Account
 from meva_adapters.emulator.exchange.matching import Exchange
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.exchange.pairs import Pair
-from meva_adapters.emulator.markets.candles import Day, SeededHistory, Tape
+from meva_adapters.emulator.markets.candles import SeededHistory, Tape
 from meva_adapters.emulator.markets.makers import ENDOWMENT, Ladder, Taker
 from meva_adapters.emulator.markets.prices import PricePath
+from meva_adapters.emulator.markets.recorded import DatasetRecording, RecordedRow
 from meva_core.amounts import E8
 
 LEVELS: Final = 20
 """Levels that a maker keeps on each side."""
 _PAIRS_A_STEP: Final = 12
 """Seeded pairs that are moved in one step; the others follow in the next ones, round and round."""
+_MOMENTS_A_STEP: Final = 20
+"""Recorded moments that are shown in one step; at a higher speed the market falls behind."""
 _WARM_SECONDS: Final = 60
 _WARM_STEPS: Final = 1200
 """Steps of all seeded pairs together before the doors open."""
 
 
-class Row(Protocol):
-    """A recorded market at a time: e8 amounts, negative where nothing was recorded."""
-
-    pair: str
-    bid: int
-    ask: int
-    bid_qty: int
-    ask_qty: int
-    last: int
-    day: Day
-
-
-class Recording(Protocol):
-    """Rows of a recorded market in time order."""
-
-    def until(self, second: int) -> Iterator[list[Row]]:
-        """Yield the rows of each recorded moment up to a time that was not yielded before."""
-
-    @property
-    def start(self) -> int:
-        """The time of the first row, in seconds."""
-
-
-@define(eq=False)
+@define(eq=False, repr=False)
 class Driver:
     """Moves all markets. `speed` is how many recorded seconds pass in one; with 0 they pass on command only.
 
@@ -60,9 +42,10 @@ class Driver:
     maker: Account
     strangers: Account
     ladders: dict[str, Ladder]
+    tapes: dict[str, Tape]
     seeded: list[tuple[PricePath, Taker]]
-    recording: Recording | None = None
-    speed: int = 1
+    recording: DatasetRecording | None = None
+    speed: Fraction = Fraction(1)
     position: int = 0
     _begun_ms: int = 0
     _turn: int = 0
@@ -87,26 +70,28 @@ class Driver:
             self._move(*self.seeded[self._turn], now)
         if self.recording is not None and self.speed:
             begun = self.recording.start
-            self.position = max(self.position, begun + (now - self._begun_ms) * self.speed // 1000)
-            self._play(now)
+            self.position = max(self.position, begun + int((now - self._begun_ms) * self.speed / 1000))
+            self._play(now, _MOMENTS_A_STEP)
 
     def forward(self, seconds: int, now: int) -> None:
-        """Move the recorded market on by so many of its seconds."""
+        """Move the recorded market on by so many of its seconds, all at once."""
         self.position += seconds
         self._play(now)
 
-    def _play(self, now: int) -> None:
+    def _play(self, now: int, most: int | None = None) -> None:
+        """Show what was recorded up to the position, or the first so many moments of it."""
         if self.recording is None:
             return
-        for rows in self.recording.until(self.position):
+        for rows in islice(self.recording.until(self.position), most):
             for row in rows:
                 self._show(row, now)
 
-    def _show(self, row: Row, now: int) -> None:
+    def _show(self, row: RecordedRow, now: int) -> None:
         ladder = self.ladders[row.pair]
         bid, ask = on_grid(ladder.pair, row.bid, row.ask)
         if bid <= 0:
             return
+        self.tapes[row.pair].recorded = row.day
         ladder.move(bid, ask, now, _lots(ladder.pair, row.bid_qty), _lots(ladder.pair, row.ask_qty))
         if row.last > 0:
             book = self.exchange.books[row.pair]
@@ -131,8 +116,8 @@ def build(
     seed: int,
     now: int,
     recorded: Mapping[str, Tape],
-) -> tuple[Driver, dict[str, Tape]]:
-    """Return a driver for all pairs of an exchange, and the tape of each.
+) -> Driver:
+    """Return a driver for all pairs of an exchange, with the tape of each.
 
     `recorded` are the tapes of the pairs that a recording moves. `now` is in ms.
     """
@@ -141,18 +126,17 @@ def build(
         for account in (maker, strangers):
             exchange.clearing.deposit(account, asset, ENDOWMENT, now)
     ladders = {name: Ladder(exchange, pair, maker, LEVELS, seed) for name, pair in exchange.pairs.items()}
-    driver = Driver(exchange, maker, strangers, ladders, [])
-    tapes = dict(recorded)
+    driver = Driver(exchange, maker, strangers, ladders, dict(recorded), [])
     for name, pair in exchange.pairs.items():
         if name in recorded:
             continue
         start = start_prices[name]
         path = PricePath(seed, name, start, pair.price_step)
         typical = max(pair.qty_step, 20_000 * E8 * E8 // start)
-        tapes[name] = Tape(SeededHistory(path, now // 1000 - _WARM_SECONDS, typical))
+        driver.tapes[name] = Tape(SeededHistory(path, now // 1000 - _WARM_SECONDS, typical))
         draws = Random(f"{seed}:{name}")  # noqa: S311 - a seeded market, nothing to keep secret
         driver.seeded.append((path, Taker(exchange, pair, strangers, draws)))
-    return driver, tapes
+    return driver
 
 
 def on_grid(pair: Pair, bid: int, ask: int) -> tuple[int, int]:

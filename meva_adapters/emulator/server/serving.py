@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
 
 from aiohttp import web
 from attrs import frozen
@@ -13,8 +12,6 @@ from attrs import frozen
 from meva_adapters.emulator.server.web import Front
 from meva_adapters.emulator.world import World
 from meva_core.errors import BadInput
-
-_STEP_SECONDS: Final = 0.25
 
 
 @frozen
@@ -42,16 +39,19 @@ class Doors:
 
 
 @asynccontextmanager
-async def serving(world: World, host: str, port: int, graph_port: int | None = None) -> AsyncIterator[Doors]:
-    """Serve a world until the block is left. Port 0 takes a free one, and no graph port the same as `port`.
+async def serving(
+    world: World, host: str, port: int, graph_port: int | None = None, *, step_seconds: float = 0.25
+) -> AsyncIterator[Doors]:
+    """Serve a world until the block is left.
 
-    Raises BadInput for an address that cannot be listened on.
+    Port 0 takes a free one, and no graph port the same as `port`. The markets move every `step_seconds`; with
+    0 nothing moves on its own. Raises BadInput for an address that cannot be listened on.
     """
     front = Front(world)
     # No access log: it costs more than the answer.
     runner = web.ServerRunner(web.Server(front.handle, access_log=None))
     await runner.setup()
-    steps = asyncio.create_task(_step(world))
+    steps = asyncio.create_task(_step(world, step_seconds))
     try:
         first = await _listen(runner, host, port)
         second = first if graph_port in (None, port) else await _listen(runner, host, graph_port or 0)
@@ -76,7 +76,7 @@ async def _listen(runner: web.ServerRunner, host: str, port: int) -> int:
     return int(new[1])
 
 
-async def _step(world: World) -> None:
-    while True:
-        await asyncio.sleep(_STEP_SECONDS)
+async def _step(world: World, seconds: float) -> None:
+    while seconds > 0:
+        await asyncio.sleep(seconds)
         world.step()

@@ -1,0 +1,127 @@
+"""A running emulator for tests: real sockets on a free port, its event loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+from meva_adapters.emulator.server.clock import SteadyClock
+from meva_adapters.emulator.server.serving import Doors, serving
+from meva_adapters.emulator.world import Options, World, build_world
+
+E8 = 10**8
+KEY = "b7e1c0de-0000-4000-8000-000000000001"
+SECRET = "ZW11bGF0b3Itc2VjcmV0LWtleS0zMi1ieXRlcy14eXo="
+BALANCES = {"TRY": 1_000_000 * E8, "BTC": 2 * E8, "USDT": 10_000 * E8, "XRP": 50_000 * E8}
+
+
+def options(**changes: Any) -> Options:
+    """What an emulator is started with, unless a test says otherwise."""
+    return Options(**{"key": KEY, "secret": SECRET, "balances": BALANCES, "seed": 7, **changes})
+
+
+def signed(key: str = KEY, secret: str = SECRET, stamp: int | None = None) -> dict[str, str]:
+    """The headers of a private call, computed here and not by the code under test."""
+    text = str(int(time.time() * 1000) if stamp is None else stamp)
+    digest = hmac.new(base64.b64decode(secret), (key + text).encode(), hashlib.sha256).digest()
+    return {
+        "X-PCK": key,
+        "X-Stamp": text,
+        "X-Signature": base64.b64encode(digest).decode(),
+        "Content-Type": "application/json",
+    }
+
+
+class Emulator:
+    """A client's view of a running emulator, and the world behind it."""
+
+    def __init__(self, doors: Doors, world: World, loop: asyncio.AbstractEventLoop) -> None:
+        self.doors = doors
+        self.world = world
+        self._loop = loop
+
+    def within(self, act: Callable[[], Any]) -> Any:
+        """Run something in the server's own thread, where it may touch the world."""
+        done: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(act())
+            except BaseException as e:
+                done.set_exception(e)
+
+        self._loop.call_soon_threadsafe(run)
+        return done.result(timeout=20)
+
+    def get(self, path: str, *, sign: bool = False, **kwargs: Any) -> requests.Response:
+        """GET a path."""
+        headers = signed() if sign else {}
+        return requests.get(self.doors.base_url + path, headers=headers, timeout=10, **kwargs)
+
+    def read(self, path: str, **params: Any) -> Any:
+        """Return the data of a signed GET that has to succeed."""
+        reply = self.get(path, sign=True, params=params)
+        assert reply.status_code == 200, (reply.status_code, reply.text)
+        return reply.json()["data"]
+
+    def order(self, **fields: Any) -> requests.Response:
+        """POST an order."""
+        url = self.doors.base_url + "/api/v1/order"
+        return requests.post(url, json=fields, headers=signed(), timeout=10)
+
+    def cancel(self, order_id: int) -> requests.Response:
+        """DELETE an order."""
+        url = f"{self.doors.base_url}/api/v1/order?id={order_id}"
+        return requests.delete(url, headers=signed(), timeout=10)
+
+    def control(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """Call the control endpoint."""
+        return requests.request(method, f"{self.doors.base_url}/_emulator/{path}", timeout=10, **kwargs)
+
+
+@contextmanager
+def running(given: Options | None = None, *, still: bool = False, clock: Any = None) -> Iterator[Emulator]:
+    """Run an emulator until the block is left. A `still` one's markets move on command only."""
+    loop = asyncio.new_event_loop()
+    ready: Future[tuple[Doors, World]] = Future()
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        world = build_world(given or options(), clock or SteadyClock())
+        async with serving(world, "127.0.0.1", 0, step_seconds=0 if still else 0.05) as doors:
+            ready.set_result((doors, world))
+            await stop.wait()
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(main())
+        except BaseException as e:
+            if not ready.done():
+                ready.set_exception(e)
+            else:
+                raise
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        doors, world = ready.result(timeout=20)
+        yield Emulator(doors, world, loop)
+        loop.call_soon_threadsafe(stop.set)
+    except BaseException:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+        raise
+    finally:
+        thread.join(timeout=20)
