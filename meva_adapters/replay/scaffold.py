@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from meva_adapters.replay.layout import COLUMN_MEANINGS, KINDS
 from meva_adapters.replay.synthetic import claim_folder, write_synthetic
-from meva_adapters.replay.writer import replacing, write_json
+from meva_adapters.replay.writer import write_json
+from meva_adapters.system.files import replacing
 
 DEFAULT_SYMBOLS: Final = ("BTCTRY", "ETHTRY", "SOLTRY")
 DEFAULT_START: Final = 1_704_067_200

@@ -19,7 +19,8 @@ from meva_adapters.replay.layout import CANDLES, EXCHANGEINFO, KINDS, ORDERBOOK,
 from meva_adapters.replay.profiles import Profile, exchangeinfo, profile_of
 from meva_adapters.replay.rendering import Column, csv_blocks
 from meva_adapters.replay.wide import range_extremes
-from meva_adapters.replay.writer import replacing, write_json, write_manifest
+from meva_adapters.replay.writer import write_json, write_manifest
+from meva_adapters.system.files import replacing
 from meva_core.errors import BadInput
 
 PPB: Final = 10**9

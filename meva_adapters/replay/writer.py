@@ -3,49 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import IO
 
 from meva_adapters.replay.faults import bad_dataset
 from meva_adapters.replay.layout import MANIFEST
 from meva_adapters.replay.manifest import FileEntry, Manifest, manifest_tree
 from meva_adapters.replay.stamps import iso_stamp
 from meva_adapters.replay.survey import survey_data
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of `path` when the block ends well, and vanishes when it does not.
-
-    The content and the folder's entry are on the disk before it returns. Until then a reader sees the old
-    file or none: the new one has a name with a leading dot, which datasets ignore.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened, and the rename is durable by itself
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+from meva_adapters.system.files import replacing
 
 
 def write_json(path: Path, tree: object) -> None:

@@ -1,0 +1,34 @@
+"""The formats by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import IO, Any, Final
+
+from meva_adapters.export.delimited import write_csv
+from meva_adapters.export.jsonl import write_jsonl
+from meva_core.stages.cycle_export import Digits
+
+FORMATS: Final = ("jsonl", "csv", "parquet")
+
+
+def write_records(
+    stream: IO[bytes],
+    form: str,
+    records: Iterable[tuple[Any, ...]],
+    head: Mapping[str, Any],
+    digits: Digits | None = None,
+) -> int:
+    """Write records of cycles to a stream in one of FORMATS, and return how many.
+
+    `head` is what they all begin with, for formats with a place for it; `digits` what their amounts need,
+    None for at most 8 decimal places. Raises BadInput where Parquet cannot hold a value.
+    """
+    if form == "jsonl":
+        return write_jsonl(stream, records)
+    if form == "csv":
+        return write_csv(stream, records)
+    # Imported here: pyarrow costs more than the two others together.
+    from meva_adapters.export.parquet import write_parquet
+
+    return write_parquet(stream, records, head, digits)

@@ -1,0 +1,155 @@
+"""Cycles as flat records for other programs: one record a cycle, all of it, under fixed names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+from attrs import define, frozen
+
+from meva_core.ports import Reads
+from meva_core.stages.history import (
+    DIGESTS,
+    LEDGER_METRICS,
+    RUN_METRICS,
+    TRACE,
+    Decode,
+    Row,
+    Window,
+    cycles,
+)
+from meva_core.stages.recorded import raised
+
+SCHEMA_VERSION: Final = 1
+"""Grows whenever a field is renamed, removed or changes its meaning; new fields at the end do not count."""
+
+Kind = Literal["text", "integer", "amount", "stamp", "names", "document", "digest"]
+
+
+@frozen
+class Field:
+    """A field of a record: its name, what kind of value it holds (or None), and the column it comes from.
+
+    text: str. integer: int. amount: Decimal, exact. stamp: datetime in UTC. names: list of str. document:
+    stored JSON. digest: hex. Of the earlier system an amount or stamp that is none stays a str.
+    """
+
+    name: str
+    kind: Kind
+    table: str = ""
+    column: str = ""
+
+
+def _fields(table: str, kind: Kind, *columns: str) -> tuple[Field, ...]:
+    return tuple(Field(column.removesuffix("_json"), kind, table, column) for column in columns)
+
+
+FIELDS: Final = (
+    Field("schema_version", "integer"),
+    Field("run_id", "text"),
+    Field("window_start", "stamp"),
+    Field("window_end", "stamp"),
+    Field("cycle_id", "text"),
+    Field("ts", "stamp"),
+    *_fields(RUN_METRICS, "text", "mode_base", "mode_final"),
+    *_fields(
+        RUN_METRICS,
+        "integer",
+        "universe_size",
+        "intents_planned_count",
+        "intents_skipped_count",
+        "oms_submitted_count",
+        "oms_filled_count",
+        "oms_rejected_count",
+        "oms_canceled_count",
+        "fills_applied_count",
+    ),
+    *_fields(LEDGER_METRICS, "amount", "equity_try", "cash_try", "starting_cash_try"),
+    *_fields(LEDGER_METRICS, "amount", "gross_pnl_try", "realized_pnl_try", "unrealized_pnl_try"),
+    *_fields(LEDGER_METRICS, "amount", "net_pnl_try", "fees_try", "slippage_try", "turnover_try"),
+    *_fields(LEDGER_METRICS, "amount", "max_drawdown", "max_drawdown_ratio"),
+    *_fields(RUN_METRICS, "text", "no_trades_reason"),
+    *_fields(RUN_METRICS, "names", "quality_flags_json", "alert_flags_json"),
+    *_fields(TRACE, "integer", "active_param_version"),
+    *_fields(
+        TRACE,
+        "document",
+        "mode_json",
+        "reasons_json",
+        "selected_universe_json",
+        "universe_scores_json",
+        "portfolio_plan_json",
+        "order_intents_json",
+        "order_decisions_json",
+        "intents_summary_json",
+        "param_change_json",
+        "market_json",
+        "account_json",
+    ),
+    Field("fingerprint", "digest", DIGESTS, "link_sha256"),
+)
+"""What a record holds, in this order."""
+
+
+def records(reads: Reads, window: Window, decode: Decode) -> Iterator[tuple[Any, ...]]:
+    """Yield a record, values in the order of FIELDS, for each cycle of a window, oldest first."""
+    columns: dict[str, list[str]] = {}
+    for field in FIELDS:
+        if field.table:
+            columns.setdefault(field.table, []).append(field.column)
+    head = head_of(window)
+    for row in cycles(reads, window, columns):
+        yield (*head.values(), *(_value(field, row, decode) for field in FIELDS[len(head) :]))
+
+
+def head_of(window: Window) -> dict[str, Any]:
+    """Return what all records of a window begin with: schema version, run, and the window: what was asked
+    for, else its first and last cycle."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": window.run,
+        "window_start": window.first_ts if window.start is None else window.start,
+        "window_end": window.last_ts if window.end is None else window.end,
+    }
+
+
+def _value(field: Field, row: Row, decode: Decode) -> Any:
+    value = row[field.column or field.name]
+    if value is None:
+        return None
+    if field.kind == "names":
+        return list(raised(decode, value))
+    return value.hex() if field.kind == "digest" else value
+
+
+@define
+class Digits:
+    """How many digits amounts have at most, before and after the point."""
+
+    before: int = 1
+    after: int = 0
+
+    def add(self, amount: Decimal) -> None:
+        """Look at an amount."""
+        _, digits, exponent = amount.as_tuple()
+        if isinstance(exponent, int):
+            self.before = max(self.before, len(digits) + exponent)
+            self.after = max(self.after, -exponent)
+
+
+def digits_of(reads: Reads, window: Window) -> Digits:
+    """Return how many digits the amounts of a window need: the earlier system wrote any number of them."""
+    found = Digits()
+    columns = [field.column for field in FIELDS if field.kind == "amount"]
+    for row in cycles(reads, window, {LEDGER_METRICS: columns}):
+        for name in columns:
+            if isinstance(row[name], Decimal):
+                found.add(row[name])
+    return found
+
+
+def is_time(value: Any) -> bool:
+    """Whether a stamp is a time, and not a text of the earlier system that is none."""
+    return isinstance(value, datetime)

@@ -1,0 +1,91 @@
+"""Why many cycles did, or did not, trade: how often each reason held, and how near it came to letting go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from attrs import Factory, define
+
+from meva_core.ports import Reads
+from meva_core.reasons import Reason
+from meva_core.stages.history import RUN_METRICS, TRACE, Decode, Window, cycles
+from meva_core.stages.recorded import OK, main_reason, reason_columns, reasons_of
+
+
+@define
+class Held:
+    """A reason over many cycles: in how many it held, in how many of these no order was placed, and the one
+    that came nearest to letting go."""
+
+    nearest: Reason
+    first_ts: Any
+    last_ts: Any
+    cycles: int = 0
+    idle: int = 0
+
+
+@define
+class Many:
+    """What many cycles say: how many there were and had no order, what mainly blocked those, and every
+    reason, by (symbol or nothing, code, step, unit)."""
+
+    cycles: int = 0
+    idle: int = 0
+    blocked_by: Counter[str] = Factory(Counter)
+    reasons: dict[tuple[str, str, str, str], Held] = Factory(dict)
+    ordered: Counter[str] = Factory(Counter)
+
+    def add(self, ts: Any, idle: bool, reasons: Iterable[Reason]) -> None:
+        """Count a cycle; `idle` says that it placed no order."""
+        found = list(reasons)
+        self.cycles += 1
+        if idle:
+            self.idle += 1
+            self.blocked_by[main_reason(found)] += 1
+        for reason in found:
+            if reason.code == OK:
+                self.ordered[reason.scope] += 1
+            else:
+                self._hold(ts, idle, reason)
+
+    def _hold(self, ts: Any, idle: bool, reason: Reason) -> None:
+        key = (reason.scope, reason.code, reason.step, reason.unit)
+        held = self.reasons.setdefault(key, Held(reason, ts, ts))
+        held.cycles += 1
+        held.idle += idle
+        held.last_ts = ts
+        if _distance(reason) < _distance(held.nearest):
+            held.nearest = reason
+
+    def of_cycles(self) -> list[Held]:
+        """Return the reasons for whole cycles, the most frequent first."""
+        return _frequent(held for key, held in self.reasons.items() if not key[0])
+
+    def symbols(self) -> list[str]:
+        """Return the symbols that were seen, sorted."""
+        seen = {key[0] for key in self.reasons} | set(self.ordered)
+        return sorted(seen - {""})
+
+    def of_symbol(self, symbol: str) -> list[Held]:
+        """Return the reasons of a symbol, the most frequent first."""
+        return _frequent(held for key, held in self.reasons.items() if key[0] == symbol)
+
+
+def _frequent(held: Iterable[Held]) -> list[Held]:
+    return sorted(held, key=lambda one: (-one.cycles, one.nearest.code))
+
+
+def _distance(reason: Reason) -> Decimal:
+    return Decimal("Infinity") if reason.distance is None else Decimal(reason.distance)
+
+
+def explain_cycles(reads: Reads, window: Window, decode: Decode) -> Many:
+    """Return what the cycles of a window say."""
+    many = Many()
+    columns = {TRACE: reason_columns(window.run), RUN_METRICS: ("oms_submitted_count",)}
+    for row in cycles(reads, window, columns):
+        many.add(row["ts"], not row["oms_submitted_count"], reasons_of(window.run, row, decode))
+    return many
