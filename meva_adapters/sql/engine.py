@@ -111,6 +111,23 @@ def writer_engine(url: sa.URL, *, durable: bool = True, foreign_keys: bool = Tru
     return engine
 
 
+def recover(url: sa.URL) -> None:
+    """Undo what a killed process left half-written in an SQLite file; if it left nothing, touch nothing.
+
+    A reader cannot, and refuses such a file. Raises StoreBusy when the other process is alive after all.
+    """
+    path = file_of(url)
+    if path is None or not path.with_name(f"{path.name}-journal").exists():
+        return
+    with translated(str(path)):
+        connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+
+
 def create_file(path: Path) -> None:
     """Make an empty SQLite file in WAL mode that only its owner may read, unless there is a file."""
     with translated(str(path)):
@@ -223,6 +240,11 @@ def _from_sqlite(name: str, error: sqlite3.Error) -> StoreError:
         return StoreCorrupt(f"{name} {what}: {error}", action=_RESTORE)
     if code == sqlite3.SQLITE_CANTOPEN:
         return StoreUnready(f"cannot open {name}: {error}", action="check the path and its permissions")
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return StoreUnready(
+            f"{name} was left in the middle of a change by a process that was killed",
+            action=f"undo it: meva db upgrade --db {name}",
+        )
     if code == sqlite3.SQLITE_READONLY:
         return StoreUnready(f"{name} is read-only", action=f"make it writable: chmod u+w {name}")
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):

@@ -24,6 +24,7 @@ from meva_adapters.sql.engine import (
     database_url,
     file_of,
     looking_at,
+    recover,
     shown,
     translated,
     writer_engine,
@@ -58,6 +59,7 @@ def ensure(target: Target) -> None:
     path = file_of(url)
     if path is not None and (not path.exists() or path.stat().st_size == 0):
         create_file(path)
+    recover(url)
     with looking_at(url) as connection:
         found = identify(connection)
         if found.state != "empty":

@@ -23,7 +23,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from meva_adapters.sql.engine import database_url, reader_engine, shown, translated, writer_engine
+from meva_adapters.sql.engine import database_url, reader_engine, recover, shown, translated, writer_engine
 from meva_adapters.sql.reads import SqlReads
 from meva_adapters.sql.revisions import require_head
 from meva_adapters.sql.work import SqlUnitOfWork
@@ -70,6 +70,7 @@ class SqlStore(SqlReader):
     """A database that is written, too. Use `writer`."""
 
     def __init__(self, url: sa.URL, *, durable: bool) -> None:
+        recover(url)
         self._writing = writer_engine(url, durable=durable)
         super().__init__(url)
 

@@ -13,7 +13,7 @@ from attrs import frozen
 from meva_adapters.sql import migrate
 from meva_adapters.sql.account import Account
 from meva_adapters.sql.backup import backup, free_name, integrity
-from meva_adapters.sql.engine import create_file, database_url, file_of, shown
+from meva_adapters.sql.engine import create_file, database_url, file_of, recover, shown
 from meva_adapters.sql.revisions import HEAD, KNOWN, Found
 from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.ports import Progress
@@ -70,6 +70,7 @@ def _change(
     with_backup: bool,
 ) -> Outcome:
     target, path = url.render_as_string(hide_password=False), file_of(url)
+    recover(url)
     before = migrate.current(target)
     written: list[Path] = []
 

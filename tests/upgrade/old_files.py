@@ -241,7 +241,13 @@ Dump = dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]]
 
 
 def dump(path: Path, columns: Mapping[str, tuple[str, ...]] | None = None) -> Dump:
-    """Return every table's columns and rows: rowids, storage classes and bytes. `columns` keeps to those."""
+    """Return every table's columns and rows: rowids, storage classes and bytes. `columns` keeps to those.
+
+    What a killed process left half-written is undone first, as by whoever opens the file next.
+    """
+    if path.with_name(f"{path.name}-journal").exists():
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
         return dict(_tables(connection, columns))

@@ -1,0 +1,236 @@
+"""Whatever stops an upgrade, the file is as it was or done, and running it again finishes.
+
+The killed process is a fork after the imports. Its cache is so small that changes reach the file before the
+commit: what a kill leaves behind must then be rolled back from the journal by whoever opens the file next.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from old_files import Dump, dump, objects
+
+from meva_adapters.sql.migrate import downgrade, upgrade
+from meva_adapters.sql.upgrade import upgrade_database
+from meva_cli.progress import NoProgress
+from meva_core.errors import StoreError
+
+OldFile = Callable[[str], Path]
+GENERATIONS = ("gen-01", "gen-06", "gen-18", "gen-23", "gen-35", "gen-45", "side-b", "0001")
+"""What to start from: generations, a variant, and our own first revision."""
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+
+
+def content(path: Path) -> tuple[Dump, dict[str, str]]:
+    """Return all that is in a file but the moment of its upgrade."""
+    found = dump(path)
+    if "schema_changes" in found:
+        columns, rows = found["schema_changes"]
+        found["schema_changes"] = (columns, [tuple(row[:3] + row[5:]) for row in rows])
+    return found, objects(path)
+
+
+@pytest.fixture
+def start(old_file: OldFile) -> Callable[[str], Path]:
+    """Return a function that makes a file to upgrade: of a generation, or of a revision with rows in it."""
+
+    def get(name: str) -> Path:
+        if not name.startswith("0"):
+            return old_file(name)
+        path = old_file("gen-30")
+        upgrade(path)
+        with sqlite3.connect(path) as connection:
+            connection.execute(
+                "UPDATE stage7_cycle_trace SET run_id = 'r', market_json = '{}' WHERE rowid < 4"
+            )
+        connection.close()
+        downgrade(path, name)
+        return path
+
+    return get
+
+
+@contextmanager
+def before_each_statement(act: Callable[[int], None]) -> Iterator[list[int]]:
+    """Call `act` with a running number before every statement and every commit; yield the count."""
+    seen = [0]
+
+    def count(*_: Any) -> None:
+        seen[0] += 1
+        act(seen[0])
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", count)
+    sa.event.listen(sa.Engine, "commit", count)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", count)
+        sa.event.remove(sa.Engine, "commit", count)
+
+
+@contextmanager
+def small_cache() -> Iterator[None]:
+    """Let every connection write changes to the file as soon as they are made.
+
+    It does not wait for the disk: a kill, unlike a power cut, loses nothing that was handed to the system.
+    """
+
+    def set_pragma(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("PRAGMA synchronous = OFF")
+
+    sa.event.listen(sa.Engine, "connect", set_pragma)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "connect", set_pragma)
+
+
+def in_a_child(work: Callable[[], None]) -> int:
+    """Run something in a fork, and return how it ended; an exception is exit code 3."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - a fork of the test runner may only leave this way
+            os._exit(3)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_a_kill_before_any_statement_or_the_commit_leaves_the_file_as_it_was(
+    name: str, start: Callable[[str], Path], tmp_path: Path
+) -> None:
+    original = start(name)
+    was = content(original)
+    done_path = Path(shutil.copyfile(original, tmp_path / "done.db"))
+    with before_each_statement(lambda number: None) as statements:
+        upgrade(done_path)
+    done = content(done_path)
+    path = tmp_path / "killed.db"
+
+    def kill_at(victim: int) -> None:
+        def act(number: int) -> None:
+            if number == victim:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        with small_cache(), before_each_statement(act):
+            upgrade(path)
+
+    assert statements[0] > 50
+    for victim in range(1, statements[0] + 1):
+        shutil.copyfile(original, path)
+        assert in_a_child(lambda at=victim: kill_at(at)) == signal.SIGKILL  # type: ignore[misc]
+        assert content(path) == was, f"killed before statement {victim}"
+        if victim % 16 == 0 or victim == statements[0]:
+            upgrade(path)
+            assert content(path) == done, f"upgraded again after a kill before statement {victim}"
+
+
+def test_a_kill_at_any_moment_leaves_the_file_as_it_was_or_done(old_file: OldFile, tmp_path: Path) -> None:
+    original = old_file("gen-18")
+    was = content(original)
+    path = tmp_path / "killed.db"
+    draw = random.Random(7)
+    states = {"was": 0, "done": 0}
+    done: Any = None
+    for _ in range(40):
+        for leftover in tmp_path.glob("killed*"):
+            leftover.unlink()
+        shutil.copyfile(original, path)
+        child = os.fork()
+        if child == 0:
+            with small_cache():
+                upgrade_database(path, NoProgress())
+            os._exit(0)
+        time.sleep(draw.uniform(0, 0.25))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        for backup in tmp_path.glob("killed.before-*.db"):
+            assert content(backup) == was
+        found = content(path)
+        states["was" if found == was else "done"] += 1
+        upgrade_database(path, NoProgress())
+        done = done or content(path)
+        assert content(path) == done
+        assert found in (was, done)
+    assert states["was"] > 0
+
+
+@pytest.mark.parametrize(("name", "step"), [("gen-14", 1 if NIGHTLY else 5), ("0001", 1 if NIGHTLY else 2)])
+def test_an_error_at_any_statement_leaves_the_file_as_it_was(
+    name: str, step: int, start: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = start(name)
+    was = content(path)
+    with before_each_statement(lambda number: None) as statements:
+        upgrade(shutil.copyfile(path, tmp_path / "done.db"))
+    for victim in range(1, statements[0] + 1, step):
+        with (
+            before_each_statement(lambda number, at=victim: 1 // (number - at)),  # type: ignore[misc]
+            pytest.raises(ZeroDivisionError),
+        ):
+            upgrade(path)
+        assert content(path) == was, f"failed before statement {victim}"
+    upgrade(path)
+    assert content(path) == content(tmp_path / "done.db")
+
+
+@contextmanager
+def room_for(pages: int) -> Iterator[None]:
+    """Let no file grow past so many pages."""
+
+    def limit(connection: Any, _: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    sa.event.listen(sa.Engine, "connect", limit)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "connect", limit)
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(old_file: OldFile, tmp_path: Path) -> None:
+    path = old_file("gen-20")
+    was = content(path)
+    upgrade(shutil.copyfile(path, tmp_path / "done.db"))
+    sizes = []
+    for name in ("state.db", "done.db"):
+        with closing(sqlite3.connect(tmp_path / name)) as connection:
+            sizes.append(connection.execute("PRAGMA page_count").fetchone()[0])
+    for pages in range(sizes[0], sizes[1], 7):
+        with room_for(pages), pytest.raises(StoreError, match="disk is full"):
+            upgrade(path)
+        assert content(path) == was
+    upgrade(path)
+    assert content(path) == content(tmp_path / "done.db")
+
+
+def test_a_file_that_may_not_grow_leaves_no_backup_and_no_change(old_file: OldFile, tmp_path: Path) -> None:
+    path = old_file("gen-20")
+    was = content(path)
+
+    def work() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2,) * 2)
+        try:
+            upgrade_database(path, NoProgress())
+        except StoreError:
+            os._exit(4)
+
+    assert os.waitstatus_to_exitcode(in_a_child(work)) == 4
+    assert content(path) == was
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["state.db"]
