@@ -278,8 +278,9 @@ def _quote(symbol: str) -> str:
 
 
 def _tradable(entry: Mapping[str, Any]) -> bool:
-    methods = entry.get("orderMethods")
-    return entry.get("status", "TRADING") == "TRADING" and (methods is None or "LIMIT" in methods)
+    status, methods = entry.get("status"), entry.get("orderMethods")
+    takes_limits = methods is None or (isinstance(methods, list | tuple) and "LIMIT" in methods)
+    return status in (None, "TRADING") and takes_limits
 
 
 _PRICE_FILTERS: Final = ("PRICE_FILTER",)
