@@ -2,6 +2,7 @@
 
 from meva_adapters.btcturk.client import Client, Manners, Permit
 from meva_adapters.btcturk.connect import Btcturk, connect
+from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import RESOLUTIONS, PublicData
 from meva_adapters.btcturk.signing import Signer
@@ -11,6 +12,7 @@ __all__ = [
     "Btcturk",
     "Client",
     "Manners",
+    "Payloads",
     "Permit",
     "PrivateData",
     "PublicData",

@@ -85,20 +85,23 @@ class Client:
         Raises Refused, Unavailable after the last attempt, BadInput for an answer that cannot be read.
         """
         request = Request(endpoint.method, endpoint.path.format(**place), query or {})
-        attempt = 1
-        while True:
+        for attempt in range(1, self._manners.attempts + 1):
+            self._limits.take(endpoint)
             try:
                 return self._read_once(endpoint, request)
             except (Unavailable, Refused) as error:
-                if attempt >= self._manners.attempts or not _may_help(error, attempt):
+                last = attempt == self._manners.attempts
+                if last or not _may_help(error, attempt) or not self._pause(error, attempt):
                     raise
-                pause = self._manners.backoff * 2 ** (attempt - 1)
-                if not self.patience.wait(pause):
-                    raise
-            attempt += 1
+        raise ValueError("a read is attempted at least once")
+
+    def _pause(self, error: VenueError, attempt: int) -> bool:
+        """Wait before the next attempt, unless `take` will; False if there is no patience left."""
+        if error.reason is VenueReason.RATE_LIMITED:
+            return True
+        return self.patience.wait(self._manners.backoff * 2 ** (attempt - 1))
 
     def _read_once(self, endpoint: Endpoint, request: Request) -> tuple[Any, bytes]:
-        self._limits.take(endpoint)
         try:
             reply = self._exchange(endpoint, request)
         except (NotSent, NoAnswer) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from meva_adapters.btcturk.client import Client, Manners, Permit
+from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import PublicData
 from meva_adapters.btcturk.signing import Signer
@@ -49,8 +50,9 @@ def connect(
     """
     signer = _signer(exchange) if with_account else None
     client = Client(exchange.base_url, exchange.graph_url, clock, signer=signer, manners=manners)
-    public = PublicData(client, fallback, exchange.rules_cache_ttl_sec)
-    private = PrivateData(client, permit or _never) if signer else None
+    payloads = Payloads()
+    public = PublicData(client, fallback, payloads, exchange.rules_cache_ttl_sec)
+    private = PrivateData(client, permit or _never, payloads) if signer else None
     return Btcturk(client, public, public, private, private if permit else None)
 
 

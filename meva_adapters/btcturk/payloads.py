@@ -47,9 +47,8 @@ class Payloads:
         self._converter = Converter(detailed_validation=True)
         for kind, hook in ((Decimal, as_decimal), (int, as_whole), (str, as_text)):
             self._converter.register_structure_hook(kind, _ignoring_type(hook))
-        odd: dict[Any, Callable[[Any], Any]] = {tuple[Decimal, Decimal]: _pair, str | int: _text_or_whole}
-        for wanted, take in odd.items():
-            self._converter.register_structure_hook_func(partial(eq, wanted), _ignoring_type(take))
+        pair = partial(eq, tuple[Decimal, Decimal])
+        self._converter.register_structure_hook_func(pair, _ignoring_type(_pair))
         self._converter.register_structure_hook_factory(_is_list, _list_hook)
         for row in ROWS:
             self._converter.register_structure_hook(row, self._hook(row))
@@ -103,10 +102,6 @@ def _pair(value: Any) -> tuple[Decimal, Decimal]:
     if not isinstance(value, list) or len(value) != 2:
         raise TypeError(f"expected [price, amount], was {shown(value)}")
     return as_decimal(value[0]), as_decimal(value[1])
-
-
-def _text_or_whole(value: Any) -> str | int:
-    return as_text(value) if isinstance(value, str) else as_whole(value)
 
 
 def _camel(name: str) -> str:

@@ -32,10 +32,10 @@ class PrivateData:
     `permit` is asked right before each submit and cancel is sent; what it raises keeps it from being sent.
     """
 
-    def __init__(self, client: Client, permit: Permit) -> None:
+    def __init__(self, client: Client, permit: Permit, payloads: Payloads) -> None:
         self._client = client
         self._permit = permit
-        self.payloads = Payloads()
+        self._payloads = payloads
 
     # -- Account --------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class PrivateData:
         body = _submission(order)
         envelope = self._client.write(endpoints.SUBMIT, self._permit, body=body)
         try:
-            row = self.payloads.take(envelope.get("data"), rows.SubmittedRow, "$.data")
+            row = self._payloads.take(envelope.get("data"), rows.SubmittedRow, "$.data")
         except BadInput as error:
             raise _unclear(order, str(error)) from None
         if (wrong := _difference(order, row)) is not None:
@@ -167,7 +167,7 @@ class PrivateData:
     def _take(self, tree: Any, kind: type[Any]) -> Any:
         if not isinstance(tree, dict) or "data" not in tree:
             raise BadInput("the answer has no 'data'")
-        return self.payloads.take(tree["data"], kind, "$.data")
+        return self._payloads.take(tree["data"], kind, "$.data")
 
 
 def _by_order(order: VenueOrder) -> str:

@@ -36,12 +36,18 @@ BARS_PER_PAGE: Final = 1000
 class PublicData:
     """What anyone may ask BTCTurk. The ports' docstrings are the contract."""
 
-    def __init__(self, client: Client, fallback: FallbackRules, rules_ttl_seconds: float = 300.0) -> None:
+    def __init__(
+        self,
+        client: Client,
+        fallback: FallbackRules,
+        payloads: Payloads,
+        rules_ttl_seconds: float = 300.0,
+    ) -> None:
         self._client = client
         self._fallback = fallback
         self._ttl_micros = int(rules_ttl_seconds * 1_000_000)
         self._metadata: Metadata | None = None
-        self.payloads = Payloads()
+        self._payloads = payloads
 
     def now(self) -> int:
         """Return the exchange's time."""
@@ -123,7 +129,7 @@ class PublicData:
         return [symbol_rules(symbol, known.pairs.get(symbol), self._fallback) for symbol in symbols]
 
     def _row(self, tree: Any, kind: type[R], make: Callable[[R], T]) -> T:
-        return make(self.payloads.take(tree, kind, kind.__name__))
+        return make(self._payloads.take(tree, kind, kind.__name__))
 
 
 def _data(tree: Any, kind: type) -> Any:

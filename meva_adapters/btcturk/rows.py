@@ -54,7 +54,7 @@ class TradeRow:
     IGNORED: ClassVar = _NAMES
     pair: str
     date: int
-    tid: str | int
+    tid: int
     price: Decimal
     amount: Decimal
     side: str

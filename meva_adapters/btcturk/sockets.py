@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 
 
 class _TimedReads(io.RawIOBase):
@@ -57,6 +58,13 @@ class _Connection(HTTPConnection):
 
 class _SecureConnection(HTTPSConnection):
     response_class = _TimedResponse
+
+    def connect(self) -> None:
+        """Connect, or raise the one error that proves that no request was sent: TLS comes before it."""
+        try:
+            super().connect()
+        except OSError as error:
+            raise NewConnectionError(self, f"no TLS connection: {error}") from error
 
 
 class _Pool(HTTPConnectionPool):

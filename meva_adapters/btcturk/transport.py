@@ -6,7 +6,6 @@ to this machine only. One deadline holds for the whole answer, and one size for 
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
@@ -163,8 +162,7 @@ def _new_session() -> requests.Session:
 
 
 _NEVER_CONNECTED: Final = (
-    urllib3.exceptions.ConnectTimeoutError,  # with name resolution and refused connections below it
-    ssl.SSLCertVerificationError,
+    urllib3.exceptions.ConnectTimeoutError,  # name resolution, refused connections and TLS are below it
     urllib3.exceptions.LocationParseError,
 )
 

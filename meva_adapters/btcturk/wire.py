@@ -90,7 +90,7 @@ def as_decimal(value: Any) -> Decimal:
 
 
 def plain(number: Decimal) -> Decimal:
-    """Return the same number without trailing zeros, without an exponent and without a minus before zero."""
+    """Return the same number without trailing zeros, with no positive exponent and no minus before zero."""
     if not number:
         return Decimal(0)
     text = f"{number:f}"

@@ -1,0 +1,541 @@
+"""Reads: what comes back, what is tried again, and how failures are named."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+from email.utils import formatdate
+
+import pytest
+from exchange_answers import (
+    BALANCE,
+    BOOK,
+    EXCHANGE_INFO,
+    FILL,
+    KLINES,
+    ORDER,
+    PAIR,
+    TICKER,
+    TRADE,
+)
+from scripted_exchange import (
+    CUT,
+    FALLBACK,
+    PAGE,
+    PAYLOADS,
+    Answer,
+    Asked,
+    Seconds,
+    Server,
+    closed_port,
+    data,
+    doc,
+    refusal,
+)
+
+from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData
+from meva_adapters.btcturk.limits import MAX_BLOCK_SECONDS, retry_seconds
+from meva_adapters.system.clock import SystemClock
+from meva_core.errors import BadInput, Refused, Unavailable, VenueReason
+from meva_core.orders import Side
+from meva_core.rules import RuleStatus
+from meva_core.venue import Level, Method, OrderState
+
+TICKERS = "GET /api/v2/ticker"
+BALANCES = "GET /api/v1/users/balances"
+ALL_ORDERS = "GET /api/v1/allOrders"
+FILLS = "GET /api/v1/users/transactions/trade"
+TIME = "GET /api/v2/server/time"
+MICROS = 1_000_000
+
+
+# -- What comes back ----------------------------------------------------------------------------------
+
+
+def test_a_ticker_keeps_every_digit(server: Server, market: PublicData) -> None:
+    body = json.dumps({"data": [TICKER], "success": True, "code": 0}).replace(
+        "23.3865", "23.38650000000000000001"
+    )
+    server.on(TICKERS, Answer(body=body.encode()))
+    ticker = market.ticker("BTCTRY")
+    assert ticker.volume == Decimal("23.38650000000000000001")
+    assert (ticker.bid, ticker.ts) == (Decimal(3035100), 1760000000456000)
+
+
+def test_a_pair_that_does_not_exist_has_no_ticker(server: Server, market: PublicData) -> None:
+    server.on(TICKERS, data([]))
+    with pytest.raises(Refused, match="NOPETRY") as caught:
+        market.ticker("NOPETRY")
+    assert caught.value.reason is VenueReason.UNKNOWN_SYMBOL
+
+
+def test_one_bad_row_costs_one_ticker(
+    server: Server, market: PublicData, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on(
+        TICKERS, data([{**TICKER, "last": "NaN"}, {**TICKER, "pair": "ETHTRY"}, 7, {**TICKER, "pair": "ı"}])
+    )
+    assert list(market.tickers()) == ["ETHTRY"]
+    assert caplog.text.count("a ticker is left out") == 3
+
+
+def test_a_book_is_sorted_whatever_order_it_came_in(server: Server, market: PublicData) -> None:
+    book = {**BOOK, "bids": BOOK["bids"][::-1], "asks": [*BOOK["asks"][::-1], ["3036700", "0"]]}
+    server.on(
+        "GET /api/v2/orderbook", doc({"data": book, "success": True, "code": "SUCCESS", "message": None})
+    )
+    got = market.book("BTCTRY")
+    assert got.bids[0] == Level(Decimal(3035100), Decimal("0.01862"))
+    assert [level.price for level in got.asks] == [3036600, 3036650]
+
+
+def test_a_price_that_occurs_twice_in_a_book_is_refused(server: Server, market: PublicData) -> None:
+    server.on("GET /api/v2/orderbook", data({**BOOK, "bids": [["1", "1"], ["1.0", "2"]]}))
+    with pytest.raises(BadInput, match="twice"):
+        market.book("BTCTRY")
+
+
+def test_trades_come_oldest_first_and_each_once(server: Server, market: PublicData) -> None:
+    newer = {**TRADE, "tid": "101963779399182812", "date": TRADE["date"] + 5, "side": "Buy"}
+    server.on("GET /api/v2/trades", data([newer, TRADE, newer]))
+    first, second = market.trades("BTCTRY")
+    assert (first.side, second.side) == (Side.SELL, Side.BUY)
+    assert second.trade_id == "101963779399182812"
+
+
+def test_candles_are_stamped_with_their_ends_and_the_forming_one_is_dropped(
+    server: Server, market: PublicData
+) -> None:
+    server.on(TIME, doc({"serverTime": 1759996919_000}))  # one second before the second bar ends
+    server.on("GET /v1/klines/history", doc(KLINES))
+    (candle,) = market.candles("BTCTRY", 60, 1759996800, 1759996920)
+    assert candle.ts == 1759996860 * MICROS
+    assert candle.close == Decimal(3040000)
+    asked = server.calls("GET /v1/klines/history")[0].query
+    assert asked == {"symbol": "BTCTRY", "resolution": "1", "from": "1759996741", "to": "1759996859"}
+
+
+def test_long_spans_of_candles_are_asked_for_in_pages_that_leave_nothing_out(
+    server: Server, market: PublicData
+) -> None:
+    start, end = 1_700_000_040, 1_700_000_040 + 2500 * 60
+
+    def answer(asked: Asked) -> Answer:
+        first, last = int(asked.query["from"]), int(asked.query["to"])
+        opens = [at for at in range(start - 600, end + 600, 60) if first <= at <= last]
+        return doc({"s": "ok", "t": opens, **{name: [1] * len(opens) for name in "ohlcv"}})
+
+    server.on("GET /v1/klines/history", answer)
+    got = market.candles("BTCTRY", 60, start, end)
+    assert [candle.ts for candle in got] == [at * MICROS for at in range(start + 60, end + 1, 60)]
+    assert len(server.calls("GET /v1/klines/history")) == 3
+
+
+@pytest.mark.parametrize("answer", [{"s": "no_data"}, {"s": "ok", **{name: [] for name in "tohlcv"}}])
+def test_no_bars_are_no_candles(server: Server, market: PublicData, answer: dict[str, object]) -> None:
+    server.on("GET /v1/klines/history", doc(answer))
+    assert market.candles("NOPETRY", 60, 1_700_000_000, 1_700_003_600) == []
+
+
+def test_an_interval_that_the_exchange_lacks_is_refused_before_anything_is_asked(
+    server: Server, market: PublicData
+) -> None:
+    with pytest.raises(BadInput, match="interval: 61 s"):
+        market.candles("BTCTRY", 61, 0, 100)
+    assert server.asked == []
+
+
+def test_balances_accept_commas_and_keep_turkish_names_out(server: Server, account: PrivateData) -> None:
+    server.on(BALANCES, data([BALANCE, {**BALANCE, "asset": "usdt", "free": "9,75", "locked": "0"}]))
+    balances = account.balances()
+    assert list(balances) == ["TRY", "USDT"]
+    assert balances["USDT"].free == Decimal("9.75")
+    assert balances["TRY"].total == Decimal("12500.5")
+
+
+def test_open_orders_of_both_sides_come_by_id(server: Server, account: PrivateData) -> None:
+    ask = {**ORDER, "id": 5, "type": "Sell", "status": "Partial", "leftAmount": "0.0001", "orderClientId": ""}
+    server.on("GET /api/v1/openOrders", data({"asks": [ask], "bids": [ORDER]}))
+    first, second = account.open_orders("BTCTRY")
+    assert (first.order_id, first.side, first.state, first.client_id) == (
+        "5",
+        Side.SELL,
+        OrderState.PARTIAL,
+        None,
+    )
+    assert first.filled == Decimal("0.0004")
+    assert (second.method, second.created_ts, second.updated_ts) == (Method.LIMIT, None, 1760000001234000)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("untouched", OrderState.OPEN),
+        ("PARTIAL", OrderState.PARTIAL),
+        ("Closed", OrderState.FILLED),
+        ("Cancelled", OrderState.CANCELED),
+        ("Canceled", OrderState.CANCELED),
+        ("SomethingNew", OrderState.UNKNOWN),
+    ],
+)
+def test_the_exchanges_words_for_a_state(
+    server: Server, account: PrivateData, status: str, state: OrderState
+) -> None:
+    server.on("GET /api/v1/order/1", data({**ORDER, "id": 1, "status": status}))
+    order = account.order("1")
+    assert order is not None
+    assert (order.state, order.status) == (state, status)
+
+
+def test_an_order_that_the_exchange_does_not_know_is_none(server: Server, account: PrivateData) -> None:
+    server.on("GET /api/v1/order/7", refusal("Order not found", 1152))
+    assert account.order("7") is None
+
+
+def test_fills_have_one_fee_and_no_signs(server: Server, account: PrivateData) -> None:
+    server.on(FILLS, data([{**FILL, "orderType": "sell", "amount": "-0.0005"}]))
+    (fill,) = account.order_fills("25338000002")
+    assert (fill.qty, fill.fee, fill.fee_asset) == (Decimal("0.0005"), Decimal("3.6432"), "TRY")
+    assert (fill.fill_id, fill.symbol, fill.side) == ("1181163798900000001", "BTCTRY", Side.SELL)
+
+
+def test_rules_come_from_metadata_that_is_asked_for_again_when_it_is_old(
+    server: Server, market: PublicData, seconds: Seconds
+) -> None:
+    server.on("GET /api/v2/server/exchangeinfo", data(EXCHANGE_INFO))
+    rules, missing = market.rules(["BTCTRY", "NOPETRY"])
+    assert (rules.status, rules.tick_size, rules.min_notional_try) == (RuleStatus.OK, 10, Decimal("99.91"))
+    assert (rules.min_price, missing.status) == (Decimal(303600), RuleStatus.MISSING)
+    market.rules(["BTCTRY"])
+    assert len(server.calls("GET /api/v2/server/exchangeinfo")) == 1
+    seconds.now += 301
+    server.on(
+        "GET /api/v2/server/exchangeinfo", data({**EXCHANGE_INFO, "symbols": [{**PAIR, "numeratorScale": 4}]})
+    )
+    assert market.rules(["BTCTRY"])[0].lot_size == Decimal("0.0001")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"filters": None},
+        {"filters": [{"filterType": "PRICE_FILTER", "tickSize": "0", "minExchangeValue": "10"}]},
+        {"filters": "?"},
+        {"numeratorScale": "many"},
+        {"hasFraction": True, "denominatorScale": -1},
+    ],
+)
+def test_n18_a_pair_with_unusable_rules_costs_that_pair_only(
+    server: Server, market: PublicData, change: dict[str, object]
+) -> None:
+    other = {**PAIR, "name": "ETHTRY", "numeratorScale": "8"}
+    listed = [{**PAIR, **change}, 17, {"id": 3}, other]
+    server.on("GET /api/v2/server/exchangeinfo", data({**EXCHANGE_INFO, "symbols": listed}))
+    bad, good = market.rules(["BTCTRY", "ETHTRY"])
+    assert (bad.status, bool(bad.reason)) == (RuleStatus.INVALID, True)
+    assert good.status is RuleStatus.OK
+
+
+# -- How reads fail -----------------------------------------------------------------------------------
+
+
+def test_n1_no_connection_makes_a_read_unavailable(new_client: Callable[..., Client]) -> None:
+    market = PublicData(new_client(closed_port()), FALLBACK, PAYLOADS)
+    with pytest.raises(Unavailable, match="Connection refused") as caught:
+        market.tickers()
+    assert caught.value.reason is VenueReason.UNREACHABLE
+
+
+@pytest.mark.parametrize("fault", [CUT, PAGE, Answer(500), Answer(502), Answer(503), Answer(403, b"<html>")])
+def test_n8_a_read_is_tried_again_and_then_unavailable(
+    server: Server, market: PublicData, fault: Answer, seconds: Seconds
+) -> None:
+    server.on(TICKERS, fault, fault, data([TICKER]))
+    assert list(market.tickers()) == ["BTCTRY"]
+    server.on(TICKERS, fault)
+    with pytest.raises(Unavailable):
+        market.tickers()
+    assert len(server.calls(TICKERS)) == 6
+    assert seconds.slept == [0.25, 0.5, 0.25, 0.5]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_n17_a_redirect_makes_a_read_unavailable(server: Server, market: PublicData, status: int) -> None:
+    server.on(TICKERS, Answer(status, headers={"Location": "http://127.0.0.1:1/"}))
+    with pytest.raises(Unavailable, match="not followed"):
+        market.tickers()
+
+
+def test_a_refusal_is_not_asked_again(server: Server, market: PublicData) -> None:
+    server.on("GET /api/v2/orderbook", refusal("Pair NOPETRY does not exists.", 1037))
+    with pytest.raises(Refused) as caught:
+        market.book("NOPETRY")
+    assert caught.value.reason is VenueReason.UNKNOWN_SYMBOL
+    assert len(server.asked) == 1
+
+
+def test_a_failure_with_a_good_status_is_a_refusal(server: Server, market: PublicData) -> None:
+    server.on(TICKERS, doc({"data": None, "success": False, "message": "MAINTENANCE", "code": 9}))
+    with pytest.raises(Refused, match="MAINTENANCE"):
+        market.tickers()
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [("7", 7.0), (None, 5.0), ("-3", 5.0), ("soon", 5.0), ("9" * 12, MAX_BLOCK_SECONDS), ("1" * 13, 5.0)],
+)
+def test_n7_a_rate_limit_says_how_long_to_wait(header: str | None, wait: float) -> None:
+    assert retry_seconds(header, 0) == wait
+
+
+def test_n7_a_rate_limit_may_name_a_date() -> None:
+    now = 1_760_000_000
+    assert retry_seconds(formatdate(now + 30, usegmt=True), now * MICROS) == 30.0
+    assert retry_seconds(formatdate(now - 30, usegmt=True), now * MICROS) == 0.0
+
+
+def test_n7_a_limited_read_waits_as_it_is_told_and_others_do_not(
+    server: Server, market: PublicData, seconds: Seconds
+) -> None:
+    limited = doc({"message": "TOO_MANY_REQUESTS", "success": False, "code": 429}, 429, Retry_After="7")
+    server.on(TICKERS, limited, data([TICKER]))
+    server.on("GET /api/v2/orderbook", data(BOOK))
+    began = seconds.now
+    assert list(market.tickers()) == ["BTCTRY"]
+    assert seconds.now - began == pytest.approx(7.0)
+    market.book("BTCTRY")
+    assert seconds.now - began == pytest.approx(7.0)
+
+
+@pytest.mark.parametrize("header", ["1000000000", "45"])
+def test_n7_nobody_waits_longer_than_patience_lasts(
+    server: Server, market: PublicData, seconds: Seconds, header: str
+) -> None:
+    server.on(TICKERS, doc({}, 429, Retry_After=header))
+    for _ in range(5):
+        with pytest.raises(Unavailable) as caught:
+            market.tickers()
+        assert caught.value.reason is VenueReason.RATE_LIMITED
+    assert sum(seconds.slept) <= 30
+    assert len(server.calls(TICKERS)) == 1
+
+
+def test_patience_is_renewed_by_whoever_begins_a_cycle(
+    server: Server, market: PublicData, client: Client, seconds: Seconds
+) -> None:
+    server.on(TICKERS, doc({}, 429, Retry_After="20"))
+    with pytest.raises(Unavailable):
+        market.tickers()
+    client.patience.renew()
+    server.on(TICKERS, data([TICKER]))
+    seconds.now += 1
+    assert list(market.tickers()) == ["BTCTRY"]
+
+
+def test_budgets_are_kept_before_the_exchange_has_to_say_so(server: Server, seconds: Seconds) -> None:
+    server.on("GET /api/v2/orderbook", data(BOOK))
+    manners = Manners(patience=1000.0, monotonic=seconds, sleep=seconds.sleep)
+    client = Client(server.url, server.url, SystemClock(), manners=manners)
+    market, times = PublicData(client, FALLBACK, PAYLOADS), []
+    for _ in range(400):
+        market.book("BTCTRY")
+        times.append(seconds.now)
+    client.close()
+    assert all(later - earlier >= 60 for earlier, later in zip(times, times[180:], strict=False))
+    assert seconds.now - times[0] == pytest.approx(120)
+
+
+def test_a_budget_that_is_spent_is_said_at_once_where_waiting_is_too_long(
+    server: Server, market: PublicData, seconds: Seconds
+) -> None:
+    server.on("GET /api/v2/orderbook", data(BOOK))
+    for _ in range(162):
+        market.book("BTCTRY")
+    with pytest.raises(Unavailable, match=r"60\.0 s") as caught:
+        market.book("BTCTRY")
+    assert (caught.value.reason, seconds.slept) == (VenueReason.RATE_LIMITED, [])
+
+
+def test_n9_a_401_that_says_success_is_a_refusal_and_the_third_in_a_row_is_the_last(
+    server: Server, account: PrivateData
+) -> None:
+    server.on(
+        BALANCES, doc({"success": True, "message": "Unauthorized - Invalid Signature", "code": 1037}, 401)
+    )
+    for _ in range(49):
+        with pytest.raises(Refused) as caught:
+            account.balances()
+        assert caught.value.reason is VenueReason.UNAUTHORIZED
+    assert len(server.calls(BALANCES)) == 3
+    with pytest.raises(Refused, match="no more are made"):
+        account.cancel("1")
+    assert server.calls("DELETE /api/v1/order") == []
+
+
+def test_n9_a_good_answer_between_refusals_starts_the_count_again(
+    server: Server, account: PrivateData
+) -> None:
+    bad = doc({"success": True, "message": "Unauthorized - Invalid Public key", "code": 1037}, 401)
+    server.on(BALANCES, bad, bad, data([BALANCE]), bad, bad, data([BALANCE]))
+    for _ in range(2):
+        for _ in range(2):
+            with pytest.raises(Refused):
+                account.balances()
+        assert "TRY" in account.balances()
+
+
+def test_n10_a_wrong_clock_is_set_anew_and_the_read_asked_once_more(
+    server: Server, account: PrivateData
+) -> None:
+    bad = doc({"success": True, "message": "Unauthorized - Invalid Nonce", "code": 1037}, 401)
+    server.on(BALANCES, bad, data([BALANCE]))
+    assert "TRY" in account.balances()
+    assert len(server.calls(TIME)) == 2
+    server.on(BALANCES, bad)
+    with pytest.raises(Refused) as caught:
+        account.balances()
+    assert caught.value.reason is VenueReason.CLOCK
+    assert len(server.calls(BALANCES)) == 4
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -5.1, -4.9, 4.9, 5.1, 3600.0])
+def test_n10_requests_carry_the_exchanges_time_not_ours(
+    server: Server, account: PrivateData, ahead: float
+) -> None:
+    server.ahead_seconds = ahead
+    server.on(BALANCES, data([BALANCE]))
+    account.balances()
+    account.balances()
+    asked = server.calls(BALANCES)
+    stamps = [int(one.headers["X-Stamp"]) for one in asked]
+    assert stamps[1] > stamps[0]
+    served = json.loads(server.answer(Asked("GET", "/api/v2/server/time", {}, {}, b"")).body)["serverTime"]
+    assert abs(served - stamps[0]) < 5000
+    assert {one.headers["X-PCK"] for one in asked} == {"b7e1c0de-0000-4000-8000-000000000001"}
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"serverTime": None}, {"serverTime": "soon"}, [], {"serverTime": 1.5}]
+)
+def test_a_time_that_is_none_sets_no_clock(server: Server, account: PrivateData, answer: object) -> None:
+    server.on(TIME, doc(answer))
+    with pytest.raises(BadInput, match="serverTime"):
+        account.balances()
+
+
+# -- Pages and caps -----------------------------------------------------------------------------------
+
+
+def orders_by_page(pages: list[list[int]]) -> Callable[[Asked], Answer]:
+    def answer(asked: Asked) -> Answer:
+        page = int(asked.query["page"]) - 1
+        return data([{**ORDER, "id": number} for number in (pages[page] if page < len(pages) else [])])
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [[1, 2, 3, 4, 5]],
+        [[5, 4], [3, 2], [1]],
+        [[1, 2], [1, 2], [3, 4], [5]],
+        [[1, 2, 3], [3, 4], [5]],
+        [[4, 1], [], [5, 3, 2]],
+        [[5, 1, 4], [2], [2, 3]],
+    ],
+    ids=["one", "clean", "repeated", "overlapping", "empty in the middle", "out of order"],
+)
+def test_n13_pages_of_orders_give_what_one_clean_page_would(
+    server: Server, account: PrivateData, pages: list[list[int]]
+) -> None:
+    server.on(ALL_ORDERS, orders_by_page(pages))
+    got = account.all_orders("BTCTRY", 1_760_000_000, 1_760_003_600)
+    assert [order.order_id for order in got] == ["1", "2", "3", "4", "5"]
+    assert server.calls(ALL_ORDERS)[0].query["startTime"] == "1760000000"
+
+
+def test_n13_pages_without_an_end_are_an_error_after_a_bounded_number(
+    server: Server, account: PrivateData
+) -> None:
+    server.on(ALL_ORDERS, lambda asked: data([{**ORDER, "id": int(asked.query["page"])}]))
+    with pytest.raises(Unavailable) as caught:
+        account.all_orders("BTCTRY", 0, 1)
+    assert caught.value.reason is VenueReason.INCOMPLETE
+    assert len(server.calls(ALL_ORDERS)) == 50
+
+
+def capped_fills(stamps: list[int]) -> Callable[[Asked], Answer]:
+    """Fills at these ms, given as the exchange gives them: the newest 200 of what was asked for."""
+
+    def answer(asked: Asked) -> Answer:
+        low, high = int(asked.query.get("startDate", 0)), int(asked.query.get("endDate", 10**15))
+        found = [{**FILL, "id": n + 1, "timestamp": at} for n, at in enumerate(stamps) if low <= at <= high]
+        return data(found[::-1][:200])
+
+    return answer
+
+
+def test_n14_more_fills_than_the_exchange_gives_at_once_are_all_found(
+    server: Server, account: PrivateData
+) -> None:
+    stamps = [1_760_000_000_000 + n * 7 for n in range(1234)]
+    server.on(FILLS, capped_fills(stamps))
+    got = account.fills("BTCTRY", stamps[0] * 1000, stamps[-1] * 1000)
+    assert [fill.ts for fill in got] == [stamp * 1000 for stamp in stamps]
+
+
+def test_n14_a_long_span_is_asked_for_in_parts(server: Server, account: PrivateData) -> None:
+    server.on(FILLS, capped_fills([1_760_000_000_000 - 80 * 86_400_000, 1_760_000_000_000]))
+    got = account.fills("BTCTRY", (1_760_000_000 - 90 * 86_400) * MICROS, 1_760_000_000 * MICROS)
+    assert len(got) == 2
+    spans = [int(a.query["endDate"]) - int(a.query["startDate"]) for a in server.calls(FILLS)]
+    assert max(spans) < 30 * 86_400_000
+
+
+def test_n14_fills_that_the_exchange_holds_back_are_said_to_be_missing(
+    server: Server, account: PrivateData
+) -> None:
+    server.on(FILLS, capped_fills([1_760_000_000_000] * 200))
+    for ask in (
+        lambda: account.fills("BTCTRY", 1_759_999_999 * MICROS, 1_760_000_001 * MICROS),
+        lambda: account.order_fills("25338000002"),
+    ):
+        with pytest.raises(Unavailable, match="some may be missing") as caught:
+            ask()
+        assert caught.value.reason is VenueReason.INCOMPLETE
+
+
+def test_fills_of_other_orders_and_pairs_are_left_out(server: Server, account: PrivateData) -> None:
+    other = {**FILL, "id": 2, "orderId": 3, "numeratorSymbol": "ETH"}
+    server.on(FILLS, data([FILL, other]))
+    assert [fill.fill_id for fill in account.order_fills("3")] == ["2"]
+    span = (FILL["timestamp"] * 1000, FILL["timestamp"] * 1000)
+    assert [fill.symbol for fill in account.fills("BTCTRY", *span)] == ["BTCTRY"]
+
+
+# -- Secrets ------------------------------------------------------------------------------------------
+
+
+def test_no_log_and_no_error_shows_key_secret_or_signature(
+    server: Server, account: PrivateData, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    said = []
+    for answer in (data([BALANCE]), CUT, PAGE, refusal("no", status=401), Answer(200, b"?")):
+        server.on(BALANCES, answer)
+        try:
+            account.balances()
+        except (Unavailable, Refused, BadInput) as error:
+            said.append(f"{error!r} {error.action} {error.__cause__!r} {vars(error)}")
+    sent = {value for asked in server.asked for name, value in asked.headers.items() if name in SIGNED}
+    assert len(sent) > 5
+    shown = caplog.text + repr(account) + repr(vars(account)) + "".join(said)
+    assert "GET" in shown
+    for secret in (*sent - {stamp for stamp in sent if stamp.isdigit()}, "ZW11bGF0b3", "emulator-secret"):
+        assert secret not in shown
+
+
+SIGNED = ("X-PCK", "X-Signature", "X-Stamp")

@@ -1,0 +1,136 @@
+"""Signatures, and the stamps that they are made over."""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_exchange import KEY, SECRET, Seconds
+
+from meva_adapters.btcturk import Signer
+from meva_adapters.btcturk.clock import MAX_AGE_SECONDS, VenueClock
+from meva_core.errors import BadInput, Unavailable
+from meva_core.settings import Secret
+
+VECTORS = [
+    (KEY, SECRET, 1700000000000, "l7IssY58WE5eyGoYJoOK7dJZsRA3ZqYLOsQMdM9HSxA="),
+    (KEY, SECRET, 1767225600123, "MapS13dbabfBoBuJMgreWNKsFVYbu5Gh7BbXEDbriOw="),
+    (
+        Secret("public-key"),
+        Secret("cHJpdmF0ZS1zZWNyZXQ="),
+        1710000000123,
+        "24D7bBb13KfoyRwLS09OVMtKonfSUs6BgOBZ65m7r7E=",
+    ),
+    (
+        Secret("test-public-key"),
+        Secret("dGVzdC1zZWNyZXQta2V5LWZvci11bml0LXRlc3Rz"),
+        1735689600000,
+        "7gyFGcOS+qnq46h/rl83VtpaEAsh8Th3Z3lQrF7g2I0=",
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "secret", "stamp", "signature"), VECTORS)
+def test_the_published_signatures_come_out(key: Secret, secret: Secret, stamp: int, signature: str) -> None:
+    assert Signer(key, secret).sign(stamp) == signature
+
+
+def test_the_login_of_the_stream_is_signed_over_its_small_nonce() -> None:
+    assert Signer(KEY, SECRET).sign(3000) == "Yk90P0OmNRLXPvnkL6i8h3yuDIA8s4FHZlyA+kk/as8="
+
+
+@pytest.mark.parametrize("secret", ["not base64!", "abc", "ZW11bGF0b3I", "ÄÖ=="])
+def test_a_secret_that_is_not_base64_is_refused_without_being_shown(secret: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        Signer(KEY, Secret(secret))
+    assert secret not in f"{caught.value}{caught.value.action}{caught.value!r}"
+
+
+class Wall:
+    """This machine's time of day, as wrong as a test wants it."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000_000_000
+
+    def micros(self) -> int:
+        return self.now
+
+
+SERVER_MS = 1_760_000_000_000
+
+
+def new_clock(seconds: Seconds, wall: Wall, delay: float = 0.0) -> VenueClock:
+    def ask() -> int:
+        seconds.now += delay
+        return SERVER_MS
+
+    return VenueClock(ask, wall, seconds)
+
+
+def test_stamps_follow_the_exchange_however_wrong_this_machines_time_is() -> None:
+    seconds, wall = Seconds(), Wall()
+    clock = new_clock(seconds, wall)
+    assert clock.stamp_ms() == SERVER_MS
+    wall.now -= 3_600_000_000
+    seconds.now += 1.5
+    assert clock.stamp_ms() == SERVER_MS + 1500
+
+
+def test_half_of_the_round_trip_is_added() -> None:
+    assert new_clock(Seconds(), Wall(), delay=0.5).micros() == SERVER_MS * 1000 + 250_000
+
+
+def test_a_round_trip_that_could_hide_the_tolerance_sets_no_clock() -> None:
+    with pytest.raises(Unavailable, match="too long to set a clock"):
+        new_clock(Seconds(), Wall(), delay=4.5).stamp_ms()
+
+
+def test_the_skew_is_the_exchanges_time_less_ours() -> None:
+    seconds, wall = Seconds(), Wall()
+    wall.now = SERVER_MS * 1000 - 5_000_000
+    clock = new_clock(seconds, wall)
+    clock.sync()
+    assert clock.skew_micros == 5_000_000
+
+
+def test_the_offset_is_learnt_again_when_it_is_old_or_was_wrong() -> None:
+    seconds, asked = Seconds(), []
+    clock = VenueClock(lambda: asked.append(1) or SERVER_MS, Wall(), seconds)
+    clock.stamp_ms()
+    clock.stamp_ms()
+    assert len(asked) == 1
+    seconds.now += MAX_AGE_SECONDS + 1
+    clock.stamp_ms()
+    clock.forget()
+    clock.stamp_ms()
+    assert len(asked) == 3
+
+
+@given(steps=st.lists(st.floats(min_value=0, max_value=0.003), max_size=50), back=st.integers(0, 10_000))
+def test_stamps_strictly_increase_even_when_the_exchange_steps_back(steps: list[float], back: int) -> None:
+    seconds = Seconds()
+    times = iter([SERVER_MS, *[SERVER_MS - back] * 100])
+    clock = VenueClock(lambda: next(times), Wall(), seconds)
+    stamps = []
+    for place, step in enumerate(steps):
+        seconds.now += step
+        if place == 10:
+            clock.forget()
+        stamps.append(clock.stamp_ms())
+    assert all(b > a for a, b in pairwise(stamps))
+
+
+def test_threads_never_share_a_stamp() -> None:
+    clock = new_clock(Seconds(), Wall())
+    stamps: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: stamps.extend(clock.stamp_ms() for _ in range(200))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(stamps)) == 1600
