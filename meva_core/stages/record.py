@@ -23,7 +23,7 @@ from meva_core.ports import Reads, Store, UnitOfWork
 from meva_core.stages.plan import RunPlan
 from meva_core.state import State, restore_state, state_document
 from meva_core.steps.adapt import NO_CHANGE
-from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer
+from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer, Texts, plain_texts
 
 COUNTS: Final = (
     "cycles",
@@ -51,10 +51,11 @@ _FIGURES: Final = (
 
 @frozen
 class Codec:
-    """How documents become stored JSON and back."""
+    """How documents become stored JSON and back, and columns of numbers text."""
 
     encode: Callable[[Any], str]
     decode: Callable[[str], Any]
+    texts: Texts = plain_texts
 
 
 @define
@@ -182,6 +183,7 @@ class Recorder:
             format_e8(plan.starting_cash()),
             self.about["trace_level"],
             self.codec.encode,
+            self.codec.texts,
             run.seq,
             run.last_mode,
             s7.reject_spike_threshold,

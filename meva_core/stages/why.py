@@ -24,7 +24,7 @@ from meva_core.stages.history import (
     document,
     find_cycle,
 )
-from meva_core.stages.recorded import LEGACY_COLUMNS, OK, ModeParts, mode_parts, reasons_of
+from meva_core.stages.recorded import LEGACY_COLUMNS, OK, ModeParts, main_reason, mode_parts, reasons_of
 
 BACKTEST: Final = "backtest"
 _TRACE: Final = (*LEGACY_COLUMNS, "reasons_json", "portfolio_plan_json")
@@ -102,7 +102,7 @@ class Ended:
 @frozen
 class Explained:
     """All that can be said about a cycle. `trace` is `full`, `changes` (a quiet cycle, kept briefly) or
-    `legacy`."""
+    `legacy`; `main` is the code that says most about why no order was placed."""
 
     run: str
     kind: str
@@ -113,6 +113,7 @@ class Explained:
     inputs: Sequence[Input]
     reasons: Sequence[Reason]
     fates: Sequence[Fate]
+    main: str
     placed: Sequence[Placed]
     filled: Sequence[Filled]
     ended: Sequence[Ended]
@@ -156,6 +157,7 @@ def explain_cycle(reads: Reads, window: Window, decode: Decode) -> Explained:
         inputs=tuple(_inputs(reads, kind, row["ts"])),
         reasons=[reason for reason in reasons if not reason.scope],
         fates=list(_fates(reasons, document(decode, row["portfolio_plan_json"], {}))),
+        main=main_reason(reasons),
         placed=list(_placed(reads, window, row)),
         filled=list(_filled(reads, window, row)),
         ended=list(_ended(reads, window, row, decode)),

@@ -18,7 +18,7 @@ from meva_core.stages.recorded import OK, main_reason, reason_columns, reasons_o
 @define
 class Held:
     """A reason over many cycles: in how many it held, in how many of these no order was placed, and the one
-    that came nearest to letting go."""
+    that came nearest to letting go (the newest of equals)."""
 
     nearest: Reason
     first_ts: Any
@@ -57,7 +57,7 @@ class Many:
         held.cycles += 1
         held.idle += idle
         held.last_ts = ts
-        if _distance(reason) < _distance(held.nearest):
+        if _distance(reason) <= _distance(held.nearest):
             held.nearest = reason
 
     def of_cycles(self) -> list[Held]:

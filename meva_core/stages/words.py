@@ -24,7 +24,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "daily_loss_breach": ("today's loss is {value}, the limit is {limit}", _PASSED),
     "consecutive_loss_guardrail": (
         "{value} losing sells in a row, the limit is {limit}",
-        "the count starts again when the cooldown ends, or with a sell that wins before one begins",
+        "the count is forgotten when its cooldown ends",
     ),
     "stale_market_data": (
         "the newest book or ticker of any candidate is {value} old, {limit} is allowed",

@@ -1,0 +1,98 @@
+"""`meva alerts`: cycles that raised an alert or a flag on the quality of their data."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from meva_cli.commands.db import DB, database
+from meva_cli.commands.report import LAST, STAGE, stage4_rows
+from meva_cli.options import json_option
+from meva_cli.render import print_json, print_line, print_table
+from meva_cli.window import asked_window, reading, window_options
+
+if TYPE_CHECKING:
+    from meva_core.ports import Reads
+    from meva_core.stages.summaries import Alerts, Raised
+
+SHOWN: Final = 20
+"""So many cycles are listed for people; --json has all."""
+
+
+@click.command()
+@DB
+@window_options(None)
+@STAGE
+@json_option
+def alerts(
+    db: str | None,
+    run: str | None,
+    start: int | None,
+    end: int | None,
+    last: int | None,
+    stage: str,
+    as_json: bool,
+) -> None:
+    """Show which cycles raised an alert or a quality flag, and how often each was raised.
+
+    Looks at all cycles of the run unless told otherwise. Of Stage 4 it shows the recorded anomalies.
+    """
+    with reading(database(db)) as reads:
+        if stage == "stage4":
+            _anomalies(reads, run, start, end, last, as_json)
+            return
+        window = asked_window(reads, run, start, end, last)
+        from meva_cli.wiring import CODEC
+        from meva_core.stages.summaries import Alerts
+
+        found = Alerts()
+        listed: deque[Raised] = deque(found.look(reads, window, CODEC.decode), None if as_json else SHOWN)
+    if as_json:
+        print_json({"run_id": window.run, **alerts_document(found, listed)})
+    else:
+        print_alerts(window.run, found, listed)
+
+
+def alerts_document(found: Alerts, listed: deque[Raised]) -> dict[str, Any]:
+    """Return what was raised as JSON holds it."""
+    import attrs
+
+    return {
+        "cycles": found.cycles,
+        "cycles_raised": found.raised,
+        "flags": [attrs.asdict(count) for count in found.counts()],
+        "raised": [attrs.asdict(cycle) for cycle in listed],
+    }
+
+
+def print_alerts(run: str, found: Alerts, listed: deque[Raised]) -> None:
+    """Print what was raised for people: how often, then the newest cycles."""
+    print_line(f"Run {run}: {found.raised} of {found.cycles} cycles raised an alert or a quality flag")
+    if not found.raised:
+        return
+    columns = ["kind", "flag", "cycles", "first", "last"]
+    print_table(
+        columns,
+        [[count.kind, count.flag, count.cycles, count.first_ts, count.last_ts] for count in found.counts()],
+    )
+    print_line()
+    if found.raised > len(listed):
+        print_line(f"The newest {len(listed)} of them; --json has all:")
+    print_table(
+        ["time", "cycle", "mode", "alerts", "quality"],
+        [[cycle.ts, cycle.cycle_id, cycle.mode, cycle.alerts, cycle.quality] for cycle in listed],
+    )
+
+
+def _anomalies(
+    reads: Reads, run: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
+) -> None:
+    from meva_core.stages.summaries import ANOMALY_COLUMNS
+
+    rows = stage4_rows(reads, "anomaly_events", ANOMALY_COLUMNS, run, start, end, last or LAST)
+    if as_json:
+        print_json({"anomalies": [dict(zip(ANOMALY_COLUMNS, row, strict=True)) for row in rows]})
+    else:
+        print_table(list(ANOMALY_COLUMNS), rows)

@@ -1,0 +1,185 @@
+"""`meva report`: recent cycles, one line each, and what they add up to."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from meva_cli.commands.db import DB, database
+from meva_cli.options import json_option
+from meva_cli.render import as_text, print_json, print_line, print_table
+from meva_cli.window import asked_window, moment, reading, window_options
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from meva_core.ports import Reads
+    from meva_core.stages.summaries import Line, Totals
+
+LAST: Final = 20
+STAGE: Final = click.option(
+    "--stage",
+    type=click.Choice(["stage4", "stage7"]),
+    default="stage7",
+    show_default=True,
+    help="Whose cycles.",
+)
+SHOWN: Final = {
+    "time": "ts",
+    "mode": "mode",
+    "universe": "universe_size",
+    "orders": "orders",
+    "fills": "fills",
+    "equity_try": "equity_try",
+    "net_pnl_try": "net_pnl_try",
+    "fees_try": "fees_try",
+    "slippage_try": "slippage_try",
+    "max_drawdown": "max_drawdown_ratio",
+    "reason": "reason",
+}
+"""Columns of the table, and where in a line their values are."""
+SPARED: Final = ("universe", "slippage_try", "fees_try", "max_drawdown", "net_pnl_try")
+"""What a narrow terminal does without, the first of them first; the totals have them."""
+
+
+@click.command()
+@DB
+@window_options(LAST)
+@STAGE
+@json_option
+def report(
+    db: str | None,
+    run: str | None,
+    start: int | None,
+    end: int | None,
+    last: int | None,
+    stage: str,
+    as_json: bool,
+) -> None:
+    """Show recent cycles, oldest first, and their totals.
+
+    Equity, profit, fees and slippage are those of the account after the cycle, counted since the run began;
+    drawdown is the largest so far. The reason says why a cycle placed no order; `meva why CYCLE` says more.
+    """
+    with reading(database(db)) as reads:
+        if stage == "stage4":
+            _report_stage4(reads, run, start, end, last, as_json)
+            return
+        window = asked_window(reads, run, start, end, last, LAST)
+        from meva_cli.wiring import CODEC
+        from meva_core.stages.summaries import Totals, report_lines
+
+        totals = Totals()
+        lines = totals.counted(report_lines(reads, window, CODEC.decode))
+        if as_json:
+            import attrs
+
+            found = [attrs.asdict(line) for line in lines]
+            print_json({"run_id": window.run, "cycles": found, "totals": totals_of(totals)})
+        else:
+            print_report(window.run, lines, totals)
+
+
+def totals_of(totals: Totals) -> dict[str, Any]:
+    """Return totals as JSON holds them."""
+    last = totals.last
+    names = ("equity_try", "net_pnl_try", "fees_try", "slippage_try", "max_drawdown_ratio")
+    return {
+        "cycles": totals.cycles,
+        "cycles_with_orders": totals.cycles_with_orders,
+        "orders": totals.orders,
+        "fills": totals.fills,
+        "rejected": totals.rejected,
+        "canceled": totals.canceled,
+        "modes": dict(totals.modes.most_common()),
+        "reasons": dict(totals.reasons.most_common()),
+        **{name: getattr(last, name) for name in names},
+    }
+
+
+def print_report(run: str, lines: Iterator[Line], totals: Totals) -> None:
+    """Print lines and totals for people; for pipes the table alone."""
+    if not sys.stdout.isatty():
+        print_table(list(SHOWN), ([getattr(line, name) for name in SHOWN.values()] for line in lines))
+        return
+    found = list(lines)
+    columns = fitting(found, shutil.get_terminal_size().columns)
+    print_table(columns, [[getattr(line, SHOWN[name]) for name in columns] for line in found])
+    print_line()
+    for text in totals_lines(run, totals):
+        print_line(text)
+    if left_out := [name for name in SHOWN if name not in columns]:
+        print_line(f"Not shown at this width: {', '.join(left_out)}.")
+
+
+def fitting(lines: Sequence[Line], width: int) -> list[str]:
+    """Return the columns that fit into a terminal of this width, or all that are never spared."""
+    spared: set[str] = set()
+    for name in (*SPARED, None):
+        columns = [column for column in SHOWN if column not in spared]
+        if name is None or _table_width(lines, columns) <= width:
+            return columns
+        spared.add(name)
+    return columns
+
+
+def _table_width(lines: Sequence[Line], columns: Sequence[str]) -> int:
+    cells = [[as_text(getattr(line, SHOWN[name])) for line in lines] for name in columns]
+    return sum(3 + max(map(len, [name, *texts])) for name, texts in zip(columns, cells, strict=True))
+
+
+def totals_lines(run: str, totals: Totals) -> Iterator[str]:
+    """Yield what the cycles add up to, in words."""
+    figures = totals_of(totals)
+    yield (
+        f"Run {run}: {totals.cycles} cycles, {totals.cycles_with_orders} with orders. "
+        f"Orders {totals.orders}, fills {totals.fills}, rejected {totals.rejected}, canceled {totals.canceled}."
+    )
+    yield f"Modes: {_counted(figures['modes'])}."
+    if totals.reasons:
+        yield f"Without an order: {_counted(figures['reasons'])}."
+    yield (
+        f"After the last: equity {as_text(figures['equity_try'])} TRY, "
+        f"net PnL {as_text(figures['net_pnl_try'])}, fees {as_text(figures['fees_try'])}, "
+        f"slippage {as_text(figures['slippage_try'])}, "
+        f"largest drawdown {as_text(figures['max_drawdown_ratio'])}."
+    )
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name or 'none recorded'} {count}" for name, count in counts.items())
+
+
+def _report_stage4(
+    reads: Reads, run: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
+) -> None:
+    from meva_core.stages.summaries import STAGE4_COLUMNS
+
+    rows = stage4_rows(reads, "cycle_metrics", STAGE4_COLUMNS, run, start, end, last or LAST)
+    names = ["ts", *STAGE4_COLUMNS[1:]]
+    if as_json:
+        print_json({"cycles": [dict(zip(names, row, strict=True)) for row in rows]})
+    else:
+        print_table(names, rows)
+
+
+def stage4_rows(
+    reads: Reads,
+    table: str,
+    columns: Sequence[str],
+    run: str | None,
+    start: int | None,
+    end: int | None,
+    last: int,
+) -> list[tuple[Any, ...]]:
+    """Return the newest rows of a table of Stage 4, oldest first. Raises BadInput when there is none."""
+    if run is not None:
+        raise BadInput("Stage 4's cycles belong to no run", action="leave out --run")
+    found = reads.rows(table, columns, start=moment(start), end=moment(end), newest_first=True, limit=last)
+    rows = list(found)[::-1]
+    if not rows:
+        raise BadInput(f"{table} holds no row of that time", action="check --db, --start and --end")
+    return rows

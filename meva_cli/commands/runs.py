@@ -1,0 +1,99 @@
+"""`meva runs`: the runs of a database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from meva_cli.commands.db import DB, database
+from meva_cli.options import json_option
+from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table
+from meva_cli.window import reading
+
+
+@click.command()
+@DB
+@json_option
+def runs(db: str | None, as_json: bool) -> None:
+    """Show the runs of a database, oldest first: kind, span, settings, data, cycles, fingerprint.
+
+    Of the settings those that are not the defaults are shown; --json has all. Cycles of the earlier system
+    are the run `legacy`.
+    """
+    with reading(database(db)) as reads:
+        found = [run_entry(row) for row in reads.runs()]
+    if as_json:
+        print_json({"runs": found})
+    elif not found:
+        print_line("The database holds no run yet. To do: meva backtest --data DIR --db FILE")
+    else:
+        print_runs([_for_people(entry) for entry in found])
+
+
+def run_entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run as JSON holds it."""
+    settings = _decoded(row["settings_json"]) or {}
+    return {
+        "run_id": row["run_id"],
+        "kind": row["kind"],
+        "status": row["status"],
+        "start": row["start_ts"],
+        "end": row["end_ts"],
+        "last_cycle": row["last_ts"],
+        "cycles": row["cycles"],
+        "step_seconds": row["step_seconds"],
+        "data": row["dataset"],
+        "data_sha256": row["dataset_sha256"],
+        "symbols": _decoded(row["symbols_json"]),
+        "fill_model": row["fill_model"],
+        "engine": row["engine"],
+        "trace": row["trace_level"],
+        "seed": row["seed"],
+        "starting_cash_try": row["starting_cash_try"],
+        "code_version": row["code_version"],
+        "created_at": row["created_at"],
+        "settings_sha256": row["settings_sha256"],
+        "settings_changed": changed_settings(settings),
+        "settings": settings,
+        "fingerprint": row["fingerprint"],
+    }
+
+
+def changed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run that are not the defaults."""
+    from meva_core.settings import Settings, settings_document
+
+    defaults = settings_document(Settings())
+    return {name: value for name, value in settings.items() if name in defaults and value != defaults[name]}
+
+
+def _decoded(text: str | None) -> Any:
+    import orjson
+
+    return orjson.loads(text) if text else None
+
+
+def _for_people(entry: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("run_id", "kind", "status", "start", "end", "last_cycle", "cycles", "step_seconds", "data")
+    changed = [f"{name}={as_text(value)}" for name, value in entry["settings_changed"].items()]
+    return {
+        **{name: entry[name] for name in names},
+        "fill_model": entry["fill_model"],
+        "trace": entry["trace"],
+        "settings": " ".join(changed),
+        "fingerprint": entry["fingerprint"],
+    }
+
+
+def print_runs(entries: list[dict[str, Any]]) -> None:
+    """Print runs as blocks on a terminal, where their fingerprints fit no table, and as rows elsewhere."""
+    if not sys.stdout.isatty():
+        print_table(list(entries[0]), [list(entry.values()) for entry in entries])
+        return
+    for place, entry in enumerate(entries):
+        if place:
+            print_line()
+        print_pairs({name: value for name, value in entry.items() if value not in (None, "")})

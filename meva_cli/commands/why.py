@@ -1,0 +1,339 @@
+"""`meva why`: what let a cycle trade, or kept it from it; or many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meva_cli.commands.db import DB, database
+from meva_cli.options import json_option
+from meva_cli.render import as_text, print_json, print_line, print_table
+from meva_cli.window import asked_window, reading, window_options
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from meva_core.ports import Reads
+    from meva_core.reasons import Reason
+    from meva_core.stages.history import Window
+    from meva_core.stages.why import Explained, Fate
+    from meva_core.stages.why_many import Held, Many
+
+
+@click.command()
+@click.argument("cycle", required=False)
+@DB
+@window_options(None)
+@json_option
+def why(
+    cycle: str | None,
+    db: str | None,
+    run: str | None,
+    start: int | None,
+    end: int | None,
+    last: int | None,
+    as_json: bool,
+) -> None:
+    """Say why a cycle did, or did not, trade.
+
+    CYCLE is an id as `meva report --json` shows it, or a time: then it is the newest cycle up to it. Without
+    it the last cycle is explained. Shown are the gates, the parts of the mode and which of them bound, every
+    rule that fired and the fate of every symbol, each with its value, its limit and what would have let it
+    trade.
+
+    With --last, --start or --end it says how often each reason held in these cycles.
+    """
+    many = not (last is None and start is None and end is None)
+    if many and cycle is not None:
+        raise BadInput(
+            "CYCLE names one cycle, and --last, --start and --end name many", action="give one or the others"
+        )
+    with reading(database(db)) as reads:
+        if many:
+            report = _many(reads, asked_window(reads, run, start, end, last), as_json)
+        else:
+            report = _one(reads, _window_of(reads, cycle, run), as_json)
+    if as_json:
+        print_json(report)
+
+
+def _window_of(reads: Reads, cycle: str | None, run: str | None) -> Window:
+    from meva_cli.runs import pick_run
+    from meva_core.stages.why import cycle_at, cycle_named
+
+    if cycle is None:
+        return asked_window(reads, run, None, None, 1)
+    try:
+        moment = datetime.fromisoformat(cycle)
+    except ValueError:
+        return cycle_named(reads, cycle, run)
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return cycle_at(reads, pick_run(reads, run), aware)
+
+
+# -- One cycle ------------------------------------------------------------------------------------------
+
+
+def _one(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
+    from meva_cli.wiring import CODEC
+    from meva_core.stages.why import explain_cycle
+
+    found = explain_cycle(reads, window, CODEC.decode)
+    gates = gates_of(found.kind)
+    if not as_json:
+        print_cycle(found, gates)
+    return cycle_document(found, gates)
+
+
+def gates_of(kind: str) -> dict[str, Any]:
+    """Return what the gates mean for cycles of a kind of run, and how they stand in today's settings."""
+    from meva_cli.load import settings_for
+    from meva_core.gates import live_blocks, stage7_block
+    from meva_core.settings import settings_texts, variables_of
+    from meva_core.settings.general import Gates
+
+    if kind == "backtest":
+        return {"text": "a backtest needs no gate: its orders are simulated and reach no exchange"}
+    settings = settings_for("gates", "exchange").settings
+    texts = settings_texts(settings)
+    block = stage7_block(settings.gates)
+    return {
+        "text": "Stage 7 never writes to an exchange: its orders are simulated, kill switch or not",
+        "stage7_blocks_now": [block.code.value] if block else [],
+        "live_blocks_now": [one.code.value for one in live_blocks(settings.gates, settings.exchange)],
+        "now": {variable.name: texts[variable.name] for variable in variables_of(Gates).values()},
+    }
+
+
+def cycle_document(found: Explained, gates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an explained cycle as JSON holds it."""
+    import attrs
+
+    mode = attrs.asdict(found.mode)
+    return {
+        "run_id": found.run,
+        "kind": found.kind,
+        "cycle_id": found.cycle_id,
+        "ts": found.ts,
+        "trace": found.trace,
+        "ordered": any(fate.ordered for fate in found.fates),
+        "main_reason": found.main,
+        "gates": dict(gates),
+        "mode": {
+            "final": mode.pop("final"),
+            "bound_by": found.mode.binding(),
+            "cooldown_until": mode.pop("cooldown_until"),
+            "parts": mode,
+            "inputs": [attrs.asdict(one) for one in found.inputs],
+        },
+        "reasons": [_reason_document(reason) for reason in found.reasons],
+        "symbols": [_fate_document(fate) for fate in found.fates],
+        "orders": [attrs.asdict(order) for order in found.placed],
+        "fills": [attrs.asdict(fill) for fill in found.filled],
+        "ended": [attrs.asdict(one) for one in found.ended],
+    }
+
+
+def _reason_document(reason: Reason) -> dict[str, Any]:
+    import attrs
+
+    from meva_core.stages.words import say
+
+    return {**attrs.asdict(reason), "text": say(reason)}
+
+
+def _fate_document(fate: Fate) -> dict[str, Any]:
+    return {
+        "symbol": fate.reason.scope,
+        "ordered": fate.ordered,
+        **_reason_document(fate.reason),
+        "target_try": fate.target_try,
+        "value_try": fate.value_try,
+        "delta_try": fate.delta_try,
+    }
+
+
+def print_cycle(found: Explained, gates: Mapping[str, Any]) -> None:
+    """Print an explained cycle for people."""
+    from meva_core.stages.words import explain, say
+
+    print_line(f"Cycle {found.cycle_id} at {as_text(found.ts)}, run {found.run} ({found.kind})")
+    print_line(headline(found))
+    print_line()
+    for line in _gate_lines(gates):
+        print_line(line)
+    print_line()
+    print_table(["part of the mode", "mode", "binds", "from"], list(_mode_rows(found)))
+    print_line()
+    print_line("Rules for the whole cycle:")
+    for reason in found.reasons:
+        print_line(f"  {say(reason)}")
+    print_line()
+    print_table(
+        ["symbol", "order", "step", "reason", "why"],
+        [
+            [fate.reason.scope, fate.ordered, fate.reason.step, fate.reason.code, explain(fate.reason)]
+            for fate in found.fates
+        ],
+    )
+    _print_trades(found)
+    if found.trace == "legacy":
+        print_line("A cycle of the earlier system: it recorded codes, but no limits or distances.")
+
+
+def headline(found: Explained) -> str:
+    """Return in one line whether a cycle placed orders, and what mainly kept it from it."""
+    ordered = sum(fate.ordered for fate in found.fates)
+    mode = f"mode {found.mode.final}"
+    if binding := found.mode.binding():
+        mode += f", bound by {' and '.join(binding)}"
+    if ordered:
+        return f"It placed orders for {ordered} of {len(found.fates)} symbols; {mode}."
+    return f"It placed no order, mainly because of {found.main}; {mode}."
+
+
+def _gate_lines(gates: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Gates: {gates['text']}"
+    if "now" in gates:
+        yield "  now " + ", ".join(f"{name}={as_text(value)}" for name, value in gates["now"].items())
+        for name, what in (("stage7_blocks_now", "Stage 7"), ("live_blocks_now", "live writes")):
+            if gates[name]:
+                yield f"  {what}: blocked by {', '.join(gates[name])}; `meva gates` says what to change"
+
+
+def _mode_rows(found: Explained) -> Iterator[list[object]]:
+    mode, binding = found.mode, found.mode.binding()
+    notes = {
+        one.name: one.note + ("" if one.age_seconds is None else f", {one.age_seconds} s old")
+        for one in found.inputs
+    }
+    notes["rules"] = "the exchange's rules of selected and held symbols"
+    notes["risk"] = "the rules of risk below, at this cycle"
+    if mode.cooldown_until:
+        notes["risk"] += f"; cooldown until {mode.cooldown_until}"
+    parts = {"base": mode.base, "override": mode.override, "rules": mode.rules, "risk": mode.risk}
+    for name, part in parts.items():
+        yield [name, part or "none", "yes" if name in binding else "", notes[name]]
+
+
+def _print_trades(found: Explained) -> None:
+    if found.placed:
+        print_line()
+        print_line("Orders placed, as they stand now:")
+        print_table(
+            ["symbol", "side", "qty", "price_try", "status", "filled", "avg_try", "end"],
+            [
+                [
+                    o.symbol,
+                    o.side,
+                    o.qty,
+                    o.price_try,
+                    o.status,
+                    o.filled_qty,
+                    o.avg_fill_price_try,
+                    o.end_reason,
+                ]
+                for o in found.placed
+            ],
+        )
+    if found.filled:
+        print_line()
+        print_line("Fills in this cycle:")
+        print_table(
+            ["symbol", "side", "qty", "price_try", "fee_try", "slippage_try", "liquidity"],
+            [
+                [f.symbol, f.side, f.qty, f.price_try, f.fee_try, f.slippage_try, f.liquidity]
+                for f in found.filled
+            ],
+        )
+    if found.ended:
+        print_line()
+        print_line("Open orders that ended without a full fill:")
+        print_table(
+            ["order", "event", "reason"],
+            [[one.client_order_id, one.event, one.reason] for one in found.ended],
+        )
+
+
+# -- Many cycles ------------------------------------------------------------------------------------------
+
+
+def _many(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
+    from meva_cli.wiring import CODEC
+    from meva_core.stages.why_many import explain_cycles
+
+    found = explain_cycles(reads, window, CODEC.decode)
+    if not as_json:
+        print_many(window, found)
+    return many_document(window, found)
+
+
+def many_document(window: Window, found: Many) -> dict[str, Any]:
+    """Return what many cycles say as JSON holds it."""
+    return {
+        "run_id": window.run,
+        "first_ts": window.first_ts,
+        "last_ts": window.last_ts,
+        "cycles": found.cycles,
+        "cycles_without_orders": found.idle,
+        "blocked_by": dict(found.blocked_by.most_common()),
+        "reasons": [_held_document(held) for held in found.of_cycles()],
+        "symbols": [
+            {
+                "symbol": symbol,
+                "cycles_ordered": found.ordered[symbol],
+                "reasons": [_held_document(held) for held in found.of_symbol(symbol)],
+            }
+            for symbol in found.symbols()
+        ],
+    }
+
+
+def _held_document(held: Held) -> dict[str, Any]:
+    return {
+        "code": held.nearest.code,
+        "step": held.nearest.step,
+        "cycles": held.cycles,
+        "cycles_without_orders": held.idle,
+        "first_ts": held.first_ts,
+        "last_ts": held.last_ts,
+        "nearest": _reason_document(held.nearest),
+    }
+
+
+def print_many(window: Window, found: Many) -> None:
+    """Print what many cycles say for people."""
+    span = f"{as_text(window.first_ts)} to {as_text(window.last_ts)}"
+    print_line(f"Run {window.run}, {found.cycles} cycles from {span}")
+    print_line(f"{found.cycles - found.idle} placed orders, {found.idle} did not")
+    for code, count in found.blocked_by.most_common():
+        print_line(f"  blocked for {count} of {found.cycles} cycles by {code}")
+    if found.of_cycles():
+        print_line()
+        print_table(
+            ["rule for the whole cycle", "cycles", "without orders", "nearest to letting go"],
+            [_held_row(held) for held in found.of_cycles()],
+        )
+    print_line()
+    print_table(
+        ["symbol", "reason", "step", "cycles", "of", "nearest to letting go"],
+        [row for symbol in found.symbols() for row in _symbol_rows(found, symbol)],
+    )
+
+
+def _held_row(held: Held) -> list[object]:
+    from meva_core.stages.words import explain
+
+    return [held.nearest.code, held.cycles, held.idle, explain(held.nearest)]
+
+
+def _symbol_rows(found: Many, symbol: str) -> Iterator[list[object]]:
+    from meva_core.stages.words import explain
+
+    if found.ordered[symbol]:
+        yield [symbol, "ok", "build", found.ordered[symbol], found.cycles, "an order was placed"]
+    for held in found.of_symbol(symbol):
+        reason = held.nearest
+        yield [symbol, reason.code, reason.step, held.cycles, found.cycles, explain(reason)]

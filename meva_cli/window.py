@@ -1,0 +1,68 @@
+"""Which cycles of a database a command is about: `--run`, `--start`, `--end`, `--last`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from meva_cli.options import TIME
+from meva_cli.runs import pick_run, run_option
+
+if TYPE_CHECKING:
+    from meva_core.ports import Reads
+    from meva_core.stages.history import Window
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def window_options(last: int | None) -> Callable[[F], F]:
+    """Add the options of a window; `last` is the default of `--last` where neither bound is given."""
+    shown = f"  [default: {last}, with --start or --end all]" if last else ""
+
+    def add(command: F) -> F:
+        for option in (
+            click.option("--end", type=TIME, help="No cycle after this time."),
+            click.option("--start", type=TIME, help="No cycle before this time."),
+            click.option(
+                "--last", type=click.IntRange(1), metavar="N", help=f"The newest N cycles only.{shown}"
+            ),
+            run_option,
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+@contextmanager
+def reading(target: str) -> Iterator[Reads]:
+    """Open a database for one look."""
+    from meva_adapters.sql import reader
+
+    with reader(target) as store, store.read() as reads:
+        yield reads
+
+
+def moment(seconds: int | None) -> datetime | None:
+    """Return a time in seconds since 1970 as a datetime."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def asked_window(
+    reads: Reads,
+    run: str | None,
+    start: int | None,
+    end: int | None,
+    last: int | None,
+    default_last: int | None = None,
+) -> Window:
+    """Return the cycles that were asked for. Raises BadInput for an unknown run or when there is none."""
+    from meva_core.stages.history import choose_window
+
+    if last is None and start is None and end is None:
+        last = default_last
+    return choose_window(reads, pick_run(reads, run), start=moment(start), end=moment(end), last=last)
