@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from meva_adapters.system.texts import fixed_texts
 from meva_core.errors import BadInput
 from meva_core.ids import stamp_text
 from meva_core.settings import Settings
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
 
 CODEC = Codec(
-    encode=lambda document: orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(), decode=orjson.loads
+    encode=lambda document: orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),
+    decode=orjson.loads,
+    texts=fixed_texts,
 )
 """Stored JSON: sorted keys, no spaces, UTF-8."""
 

@@ -18,6 +18,8 @@ from meva_core.engine import compiled, interpreted
 
 CACHED_FROM: Final = 5_000
 COMPILED_FROM: Final = 100_000
+ABOVE_ENGINE: Final = ("fingerprint.py", "ports.py", "stages", "trace", "why.py")
+"""Layers of the core above the engine: it cannot import them, so they cannot change its machine code."""
 
 
 class Speed(NamedTuple):
@@ -69,11 +71,13 @@ def cache_folder() -> Path:
 
 
 def core_hash() -> str:
-    """Return a hash of numba's version and of every source file of the core."""
+    """Return a hash of numba's version and of every source file of the core that the engine may use."""
     digest = hashlib.sha256(version("numba").encode())
     core = Path(meva_core.__file__).parent
     for path in sorted(core.rglob("*.py")):
-        digest.update(path.relative_to(core).as_posix().encode() + b"\0" + path.read_bytes())
+        inside = path.relative_to(core)
+        if inside.parts[0] not in ABOVE_ENGINE:
+            digest.update(inside.as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

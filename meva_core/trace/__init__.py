@@ -5,5 +5,16 @@
 
 from meva_core.trace.columns import COLUMNS, ORDER_CHANGES, Names, Rendered
 from meva_core.trace.render import CHANGES, FULL, Renderer
+from meva_core.trace.texts import Texts, plain_texts
 
-__all__ = ["CHANGES", "COLUMNS", "FULL", "ORDER_CHANGES", "Names", "Rendered", "Renderer"]
+__all__ = [
+    "CHANGES",
+    "COLUMNS",
+    "FULL",
+    "ORDER_CHANGES",
+    "Names",
+    "Rendered",
+    "Renderer",
+    "Texts",
+    "plain_texts",
+]

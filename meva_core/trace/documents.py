@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from meva_core.amounts import ABSENT
 from meva_core.cycle import Out
 from meva_core.market import Market
 from meva_core.modes import Mode
-from meva_core.reasons import fired_codes
+from meva_core.reasons import Code, fired_codes
 from meva_core.steps.measure import CLOCK_SKEW, NO_MARK, ONE_SIDED, STALE
 from meva_core.trace.happenings import CODE_TEXTS, SIDES, Intent
-from meva_core.trace.texts import amounts, pairs, score_text, signed_amounts
+from meva_core.trace.texts import AMOUNT_PLACES, SCORE_PLACES, Texts, by_cycle, pairs
 
 MODES: Final = tuple(mode.name for mode in Mode)
 FLAGS: Final = {
@@ -22,36 +21,53 @@ FLAGS: Final = {
     CLOCK_SKEW: "clock_skew",
 }
 _MARKET_AMOUNTS: Final = ("bid", "ask", "bid_qty", "ask_qty", "last", "high", "low", "quote_volume")
+_SCORES: Final = ("total", "liquidity", "spread", "volatility")
 _MARKET_NUMBERS: Final = ("book_ts", "ticker_ts", "close_ts", "closes", "closes_check", "volume_saturated")
 
 
 class Documents:
     """Documents of the cycles of one stretch; columns are turned into text once, for all of them."""
 
-    def __init__(self, symbols: Sequence[str], market: Market, out: Out, start: int, stop: int) -> None:
+    def __init__(
+        self, symbols: Sequence[str], market: Market, out: Out, start: int, stop: int, texts: Texts
+    ) -> None:
         part = slice(start, stop)
+
+        def amounts(column: Any) -> list[Any]:
+            return by_cycle(texts, column[part], AMOUNT_PLACES, signed=False)
+
+        def signed(column: Any, places: int = AMOUNT_PLACES) -> list[Any]:
+            return by_cycle(texts, column[part], places, signed=True)
+
         self.symbols = list(symbols)
-        self.market = {name: amounts(getattr(market, name)[part]) for name in _MARKET_AMOUNTS}
+        self.market = {name: amounts(getattr(market, name)) for name in _MARKET_AMOUNTS}
         self.market |= {name: getattr(market, name)[part].tolist() for name in _MARKET_NUMBERS}
         self.market["deviation"] = market.deviation[part].tolist()
-        self.measured = {name: amounts(getattr(out.measure, name)[part]) for name in ("mark", "valuation")}
+        self.measured = {name: amounts(getattr(out.measure, name)) for name in ("mark", "valuation")}
         self.measured |= {
             name: getattr(out.measure, name)[part].tolist() for name in ("valuation_age", "book_age", "flags")
         }
-        self.scores = {name: getattr(out.select, name)[part].tolist() for name in out.select._fields}
+        chosen = out.select
+        self.scores = {name: signed(getattr(chosen, name), SCORE_PLACES) for name in _SCORES}
+        self.raw_scores = {
+            name: by_cycle(texts, getattr(chosen, name)[part], SCORE_PLACES, signed=False)
+            for name in ("spread_raw", "volatility_raw")
+        }
+        self.ranks, self.chosen = chosen.rank[part].tolist(), chosen.selected[part].tolist()
+        self.select_codes = chosen.code[part].tolist()
         self.plan = {
-            name: signed_amounts(getattr(out.plan, name)[part])
+            name: signed(getattr(out.plan, name))
             for name in ("target", "value", "open_value", "delta", "amount")
         }
         self.plan_codes = out.plan.code[part].tolist()
         self.delta = out.plan.delta[part].tolist()
-        self.held = {name: amounts(getattr(out.account, name)[part]) for name in ("qty", "value", "cost")}
+        self.held = {name: amounts(getattr(out.account, name)) for name in ("qty", "value", "cost")}
         self.cash = pairs(out.account.cash_whole[part], out.account.cash_rest[part])
         self.plan_numbers = {
             name: getattr(out.plan, name)[part].tolist() for name in ("shares", "cycle_code")
         }
         self.plan_money = {
-            name: [row[0] for row in amounts(getattr(out.plan, name)[part].reshape(-1, 1))]
+            name: texts(getattr(out.plan, name)[part], AMOUNT_PLACES, signed=False)
             for name in ("investable", "share", "cap_left")
         }
 
@@ -65,30 +81,31 @@ class Documents:
 
     def universe(self, c: int) -> list[str]:
         """Return the selected symbols, best first."""
-        ranks, selected = self.scores["rank"][c], self.scores["selected"][c]
+        ranks, selected = self.ranks[c], self.chosen[c]
         return [self.symbols[i] for _, i in sorted((ranks[i], i) for i, on in enumerate(selected) if on)]
 
     def ranking(self, c: int) -> list[dict[str, Any]]:
         """Return scores and fate of every candidate, best first."""
-        s = {name: column[c] for name, column in self.scores.items()}
-        order = sorted(range(len(self.symbols)), key=s["rank"].__getitem__)
+        ranks, selected, codes = self.ranks[c], self.chosen[c], self.select_codes[c]
+        total, liquidity, spread, volatility = (self.scores[name][c] for name in _SCORES)
+        spread_raw, volatility_raw = self.raw_scores["spread_raw"][c], self.raw_scores["volatility_raw"][c]
         return [
             {
                 "symbol": self.symbols[i],
-                "total_score": score_text(s["total"][i]),
-                "rank": s["rank"][i] + 1,
-                "selected": s["selected"][i] == 1,
-                "reason": CODE_TEXTS[s["code"][i]],
+                "total_score": total[i],
+                "rank": ranks[i] + 1,
+                "selected": selected[i] == 1,
+                "reason": CODE_TEXTS[codes[i]],
                 "breakdown": {
-                    "liquidity": score_text(s["liquidity"][i]),
-                    "spread": score_text(s["spread"][i]),
-                    "volatility": score_text(s["volatility"][i]),
-                    "spread_raw": _maybe_score(s["spread_raw"][i]),
-                    "volatility_raw": _maybe_score(s["volatility_raw"][i]),
+                    "liquidity": liquidity[i],
+                    "spread": spread[i],
+                    "volatility": volatility[i],
+                    "spread_raw": spread_raw[i],
+                    "volatility_raw": volatility_raw[i],
                 },
             }
-            for i in order
-            if CODE_TEXTS[s["code"][i]] != "not_a_candidate"
+            for i in sorted(range(len(ranks)), key=ranks.__getitem__)
+            if codes[i] != Code.NOT_A_CANDIDATE
         ]
 
     def portfolio(self, c: int) -> dict[str, Any]:
@@ -128,10 +145,6 @@ class Documents:
             "value_try": self.held["value"][c],
             "cost_try": self.held["cost"][c],
         }
-
-
-def _maybe_score(score: int) -> str | None:
-    return None if score == ABSENT else score_text(score)
 
 
 def modes(out: Out, c: int, until: str | None) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from meva_core.amounts import div_e8
-from meva_core.ids import client_id, content_hash, cycle_id, event_id, fill_id, order_id, stamp_text
+from meva_core.ids import client_id, cycle_id, event_id, fill_id, order_id, stamp_text
 from meva_core.journal import Journal
 from meva_core.orders import TERMINAL, Event, Side, Status
 from meva_core.params import Params
@@ -32,9 +33,18 @@ class Intent:
     planned: bool
     client: str
     document: dict[str, Any]
+    text: str
+    """The document as stored JSON; its hash is the intent's hash."""
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of the intent's content, in hex."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def intents_of(journal: Journal, first: int, last: int, cycle: str, names: Names) -> list[Intent]:
+def intents_of(
+    journal: Journal, first: int, last: int, cycle: str, names: Names, encode: Callable[[Any], str]
+) -> list[Intent]:
     """Return the intents in rows [first, last) of the journal, which are one cycle's."""
     found = []
     for n, row in enumerate(range(first, last)):
@@ -57,13 +67,11 @@ def intents_of(journal: Journal, first: int, last: int, cycle: str, names: Names
             "skipped": not planned,
             "skip_reason": None if planned else CODE_TEXTS[code],
         }
-        found.append(Intent(n, i, planned, client, document))
+        found.append(Intent(n, i, planned, client, document, encode(document)))
     return found
 
 
-def intent_rows(
-    intents: Sequence[Intent], cycle: str, ts: str, names: Names, encode: Callable[[Any], str]
-) -> Iterator[Row]:
+def intent_rows(intents: Sequence[Intent], cycle: str, ts: str, names: Names) -> Iterator[Row]:
     """Yield rows of stage7_order_intents."""
     for intent in intents:
         d = intent.document
@@ -80,27 +88,19 @@ def intent_rows(
             d["notional_try"],
             "PLANNED" if intent.planned else "SKIPPED",
             d["skip_reason"],
-            encode(d),
+            intent.text,
         )
 
 
-def intent_hash(document: dict[str, Any]) -> str:
-    """Return the hash of an intent's content: everything but what it is called."""
-    return content_hash({key: value for key, value in document.items() if key != "client_order_id"})
-
-
 def key_rows(intents: Sequence[Intent], ts: str, params: Params) -> Iterator[Row]:
-    """Yield rows of stage7_idempotency_keys for what was submitted."""
+    """Yield rows of stage7_idempotency_keys for what was submitted.
+
+    The payload is the intent, whose content has notional and reservation, and the time to live.
+    """
     for intent in intents:
         if intent.planned:
-            d = intent.document
-            payload = {
-                "intent": intent_hash(d),
-                "ttl_seconds": params.ttl,
-                "notional_try": d["notional_try"],
-                "reserved_try": d["reserved_try"],
-            }
-            yield (f"submit:{intent.client}", ts, content_hash(payload))
+            payload = f"{intent.text}\nttl_seconds={params.ttl}"
+            yield (f"submit:{intent.client}", ts, hashlib.sha256(payload.encode()).hexdigest())
 
 
 def event_rows(
@@ -173,14 +173,14 @@ class Orders:
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self.submitted: dict[tuple[int, int], dict[str, Any]] = {}
+        self.submitted: dict[tuple[int, int], Intent] = {}
         self.last: dict[tuple[int, int], tuple[Journal, int, str]] = {}
 
     def submit(self, time: int, intents: Sequence[Intent]) -> None:
         """Take note of the orders that a cycle submitted."""
         for intent in intents:
             if intent.planned:
-                self.submitted[time, intent.n] = intent.document
+                self.submitted[time, intent.n] = intent
 
     def happened(self, journal: Journal, rows: range, ts: str) -> None:
         """Take note of events: the last one of an order says how it stands."""
@@ -189,9 +189,9 @@ class Orders:
 
     def rows(self) -> Iterator[Row]:
         """Yield rows of stage7_orders for what this stretch submitted."""
-        for (time, n), document in self.submitted.items():
-            changed = self._standing(time, n)
-            filled, average, status, update, notional, fee, end = changed
+        for (time, n), intent in self.submitted.items():
+            filled, average, status, update, notional, fee, end = self._standing(time, n)
+            document = intent.document
             cycle = cycle_id(self.names.run, time)
             yield (
                 order_id(cycle, n),
@@ -206,7 +206,7 @@ class Orders:
                 filled,
                 average,
                 status,
-                intent_hash(document),
+                intent.hash,
                 update,
                 notional,
                 fee,

@@ -6,6 +6,7 @@ nothing happened, only metrics, reasons and digests. The fingerprint is the same
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ from meva_core.trace.happenings import (
     intents_of,
     key_rows,
 )
-from meva_core.trace.texts import amount_text, pairs, reason_row
+from meva_core.trace.texts import Texts, amount_text, pairs, plain_texts, reason_row
 from meva_core.why import Fates, cycle_reasons
 
 FULL: Final = "full"
@@ -59,6 +60,7 @@ class Renderer:
     starting_cash: str
     level: str = FULL
     encode: Callable[[Any], str] = canonical_json
+    texts: Texts = plain_texts
     seq: int = 0
     last_mode: int = -1
     reject_spike: int = 3
@@ -88,7 +90,7 @@ class _Stretch:
         self.start = start
         self.done = Rendered()
         self.orders = Orders(renderer.names)
-        self.documents = Documents(renderer.names.symbols, market, out, start, stop)
+        self.documents = Documents(renderer.names.symbols, market, out, start, stop, renderer.texts)
         part = slice(start, stop)
         account = out.account
         self.money = {
@@ -110,7 +112,7 @@ class _Stretch:
         r, k = self.r, c - self.start
         time = int(self.market.time[c])
         cycle, ts = cycle_id(r.names.run, time), stamp_text(time)
-        intents = intents_of(self.out.journal, *self.ends.intents(k), cycle, r.names)
+        intents = intents_of(self.out.journal, *self.ends.intents(k), cycle, r.names, r.encode)
         events, fills = self.ends.events(k), self.ends.fills(k)
         mode = int(self.out.plan.mode[c])
         changed = int(self.out.adapt.outcome[c]) != NO_CHANGE
@@ -118,7 +120,7 @@ class _Stretch:
         brief = quiet and r.level == CHANGES
         reasons = self._reasons(c, self.ends.intents(k)[0], intents)
         counts = _counts(self.out.journal, events, intents)
-        self._trace(c, cycle, ts, intents, events, reasons, brief)
+        self._trace(c, cycle, ts, intents, events, counts, reasons, brief)
         self._metrics(c, cycle, ts, counts, events, fills, reasons)
         self.done.rows["stage7_cycle_digests"].append(
             (cycle, r.names.run, r.seq, ts, *digest.steps, digest.adapt, digest.link)
@@ -140,6 +142,7 @@ class _Stretch:
         ts: str,
         intents: list[Intent],
         events: range,
+        counts: dict[str, int],
         reasons: list[Any],
         brief: bool,
     ) -> None:
@@ -152,11 +155,11 @@ class _Stretch:
             body = (
                 encode(docs.universe(k)),
                 encode(docs.ranking(k)),
-                encode(self._intents_summary(events, intents)),
+                encode(_intents_summary(counts)),
                 encode(modes(self.out, c, self._until(c))),
                 encode(decisions(intents, _order_ends(self.out.journal, events, int(self.market.time[c])))),
                 encode(docs.portfolio(k)),
-                encode([intent.document for intent in intents]),
+                f"[{','.join(intent.text for intent in intents)}]",
                 version,
                 encode(self._change(c)) if self.out.adapt.outcome[c] else "{}",
                 encode(docs.measure(k)),
@@ -254,7 +257,7 @@ class _Stretch:
             MODES[mode],
             self.r.encode(fired),
             self._until(c),
-            content_hash(inputs),
+            hashlib.sha256(self.r.encode(inputs).encode()).hexdigest(),
             int(final < Mode.OBSERVE_ONLY),
             1,
         )
@@ -264,7 +267,7 @@ class _Stretch:
     ) -> None:
         rows, r, journal = self.done.rows, self.r, self.out.journal
         if intents:
-            rows["stage7_order_intents"] += intent_rows(intents, cycle, ts, r.names, r.encode)
+            rows["stage7_order_intents"] += intent_rows(intents, cycle, ts, r.names)
             rows["stage7_idempotency_keys"] += key_rows(intents, ts, r.params)
             self.orders.submit(time, intents)
         if events:
@@ -307,20 +310,6 @@ class _Stretch:
             reason = r.fates.reason(c, i, self.market, self.out, by_symbol.get(i))
             found.append(reason_row(reason))
         return found
-
-    def _intents_summary(self, events: range, intents: list[Intent]) -> dict[str, Any]:
-        counts = _counts(self.out.journal, events, intents)
-        return {
-            "order_intents_total": len(intents),
-            "order_intents_planned": counts["planned"],
-            "order_intents_skipped": counts["skipped"],
-            "oms_summary": {
-                "orders_submitted": counts["planned"],
-                "orders_filled": counts["filled"],
-                "orders_rejected": counts["rejected"],
-                "orders_canceled": counts["canceled"],
-            },
-        }
 
     def _until(self, c: int) -> str | None:
         return stamp_text(int(self.out.assess.until[c])) if self.out.assess.floor[c] else None
@@ -391,6 +380,20 @@ def _counts(journal: Journal, events: range, intents: list[Intent]) -> dict[str,
         ]
         counts["positions"] = len(np.unique(filled))
     return counts
+
+
+def _intents_summary(counts: dict[str, int]) -> dict[str, Any]:
+    return {
+        "order_intents_total": counts["planned"] + counts["skipped"],
+        "order_intents_planned": counts["planned"],
+        "order_intents_skipped": counts["skipped"],
+        "oms_summary": {
+            "orders_submitted": counts["planned"],
+            "orders_filled": counts["filled"],
+            "orders_rejected": counts["rejected"],
+            "orders_canceled": counts["canceled"],
+        },
+    }
 
 
 _COUNTED: Final = (

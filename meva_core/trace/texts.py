@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Protocol
 
 from meva_core.amounts import ABSENT, E8
 from meva_core.reasons import Reason
+
+AMOUNT_PLACES: Final = 8
+SCORE_PLACES: Final = 12
 
 
 def amount_text(amount: int) -> str:
@@ -26,14 +29,27 @@ def maybe_text(amount: int) -> str | None:
     return None if amount == ABSENT else amount_text(amount)
 
 
-def amounts(column: Any) -> list[Any]:
-    """Return a column [cycles, symbols] of amounts as lists of text, None where there is no value."""
-    return [[None if x == ABSENT else amount_text(x) for x in row] for row in column.tolist()]
+class Texts(Protocol):
+    """Turns a column of fixed-point numbers into text; an adapter may be quicker than `plain_texts`."""
+
+    def __call__(self, column: Any, places: int, *, signed: bool) -> list[str | None]:
+        """Return an int64 column [n] of units of 10^-places as plain decimal text without trailing zeros.
+
+        Unless `signed`, -1 stands for no value and gives None.
+        """
 
 
-def signed_amounts(column: Any) -> list[Any]:
-    """Return a column [cycles, symbols] of amounts that may be negative as lists of text."""
-    return [[amount_text(x) for x in row] for row in column.tolist()]
+def plain_texts(column: Any, places: int, *, signed: bool) -> list[str | None]:
+    """`Texts`, number by number."""
+    text = amount_text if places == AMOUNT_PLACES else score_text
+    return [None if x == ABSENT and not signed else text(x) for x in column.tolist()]
+
+
+def by_cycle(texts: Texts, column: Any, places: int, *, signed: bool) -> list[list[str | None]]:
+    """Return a column [cycles, symbols] as a list per cycle."""
+    flat = texts(column.reshape(-1), places, signed=signed)
+    width = column.shape[1]
+    return [flat[at : at + width] for at in range(0, len(flat), width)]
 
 
 def pairs(whole: Any, rest: Any) -> list[str]:
