@@ -188,7 +188,7 @@ class _Scan:
         if not inside:
             self._outside(kind.folder)
             return
-        files = (self._symbol_file(kind, name) for name in entries if not name.startswith("."))
+        files = (self._symbol_file(kind, name) for name in entries if not _is_hidden(name))
         self.csv[kind.folder] = tuple(file for file in files if file is not None)
 
     def top_level(self) -> None:
@@ -246,6 +246,11 @@ class _Scan:
 
     def _error(self, code: str, file: str, message: str, action: str, value: str = "") -> None:
         self.errors.append(_fault(code, file, message, action, value))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file is no one's data: unfinished writes, what file managers leave behind."""
+    return name.startswith("._") or (name.startswith(".") and not name.lower().endswith(".csv"))
 
 
 def _fault(code: str, file: str, message: str, action: str, value: str = "") -> Fault:

@@ -116,12 +116,12 @@ def _alike(cells: Any) -> Any:
 
 
 def _uniform(cells: Any) -> Any | None:
-    """Parse cells [n, length] that have the shape of the first one; None if one has not, or it is no stamp."""
+    """Parse cells [n, length] of one shape, that of the first; None if one differs or is no stamp."""
     first = cells[0].tobytes()
     fields = _fields(first)
     if fields is None:
         return None
-    columns = np.ascontiguousarray(cells.T)
+    columns = np.array(cells.T, order="C")  # always a copy: it is changed below
     for character, column in zip(first, columns, strict=True):
         if not ((column - np.uint8(48) <= 9).all() if 48 <= character <= 57 else (column == character).all()):
             return None

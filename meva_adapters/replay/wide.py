@@ -17,7 +17,7 @@ _HALF: Final = 31
 def quote_volume(whole: Any, rest: Any, price: Any) -> tuple[Any, Any]:
     """Return HALF_EVEN((whole + rest / 1e8) * price) in e8, held at LIMIT - 1, and 1 where it was held.
 
-    For 0 <= whole <= LIMIT, 0 <= rest < E8 and 0 <= price < LIMIT.
+    For 0 <= whole <= LIMIT, 0 <= rest < E8 and 0 < price < LIMIT.
     """
     price_whole = price // E8
     price_rest = price - price_whole * E8
@@ -26,7 +26,7 @@ def quote_volume(whole: Any, rest: Any, price: Any) -> tuple[Any, Any]:
     carry = small // E8
     remainder = small - carry * E8
     part = rest * price_whole + carry
-    fits = whole <= (LIMIT - 1) // np.maximum(price, 1)
+    fits = whole <= (LIMIT - 1) // price
     total = np.where(fits, whole, 0) * price
     fits &= total < LIMIT - part
     total = np.where(fits, total + part, 0)
@@ -53,8 +53,9 @@ class RunningVolume:
         low += carried
         high += low >> _HALF
         low &= 2**_HALF - 1
-        fits = high < (LIMIT >> _HALF)
-        return np.where(fits, (np.where(fits, high, 0) << _HALF) + low, LIMIT), rest
+        fits = high <= (LIMIT >> _HALF)
+        whole = (np.where(fits, high, 0) << _HALF) + low
+        return np.where(fits, np.minimum(whole, LIMIT), LIMIT), rest
 
 
 def _prefix(values: Any) -> Any:
