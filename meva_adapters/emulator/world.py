@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 from meva_adapters.emulator.api.policy import Policy
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.exchange.matching import Exchange
+from meva_adapters.emulator.faults.plan import FaultPlan, read_fault_file
 from meva_adapters.emulator.markets.candles import Tape
 from meva_adapters.emulator.markets.driver import Driver, build
 from meva_adapters.emulator.markets.metadata import (
@@ -35,7 +36,7 @@ class Options:
     data: Path | None = None
     speed: Fraction = Fraction(1)
     seed: int = 0
-    policy: Policy = field(factory=Policy)
+    faults: Path | None = None
 
 
 @define(eq=False, repr=False)
@@ -44,6 +45,7 @@ class World:
 
     venue: Venue
     driver: Driver
+    plan: FaultPlan
 
     def step(self) -> None:
         """Let the markets come to the present."""
@@ -62,11 +64,23 @@ def build_world(options: Options, clock: Callable[[], int]) -> World:
     driver = build(exchange, listing.start_prices, options.seed, now, _recorded_tapes(dataset))
     if dataset is not None:
         driver.recording, driver.speed = DatasetRecording(dataset), options.speed
-    venue = Venue(exchange, listing, driver.tapes, clock, options.policy)
+    plan, policy = _faults(options)
+    venue = Venue(exchange, listing, driver.tapes, clock, policy)
     venue.open_user(options.key, options.secret, options.balances)
     driver.begin(now)
     venue.publish()
-    return World(venue, driver)
+    return World(venue, driver, plan)
+
+
+def _faults(options: Options) -> tuple[FaultPlan, Policy]:
+    """Return the plan and the switches that the faults file asks for."""
+    plan, policy = FaultPlan(options.seed), Policy()
+    if options.faults is not None:
+        file = read_fault_file(options.faults)
+        plan.seed = options.seed if file.seed is None else file.seed
+        plan.rules.extend(file.rules)
+        policy.change(file.policy)
+    return plan, policy
 
 
 def _listing(options: Options, dataset: Dataset | None) -> Listing:

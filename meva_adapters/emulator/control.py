@@ -1,0 +1,177 @@
+"""The control endpoint: what a test or a rehearsal does to the exchange from outside its API.
+
+Everything is below `/_emulator/`, in plain JSON, for whoever reaches the port: the emulator is meant for
+loopback.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+
+from meva_adapters.emulator.api.auth import PERMISSIONS
+from meva_adapters.emulator.api.calls import Call, Reply, bare
+from meva_adapters.emulator.exchange.audit import faults_of, totals
+from meva_adapters.emulator.exchange.orders import Side
+from meva_adapters.emulator.faults.plan import rules_of
+from meva_adapters.emulator.markets.driver import on_grid
+from meva_adapters.emulator.world import World
+from meva_core.amounts import format_e8, parse_e8
+from meva_core.errors import BadInput
+
+PREFIX: Final = "/_emulator/"
+
+
+def control(world: World, call: Call) -> Reply:
+    """Do what a control call says; answer with what came of it, or with a 400 and a message."""
+    act = _ACTS.get((call.method, call.path.removeprefix(PREFIX)))
+    if act is None:
+        known = [f"{method} {PREFIX}{path}" for method, path in _ACTS]
+        return _failed(f"no control {call.method} {call.path}; there is {', '.join(known)}", 404)
+    try:
+        body = json.loads(call.body or b"{}")
+        if not isinstance(body, dict):
+            raise BadInput("the body has to be a JSON object")
+        answer = act(world, body)
+    except (BadInput, ValueError) as e:
+        return _failed(str(e), 400)
+    world.venue.publish()
+    return bare(answer)
+
+
+def state(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the audit: broken identities (none), sums by asset, orders, faults, switches."""
+    exchange = world.venue.exchange
+    clearing = exchange.clearing
+    open_orders = list(exchange.register.open_orders())
+    return {
+        "broken": faults_of(exchange),
+        "time": world.venue.clock(),
+        "position": world.driver.position,
+        "held": _texts(totals(exchange)),
+        "deposits": _texts(clearing.deposits),
+        "fees": _texts(clearing.fees),
+        "taxes": _texts(clearing.taxes),
+        "accounts": [_account(world, place) for place in range(len(exchange.accounts))],
+        "open_orders": len(open_orders),
+        "pairs": len(exchange.pairs),
+        "policy": attrs.asdict(world.venue.policy),
+        "rules": [attrs.asdict(rule) for rule in world.plan.rules],
+        "happened": dict(world.plan.happened),
+    }
+
+
+def _account(world: World, place: int) -> dict[str, Any]:
+    account = world.venue.exchange.accounts[place]
+    records = world.venue.exchange.register.of(account)
+    return {
+        "name": account.name,
+        "house": account.house,
+        "orders": len(records.orders),
+        "open": len(records.open),
+        "fills": len(records.fills),
+    }
+
+
+def set_policy(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Change switches."""
+    world.venue.policy.change(body)
+    world.venue.obey()
+    return attrs.asdict(world.venue.policy)
+
+
+def add_faults(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Add rules: `{"rules": [...]}`, or one rule by itself."""
+    rules = rules_of(body.get("rules", [body]), "faults")
+    for rule in rules:
+        world.plan.add(rule)
+    return {"rules": len(world.plan.rules)}
+
+
+def clear_faults(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Take all rules away."""
+    world.plan.clear()
+    return {"rules": 0}
+
+
+def reset_limits(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every budget back, and forget failed signatures."""
+    world.venue.limiter.reset()
+    world.venue.keyring.forgive()
+    return {}
+
+
+def forward(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Move the recorded market on by `seconds` of its own, or all markets by one step."""
+    now = world.venue.clock()
+    if "seconds" in body:
+        world.driver.forward(_whole(body, "seconds"), now)
+    else:
+        world.step()
+    return {"position": world.driver.position}
+
+
+def quote(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Quote `pair` around `bid` and `ask`: what rests beyond them trades."""
+    pair = world.venue.exchange.pairs.get(str(body.get("pair")))
+    if pair is None:
+        raise BadInput(f"pair {body.get('pair')!r} is not listed")
+    bid, ask = on_grid(pair, _amount(body, "bid"), _amount(body, "ask"))
+    world.driver.ladders[pair.name].move(bid, ask, world.venue.clock())
+    book = world.venue.exchange.books[pair.name]
+    return {side.word: format_e8(book.touch(side) or 0) for side in Side}
+
+
+def add_account(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a user: `key`, `secret`, `balances` by asset, and its `permissions` and `addresses` if not all."""
+    balances = {asset: parse_e8(text, asset) for asset, text in _object(body, "balances").items()}
+    world.venue.open_user(
+        str(body.get("key")),
+        str(body.get("secret")),
+        balances,
+        permissions=frozenset(body.get("permissions", PERMISSIONS)),
+        addresses=frozenset(body.get("addresses", ())),
+    )
+    return {"accounts": len(world.venue.exchange.accounts)}
+
+
+def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = body.get(name, {})
+    if not isinstance(value, dict):
+        raise BadInput(f"{name} is {value!r}; expected an object")
+    return value
+
+
+def _whole(body: Mapping[str, Any], name: str) -> int:
+    value = body.get(name)
+    if type(value) is not int or value < 0:
+        raise BadInput(f"{name} is {value!r}; expected a whole number")
+    return value
+
+
+def _amount(body: Mapping[str, Any], name: str) -> int:
+    value = body.get(name)
+    return parse_e8(value if isinstance(value, str | int) else "", name)
+
+
+def _texts(amounts: Mapping[str, int]) -> dict[str, str]:
+    return {asset: format_e8(amount) for asset, amount in sorted(amounts.items())}
+
+
+def _failed(message: str, status: int) -> Reply:
+    return Reply(status, json.dumps({"error": message}).encode())
+
+
+_ACTS: Final[Mapping[tuple[str, str], Callable[[World, Mapping[str, Any]], dict[str, Any]]]] = {
+    ("GET", "state"): state,
+    ("POST", "policy"): set_policy,
+    ("POST", "faults"): add_faults,
+    ("DELETE", "faults"): clear_faults,
+    ("POST", "limits/reset"): reset_limits,
+    ("POST", "forward"): forward,
+    ("POST", "quote"): quote,
+    ("POST", "accounts"): add_account,
+}
