@@ -1,0 +1,24 @@
+"""The compiled engine, made once for all tests that need it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from meva_adapters.system.compiled import compiled_loop
+from meva_core.engine import compiled
+
+
+@pytest.fixture(scope="session")
+def machine_code(pytestconfig: pytest.Config) -> Callable[..., int]:
+    """Return the compiled loop; its tests belong to the xdist group `compiled`, so that one worker compiles.
+
+    With NUMBA_BOUNDSCHECK=1 it checks every index; such code is not to be found in a cache.
+    """
+    if os.environ.get("NUMBA_BOUNDSCHECK"):
+        return compiled()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEVA_CACHE_DIR", str(pytestconfig.cache.mkdir("machine-code")))
+        return compiled_loop()
