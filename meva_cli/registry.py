@@ -29,6 +29,7 @@ class Alias(NamedTuple):
 
 GROUPS: Final[Mapping[str, str]] = {
     "db": "The database: its revision, its soundness, its backups.",
+    "emulator": "A local exchange to rehearse on.",
     "replay": "Datasets of recorded markets.",
 }
 """Commands of two words: what the first one stands for."""
@@ -44,6 +45,7 @@ COMMANDS: Final = (
         "meva_cli.commands.backtest:backtest",
         "Run Stage 7 over recorded markets and record every cycle.",
     ),
+    Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases."),
     Command("report", "meva_cli.commands.report:report", "Show recent cycles and what they add up to."),
     Command("alerts", "meva_cli.commands.alerts:alerts", "Show which cycles raised an alert or a flag."),
     Command("why", "meva_cli.commands.why:why", "Say why a cycle did, or did not, trade."),
@@ -64,6 +66,11 @@ COMMANDS: Final = (
     Command("replay validate", "meva_cli.commands.replay:validate", "List every problem of a dataset."),
     Command(
         "replay info", "meva_cli.commands.replay:info", "Show symbols, rows, span, step, gaps and checksums."
+    ),
+    Command(
+        "emulator serve",
+        "meva_cli.commands.emulator:serve",
+        "Serve a local exchange that speaks BTCTurk's API.",
     ),
 )
 

@@ -57,7 +57,7 @@ class Emulator:
         def run() -> None:
             try:
                 done.set_result(act())
-            except BaseException as e:
+            except BaseException as e:  # noqa: BLE001 - handed to the caller
                 done.set_exception(e)
 
         self._loop.call_soon_threadsafe(run)

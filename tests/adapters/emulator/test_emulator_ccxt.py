@@ -1,8 +1,9 @@
-"""An independent client, unmodified but for the base address, trades on the emulator with its signature checked."""
+"""An independent client, unmodified but for the base address, trades with its signature checked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import ccxt
@@ -48,7 +49,7 @@ def test_ccxt_reads_markets_tickers_books_trades_and_candles(exchange: Any) -> N
     candles = exchange.fetch_ohlcv("BTC/TRY", "1h", limit=24)
     assert len(candles) == 24
     assert all(low <= opened <= high for _, opened, high, low, _, _ in candles)
-    assert all(b[0] - a[0] == 3_600_000 for a, b in zip(candles, candles[1:], strict=False))
+    assert all(b[0] - a[0] == 3_600_000 for a, b in pairwise(candles))
 
 
 def test_ccxt_places_looks_up_and_cancels_a_limit_order(exchange: Any) -> None:
