@@ -1,0 +1,107 @@
+"""`meva parity`: do two recorded runs agree?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import click
+
+from meva_cli.options import AMOUNT, TIME, json_option
+from meva_cli.render import print_json, print_line, print_pairs
+from meva_core.errors import BadInput
+
+
+@click.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option("--start", type=TIME, help="Compare cycles from here.")
+@click.option("--end", type=TIME, help="Compare cycles up to here.")
+@click.option("--run-a", metavar="ID", help="The run of A.  [default: its last one]")
+@click.option("--run-b", metavar="ID", help="The run of B.  [default: its last one]")
+@click.option(
+    "--quantize-try", type=AMOUNT, help="Compare stored TRY amounts rounded to a grid of this step."
+)
+@click.option(
+    "--include-adaptation/--no-include-adaptation", default=False, help="Compare what adaptation did, too."
+)
+@click.option("--explain", is_flag=True, help="Say in words what the first difference means.")
+@json_option
+@click.pass_context
+def parity(
+    ctx: click.Context,
+    a: str,
+    b: str,
+    start: int | None,
+    end: int | None,
+    run_a: str | None,
+    run_b: str | None,
+    quantize_try: Decimal | None,
+    include_adaptation: bool,
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Compare the recorded runs of two databases, A and B, cycle by cycle and step by step.
+
+    Exit code 0 if they are equal, 1 if they differ, 2 if they cannot be compared. The first difference names
+    cycle, step and field with both values, and whether the data already differed or only a setting or a
+    decision.
+    """
+    from meva_adapters.sql import reader
+    from meva_cli.runs import pick_run
+    from meva_cli.wiring import CODEC
+    from meva_core.stages.parity import Side, Window
+    from meva_core.stages.parity import parity as compare
+
+    if quantize_try is not None and quantize_try <= 0:
+        raise BadInput(f"--quantize-try: {quantize_try} is not above zero")
+    window = Window(_moment(start), _moment(end))
+    with reader(a) as one, reader(b) as other, one.read() as reads_a, other.read() as reads_b:
+        verdict = compare(
+            Side(reads_a, pick_run(reads_a, run_a)),
+            Side(reads_b, pick_run(reads_b, run_b)),
+            window,
+            CODEC.decode,
+            include_adaptation=include_adaptation,
+            quantize=quantize_try,
+        )
+    document = attrs.asdict(verdict)
+    if as_json:
+        print_json(document)
+    else:
+        _print(document, explain)
+    ctx.exit(0 if verdict.equal else 1)
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _print(document: dict[str, Any], explain: bool) -> None:
+    difference = document.pop("first_difference")
+    print_pairs(document)
+    if difference is None:
+        return
+    print_pairs({f"first_difference.{name}": value for name, value in difference.items()})
+    if explain:
+        print_line(in_words(difference))
+
+
+def in_words(difference: dict[str, Any]) -> str:
+    """Return what a first difference means."""
+    values = f"{difference['a']} in A and {difference['b']} in B"
+    where = f"Up to {difference['cycle_ts']:%Y-%m-%d %H:%M:%S} UTC the runs agree. There, in step {difference['step']},"
+    if difference["field"] == "cycle_ts":
+        return f"{where} the runs have other cycle times: {values}."
+    if not difference["inputs_equal"]:
+        return f"{where} the data differ: {difference['field']} is {values}. The runs saw other markets."
+    if difference["field"].isupper() or difference["field"] in ("seed", "include_adaptation"):
+        return f"{where} a setting differs: {difference['field']} is {values}. The data are equal so far."
+    if difference["field"] == "digest":
+        return (
+            f"{where} the digests differ. The stored rows do not show more; record with `--trace full` for the "
+            "field. The data are equal so far."
+        )
+    return f"{where} a decision differs: {difference['field']} is {values}. The data are equal so far."

@@ -1,0 +1,142 @@
+"""Why the same step of two cycles has two digests: other data, another parameter, or another decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from attrs import frozen
+
+from meva_core.params import READS, READS_TUNED, VARIABLES
+from meva_core.ports import Reads
+
+_DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
+    "measure": ("market_json",),
+    "settle": (),
+    "assess": ("mode_json", "reasons_json"),
+    "select": ("universe_scores_json", "selected_universe_json"),
+    "plan": ("mode_json", "portfolio_plan_json"),
+    "build": ("order_intents_json",),
+    "execute": ("order_decisions_json",),
+    "account": ("account_json",),
+    "adapt": ("param_change_json", "active_param_version"),
+}
+"""The columns of stage7_cycle_trace that show what a step put out."""
+_HAPPENINGS: Final = ("settle", "plan", "execute")
+_NAMES: Final = frozenset({"client_order_id", "cycle_id"})
+
+
+@frozen
+class Cause:
+    """A field that differs, with both values; `inputs_equal` is False for data of the market."""
+
+    field: str
+    a: Any
+    b: Any
+    inputs_equal: bool
+
+
+@frozen
+class Explainer:
+    """Finds the first differing field of a step in the stored rows of two runs."""
+
+    reads_a: Reads
+    reads_b: Reads
+    run_a: str
+    run_b: str
+    decode: Callable[[str], Any]
+
+    def explain(self, step: str, cycle_a: str, cycle_b: str) -> Cause:
+        """Return the cause: a parameter that the step reads, else the first field of what it put out."""
+        parameter = self._parameter(step)
+        data = self._data(step, cycle_a, cycle_b)
+        if step == "measure" and data is not None:
+            return data
+        return parameter or data or Cause("digest", None, None, inputs_equal=True)
+
+    def _parameter(self, step: str) -> Cause | None:
+        a, b = (
+            self._settings(reads, run)
+            for reads, run in ((self.reads_a, self.run_a), (self.reads_b, self.run_b))
+        )
+        for name in (*READS[step], *READS_TUNED.get(step, ())):
+            variable = VARIABLES[name]
+            if a.get(variable) != b.get(variable):
+                return Cause(variable, a.get(variable), b.get(variable), inputs_equal=True)
+        if step == "measure":
+            return self._rules()
+        return None
+
+    def _settings(self, reads: Reads, run: str) -> dict[str, Any]:
+        row = reads.run(run)
+        found: dict[str, Any] = self.decode(row["settings_json"]) if row and row["settings_json"] else {}
+        return found
+
+    def _rules(self) -> Cause | None:
+        rows = (self.reads_a.run(self.run_a), self.reads_b.run(self.run_b))
+        a, b = (self.decode(row["rules_json"]) if row and row["rules_json"] else [] for row in rows)
+        found = first_difference(a, b, "rules")
+        return Cause(*found, inputs_equal=False) if found else None
+
+    def _data(self, step: str, cycle_a: str, cycle_b: str) -> Cause | None:
+        for column in _DOCUMENTS[step]:
+            a, b = (
+                self._document(reads, column, cycle)
+                for reads, cycle in ((self.reads_a, cycle_a), (self.reads_b, cycle_b))
+            )
+            found = first_difference(a, b, column.removesuffix("_json"))
+            if found:
+                return Cause(*found, inputs_equal=step != "measure")
+        if step in _HAPPENINGS:
+            a_events, b_events = (
+                list(_events(reads, cycle, self.decode))
+                for reads, cycle in ((self.reads_a, cycle_a), (self.reads_b, cycle_b))
+            )
+            found = first_difference(a_events, b_events, "order_events")
+            if found:
+                return Cause(*found, inputs_equal=True)
+        return None
+
+    def _document(self, reads: Reads, column: str, cycle: str) -> Any:
+        rows = reads.rows("stage7_cycle_trace", (column,), where={"cycle_id": cycle})
+        text = next(rows, (None,))[0]
+        return self.decode(text) if isinstance(text, str) else text
+
+
+def _events(reads: Reads, cycle: str, decode: Callable[[str], Any]) -> Iterator[dict[str, Any]]:
+    """Yield the order events of a cycle without the names that carry the run."""
+    columns = ("event_id", "event_type", "payload_json")
+    for event_id, kind, payload in reads.rows("stage7_order_events", columns, where={"cycle_id": cycle}):
+        order = event_id.partition("-")[2]
+        yield {"order": order, "event": kind, **decode(payload)}
+
+
+def first_difference(a: Any, b: Any, path: str) -> tuple[str, Any, Any] | None:
+    """Return (path, value of a, value of b) of the first place where two documents differ, None if nowhere.
+
+    Lists of a document with `symbols` are columns: the path names the symbol.
+    """
+    if isinstance(a, dict) and isinstance(b, dict):
+        return _first_of_objects(a, b, path)
+    if isinstance(a, list) and isinstance(b, list):
+        for place, (x, y) in enumerate(zip(a, b, strict=False)):
+            found = first_difference(x, y, f"{path}[{place}]")
+            if found:
+                return found
+        return (f"{path}.length", len(a), len(b)) if len(a) != len(b) else None
+    return (path, a, b) if a != b else None
+
+
+def _first_of_objects(a: dict[str, Any], b: dict[str, Any], path: str) -> tuple[str, Any, Any] | None:
+    symbols = a.get("symbols") if a.get("symbols") == b.get("symbols") else None
+    for key in sorted({*a, *b} - _NAMES):
+        x, y = a.get(key), b.get(key)
+        if symbols and isinstance(x, list) and isinstance(y, list) and len(x) == len(y) == len(symbols):
+            for symbol, one, other in zip(symbols, x, y, strict=True):
+                if one != other:
+                    return f"{path}.{key}[{symbol}]", one, other
+        else:
+            found = first_difference(x, y, f"{path}.{key}")
+            if found:
+                return found
+    return None
