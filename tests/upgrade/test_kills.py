@@ -52,12 +52,13 @@ def start(old_file: OldFile) -> Callable[[str], Path]:
             return old_file(name)
         path = old_file("gen-30")
         upgrade(path)
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute(
                 "UPDATE stage7_cycle_trace SET run_id = 'r', market_json = '{}' WHERE rowid < 4"
             )
-        connection.close()
         downgrade(path, name)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("VACUUM")  # free pages are not in the journal: they may differ afterwards
         return path
 
     return get
