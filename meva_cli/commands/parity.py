@@ -21,9 +21,7 @@ from meva_core.errors import BadInput
 @click.option("--end", type=TIME, help="Compare cycles up to here.")
 @click.option("--run-a", metavar="ID", help="The run of A.  [default: its last one]")
 @click.option("--run-b", metavar="ID", help="The run of B.  [default: its last one]")
-@click.option(
-    "--quantize-try", type=AMOUNT, help="Compare stored TRY amounts rounded to a grid of this step."
-)
+@click.option("--quantize-try", type=AMOUNT, help="Compare stored TRY amounts on a grid of this step.")
 @click.option(
     "--include-adaptation/--no-include-adaptation", default=False, help="Compare what adaptation did, too."
 )
@@ -92,7 +90,8 @@ def _print(document: dict[str, Any], explain: bool) -> None:
 def in_words(difference: dict[str, Any]) -> str:
     """Return what a first difference means."""
     values = f"{difference['a']} in A and {difference['b']} in B"
-    where = f"Up to {difference['cycle_ts']:%Y-%m-%d %H:%M:%S} UTC the runs agree. There, in step {difference['step']},"
+    moment = f"{difference['cycle_ts']:%Y-%m-%d %H:%M:%S} UTC"
+    where = f"Before {moment} the runs agree. There, in step {difference['step']},"
     if difference["field"] == "cycle_ts":
         return f"{where} the runs have other cycle times: {values}."
     if not difference["inputs_equal"]:
@@ -101,7 +100,7 @@ def in_words(difference: dict[str, Any]) -> str:
         return f"{where} a setting differs: {difference['field']} is {values}. The data are equal so far."
     if difference["field"] == "digest":
         return (
-            f"{where} the digests differ. The stored rows do not show more; record with `--trace full` for the "
-            "field. The data are equal so far."
+            f"{where} the digests differ. The stored rows do not show more: record with `--trace full` for "
+            "the field. The data are equal so far."
         )
     return f"{where} a decision differs: {difference['field']} is {values}. The data are equal so far."

@@ -52,13 +52,10 @@ class Explainer:
         data = self._data(step, cycle_a, cycle_b)
         if step == "measure" and data is not None:
             return data
-        return parameter or data or Cause("digest", None, None, inputs_equal=True)
+        return parameter or data or Cause("digest", None, None, inputs_equal=step != "measure")
 
     def _parameter(self, step: str) -> Cause | None:
-        a, b = (
-            self._settings(reads, run)
-            for reads, run in ((self.reads_a, self.run_a), (self.reads_b, self.run_b))
-        )
+        a, b = self._settings(self.reads_a, self.run_a), self._settings(self.reads_b, self.run_b)
         for name in (*READS[step], *READS_TUNED.get(step, ())):
             variable = VARIABLES[name]
             if a.get(variable) != b.get(variable):
@@ -79,13 +76,18 @@ class Explainer:
         return Cause(*found, inputs_equal=False) if found else None
 
     def _data(self, step: str, cycle_a: str, cycle_b: str) -> Cause | None:
+        # A quiet cycle of a run with `--trace changes` has no documents: nothing to compare.
+        brief = None in (
+            self._document(self.reads_a, "market_json", cycle_a),
+            self._document(self.reads_b, "market_json", cycle_b),
+        )
         for column in _DOCUMENTS[step]:
             a, b = (
                 self._document(reads, column, cycle)
                 for reads, cycle in ((self.reads_a, cycle_a), (self.reads_b, cycle_b))
             )
             found = first_difference(a, b, column.removesuffix("_json"))
-            if found:
+            if found and not brief:
                 return Cause(*found, inputs_equal=step != "measure")
         if step in _HAPPENINGS:
             a_events, b_events = (

@@ -147,24 +147,19 @@ def _by_columns(
         found = ("ts", "cycle_id", *columns)
         return side.reads.rows(table, found, run_id=side.run, start=window.start, end=window.end)
 
-    ledger = (
-        {row[1]: row[2:] for row in rows("stage7_ledger_metrics", _LEDGER)} if side.run == LEGACY else None
-    )
-    metrics = (
-        {row[1]: row[2:] for row in rows("stage7_run_metrics", _METRICS)} if side.run == LEGACY else None
-    )
     traces = rows("stage7_cycle_trace", ("selected_universe_json",))
-    if ledger is None or metrics is None:
-        streams = zip(
-            traces, rows("stage7_ledger_metrics", _LEDGER), rows("stage7_run_metrics", _METRICS), strict=True
-        )
-        joined = ((trace, money[2:], counts[2:]) for trace, money, counts in streams)
+    money, counts = rows("stage7_ledger_metrics", _LEDGER), rows("stage7_run_metrics", _METRICS)
+    joined: Iterator[tuple[Any, Any, Any]]
+    if side.run == LEGACY:  # half a cycle may be missing
+        ledger, metrics = ({row[1]: row[2:] for row in found} for found in (money, counts))
+        none = (None,) * len(_LEDGER), (None,) * len(_METRICS)
+        joined = ((t, ledger.get(t[1], none[0]), metrics.get(t[1], none[1])) for t in traces)
     else:
-        joined = ((t, ledger.get(t[1], (None,) * 4), metrics.get(t[1], (None,) * 5)) for t in traces)
+        joined = ((t, x[2:], y[2:]) for t, x, y in zip(traces, money, counts, strict=True))
     names = ("selected_universe", *_LEDGER, *_METRICS)
-    for (ts, cycle_id, universe), money, counts in joined:
-        amounts = tuple(_on_grid(amount, quantize) for amount in money)
-        yield _Cycle(ts, cycle_id, (_as_set(universe, decode), *amounts, *counts), names)
+    for (ts, cycle_id, universe), sums, numbers in joined:
+        amounts = tuple(_on_grid(amount, quantize) for amount in sums)
+        yield _Cycle(ts, cycle_id, (_as_set(universe, decode), *amounts, *numbers), names)
 
 
 def _as_set(universe: str, decode: Callable[[str], Any]) -> Any:
