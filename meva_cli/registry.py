@@ -72,6 +72,9 @@ COMMANDS: Final = (
         "meva_cli.commands.emulator:serve",
         "Serve a local exchange that speaks BTCTurk's API.",
     ),
+    Command("health", "meva_cli.commands.health:health", "Say whether the exchange answers."),
+    Command("replay capture", "meva_cli.commands.capture:capture", "Record the live market."),
+    Command("replay fetch", "meva_cli.commands.fetch:fetch", "Bring candle history of a period."),
 )
 
 BY_PATH: Final[Mapping[str, Command]] = {command.path: command for command in COMMANDS}

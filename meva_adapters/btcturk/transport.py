@@ -129,7 +129,7 @@ def check_address(url: str, *, secure: str, plain: str) -> str:
     if (parts.scheme == secure and host) or (parts.scheme == plain and _is_loopback(host)):
         return url.rstrip("/")
     raise BadInput(
-        f"{url}: not a {secure}:// address",
+        f"{url}: not an address that begins with {secure}://",
         action=f"use {secure}://; {plain}:// is for an emulator on this machine (127.0.0.1) only",
     )
 

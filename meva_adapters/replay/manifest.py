@@ -29,7 +29,8 @@ class Manifest:
     """Provenance of a dataset.
 
     `stamp` says whether a candle's `ts` is its close or its open; `interval_seconds` is its length, None if
-    not given.
+    not given. `server_time` and `local_time` are the exchange's time and this machine's when a recording last
+    began. `books` says what the order books are if they were not recorded.
     """
 
     source: str = ""
@@ -39,6 +40,9 @@ class Manifest:
     interval_seconds: int | None = None
     stamp: str = "close"
     files: Mapping[str, FileEntry] = {}
+    server_time: str = ""
+    local_time: str = ""
+    books: str = ""
 
 
 def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
@@ -54,6 +58,9 @@ def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
         interval_seconds=_interval(tree, faults),
         stamp=_stamp(tree, faults),
         files=_files(tree, faults),
+        server_time=_text(tree, "server_time", faults),
+        local_time=_text(tree, "local_time", faults),
+        books=_text(tree, "books", faults),
     )
 
 
@@ -164,5 +171,8 @@ def manifest_tree(manifest: Manifest) -> dict[str, Any]:
         "stamp": manifest.stamp,
         "files": {
             name: {"rows": entry.rows, "sha256": entry.sha256} for name, entry in manifest.files.items()
+        },
+        **{
+            name: text for name in ("server_time", "local_time", "books") if (text := getattr(manifest, name))
         },
     }

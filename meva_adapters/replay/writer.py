@@ -27,11 +27,14 @@ def write_manifest(
     api_version: str,
     interval_seconds: int,
     stamp: str = "close",
+    server_time: str = "",
+    local_time: str = "",
+    books: str = "",
 ) -> Manifest:
     """Read every file of the dataset in `root` and write a manifest of what they hold now.
 
-    `interval_seconds` is the length of a candle, `stamp` says which end of it `ts` is. Raises BadInput if the
-    data files have errors: a manifest vouches for data that can be used.
+    `interval_seconds` is the length of a candle, `stamp` says which end of it `ts` is; the rest is as in
+    `Manifest`. Raises BadInput if the data files have errors: a manifest vouches for data that can be used.
     """
     root = Path(root)
     found = survey_data(root)
@@ -48,6 +51,9 @@ def write_manifest(
             name: FileEntry(sha256, found.files[name].rows if name in found.files else None)
             for name, sha256 in sorted(found.hashes.items())
         },
+        server_time=server_time,
+        local_time=local_time,
+        books=books,
     )
     write_json(root / MANIFEST, manifest_tree(manifest))
     return manifest

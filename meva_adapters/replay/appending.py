@@ -1,0 +1,131 @@
+"""CSV files that grow by whole lines at the end, so that a kill at any moment leaves a valid file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_FLOOR, Context, Decimal
+from pathlib import Path
+from typing import Final
+
+from meva_adapters.replay.layout import MAX_CELL, MAX_LINE, Kind
+from meva_adapters.replay.stamps import iso_stamp, parse_stamp
+from meva_adapters.system.files import replacing
+from meva_core.amounts import format_e8, parse_e8
+from meva_core.errors import BadInput
+
+_WIDE: Final = Context(prec=200)
+
+
+class Table:
+    """One CSV file, at its end. Rows are kept until `flush`; a file begins with the least rows of its kind.
+
+    `last_ts` is the stamp of the last row in microseconds, -1 without one. Raises BadInput for a file that is
+    not one of this kind.
+    """
+
+    def __init__(self, root: Path, kind: Kind, symbol: str, *, optional: bool = False) -> None:
+        self.path = root / kind.folder / f"{symbol}.csv"
+        self.name = f"{kind.folder}/{symbol}.csv"
+        self.last_ts = -1
+        self.rows_added = 0
+        self._columns = kind.columns + kind.optional if optional else kind.columns
+        self._least = kind.min_rows
+        self._waiting: list[bytes] = []
+        self.exists = self.path.exists()
+        if self.exists:
+            self._open(kind)
+
+    def _open(self, kind: Kind) -> None:
+        """Take up a file: cut off a line that a power failure left half written, and find the last stamp."""
+        with open(self.path, "rb+") as file:
+            header = file.readline(MAX_LINE).decode("latin-1").rstrip("\r\n")
+            if tuple(header.split(",")) not in kind.headers:
+                raise BadInput(f"{self.name}: the header is {header[:80]!r}", action="move the file away")
+            self._columns = tuple(header.split(","))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 2 * MAX_LINE))
+            tail = file.read()
+            if not tail.endswith(b"\n"):
+                file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
+            lines = tail[: tail.rfind(b"\n") + 1].splitlines()
+        if lines and not lines[-1].startswith(b"ts,"):
+            self.last_ts = parse_stamp(lines[-1].partition(b",")[0])
+            if self.last_ts < 0:
+                raise BadInput(f"{self.name}: the last row has no time", action="mend or remove that row")
+
+    def add(self, ts: int, cells: Sequence[str]) -> bool:
+        """Take a row whose cells are in the order of the columns; False if it is not newer than the last.
+
+        Cells beyond the file's own columns are left out. Raises BadInput if there are fewer.
+        """
+        if len(cells) < len(self._columns) - 1:
+            raise BadInput(f"{self.name}: has columns that are not recorded", action="use another folder")
+        if ts <= self.last_ts:
+            return False
+        self._waiting.append(csv_line(ts, cells[: len(self._columns) - 1]))
+        self.last_ts = ts
+        return True
+
+    def flush(self) -> bool:
+        """Write the rows that wait; False while they are too few for a file."""
+        if not self.exists:
+            if len(self._waiting) < self._least:
+                return False
+            with replacing(self.path) as file:
+                file.write(",".join(self._columns).encode() + b"\n" + b"".join(self._waiting))
+            self.exists = True
+        elif self._waiting:
+            _append(self.path, b"".join(self._waiting))
+        self.rows_added += len(self._waiting)
+        self._waiting.clear()
+        return True
+
+
+def _append(path: Path, lines: bytes) -> None:
+    """Add whole lines with one write, and put them on the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        size = os.fstat(descriptor).st_size
+        if os.write(descriptor, lines) != len(lines):
+            os.ftruncate(descriptor, size)
+            raise OSError(f"{path}: the disk took only part of the lines")
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def csv_line(ts: int, cells: Sequence[str]) -> bytes:
+    """Return one row as a line."""
+    return ",".join((iso_stamp(ts), *cells)).encode() + b"\n"
+
+
+def stamped_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the rows of a CSV file with their stamps in microseconds, but no last line without its end."""
+    with open(path, "rb") as file:
+        next(file, None)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            ts = parse_stamp(line.partition(b",")[0])
+            if ts < 0:
+                raise BadInput(f"{path.parent.name}/{path.name}: {line[:60]!r} has no time")
+            yield ts, line
+
+
+def price_cell(price: Decimal) -> str:
+    """Return a price as a cell. Raises BadInput if it is not above zero, or no amount can hold it."""
+    amount = parse_e8(price, "price")
+    if amount <= 0:
+        raise BadInput(f"price: {price} is not above zero")
+    return format_e8(amount)
+
+
+def quantity_cell(quantity: Decimal) -> str:
+    """Return a quantity or a volume as a cell, what lies beyond the eighth decimal cut off."""
+    if not quantity.is_finite() or quantity < 0:
+        raise BadInput(f"quantity: {quantity} is not an amount")
+    cell = format_e8(int(quantity.scaleb(8, _WIDE).to_integral_value(ROUND_FLOOR, _WIDE)))
+    if len(cell) > MAX_CELL:
+        raise BadInput(f"quantity: {cell[:20]}... has too many digits")
+    return cell

@@ -1,0 +1,185 @@
+"""Recording the live market: books, tickers and candles of the minute, poll by poll.
+
+Every poll appends whole lines, so the dataset can be used after each of them, whatever ends the program. A
+symbol whose answer fails misses that poll and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from attrs import define, field, frozen
+
+from meva_adapters.replay.appending import price_cell, quantity_cell
+from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER
+from meva_adapters.replay.recording import Recording
+from meva_core.errors import BadInput, Refused, Unavailable
+from meva_core.ports import MarketData, RulesSource
+from meva_core.venue import Book, Candle, Ticker
+
+MINUTE: Final = 60
+MICROS: Final = 1_000_000
+SETTLE_SECONDS: Final = 3
+"""A bar may still change for a moment after its end."""
+GIVE_UP_SECONDS: Final = 300.0
+"""So long without any answer, and capture ends."""
+_LOG: Final = logging.getLogger(__name__)
+
+
+@frozen
+class Pace:
+    """How long and how often. `seconds` of None means until it is stopped; the functions make it testable."""
+
+    seconds: float | None
+    interval: float
+    monotonic: Callable[[], float] = field(repr=False)
+    sleep: Callable[[float], None] = field(repr=False)
+    before_poll: Callable[[], None] = field(default=lambda: None, repr=False)
+    history_minutes: int = 120
+
+
+@define
+class Captured:
+    """What came of a capture:
+
+    rows by file, failures by what failed; `silent` if the last poll had no answer.
+    """
+
+    polls: int = 0
+    rows: dict[str, int] = field(factory=dict)
+    failures: Counter[str] = field(factory=Counter)
+    silent: bool = False
+
+
+def capture(recording: Recording, market: MarketData, rules: RulesSource, pace: Pace) -> Captured:
+    """Record until the time is up, and write the manifest.
+
+    A KeyboardInterrupt writes the manifest as well before it goes on. Raises what the first question to the
+    exchange raises, with nothing written, and BadInput if there were not enough polls for a dataset.
+    """
+    if recording.books_are_assumed:
+        raise BadInput(
+            f"{recording.root}: its order books are {recording.manifest.books}; no others go with them",
+            action="capture into another folder",
+        )
+    recording.begin(market, rules)
+    poller = _Poller(recording, market, pace)
+    try:
+        poller.run()
+    finally:
+        if poller.has_data:
+            recording.finish()
+    if not poller.has_data:
+        raise BadInput(
+            f"{recording.root}: no symbol has two order books yet, so there is no dataset",
+            action="capture for longer; what failed is in the log above",
+        )
+    return poller.captured
+
+
+def book_cells(book: Book) -> Sequence[str]:
+    """Return the best prices and their quantities. Raises BadInput if a side is empty."""
+    if not book.bids or not book.asks:
+        raise BadInput(f"{book.symbol}: a side of the order book is empty")
+    bid, ask = book.bids[0], book.asks[0]
+    return price_cell(bid.price), price_cell(ask.price), quantity_cell(bid.qty), quantity_cell(ask.qty)
+
+
+def ticker_cells(ticker: Ticker) -> Sequence[str]:
+    """Return the prices and the base volume of 24 hours. Raises BadInput if high is below low."""
+    if ticker.high < ticker.low:
+        raise BadInput(f"{ticker.symbol}: a high of {ticker.high} below the low of {ticker.low}")
+    prices = (price_cell(price) for price in (ticker.last, ticker.high, ticker.low))
+    return (*prices, quantity_cell(ticker.volume))
+
+
+def candle_cells(candle: Candle) -> Sequence[str]:
+    """Return the prices and the base volume of a bar."""
+    prices = (price_cell(price) for price in (candle.open, candle.high, candle.low, candle.close))
+    return (*prices, quantity_cell(candle.volume))
+
+
+class _Poller:
+    def __init__(self, recording: Recording, market: MarketData, pace: Pace) -> None:
+        self.captured = Captured()
+        self._market = market
+        self._pace = pace
+        self._symbols = recording.symbols
+        self._books = {symbol: recording.table(ORDERBOOK, symbol, optional=True) for symbol in self._symbols}
+        self._tickers = {symbol: recording.table(TICKER, symbol) for symbol in self._symbols}
+        self._candles = {symbol: recording.table(CANDLES, symbol) for symbol in self._symbols}
+        self._answered = pace.monotonic()
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is a dataset: some order book has its file."""
+        return any(table.exists for table in self._books.values())
+
+    def run(self) -> None:
+        """Poll until the time is up, or nothing has answered for too long."""
+        began = self._pace.monotonic()
+        ends = None if self._pace.seconds is None else began + self._pace.seconds
+        while True:
+            self._poll()
+            self._flush()
+            now = self._pace.monotonic()
+            due = began + self.captured.polls * self._pace.interval
+            if (ends is not None and max(now, due) >= ends) or now - self._answered > GIVE_UP_SECONDS:
+                return
+            self._pace.sleep(max(0.0, due - now))
+
+    def _poll(self) -> None:
+        self.captured.polls += 1
+        self._pace.before_poll()
+        self.captured.silent = True
+        for symbol in self._symbols:
+            self._try(f"orderbook {symbol}", partial(self._book, symbol))
+        self._try("ticker", self._all_tickers)
+        for symbol in self._symbols:
+            self._try(f"candles {symbol}", partial(self._finished_candles, symbol))
+
+    def _try(self, what: str, ask: Callable[[], None]) -> None:
+        """Ask; a failure costs this answer, and is logged and counted."""
+        try:
+            ask()
+        except (Unavailable, Refused, BadInput) as error:
+            self.captured.failures[what] += 1
+            _LOG.warning("%s: %s", what, error)
+        else:
+            self._answered = self._pace.monotonic()
+            self.captured.silent = False
+
+    def _book(self, symbol: str) -> None:
+        book = self._market.book(symbol)
+        self._books[symbol].add(book.ts, book_cells(book))
+
+    def _all_tickers(self) -> None:
+        tickers = self._market.tickers()
+        for symbol in self._symbols:
+            if symbol in tickers:
+                self._tickers[symbol].add(tickers[symbol].ts, ticker_cells(tickers[symbol]))
+        if missing := [symbol for symbol in self._symbols if symbol not in tickers]:
+            raise BadInput(f"{', '.join(missing)}: no ticker that can be read")
+
+    def _finished_candles(self, symbol: str) -> None:
+        """Take the bars that ended since the last one, and those of the time before at the start."""
+        table = self._candles[symbol]
+        now = self._market.now() // MICROS - SETTLE_SECONDS
+        history = now - self._pace.history_minutes * MINUTE
+        known = max(table.last_ts // MICROS, history)
+        if now // MINUTE * MINUTE <= known and self.captured.polls > 1:
+            return
+        for candle in self._market.candles(symbol, MINUTE, known, now):
+            table.add(candle.ts, candle_cells(candle))
+
+    def _flush(self) -> None:
+        """Write order books first: without one a symbol's other files would make no dataset."""
+        for symbol in self._symbols:
+            if self._books[symbol].flush():
+                for table in (self._books[symbol], self._tickers[symbol], self._candles[symbol]):
+                    table.flush()
+                    self.captured.rows[table.name] = table.rows_added

@@ -1,0 +1,111 @@
+"""`meva replay fetch`: candle history of a period."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from meva_cli.exchange import exchange, now_seconds, source_of
+from meva_cli.load import settings_for
+from meva_cli.options import AMOUNT, FOLDER, SYMBOLS, TIME, json_option
+from meva_cli.progress import make_progress
+from meva_cli.render import print_json, print_line, print_table
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from meva_adapters.replay.fetch import Fetched
+
+DAY = 86_400
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.option("--symbols", type=SYMBOLS, help="Symbols, with commas.  [default: SYMBOLS of the settings]")
+@click.option("--from", "start", type=TIME, help="Beginning, ISO 8601.  [default: a day before the end]")
+@click.option("--to", "end", type=TIME, help="End, ISO 8601.  [default: now]")
+@click.option(
+    "--interval",
+    type=click.Choice(["60", "300", "900", "1800", "3600", "14400", "86400"]),
+    default="60",
+    show_default=True,
+    help="Seconds of a candle.",
+)
+@click.option(
+    "--spread-bps",
+    type=AMOUNT,
+    default="10",
+    show_default=True,
+    help="How far apart the assumed bid and ask lie.",
+)
+@click.option("--no-books", is_flag=True, help="Assume no order books; the dataset then cannot be run.")
+@json_option
+@click.pass_context
+def fetch(
+    ctx: click.Context,
+    folder: Path,
+    symbols: tuple[str, ...] | None,
+    start: int | None,
+    end: int | None,
+    interval: str,
+    spread_bps: Decimal,
+    no_books: bool,
+    as_json: bool,
+) -> None:
+    """Bring the exchange's candle history of a period into DIR.
+
+    Candles that are there already are not asked for again, so a fetch that was stopped goes on where it
+    was. The exchange keeps no history of order books: where none were recorded they are assumed from the
+    closes, half the spread to each side, and manifest.json says so. Fills against such books are a model,
+    not a record.
+    """
+    from meva_adapters.replay.fetch import Period
+    from meva_adapters.replay.fetch import fetch as bring
+    from meva_adapters.replay.recording import Recording
+    from meva_adapters.system.clock import SystemClock
+
+    settings = settings_for("exchange", "stage7").settings
+    end = now_seconds() if end is None else end
+    period = Period(end - DAY if start is None else start, end, int(interval))
+    if not 0 <= period.start < period.end:
+        raise BadInput("--from lies behind --to", action="give the earlier time with --from")
+    if not 0 <= spread_bps < 20_000:
+        raise BadInput(f"--spread-bps: {spread_bps} is not a spread", action="give 0 <= bps < 20000")
+    chosen = symbols or settings.exchange.symbols
+    recording = Recording(folder, source_of(settings), period.interval, chosen, SystemClock())
+    with exchange(settings) as opened:
+        fetched = bring(
+            recording,
+            opened.market,
+            opened.rules,
+            period,
+            make_progress(),
+            spread_bps=None if no_books else spread_bps,
+            before_page=opened.client.patience.renew,
+        )
+    _show(folder, fetched, as_json=as_json)
+    ctx.exit(1 if len(fetched.empty) == len(chosen) else 0)
+
+
+def _show(folder: Path, fetched: Fetched, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "dataset": str(folder),
+                "added": fetched.added,
+                "known": fetched.known,
+                "empty": fetched.empty,
+                "books": fetched.books or None,
+            }
+        )
+        return
+    rows = [(symbol, added, fetched.known[symbol]) for symbol, added in fetched.added.items()]
+    print_table(["symbol", "candles added", "known before"], rows)
+    for symbol in fetched.empty:
+        print_line(f"{symbol}: the exchange has too few candles in this period; there is no file for it")
+    if fetched.books:
+        print_line(f"order books: {fetched.books}; the exchange has no history of them")
+    print_line("no tickers: 24 hours' figures come from the candles")
+    print_line(f"next: meva replay info {folder}")

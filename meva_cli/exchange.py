@@ -1,0 +1,61 @@
+"""The composition root of what talks to the exchange."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from meva_adapters.system.clock import SystemClock
+from meva_core.rules import FallbackRules
+from meva_core.settings import Settings
+
+if TYPE_CHECKING:
+    from meva_adapters.btcturk import Btcturk, Manners
+    from meva_adapters.replay.recording import Source
+
+
+def fallback_of(settings: Settings) -> FallbackRules:
+    """Return the rules that the user configured for pairs without usable metadata."""
+    stage7 = settings.stage7
+    return FallbackRules(
+        tick_size=stage7.rules_fallback_tick_size,
+        lot_size=stage7.rules_fallback_lot_size,
+        min_notional_try=stage7.rules_fallback_min_notional_try,
+        require_metadata=stage7.rules_require_metadata,
+    )
+
+
+@contextmanager
+def exchange(
+    settings: Settings, *, with_account: bool = False, manners: Manners | None = None
+) -> Iterator[Btcturk]:
+    """Open the exchange of the settings for reading. No key is read without `with_account`."""
+    # Imported here: it costs a command that asks nothing more than all its own work.
+    from meva_adapters.btcturk import connect
+
+    opened = connect(
+        settings.exchange,
+        fallback_of(settings),
+        SystemClock(),
+        with_account=with_account,
+        manners=manners,
+    )
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def source_of(settings: Settings) -> Source:
+    """Return what a manifest says of where its data come from."""
+    from meva_adapters.btcturk.connect import API_VERSION
+    from meva_adapters.replay.recording import Source
+
+    return Source(f"btcturk {settings.exchange.base_url}", API_VERSION)
+
+
+def now_seconds() -> int:
+    """Return this machine's time in whole seconds."""
+    return int(time.time())
