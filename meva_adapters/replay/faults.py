@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from attrs import define, field, frozen
+from attrs.validators import in_
 
+from meva_adapters.replay.codes import ERRORS, MORE, WARNINGS
 from meva_core.errors import BadInput, Problem
 
 MAX_FAULTS: Final = 1000
@@ -23,7 +25,7 @@ class Fault:
     cut.
     """
 
-    code: str
+    code: str = field(validator=in_(frozenset((*ERRORS, *WARNINGS, MORE))))
     file: str
     row: int | None
     column: str
@@ -147,4 +149,4 @@ class FaultList:
         if unlisted:
             message = f"{unlisted} more {what} of this file are not listed"
             action = "correct the first ones and validate again"
-            listed.append(Fault("more_faults", self.file, None, "", "", message, action))
+            listed.append(Fault(MORE, self.file, None, "", "", message, action))

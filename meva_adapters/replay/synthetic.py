@@ -18,7 +18,7 @@ import numpy as np
 from meva_adapters.replay.layout import CANDLES, EXCHANGEINFO, KINDS, ORDERBOOK, TICKER
 from meva_adapters.replay.profiles import Profile, exchangeinfo, profile_of
 from meva_adapters.replay.rendering import Column, csv_blocks
-from meva_adapters.replay.wide import range_extremes
+from meva_adapters.replay.wide import quote_volume, range_extremes
 from meva_adapters.replay.writer import write_json, write_manifest
 from meva_adapters.system.files import replacing
 from meva_core.errors import BadInput
@@ -29,6 +29,10 @@ _SPREAD: Final = 37837
 """Standard deviation of `_bells`."""
 _DAY: Final = 86400
 _MAX_ROWS: Final = 20_000_000
+_LAST_SECOND: Final = 253_402_300_799
+"""The end of the year 9999, the last that ISO 8601 writes in four digits."""
+_MOST_LOTS: Final = 2**42
+_MEAN_SKEW: Final = 10_240
 
 
 def write_synthetic(
@@ -51,10 +55,11 @@ def write_synthetic(
     """
     root, names = Path(path), tuple(sorted(set(symbols)))
     rows = minutes * 60 // step_seconds if step_seconds > 0 else 0
-    if not names or not 2 <= rows <= _MAX_ROWS or start < 0:
+    last = start + rows * step_seconds
+    if not names or not 2 <= rows <= _MAX_ROWS or not 0 <= start <= last <= _LAST_SECOND:
         raise BadInput(
             f"{len(names)} symbols, {minutes} minutes in steps of {step_seconds} s from {start}: "
-            f"expected at least one symbol, 2 to {_MAX_ROWS} rows and a start from 1970 on"
+            f"expected at least one symbol, 2 to {_MAX_ROWS} rows, and the years 1970 to 9999"
         )
     profiles = {name: profile_of(name) for name in names}
     claim_folder(root)
@@ -118,10 +123,11 @@ def _bells(seed: int, stream: str, count: int) -> Any:
 
 
 class _Walk(NamedTuple):
-    """Closing prices in ticks, and the volatility of each step in 10^-9; arrays [rows]."""
+    """Closing prices in ticks and the volatility of each step in 10^-9, arrays [rows]; and what is usual."""
 
     close: Any
     volatility: Any
+    usual: int
 
 
 def _walk(profile: Profile, tide: Any, own: Any, step_seconds: int) -> _Walk:
@@ -138,7 +144,7 @@ def _walk(profile: Profile, tide: Any, own: Any, step_seconds: int) -> _Walk:
         volatility = (88 * volatility + 12 * abs(move) + 2 * usual) // 100
         closes.append(price // _FINE)
         volatilities.append(volatility)
-    return _Walk(np.array(closes, dtype=np.int64), np.array(volatilities, dtype=np.int64))
+    return _Walk(np.array(closes, dtype=np.int64), np.array(volatilities, dtype=np.int64), usual)
 
 
 class _SymbolWriter:
@@ -178,16 +184,15 @@ class _SymbolWriter:
     def orderbook(self, *, sizes: bool) -> None:
         """Write best bid and ask around the close; the spread follows the volatility, and at times jumps."""
         close = self._walk.close
-        usual = self._profile.volatility_ppb * isqrt(self._step * 10**6 // 60) // 1000
         below, above, rare, bids = _lanes(_draws(self._seed, f"book/{self._symbol}", self._rows))
-        half = close * (self._profile.spread_ppb // 2) // PPB * self._walk.volatility // usual
+        half = close * (self._profile.spread_ppb // 2) // PPB * self._walk.volatility // self._walk.usual
         half *= np.where(_stretches(rare < 24, 6), 12, 1)
         bid = np.maximum(1, close - half * (below + 2**15) // 2**16)
         ask = np.maximum(bid + 1, close + half * (above + 2**15) // 2**16)
         columns = [self._price(bid), self._price(ask)]
         if sizes:
             asks, *_ = _lanes(_draws(self._seed, f"sizes/{self._symbol}", self._rows))
-            usual_size = max(8, int(np.median(self._volume)) // 8)
+            usual_size = max(8, int(np.median(self._volume)) * 60 // (8 * self._step))
             columns += [self._qty(1 + usual_size * (size + 2**12) // 2**15) for size in (bids, asks)]
         self._write(ORDERBOOK, columns, optional=sizes)
 
@@ -216,23 +221,21 @@ class _SymbolWriter:
     def _lots(self) -> Any:
         """Traded quantity: skewed, and larger in nervous times."""
         profile = self._profile
-        price = profile.price * profile.tick  # 10^-price_places
-        per_step = (
-            profile.turnover
-            * self._step
-            * 10 ** (profile.price_places + profile.qty_places)
-            // (_DAY * price)
-        )
+        lots = 10 ** (profile.price_places + profile.qty_places)
+        per_step = profile.turnover * self._step * lots // (_DAY * profile.price * profile.tick)
         first, second, third, _ = _lanes(_draws(self._seed, f"volume/{self._symbol}", self._rows))
         skew = (first * second >> 16) * (third + 2**13) >> 16
-        nervous = 2**10 * self._walk.volatility // profile.volatility_ppb
-        return 1 + max(4, per_step) * 4 // 2**10 * np.minimum(nervous, 2**14) // 2**10 * skew // 2**6
+        nervous = np.minimum(2**10 * self._walk.volatility // self._walk.usual, 2**14)
+        return 1 + min(max(per_step, 64), _MOST_LOTS) * (nervous * skew >> 10) // _MEAN_SKEW
 
     def _cents(self) -> Any:
         """Traded amount of each row in 0.01 of the quote currency."""
-        places = self._profile.price_places + self._profile.qty_places - 2
-        amount = self._volume * self._walk.close * self._profile.tick
-        return amount // 10**places if places >= 0 else amount * 10**-places
+        profile = self._profile
+        whole = self._volume // 10**profile.qty_places
+        rest = (self._volume - whole * 10**profile.qty_places) * 10 ** (8 - profile.qty_places)
+        price = self._walk.close * (profile.tick * 10 ** (8 - profile.price_places))
+        amount, _ = quote_volume(whole, rest, price)
+        return amount // 10**6
 
     def _price(self, ticks: Any) -> Column:
         return Column(ticks * self._profile.tick, self._profile.price_places)
