@@ -201,6 +201,8 @@ def _value(table: Table, column: str, n: int) -> Any:
     declared = table.columns[column]
     if column == "state_id":
         return 1
+    if column == "ts_bucket":
+        return f"2026-02-01T03:{n:02}:00+03:00"
     if column == "status" and table.name == "idempotency_state":
         return ("reserved", "submitted", "failed")[n % 3]
     if "PK" in declared or column in UNIQUE:
@@ -228,7 +230,7 @@ def _pick(table: str, column: str, declared: str) -> tuple[Any, ...]:
     if declared.startswith("REAL"):
         return REALS
     known = META.tables[table].columns.get(column)
-    if known is not None and isinstance(known.type, Stamp):
+    if column in ("created_at", "updated_at") or (known is not None and isinstance(known.type, Stamp)):
         return TIMES
     if column.endswith("_try") or (known is not None and isinstance(known.type, Amount)):
         return AMOUNTS

@@ -1,0 +1,110 @@
+"""Naming databases, and the drivers' errors as ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from meva_adapters.sql import ensure, reader, writer
+from meva_adapters.sql.engine import database_url, shown, translated, writer_engine
+from meva_core.errors import BadInput, StoreBusy, StoreCorrupt, StoreError, StoreUnready
+
+
+@pytest.mark.parametrize("name", ["state.db", "odd name?#%41.db", "şişli ₺.db"])
+def test_a_path_and_its_url_name_the_same_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ensure(name)
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+    with reader(tmp_path / name) as one, writer(name) as two:
+        assert one.name == two.name == str(tmp_path / name)
+    assert shown(database_url(f"sqlite:///{tmp_path}/plain.db")) == str(tmp_path / "plain.db")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "",
+        ":memory:",
+        "a\0b",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:x?uri=true",
+        "mysql://h/d",
+        "://",
+    ],
+)
+def test_what_names_no_database_is_refused(target: str) -> None:
+    with pytest.raises(BadInput):
+        database_url(target)
+
+
+def test_a_password_is_never_shown() -> None:
+    assert "s3cret" not in shown(database_url("postgresql://user:s3cret@host/db"))
+    with pytest.raises(StoreUnready) as error:
+        reader("postgresql://user:s3cret@127.0.0.1:1/db")
+    assert "s3cret" not in str(error.value)
+    assert "cannot reach postgresql+psycopg://user:***@127.0.0.1:1/db" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "words"),
+    [
+        (sqlite3.SQLITE_BUSY, StoreBusy, "is locked by another process"),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreBusy, "nothing was written"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, StoreCorrupt, "is damaged"),
+        (sqlite3.SQLITE_NOTADB, StoreCorrupt, "is not a database"),
+        (sqlite3.SQLITE_CANTOPEN, StoreUnready, "cannot open"),
+        (sqlite3.SQLITE_READONLY, StoreUnready, "is read-only"),
+        (sqlite3.SQLITE_FULL, StoreError, "cannot write"),
+        (sqlite3.SQLITE_IOERR_WRITE, StoreError, "cannot write"),
+        (sqlite3.SQLITE_ERROR, StoreError, "boom"),
+    ],
+)
+def test_the_drivers_errors_are_ours(code: int, error: type[StoreError], words: str) -> None:
+    original = sqlite3.OperationalError("boom")
+    original.sqlite_errorcode = code
+    with pytest.raises(error, match=words) as found, translated("/no/such/state.db"):
+        raise sa.exc.OperationalError("SELECT", {}, original)
+    assert type(found.value) is error
+
+
+def test_a_writer_waits_for_the_lock_before_it_reads(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    engine = writer_engine(database_url(path), durable=False)
+    statements: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    with engine.begin() as connection:
+        connection.execute(sa.text("SELECT 1"))
+    engine.dispose()
+    assert statements == ["BEGIN IMMEDIATE", "SELECT 1"]
+
+
+@pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 1)])
+def test_a_durable_writer_syncs_every_commit(durable: bool, level: int, tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    engine = writer_engine(database_url(path), durable=durable)
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    engine.dispose()
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    with (
+        reader(path) as store,
+        store.read() as view,
+        pytest.raises(sa.exc.OperationalError, match="readonly"),
+    ):
+        view._connection.exec_driver_sql("DELETE FROM orders")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
