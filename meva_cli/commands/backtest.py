@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,6 +20,8 @@ from meva_core.errors import BadInput
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
     from meva_core.stages.plan import RunPlan
+
+WARNINGS_SHOWN: Final = 2
 
 
 @click.command()
@@ -170,14 +172,18 @@ def _with_timing(
         "already_recorded": ran == 0,
         "cycles_run": ran,
         "engine_reason": why,
-        "warnings": [f"{fault.file}: {fault.message}" for fault in dataset.warnings],
+        "warnings": [str(fault) for fault in dataset.warnings],
     }
 
 
 def print_backtest(result: dict[str, Any]) -> None:
     """Print the figures for people."""
-    for warning in result.pop("warnings"):
+    warnings = result.pop("warnings")
+    for warning in warnings[:WARNINGS_SHOWN]:
         click.echo(f"warning: {warning}", err=True)
+    if len(warnings) > WARNINGS_SHOWN:
+        rest = len(warnings) - WARNINGS_SHOWN
+        click.echo(f"warning: {rest} more; `meva replay validate {result['dataset']}` lists them", err=True)
     if result.pop("already_recorded"):
         print_line("already recorded")
     modes = result.pop("modes")

@@ -1,0 +1,5 @@
+"""`python -m meva_cli`: the same as `meva`."""
+
+from meva_cli.app import main
+
+main()

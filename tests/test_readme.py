@@ -1,0 +1,63 @@
+"""What the README shows is what the demo gives."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def demo_settings() -> dict[str, str]:
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    [line] = re.findall(r"^DEMO := (.*)$", makefile, re.MULTILINE)
+    return dict(pair.split("=", 1) for pair in line.split())
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    plain = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    command = [sys.executable, "-m", "meva_cli", "backtest", "--data", str(ROOT / "replay/sample"), "--json"]
+    done = subprocess.run(
+        [*command, "--db", str(folder / "demo.db"), "--engine", "interpreted"],
+        env=plain | demo_settings(),
+        cwd=folder,
+        capture_output=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_the_demo_ends_with_the_figures_that_the_readme_quotes(demo):
+    shown = dict(re.findall(r"^(\w+)\t(\S+)$", README, re.MULTILINE))
+    assert shown
+    assert {name: str(demo[name]) for name in shown} == shown
+
+
+def test_the_demo_shows_what_it_promises(demo):
+    assert demo["fills_resting"] > 0
+    assert demo["fills_taking"] > 0
+    assert all(demo["modes"][mode] > 0 for mode in ("NORMAL", "REDUCE_RISK_ONLY", "OBSERVE_ONLY"))
+    assert Decimal(demo["max_drawdown_ratio"]) > 0
+    assert Decimal(demo["fees_try"]) > 0
+    assert Decimal(demo["slippage_try"]) > 0
+
+
+def test_the_demo_adds_up(demo):
+    start, gross, fees, slippage, equity = (
+        Decimal(demo[name])
+        for name in ("starting_cash_try", "gross_pnl_try", "fees_try", "slippage_try", "final_equity_try")
+    )
+    assert start + gross - fees - slippage == equity
+
+
+def test_every_path_that_the_readme_links_to_is_there():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
