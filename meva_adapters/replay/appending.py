@@ -34,13 +34,13 @@ class Table:
         self._waiting: list[bytes] = []
         self.exists = self.path.exists()
         if self.exists:
-            self._open(kind)
+            self._open(kind.headers if optional else (kind.columns,))
 
-    def _open(self, kind: Kind) -> None:
+    def _open(self, headers: Sequence[tuple[str, ...]]) -> None:
         """Take up a file: cut off a line that a power failure left half written, and find the last stamp."""
         with open(self.path, "rb+") as file:
             header = file.readline(MAX_LINE).decode("latin-1").rstrip("\r\n")
-            if tuple(header.split(",")) not in kind.headers:
+            if tuple(header.split(",")) not in headers:
                 raise BadInput(f"{self.name}: the header is {header[:80]!r}", action="move the file away")
             self._columns = tuple(header.split(","))
             size = file.seek(0, os.SEEK_END)
@@ -57,10 +57,8 @@ class Table:
     def add(self, ts: int, cells: Sequence[str]) -> bool:
         """Take a row whose cells are in the order of the columns; False if it is not newer than the last.
 
-        Cells beyond the file's own columns are left out. Raises BadInput if there are fewer.
+        Cells beyond the file's own columns are left out.
         """
-        if len(cells) < len(self._columns) - 1:
-            raise BadInput(f"{self.name}: has columns that are not recorded", action="use another folder")
         if ts <= self.last_ts:
             return False
         self._waiting.append(csv_line(ts, cells[: len(self._columns) - 1]))

@@ -149,16 +149,19 @@ class _Poller:
         except (Unavailable, Refused, BadInput) as error:
             self.captured.failures[what] += 1
             _LOG.warning("%s: %s", what, error)
-        else:
-            self._answered = self._pace.monotonic()
-            self.captured.silent = False
+
+    def _heard(self) -> None:
+        self._answered = self._pace.monotonic()
+        self.captured.silent = False
 
     def _book(self, symbol: str) -> None:
         book = self._market.book(symbol)
+        self._heard()
         self._books[symbol].add(book.ts, book_cells(book))
 
     def _all_tickers(self) -> None:
         tickers = self._market.tickers()
+        self._heard()
         for symbol in self._symbols:
             if symbol in tickers:
                 self._tickers[symbol].add(tickers[symbol].ts, ticker_cells(tickers[symbol]))
@@ -173,7 +176,9 @@ class _Poller:
         known = max(table.last_ts // MICROS, history)
         if now // MINUTE * MINUTE <= known and self.captured.polls > 1:
             return
-        for candle in self._market.candles(symbol, MINUTE, known, now):
+        candles = self._market.candles(symbol, MINUTE, known, now)
+        self._heard()
+        for candle in candles:
             table.add(candle.ts, candle_cells(candle))
 
     def _flush(self) -> None:

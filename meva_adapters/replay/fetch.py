@@ -197,7 +197,5 @@ def around(close: int, spread_bps_e8: int, tick: int) -> tuple[int, int]:
     if ask == bid:
         ask += tick
     if bid <= 0:
-        raise BadInput(
-            f"a price of {format_e8(close)} is too small for a spread at a tick of {format_e8(tick)}"
-        )
+        raise BadInput(f"a price of {format_e8(close)} leaves no bid at a tick of {format_e8(tick)}")
     return bid, ask

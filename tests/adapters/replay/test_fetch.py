@@ -1,0 +1,204 @@
+"""Candle history: complete, asked for once, and with books that are said to be assumed."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paper_exchange import MICROS, NOON, PaperExchange, new_recording
+
+from meva_adapters import replay
+from meva_adapters.replay.capture import Pace, capture
+from meva_adapters.replay.fetch import BARS_PER_STEP, Fetched, Period, around, fetch, steps
+from meva_core.errors import BadInput, Unavailable
+
+DAY = Period(NOON - 86_400, NOON, 60)
+
+
+class Quiet:
+    """Nobody watches, but what was said is kept."""
+
+    def __init__(self) -> None:
+        self.total = self.done_steps = 0
+
+    def start(self, total: int, label: str) -> None:
+        self.total = total
+
+    def advance(self, steps: int) -> None:
+        self.done_steps += steps
+
+    def done(self) -> None:
+        pass
+
+
+def bring(
+    root: Path,
+    exchange: PaperExchange,
+    period: Period = DAY,
+    symbols: tuple[str, ...] = ("BTCTRY",),
+    spread_bps: Decimal | None = Decimal(10),
+) -> Fetched:
+    recording = new_recording(root, exchange, symbols, period.interval)
+    progress = Quiet()
+    fetched = fetch(recording, exchange, exchange, period, progress, spread_bps=spread_bps)
+    assert progress.done_steps == progress.total
+    return fetched
+
+
+def bars(root: Path, symbol: str = "BTCTRY") -> list[str]:
+    return (root / "candles" / f"{symbol}.csv").read_text().splitlines()[1:]
+
+
+@pytest.fixture
+def exchange() -> PaperExchange:
+    return PaperExchange(first_bar=0)
+
+
+def test_a_day_of_minutes_is_a_dataset_that_can_be_run(tmp_path: Path, exchange: PaperExchange) -> None:
+    fetched = bring(tmp_path, exchange, symbols=("BTCTRY", "ETHTRY"))
+    assert fetched.added == {"BTCTRY": 1440, "ETHTRY": 1440}
+    data = replay.open_dataset(tmp_path)
+    assert (data.step_seconds, data.warnings) == (60, ())
+    assert data.first_ts == (NOON - 86_400 + 60) * MICROS
+    assert data.last_ts == NOON * MICROS
+    assert data.manifest is not None
+    assert data.manifest.books == "assumed from the closes, 10 bps apart"
+    assert len(data.manifest.files) == 5
+
+
+def test_what_is_there_is_not_asked_for_again(tmp_path: Path, exchange: PaperExchange) -> None:
+    bring(tmp_path, exchange)
+    before = bars(tmp_path)
+    exchange.asked.clear()
+    fetched = bring(tmp_path, exchange)
+    assert (fetched.added, fetched.known) == ({"BTCTRY": 0}, {"BTCTRY": 1440})
+    assert exchange.asked == ["metadata"]
+    assert bars(tmp_path) == before
+
+
+def test_only_gaps_are_filled_wherever_they_are(tmp_path: Path, exchange: PaperExchange) -> None:
+    bring(tmp_path / "whole", exchange)
+    exchange.missing_bars = set(range(NOON - 80_000 // 60 * 60, NOON - 70_000, 60)) | {NOON - 600}
+    bring(tmp_path / "holes", exchange)
+    missing = 1440 - len(bars(tmp_path / "holes"))
+    assert missing > 150
+    exchange.missing_bars.clear()
+    exchange.asked.clear()
+    fetched = bring(tmp_path / "holes", exchange)
+    assert fetched.added == {"BTCTRY": missing}
+    assert exchange.asked.count("candles BTCTRY") == 2
+    assert bars(tmp_path / "holes") == bars(tmp_path / "whole")
+    assert replay.validate(tmp_path / "holes").ok
+
+
+def test_earlier_and_later_periods_extend_a_dataset(tmp_path: Path, exchange: PaperExchange) -> None:
+    hour = 3600
+    bring(tmp_path, exchange, Period(NOON - 2 * hour, NOON - hour, 60))
+    bring(tmp_path, exchange, Period(NOON - 3 * hour, NOON - 2 * hour, 60))
+    bring(tmp_path, exchange, Period(NOON - hour, NOON, 60))
+    assert len(bars(tmp_path)) == 180
+    data = replay.open_dataset(tmp_path)
+    assert data.files["orderbook/BTCTRY.csv"].rows == 180
+    assert data.warnings == ()
+
+
+def test_a_fetch_that_breaks_off_keeps_what_it_has_and_goes_on_later(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    period = Period(NOON - 2500 * 60, NOON, 60)
+    recording = new_recording(tmp_path, exchange, ("BTCTRY",))
+
+    def break_off() -> None:
+        if exchange.asked.count("candles BTCTRY") == 2:
+            exchange.failing["candles BTCTRY"] = Unavailable("gone")
+
+    with pytest.raises(Unavailable):
+        fetch(recording, exchange, exchange, period, Quiet(), spread_bps=Decimal(10), before_page=break_off)
+    assert len(bars(tmp_path)) == 2 * BARS_PER_STEP
+    assert replay.validate(tmp_path).ok
+    exchange.failing.clear()
+    fetched = bring(tmp_path, exchange, period)
+    assert fetched.added == {"BTCTRY": 500}
+    assert len(bars(tmp_path)) == 2500
+
+
+def test_the_forming_bar_is_never_there(tmp_path: Path, exchange: PaperExchange) -> None:
+    exchange.seconds = NOON + 30.0
+    bring(tmp_path, exchange, Period(NOON - 600, NOON + 600, 60))
+    assert bars(tmp_path)[-1].startswith("2025-10-09T12:00:00Z,")
+
+
+def test_a_symbol_without_bars_is_named_and_has_no_files(tmp_path: Path, exchange: PaperExchange) -> None:
+    exchange.first_bar = NOON
+    fetched = bring(tmp_path, exchange, Period(NOON - 600, NOON, 60), ("BTCTRY",))
+    assert fetched.empty == ["BTCTRY"]
+    assert list(tmp_path.glob("*/*.csv")) == []
+
+
+def test_without_assumed_books_the_candles_are_there_and_no_book(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    bring(tmp_path, exchange, spread_bps=None)
+    assert len(bars(tmp_path)) == 1440
+    codes = [fault.code for fault in replay.validate(tmp_path).errors]
+    assert codes == ["no_orderbook"]
+    assert json.loads((tmp_path / "manifest.json").read_text())["files"] == {}
+
+
+def test_recorded_books_are_never_replaced_by_assumed_ones(tmp_path: Path, exchange: PaperExchange) -> None:
+    recording = new_recording(tmp_path, exchange, ("BTCTRY",))
+    capture(recording, exchange, exchange, Pace(30, 5.0, exchange.monotonic, exchange.sleep))
+    recorded = (tmp_path / "orderbook" / "BTCTRY.csv").read_bytes()
+    fetched = bring(tmp_path, exchange)
+    assert (tmp_path / "orderbook" / "BTCTRY.csv").read_bytes() == recorded
+    assert fetched.books == ""
+    assert len(bars(tmp_path)) > 1000
+    assert replay.validate(tmp_path).ok
+    with pytest.raises(BadInput, match="recorded order books, but none of ETHTRY"):
+        bring(tmp_path, exchange, symbols=("BTCTRY", "ETHTRY"))
+
+
+def test_another_interval_needs_another_folder(tmp_path: Path, exchange: PaperExchange) -> None:
+    bring(tmp_path, exchange)
+    with pytest.raises(BadInput, match="candles of 60 s, not of 300 s"):
+        bring(tmp_path, exchange, Period(NOON - 3600, NOON, 300))
+
+
+@given(
+    close=st.integers(10**6, 10**16),
+    spread=st.integers(0, 500 * 10**8),
+    tick=st.sampled_from([1, 5 * 10**6, 10**8]),
+)
+def test_assumed_books_lie_around_the_close_on_the_tick_and_never_touch(
+    close: int, spread: int, tick: int
+) -> None:
+    if close < 20 * tick:
+        return
+    bid, ask = around(close, spread, tick)
+    assert 0 < bid <= close <= ask
+    assert bid < ask
+    assert bid % tick == ask % tick == 0
+    half = close * spread // (20_000 * 10**8)
+    assert close - half - tick <= bid
+    assert ask <= close + half + 1 + 2 * tick
+
+
+def test_a_price_below_its_tick_has_no_assumed_book() -> None:
+    with pytest.raises(BadInput, match="leaves no bid"):
+        around(5, 10**8, 10)
+
+
+@given(st.sets(st.integers(0, 3000), max_size=200))
+def test_stretches_cover_what_is_missing_and_nothing_else(places: set[int]) -> None:
+    stamps = [place * 60 for place in sorted(places)]
+    covered = [at for first, last in steps(stamps, 60) for at in range(first, last + 1, 60)]
+    assert covered == stamps
+
+
+def test_stretches_are_never_longer_than_a_page() -> None:
+    sizes = [(last - first) // 60 + 1 for first, last in steps(range(0, 60 * 2500, 60), 60)]
+    assert sizes == [1000, 1000, 500]
