@@ -1,0 +1,146 @@
+"""`meva db` as a user types it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Meva = Callable[..., Any]
+
+
+@pytest.fixture
+def old_file(tmp_path: Path) -> Path:
+    """A file of the earlier system with two orders that share a client id, against its own index."""
+    path = tmp_path / "btcbot_state.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE orders (order_id TEXT PRIMARY KEY, symbol TEXT NOT NULL, side TEXT NOT NULL,
+              price TEXT NOT NULL, qty TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL,
+              updated_at TEXT NOT NULL, client_order_id TEXT);
+            INSERT INTO orders VALUES ('1', 'BTCTRY', 'buy', '1', '1', 'new', '2026-01-01', '2026-01-01', 'c');
+            INSERT INTO orders SELECT '2', symbol, side, price, qty, status, created_at, updated_at, 'c' FROM orders;
+            """
+        )
+    return path
+
+
+def test_upgrade_tells_what_it_found_and_did_and_the_second_one_has_nothing_to_do(
+    meva: Meva, old_file: Path
+) -> None:
+    first = meva("db", "upgrade")
+    assert first.code == 0
+    assert first.out.splitlines()[:2] == [
+        f"{old_file}: generation 1 of the earlier system, now revision 0002",
+        f"Backup: {old_file.parent}/btcbot_state.before-0002.db",
+    ]
+    assert (
+        "unique index idx_orders_client_order_id_unique: rows of orders repeat (client_order_id)" in first.out
+    )
+    second = meva("db", "upgrade")
+    assert (second.code, second.out) == (0, f"{old_file} is at revision 0002: nothing to do\n")
+
+
+def test_upgrade_creates_a_database_that_is_not_there(meva: Meva, tmp_path: Path) -> None:
+    ended = meva("db", "upgrade", "--db", "fresh.db", "--json")
+    assert ended.code == 0
+    assert ended.document["before"] == {"state": "empty", "revision": None, "generation": None}
+    assert ended.document["after"]["revision"] == "0002"
+    assert ended.document["backup"] is None
+    assert "table stage7_runs" in ended.document["added"]
+    assert (
+        meva("db", "current", "--db", f"sqlite:///{tmp_path}/fresh.db", "--json").document["up_to_date"]
+        is True
+    )
+
+
+def test_current_says_the_generation_and_what_to_type(meva: Meva, old_file: Path) -> None:
+    ended = meva("db", "current", "--db", old_file)
+    assert ended.code == 0
+    assert "generation\t1\n" in ended.out
+    assert ended.out.endswith(f"To do: meva db upgrade --db {old_file}\n")
+
+
+def test_check_says_everything_in_one_document(meva: Meva, old_file: Path) -> None:
+    document = meva("db", "check", "--json").document
+    assert document["generation"] == 1
+    assert document["tables"] == {"orders": 2}
+    assert (document["sound"], document["integrity"], document["losses"]) == (True, [], [])
+    assert "add table stage7_runs" in document["actions"]
+    assert document["repeated_keys"] == [
+        "orders: 2 rows have client_order_id 'c', so there is no idx_orders_client_order_id_unique"
+    ]
+
+
+def test_check_ends_with_1_when_rows_are_gone(meva: Meva, old_file: Path) -> None:
+    meva("db", "upgrade", "--no-backup")
+    with closing(sqlite3.connect(old_file)) as connection:
+        connection.execute("DELETE FROM orders WHERE order_id = '1'")
+        connection.commit()
+    ended = meva("db", "check")
+    assert ended.code == 1
+    assert "  orders had 2 rows when it was adopted and has 1 now\n" in ended.out
+
+
+def test_downgrade_goes_back_and_upgrade_comes_again(meva: Meva, old_file: Path) -> None:
+    meva("db", "upgrade", "--no-backup")
+    back = meva("db", "downgrade", "0001", "--no-backup", "--json").document
+    assert back["after"]["revision"] == "0001"
+    assert "table stage7_runs" in back["released"]
+    assert meva("db", "upgrade", "--no-backup").code == 0
+    assert sorted(found.name for found in old_file.parent.iterdir()) == ["btcbot_state.db"]
+
+
+def test_backup_writes_beside_the_file_and_never_over_one(meva: Meva, old_file: Path) -> None:
+    document = meva("db", "backup", "--json").document
+    assert document["backup"] == str(old_file.with_name("btcbot_state.before-adoption.db"))
+    again = meva("db", "backup", "--out", document["backup"])
+    assert (again.code, "is there already" in again.err) == (2, True)
+
+
+def test_the_settings_name_the_database_and_the_url_wins(
+    meva: Meva, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DB_PATH", "by-path.db")
+    assert meva("db", "upgrade").code == 0
+    monkeypatch.setenv("MEVA_DATABASE_URL", f"sqlite:///{tmp_path}/by-url.db")
+    assert meva("db", "upgrade").code == 0
+    assert {found.name for found in tmp_path.glob("*.db")} == {"by-path.db", "by-url.db"}
+
+
+@pytest.mark.parametrize("command", [("upgrade",), ("downgrade", "0001"), ("current",), ("check",)])
+@pytest.mark.parametrize("kind", ["text", "folder", "foreign", "newer"])
+def test_what_cannot_be_used_ends_with_2_one_sentence_and_the_file_as_it_was(
+    meva: Meva, tmp_path: Path, command: tuple[str, ...], kind: str
+) -> None:
+    path = tmp_path / "state.db"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "text":
+        path.write_text("no database")
+    else:
+        with closing(sqlite3.connect(path)) as connection:
+            if kind == "newer":
+                connection.execute("CREATE TABLE stage7_runs (run_id TEXT)")
+                connection.execute("CREATE TABLE alembic_version AS SELECT '0900' AS version_num")
+            connection.execute("CREATE TABLE customers (name TEXT)")
+            connection.commit()
+    before = path.read_bytes() if path.is_file() else b""
+    ended = meva("db", *command, "--db", path)
+    assert ended.code == 2
+    assert ended.out == ""
+    error, action = ended.err.splitlines()
+    assert error.startswith(f"Error: {path} is ")
+    assert action.startswith("To do: ")
+    assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+def test_a_copy_between_two_files_points_to_the_backup(meva: Meva, old_file: Path) -> None:
+    ended = meva("db", "copy", old_file, "other.db")
+    assert ended.code == 2
+    assert "both are SQLite files" in ended.err
