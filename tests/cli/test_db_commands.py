@@ -23,8 +23,8 @@ def old_file(tmp_path: Path) -> Path:
             CREATE TABLE orders (order_id TEXT PRIMARY KEY, symbol TEXT NOT NULL, side TEXT NOT NULL,
               price TEXT NOT NULL, qty TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL,
               updated_at TEXT NOT NULL, client_order_id TEXT);
-            INSERT INTO orders VALUES ('1', 'BTCTRY', 'buy', '1', '1', 'new', '2026-01-01', '2026-01-01', 'c');
-            INSERT INTO orders SELECT '2', symbol, side, price, qty, status, created_at, updated_at, 'c' FROM orders;
+            INSERT INTO orders VALUES ('1', 'BTCTRY', 'buy', '1', '1', 'new', '2026', '2026', 'c');
+            INSERT INTO orders VALUES ('2', 'BTCTRY', 'buy', '1', '1', 'new', '2026', '2026', 'c');
             """
         )
     return path
