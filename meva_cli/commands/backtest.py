@@ -107,33 +107,14 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
 
 def plan_of(loaded: Loaded, dataset: Dataset, options: dict[str, Any]) -> RunPlan:
     """Return the run that settings, data and options describe."""
-    from meva_adapters.replay.manifest import manifest_tree
-    from meva_cli.wiring import dataset_pairs
-    from meva_core.stages.plan import BACKTEST, RunPlan, cycle_times
+    from meva_adapters.replay.plans import plan_backtest
 
+    if options["times_db"] and options["step"]:
+        raise BadInput("--times and --step exclude each other")
+    times = stored_times(options["times_db"], options) if options["times_db"] else None
+    asked = {name: options[name] for name in ("pair_info", "start", "end", "step", "cycles", "seed", "adapt")}
     configured = loaded.settings.exchange.symbols if "SYMBOLS" in loaded.origin else None
-    step = options["step"] or dataset.step_seconds
-    if options["times_db"]:
-        if options["step"]:
-            raise BadInput("--times and --step exclude each other")
-        times, step = stored_times(options["times_db"], options), None
-    else:
-        start = dataset.start if options["start"] is None else options["start"]
-        end = dataset.end if options["end"] is None else options["end"]
-        times = cycle_times(start, end, step, options["cycles"])
-    manifest = manifest_tree(dataset.manifest) if dataset.manifest else None
-    return RunPlan(
-        kind=BACKTEST,
-        settings=loaded.settings,
-        pairs=dataset_pairs(dataset, loaded.settings, configured, options["pair_info"]),
-        times=times,
-        step_seconds=step,
-        source=dataset.root.name,
-        source_sha256=dataset.sha256,
-        manifest=manifest,
-        seed=options["seed"],
-        adapt=options["adapt"],
-    )
+    return plan_backtest(dataset, loaded.settings, configured=configured, times=times, **asked)
 
 
 def stored_times(db: str, options: dict[str, Any]) -> Any:

@@ -1,0 +1,88 @@
+"""What a backtest over a dataset is: its pairs with their rules, its cycle times, and the plan that names
+it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from meva_adapters.replay.dataset import Dataset
+from meva_adapters.replay.manifest import manifest_tree
+from meva_core.errors import BadInput
+from meva_core.settings import Settings
+from meva_core.stages.plan import BACKTEST, Pairs, RunPlan, choose_pairs, cycle_times
+from meva_core.symbols import canonical_symbol
+
+
+def plan_backtest(
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    configured: Sequence[str] | None = None,
+    pair_info: Path | None = None,
+    times: Any = None,
+    start: int | None = None,
+    end: int | None = None,
+    step: int | None = None,
+    cycles: int | None = None,
+    seed: int = 0,
+    adapt: bool = False,
+) -> RunPlan:
+    """Return the run of these settings over a dataset.
+
+    `start`, `end` and `step` are seconds and default to what the dataset holds; `times` are cycle times given
+    one by one instead. `configured` are the symbols that the user named, None for all of the dataset;
+    `pair_info` is a file with the exchange's metadata to use instead of the dataset's. Raises BadInput for a
+    window without a cycle, and where no symbol may be selected.
+    """
+    if times is None:
+        step = dataset.step_seconds if step is None else step
+        start = dataset.start if start is None else start
+        times = cycle_times(start, dataset.end if end is None else end, step, cycles)
+    return RunPlan(
+        kind=BACKTEST,
+        settings=settings,
+        pairs=dataset_pairs(dataset, settings, configured, pair_info),
+        times=times,
+        step_seconds=step,
+        source=dataset.root.name,
+        source_sha256=dataset.sha256,
+        manifest=manifest_tree(dataset.manifest) if dataset.manifest else None,
+        seed=seed,
+        adapt=adapt,
+    )
+
+
+def dataset_pairs(
+    dataset: Dataset, settings: Settings, configured: Sequence[str] | None, pair_info: Path | None
+) -> Pairs:
+    """Return the pairs of a dataset, with the rules of its metadata or of the file that takes their place."""
+    metadata = read_pair_info(pair_info) if pair_info else pair_entries(dataset.exchangeinfo)
+    return choose_pairs(dataset.symbols, metadata, settings, configured)
+
+
+def pair_entries(document: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]] | None:
+    """Return the exchange's metadata by symbol, None if there is none."""
+    if document is None:
+        return None
+    inner = document.get("data", document)
+    return {canonical_symbol(str(entry["name"]), "exchangeinfo"): entry for entry in inner["symbols"]}
+
+
+def read_pair_info(path: Path) -> dict[str, Mapping[str, Any]] | None:
+    """Return the exchange's metadata out of a file in the exchange's own shape.
+
+    Raises BadInput if it cannot be read or has another shape.
+    """
+    try:
+        document = json.loads(path.read_bytes(), parse_float=Decimal)
+        return pair_entries(document)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{path}: not the exchange's metadata: expected an object with a list 'symbols' of named pairs"
+        ) from error
