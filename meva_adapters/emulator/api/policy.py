@@ -23,7 +23,7 @@ class Policy:
     * clock_skew_ms: how far the exchange's clock is ahead
     * orders_delay_ms, fills_delay_ms, balances_delay_ms: how late reads show what has happened
     * comma_decimals: balances are written with a comma
-    * user_events: logins get their order events; false is the silence that long sessions have seen
+    * user_events: logins get 451, 441 and 452; false is the silence of long sessions, in which 423 goes on
     """
 
     signatures: bool = True

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from aiohttp import web
 from attrs import frozen
 
+from meva_adapters.emulator.server.sockets import Sockets
 from meva_adapters.emulator.server.web import Front
 from meva_adapters.emulator.world import World
 from meva_core.errors import BadInput
@@ -47,19 +48,27 @@ async def serving(
     Port 0 takes a free one, and no graph port the same as `port`. The markets move every `step_seconds`; with
     0 nothing moves on its own. Raises BadInput for an address that cannot be listened on.
     """
-    front = Front(world)
-    # No access log: it costs more than the answer.
-    runner = web.ServerRunner(web.Server(front.handle, access_log=None))
+    sockets = Sockets(world)
+    front = Front(world, sockets.handle)
+    # No access log: it costs more than the answer. Whoever still waits for an answer at the end waits in
+    # vain.
+    runner = web.ServerRunner(web.Server(front.handle, access_log=None), shutdown_timeout=0.2)
     await runner.setup()
-    steps = asyncio.create_task(_step(world, step_seconds))
+    tasks = [
+        asyncio.create_task(work)
+        for work in (_step(world, step_seconds), sockets.tell_books(), sockets.tell_tickers())
+    ]
     try:
         first = await _listen(runner, host, port)
         second = first if graph_port in (None, port) else await _listen(runner, host, graph_port or 0)
         yield Doors(host, first, second)
     finally:
-        steps.cancel()
-        with suppress(asyncio.CancelledError):
-            await steps
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await sockets.close()
         await runner.cleanup()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from meva_adapters.emulator.world import World
 _LARGEST_BODY: Final = 2**16
 _WORTH_GZIP: Final = 2048
 """Bytes below which compressing costs more than it saves."""
+_STREAM_PATHS: Final = frozenset({"/", "/ws", "/market"})
 _SILENCE_SECONDS: Final = 90
 """Longer than any client waits."""
 
@@ -36,13 +38,18 @@ async def read_call(request: web.BaseRequest) -> Call:
 
 
 class Front:
-    """Answers the requests of one world."""
+    """Answers the requests of one world; `upgrade` takes those that want the stream."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self, world: World, upgrade: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    ) -> None:
         self._world = world
+        self._upgrade = upgrade
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        if request.path in _STREAM_PATHS and "websocket" in request.headers.get("Upgrade", "").lower():
+            return await self._upgrade(request)
         call = await read_call(request)
         if call.path.startswith(PREFIX):
             return response_of(Delivery(control(self._world, call)), "")

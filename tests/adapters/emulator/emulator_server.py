@@ -17,7 +17,7 @@ import requests
 
 from meva_adapters.emulator.server.clock import SteadyClock
 from meva_adapters.emulator.server.serving import Doors, serving
-from meva_adapters.emulator.world import Options, World, build_world
+from meva_adapters.emulator.world import Options, build_world
 
 E8 = 10**8
 KEY = "b7e1c0de-0000-4000-8000-000000000001"
@@ -43,25 +43,11 @@ def signed(key: str = KEY, secret: str = SECRET, stamp: int | None = None) -> di
 
 
 class Emulator:
-    """A client's view of a running emulator, and the world behind it."""
+    """A client's view of a running emulator."""
 
-    def __init__(self, doors: Doors, world: World, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, doors: Doors, stop: Callable[[], None]) -> None:
         self.doors = doors
-        self.world = world
-        self._loop = loop
-
-    def within(self, act: Callable[[], Any]) -> Any:
-        """Run something in the server's own thread, where it may touch the world."""
-        done: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                done.set_result(act())
-            except BaseException as e:  # noqa: BLE001 - handed to the caller
-                done.set_exception(e)
-
-        self._loop.call_soon_threadsafe(run)
-        return done.result(timeout=20)
+        self.stop = stop
 
     def get(self, path: str, *, sign: bool = False, **kwargs: Any) -> requests.Response:
         """GET a path."""
@@ -93,35 +79,30 @@ class Emulator:
 def running(given: Options | None = None, *, still: bool = False, clock: Any = None) -> Iterator[Emulator]:
     """Run an emulator until the block is left. A `still` one's markets move on command only."""
     loop = asyncio.new_event_loop()
-    ready: Future[tuple[Doors, World]] = Future()
+    ready: Future[Doors] = Future()
     stop = asyncio.Event()
 
     async def main() -> None:
         world = build_world(given or options(), clock or SteadyClock())
         async with serving(world, "127.0.0.1", 0, step_seconds=0 if still else 0.05) as doors:
-            ready.set_result((doors, world))
+            ready.set_result(doors)
             await stop.wait()
 
     def work() -> None:
         try:
             loop.run_until_complete(main())
         except BaseException as e:
-            if not ready.done():
-                ready.set_exception(e)
-            else:
+            if ready.done():
                 raise
+            ready.set_exception(e)
         finally:
             loop.close()
 
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        doors, world = ready.result(timeout=20)
-        yield Emulator(doors, world, loop)
-        loop.call_soon_threadsafe(stop.set)
-    except BaseException:
+        yield Emulator(ready.result(timeout=20), lambda: loop.call_soon_threadsafe(stop.set))
+    finally:
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
-        raise
-    finally:
         thread.join(timeout=20)

@@ -1,0 +1,84 @@
+"""One connection to the stream: what it has joined, who it is, and the frames on their way to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from attrs import Factory, define
+
+from meva_adapters.emulator.api.auth import Key
+from meva_adapters.emulator.faults.kinds import FRAME
+from meva_adapters.emulator.faults.plan import FaultPlan
+from meva_adapters.emulator.stream.frames import JOIN, LOGIN, Frame
+
+_FIRST_CHANGE: Final = 1000
+Topic = tuple[str, str]
+"""A channel and an event, such as `obdiff` and `BTCTRY`."""
+
+
+@define(eq=False)
+class Session:
+    """One connection. `send` puts a frame on the wire, `hang_up` closes with a code.
+
+    `changes` counts book frames by topic; the number is this session's own, as the exchange's is.
+    """
+
+    plan: FaultPlan
+    send: Callable[[str], None]
+    hang_up: Callable[[int], None]
+    key: Key | None = None
+    topics: set[Topic] = Factory(set)
+    changes: dict[Topic, int] = Factory(dict)
+    _held: list[str] = Factory(list)
+
+    def push(self, frame: Frame) -> None:
+        """Send a frame, unless the plan of faults wants it otherwise."""
+        copies = 1
+        for rule in self.plan.strikes("STREAM", str(frame.type), when=FRAME):
+            if rule.fault == "hold":
+                self._held.append(frame.text)
+                return
+            if rule.fault == "close":
+                self.hang_up(rule["code"])
+                return
+            copies = 0 if rule.fault == "drop" else 2
+        for _ in range(copies):
+            self.send(frame.text)
+        held, self._held = self._held, []
+        for text in held:
+            self.send(text)
+
+    def next_change(self, topic: Topic) -> int:
+        """Return the number of the next book frame of a topic."""
+        self.changes[topic] = self.changes.get(topic, _FIRST_CHANGE - 1) + 1
+        return self.changes[topic]
+
+    def join(self, topic: Topic) -> bool:
+        """Join a topic; False if it was joined before."""
+        if topic in self.topics:
+            return False
+        self.topics.add(topic)
+        return True
+
+    def leave(self, topic: Topic) -> bool:
+        """Leave a topic; False if it was not joined."""
+        if topic not in self.topics:
+            return False
+        self.topics.discard(topic)
+        self.changes.pop(topic, None)
+        return True
+
+
+def requests_of(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield type and body of a client's frame; nothing for anything that is not one, as the exchange does."""
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(tree, list) or len(tree) != 2:
+        return
+    kind, body = tree
+    if kind in (JOIN, LOGIN) and isinstance(body, dict):
+        yield kind, body
