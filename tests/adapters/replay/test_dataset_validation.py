@@ -7,6 +7,8 @@ from small_dataset import BOOK, CANDLES, TICKER, build, with_row
 
 from meva_adapters.replay import Fault, open_dataset, validate
 from meva_adapters.replay.faults import MAX_FAULTS
+from meva_adapters.replay.files import list_dataset
+from meva_adapters.replay.reading import check_file
 from meva_core.errors import BadInput
 
 ROW = "2024-01-01T00:02:00Z,101,103,100.25,102,0"
@@ -451,6 +453,16 @@ def test_a_symbol_without_a_book_is_an_error_and_without_candles_or_ticker_a_war
     assert report.ok
     assert [fault.code for fault in report.warnings] == ["no_candles", "no_ticker"]
     assert report.symbols == ("BTCTRY", "ETHTRY")
+
+
+def test_a_file_that_changes_between_finding_and_reading_is_an_error(tmp_path):
+    root = build(tmp_path)
+    (file,) = list_dataset(root).csv["candles"]
+    with open(file.path, "a") as candles:
+        candles.write(ROW + "\n")
+    facts, faults = check_file(file)
+    assert facts is None
+    assert place(only(tuple(faults.errors))) == ("file_changed", "candles/BTCTRY.csv", None, "", "")
 
 
 # -- Documents ----------------------------------------------------------------------------------------
