@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from meva_adapters.system.clock import SystemClock
+from meva_core.ports import MarketData
 from meva_core.rules import FallbackRules
 from meva_core.settings import Settings
 
@@ -46,6 +47,23 @@ def exchange(
         yield opened
     finally:
         opened.close()
+
+
+@contextmanager
+def streamed(opened: Btcturk, settings: Settings, symbols: Sequence[str]) -> Iterator[MarketData]:
+    """Take these symbols' books from the stream, where it has them; without symbols there is no stream."""
+    if not symbols:
+        yield opened.market
+        return
+    from meva_adapters.btcturk import Channel, Stream, StreamedMarket
+
+    joins = [(Channel.BOOK, symbol) for symbol in symbols]
+    stream = Stream(settings.exchange.ws_url, opened.payloads, joins, opened.market.now)
+    stream.start()
+    try:
+        yield StreamedMarket(opened.market, stream)
+    finally:
+        stream.close()
 
 
 def source_of(settings: Settings) -> Source:

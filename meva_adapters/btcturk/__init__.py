@@ -2,14 +2,18 @@
 
 from meva_adapters.btcturk.client import Client, Manners, Permit
 from meva_adapters.btcturk.connect import Btcturk, connect
+from meva_adapters.btcturk.feed import Channel
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import RESOLUTIONS, PublicData
 from meva_adapters.btcturk.signing import Signer
+from meva_adapters.btcturk.stream import Stream
+from meva_adapters.btcturk.streamed import StreamedMarket
 
 __all__ = [
     "RESOLUTIONS",
     "Btcturk",
+    "Channel",
     "Client",
     "Manners",
     "Payloads",
@@ -17,5 +21,7 @@ __all__ = [
     "PrivateData",
     "PublicData",
     "Signer",
+    "Stream",
+    "StreamedMarket",
     "connect",
 ]

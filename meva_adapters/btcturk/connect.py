@@ -23,6 +23,7 @@ class Btcturk:
     """The exchange as the core sees it. `account` and `venue` are None without a key."""
 
     client: Client
+    payloads: Payloads
     market: MarketData
     rules: RulesSource
     account: Account | None
@@ -53,7 +54,7 @@ def connect(
     payloads = Payloads()
     public = PublicData(client, fallback, payloads, exchange.rules_cache_ttl_sec)
     private = PrivateData(client, permit or _never, payloads) if signer else None
-    return Btcturk(client, public, public, private, private if permit else None)
+    return Btcturk(client, payloads, public, public, private, private if permit else None)
 
 
 def _signer(exchange: Exchange) -> Signer:

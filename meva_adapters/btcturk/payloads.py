@@ -21,6 +21,7 @@ from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from meva_adapters.btcturk import rows
+from meva_adapters.btcturk.frames import FRAMES
 from meva_adapters.btcturk.wire import as_decimal, as_text, as_whole, shown
 from meva_core.errors import BadInput
 
@@ -50,7 +51,7 @@ class Payloads:
         pair = partial(eq, tuple[Decimal, Decimal])
         self._converter.register_structure_hook_func(pair, _ignoring_type(_pair))
         self._converter.register_structure_hook_factory(_is_list, _list_hook)
-        for row in ROWS:
+        for row in (*ROWS, *FRAMES):
             self._converter.register_structure_hook(row, self._hook(row))
 
     def take(self, tree: Any, kind: type[T], where: str) -> T:
@@ -61,7 +62,8 @@ class Payloads:
             raise BadInput("; ".join(_faults(error, where))) from None
 
     def _hook(self, row: type[T]) -> Callable[[Any, Any], T]:
-        names = {attribute.name: _camel(attribute.name) for attribute in fields(row)}  # type: ignore[arg-type]
+        own = getattr(row, "NAMES", {})
+        names = {a.name: own.get(a.name, _camel(a.name)) for a in fields(row)}  # type: ignore[arg-type]
         known = {*names.values(), *row.IGNORED}  # type: ignore[attr-defined]
         renames = {name: override(rename=wire) for name, wire in names.items()}
         structure = make_dict_structure_fn(row, self._converter, **renames)  # type: ignore[arg-type]

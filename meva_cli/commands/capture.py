@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meva_cli.exchange import exchange, source_of
+from meva_cli.exchange import exchange, source_of, streamed
 from meva_cli.load import settings_for
 from meva_cli.options import FOLDER, SYMBOLS, json_option
 from meva_cli.render import print_json, print_line, print_table
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds from poll to poll.",
 )
+@click.option("--stream/--no-stream", default=False, help="Take the books from the stream while it stands.")
 @json_option
 @click.pass_context
 def capture(
@@ -36,6 +37,7 @@ def capture(
     symbols: tuple[str, ...] | None,
     seconds: float | None,
     interval: float,
+    stream: bool,
     as_json: bool,
 ) -> None:
     """Record the exchange's order books, tickers and candles of the minute into DIR.
@@ -52,9 +54,9 @@ def capture(
     settings = settings_for("exchange", "stage7").settings
     chosen = symbols or settings.exchange.symbols
     recording = Recording(folder, source_of(settings), MINUTE, chosen, SystemClock())
-    with exchange(settings) as opened:
+    with exchange(settings) as opened, streamed(opened, settings, chosen if stream else ()) as market:
         pace = Pace(seconds, interval, time.monotonic, time.sleep, opened.client.patience.renew)
-        captured = record(recording, opened.market, opened.rules, pace)
+        captured = record(recording, market, opened.rules, pace)
     if as_json:
         print_json(_document(folder, captured))
     else:

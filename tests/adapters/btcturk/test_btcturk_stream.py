@@ -1,0 +1,190 @@
+"""The stream over a real socket: it comes back, it keeps its place, it keeps its secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from scripted_exchange import FALLBACK, KEY, PAYLOADS, SECRET, Answer, Server, closed_port, data, serving
+from test_btcturk_feed import NOW, changes, level, snapshot
+from websockets.sync.server import ServerConnection, serve
+
+from meva_adapters.btcturk import Channel, Client, PublicData, Signer, Stream, StreamedMarket
+from meva_adapters.btcturk.stream import Habits
+from meva_adapters.system.clock import SystemClock
+from meva_core.errors import BadInput
+from meva_core.venue import Book
+
+Talk = Callable[[ServerConnection, int], None]
+QUICK = Habits(first_pause=0.02, longest_pause=0.1)
+
+
+@contextmanager
+def speaking(talk: Talk) -> Iterator[tuple[str, list[Any]]]:
+    """Run a stream server whose nth connection is held by `talk`; what clients send is kept."""
+    heard: list[Any] = []
+    count = iter(range(1000))
+
+    def handle(connection: ServerConnection) -> None:
+        listener = threading.Thread(target=lambda: heard.extend(map(json.loads, connection)), daemon=True)
+        place = next(count)
+        listener.start()
+        talk(connection, place)
+        listener.join(timeout=5)
+
+    with serve(handle, "127.0.0.1", 0, logger=logging.Logger("quiet", 60)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}", heard
+        server.shutdown()
+
+
+@contextmanager
+def streaming(url: str, **given: Any) -> Iterator[Stream]:
+    stream = Stream(url, PAYLOADS, [(Channel.BOOK, "BTCTRY")], lambda: NOW, **{"habits": QUICK, **given})
+    stream.start()
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+def wait_for(what: Callable[[], Any]) -> Any:
+    for _ in range(500):
+        if found := what():
+            return found
+        time.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+def test_a_book_follows_its_changes() -> None:
+    def talk(connection: ServerConnection, place: int) -> None:
+        connection.send(snapshot())
+        connection.send(changes(1001, bids=[level(1, "3035150", "0.05")]))
+
+    events: list[Any] = []
+    with speaking(talk) as (url, heard), streaming(url, tell=events.append) as stream:
+        book = wait_for(lambda: (b := stream.book("BTCTRY")) and b.bids[0].price == 3035150 and b)
+        assert isinstance(book, Book)
+        assert heard[0][1]["event"] == "BTCTRY"
+        wait_for(lambda: len(events) == 2)
+    assert not stream.is_connected
+    assert stream.book("BTCTRY") is None
+
+
+def test_a_dropped_connection_is_made_anew_and_no_old_book_is_shown_meanwhile() -> None:
+    go_on = threading.Event()
+
+    def talk(connection: ServerConnection, place: int) -> None:
+        if place == 1:
+            go_on.wait(5)
+        connection.send(snapshot(sequence=place))
+        if place == 0:
+            connection.close()
+
+    with speaking(talk) as (url, heard), streaming(url) as stream:
+        wait_for(lambda: stream.connections == 2)
+        assert stream.book("BTCTRY") is None
+        go_on.set()
+        assert wait_for(lambda: stream.book("BTCTRY")) is not None
+        assert [one[1]["join"] for one in heard] == [True, True]
+
+
+def test_a_gap_in_the_sequence_is_mended_on_the_same_connection() -> None:
+    def talk(connection: ServerConnection, place: int) -> None:
+        connection.send(snapshot(1))
+        connection.send(changes(3))
+        connection.send("no JSON at all")
+        connection.send(snapshot(9))
+
+    with speaking(talk) as (url, heard), streaming(url) as stream:
+        assert wait_for(lambda: stream.book("BTCTRY")) is not None
+        wait_for(lambda: len(heard) == 5)
+        assert [one[1]["join"] for one in heard] == [True, False, True, False, True]
+        assert stream.connections == 1
+
+
+def test_a_listener_that_fails_does_not_end_the_stream(caplog: pytest.LogCaptureFixture) -> None:
+    def talk(connection: ServerConnection, place: int) -> None:
+        connection.send(snapshot())
+
+    def fail(event: Any) -> None:
+        raise RuntimeError("the listener's own fault")
+
+    with speaking(talk) as (url, _), streaming(url, tell=fail) as stream:
+        assert wait_for(lambda: stream.book("BTCTRY")) is not None
+        wait_for(lambda: "was not taken" in caplog.text)
+        assert stream.is_connected
+
+
+def test_pauses_between_attempts_grow_so_that_the_handshake_limit_holds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    url = closed_port().replace("http", "ws")
+    with streaming(url, habits=Habits(first_pause=0.01, longest_pause=0.04)):
+        wait_for(lambda: caplog.text.count("broke off") >= 4)
+    pauses = [record.args[1] for record in caplog.records if "broke off" in record.message]
+    assert pauses[:4] == [0.01, 0.02, 0.04, 0.04]
+    # As it is by default: 1, 2, 4, ... and then a minute, far below 15 a minute.
+    assert Habits().longest_pause == 60.0
+
+
+def test_a_redirect_is_not_followed(server: Server) -> None:
+    with serving() as elsewhere:
+        where = elsewhere.url.replace("http", "ws")
+        server.on("GET /", Answer(302, headers={"Location": f"{where}/"}))
+        signer = Signer(KEY, SECRET)
+        with streaming(server.url.replace("http", "ws"), signer=signer) as stream:
+            wait_for(lambda: len(server.asked) >= 2)
+            assert not stream.is_connected
+        assert elsewhere.asked == []
+
+
+def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as proxy, speaking(lambda c, place: c.send(snapshot())) as (url, _):
+        for name in ("http_proxy", "ALL_PROXY", "ws_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        with streaming(url) as stream:
+            assert wait_for(lambda: stream.book("BTCTRY")) is not None
+        assert proxy.asked == []
+
+
+def test_a_login_shows_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    def talk(connection: ServerConnection, place: int) -> None:
+        connection.send(json.dumps([114, {"type": 114, "ok": True}]))
+        connection.send("[114,{}]")
+        connection.close()
+
+    with speaking(talk) as (url, heard), streaming(url, signer=Signer(KEY, SECRET)) as stream:
+        wait_for(lambda: stream.connections >= 2)
+    assert heard[0][1]["publicKey"] == KEY.reveal()
+    for secret in (KEY.reveal(), heard[0][1]["signature"], SECRET.reveal()):
+        assert secret not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://example.com", "http://127.0.0.1", "wss://", "ws://127.0.0.1.example.com"]
+)
+def test_an_unsafe_address_is_refused(url: str) -> None:
+    with pytest.raises(BadInput, match="wss"):
+        Stream(url, PAYLOADS, [], lambda: 0)
+
+
+def test_books_come_from_the_stream_while_it_has_them_and_from_rest_otherwise(server: Server) -> None:
+    server.on("GET /api/v2/orderbook", data({"timestamp": 5, "bids": [["1", "1"]], "asks": [["2", "1"]]}))
+    client = Client(server.url, server.url, SystemClock())
+    rest = PublicData(client, FALLBACK, PAYLOADS)
+    with speaking(lambda c, place: c.send(snapshot())) as (url, _), streaming(url) as stream:
+        market = StreamedMarket(rest, stream)
+        wait_for(lambda: stream.book("BTCTRY"))
+        assert market.book("BTCTRY").bids[0].price == 3035100
+        assert server.asked == []
+    assert market.book("BTCTRY").bids[0].price == 1
+    client.close()
