@@ -60,7 +60,9 @@ async def serving(
     ]
     try:
         first = await _listen(runner, host, port)
-        second = first if graph_port in (None, port) else await _listen(runner, host, graph_port or 0)
+        second = (
+            first if graph_port is None or graph_port == first else await _listen(runner, host, graph_port)
+        )
         yield Doors(host, first, second)
     finally:
         for task in tasks:
