@@ -135,6 +135,7 @@ class _Scan:
         self.warnings: list[Fault] = []
 
     def listing(self) -> Listing:
+        """Return what was found."""
         documents = self.documents
         return Listing(
             self.csv,
