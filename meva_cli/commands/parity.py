@@ -94,13 +94,19 @@ def in_words(difference: dict[str, Any]) -> str:
     where = f"Before {moment} the runs agree. There, in step {difference['step']},"
     if difference["field"] == "cycle_ts":
         return f"{where} the runs have other cycle times: {values}."
+    if difference["inputs_equal"] is None:
+        return f"{where} {difference['field']} is {values}. The rows do not show whether the data were equal."
+    if difference["inputs_equal"] is False and difference["field"] == "digest":
+        return (
+            f"{where} the data differ, but the rows show no more: record with `--trace full` for the field."
+        )
     if not difference["inputs_equal"]:
         return f"{where} the data differ: {difference['field']} is {values}. The runs saw other markets."
     if difference["field"].isupper() or difference["field"] in ("seed", "include_adaptation"):
         return f"{where} a setting differs: {difference['field']} is {values}. The data are equal so far."
     if difference["field"] == "digest":
         return (
-            f"{where} the digests differ. The stored rows do not show more: record with `--trace full` for "
-            "the field. The data are equal so far."
+            f"{where} the decisions differ, but the rows show no more: record with `--trace full` for the "
+            "field. The data are equal so far."
         )
     return f"{where} a decision differs: {difference['field']} is {values}. The data are equal so far."

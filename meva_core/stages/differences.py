@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from meva_core.market import Market
 from meva_core.params import READS, READS_TUNED, VARIABLES
 from meva_core.ports import Reads
 
 _DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
-    "measure": ("market_json",),
     "settle": (),
     "assess": ("mode_json", "reasons_json"),
     "select": ("universe_scores_json", "selected_universe_json"),
@@ -24,6 +24,24 @@ _DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
 """The columns of stage7_cycle_trace that show what a step put out."""
 _HAPPENINGS: Final = ("settle", "plan", "execute")
 _NAMES: Final = frozenset({"client_order_id", "cycle_id"})
+_BESIDE: Final[dict[str, tuple[str, ...]]] = {
+    "measure": (
+        "SYMBOLS",
+        "STAGE7_UNIVERSE_QUOTE_CCY",
+        "STAGE7_UNIVERSE_WHITELIST",
+        "STAGE7_UNIVERSE_BLACKLIST",
+        "STAGE7_RULES_REQUIRE_METADATA",
+        "STAGE7_RULES_FALLBACK_TICK_SIZE",
+        "STAGE7_RULES_FALLBACK_LOT_SIZE",
+        "STAGE7_RULES_FALLBACK_MIN_NOTIONAL_TRY",
+    ),
+    "assess": ("DRY_RUN_TRY_BALANCE",),
+    "plan": ("TRY_CASH_MAX",),
+}
+"""The variables that shape what a step starts from without being a parameter of it: which symbols there are,
+their rules, the first cash, the bound of another setting."""
+_CLOSES: Final = ("closes", "closes_check", "deviation")
+_LOOKBACK: Final = VARIABLES["vol_lookback"]
 
 
 @frozen
@@ -48,21 +66,50 @@ class Explainer:
 
     def explain(self, step: str, cycle_a: str, cycle_b: str) -> Cause:
         """Return the cause: a parameter that the step reads, else the first field of what it put out."""
-        parameter = self._parameter(step)
-        data = self._data(step, cycle_a, cycle_b)
-        if step == "measure" and data is not None:
-            return data
-        return parameter or data or Cause("digest", None, None, inputs_equal=step != "measure")
+        if step == "measure":
+            return self._measured(cycle_a, cycle_b)
+        unknown = Cause("digest", None, None, inputs_equal=True)
+        return self._setting(step) or self._put_out(step, cycle_a, cycle_b) or unknown
 
-    def _parameter(self, step: str) -> Cause | None:
+    def _measured(self, cycle_a: str, cycle_b: str) -> Cause:
+        """Return the cause of a difference in measure: the market itself, a setting, the exchange's rules."""
+        setting = self._setting("measure")
+        return (
+            self._market(cycle_a, cycle_b, setting)
+            or setting
+            or self._rules()
+            or Cause("digest", None, None, inputs_equal=False)
+        )
+
+    def _setting(self, step: str) -> Cause | None:
         a, b = self._settings(self.reads_a, self.run_a), self._settings(self.reads_b, self.run_b)
-        for name in (*READS[step], *READS_TUNED.get(step, ())):
-            variable = VARIABLES[name]
+        parameters = (VARIABLES[name] for name in (*READS[step], *READS_TUNED.get(step, ())))
+        for variable in (*parameters, *_BESIDE.get(step, ())):
             if a.get(variable) != b.get(variable):
                 return Cause(variable, a.get(variable), b.get(variable), inputs_equal=True)
-        if step == "measure":
-            return self._rules()
-        return None
+        return self._configured() if step == "measure" else None
+
+    def _configured(self) -> Cause | None:
+        """Return SYMBOLS where one run left it to the data: the settings show its default then."""
+        a, b = (
+            [rule["symbol"] for rule in rules if rule["configured"]] for rules in self._both("rules_json", [])
+        )
+        symbols_a, symbols_b = self._both("symbols_json", [])
+        return Cause("SYMBOLS", a, b, inputs_equal=True) if symbols_a == symbols_b and a != b else None
+
+    def _market(self, cycle_a: str, cycle_b: str, setting: Cause | None) -> Cause | None:
+        """Return the first recorded figure that differs, None if none does or the rows do not show it."""
+        a = self._document(self.reads_a, "market_json", cycle_a)
+        b = self._document(self.reads_b, "market_json", cycle_b)
+        # Quiet cycles with `--trace changes` have none; other symbols follow from a setting that names them.
+        if a is None or b is None or (setting and a["symbols"] != b["symbols"]):
+            return None
+        names = [*Market._fields[1:], "symbols"]
+        if setting and setting.field == _LOOKBACK:
+            names = [name for name in names if name not in _CLOSES]
+        seen_a, seen_b = ({name: seen.get(name) for name in names} for seen in (a, b))
+        found = first_difference(seen_a, seen_b, "market")
+        return Cause(*found, inputs_equal=False) if found else None
 
     def _settings(self, reads: Reads, run: str) -> dict[str, Any]:
         row = reads.run(run)
@@ -70,12 +117,16 @@ class Explainer:
         return found
 
     def _rules(self) -> Cause | None:
-        rows = (self.reads_a.run(self.run_a), self.reads_b.run(self.run_b))
-        a, b = (self.decode(row["rules_json"]) if row and row["rules_json"] else [] for row in rows)
-        found = first_difference(a, b, "rules")
+        found = first_difference(*self._both("rules_json", []), "rules")
         return Cause(*found, inputs_equal=False) if found else None
 
-    def _data(self, step: str, cycle_a: str, cycle_b: str) -> Cause | None:
+    def _both(self, column: str, none: Any) -> tuple[Any, Any]:
+        """Return a document of both runs' rows."""
+        rows = (self.reads_a.run(self.run_a), self.reads_b.run(self.run_b))
+        a, b = (self.decode(row[column]) if row and row[column] else none for row in rows)
+        return a, b
+
+    def _put_out(self, step: str, cycle_a: str, cycle_b: str) -> Cause | None:
         # A quiet cycle of a run with `--trace changes` has no documents: nothing to compare.
         brief = None in (
             self._document(self.reads_a, "market_json", cycle_a),
@@ -88,7 +139,7 @@ class Explainer:
             )
             found = first_difference(a, b, column.removesuffix("_json"))
             if found and not brief:
-                return Cause(*found, inputs_equal=step != "measure")
+                return Cause(*found, inputs_equal=True)
         if step in _HAPPENINGS:
             a_events, b_events = (
                 list(_events(reads, cycle, self.decode))

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import zip_longest
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from meva_core.errors import StoreUnready
 from meva_core.fingerprint import NO_LINK, STEPS
@@ -50,7 +50,11 @@ class Window:
 
 @frozen
 class Difference:
-    """The first place where two runs differ. `inputs_equal` is False where the data already differed."""
+    """The first place where two runs differ.
+
+    `inputs_equal` is False where the data already differed, and None where the rows do not tell: the earlier
+    system kept none.
+    """
 
     cycle_ts: datetime
     cycle_id_a: str | None
@@ -59,7 +63,7 @@ class Difference:
     field: str
     a: Any
     b: Any
-    inputs_equal: bool
+    inputs_equal: bool | None
 
 
 @define
@@ -112,6 +116,8 @@ def parity(
         _count(verdict, one, other)
         if verdict.first_difference is None:
             verdict.first_difference = _difference(one, other, a, b, decode, by_rows)
+            if by_rows and verdict.first_difference is not None:
+                verdict.first_difference = _with_inputs(verdict.first_difference, a, b, window, decode)
         if not by_rows:
             links = [_linked(link, found) for link, found in zip(links, (one, other), strict=True)]
     if 0 in (verdict.cycles_a, verdict.cycles_b):
@@ -208,10 +214,33 @@ def _difference(
         if x == y:
             continue
         if by_rows:
-            return Difference(one.ts, one.cycle_id, other.cycle_id, "stored", name, x, y, inputs_equal=True)
+            return Difference(one.ts, one.cycle_id, other.cycle_id, "stored", name, x, y, inputs_equal=None)
         explainer = Explainer(a.reads, b.reads, a.run, b.run, decode)
         found = explainer.explain(name, one.cycle_id, other.cycle_id)
         return Difference(
             one.ts, one.cycle_id, other.cycle_id, name, found.field, found.a, found.b, found.inputs_equal
         )
     return None
+
+
+def _with_inputs(
+    found: Difference, a: Side, b: Side, window: Window, decode: Callable[[str], Any]
+) -> Difference:
+    """Add to a difference of stored rows whether the data were equal up to it, where digests can tell."""
+    if found.step != "stored" or LEGACY in (a.run, b.run):
+        return found
+    measured = [
+        side.reads.rows(
+            "stage7_cycle_digests",
+            ("cycle_id", "measure_sha256"),
+            run_id=side.run,
+            start=window.start,
+            end=found.cycle_ts,
+        )
+        for side in (a, b)
+    ]
+    explainer = Explainer(a.reads, b.reads, a.run, b.run, decode)
+    for (cycle_a, one), (cycle_b, other) in zip(*measured, strict=True):
+        if one != other:
+            return evolve(found, inputs_equal=explainer.explain("measure", cycle_a, cycle_b).inputs_equal)
+    return evolve(found, inputs_equal=True)

@@ -166,7 +166,7 @@ class Audit:
     # -- Market ---------------------------------------------------------------------------------------
 
     def fills_meet_their_market(self) -> Iterator[str]:
-        """No fill is worse than its limit; at the touch each meets a usable row that is newer than the last."""
+        """No fill is beyond its limit; at the touch each meets a usable row, newer than the one before."""
         met: dict[str, int] = {}
         used: dict[tuple[str, str, int], Decimal] = defaultdict(Decimal)
         for row in self.cycles:
