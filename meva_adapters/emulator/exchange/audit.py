@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from meva_adapters.emulator.exchange.book import HalfBook
+from meva_adapters.emulator.exchange.fees import reservation
 from meva_adapters.emulator.exchange.matching import Exchange
-from meva_adapters.emulator.exchange.orders import Side
+from meva_adapters.emulator.exchange.orders import Method, Side
 
 
 def faults_of(exchange: Exchange) -> list[str]:
     """Return every identity that does not hold, in words; nothing when all do."""
-    checks = (_negative, _not_conserved, _locked_without_order, _crossed, _levels, _fills)
+    checks = (_negative, _not_conserved, _locked_without_order, _over_reserved, _crossed, _levels, _fills)
     return [fault for check in checks for fault in check(exchange)]
 
 
@@ -52,6 +53,16 @@ def _locked_without_order(exchange: Exchange) -> Iterator[str]:
                     f"{account.name} has {balance.locked} {asset} locked, "
                     f"its orders hold {locked[account.name, asset]}"
                 )
+
+
+def _over_reserved(exchange: Exchange) -> Iterator[str]:
+    """Resting orders hold what is left of them, buys with the maker's commission, and no more."""
+    for order in exchange.register.open_orders():
+        if order.method is Method.LIMIT:
+            rate = order.account.fees.rate(exchange.pairs[order.pair].quote, maker=True)
+            most = order.left if order.side else reservation(order.price, order.left, rate)
+            if order.locked > most:
+                yield f"order {order.id} holds {order.locked}, it needs {most} at most"
 
 
 def _crossed(exchange: Exchange) -> Iterator[str]:

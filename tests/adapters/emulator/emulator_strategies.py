@@ -23,11 +23,11 @@ def requests(draw: st.DrawFn) -> Request:
     method = draw(
         st.sampled_from([*[Method.LIMIT] * 4, Method.MARKET, Method.STOP_LIMIT, Method.STOP_MARKET])
     )
-    near = st.integers(95, 105).map(lambda whole: whole * E8)
-    price = draw(near) + draw(st.integers(-3, 3)) * pair.price_step
+    near = st.integers(98, 102).map(lambda whole: whole * E8)
+    price = draw(near) + draw(st.sampled_from([0, 0, 0, 1, -1])) * pair.price_step
     money = side is Side.BUY and not method.has_limit
     step = pair.price_step if money else pair.qty_step
-    quantity = draw(st.integers(1, 2000 * E8 if money else 20 * E8)) // step * step
+    quantity = draw(st.integers(10 * E8, 900 * E8) if money else st.integers(E8 // 10, 6 * E8)) // step * step
     return Request(
         pair=pair.name,
         side=side,

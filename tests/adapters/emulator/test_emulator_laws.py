@@ -59,7 +59,7 @@ class Trading(RuleBasedStateMachine):
         assert was_open
         assert order.status is Status.CANCELED or order.cancel_due == self.now + self.exchange.cancel_ms
 
-    @rule(side=st.sampled_from(Side), whole=st.integers(94, 106))
+    @rule(side=st.sampled_from(Side), whole=st.integers(97, 103))
     def print_trade(self, side: Side, whole: int) -> None:
         self.exchange.print_trade("BTCTRY", whole * E8, E8, side, self.now)
         assert self.exchange.books["BTCTRY"].last > 0
