@@ -1,0 +1,235 @@
+"""A backtest in one call gives what the command records, as exact Arrow tables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from command_line import meva  # noqa: F401 - a fixture
+from hypothesis import given
+from hypothesis import strategies as st
+from stage7_runs import BUSY, START, make_dataset, rows_of
+
+from meva_adapters.arrow_tables import Tables, amounts_of_pairs
+from meva_adapters.notebook import Backtest, backtest
+from meva_adapters.replay import open_dataset
+from meva_core.amounts import E8, join_pair, to_decimal
+from meva_core.engine import Engine, interpreted
+from meva_core.errors import BadInput
+from meva_core.settings import build_settings
+from meva_core.steps.inputs import no_inputs
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("market") / "data", minutes=150)
+
+
+@pytest.fixture(scope="module")
+def run(dataset: Path) -> Backtest:
+    return backtest(dataset, engine="interpreted", **BUSY)
+
+
+@pytest.fixture
+def recorded(
+    meva: Callable[..., Any],  # noqa: F811
+    dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[Path, dict[str, Any]]:
+    """Record the same run with the command; return the database, and what the command printed."""
+    for name, value in BUSY.items():
+        monkeypatch.setenv(name, value)
+    done = meva("backtest", "--data", dataset, "--db", "a.db", "--engine", "interpreted", "--json")
+    assert done.code == 0
+    return tmp_path / "a.db", done.document
+
+
+def texts(column: Any) -> list[str | None]:
+    """Return amounts as the database stores them."""
+    return [None if value is None else f"{value.normalize():f}" for value in column.to_pylist()]
+
+
+def test_it_is_the_run_that_the_command_records(run: Backtest, recorded: tuple[Path, dict[str, Any]]) -> None:
+    printed = recorded[1]
+    assert run.fingerprint == printed["fingerprint"]
+    mine = run.summary | {"dataset": printed["dataset"]}
+    for moment in ("start", "end"):
+        mine[moment] = mine[moment].strftime("%Y-%m-%dT%H:%M:%SZ")
+    mine = {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in mine.items()}
+    assert mine == {name: printed[name] for name in mine}
+    assert printed["fills_resting"] > 0
+    assert printed["cycles_traded"] > 10
+
+
+def test_its_cycles_hold_the_recorded_metrics(run: Backtest, recorded: tuple[Path, dict[str, Any]]) -> None:
+    amounts = ("equity_try", "cash_try", "gross_pnl_try", "net_pnl_try", "fees_try", "turnover_try")
+    query = f"SELECT ts, {', '.join(amounts)} FROM stage7_ledger_metrics ORDER BY ts"
+    rows = rows_of(recorded[0], query)
+    assert [datetime.fromisoformat(row["ts"]) for row in rows] == run.cycles["ts"].to_pylist()
+    for name in amounts:
+        assert [row[name] for row in rows] == texts(run.cycles[name])
+    rows = rows_of(recorded[0], "SELECT mode_final, fills_written_count AS fills FROM stage7_run_metrics")
+    assert [row["mode_final"] for row in rows] == run.cycles["mode"].to_pylist()
+    assert [row["fills"] for row in rows] == run.cycles["fills"].to_pylist()
+    links = rows_of(recorded[0], "SELECT link_sha256 AS link FROM stage7_cycle_digests ORDER BY seq")
+    assert [row["link"] for row in links] == run.cycles["link_sha256"].to_pylist()
+    assert run.equity.equals(run.cycles.select(["ts", "equity_try"]))
+
+
+def test_its_fills_and_intents_are_the_recorded_ones(
+    run: Backtest, recorded: tuple[Path, dict[str, Any]]
+) -> None:
+    query = (
+        "SELECT symbol, side, qty, price, fee, notional_try, slippage_try, cost_try, liquidity, "
+        "exchange_trade_id AS id FROM ledger_events ORDER BY ts, rowid"
+    )
+    rows, fills = rows_of(recorded[0], query), run.fills
+    for name in ("symbol", "side", "liquidity"):
+        assert [row[name] for row in rows] == fills[name].to_pylist()
+    for name, own in (("price", "price_try"), ("fee", "fee_try"), ("qty", "qty"), ("cost_try", "cost_try")):
+        assert [row[name] for row in rows] == texts(fills[own])
+    assert [row["slippage_try"] for row in rows] == texts(fills["slippage_try"])
+    ids = zip(
+        fills["submitted_ts"].to_pylist(), *(fills[name].to_pylist() for name in ("n", "seq")), strict=True
+    )
+    named = [f"s7f:{run.plan.run}-{ts:%Y%m%d%H%M%S}:{n}:{seq}" for ts, n, seq in ids]
+    assert [row["id"] for row in rows] == named
+    query = "SELECT client_order_id AS id, status, price_try, qty FROM stage7_order_intents ORDER BY rowid"
+    rows, intents = rows_of(recorded[0], query), run.intents
+    assert [row["status"] for row in rows] == intents["status"].to_pylist()
+    assert [row["qty"] for row in rows] == texts(intents["qty"])
+    assert [int(row["id"].rpartition(":")[2]) for row in rows] == intents["n"].to_pylist()
+
+
+def test_amounts_are_exact_decimals_and_times_are_utc(run: Backtest) -> None:
+    for table in run.to_arrow().values():
+        for column in table.schema:
+            if column.name.endswith("_try") or column.name == "qty":
+                assert column.type == pa.decimal128(38, 8), column.name
+            if column.name.endswith("ts"):
+                assert column.type == pa.timestamp("s", tz="UTC"), column.name
+    assert run.cycles["ts"][0].as_py() == datetime.fromtimestamp(START, UTC)
+    assert run.symbols.num_rows == run.cycles.num_rows * len(run.plan.pairs.symbols)
+
+
+def test_where_stretches_and_windows_are_cut_makes_no_difference(dataset: Path, run: Backtest) -> None:
+    plan, tables, count = run.plan, Tables(run.plan.pairs.symbols), 0
+    engine = Engine(plan.pairs.columns(), plan.params, plan.new_state(), interpreted, rows=60)
+    for market in open_dataset(dataset).windows(plan.times, plan.params.vol_lookback, 47, plan.pairs.symbols):
+        for start, stop, out in engine.advance(market, no_inputs(len(market.time))):
+            tables.take(market, out, start, stop, [bytes(32)] * (stop - start))
+            count += 1
+    assert count > len(plan.times) / 47 + 1  # the journal was full within windows
+    for name, table in tables.tables().items():
+        kept = [column for column in table.column_names if column != "link_sha256"]
+        assert table.select(kept).combine_chunks().equals(getattr(run, name).select(kept).combine_chunks())
+
+
+@given(st.integers(-(2**62), 2**62), st.integers(0, E8 - 1))
+def test_totals_beyond_63_bits_are_exact(whole: int, rest: int) -> None:
+    column = amounts_of_pairs(np.array([whole]), np.array([rest]))
+    assert column.to_pylist() == [to_decimal(join_pair(whole, rest))]
+
+
+def test_a_notebook_shows_the_figures_and_the_last_cycles(run: Backtest) -> None:
+    shown = run._repr_html_()
+    for text in (run.fingerprint, f"{run.summary['net_pnl_try']:f}", "NORMAL", "BTCTRY, ETHTRY"):
+        assert text in shown
+    assert shown.count("<tr>") == len(run.summary) + 1 + 5
+    assert str(run.cycles["ts"][-1].as_py()) in shown
+
+
+def test_settings_may_be_given_as_a_whole(dataset: Path, run: Backtest) -> None:
+    again = backtest(dataset, build_settings(BUSY), engine="interpreted")
+    assert (again.fingerprint, again.plan.run) == (run.fingerprint, run.plan.run)
+
+
+def test_numbers_and_flags_are_taken_as_their_texts(dataset: Path) -> None:
+    window = {"engine": "interpreted", "end": "2026-01-01T00:20:00Z"}
+    numbers = backtest(
+        dataset,
+        **window,
+        STAGE7_FEES_BPS=Decimal("1.5E+1"),
+        TTL_SECONDS=90,
+        STAGE7_RULES_REQUIRE_METADATA=False,
+    )
+    written = backtest(
+        dataset, **window, STAGE7_FEES_BPS="15", TTL_SECONDS="90", STAGE7_RULES_REQUIRE_METADATA="false"
+    )
+    assert numbers.plan.run == written.plan.run
+    assert numbers.fingerprint == written.fingerprint
+
+
+def test_symbols_are_watched_where_they_are_named(dataset: Path) -> None:
+    window = {"engine": "interpreted", "end": START + 600}
+    assert backtest(dataset, **window).plan.pairs.configured == {"BTCTRY", "ETHTRY", "SOLTRY", "XRPTRY"}
+    assert backtest(dataset, SYMBOLS="btc_try", **window).plan.pairs.configured == {"BTCTRY"}
+    # The default, written down, is more than nothing written.
+    assert len(backtest(dataset, SYMBOLS="BTCTRY,ETHTRY,SOLTRY", **window).plan.pairs.configured) == 3
+
+
+@pytest.mark.parametrize(
+    "start", [START + 600, "2026-01-01T00:10:00", "2026-01-01T03:10+03:00", datetime(2026, 1, 1, 0, 10)]
+)
+def test_a_window_is_given_as_times_texts_or_seconds(dataset: Path, start: Any) -> None:
+    part = backtest(dataset, engine="interpreted", start=start, end=START + 1_200, step=120)
+    assert part.plan.times.tolist() == list(range(START + 600, START + 1_201, 120))
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({"STAGE7_FEE_BPS": "1"}, "STAGE7_FEE_BPS is no setting .* STAGE7_FEES_BPS"),
+        ({"MAX_OPEN_ORDERS": "1"}, "MAX_OPEN_ORDERS is no setting that a backtest reads"),
+        ({"STAGE7_FEES_BPS": 12.5}, "STAGE7_FEES_BPS: 12.5 is a float; expected text"),
+        ({"STAGE7_FEES_BPS": "-1"}, "STAGE7_FEES_BPS: '-1'"),
+        ({"settings": build_settings({}), "TTL_SECONDS": "9"}, "as a whole and one by one"),
+        ({"start": "soon"}, "start: 'soon' is no ISO 8601 time"),
+        ({"end": "2026-01-01T00:00:00.5"}, "end: .* fraction of a second"),
+        ({"start": "2027-01-01"}, "before it starts"),
+    ],
+)
+def test_what_is_not_right_is_refused_in_words(dataset: Path, given_: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        backtest(dataset, **given_)
+
+
+def test_a_broken_dataset_starts_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="candles: the folder is missing"):
+        backtest(tmp_path)
+
+
+WATCHED = """
+import importlib, pkgutil, sys
+touched = []
+def watch(event, arguments):
+    if event in ("socket.__new__", "subprocess.Popen", "os.system", "os.mkdir", "os.remove", "os.putenv"):
+        touched.append((event, arguments))
+    if event == "open" and not str(arguments[0]).endswith((".py", ".pyc", ".so")):
+        touched.append((event, arguments))
+import numpy, attrs
+sys.addaudithook(watch)
+import meva_core
+for module in pkgutil.walk_packages(meva_core.__path__, "meva_core."):
+    importlib.import_module(module.name)
+assert not touched, touched
+heavy = {"numba", "pyarrow", "sqlalchemy", "click", "requests", "structlog"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_importing_the_core_touches_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", WATCHED], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
