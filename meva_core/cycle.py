@@ -43,7 +43,7 @@ class Out(NamedTuple):
 def cycle(c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch) -> None:
     """Run cycle c: the row c of the market and the inputs, over the state that the cycle before left."""
     note_tuned(c, s, o.adapt, w)
-    measure(c, m, p, s, o.measure)
+    measure(c, m, p, s, o.measure, w)
     settle(c, m, r, p, s, o.measure, o.journal, w)
     assess(c, m, x, r, p, s, o.measure, o.assess, w)
     select(c, m, r, p, s, o.measure, o.select)

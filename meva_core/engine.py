@@ -88,8 +88,8 @@ def interpreted(
 def compiled(*, cache: bool = False) -> Callable[..., int]:
     """Return `run` compiled at its first call, which takes half a minute unless numba's cache knows it.
 
-    Ask for `cache` only with numba's cache folder pointed at a place of this core's own: numba does not see edits of
-    inner modules. `meva_adapters.system.compiled` does that.
+    Ask for `cache` only with numba's cache folder pointed at a place of this core's own: numba does not see
+    edits of inner modules. `meva_adapters.system.compiled` does that.
     """
     from numba import njit
     from numba.extending import register_jitable
@@ -98,7 +98,7 @@ def compiled(*, cache: bool = False) -> Callable[..., int]:
         register_jitable(forceinline=True)(function)
     # Without reference counting the outermost loop runs several times faster; the option is numba's own, not
     # public.
-    options: dict[str, Any] = {"nogil": True, "_nrt": False, "cache": cache}
+    options: dict[str, Any] = {"nogil": True, "_nrt": False, "cache": cache, "error_model": "numpy"}
     loop: Callable[..., int] = njit(**options)(run)
     return loop
 

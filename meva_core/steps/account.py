@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from meva_core.amounts import E8, LIMIT, div_e8, mul_e8, pair_add, pair_set, pair_sum
+from meva_core.amounts import E8, LIMIT, div_e8, pair_add, pair_set, pair_sum
 from meva_core.journal import ERROR_BROKEN_BOOKS
 from meva_core.kernel import kernel
 from meva_core.state import (
@@ -25,6 +25,7 @@ from meva_core.state import (
     State,
 )
 from meva_core.steps.assess import fallen_by, pair_less
+from meva_core.steps.measure import value_of
 from meva_core.steps.scratch import Scratch
 
 
@@ -70,7 +71,7 @@ def account(c: int, now: int, s: State, o: Accounted, w: Scratch) -> None:
     pairs[_UNREALIZED + 1] = 0
     pair_set(money, EQUITY, money, CASH)
     for i in range(s.qty.shape[0]):
-        value = mul_e8(s.qty[i], s.valuation[i]) if s.qty[i] > 0 else 0
+        value = value_of(i, s, w)
         o.qty[c, i] = s.qty[i]
         o.value[c, i] = value
         o.cost[c, i] = s.cost[i]

@@ -6,14 +6,14 @@ wins.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from meva_core.amounts import (
     ABSENT,
+    E6,
     E8,
     E12,
     fraction_parts,
-    mul_e8,
     pair_add,
     pair_clamped,
     pair_set,
@@ -40,10 +40,10 @@ from meva_core.state import (
     State,
 )
 from meva_core.steps.inputs import Inputs
-from meva_core.steps.measure import ONE_SIDED, STALE, Measured
+from meva_core.steps.measure import ONE_SIDED, STALE, Measured, value_of
 from meva_core.steps.scratch import Scratch
 
-DAY_SECONDS = 86_400
+DAY_SECONDS: Final = 86_400
 
 
 class Assessed(NamedTuple):
@@ -114,7 +114,7 @@ def take_stock(now: int, reset: int, s: State, w: Scratch) -> None:
     pair_set(money, EQUITY, money, CASH)
     for i in range(s.qty.shape[0]):
         if s.qty[i] > 0:
-            pair_add(money, EQUITY, mul_e8(s.qty[i], s.valuation[i]))
+            pair_add(money, EQUITY, value_of(i, s, w))
     day = now // DAY_SECONDS
     if day != s.facts[DAY]:
         s.facts[DAY] = day
@@ -144,17 +144,19 @@ def fallen_by(money: Any, peak: int, limit: int) -> bool:
     if rest < 0:
         rest += E8
         whole -= 1
+    if money[peak] == 0 and money[peak + 1] == 0:
+        return False
     # limit x peak = (limit x whole TRY of the peak) + (limit x its rest) / 1e8, term by term in e8 TRY.
     high = money[peak] // E8
     low = money[peak] - high * E8
     product = limit * low
     need_whole = limit * high + product // E8
+    if whole < need_whole:
+        return False
     need_rest = product % E8 + limit * money[peak + 1] // E8
     if need_rest >= E8:
         need_rest -= E8
         need_whole += 1
-    if money[peak] == 0 and money[peak + 1] == 0:
-        return False
     if whole != need_whole:
         return whole > need_whole
     if rest != need_rest:
@@ -230,6 +232,8 @@ def spread_above(bid: int, ask: int, limit: int) -> bool:
         return False  # a spread is below 2 even against a bid of nothing
     width = ask - bid
     middle = bid + width // 2
+    if limit <= E12 and width <= (middle // E6) * (limit // E6):
+        return False  # it is not above what is less than the limit: nearly every spread ends here
     over = width
     rate = limit
     if rate > E12:

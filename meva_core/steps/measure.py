@@ -11,6 +11,7 @@ from meva_core.market import MICROS, Market
 from meva_core.orders import Side
 from meva_core.params import MARK_MID, Params
 from meva_core.state import OPEN_ORDERS, State
+from meva_core.steps.scratch import Scratch
 
 STALE: Final = 1  # book absent or too old: no order, no fill, no part in the risk rules of the market
 ONE_SIDED: Final = 2  # crossed, or a side is missing: no mid, no fill
@@ -30,7 +31,7 @@ class Measured(NamedTuple):
 
 
 @kernel
-def measure(c: int, m: Market, p: Params, s: State, o: Measured) -> None:
+def measure(c: int, m: Market, p: Params, s: State, o: Measured, w: Scratch) -> None:
     """Measure all symbols at cycle c."""
     now = m.time[c]
     for i in range(m.bid.shape[1]):
@@ -49,18 +50,32 @@ def measure(c: int, m: Market, p: Params, s: State, o: Measured) -> None:
             mark = midpoint(bid, ask)
         else:
             mark = m.last[c, i]
-        if mark <= 0 or mul_e8(potential_qty(s, i), mark) < 0:
+        potential = potential_qty(s, i)
+        if mark <= 0 or (potential > 0 and mul_e8(potential, mark) < 0):
             # A mark at which the holding could not be valued is no mark.
             mark = ABSENT
             flags |= NO_MARK
         else:
             s.valuation[i] = mark
             s.valuation_time[i] = now
+        w.valued_qty[i] = ABSENT
         o.mark[c, i] = mark
         o.valuation[c, i] = s.valuation[i]
         o.valuation_age[c, i] = now - s.valuation_time[i] if s.valuation[i] > 0 else ABSENT
         o.book_age[c, i] = age
         o.flags[c, i] = flags
+
+
+@kernel
+def value_of(i: int, s: State, w: Scratch) -> int:
+    """Return what is held of symbol i at its valuation mark; a product only where the quantity changed."""
+    qty = s.qty[i]
+    if qty == 0:
+        return 0
+    if w.valued_qty[i] != qty:
+        w.valued_qty[i] = qty
+        w.value[i] = mul_e8(qty, s.valuation[i]) if s.valuation[i] > 0 else 0
+    return w.value[i]
 
 
 @kernel

@@ -20,7 +20,7 @@ from meva_core.rules import Rules, floor_to
 from meva_core.state import EQUITY, MAX_ORDERS, OPEN_ORDERS, TURNOVER_CAP, State
 from meva_core.steps.assess import Assessed
 from meva_core.steps.inputs import Inputs
-from meva_core.steps.measure import NO_MARK, STALE, Measured
+from meva_core.steps.measure import NO_MARK, STALE, Measured, value_of
 from meva_core.steps.scratch import QUEUED, Scratch
 from meva_core.steps.select import Selected
 from meva_core.steps.shape import rules_code, shape
@@ -128,7 +128,7 @@ def value_positions(c: int, s: State, o: Planned, w: Scratch) -> None:
     """Value what is held and what is open at the valuation marks; 0 without a mark."""
     for i in range(s.qty.shape[0]):
         w.open_value[i] = 0
-        o.value[c, i] = mul_e8(s.qty[i], s.valuation[i]) if s.valuation[i] > 0 else 0
+        o.value[c, i] = value_of(i, s, w)
     for k in range(s.facts[OPEN_ORDERS]):
         i = s.order_symbol[k]
         if is_open(s, k) and s.valuation[i] > 0:
@@ -148,13 +148,16 @@ def set_targets(c: int, r: Rules, p: Params, s: State, chosen: Selected, o: Plan
     investable = net_of_rate(money, p.fee) if money > 0 else 0
     shares = 0
     seen = 0
-    least = 0
+    least = p.min_order_notional
+    affordable = investable // least
     for place in range(s.rank.shape[0]):
         i = s.rank[place]
         if chosen.selected[c, i] == 1:
             seen += 1
-            least = max(least, p.min_order_notional, r.min_notional[i])
-            if investable // seen >= least:
+            if r.min_notional[i] > least:
+                least = r.min_notional[i]
+                affordable = investable // least
+            if affordable >= seen:  # as investable / seen >= least, with one division for many symbols
                 shares = seen
     share = min(investable // shares, p.max_position) if shares > 0 else 0
     given = 0

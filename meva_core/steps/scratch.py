@@ -17,6 +17,8 @@ class Scratch(NamedTuple):
     met: Any
     allotted: Any
     open_value: Any
+    valued_qty: Any  # per symbol: the quantity whose value at the valuation mark ...
+    value: Any  # ... this is
     queue: Any
     whole: Any  # per symbol: 1 to sell all that is free
     built: Any
@@ -33,6 +35,6 @@ FIRST_INTENT: Final = 3  # row of the journal where this cycle's intents begin
 def new_scratch(symbols: int, orders: int) -> Scratch:
     """Return scratch columns for so many symbols and open orders."""
     columns = {name: np.zeros(orders, dtype=np.int64) for name in ("turn", "met", "allotted")}
-    for name in ("open_value", "queue", "whole", "built"):
+    for name in ("open_value", "valued_qty", "value", "queue", "whole", "built"):
         columns[name] = np.zeros(symbols, dtype=np.int64)
     return Scratch(**columns, counts=np.zeros(4, dtype=np.int64), pairs=np.zeros(8, dtype=np.int64))

@@ -41,10 +41,9 @@ class Selected(NamedTuple):
 @kernel
 def select(c: int, m: Market, r: Rules, p: Params, s: State, me: Measured, o: Selected) -> None:
     """Score, rank and select the candidates of cycle c."""
-    raw_measures(c, m, r, me, o)
-    volume_low, volume_high = span(c, m.quote_volume, m, r)
-    spread_low, spread_high = span(c, o.spread_raw, m, r)
-    volatility_low, volatility_high = span(c, o.volatility_raw, m, r)
+    volume_low, volume_high, spread_low, spread_high, volatility_low, volatility_high = raw_measures(
+        c, m, r, me, o
+    )
     weights = (1.0 * p.weight_liquidity + 1.0 * p.weight_spread) + 1.0 * p.weight_volatility
     wl = 1.0 * p.weight_liquidity / weights
     ws = 1.0 * p.weight_spread / weights
@@ -91,42 +90,64 @@ def wide(c: int, i: int, m: Market, s: State, me: Measured) -> bool:
 
 
 @kernel
-def raw_measures(c: int, m: Market, r: Rules, me: Measured, o: Selected) -> None:
-    """Write spread and volatility of all candidates as scores, ABSENT where they cannot be measured."""
+def raw_measures(
+    c: int, m: Market, r: Rules, me: Measured, o: Selected
+) -> tuple[int, int, int, int, int, int]:
+    """Write spread and volatility of all candidates as scores, ABSENT where they cannot be measured.
+
+    Returns the lowest and highest quote volume, spread and volatility over the candidates.
+    """
+    v_low = v_high = s_low = s_high = d_low = d_high = ABSENT
     for i in range(m.bid.shape[1]):
         o.spread_raw[c, i] = ABSENT
         o.volatility_raw[c, i] = ABSENT
-        if not is_candidate(c, i, m, r):
-            continue
-        if me.flags[c, i] & ONE_SIDED == 0:
-            bid = 1.0 * m.bid[c, i]
-            ask = 1.0 * m.ask[c, i]
-            o.spread_raw[c, i] = rounded((ask - bid) * 2.0 / (ask + bid) * SCORE)
-        if m.closes[c, i] >= 2:
-            o.volatility_raw[c, i] = m.deviation[c, i]
-        elif m.last[c, i] > 0 and m.high[c, i] >= m.low[c, i] >= 0:
-            spread = 1.0 * m.high[c, i] - 1.0 * m.low[c, i]
-            o.volatility_raw[c, i] = rounded(min(spread / (1.0 * m.last[c, i]) * SCORE, 1.0 * SCORE_LIMIT))
+        if is_candidate(c, i, m, r):
+            spread = raw_spread(c, i, m, me)
+            deviation = raw_volatility(c, i, m)
+            o.spread_raw[c, i] = spread
+            o.volatility_raw[c, i] = deviation
+            v_low, v_high = widened(v_low, v_high, m.quote_volume[c, i])
+            s_low, s_high = widened(s_low, s_high, spread)
+            d_low, d_high = widened(d_low, d_high, deviation)
+    return v_low, v_high, s_low, s_high, d_low, d_high
+
+
+@kernel
+def raw_spread(c: int, i: int, m: Market, me: Measured) -> int:
+    """Return (ask - bid) / mid as a score, ABSENT without a mid."""
+    if me.flags[c, i] & ONE_SIDED:
+        return ABSENT
+    bid = 1.0 * m.bid[c, i]
+    ask = 1.0 * m.ask[c, i]
+    return rounded((ask - bid) * 2.0 / (ask + bid) * SCORE)
+
+
+@kernel
+def raw_volatility(c: int, i: int, m: Market) -> int:
+    """Return the deviation of the returns as a score; with fewer than two closes (high - low) / last, or
+    ABSENT."""
+    if m.closes[c, i] >= 2:
+        return m.deviation[c, i]
+    if m.last[c, i] > 0 and m.high[c, i] >= m.low[c, i] >= 0:
+        spread = 1.0 * m.high[c, i] - 1.0 * m.low[c, i]
+        return rounded(min(spread / (1.0 * m.last[c, i]) * SCORE, 1.0 * SCORE_LIMIT))
+    return ABSENT
+
+
+@kernel
+def widened(low: int, high: int, value: int) -> tuple[int, int]:
+    """Return the span from low to high with a value taken in; ABSENT ones do not count."""
+    if value < 0:
+        return low, high
+    if low < 0:
+        return value, value
+    return min(low, value), max(high, value)
 
 
 @kernel
 def rounded(x: float) -> int:
     """Return x rounded to the nearest integer, ties to even, for |x| <= SCORE_LIMIT."""
     return int((x + _ROUNDING) - _ROUNDING)
-
-
-@kernel
-def span(c: int, column: Any, m: Market, r: Rules) -> tuple[int, int]:
-    """Return the lowest and the highest value of a column over the candidates; ABSENT ones do not count."""
-    low = ABSENT
-    high = ABSENT
-    for i in range(m.bid.shape[1]):
-        value = column[c, i]
-        if value >= 0 and is_candidate(c, i, m, r):
-            if low < 0 or value < low:
-                low = value
-            high = max(high, value)
-    return low, high
 
 
 @kernel
