@@ -152,7 +152,7 @@ class Stream:
         ends = monotonic() + self._habits.session
         while not self._stop.is_set() and monotonic() < ends:
             try:
-                frame = connection.recv(timeout=0.5)
+                frame = connection.recv(timeout=0.2)
             except TimeoutError:
                 continue  # nothing new: pings tell whether somebody is there
             now = self._now()

@@ -1,0 +1,292 @@
+"""What goes wrong between us and an exchange, and what is known afterwards:
+
+rows N1 to N16 over a whole exchange.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from exchange_contract import MICROS, new_order, wait_for_fills, wait_for_state
+from local_exchange import LocalExchange, start_emulator, stop_emulator
+
+from meva_adapters.btcturk import Btcturk, PrivateData
+from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
+from meva_core.orders import Side
+from meva_core.settings import Secret
+from meva_core.venue import NewOrder, OrderState
+
+ORDER = "POST /api/v1/order"
+CANCEL = "DELETE /api/v1/order"
+ENDS = ["504", "empty", "reset"]
+
+
+@pytest.fixture
+def account(btcturk: Btcturk) -> PrivateData:
+    assert isinstance(btcturk.account, PrivateData)
+    return btcturk.account
+
+
+@pytest.fixture
+def order(btcturk: Btcturk) -> NewOrder:
+    return new_order(btcturk.market, btcturk.rules, "0.8")
+
+
+def since(btcturk: Btcturk) -> int:
+    return btcturk.market.now() // MICROS - 30
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_n2_a_request_that_was_lost_left_nothing(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder, end: str
+) -> None:
+    local.fault("lose_request", ORDER, times=1, end=end)
+    with pytest.raises(OutcomeUnknown):
+        account.submit(order)
+    assert list(account.find("BTCTRY", order.client_id, since(btcturk))) == []
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(("away", "state"), [("0.8", OrderState.OPEN), ("1.01", OrderState.FILLED)])
+def test_n3_an_order_whose_reply_was_lost_is_found_once(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, end: str, away: str, state: OrderState
+) -> None:
+    order = new_order(btcturk.market, btcturk.rules, away)
+    local.fault("lose_reply", ORDER, times=1, end=end)
+    with pytest.raises(OutcomeUnknown):
+        account.submit(order)
+    (found,) = account.find("BTCTRY", order.client_id, since(btcturk))
+    assert (found.state, found.qty, found.price) == (state, order.qty, order.price)
+
+
+def test_n3_silence_after_acceptance_is_found(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder
+) -> None:
+    local.fault("lose_reply", ORDER, times=1, end="silence", seconds=30.0)
+    with pytest.raises(OutcomeUnknown, match="timed out"):
+        account.submit(order)
+    assert len(account.find("BTCTRY", order.client_id, since(btcturk))) == 1
+
+
+def test_n5_an_order_that_shows_late_is_first_not_found_and_then_found(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder
+) -> None:
+    local.control("POST", "policy", orders_delay_ms=700)
+    local.fault("lose_reply", ORDER, times=1)
+    with pytest.raises(OutcomeUnknown):
+        account.submit(order)
+    assert list(account.find("BTCTRY", order.client_id, since(btcturk))) == []
+    time.sleep(0.8)
+    assert len(account.find("BTCTRY", order.client_id, since(btcturk))) == 1
+
+
+def test_n6_two_orders_under_one_name_are_both_found(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder
+) -> None:
+    local.fault("twice", ORDER, times=1)
+    account.submit(order)
+    found = account.find("BTCTRY", order.client_id, since(btcturk))
+    assert len({one.order_id for one in found}) == 2
+
+
+def test_n7_the_exchanges_own_limit_is_kept_without_its_having_to_say_so(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData
+) -> None:
+    for _ in range(15):
+        with pytest.raises(Refused) as caught:
+            account.cancel("999999999999")
+        assert caught.value.reason is not VenueReason.RATE_LIMITED
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429])
+def test_n8_a_refused_order_is_refused(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder, status: int
+) -> None:
+    local.fault("answer", ORDER, times=1, status=status, html=True)
+    with pytest.raises(Refused):
+        account.submit(order)
+    assert list(account.find("BTCTRY", order.client_id, since(btcturk))) == []
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_n8_reads_survive_one_failure_of_the_exchange(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, status: int
+) -> None:
+    local.fault("answer", "GET *", times=1, status=status, html=True)
+    assert "TRY" in account.balances()
+
+
+def test_n9_a_wrong_secret_is_refused_and_soon_not_tried_any_more(local: LocalExchange) -> None:
+    opened = local.connect(api_secret=Secret("d3Jvbmcgc2VjcmV0"))
+    assert opened.account is not None
+    for _ in range(60):
+        with pytest.raises(Refused) as caught:
+            opened.account.balances()
+        assert caught.value.reason is VenueReason.UNAUTHORIZED
+    opened.close()
+    right = local.connect()  # the address is not blocked, as it would be after fifty
+    assert right.account is not None
+    assert "TRY" in right.account.balances()
+    right.close()
+
+
+@pytest.mark.parametrize("skew_ms", [-3_600_000, -5_100, -4_900, 4_900, 5_100, 3_600_000])
+def test_n10_any_difference_of_clocks_is_learnt(local: LocalExchange, skew_ms: int) -> None:
+    local.control("POST", "policy", clock_skew_ms=skew_ms)
+    opened = local.connect()
+    assert opened.account is not None
+    assert "TRY" in opened.account.balances()
+    assert abs(opened.client.clock.skew_micros - skew_ms * 1000) < 2 * MICROS
+    opened.close()
+
+
+def test_n10_a_clock_that_jumps_in_between_costs_one_more_question(
+    local: LocalExchange, account: PrivateData
+) -> None:
+    account.balances()
+    local.control("POST", "policy", clock_skew_ms=60_000)
+    assert "TRY" in account.balances()
+
+
+def test_n10_an_exchange_that_wants_every_stamp_above_the_last_gets_it(local: LocalExchange) -> None:
+    key, secret = Secret(f"strict-{time.time_ns()}"), Secret("c3RyaWN0")
+    local.control("POST", "accounts", key=key.reveal(), secret=secret.reveal(), balances={"TRY": "1"})
+    local.control("POST", "policy", strict_nonce=True)
+    opened = local.connect(api_key=key, api_secret=secret)
+    assert opened.account is not None
+    for _ in range(25):
+        assert "TRY" in opened.account.balances()
+    opened.close()
+
+
+@pytest.mark.parametrize("how", ["html", "bom", "utf16", "deep", "oversize", "bad_gzip", "bomb"])
+def test_n11_n17_a_spoilt_answer_is_a_named_failure(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder, how: str
+) -> None:
+    local.fault("garble", "GET /api/v1/users/balances", how=how)
+    with pytest.raises((BadInput, Unavailable)):
+        account.balances()
+    local.fault("garble", ORDER, times=1, how=how)
+    with pytest.raises(OutcomeUnknown):
+        account.submit(order)
+    assert len(account.find("BTCTRY", order.client_id, since(btcturk))) == 1
+
+
+@pytest.mark.parametrize("whole_length", [True, False])
+def test_n11_a_cut_answer_to_an_order_leaves_it_unknown_and_to_be_found(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder, whole_length: bool
+) -> None:
+    local.fault("cut", ORDER, times=1, at=25, whole_length=whole_length)
+    with pytest.raises(OutcomeUnknown):
+        account.submit(order)
+    assert len(account.find("BTCTRY", order.client_id, since(btcturk))) == 1
+
+
+@pytest.mark.parametrize("how", ["shuffle", "repeat"])
+def test_n13_disordered_rows_change_nothing(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, how: str
+) -> None:
+    start = since(btcturk)
+    for _ in range(3):
+        account.submit(new_order(btcturk.market, btcturk.rules, "1.01"))
+    end = btcturk.market.now() // MICROS + 1
+    orders = account.all_orders("BTCTRY", start, end)
+    fills = account.fills("BTCTRY", start * MICROS, end * MICROS)
+    assert len(orders) >= 3
+    local.fault("rows", "GET /api/v1/allOrders", how=how)
+    local.fault("rows", "GET /api/v1/users/transactions/trade", how=how)
+    assert account.all_orders("BTCTRY", start, end) == orders
+    assert sorted(fill.fill_id for fill in account.fills("BTCTRY", start * MICROS, end * MICROS)) == sorted(
+        fill.fill_id for fill in fills
+    )
+
+
+def test_n14_fills_that_show_late_are_found_by_their_order(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData
+) -> None:
+    local.control("POST", "policy", fills_delay_ms=500)
+    order = new_order(btcturk.market, btcturk.rules, "1.01")
+    accepted = account.submit(order)
+    assert list(account.order_fills(accepted.order_id)) == []
+    assert sum(fill.qty for fill in wait_for_fills(account, accepted.order_id, order.qty)) == order.qty
+
+
+def test_n15_an_order_that_fills_while_it_is_canceled_is_filled(
+    local: LocalExchange, account: PrivateData, order: NewOrder
+) -> None:
+    accepted = account.submit(order)
+    local.fault("fill_first", CANCEL, times=1)
+    with pytest.raises(Refused) as caught:
+        account.cancel(accepted.order_id)
+    assert caught.value.reason in (VenueReason.UNKNOWN_ORDER, VenueReason.NOT_CANCELABLE)
+    wait_for_state(account, accepted.order_id, OrderState.FILLED)
+    assert sum(fill.qty for fill in wait_for_fills(account, accepted.order_id, order.qty)) == order.qty
+
+
+def test_n15_a_cancel_whose_reply_is_lost_is_known_by_asking(
+    local: LocalExchange, account: PrivateData, order: NewOrder
+) -> None:
+    accepted = account.submit(order)
+    local.fault("lose_reply", CANCEL, times=1)
+    with pytest.raises(OutcomeUnknown):
+        account.cancel(accepted.order_id)
+    wait_for_state(account, accepted.order_id, OrderState.CANCELED)
+
+
+def test_n16_funds_that_are_tied_up_for_a_moment_are_told_from_other_refusals(
+    local: LocalExchange, account: PrivateData, order: NewOrder
+) -> None:
+    local.fault("reject", ORDER, times=1)
+    with pytest.raises(Refused) as caught:
+        account.submit(order)
+    assert caught.value.reason is VenueReason.INSUFFICIENT_FUNDS
+    assert account.submit(order).client_id == order.client_id
+
+
+def test_balances_with_commas_are_the_same_balances(local: LocalExchange, account: PrivateData) -> None:
+    plain = account.balances()
+    local.control("POST", "policy", comma_decimals=True)
+    assert account.balances() == plain
+    local.control("POST", "policy", comma_decimals=False)
+
+
+@pytest.fixture
+def mortal() -> Iterator[LocalExchange]:
+    exchange = start_emulator()
+    yield exchange
+    stop_emulator(exchange)
+
+
+def test_n1_an_exchange_that_dies_leaves_reads_unavailable_and_orders_unsent(mortal: LocalExchange) -> None:
+    opened = mortal.connect()
+    assert isinstance(opened.account, PrivateData)
+    order = new_order(opened.market, opened.rules, "0.8")
+    opened.account.submit(order)
+    mortal.process.kill()
+    mortal.process.wait(timeout=10)
+    with pytest.raises(Unavailable):
+        opened.account.balances()
+    # The kept connection is dead, or a new one is refused: either way it is said, and never "accepted".
+    with pytest.raises((Unavailable, OutcomeUnknown)):
+        opened.account.submit(order)
+    with pytest.raises(Unavailable, match="nothing was sent"):
+        opened.account.submit(order)
+    opened.close()
+
+
+def test_n3_an_exchange_that_dies_in_the_middle_of_an_order_leaves_it_unknown(mortal: LocalExchange) -> None:
+    opened = mortal.connect()
+    assert isinstance(opened.account, PrivateData)
+    order = NewOrder("dies-1", "BTCTRY", Side.BUY, Decimal(2_400_000), Decimal("0.0004"))
+    opened.account.balances()
+    mortal.fault("lose_reply", ORDER, end="silence", seconds=30.0)
+    killer = threading.Timer(0.3, mortal.process.kill)
+    killer.start()
+    with pytest.raises(OutcomeUnknown):
+        opened.account.submit(order)
+    killer.join()
+    opened.close()
