@@ -1,0 +1,225 @@
+"""`meva health`, `replay capture` and `replay fetch` as a user runs them, against a local exchange."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_exchange import LocalExchange, start_emulator, stop_emulator
+
+from meva_adapters import replay
+
+KEY = "c4n4ry00-1111-4222-8333-444444444444"
+SECRET = base64.b64encode(b"a canary that must not sing").decode()
+MEVA = [sys.executable, "-c", "from meva_cli.app import main; main()"]
+PAIRS = "BTCTRY,ETHTRY,XRPTRY,LTCTRY,SOLTRY"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[LocalExchange]:
+    exchange = start_emulator("--key", KEY, "--secret", SECRET)
+    yield exchange
+    stop_emulator(exchange)
+
+
+@pytest.fixture
+def local(running: LocalExchange) -> LocalExchange:
+    running.control("DELETE", "faults")
+    running.control("POST", "limits/reset")
+    running.control("POST", "policy", clock_skew_ms=0)
+    return running
+
+
+class Meva:
+    """The program in a folder of its own, with the exchange's environment."""
+
+    def __init__(self, folder: Path, local: LocalExchange) -> None:
+        self.folder = folder
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self.environment = {**keep, **local.environment, "SYMBOLS": PAIRS}
+
+    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*MEVA, *map(str, arguments)],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: object, **environment: str) -> tuple[int, str, str]:
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def json(self, *arguments: object, **environment: str) -> tuple[int, Any]:
+        code, out, err = self.run(*arguments, "--json", **environment)
+        assert out, err
+        return code, json.loads(out)
+
+
+@pytest.fixture
+def meva(tmp_path: Path, local: LocalExchange) -> Meva:
+    return Meva(tmp_path, local)
+
+
+def test_health_of_an_exchange_that_answers(meva: Meva) -> None:
+    code, document = meva.json("health")
+    assert (code, document["ok"]) == (0, True)
+    assert [check["name"] for check in document["checks"]] == ["time", "rules", "order book", "candles"]
+    code, document = meva.json("health", "--account")
+    assert (code, document["checks"][-1]["name"]) == (0, "account")
+
+
+def test_health_names_what_is_wrong(meva: Meva, local: LocalExchange) -> None:
+    code, document = meva.json("health", BTCTURK_BASE_URL="http://127.0.0.1:9")
+    assert (code, [check["ok"] for check in document["checks"]]) == (1, [False])
+    assert "Connection refused" in document["checks"][0]["detail"]
+    code, document = meva.json("health", SYMBOLS="BTCTRY,NOPETRY")
+    assert (code, [check["name"] for check in document["checks"] if not check["ok"]]) == (1, ["rules"])
+    local.control("POST", "policy", clock_skew_ms=60_000)
+    assert "set this machine's clock" in meva.json("health")[1]["checks"][0]["detail"]
+
+
+def test_health_with_an_address_that_may_not_be_used_does_not_start(meva: Meva) -> None:
+    code, out, err = meva.run("health", BTCTURK_BASE_URL="http://example.com")
+    assert (code, out) == (2, "")
+    assert "https://" in err
+
+
+def test_health_reads_no_key_unless_it_is_told_to(meva: Meva, local: LocalExchange) -> None:
+    bad = {"BTCTURK_API_SECRET": "not-base64!"}
+    assert meva.json("health", **bad)[0] == 0
+    code, document = meva.json("health", "--account", **bad)
+    assert (code, document["error"]["code"]) == (2, "bad_input")
+    assert "not-base64" not in json.dumps(document)
+
+
+@pytest.mark.parametrize("stream", [[], ["--stream"]])
+def test_a_capture_of_five_pairs_can_be_validated_described_and_run(meva: Meva, stream: list[str]) -> None:
+    code, document = meva.json("replay", "capture", "data", "--seconds", 4, "--interval", 1, *stream)
+    assert (code, document["polls"], document["failures"]) == (0, 4, {})
+    assert document["rows"]["candles/SOLTRY.csv"] > 100
+    assert meva.json("replay", "validate", "data")[1]["ok"]
+    info = meva.json("replay", "info", "data")[1]
+    assert (len(info["symbols"]), len(info["files"])) == (5, 15)
+    manifest = json.loads((meva.folder / "data" / "manifest.json").read_text())
+    assert manifest["source"].startswith("btcturk http://127.0.0.1")
+    assert manifest["server_time"][:15] == manifest["local_time"][:15]
+    assert len(manifest["files"]) == 16
+    code, document = meva.json("backtest", "--data", "data", "--db", "c.db")
+    assert (code, document["cycles"] > 0) == (0, True)
+
+
+def test_a_fetch_of_a_day_can_be_validated_described_and_run(meva: Meva) -> None:
+    code, document = meva.json("replay", "fetch", "data", "--symbols", "BTCTRY,ETHTRY")
+    assert (code, document["added"]["BTCTRY"]) == (0, 1440)
+    assert document["books"] == "assumed from the closes, 10 bps apart"
+    code, again = meva.json("replay", "fetch", "data", "--symbols", "BTCTRY,ETHTRY")
+    assert code == 0
+    assert sum(again["added"].values()) <= 4  # a minute may have ended meanwhile
+    assert meva.json("replay", "validate", "data")[1]["ok"]
+    code, document = meva.json("backtest", "--data", "data", "--db", "f.db")
+    assert (code, document["cycles"] >= 1440) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--symbols", "NOPETRY"], "no such pair"),
+        (["--from", "2026-02-01", "--to", "2026-01-01"], "--from"),
+        (["--spread-bps", "20000"], "spread"),
+        (["--interval", "61"], "61"),
+    ],
+)
+def test_a_fetch_that_makes_no_sense_does_not_start(meva: Meva, arguments: list[str], message: str) -> None:
+    code, out, err = meva.run("replay", "fetch", "data", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not (meva.folder / "data" / "candles").exists()
+
+
+def polling(meva: Meva, folder: str) -> subprocess.Popen[str]:
+    process = meva.start("replay", "capture", folder, "--interval", 1)
+    for _ in range(300):
+        books = list((meva.folder / folder / "orderbook").glob("*.csv"))
+        if len(books) == 5 and all(path.read_bytes().count(b"\n") >= 3 for path in books):
+            return process
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError(process.communicate())
+
+
+def test_a_capture_that_is_interrupted_leaves_a_dataset_with_checksums_and_exits_130(meva: Meva) -> None:
+    process = polling(meva, "data")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert replay.validate(meva.folder / "data").ok
+    manifest = json.loads((meva.folder / "data" / "manifest.json").read_text())
+    assert len(manifest["files"]) == 16
+
+
+def test_a_capture_that_is_killed_leaves_a_dataset_and_the_next_one_goes_on(meva: Meva) -> None:
+    process = polling(meva, "data")
+    process.kill()
+    process.communicate(timeout=20)
+    assert replay.validate(meva.folder / "data").ok
+    before = (meva.folder / "data" / "orderbook" / "BTCTRY.csv").read_bytes()
+    code, document = meva.json("replay", "capture", "data", "--seconds", 2, "--interval", 1)
+    assert (code, document["rows"]["orderbook/BTCTRY.csv"]) == (0, 2)
+    assert (meva.folder / "data" / "orderbook" / "BTCTRY.csv").read_bytes().startswith(before)
+    report = replay.validate(meva.folder / "data")
+    assert report.ok
+    assert "unlisted_file" not in {fault.code for fault in report.warnings}
+
+
+def test_an_exchange_that_is_killed_under_a_capture_is_said_to_be_gone(tmp_path: Path) -> None:
+    local = start_emulator()
+    meva = Meva(tmp_path, local)
+    process = meva.start("replay", "capture", "data", "--seconds", 8, "--interval", 1)
+    for _ in range(300):
+        if len(list((tmp_path / "data" / "ticker").glob("*.csv"))) == 5:
+            break
+        time.sleep(0.05)
+    stop_emulator(local)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert "no longer answered" in out
+    assert "Traceback" not in err
+    assert replay.validate(tmp_path / "data").ok
+
+
+def test_nobody_prints_logs_or_stores_the_key(meva: Meva, local: LocalExchange) -> None:
+    debug = {"LOG_LEVEL": "DEBUG"}
+    said = ""
+    for arguments in (
+        ("health", "--account"),
+        ("--debug", "health", "--account", "--json"),
+        ("replay", "capture", "data", "--seconds", 3, "--interval", 1, "--stream"),
+        ("replay", "fetch", "data", "--symbols", PAIRS),
+        ("gates",),
+    ):
+        _, out, err = meva.run(*arguments, **debug)
+        said += out + err
+    local.fault("lose_reply", "GET /api/v1/users/balances", end="reset")
+    for form in ("text", "json"):
+        _, out, err = meva.run("--debug", "--log-format", form, "health", "--account", **debug)
+        said += out + err
+    assert "/api/v1/users/balances" in said
+    stored = b"".join(path.read_bytes() for path in sorted(meva.folder.rglob("*")) if path.is_file())
+    everything = said.encode() + stored
+    raw = base64.b64decode(SECRET)
+    for canary in (KEY, KEY[:8], SECRET, SECRET[:8], raw.decode(), raw.hex(), "X-Signature"):
+        assert canary.encode() not in everything
