@@ -8,7 +8,6 @@ from importlib.metadata import version
 import orjson
 
 from meva_adapters.system.texts import fixed_texts
-from meva_core.ids import stamp_text
 from meva_core.stages.record import Codec
 
 CODEC = Codec(
@@ -21,10 +20,10 @@ CODEC = Codec(
 
 def about_run(engine: str, trace_level: str) -> dict[str, str]:
     """Return what only people want to know of a run."""
-    now = int(datetime.now(UTC).timestamp())
     return {
         "engine": engine,
         "trace_level": trace_level,
         "code_version": version("meva"),
-        "created_at": stamp_text(now),
+        # In full: runs are told apart by their order, and two may begin in one second.
+        "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
     }

@@ -16,13 +16,13 @@ _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def write_csv(stream: IO[bytes], records: Iterable[tuple[Any, ...]]) -> int:
-    """Write a header and the records in UTF-8, amounts in plain digits, and return how many records.
+    """Write a header and the records, amounts in plain digits, as RFC 4180 in UTF-8; return how many records.
 
     Nothing is an empty cell; names are separated by blanks; documents are JSON text.
     """
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     try:
-        writer = csv.writer(text, lineterminator="\n")
+        writer = csv.writer(text)
         writer.writerow(field.name for field in FIELDS)
         count = 0
         for record in records:

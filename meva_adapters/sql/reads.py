@@ -94,8 +94,8 @@ class SqlReads:
             query = query.where(found.c[name] == value)
         order = [*([] if moment is None else [moment]), *found.primary_key.columns]
         query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
-        with self._translated():
-            result = self._connection.execute(query, execution_options=STREAM)
+        # Closed when the caller stops early, too: PostgreSQL's cursors stay open on the server.
+        with self._translated(), self._connection.execute(query, execution_options=STREAM) as result:
             for batch in result.partitions():
                 yield from map(tuple, batch)
 

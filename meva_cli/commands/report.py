@@ -136,7 +136,8 @@ def totals_lines(run: str, totals: Totals) -> Iterator[str]:
     figures = totals_of(totals)
     yield (
         f"Run {run}: {totals.cycles} cycles, {totals.cycles_with_orders} with orders. "
-        f"Orders {totals.orders}, fills {totals.fills}, rejected {totals.rejected}, canceled {totals.canceled}."
+        f"Orders {totals.orders}, fills {totals.fills}, rejected {totals.rejected}, "
+        f"canceled {totals.canceled}."
     )
     yield f"Modes: {_counted(figures['modes'])}."
     if totals.reasons:

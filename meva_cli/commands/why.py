@@ -212,7 +212,7 @@ def _mode_rows(found: Explained) -> Iterator[list[object]]:
     notes["rules"] = "the exchange's rules of selected and held symbols"
     notes["risk"] = "the rules of risk below, at this cycle"
     if mode.cooldown_until:
-        notes["risk"] += f"; cooldown until {mode.cooldown_until}"
+        notes["risk"] += f"; cooldown until {mode.cooldown_until.replace('.000000+00:00', 'Z')}"
     parts = {"base": mode.base, "override": mode.override, "rules": mode.rules, "risk": mode.risk}
     for name, part in parts.items():
         yield [name, part or "none", "yes" if name in binding else "", notes[name]]

@@ -1,0 +1,54 @@
+"""Many cycles explained together: the counts add up, and the nearest miss is the nearest."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meva_core.reasons import Reason
+from meva_core.stages.why_many import Many
+
+REASONS = st.builds(
+    Reason,
+    st.sampled_from(["ok", "min_notional", "dust", "on_target"]),
+    st.just("plan"),
+    st.sampled_from(["BTCTRY", "ETHTRY"]),
+    distance=st.one_of(st.none(), st.decimals(0, 1000, places=8).map(lambda d: f"{d:f}")),
+    unit=st.just("TRY"),
+)
+CYCLES = st.lists(
+    st.tuples(st.booleans(), st.lists(REASONS, max_size=2, unique_by=lambda reason: reason.scope)),
+    max_size=30,
+)
+
+
+@given(CYCLES)
+def test_every_cycle_and_every_reason_is_counted_once(cycles: list[tuple[bool, list[Reason]]]) -> None:
+    many = Many()
+    for place, (idle, reasons) in enumerate(cycles):
+        many.add(place, idle, reasons)
+    assert many.cycles == len(cycles)
+    assert many.idle == sum(idle for idle, _ in cycles) == many.blocked_by.total()
+    for symbol in ("BTCTRY", "ETHTRY"):
+        own = [(place, r) for place, (_, reasons) in enumerate(cycles) for r in reasons if r.scope == symbol]
+        held = many.of_symbol(symbol)
+        assert many.ordered[symbol] == sum(reason.code == "ok" for _, reason in own)
+        assert sum(one.cycles for one in held) + many.ordered[symbol] == len(own)
+        for one in held:
+            same = [(place, reason) for place, reason in own if reason.code == one.nearest.code]
+            assert (one.first_ts, one.last_ts) == (same[0][0], same[-1][0])
+            distances = [Decimal(reason.distance) for _, reason in same if reason.distance is not None]
+            if distances:
+                assert one.nearest.distance is not None
+                assert Decimal(one.nearest.distance) == min(distances)
+
+
+def test_reasons_are_listed_by_how_often_they_held() -> None:
+    many = Many()
+    for code in ("dust", "on_target", "on_target"):
+        many.add(0, True, [Reason(code, "plan", "BTCTRY")])
+    assert [held.nearest.code for held in many.of_symbol("BTCTRY")] == ["on_target", "dust"]
+    assert many.symbols() == ["BTCTRY"]
+    assert many.of_cycles() == []
