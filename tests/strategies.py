@@ -57,6 +57,7 @@ class Kind:
     price: str
     volatility: float
     defects: float
+    still: float
     sizes: str
     balance: int
     odd_rules: float
@@ -72,6 +73,7 @@ kinds = st.builds(
     price=st.sampled_from(("ordinary", "ordinary", "ordinary", "mixed", "tiny", "huge")),
     volatility=st.sampled_from((0.002, 0.0, 0.02, 0.3)),
     defects=st.sampled_from((0.0, 0.05, 0.3)),
+    still=st.sampled_from((0.0, 0.0, 0.5)),
     sizes=st.sampled_from(("none", "large", "small", "mixed")),
     balance=st.sampled_from((1_000 * E8, 100_000 * E8, 100_000 * E8, 10**9 * E8, LIMIT - 1, 50 * E8)),
     odd_rules=st.sampled_from((0.0, 0.2, 0.6)),
@@ -171,7 +173,7 @@ def _rows(kind: Kind, price: int, settings: Settings, chance: Random) -> Any:
             LIMIT - 1.0, max(1.0, state["price"] * (1 + trend + kind.volatility * chance.gauss(0, 1)))
         )
         centre = min(LIMIT - 1, int(state["price"]))
-        if chance.random() >= kind.defects:
+        if chance.random() >= max(kind.defects, kind.still):
             state["row"] = _book(kind, time, centre, state["row"], chance)
         if chance.random() >= kind.defects:
             state["row"] = _ticker(kind, time, centre, state["row"], chance)
