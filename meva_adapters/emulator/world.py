@@ -13,7 +13,7 @@ from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.exchange.matching import Exchange
 from meva_adapters.emulator.faults.plan import FaultPlan, read_fault_file
 from meva_adapters.emulator.markets.candles import Tape
-from meva_adapters.emulator.markets.driver import Driver, build
+from meva_adapters.emulator.markets.driver import Driver, build, leading_minutes
 from meva_adapters.emulator.markets.metadata import (
     Listing,
     builtin_listing,
@@ -61,7 +61,13 @@ def build_world(options: Options, clock: Callable[[], int]) -> World:
     listing = _listing(options, dataset)
     exchange = Exchange(listing.pairs)
     now = clock()
-    driver = build(exchange, listing.start_prices, options.seed, now, _recorded_tapes(dataset))
+    driver = build(
+        exchange,
+        listing.start_prices,
+        options.seed,
+        now,
+        _recorded_tapes(dataset, listing, options.seed, now),
+    )
     if dataset is not None:
         driver.recording, driver.speed = DatasetRecording(dataset), options.speed
     plan, policy = _faults(options)
@@ -94,7 +100,15 @@ def _listing(options: Options, dataset: Dataset | None) -> Listing:
     return builtin_listing(prices)
 
 
-def _recorded_tapes(dataset: Dataset | None) -> dict[str, Tape]:
+def _recorded_tapes(dataset: Dataset | None, listing: Listing, seed: int, now: int) -> dict[str, Tape]:
+    """Return the tapes of a dataset's pairs: their candles, and made-up minutes right before now.
+
+    Without the latter a client that looks back from the present would find nothing for as long as it looks.
+    """
+    tapes: dict[str, Tape] = {}
     if dataset is None:
-        return {}
-    return {symbol: Tape(history_of(dataset, symbol)) for symbol in dataset.symbols}
+        return tapes
+    for symbol in dataset.symbols:
+        lead = leading_minutes(listing.pairs[symbol], listing.start_prices[symbol], seed, now // 1000)
+        tapes[symbol] = Tape((history_of(dataset, symbol), lead))
+    return tapes

@@ -30,14 +30,17 @@ class History(Protocol):
 
 
 class SeededHistory:
-    """Minute candles along a seeded path, for `days` before `end`, made when they are asked for."""
+    """Minute candles along a seeded path, for `length` seconds before `end`, made when they are asked for.
+
+    `typical` is the e8 volume of an average minute.
+    """
 
     seconds = _MINUTE
 
-    def __init__(self, path: PricePath, end: int, typical: int, days: int = 120) -> None:
+    def __init__(self, path: PricePath, end: int, typical: int, length: int = 120 * DAY) -> None:
         self._path = path
         self._end = end - end % _MINUTE
-        self._earliest = self._end - self._end % DAY - days * DAY
+        self._earliest = self._end - length
         self._typical = typical
         self._days: dict[int, Bars] = {}
 
@@ -82,12 +85,12 @@ class Day:
 
 @define(eq=False)
 class Tape:
-    """The trading of one pair.
+    """The trading of one pair. `histories` follow each other in time, and its own trading follows them.
 
     `recorded` holds a recorded market's figures of the day, where there are some.
     """
 
-    history: History
+    histories: tuple[History, ...]
     trades: deque[Traded] = Factory(lambda: deque(maxlen=_TAPE))
     recorded: Day | None = None
     _minutes: dict[int, list[int]] = Factory(dict)
@@ -110,18 +113,20 @@ class Tape:
     def candles(self, resolution: str, first: int, last: int) -> Bars:
         """Return the candles that begin from `first` to `last`, in seconds; the last may be forming."""
         length = RESOLUTIONS[resolution]
-        parts = []
-        if self.history.seconds <= length:
-            parts.append(self.history.between(first, last + length - 1))
+        parts = [
+            history.between(first, last + length - 1)
+            for history in self.histories
+            if history.seconds <= length
+        ]
         parts.append(self._live().between(first, last + length - 1))
-        found = coarser(joined(parts), resolution)
-        return found.between(first, last)
+        return coarser(joined(parts), resolution).between(first, last)
 
     def day(self, now: int) -> Day:
         """Return the figures of the 24 hours before `now`, in seconds."""
         if self.recorded is not None:
             return self.recorded
-        bars = joined([self.history.between(now - DAY, now), self._live().between(now - DAY, now)])
+        parts = [history.between(now - DAY, now) for history in self.histories]
+        bars = joined([*parts, self._live().between(now - DAY, now)])
         if len(bars.time) == 0:
             return Day()
         volume = int(bars.volume.sum())

@@ -27,6 +27,7 @@ _PAIRS_A_STEP: Final = 12
 _MOMENTS_A_STEP: Final = 20
 """Recorded moments that are shown in one step; at a higher speed the market falls behind."""
 _WARM_SECONDS: Final = 60
+_LEAD_SECONDS: Final = 6 * 3600
 _WARM_STEPS: Final = 1200
 """Steps of all seeded pairs together before the doors open."""
 
@@ -59,6 +60,9 @@ class Driver:
         for second in range(seconds, 0, -1):
             for path, taker in self.seeded:
                 self._move(path, taker, now - second * 1000)
+        for tape in self.tapes.values():
+            # Made up now, so that the first ticker does not wait for it.
+            tape.day(now // 1000)
         if self.recording is not None:
             self.position = self.recording.start
             self._play(now)
@@ -132,11 +136,23 @@ def build(
             continue
         start = start_prices[name]
         path = PricePath(seed, name, start, pair.price_step)
-        typical = max(pair.qty_step, 20_000 * E8 * E8 // start)
-        driver.tapes[name] = Tape(SeededHistory(path, now // 1000 - _WARM_SECONDS, typical))
+        driver.tapes[name] = Tape((SeededHistory(path, now // 1000 - _WARM_SECONDS, _typical(pair, start)),))
         draws = Random(f"{seed}:{name}")  # noqa: S311 - a seeded market, nothing to keep secret
         driver.seeded.append((path, Taker(exchange, pair, strangers, draws)))
     return driver
+
+
+def leading_minutes(pair: Pair, price: int, seed: int, now: int) -> SeededHistory:
+    """Return made-up minutes of the last hours that end near an e8 price; `now` is in seconds."""
+    path = PricePath(seed, pair.name, price, pair.price_step)
+    level = max(pair.price_step, price * price // path.price(now))
+    path = PricePath(seed, pair.name, level, pair.price_step)
+    return SeededHistory(path, now, _typical(pair, price), _LEAD_SECONDS)
+
+
+def _typical(pair: Pair, price: int) -> int:
+    """Return the volume of an average minute: some 20 000 of the quote asset."""
+    return max(pair.qty_step, 20_000 * E8 * E8 // price)
 
 
 def on_grid(pair: Pair, bid: int, ask: int) -> tuple[int, int]:

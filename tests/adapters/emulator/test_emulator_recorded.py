@@ -113,6 +113,15 @@ def test_recorded_candles_are_served_under_their_opening_time(dataset: Path) -> 
         )  # fmt: skip
 
 
+def test_minutes_right_before_now_are_made_up_near_the_first_price(dataset: Path) -> None:
+    with on_command(dataset) as emulator:
+        now = int(time.time())
+        url = f"/v1/klines/history?symbol=DEMOTRY&resolution=1&from={now - 3600}&to={now}"
+        reply = emulator.get(url).json()
+        assert len(reply["t"]) >= 59
+        assert all(80 < close < 120 for close in reply["c"][:-1])
+
+
 def test_a_recording_passes_at_its_speed(dataset: Path) -> None:
     with running(options(data=dataset, speed=Fraction(120))) as emulator:
         assert touch(emulator)[0][0] in ("100.5", "101.5")
