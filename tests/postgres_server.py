@@ -18,6 +18,9 @@ def new_postgres() -> Iterator[Callable[[], str]]:
         import pgserver
     # Not below pytest's own folder: another session closes that to the user that the server runs as.
     server = pgserver.get_server(tempfile.mkdtemp(prefix="meva-pg-"), cleanup_mode="delete")
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # the data die with the tests
+        server.psql(f"ALTER SYSTEM SET {setting} = off;")
+    server.psql("SELECT pg_reload_conf();")
     numbers = count()
 
     def make() -> str:

@@ -7,11 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from old_files import GENERATIONS, SAMPLES, build
-
-CHAINS = ("gen-01 to gen-18", "gen-05 to gen-33", "gen-18 to gen-45", "gen-23 to gen-45", "gen-01 to gen-45")
-OLD_FILES = [*GENERATIONS, *CHAINS, *(path.name for path in sorted(SAMPLES.glob("*.db")))]
-"""All generations and variants, files that were upgraded in place, and the samples where they are at hand."""
+from old_files import SAMPLES, build
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import OLD_FILES
-from old_files import Dump, columns_of, dump, objects
+from old_files import OLD_FILES, Dump, columns_of, dump, objects
 
 from meva_adapters.sql import reader, writer
 from meva_adapters.sql.columns import Amount, Stamp, stamp_text
