@@ -56,9 +56,10 @@ def streamed(opened: Btcturk, settings: Settings, symbols: Sequence[str]) -> Ite
         yield opened.market
         return
     from meva_adapters.btcturk import Channel, Stream, StreamedMarket
+    from meva_adapters.btcturk.connect import stream_address
 
     joins = [(Channel.BOOK, symbol) for symbol in symbols]
-    stream = Stream(settings.exchange.ws_url, opened.payloads, joins, opened.market.now)
+    stream = Stream(stream_address(settings.exchange), opened.payloads, joins, opened.market.now)
     stream.start()
     try:
         yield StreamedMarket(opened.market, stream)

@@ -7,13 +7,19 @@ Amounts are exact Decimals, as many digits as the exchange gave. Times (`ts`) ar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from meva_core.orders import Side
+
+EXACT: Final = Context(prec=400, traps=[Inexact, InvalidOperation])
+"""Sums and products of what an exchange says.
+
+The default context would round the 29th digit without a word.
+"""
 
 # -- Market -------------------------------------------------------------------------------------------
 
@@ -103,7 +109,7 @@ class Balance:
     @property
     def total(self) -> Decimal:
         """Free and locked together."""
-        return self.free + self.locked
+        return EXACT.add(self.free, self.locked)
 
 
 class Method(Enum):
@@ -156,7 +162,7 @@ class VenueOrder:
     @property
     def filled(self) -> Decimal | None:
         """The quantity filled so far, None where the exchange does not say."""
-        return None if self.left is None else self.qty - self.left
+        return None if self.left is None else EXACT.subtract(self.qty, self.left)
 
 
 @frozen

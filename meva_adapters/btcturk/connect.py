@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from urllib.parse import urlsplit
+
+from attrs import fields_dict, frozen
 
 from meva_adapters.btcturk.client import Client, Manners, Permit
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import PublicData
 from meva_adapters.btcturk.signing import Signer
+from meva_adapters.btcturk.transport import is_loopback
 from meva_core.errors import BadInput
 from meva_core.ports import Account, Clock, MarketData, RulesSource, Venue
 from meva_core.rules import FallbackRules
@@ -50,11 +53,34 @@ def connect(
     credentials that cannot be used.
     """
     signer = _signer(exchange) if with_account else None
-    client = Client(exchange.base_url, exchange.graph_url, clock, signer=signer, manners=manners)
+    client = Client(exchange.base_url, graph_address(exchange), clock, signer=signer, manners=manners)
     payloads = Payloads()
     public = PublicData(client, fallback, payloads, exchange.rules_cache_ttl_sec)
     private = PrivateData(client, permit or _never, payloads) if signer else None
     return Btcturk(client, payloads, public, public, private, private if permit else None)
+
+
+def graph_address(exchange: Exchange) -> str:
+    """Return where candles are asked for: an emulator that stands alone answers for them, too.
+
+    With REST on this machine and the graph's address left as it is, real candles would mix with made-up
+    books.
+    """
+    return exchange.base_url if _alone(exchange, "graph_url") else exchange.graph_url
+
+
+def stream_address(exchange: Exchange) -> str:
+    """Return where the stream is, by the same rule."""
+    if not _alone(exchange, "ws_url"):
+        return exchange.ws_url
+    return "ws" + exchange.base_url.removeprefix("http")
+
+
+def _alone(exchange: Exchange, address: str) -> bool:
+    """Whether REST is on this machine while another address is still the exchange's own."""
+    default: str = getattr(fields_dict(Exchange)[address], "default", "")
+    host = urlsplit(exchange.base_url).hostname or ""
+    return getattr(exchange, address) == default and is_loopback(host)
 
 
 def _signer(exchange: Exchange) -> Signer:

@@ -124,9 +124,8 @@ class Feed:
         levels = self._books.get(symbol)
         if levels is None:
             return None
-        return Book(
-            symbol, now, levels_of(list(levels.bids.items()), -1), levels_of(list(levels.asks.items()))
-        )
+        bids = levels_of(list(levels.bids.items()), falling=True)
+        return Book(symbol, now, bids, levels_of(list(levels.asks.items())))
 
     # -- Books ----------------------------------------------------------------------------------------
 

@@ -126,7 +126,7 @@ def check_address(url: str, *, secure: str, plain: str) -> str:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if (parts.scheme == secure and host) or (parts.scheme == plain and _is_loopback(host)):
+    if (parts.scheme == secure and host) or (parts.scheme == plain and is_loopback(host)):
         return url.rstrip("/")
     raise BadInput(
         f"{url}: not an address that begins with {secure}://",
@@ -134,7 +134,8 @@ def check_address(url: str, *, secure: str, plain: str) -> str:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, by its name or its number."""
     if host == "localhost":
         return True
     try:

@@ -12,6 +12,7 @@ from meva_core.errors import BadInput
 from meva_core.orders import Side
 from meva_core.symbols import is_symbol
 from meva_core.venue import (
+    EXACT,
     Balance,
     Book,
     Candle,
@@ -56,18 +57,17 @@ def ticker_of(row: rows.TickerRow) -> Ticker:
 
 def book_of(symbol: str, row: rows.BookRow) -> Book:
     """Return an order book, sorted whatever order it came in."""
-    return Book(symbol, row.timestamp * 1000, levels_of(row.bids, best_first=-1), levels_of(row.asks))
+    return Book(symbol, row.timestamp * 1000, levels_of(row.bids, falling=True), levels_of(row.asks))
 
 
-def levels_of(pairs: Sequence[tuple[Decimal, Decimal]], best_first: int = 1) -> tuple[Level, ...]:
-    """Return the levels with a quantity, by price; `best_first` is -1 for bids. A price occurs once."""
+def levels_of(pairs: Sequence[tuple[Decimal, Decimal]], *, falling: bool = False) -> tuple[Level, ...]:
+    """Return the levels with a quantity, by price, rising or falling. A price occurs once."""
     found: dict[Decimal, Decimal] = {}
     for price, qty in pairs:
         if _above_zero(price, "price") in found:
             raise BadInput(f"order book: the price {price} occurs twice")
         found[price] = _not_negative(qty, "amount")
-    ordered = sorted(found, key=lambda price: price * best_first)
-    return tuple(Level(price, found[price]) for price in ordered if found[price])
+    return tuple(Level(price, found[price]) for price in sorted(found, reverse=falling) if found[price])
 
 
 def trade_of(row: rows.TradeRow) -> Trade:
@@ -140,8 +140,8 @@ def fill_of(row: rows.FillRow) -> VenueFill:
         symbol=symbol_of(row.numerator_symbol + row.denominator_symbol),
         side=side_of(row.order_type),
         price=_above_zero(row.price, "price"),
-        qty=_above_zero(abs(row.amount), "amount"),
-        fee=abs(row.fee) + abs(row.tax),
+        qty=_above_zero(row.amount.copy_abs(), "amount"),
+        fee=EXACT.add(row.fee.copy_abs(), row.tax.copy_abs()),
         fee_asset=_asset(row.denominator_symbol),
         ts=row.timestamp * 1000,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import asdict, frozen
 
-from meva_cli.exchange import exchange
+from meva_cli.exchange import exchange, streamed
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meva_core.settings import Settings
 
 TOLERATED_SKEW_MS = 5000
+STREAM_SECONDS = 5.0
 
 
 @frozen
@@ -35,16 +36,17 @@ class Check:
 
 @click.command()
 @click.option("--account", is_flag=True, help="Ask for the balances as well, with the key of the settings.")
+@click.option("--stream", is_flag=True, help="Try the stream as well.")
 @json_option
 @click.pass_context
-def health(ctx: click.Context, account: bool, as_json: bool) -> None:
+def health(ctx: click.Context, account: bool, stream: bool, as_json: bool) -> None:
     """Ask the exchange for its time, its rules, a book, and candles, and say how each went.
 
     No key is read without --account. Exit code 1 if anything failed.
     """
     settings = settings_for("exchange", "stage7").settings
     with exchange(settings, with_account=account, manners=_brisk()) as opened:
-        checks = list(_checks(opened, settings))
+        checks = list(_checks(opened, settings, with_stream=stream))
     ok = all(check.ok for check in checks)
     if as_json:
         print_json({"ok": ok, "exchange": settings.exchange.base_url, "checks": [asdict(c) for c in checks]})
@@ -62,7 +64,7 @@ def _brisk() -> Any:
     return Manners(attempts=2, patience=5.0, connect=3.0, total=10.0)
 
 
-def _checks(opened: Btcturk, settings: Settings) -> Iterator[Check]:
+def _checks(opened: Btcturk, settings: Settings, *, with_stream: bool) -> Iterator[Check]:
     symbols = settings.exchange.symbols
     first = symbols[0]
     time_check = _run("time", lambda: _skew(opened))
@@ -75,6 +77,8 @@ def _checks(opened: Btcturk, settings: Settings) -> Iterator[Check]:
     if opened.account is not None:
         assets = opened.account.balances
         yield _run("account", lambda: f"{len(assets())} assets")
+    if with_stream:
+        yield _run("stream", lambda: _stream(opened, settings, first))
 
 
 def _run(name: str, ask: Callable[[], str]) -> Check:
@@ -113,3 +117,14 @@ def _candles(opened: Btcturk, symbol: str) -> str:
     now = opened.market.now() // 1_000_000
     found = opened.market.candles(symbol, 60, now - 3600, now)
     return f"{symbol}: {len(found)} of the last hour's minutes"
+
+
+def _stream(opened: Btcturk, settings: Settings, symbol: str) -> str:
+    with streamed(opened, settings, [symbol]) as market:
+        stream = getattr(market, "stream", None)
+        ends = time.monotonic() + STREAM_SECONDS
+        while time.monotonic() < ends:
+            if stream is not None and (book := stream.book(symbol)):
+                return f"{symbol} {len(book.bids)} bids, {len(book.asks)} asks"
+            time.sleep(0.05)
+    raise MevaError(f"no book came within {STREAM_SECONDS:.0f} s", action="check BTCTURK_WS_URL")

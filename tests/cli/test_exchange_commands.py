@@ -77,8 +77,14 @@ def test_health_of_an_exchange_that_answers(meva: Meva) -> None:
     code, document = meva.json("health")
     assert (code, document["ok"]) == (0, True)
     assert [check["name"] for check in document["checks"]] == ["time", "rules", "order book", "candles"]
-    code, document = meva.json("health", "--account")
-    assert (code, document["checks"][-1]["name"]) == (0, "account")
+    code, document = meva.json("health", "--account", "--stream")
+    assert (code, [check["name"] for check in document["checks"]][4:]) == (0, ["account", "stream"])
+
+
+def test_an_emulator_alone_answers_for_candles_and_stream_too(meva: Meva) -> None:
+    del meva.environment["BTCTURK_GRAPH_URL"], meva.environment["BTCTURK_WS_URL"]
+    code, document = meva.json("health", "--stream")
+    assert (code, document["ok"]) == (0, True)
 
 
 def test_health_names_what_is_wrong(meva: Meva, local: LocalExchange) -> None:

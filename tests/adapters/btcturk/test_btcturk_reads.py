@@ -201,6 +201,15 @@ def test_fills_have_one_fee_and_no_signs(server: Server, account: PrivateData) -
     assert (fill.fill_id, fill.symbol, fill.side) == ("1181163798900000001", "BTCTRY", Side.SELL)
 
 
+def test_sums_of_long_numbers_are_exact(server: Server, account: PrivateData) -> None:
+    long = "12345678901234567890.12345678901234567890"
+    server.on(BALANCES, data([{**BALANCE, "free": long, "locked": "1"}]))
+    assert account.balances()["TRY"].total == Decimal("12345678901234567891.12345678901234567890")
+    server.on(FILLS, data([{**FILL, "fee": f"-{long}", "tax": "-1", "amount": f"-{long}"}]))
+    (fill,) = account.order_fills(str(FILL["orderId"]))
+    assert (fill.fee, fill.qty) == (Decimal("12345678901234567891.12345678901234567890"), Decimal(long))
+
+
 def test_rules_come_from_metadata_that_is_asked_for_again_when_it_is_old(
     server: Server, market: PublicData, seconds: Seconds
 ) -> None:
