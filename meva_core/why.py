@@ -14,7 +14,7 @@ from meva_core.cycle import Out
 from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.params import Params
-from meva_core.reasons import Code, Reason, fired_codes
+from meva_core.reasons import CODES, Code, Reason, fired_codes
 from meva_core.rules import Rules
 from meva_core.steps.measure import ONE_SIDED, STALE
 from meva_core.steps.shape import COARSE
@@ -38,7 +38,7 @@ def cycle_reasons(c: int, market: Market, out: Out, rules: Rules, p: Params) -> 
         if column[c] > Mode.NORMAL:
             yield Reason(code.text, "plan", value=Mode(int(column[c])).name, unit="mode")
     if out.plan.cycle_code[c] != Code.OK:
-        yield Reason(Code(int(out.plan.cycle_code[c])).text, "plan")
+        yield Reason(CODES[int(out.plan.cycle_code[c])].text, "plan")
 
 
 def _risk_reasons(code: Code, c: int, market: Market, out: Out, rules: Rules, p: Params) -> Iterator[Reason]:
@@ -103,7 +103,7 @@ class Fates:
     def reason(self, c: int, i: int, market: Market, out: Out, intent: int | None) -> Reason:
         """Return why symbol i did not get an order in cycle c, or `ok`; `intent` is its row of the
         journal."""
-        plan = Code(int(out.plan.code[c, i]))
+        plan = CODES[int(out.plan.code[c, i])]
         if intent is not None:
             return self._skipped(c, i, out, intent)
         if plan is Code.NOT_SELECTED and out.select.code[c, i] != Code.OK:
@@ -111,7 +111,7 @@ class Fates:
         return self._unplanned(plan, c, i, market, out)
 
     def _unselected(self, c: int, i: int, market: Market, out: Out) -> Reason:
-        code, scope = Code(int(out.select.code[c, i])), self.symbols[i]
+        code, scope = CODES[int(out.select.code[c, i])], self.symbols[i]
         if code is Code.BELOW_MIN_VOLUME:
             limit = int(out.adapt.min_volume_try[c])
             return _numbers(code, "select", scope, max(0, int(market.quote_volume[c, i])), limit, "TRY")
@@ -134,6 +134,8 @@ class Fates:
             return _numbers(code, "plan", scope, share, self.least[i], "TRY")
         if code is Code.STALE_MARKET_DATA:
             age, limit = int(out.measure.book_age[c, i]), self.params.max_data_age
+            if age == ABSENT:
+                return Reason(code.text, "plan", scope, limit=str(limit), unit="s")
             return _numbers(code, "plan", scope, age * E8, limit * E8, "s")
         if code is Code.MAX_ORDERS:
             limit = int(out.adapt.max_orders[c])
@@ -144,7 +146,7 @@ class Fates:
 
     def _skipped(self, c: int, i: int, out: Out, intent: int) -> Reason:
         n = out.journal.intents
-        code, scope = Code(int(n.code[intent])), self.symbols[i]
+        code, scope = CODES[int(n.code[intent])], self.symbols[i]
         price, qty = int(n.price[intent]), int(n.qty[intent])
         rules = self.rules
         if code is Code.MIN_NOTIONAL:

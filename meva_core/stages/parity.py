@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Context, Decimal, Inexact
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from meva_core.ports import Reads
 from meva_core.stages.differences import Explainer
 
 LEGACY: Final = "legacy"
+_EXACT: Final = Context(prec=200, traps=[Inexact])
 _DIGESTS: Final = tuple(f"{step}_sha256" for step in STEPS)
 _LEDGER: Final = ("net_pnl_try", "fees_try", "slippage_try", "turnover_try")
 _METRICS: Final = (
@@ -178,7 +179,12 @@ def _as_set(universe: str, decode: Callable[[str], Any]) -> Any:
 def _on_grid(amount: Any, step: Decimal | None) -> Any:
     if step is None or not isinstance(amount, Decimal):
         return amount
-    return (amount / step).quantize(Decimal(1), ROUND_HALF_EVEN) * step
+    places = max(0, *(-int(number.as_tuple().exponent) for number in (amount, step)))
+    whole, unit = (int(_EXACT.scaleb(number, places)) for number in (amount, step))
+    count, rest = divmod(whole, unit)
+    if 2 * rest > unit or (2 * rest == unit and count & 1):
+        count += 1  # half even
+    return _EXACT.multiply(count, step)
 
 
 def _count(verdict: Verdict, a: _Cycle | None, b: _Cycle | None) -> None:

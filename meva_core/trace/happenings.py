@@ -8,14 +8,14 @@ from typing import Any
 
 from attrs import frozen
 
-from meva_core.amounts import div_e8
+from meva_core.amounts import div_e8, format_e8
 from meva_core.ids import client_id, cycle_id, event_id, fill_id, order_id, stamp_text
 from meva_core.journal import Journal
 from meva_core.orders import TERMINAL, Event, Side, Status
 from meva_core.params import Params
 from meva_core.reasons import Code
 from meva_core.trace.columns import Names, Row
-from meva_core.trace.texts import amount_text, maybe_text
+from meva_core.trace.texts import maybe_text
 
 SIDES = tuple(side.name for side in Side)
 STATUSES = tuple(status.name for status in Status)
@@ -58,12 +58,12 @@ def intents_of(
             "symbol": names.symbols[i],
             "side": SIDES[side],
             "order_type": "LIMIT",
-            "amount_try": amount_text(amount),
-            "mark_price_try": amount_text(mark),
+            "amount_try": format_e8(amount),
+            "mark_price_try": format_e8(mark),
             "price_try": maybe_text(price),
-            "qty": amount_text(qty),
-            "notional_try": amount_text(notional),
-            "reserved_try": amount_text(reserved),
+            "qty": format_e8(qty),
+            "notional_try": format_e8(notional),
+            "reserved_try": format_e8(reserved),
             "skipped": not planned,
             "skip_reason": None if planned else CODE_TEXTS[code],
         }
@@ -114,8 +114,8 @@ def event_rows(
         if e.code[row]:
             payload["reason"] = CODE_TEXTS[int(e.code[row])]
         if e.qty[row]:
-            payload["price_try"] = amount_text(int(e.price[row]))
-            payload["qty"] = amount_text(int(e.qty[row]))
+            payload["price_try"] = format_e8(int(e.price[row]))
+            payload["qty"] = format_e8(int(e.qty[row]))
         if e.attempt[row]:
             payload["attempt"] = int(e.attempt[row])
         yield (
@@ -148,9 +148,9 @@ def fill_rows(
             symbol,
             "FILL",
             SIDES[side],
-            amount_text(int(f.qty[row])),
-            amount_text(int(f.price[row])),
-            amount_text(int(f.fee[row])),
+            format_e8(int(f.qty[row])),
+            format_e8(int(f.price[row])),
+            format_e8(int(f.fee[row])),
             names.quote,
             fill,
             order_id(origin, n),
@@ -160,10 +160,10 @@ def fill_rows(
             BOOK,
             names.run,
             cycle,
-            amount_text(notional),
-            amount_text(reference),
-            amount_text(slippage),
-            amount_text(int(f.cost[row])) if side == Side.SELL else None,
+            format_e8(notional),
+            format_e8(reference),
+            format_e8(slippage),
+            format_e8(int(f.cost[row])) if side == Side.SELL else None,
             "resting" if f.resting[row] else "taking",
         )
 
@@ -225,14 +225,14 @@ class Orders:
         e = journal.events
         status = Status(int(e.status[row]))
         filled, notional = int(e.filled[row]), int(e.notional[row])
-        average = amount_text(div_e8(notional, filled)) if filled else None
+        average = format_e8(div_e8(notional, filled)) if filled else None
         end = CODE_TEXTS[int(e.code[row])] if status in TERMINAL and e.code[row] else None
         return (
-            amount_text(filled),
+            format_e8(filled),
             average,
             STATUSES[status],
             ts,
-            amount_text(notional),
-            amount_text(int(e.fee[row])),
+            format_e8(notional),
+            format_e8(int(e.fee[row])),
             end,
         )

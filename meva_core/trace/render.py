@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import define, field
 
+from meva_core.amounts import format_e8
 from meva_core.cycle import Out
 from meva_core.fingerprint import CycleDigests
 from meva_core.ids import canonical_json, content_hash, cycle_id, stamp_text
@@ -38,12 +39,15 @@ from meva_core.trace.happenings import (
     intents_of,
     key_rows,
 )
-from meva_core.trace.texts import Texts, amount_text, pairs, plain_texts, reason_row
+from meva_core.trace.texts import Texts, pairs, plain_texts, reason_row
 from meva_core.why import Fates, cycle_reasons
 
 FULL: Final = "full"
 CHANGES: Final = "changes"
-_MONEY: Final = ("gross", "realized", "unrealized", "net", "fees", "slippage", "turnover", "equity", "cash")
+_LEDGER: Final = ("gross", "realized", "unrealized", "net", "fees", "slippage", "turnover", "equity")
+"""The totals of stage7_ledger_metrics, in the order of its columns."""
+_NO_LATENCIES: Final = (0,) * 7
+"""Cycles are run by the thousand: there is no wall-clock time of one."""
 
 
 @define
@@ -95,11 +99,13 @@ class _Stretch:
         account = out.account
         self.money = {
             name: pairs(getattr(account, f"{name}_whole")[part], getattr(account, f"{name}_rest")[part])
-            for name in _MONEY
+            for name in (*_LEDGER, "cash")
         }
-        self.drawdown = [amount_text(x) for x in account.max_drawdown[part].tolist()]
+        self.drawdown = [format_e8(x) for x in account.max_drawdown[part].tolist()]
         self.universe_sizes = out.select.selected[part].sum(axis=1).tolist()
         self.ends = _Ends(out.journal, start, stop)
+        assessed = np.column_stack([column[part] for column in out.assess])
+        self.inputs_hashes = [hashlib.sha256(row.tobytes()).hexdigest() for row in assessed]
 
     def finish(self) -> Rendered:
         """Add what only the end of the stretch knows: how its orders stand."""
@@ -121,8 +127,11 @@ class _Stretch:
         reasons = self._reasons(c, self.ends.intents(k)[0], intents)
         counts = _counts(self.out.journal, events, intents)
         self._trace(c, cycle, ts, intents, events, counts, reasons, brief)
-        self._metrics(c, cycle, ts, counts, events, fills, reasons)
-        self.done.rows["stage7_cycle_digests"].append(
+        rows = self.done.rows
+        rows["stage7_ledger_metrics"].append(self._ledger(k, cycle, ts))
+        metrics = self._metrics(c, cycle, ts, counts, len(events), len(fills), reasons)
+        rows["stage7_run_metrics"].append(metrics)
+        rows["stage7_cycle_digests"].append(
             (cycle, r.names.run, r.seq, ts, *digest.steps, digest.adapt, digest.link)
         )
         if not brief:
@@ -168,86 +177,44 @@ class _Stretch:
         row: Row = (cycle, ts, r.names.run, *body, encode(reasons))
         self.done.rows["stage7_cycle_trace"].append(row)
 
-    def _metrics(
-        self,
-        c: int,
-        cycle: str,
-        ts: str,
-        counts: dict[str, int],
-        events: range,
-        fills: range,
-        reasons: list[Any],
-    ) -> None:
-        r, k = self.r, c - self.start
-        m = {name: texts[k] for name, texts in self.money.items()}
+    def _ledger(self, k: int, cycle: str, ts: str) -> Row:
+        money = [self.money[name][k] for name in _LEDGER]
         drawdown = self.drawdown[k]
-        self.done.rows["stage7_ledger_metrics"].append(
-            (
-                cycle,
-                ts,
-                r.names.run,
-                m["gross"],
-                m["realized"],
-                m["unrealized"],
-                m["net"],
-                m["fees"],
-                m["slippage"],
-                m["turnover"],
-                m["equity"],
-                drawdown,
-                drawdown,
-                m["cash"],
-                r.starting_cash,
-            )
-        )
-        quality = quality_flags(c, self.market, self.out, self.r.params, counts)
+        cash = self.money["cash"][k]
+        return (cycle, ts, self.r.names.run, *money, drawdown, drawdown, cash, self.r.starting_cash)
+
+    def _metrics(
+        self, c: int, cycle: str, ts: str, counts: dict[str, int], events: int, fills: int, reasons: list[Any]
+    ) -> Row:
+        r, k, plan = self.r, c - self.start, self.out.plan
+        quality = quality_flags(c, self.market, self.out, r.params, counts)
         alerts = alert_flags(c, self.out, quality, counts, r.reject_spike, r.retry_alert)
-        submitted = counts["planned"]
-        self.done.rows["stage7_run_metrics"].append(
-            (
-                cycle,
-                ts,
-                r.names.run,
-                MODES[self.out.plan.base_mode[c]],
-                MODES[self.out.plan.mode[c]],
-                self.universe_sizes[k],
-                counts["planned"],
-                counts["skipped"],
-                submitted,
-                counts["filled"],
-                counts["rejected"],
-                counts["canceled"],
-                len(fills),
-                len(fills),
-                len(fills),
-                counts["positions"],
-                len(events),
-                counts["ignored"],
-                m["equity"],
-                m["gross"],
-                m["net"],
-                m["fees"],
-                m["slippage"],
-                drawdown,
-                drawdown,
-                m["turnover"],
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                r.encode(quality),
-                r.encode(alerts),
-                None if submitted else _no_trades(reasons),
-            )
+        money = [self.money[name][k] for name in ("equity", "gross", "net", "fees", "slippage")]
+        orders = [
+            counts[name] for name in ("planned", "skipped", "planned", "filled", "rejected", "canceled")
+        ]
+        drawdown = self.drawdown[k]
+        return (
+            cycle,
+            ts,
+            r.names.run,
+            MODES[plan.base_mode[c]],
+            MODES[plan.mode[c]],
+            self.universe_sizes[k],
+            *orders,
+            *(fills, fills, fills, counts["positions"]),
+            *(events, counts["ignored"]),
+            *money,
+            *(drawdown, drawdown, self.money["turnover"][k]),
+            *_NO_LATENCIES,
+            r.encode(quality),
+            r.encode(alerts),
+            None if counts["planned"] else _no_trades(reasons),
         )
 
     def _decision(self, c: int, cycle: str, ts: str) -> Row:
         a = self.out.assess
         mode = int(a.verdict[c])
-        inputs = {name: int(column[c]) for name, column in zip(a._fields, a, strict=True)}
         fired = [code.text for code in fired_codes(int(a.fired[c]))] or ["ok"]
         final = int(self.out.plan.mode[c])
         return (
@@ -257,7 +224,7 @@ class _Stretch:
             MODES[mode],
             self.r.encode(fired),
             self._until(c),
-            hashlib.sha256(self.r.encode(inputs).encode()).hexdigest(),
+            self.inputs_hashes[c - self.start],
             int(final < Mode.OBSERVE_ONLY),
             1,
         )
@@ -318,7 +285,7 @@ class _Stretch:
         """Return the tuned parameters in force during cycle c, as text."""
         counts = ("universe_size", "max_orders")
         values = {name: int(getattr(self.out.adapt, name)[c]) for name in TUNED}
-        return {name: value if name in counts else amount_text(value) for name, value in values.items()}
+        return {name: value if name in counts else format_e8(value) for name, value in values.items()}
 
     def _change(self, c: int) -> dict[str, Any]:
         a = self.out.adapt

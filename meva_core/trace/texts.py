@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from meva_core.amounts import ABSENT, E8
+from meva_core.amounts import ABSENT, E8, format_e8
 from meva_core.reasons import Reason
 
 AMOUNT_PLACES: Final = 8
 SCORE_PLACES: Final = 12
 
 
-def amount_text(amount: int) -> str:
-    """Return what `format_e8` returns, without its divisions: this runs a hundred times a cycle."""
-    if amount < 0:
-        return "-" + amount_text(-amount)
-    digits = str(amount)
-    if len(digits) <= 8:
-        if amount == 0:
-            return "0"
-        digits = digits.zfill(9)
-    rest = digits[-8:].rstrip("0")
-    return f"{digits[:-8]}.{rest}" if rest else digits[:-8]
-
-
 def maybe_text(amount: int) -> str | None:
     """Return an amount as text, None for ABSENT."""
-    return None if amount == ABSENT else amount_text(amount)
+    return None if amount == ABSENT else format_e8(amount)
 
 
 class Texts(Protocol):
@@ -41,7 +28,7 @@ class Texts(Protocol):
 
 def plain_texts(column: Any, places: int, *, signed: bool) -> list[str | None]:
     """`Texts`, number by number."""
-    text = amount_text if places == AMOUNT_PLACES else score_text
+    text = format_e8 if places == AMOUNT_PLACES else score_text
     return [None if x == ABSENT and not signed else text(x) for x in column.tolist()]
 
 
@@ -54,7 +41,7 @@ def by_cycle(texts: Texts, column: Any, places: int, *, signed: bool) -> list[li
 
 def pairs(whole: Any, rest: Any) -> list[str]:
     """Return a column of pairs (whole TRY, rest in e8) as text."""
-    return [amount_text(w * E8 + r) for w, r in zip(whole.tolist(), rest.tolist(), strict=True)]
+    return [format_e8(w * E8 + r) for w, r in zip(whole.tolist(), rest.tolist(), strict=True)]
 
 
 def score_text(score: int) -> str:
