@@ -46,6 +46,7 @@ FULL: Final = "full"
 CHANGES: Final = "changes"
 _LEDGER: Final = ("gross", "realized", "unrealized", "net", "fees", "slippage", "turnover", "equity")
 """The totals of stage7_ledger_metrics, in the order of its columns."""
+_ORDER_COUNTS: Final = ("planned", "skipped", "planned", "filled", "rejected", "canceled")
 _NO_LATENCIES: Final = (0,) * 7
 """Cycles are run by the thousand: there is no wall-clock time of one."""
 
