@@ -1,11 +1,26 @@
 """Commands from the first line to the last row: real files, real databases."""
 
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
 import pytest
 from command_line import meva
+from made import Made
 from postgres_server import new_postgres
-from stage7_runs import BUSY
+from stage7_runs import BUSY, make_dataset
+
+from meva_adapters.sql import ensure
 
 __all__ = ["meva", "new_postgres"]
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    root = tmp_path_factory.mktemp("made")
+    ensure(root / "schema.db")
+    return Made(make_dataset(root / "data", minutes=40), root / "schema.db")
 
 
 @pytest.fixture
@@ -14,6 +29,14 @@ def busy(meva: object, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name, value in BUSY.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
+
+
+@pytest.fixture
+def data(made: Made, tmp_path: Path) -> Path:
+    """Return a dataset of 40 minutes, not to be changed, beside databases a.db and b.db without rows."""
+    for name in ("a.db", "b.db"):
+        shutil.copy(made.schema, tmp_path / name)
+    return made.data
 
 
 @pytest.fixture

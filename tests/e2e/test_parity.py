@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage7_runs import edit_cell, make_dataset
+from made import Made
+from stage7_runs import BUSY, edit_cell, make_dataset
 
+from meva_cli.app import run
 from meva_core.settings.build import STAGE7_READS, VARIABLES, Settings, settings_document
 
 Meva = Callable[..., Any]
@@ -69,9 +71,19 @@ FALLBACK = {
 """Settings that count where the exchange's rules are missing."""
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return make_dataset(tmp_path / "data", minutes=40)
+@pytest.fixture(scope="module")
+def three_cycles(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a database with the first three cycles of the dataset, to compare others with."""
+    db = tmp_path_factory.mktemp("three") / "a.db"
+    shutil.copy(made.schema, db)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        for name, value in BUSY.items():
+            patch.setenv(name, value)
+        options = ("--engine", "interpreted", "--cycles", "3")
+        assert run(["backtest", "--data", str(made.data), "--db", str(db), *options]) == 0
+    return db
 
 
 def backtest(meva: Meva, data: Path, db: str, *options: object) -> dict[str, Any]:
@@ -162,9 +174,9 @@ def test_every_setting_that_a_run_records_is_tried_here() -> None:
 
 @pytest.mark.parametrize("variable", CHANGED)
 def test_one_changed_setting_is_found_in_the_first_cycle_and_named(
-    meva: Meva, busy: pytest.MonkeyPatch, data: Path, variable: str
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, three_cycles: Path, variable: str
 ) -> None:
-    backtest(meva, data, "a.db", "--cycles", 3)
+    shutil.copy(three_cycles, "a.db")
     busy.setenv(variable, CHANGED[variable])
     ran = backtest(meva, data, "b.db", "--cycles", 3)
     first = compare(meva, 1)["first_difference"]
@@ -176,9 +188,9 @@ def test_one_changed_setting_is_found_in_the_first_cycle_and_named(
 
 @pytest.mark.parametrize("variable", SILENT)
 def test_a_setting_that_no_step_reads_leaves_two_runs_equal(
-    meva: Meva, busy: pytest.MonkeyPatch, data: Path, variable: str
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, three_cycles: Path, variable: str
 ) -> None:
-    backtest(meva, data, "a.db", "--cycles", 3)
+    shutil.copy(three_cycles, "a.db")
     busy.setenv(variable, SILENT[variable])
     backtest(meva, data, "b.db", "--cycles", 3)
     verdict = compare(meva, 0)
@@ -187,13 +199,14 @@ def test_a_setting_that_no_step_reads_leaves_two_runs_equal(
 
 @pytest.mark.parametrize("variable", FALLBACK)
 def test_a_rule_of_the_settings_is_found_where_it_counts(
-    meva: Meva, busy: pytest.MonkeyPatch, data: Path, variable: str
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, tmp_path: Path, variable: str
 ) -> None:
-    (data / "exchangeinfo.json").unlink()
-    (data / "manifest.json").unlink()
-    backtest(meva, data, "a.db", "--cycles", 3)
+    bare = Path(shutil.copytree(data, tmp_path / "bare"))
+    (bare / "exchangeinfo.json").unlink()
+    (bare / "manifest.json").unlink()
+    backtest(meva, bare, "a.db", "--cycles", 3)
     busy.setenv(variable, FALLBACK[variable])
-    backtest(meva, data, "b.db", "--cycles", 3)
+    backtest(meva, bare, "b.db", "--cycles", 3)
     first = compare(meva, 1)["first_difference"]
     assert (first["step"], first["field"], first["inputs_equal"]) == ("measure", variable, True)
 
@@ -338,8 +351,7 @@ def test_what_is_no_recorded_run_cannot_be_compared(
         connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
     (tmp_path / "empty.db").touch()
     (tmp_path / "text.db").write_text("not a database" * 100)
-    assert meva("db", "upgrade", "--db", "fresh.db").code == 0
-    for name in ("absent.db", "other.db", "empty.db", "text.db", "fresh.db", "."):
+    for name in ("absent.db", "other.db", "empty.db", "text.db", "b.db", "."):
         for pair in (("a.db", name), (name, "a.db")):
             ended = meva("parity", *pair, "--json")
             assert (ended.code, list(ended.document)) == (2, ["error"]), (pair, ended.out)
