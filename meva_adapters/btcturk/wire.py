@@ -117,10 +117,3 @@ def as_text(value: Any) -> str:
     if len(value) > 500 or "\x00" in value or _SURROGATE.search(value):
         raise ValueError(f"{shown(value)} is not a text that can be stored")
     return value
-
-
-def as_flag(value: Any) -> bool:
-    """Return true or false; nothing else is taken for one."""
-    if not isinstance(value, bool):
-        raise TypeError(f"expected true or false, was {shown(value)}")
-    return value

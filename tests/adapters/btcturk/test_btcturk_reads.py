@@ -201,6 +201,47 @@ def test_fills_have_one_fee_and_no_signs(server: Server, account: PrivateData) -
     assert (fill.fill_id, fill.symbol, fill.side) == ("1181163798900000001", "BTCTRY", Side.SELL)
 
 
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        (BALANCES, [BALANCE, BALANCE]),
+        (BALANCES, [{**BALANCE, "free": "-1"}]),
+        (FILLS, [{**FILL, "amount": "0"}]),
+        (FILLS, [{**FILL, "id": 0}]),
+        (FILLS, [{**FILL, "price": "-1"}]),
+        ("GET /api/v1/order/25338000002", {**ORDER, "leftAmount": "1"}),
+        ("GET /api/v1/order/25338000002", ORDER),
+    ],
+)
+def test_amounts_that_cannot_be_are_bad_input(
+    server: Server, account: PrivateData, call: str, answer: object
+) -> None:
+    server.on(call, data(answer))
+    asks = {BALANCES: account.balances, FILLS: lambda: account.order_fills("25338000002")}
+    with pytest.raises(BadInput):
+        asks.get(call, lambda: account.order("25338000002"))()
+
+
+def test_a_closed_order_that_does_not_say_what_is_left_is_filled(
+    server: Server, account: PrivateData
+) -> None:
+    row = {name: value for name, value in ORDER.items() if name != "leftAmount"}
+    server.on(
+        "GET /api/v1/order/25338000001", data({**row, "status": "Closed"}), data({**row, "status": "Partial"})
+    )
+    filled, partial = account.order("25338000001"), account.order("25338000001")
+    assert filled is not None
+    assert partial is not None
+    assert (filled.filled, partial.filled) == (filled.qty, None)
+
+
+def test_bars_that_cannot_be_are_bad_input(server: Server, market: PublicData) -> None:
+    for change in ({"h": [1, 1]}, {"l": [0, 0]}, {"v": [-1, 1]}, {"c": [0, 1]}):
+        server.on("GET /v1/klines/history", doc({**KLINES, **change}))
+        with pytest.raises(BadInput):
+            market.candles("BTCTRY", 60, 1759996800, 1759996920)
+
+
 def test_sums_of_long_numbers_are_exact(server: Server, account: PrivateData) -> None:
     long = "12345678901234567890.12345678901234567890"
     server.on(BALANCES, data([{**BALANCE, "free": long, "locked": "1"}]))
