@@ -153,6 +153,14 @@ async def load(host: str, port: int, seconds: float, connections: int) -> tuple[
     return traders, took
 
 
+async def cpu_seconds(host: str, port: int) -> float:
+    """Return the processor time that the emulator has used."""
+    line = await Connection.open(host, port)
+    _, state = await line.call("GET", "/_emulator/state")
+    await line.close()
+    return float(state["cpu_seconds"])
+
+
 async def settle(host: str, port: int, accepted: set[int]) -> list[str]:
     """Cancel what is open and return everything that does not add up."""
     line = await Connection.open(host, port)
@@ -228,13 +236,16 @@ def serve(folder: Path) -> tuple[subprocess.Popen[str], str, int]:
 
 async def drive(host: str, port: int, seconds: float, connections: int) -> tuple[float, list[str]]:
     """Load and settle; print what happened; return requests a second and what is wrong."""
+    before = await cpu_seconds(host, port)
     traders, took = await load(host, port, seconds, connections)
+    spent = await cpu_seconds(host, port) - before
     replies = sum((trader.replies for trader in traders), Counter[tuple[str, int]]())
     accepted = {number for trader in traders for number in trader.accepted}
     rate = sum(replies.values()) / took
     for (kind, status), count in sorted(replies.items()):
         print(f"{kind:12}{status:5}{count:8}")
     print(f"{sum(replies.values())} requests in {took:.1f} s, {connections} connections: {rate:.0f} a second")
+    print(f"{sum(replies.values()) / spent:.0f} for each second of the emulator's processor time")
     faults = await settle(host, port, accepted)
     print("\n".join(faults) or f"{len(accepted)} orders and every balance add up to the last digit")
     return rate, faults

@@ -7,6 +7,7 @@ loopback.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ def state(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "broken": faults_of(exchange),
         "time": world.venue.clock(),
+        "cpu_seconds": time.process_time(),
         "position": world.driver.position,
         "held": _texts(totals(exchange)),
         "deposits": _texts(clearing.deposits),

@@ -43,6 +43,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "twice": Kind(REQUEST, "accepts an order twice, under one client id"),
     "fill_first": Kind(REQUEST, "fills a limit order just before its cancel is looked at"),
+    "fill_after": Kind(REPLY, "fills a limit order while its accepted cancel is still to take effect"),
     "lose_reply": Kind(REPLY, "drops the reply after `seconds`: all was done", _LOST, {"end": ENDS}),
     "late": Kind(REPLY, "sends the reply `seconds` later", {"seconds": 1.0}),
     "drip": Kind(REPLY, "sends `bytes` every `seconds`", {"bytes": 1, "seconds": 0.05}),

@@ -55,7 +55,11 @@ def deliver(venue: Venue, plan: FaultPlan, call: Call) -> Delivery:
         return lost
     delivery = Delivery(answer(venue, call))
     for rule in plan.strikes(call.method, call.path, when=REPLY):
-        _ON_REPLY[rule.fault](rule, delivery)
+        if rule.fault == "fill_after":
+            _fill(venue, call)
+            venue.publish()
+        else:
+            _ON_REPLY[rule.fault](rule, delivery)
     return delivery
 
 

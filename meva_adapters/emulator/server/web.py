@@ -14,7 +14,6 @@ from meva_adapters.emulator.control import PREFIX, control
 from meva_adapters.emulator.faults.replies import Delivery, deliver
 from meva_adapters.emulator.world import World
 
-_LARGEST_BODY: Final = 2**16
 _WORTH_GZIP: Final = 2048
 """Bytes below which compressing costs more than it saves."""
 _STREAM_PATHS: Final = frozenset({"/", "/ws", "/market"})
@@ -32,7 +31,7 @@ async def read_call(request: web.BaseRequest) -> Call:
         path=request.path,
         query=query,
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=await request.content.read(_LARGEST_BODY) if request.body_exists else b"",
+        body=await request.read() if request.body_exists else b"",
         remote=request.remote or "",
     )
 

@@ -156,6 +156,16 @@ def test_a_fill_can_win_the_race_against_a_cancel(emulator: Emulator, side: str)
     assert emulator.read("/api/v1/users/transactions/trade", orderId=order["id"])
 
 
+def test_a_fill_can_come_after_the_cancel_was_accepted(emulator: Emulator) -> None:
+    emulator.control("POST", "policy", json={"cancel_ms": 200})
+    add(emulator, "fill_after", CANCEL)
+    assert buy(emulator).status_code == 200
+    order = emulator.read("/api/v1/openOrders")["bids"][0]
+    assert emulator.cancel(order["id"]).json()["success"] is True
+    time.sleep(0.25)
+    assert emulator.read(f"/api/v1/order/{order['id']}")["status"] == "Closed"
+
+
 # -- Spoiled replies ----------------------------------------------------------------------------------
 
 
@@ -299,6 +309,6 @@ def test_every_kind_is_carried_out_somewhere() -> None:
     from meva_adapters.emulator.faults import replies
 
     on_reply = {name for name, kind in KINDS.items() if kind.strikes == REPLY}
-    assert on_reply == set(replies._ON_REPLY)
+    assert on_reply == {*replies._ON_REPLY, "fill_after"}
     assert {kind.strikes for kind in KINDS.values()} == {REQUEST, REPLY, FRAME, HANDSHAKE}
     assert len(rules_of([{"fault": name} for name in KINDS], "all")) == len(KINDS)
