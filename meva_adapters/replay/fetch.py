@@ -45,10 +45,11 @@ class Period:
 
 @define
 class Fetched:
-    """What came of a fetch: bars added and bars known before by symbol, and what the order books are."""
+    """What came of a fetch, by symbol: bars added, known before, and not to be had; and what the books are."""
 
     added: dict[str, int] = field(factory=dict)
     known: dict[str, int] = field(factory=dict)
+    absent: dict[str, int] = field(factory=dict)
     empty: list[str] = field(factory=list)
     books: str = ""
 
@@ -147,6 +148,7 @@ def _fetch_symbol(
     finally:
         _insert(table, late)
         fetched.added[symbol] = table.rows_added + len(late)
+        fetched.absent[symbol] = len(wanted) - fetched.added[symbol]
 
 
 def steps(stamps: Sequence[int], interval: int) -> Iterator[tuple[int, int]]:

@@ -96,13 +96,14 @@ def _show(folder: Path, fetched: Fetched, *, as_json: bool) -> None:
                 "dataset": str(folder),
                 "added": fetched.added,
                 "known": fetched.known,
+                "absent": fetched.absent,
                 "empty": fetched.empty,
                 "books": fetched.books or None,
             }
         )
         return
-    rows = [(symbol, added, fetched.known[symbol]) for symbol, added in fetched.added.items()]
-    print_table(["symbol", "candles added", "known before"], rows)
+    rows = [(s, added, fetched.known[s], fetched.absent[s]) for s, added in fetched.added.items()]
+    print_table(["symbol", "candles added", "known before", "not to be had"], rows)
     for symbol in fetched.empty:
         print_line(f"{symbol}: the exchange has too few candles in this period; there is no file for it")
     if fetched.books:

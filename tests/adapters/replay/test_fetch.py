@@ -86,10 +86,11 @@ def test_only_gaps_are_filled_wherever_they_are(tmp_path: Path, exchange: PaperE
     bring(tmp_path / "holes", exchange)
     missing = 1440 - len(bars(tmp_path / "holes"))
     assert missing > 150
+    assert bring(tmp_path / "holes", exchange).absent == {"BTCTRY": missing}
     exchange.missing_bars.clear()
     exchange.asked.clear()
     fetched = bring(tmp_path / "holes", exchange)
-    assert fetched.added == {"BTCTRY": missing}
+    assert (fetched.added, fetched.absent) == ({"BTCTRY": missing}, {"BTCTRY": 0})
     assert exchange.asked.count("candles BTCTRY") == 2
     assert bars(tmp_path / "holes") == bars(tmp_path / "whole")
     assert replay.validate(tmp_path / "holes").ok
