@@ -335,6 +335,12 @@ def test_a_spread_is_compared_exactly(bid: int, width: int, limit: int, near: in
         assert spread_above(bid, ask, bound) == (exact > bound)
 
 
+@given(one=st.integers(1, (LIMIT - 1) // 101))
+def test_a_spread_just_at_a_limit_is_not_above_it(one: int) -> None:
+    assert not spread_above(99 * one, 101 * one, 2 * 10**10)
+    assert spread_above(99 * one, 101 * one, 2 * 10**10 - 1)
+
+
 # -- Selection and plan -------------------------------------------------------------------------------
 
 
