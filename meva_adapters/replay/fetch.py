@@ -45,7 +45,7 @@ class Period:
 
 @define
 class Fetched:
-    """What came of a fetch, by symbol: bars added, known before, and not to be had; and what the books are."""
+    """What came of a fetch: bars added, known before, not to be had, by symbol; and what the books are."""
 
     added: dict[str, int] = field(factory=dict)
     known: dict[str, int] = field(factory=dict)
