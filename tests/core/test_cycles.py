@@ -339,6 +339,9 @@ def test_a_spread_is_compared_exactly(bid: int, width: int, limit: int, near: in
 def test_a_spread_just_at_a_limit_is_not_above_it(one: int) -> None:
     assert not spread_above(99 * one, 101 * one, 2 * 10**10)
     assert spread_above(99 * one, 101 * one, 2 * 10**10 - 1)
+    # With an odd sum the middle is between two steps.
+    assert not spread_above(2 * one, 3 * one, 4 * 10**11)
+    assert spread_above(2 * one, 3 * one, 4 * 10**11 - 1)
 
 
 # -- Selection and plan -------------------------------------------------------------------------------
