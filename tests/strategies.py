@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from attrs import define, evolve
+from hypothesis import settings
 from hypothesis import strategies as st
 from oracle.world import CycleInput, Row, World, is_amount
 
@@ -41,6 +42,11 @@ amounts = st.one_of(
 signed_amounts = st.builds(lambda amount, sign: amount * sign, amounts, st.sampled_from((1, -1)))
 steps = st.sampled_from(tuple(map(Decimal, ("0.00000001", "0.0005", "0.01", "0.025", "1", "10"))))
 """Ticks and lots."""
+
+
+def examples(times: float) -> settings:
+    """Return settings for a test that wants so many times the examples of the profile."""
+    return settings(max_examples=max(1, int(settings.default.max_examples * times)))
 
 
 # -- Worlds -------------------------------------------------------------------------------------------

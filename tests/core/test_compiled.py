@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of
-from strategies import amounts, worlds
+from strategies import amounts, examples, worlds
 
 from meva_core.amounts import (
     LIMIT,
@@ -61,7 +61,7 @@ def run(world: World, loop: Loop) -> dict[str, np.ndarray]:
     return found | columns(engine.state, "state", slice(None))
 
 
-@settings(max_examples=150)
+@examples(1.5)
 @given(world=worlds())
 def test_both_speeds_give_the_same_bits(machine_code: Loop, world: World) -> None:
     one, other = run(world, interpreted), run(world, machine_code)
@@ -96,7 +96,7 @@ def all_kernels(a: int, b: int, factor: int, rate: int, part: int) -> tuple[int,
     )
 
 
-@settings(max_examples=1_000)
+@examples(10)
 @given(
     a=amounts,
     b=amounts,

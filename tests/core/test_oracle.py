@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from oracle import Oracle, World
 from oracle.engine_view import engine_of, final_of, records_of
-from strategies import worlds
+from strategies import examples, worlds
 
 
 def differences(a: Any, b: Any, path: str = "") -> list[str]:
@@ -35,7 +35,7 @@ def check(world: World) -> None:
     assert differences(oracle.final(), final_of(engine.state)) == []
 
 
-@settings(max_examples=400)
+@examples(4)
 @given(world=worlds())
 def test_the_engine_decides_what_the_oracle_decides(world: World) -> None:
     check(world)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, records_of, state_of
-from strategies import worlds
+from strategies import examples, worlds
 
 from meva_core.errors import BadInput
 from meva_core.state import copy_state, new_state, restore_state, state_document, with_room
@@ -25,7 +25,7 @@ def run(world: World, **how: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]
     return records, state_document(engine.state, world.symbols)
 
 
-@settings(max_examples=60)
+@examples(0.6)
 @given(world=worlds(), data=st.data())
 def test_a_run_cut_anywhere_goes_on_as_if_it_had_not_been(world: World, data: st.DataObject) -> None:
     whole, end = run(world)
@@ -38,13 +38,13 @@ def test_a_run_cut_anywhere_goes_on_as_if_it_had_not_been(world: World, data: st
     assert last == end
 
 
-@settings(max_examples=60)
+@examples(0.6)
 @given(world=worlds(), room=st.integers(1, 3), rows=st.integers(1, 40))
 def test_the_room_that_a_run_begins_with_makes_no_difference(world: World, room: int, rows: int) -> None:
     assert run(world, room=room, rows=rows) == run(world)
 
 
-@settings(max_examples=30)
+@examples(0.3)
 @given(world=worlds(), lots=st.integers(0, 50), orders=st.integers(0, 50))
 def test_growing_keeps_what_the_state_holds(world: World, lots: int, orders: int) -> None:
     engine = engine_of(world)
@@ -56,7 +56,7 @@ def test_growing_keeps_what_the_state_holds(world: World, lots: int, orders: int
     assert state_document(grown, world.symbols) == before
 
 
-@settings(max_examples=30)
+@examples(0.3)
 @given(world=worlds())
 def test_a_copy_shares_nothing(world: World) -> None:
     engine = engine_of(world)
