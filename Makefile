@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs
+.PHONY: demo test lint docs bench
 
 # What the demo trades with: 100 000 TRY, the best three of five symbols, limits that cross a narrow spread.
 DEMO := DRY_RUN_TRY_BALANCE=100000 STAGE7_UNIVERSE_SIZE=3 STAGE7_ORDER_OFFSET_BPS=-4 \
@@ -24,6 +24,10 @@ lint: $(VENV)/dev-ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m meva_cli.reference --check
+
+# Everything takes an hour; a quick look: make bench SIZES="--cycles 10000 --symbols 1,5"
+bench: $(VENV)/dev-ready
+	$(BIN)/python -m benchmarks $(SIZES)
 
 docs: $(VENV)/dev-ready
 	$(BIN)/python -m meva_cli.reference
