@@ -1,0 +1,80 @@
+"""Runs backtests in child processes and kills them: a program of its own, without threads, so that it may
+fork.
+
+Reads one JSON object a line: `arguments` of a command line and `rows`, the cycles of a stretch. With `after`
+the child is killed after so many seconds, with `statement` right before its statement of that number, else
+it runs to its end. Answers each with `killed`, `code`, `seconds` and `statements`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from importlib import import_module
+from typing import Any
+
+import sqlalchemy as sa
+
+from meva_cli.app import run
+from meva_core.stages import backtest as stage
+
+USED = ("alembic.command", "pyarrow.compute", "rich.console", "structlog", "meva_cli.commands.backtest")
+USED += ("meva_cli.errors", "meva_cli.wiring", "meva_adapters.replay", "meva_adapters.sql")
+
+
+def serve() -> None:
+    for module in USED:  # so that no child has to
+        import_module(module)
+    for line in sys.stdin:
+        print(json.dumps(ended(json.loads(line))), flush=True)
+
+
+def ended(order: dict[str, Any]) -> dict[str, Any]:
+    """Run one child to its end and say how that came."""
+    reading, writing = os.pipe()
+    began = time.perf_counter()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        be_a_victim(order, writing)
+    os.close(writing)
+    if "after" in order:
+        time.sleep(order["after"])
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        statements = pipe.read()
+    return {
+        "killed": os.WIFSIGNALED(status),
+        "code": os.waitstatus_to_exitcode(status),
+        "seconds": time.perf_counter() - began,
+        "statements": int(statements or 0),
+    }
+
+
+def be_a_victim(order: dict[str, Any], writing: int) -> None:
+    """Run the backtest in this process, which ends with it."""
+    stage.ROWS = order["rows"]
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    seen = 0
+
+    def before(*_: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == order.get("statement"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for name in ("before_cursor_execute", "commit"):
+        sa.event.listen(sa.Engine, name, before)
+    code = run(order["arguments"])
+    os.write(writing, str(seen).encode())
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    serve()
