@@ -1,4 +1,4 @@
-"""Settings of hypothesis for all tests; `HYPOTHESIS_PROFILE=nightly pytest -n auto` looks twenty times further."""
+"""Settings of hypothesis for all tests; HYPOTHESIS_PROFILE=nightly looks twenty times further."""
 
 import os
 
