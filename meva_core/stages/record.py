@@ -121,8 +121,8 @@ class Progressing:
 def find_run(plan: RunPlan, reads: Reads, codec: Codec, *, resume: bool) -> Progressing:
     """Return where the planned run stands in the store: at its beginning, or after what is recorded of it.
 
-    Raises BadInput if it is there unfinished and `resume` was not asked for, or if there is only another run
-    to resume.
+    Raises BadInput if it is there unfinished and `resume` was not asked for, if there is only another run to
+    resume, and if it went through other cycle times.
     """
     row = reads.run(plan.run)
     if row is None:
@@ -138,12 +138,26 @@ def find_run(plan: RunPlan, reads: Reads, codec: Codec, *, resume: bool) -> Prog
     assert stored is not None, "a run and its state are written together"
     document = codec.decode(stored["state_json"])
     found = _standing(plan, document)
+    if plan.step_seconds is None:
+        _refuse_other_times(plan, reads)
     if len(found.times) and not resume:
         last = stamp_text(document["last_time"])
         raise BadInput(
             f"run {plan.run} is recorded up to {last} only", action="add --resume to continue it from there"
         )
     return found
+
+
+def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
+    """Refuse to take a recorded run for the planned one, if its times differ."""
+    recorded = reads.rows("stage7_cycle_digests", ("ts",), run_id=plan.run)
+    for wanted, (ts,) in zip(plan.times.tolist(), recorded, strict=False):
+        if wanted != int(ts.timestamp()):
+            raise BadInput(
+                f"run {plan.run} is recorded with other cycle times: {stamp_text(int(ts.timestamp()))} where "
+                f"{stamp_text(wanted)} was asked for",
+                action="record these times into a database of their own",
+            )
 
 
 def _standing(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
