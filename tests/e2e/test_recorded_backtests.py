@@ -32,8 +32,8 @@ def sha256(path: str) -> str:
 
 CONTRACT = """run_id dataset db engine fill_model start end step_seconds symbols cycles cycles_traded orders
 fills starting_cash_try final_equity_try gross_pnl_try realized_pnl_try unrealized_pnl_try net_pnl_try
-fees_try slippage_try turnover_try max_drawdown_ratio fills_resting fills_taking modes param_changes fingerprint
-wall_seconds cycles_per_second"""
+fees_try slippage_try turnover_try max_drawdown_ratio fills_resting fills_taking modes param_changes
+fingerprint wall_seconds cycles_per_second"""
 
 
 def test_the_figures_are_those_of_the_contract_and_of_the_rows(
