@@ -28,6 +28,9 @@ _COMMON: Final = {
     "MAX_ORDERS_PER_CYCLE": "4",
     "TRY_CASH_TARGET": "10000",
     "TRY_CASH_MAX": "10000",
+    # Ranks follow the volume, which swaps neighbours now and then: ranks that change all the time would
+    # trade the capital away within a month.
+    "STAGE7_SCORE_WEIGHTS": '{"liquidity": 1, "spread": 0, "volatility": 0}',
     # Nothing shall stop the trading half-way.
     "STAGE7_MAX_DRAWDOWN_PCT": "1",
     "STAGE7_MAX_DAILY_LOSS_TRY": "1000000000",
@@ -37,7 +40,7 @@ SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
     # Everything is bought once; then each cycle measures, ranks and plans, and nearly none orders.
     "idle": _COMMON | {"MIN_ORDER_NOTIONAL_TRY": "25000"},
     # Half the universe is held, so ranks decide; small differences are ordered, some orders rest.
-    "trading": _COMMON | {"MIN_ORDER_NOTIONAL_TRY": "5000", "STAGE7_ORDER_OFFSET_BPS": "-2"},
+    "trading": _COMMON | {"MIN_ORDER_NOTIONAL_TRY": "2000", "STAGE7_ORDER_OFFSET_BPS": "-2"},
 }
 
 
@@ -104,14 +107,16 @@ def _window(draws: Any, start: int, middle: Any, tick: Any, tail: Any) -> tuple[
     market.time[:] = start + STEP * np.arange(count)
     stamps = market.time[:, None] * MICROS
     own = _own(symbols)
-    half = (middle * own * draws.uniform(0.0004, 0.0006, middle.shape)).astype(np.int64) // tick * tick + tick
+    half = (middle * own * draws.uniform(0.00045, 0.00055, middle.shape)).astype(
+        np.int64
+    ) // tick * tick + tick
     cheap = 50_000 * E8 // (middle // E8 + 1)
     market.book_ts[:] = market.ticker_ts[:] = market.close_ts[:] = stamps
     market.bid[:], market.ask[:] = middle - half, middle + half
     market.bid_qty[:] = (cheap * draws.exponential(1.0, middle.shape)).astype(np.int64) + 1
     market.ask_qty[:] = (cheap * draws.exponential(1.0, middle.shape)).astype(np.int64) + 1
     market.last[:], market.high[:], market.low[:] = middle, middle + middle // 50, middle - middle // 50
-    market.quote_volume[:] = (draws.uniform(1.9e7, 2.1e7, middle.shape) / own).astype(np.int64) * E8
+    market.quote_volume[:] = (draws.uniform(1.75e7, 2.25e7, middle.shape) / own**4).astype(np.int64) * E8
     closes = np.concatenate((tail, middle))
     for i in range(symbols):
         known, check, deviation = closes_measures(np.ascontiguousarray(closes[:, i]), LOOKBACK)
