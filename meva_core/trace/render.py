@@ -22,7 +22,7 @@ from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.orders import Event
 from meva_core.params import Params
-from meva_core.reasons import fired_codes
+from meva_core.reasons import Code, Reason, fired_codes
 from meva_core.rules import Rules
 from meva_core.state import TUNED
 from meva_core.steps.adapt import NO_CHANGE, ROLLED_BACK
@@ -47,6 +47,8 @@ CHANGES: Final = "changes"
 _LEDGER: Final = ("gross", "realized", "unrealized", "net", "fees", "slippage", "turnover", "equity")
 """The totals of stage7_ledger_metrics, in the order of its columns."""
 _ORDER_COUNTS: Final = ("planned", "skipped", "planned", "filled", "rejected", "canceled")
+_UNRESTRICTED: Final = reason_row(Reason(Code.OK.text, "assess"))
+"""What `cycle_reasons` gives where no rule fired and every mode is NORMAL."""
 _NO_LATENCIES: Final = (0,) * 7
 """Cycles are run by the thousand: there is no wall-clock time of one."""
 
@@ -105,6 +107,12 @@ class _Stretch:
         self.drawdown = [format_e8(x) for x in account.max_drawdown[part].tolist()]
         self.universe_sizes = out.select.selected[part].sum(axis=1).tolist()
         self.ends = _Ends(out.journal, start, stop)
+        plan = out.plan
+        modes = plan.base_mode[part] | plan.override_mode[part] | plan.rules_mode[part]
+        self.unrestricted = (out.assess.fired[part] | modes | plan.cycle_code[part]) == 0
+        seen = np.where(market.book_ts[part] >= 0, out.measure.flags[part], 0).any(axis=1)
+        calm = ~seen & (out.assess.fired[part] == 0) & (out.assess.wide[part] == 0)
+        self.calm = (calm & (out.assess.fresh[part] > 0)).tolist()
         assessed = np.column_stack([column[part] for column in out.assess])
         self.inputs_hashes = [hashlib.sha256(row.tobytes()).hexdigest() for row in assessed]
 
@@ -188,8 +196,11 @@ class _Stretch:
         self, c: int, cycle: str, ts: str, counts: dict[str, int], events: int, fills: int, reasons: list[Any]
     ) -> Row:
         r, k, plan = self.r, c - self.start, self.out.plan
-        quality = quality_flags(c, self.market, self.out, r.params, counts)
-        alerts = alert_flags(c, self.out, quality, counts, r.reject_spike, r.retry_alert)
+        quality: dict[str, bool] = {}
+        alerts: dict[str, bool] = {}
+        if events or not self.calm[k]:
+            quality = quality_flags(c, self.market, self.out, r.params, counts)
+            alerts = alert_flags(c, self.out, quality, counts, r.reject_spike, r.retry_alert)
         money = [self.money[name][k] for name in ("equity", "gross", "net", "fees", "slippage")]
         orders = [
             counts[name] for name in ("planned", "skipped", "planned", "filled", "rejected", "canceled")
@@ -208,8 +219,8 @@ class _Stretch:
             *money,
             *(drawdown, drawdown, self.money["turnover"][k]),
             *_NO_LATENCIES,
-            r.encode(quality),
-            r.encode(alerts),
+            r.encode(quality) if quality else "{}",
+            r.encode(alerts) if alerts else "{}",
             None if counts["planned"] else _no_trades(reasons),
         )
 
@@ -272,7 +283,11 @@ class _Stretch:
 
     def _reasons(self, c: int, first_intent: int, intents: list[Intent]) -> list[Any]:
         r = self.r
-        found = [reason_row(reason) for reason in cycle_reasons(c, self.market, self.out, r.rules, r.params)]
+        if self.unrestricted[c - self.start]:
+            found = [_UNRESTRICTED]
+        else:
+            reasons = cycle_reasons(c, self.market, self.out, r.rules, r.params)
+            found = [reason_row(reason) for reason in reasons]
         by_symbol = {intent.symbol: first_intent + intent.n for intent in intents}
         for i in range(len(r.names.symbols)):
             reason = r.fates.reason(c, i, self.market, self.out, by_symbol.get(i))
