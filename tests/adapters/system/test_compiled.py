@@ -1,0 +1,93 @@
+"""Which engine is chosen, and where its machine code is kept."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import meva_core
+from meva_adapters.system import compiled
+from meva_adapters.system.compiled import (
+    CACHED_FROM,
+    COMPILED_FROM,
+    cache_folder,
+    choose,
+    core_hash,
+    is_cached,
+)
+from meva_core.engine import interpreted
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder, which the environment names as that of caches."""
+    monkeypatch.setenv("MEVA_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def leave_machine_code() -> None:
+    folder = cache_folder() / "meva_core_0"
+    folder.mkdir(parents=True)
+    (folder / "engine.run-1.py311.1.nbc").touch()
+
+
+def test_auto_interprets_short_runs_and_says_why() -> None:
+    speed = choose("auto", COMPILED_FROM)
+    assert (speed.loop, speed.name) == (interpreted, "interpreted")
+    assert str(COMPILED_FROM) in speed.why
+    assert "compiling takes" in speed.why
+
+
+def test_auto_compiles_long_runs_earlier_where_machine_code_is_kept() -> None:
+    assert choose("auto", COMPILED_FROM + 1).name == "compiled"
+    assert choose("auto", CACHED_FROM + 1).name == "interpreted"
+    leave_machine_code()
+    assert choose("auto", CACHED_FROM).name == "interpreted"
+    speed = choose("auto", CACHED_FROM + 1)
+    assert speed.name == "compiled"
+    assert "cached" in speed.why
+
+
+def test_an_engine_that_was_asked_for_is_taken() -> None:
+    assert choose("interpreted", 10**6)[:2] == (interpreted, "interpreted")
+    assert choose("compiled", 1).name == "compiled"
+
+
+def test_machine_code_of_other_sources_is_not_taken(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_machine_code()
+    assert is_cached()
+    before = core_hash()
+    copy = Path(shutil.copytree(Path(meva_core.__file__).parent, tmp_path / "copy"))
+    monkeypatch.setattr(compiled.meva_core, "__file__", str(copy / "__init__.py"))
+    assert core_hash() == before
+    with (copy / "stages" / "backtest.py").open("a") as above_the_engine:
+        above_the_engine.write("# a remark\n")
+    assert core_hash() == before
+    with (copy / "steps" / "plan.py").open("a") as step:
+        step.write("# a remark\n")
+    assert core_hash() != before
+    assert not is_cached()
+
+
+def test_the_cache_lies_where_the_environment_says(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cache_folder().parent == cache / "meva"
+    monkeypatch.delenv("MEVA_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder().parent == tmp_path / "xdg" / "meva"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_folder().parent == tmp_path / "home" / ".cache" / "meva"
+
+
+def test_where_nothing_can_be_written_the_engine_is_compiled_without_a_cache(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cache / "meva").write_text("a file in the way")
+    assert choose("compiled", 1).name == "compiled"
+    assert choose("auto", CACHED_FROM + 1).name == "interpreted"

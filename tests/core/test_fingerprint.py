@@ -1,0 +1,191 @@
+"""The fingerprint: any change of one input, parameter, rule or decision changes it, in the step concerned."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from oracle import World
+from oracle.engine_view import engine_of, inputs_of, market_of
+from strategies import worlds
+
+from meva_core.cycle import Out
+from meva_core.fingerprint import GROUPS, ROWS, STEPS, CycleDigests, Digester, columns_of
+from meva_core.journal import Events, Fills, Intents
+from meva_core.market import Market
+from meva_core.params import READS, READS_TUNED, VARIABLES, Params, own_tuned
+from meva_core.rules import Rules
+from meva_core.state import TUNED
+
+TABLES = {"intents": Intents, "events": Events, "fills": Fills}
+WHOLE_ROWS = [(step, table) for step, tables in ROWS.items() for table in tables]
+
+
+class Ran(NamedTuple):
+    """One stretch of a world's run, and all that its digests hang on."""
+
+    world: World
+    market: Market
+    out: Out
+    rules: Rules
+    params: Params
+
+    @property
+    def cycles(self) -> int:
+        return len(self.market.time)
+
+    def digests(self, **changes: Any) -> list[CycleDigests]:
+        ran = self._replace(**changes)
+        digester = Digester(ran.world.symbols, ran.params, ran.rules)
+        return list(digester.digest(ran.market, ran.out, 0, self.cycles))
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Ran:
+    """Draw a world and run it."""
+    world = draw(worlds())
+    engine, market = engine_of(world), market_of(world)
+    [(start, stop, out)] = engine.advance(market, inputs_of(world))
+    assert (start, stop) == (0, len(world.cycles))
+    return Ran(world, market, out, engine.rules, engine.params)
+
+
+def touched(column: Any, at: Any) -> Any:
+    """Return a copy of a column in which one number is another."""
+    changed = column.copy()
+    changed[at] += 1
+    return changed
+
+
+def differing(before: list[CycleDigests], after: list[CycleDigests]) -> set[tuple[int, str]]:
+    """Return cycles and steps whose digests differ; make sure that the chain differs from the first on."""
+    found = {
+        (c, step)
+        for c, (one, other) in enumerate(zip(before, after, strict=True))
+        for step, x, y in zip(
+            (*STEPS, "adapt"), (*one.steps, one.adapt), (*other.steps, other.adapt), strict=True
+        )
+        if x != y
+    }
+    first = min((c for c, step in found if step != "adapt"), default=len(before))
+    links = [one.link == other.link for one, other in zip(before, after, strict=True)]
+    assert links == [c < first for c in range(len(before))]
+    return found
+
+
+@settings(max_examples=30)
+@given(ran=runs(), data=st.data())
+def test_one_number_of_the_market_changes_the_digest_of_measure_in_its_cycle(
+    ran: Ran, data: st.DataObject
+) -> None:
+    before, c = ran.digests(), data.draw(st.integers(0, ran.cycles - 1))
+    i = data.draw(st.integers(0, len(ran.world.symbols) - 1))
+    for name in Market._fields:
+        column = getattr(ran.market, name)
+        market = ran.market._replace(**{name: touched(column, (c, i)[: column.ndim])})
+        assert differing(before, ran.digests(market=market)) == {(c, "measure")}, name
+
+
+@settings(max_examples=30)
+@given(ran=runs(), data=st.data())
+def test_one_number_that_a_step_put_out_changes_its_digest_in_its_cycle(
+    ran: Ran, data: st.DataObject
+) -> None:
+    before, c = ran.digests(), data.draw(st.integers(0, ran.cycles - 1))
+    i = data.draw(st.integers(0, len(ran.world.symbols) - 1))
+    for step, kind in GROUPS.items():
+        for name in kind._fields:
+            column = getattr(columns_of(step, ran.out), name)
+            group = columns_of(step, ran.out)._replace(**{name: touched(column, (c, i)[: column.ndim])})
+            found = differing(before, ran.digests(out=ran.out._replace(**{step: group})))
+            # A step's tuned parameters lie beside adapt's own columns, and count where they are read.
+            readers = {(c, s) for s, names in READS_TUNED.items() if step == "adapt" and name in names}
+            assert found == {(c, step)} | readers, (step, name)
+
+
+@settings(max_examples=60)
+@given(ran=runs(), data=st.data())
+def test_one_number_of_an_intent_an_event_or_a_fill_changes_one_digest(ran: Ran, data: st.DataObject) -> None:
+    used = dict(zip(TABLES, ran.out.journal.used.tolist(), strict=True))
+    table = data.draw(st.sampled_from(sorted(TABLES)))
+    assume(used[table])
+    before, row = ran.digests(), data.draw(st.integers(0, used[table] - 1))
+    group = getattr(ran.out.journal, table)
+    for name in TABLES[table]._fields[1:]:  # the first is the cycle's place in its stretch
+        journal = ran.out.journal._replace(
+            **{table: group._replace(**{name: touched(getattr(group, name), row)})}
+        )
+        [(c, step)] = differing(before, ran.digests(out=ran.out._replace(journal=journal)))
+        assert c == group.cycle[row]
+        assert (step, table) in WHOLE_ROWS
+
+
+@settings(max_examples=30)
+@given(ran=runs())
+def test_every_parameter_changes_the_steps_that_read_it_from_the_first_cycle_on(ran: Ran) -> None:
+    before = ran.digests()
+    for name in Params._fields:
+        params = ran.params._replace(**{name: getattr(ran.params, name) + 1})
+        readers = {step for step, names in READS.items() if name in names}
+        expected = {(c, step) for c in range(ran.cycles) for step in readers}
+        assert differing(before, ran.digests(params=params)) == expected, name
+
+
+def test_every_parameter_is_read_by_a_step_or_is_the_users_value_of_a_tuned_one() -> None:
+    read = {name for names in READS.values() for name in names}
+    own = [name for name in Params._fields if name not in read]
+    numbered = Params(*range(len(Params._fields)))
+    assert own_tuned(numbered) == tuple(getattr(numbered, name) for name in own)
+    assert set(TUNED) == {name for names in READS_TUNED.values() for name in names}
+    assert VARIABLES.keys() == read | set(TUNED)
+
+
+@settings(max_examples=25)
+@given(ran=runs(), place=st.integers(0, len(TUNED) - 1))
+def test_the_users_value_of_a_tuned_parameter_changes_the_first_cycle(ran: Ran, place: int) -> None:
+    engine = engine_of(ran.world)
+    engine.state.tuned[place] += 1
+    [(_, _, out)] = engine.advance(ran.market, inputs_of(ran.world))
+    found = differing(ran.digests(), ran.digests(out=out))
+    reader = next(step for step, names in READS_TUNED.items() if TUNED[place] in names)
+    assert (0, reader) in found
+
+
+@settings(max_examples=25)
+@given(ran=runs(), data=st.data())
+def test_the_exchanges_rules_and_the_symbols_change_every_cycle(ran: Ran, data: st.DataObject) -> None:
+    before, i = ran.digests(), data.draw(st.integers(0, len(ran.world.symbols) - 1))
+    measured = {(c, "measure") for c in range(ran.cycles)}
+    for name in Rules._fields:
+        column = getattr(ran.rules, name)
+        rules = ran.rules._replace(**{name: touched(column, (i,) if column.ndim == 1 else (i, 0))})
+        assert differing(before, ran.digests(rules=rules)) == measured, name
+    named = list(
+        Digester(("OTHERTRY", *ran.world.symbols[1:]), ran.params, ran.rules).digest(
+            ran.market, ran.out, 0, 1
+        )
+    )
+    assert all(x != y for x, y in zip(before[0].steps, named[0].steps, strict=True))
+
+
+@settings(max_examples=25)
+@given(ran=runs(), data=st.data())
+def test_digesting_in_parts_gives_the_same_chain(ran: Ran, data: st.DataObject) -> None:
+    cut = data.draw(st.integers(1, ran.cycles))
+    engine, link, found = engine_of(ran.world), bytes(32), []
+    for part in (slice(0, cut), slice(cut, None)):
+        market = Market(*(column[part].copy() for column in ran.market))
+        inputs = inputs_of(ran.world)
+        inputs = type(inputs)(*(column[part].copy() for column in inputs))
+        for start, stop, out in engine.advance(market, inputs):
+            digester = Digester(ran.world.symbols, ran.params, ran.rules, link)
+            found += digester.digest(market, out, start, stop)
+            link = digester.link
+    assert found == ran.digests()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_has_columns_rows_or_both(step: str) -> None:
+    assert step in GROUPS or step in ROWS
