@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
     from meva_core.stages.plan import RunPlan
 
-WARNINGS_SHOWN: Final = 2
+WARNINGS_SHOWN: Final = 4
 
 
 @click.command()
@@ -106,7 +106,28 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
         with store.read() as reads:
             figures = summary(reads, plan.run, CODEC)
     figures["dataset"] = str(folder)
-    return _with_timing(figures, shown_database(target), ran, seconds, speed.why, dataset)
+    notes = [*notes_on(plan, loaded), *map(str, dataset.warnings)]
+    return _with_timing(figures, shown_database(target), ran, seconds, speed.why, notes)
+
+
+def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
+    """Return what a user may not expect of a run, each said once."""
+    from meva_core.rules import RuleStatus
+
+    notes = []
+    step, ttl = plan.step_seconds, loaded.settings.live.ttl_seconds
+    if step is not None and step > ttl:
+        notes.append(
+            f"the step of {step} s is longer than TTL_SECONDS={ttl}: a resting order meets one later book"
+        )
+    fallen = [rule.symbol for rule in plan.pairs.rules if rule.status is RuleStatus.FALLBACK]
+    if fallen:
+        notes.append(f"the configured fallback rules stand in for {', '.join(fallen)}")
+    if "SYMBOLS" in loaded.origin:
+        absent = [name for name in loaded.settings.exchange.symbols if name not in plan.pairs.symbols]
+        if absent:
+            notes.append(f"SYMBOLS names {', '.join(absent)}, of which the dataset has nothing")
+    return notes
 
 
 def plan_of(loaded: Loaded, dataset: Dataset, options: dict[str, Any]) -> RunPlan:
@@ -144,7 +165,7 @@ def _seconds(moment: datetime) -> int:
 
 
 def _with_timing(
-    figures: dict[str, Any], db: str, ran: int, seconds: float, why: str, dataset: Dataset
+    figures: dict[str, Any], db: str, ran: int, seconds: float, why: str, notes: list[str]
 ) -> dict[str, Any]:
     """Return the figures in the order of the contract, with what this process did."""
     head = {name: figures.pop(name) for name in ("run_id", "dataset")}
@@ -157,7 +178,7 @@ def _with_timing(
         "already_recorded": ran == 0,
         "cycles_run": ran,
         "engine_reason": why,
-        "warnings": [str(fault) for fault in dataset.warnings],
+        "warnings": notes,
     }
 
 
