@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from attrs import evolve
+
 from meva_core.amounts import ABSENT, BAD, E8, format_e8, join_pair, mul_e8
 from meva_core.cycle import Out
 from meva_core.market import Market
@@ -47,7 +49,9 @@ def _risk_reasons(code: Code, c: int, market: Market, out: Out, rules: Rules, p:
         peak = join_pair(int(a.peak_whole[c]), int(a.peak_rest[c]))
         fall = peak - join_pair(int(a.equity_whole[c]), int(a.equity_rest[c]))
         ratio = fall * E8 // peak if peak else 0
-        yield _numbers(code, "assess", "", ratio, p.max_drawdown, "ratio")
+        found = _numbers(code, "assess", "", ratio, p.max_drawdown, "ratio")
+        # A breach stays after the equity has come back: then no number lets it fall away.
+        yield found if ratio >= p.max_drawdown else evolve(found, distance=None)
     elif code is Code.DAILY_LOSS_BREACH:
         loss = -join_pair(int(a.day_pnl_whole[c]), int(a.day_pnl_rest[c]))
         yield _numbers(code, "assess", "", loss, p.max_daily_loss, "TRY")
@@ -128,7 +132,10 @@ class Fates:
         if code in (Code.MIN_NOTIONAL, Code.DUST):
             return _numbers(code, "plan", scope, int(plan.amount[c, i]), self.least[i], "TRY")
         if code is Code.TURNOVER_CAP:
-            return _numbers(code, "plan", scope, int(plan.cap_left[c]), self.least[i], "TRY")
+            left = int(plan.cap_left[c])
+            # What is left may be enough for the minimum and yet not make whole lots of it.
+            needed = self.least[i] if left < self.least[i] else int(plan.amount[c, i])
+            return _numbers(code, "plan", scope, left, needed, "TRY")
         if code is Code.SHARE_BELOW_MINIMUM:
             share = int(plan.investable[c]) // (int(plan.shares[c]) + 1)
             return _numbers(code, "plan", scope, share, self.least[i], "TRY")
