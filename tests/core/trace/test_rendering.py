@@ -1,0 +1,158 @@
+"""The rows of a run: whole, decodable, the same however rendered, and brief where nothing happened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from oracle import World
+from oracle.engine_view import engine_of, inputs_of, market_of
+from strategies import worlds
+
+from meva_adapters.system.texts import fixed_texts
+from meva_cli.wiring import CODEC
+from meva_core.amounts import format_e8, join_pair
+from meva_core.fingerprint import Digester
+from meva_core.ids import canonical_json
+from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer, plain_texts
+from meva_core.trace.flags import alert_flags, quality_flags
+from meva_core.trace.texts import reason_row
+from meva_core.why import cycle_reasons
+
+PER_CYCLE = ("stage7_cycle_trace", "stage7_ledger_metrics", "stage7_run_metrics", "stage7_cycle_digests")
+DOCUMENTS = [name for name in COLUMNS["stage7_cycle_trace"] if name.endswith("_json")]
+NO_COUNTS = dict.fromkeys(("throttled", "retries", "giveups", "rejected"), 0)
+
+
+def stretches(
+    world: World, rows: int = 4096, **options: Any
+) -> Iterator[tuple[Any, Any, int, int, Rendered]]:
+    """Run a world and yield market, out, start, stop and rows of each stretch, out as it then stands."""
+    engine, market = engine_of(world, rows=rows), market_of(world)
+    digester = Digester(world.symbols, engine.params, engine.rules)
+    names = Names("abcdefg", tuple(world.symbols))
+    renderer = Renderer(names, engine.rules, engine.params, "1000", **options)
+    for start, stop, out in engine.advance(market, inputs_of(world)):
+        digests = digester.digest(market, out, start, stop)
+        yield market, out, start, stop, renderer.render(market, out, start, stop, digests)
+
+
+def rendered(world: World, rows: int = 4096, **options: Any) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of a world's run as dicts by table, changes of orders applied."""
+    found: dict[str, list[dict[str, Any]]] = {table: [] for table in COLUMNS}
+    for *_, part in stretches(world, rows, **options):
+        for table, lines in part.rows.items():
+            found[table] += [dict(zip(COLUMNS[table], line, strict=True)) for line in lines]
+        orders = {row["order_id"]: row for row in found["stage7_orders"]}
+        for name, *values in part.order_changes:
+            orders[name] |= zip(ORDER_CHANGES, values, strict=True)
+    return found
+
+
+@settings(max_examples=40)
+@given(world=worlds())
+def test_quick_and_plain_rendering_give_the_same_rows(world: World) -> None:
+    plain = rendered(world, encode=canonical_json, texts=plain_texts)
+    assert rendered(world, encode=CODEC.encode, texts=fixed_texts) == plain
+
+
+@settings(max_examples=40)
+@given(world=worlds())
+def test_rows_do_not_depend_on_the_stretches(world: World) -> None:
+    assert rendered(world, rows=40) == rendered(world)
+
+
+@settings(max_examples=40)
+@given(world=worlds())
+def test_every_cycle_has_its_rows_and_every_document_decodes(world: World) -> None:
+    tables = rendered(world)
+    cycles = [row["cycle_id"] for row in tables["stage7_cycle_trace"]]
+    assert len(set(cycles)) == len(world.cycles)
+    assert cycles == sorted(cycles)
+    for table in (*PER_CYCLE, "stage7_risk_decisions"):
+        assert [row["cycle_id"] for row in tables[table]] == cycles
+    assert [row["seq"] for row in tables["stage7_cycle_digests"]] == list(range(len(cycles)))
+    for lines in tables.values():
+        for row in lines:
+            for name, value in row.items():
+                if name.endswith("_json") and value is not None:
+                    assert canonical_json(json.loads(value)) == value
+    for intent in tables["stage7_order_intents"]:
+        assert json.loads(intent["intent_json"])["client_order_id"] == intent["client_order_id"]
+    planned = {
+        row["client_order_id"]: row for row in tables["stage7_order_intents"] if row["status"] == "PLANNED"
+    }
+    assert planned.keys() == {row["client_order_id"] for row in tables["stage7_orders"]}
+    assert {f"submit:{name}" for name in planned} == {row["key"] for row in tables["stage7_idempotency_keys"]}
+    for order in tables["stage7_orders"]:
+        text = planned[order["client_order_id"]]["intent_json"]
+        assert order["intent_hash"] == hashlib.sha256(text.encode()).hexdigest()
+
+
+@settings(max_examples=40)
+@given(world=worlds())
+def test_brief_traces_keep_metrics_reasons_and_digests_of_quiet_cycles(world: World) -> None:
+    full, brief = rendered(world, level="full"), rendered(world, level="changes")
+    assert full.keys() == brief.keys()
+    for table in full.keys() - {"stage7_cycle_trace", "stage7_risk_decisions"}:
+        assert full[table] == brief[table], table
+    happened = {
+        row["cycle_id"] for table in ("stage7_order_intents", "stage7_order_events") for row in full[table]
+    }
+    mode = ""
+    decided = {row["cycle_id"] for row in brief["stage7_risk_decisions"]}
+    rows = zip(
+        full["stage7_cycle_trace"], brief["stage7_cycle_trace"], full["stage7_run_metrics"], strict=True
+    )
+    for whole, short, metrics in rows:
+        cycle = whole["cycle_id"]
+        changed = whole["param_change_json"] != "{}"
+        quiet = cycle not in happened and metrics["mode_final"] == mode and not changed
+        mode = metrics["mode_final"]
+        assert short["reasons_json"] == whole["reasons_json"]
+        assert (cycle in decided) == (not quiet)
+        if quiet:
+            assert {short[name] for name in DOCUMENTS} <= {"[]", "{}", None, short["reasons_json"]}
+            assert sum(len(str(value)) for value in short.values()) < 1_500 + len(short["reasons_json"])
+        else:
+            assert short == whole
+
+
+@settings(max_examples=40)
+@given(world=worlds())
+def test_what_is_rendered_is_what_the_columns_say(world: World) -> None:
+    for market, out, start, stop, part in stretches(world):
+        engine = engine_of(world)
+        tables = {
+            t: [dict(zip(COLUMNS[t], row, strict=True)) for row in rows] for t, rows in part.rows.items()
+        }
+        for c in range(start, stop):
+            trace, money, metrics = (tables[table][c - start] for table in PER_CYCLE[:3])
+            own = [reason_row(r) for r in cycle_reasons(c, market, out, engine.rules, engine.params)]
+            reasons = json.loads(trace["reasons_json"])
+            assert reasons[: len(own)] == own
+            assert [row[2] for row in reasons[len(own) :]] == list(world.symbols)
+            account = out.account
+            for name, column in (("equity", "equity_try"), ("fees", "fees_try"), ("gross", "gross_pnl_try")):
+                pair = (int(getattr(account, f"{name}_{half}")[c]) for half in ("whole", "rest"))
+                assert money[column] == metrics[column] == format_e8(join_pair(*pair))
+            if metrics["events_appended"] == 0:
+                quality = quality_flags(c, market, out, engine.params, NO_COUNTS)
+                assert json.loads(metrics["quality_flags_json"]) == quality
+                alerts = alert_flags(c, out, quality, NO_COUNTS, 3, 5)
+                assert json.loads(metrics["alert_flags_json"]) == alerts
+
+
+@pytest.mark.parametrize("level", ["full", "changes"])
+@settings(max_examples=20)
+@given(world=worlds())
+def test_the_link_does_not_depend_on_the_level(level: str, world: World) -> None:
+    links = [row["link_sha256"] for row in rendered(world, level=level)["stage7_cycle_digests"]]
+    engine, market = engine_of(world), market_of(world)
+    digester = Digester(world.symbols, engine.params, engine.rules)
+    [(start, stop, out)] = engine.advance(market, inputs_of(world))
+    assert links == [digest.link for digest in digester.digest(market, out, start, stop)]
