@@ -207,3 +207,9 @@ def test_no_tracked_file_knows_a_machine() -> None:
             continue
         found = homes.search(path.read_bytes().decode("utf-8", "replace"))
         assert found is None, f"{name} names {found.group() if found else ''}"
+
+
+def test_no_two_test_modules_share_a_name() -> None:
+    # pytest imports them by their names alone.
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
