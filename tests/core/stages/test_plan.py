@@ -85,7 +85,7 @@ def test_lists_choose_candidates_and_named_symbols_are_watched(
 
 def test_lists_that_leave_no_candidate_are_refused_with_what_there_is() -> None:
     settings = build_settings({"STAGE7_UNIVERSE_WHITELIST": "DOGETRY"})
-    with pytest.raises(BadInput, match="BTCTRY, BTCUSDT, ETHTRY, SOLTRY.*STAGE7_UNIVERSE_WHITELIST"):
+    with pytest.raises(BadInput, match=r"BTCTRY, BTCUSDT, ETHTRY, SOLTRY.*STAGE7_UNIVERSE_WHITELIST"):
         choose_pairs(AVAILABLE, None, settings, None)
 
 
