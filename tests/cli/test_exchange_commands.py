@@ -160,7 +160,7 @@ def test_a_fetch_that_makes_no_sense_does_not_start(meva: Meva, arguments: list[
 
 def polling(meva: Meva, folder: str) -> subprocess.Popen[str]:
     process = meva.start("replay", "capture", folder, "--interval", 1)
-    for _ in range(300):
+    for _ in range(1200):
         books = list((meva.folder / folder / "orderbook").glob("*.csv"))
         if len(books) == 5 and all(path.read_bytes().count(b"\n") >= 3 for path in books):
             return process
@@ -201,7 +201,7 @@ def test_an_exchange_that_is_killed_under_a_capture_is_said_to_be_gone(tmp_path:
     local = start_emulator()
     meva = Meva(tmp_path, local)
     process = meva.start("replay", "capture", "data", "--seconds", 8, "--interval", 1)
-    for _ in range(300):
+    for _ in range(1200):
         if len(list((tmp_path / "data" / "ticker").glob("*.csv"))) == 5:
             break
         time.sleep(0.05)

@@ -111,7 +111,7 @@ def new_order(market: MarketData, rules: RulesSource, away: str, side: Side = Si
 
 
 def wait_for_fills(account: Account, order_id: str, qty: Decimal) -> list[VenueFill]:
-    for _ in range(100):
+    for _ in range(1000):
         fills = list(account.order_fills(order_id))
         if sum(fill.qty for fill in fills) == qty:
             return fills
@@ -120,7 +120,7 @@ def wait_for_fills(account: Account, order_id: str, qty: Decimal) -> list[VenueF
 
 
 def wait_for_state(account: Account, order_id: str, state: OrderState) -> VenueOrder:
-    for _ in range(100):
+    for _ in range(1000):
         order = account.order(order_id)
         if order is not None and order.state is state:
             return order

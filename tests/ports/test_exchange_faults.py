@@ -75,12 +75,12 @@ def test_n3_silence_after_acceptance_is_found(
 def test_n5_an_order_that_shows_late_is_first_not_found_and_then_found(
     local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder
 ) -> None:
-    local.control("POST", "policy", orders_delay_ms=700)
+    local.control("POST", "policy", orders_delay_ms=600_000)
     local.fault("lose_reply", ORDER, times=1)
     with pytest.raises(OutcomeUnknown):
         account.submit(order)
     assert list(account.find("BTCTRY", order.client_id, since(btcturk))) == []
-    time.sleep(0.8)
+    local.control("POST", "policy", orders_delay_ms=0)
     assert len(account.find("BTCTRY", order.client_id, since(btcturk))) == 1
 
 
@@ -208,10 +208,11 @@ def test_n13_disordered_rows_change_nothing(
 def test_n14_fills_that_show_late_are_found_by_their_order(
     local: LocalExchange, btcturk: Btcturk, account: PrivateData
 ) -> None:
-    local.control("POST", "policy", fills_delay_ms=500)
+    local.control("POST", "policy", fills_delay_ms=600_000)
     order = new_order(btcturk.market, btcturk.rules, "1.01")
     accepted = account.submit(order)
     assert list(account.order_fills(accepted.order_id)) == []
+    local.control("POST", "policy", fills_delay_ms=0)
     assert sum(fill.qty for fill in wait_for_fills(account, accepted.order_id, order.qty)) == order.qty
 
 

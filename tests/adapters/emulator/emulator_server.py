@@ -42,16 +42,39 @@ def signed(key: str = KEY, secret: str = SECRET, stamp: int | None = None) -> di
     }
 
 
-class Emulator:
-    """A client's view of a running emulator."""
+class HandClock:
+    """Milliseconds that pass when a test says so, so that no test depends on how fast a machine is."""
 
-    def __init__(self, doors: Doors, stop: Callable[[], None]) -> None:
+    def __init__(self) -> None:
+        self.now = int(time.time() * 1000)
+
+    def __call__(self) -> int:
+        return self.now
+
+    def forward(self, milliseconds: int) -> None:
+        self.now += milliseconds
+
+
+class Emulator:
+    """A client's view of a running emulator, signing by the emulator's own clock."""
+
+    def __init__(self, doors: Doors, stop: Callable[[], None], clock: Callable[[], int]) -> None:
         self.doors = doors
         self.stop = stop
+        self.clock = clock
+
+    def signed(self) -> dict[str, str]:
+        """The headers of a private call made now."""
+        return signed(stamp=self.clock())
+
+    def forward(self, milliseconds: int) -> None:
+        """Let time pass, where it passes by hand."""
+        assert isinstance(self.clock, HandClock)
+        self.clock.forward(milliseconds)
 
     def get(self, path: str, *, sign: bool = False, **kwargs: Any) -> requests.Response:
         """GET a path."""
-        headers = signed() if sign else {}
+        headers = self.signed() if sign else {}
         return requests.get(self.doors.base_url + path, headers=headers, timeout=10, **kwargs)
 
     def read(self, path: str, **params: Any) -> Any:
@@ -63,12 +86,12 @@ class Emulator:
     def order(self, **fields: Any) -> requests.Response:
         """POST an order."""
         url = self.doors.base_url + "/api/v1/order"
-        return requests.post(url, json=fields, headers=signed(), timeout=10)
+        return requests.post(url, json=fields, headers=self.signed(), timeout=10)
 
     def cancel(self, order_id: int) -> requests.Response:
         """DELETE an order."""
         url = f"{self.doors.base_url}/api/v1/order?id={order_id}"
-        return requests.delete(url, headers=signed(), timeout=10)
+        return requests.delete(url, headers=self.signed(), timeout=10)
 
     def control(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Call the control endpoint."""
@@ -78,12 +101,13 @@ class Emulator:
 @contextmanager
 def running(given: Options | None = None, *, still: bool = False, clock: Any = None) -> Iterator[Emulator]:
     """Run an emulator until the block is left. A `still` one's markets move on command only."""
+    time_of_day = clock or SteadyClock()
     loop = asyncio.new_event_loop()
     ready: Future[Doors] = Future()
     stop = asyncio.Event()
 
     async def main() -> None:
-        world = build_world(given or options(), clock or SteadyClock())
+        world = build_world(given or options(), time_of_day)
         async with serving(world, "127.0.0.1", 0, step_seconds=0 if still else 0.05) as doors:
             ready.set_result(doors)
             await stop.wait()
@@ -101,7 +125,7 @@ def running(given: Options | None = None, *, still: bool = False, clock: Any = N
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        yield Emulator(ready.result(timeout=20), lambda: loop.call_soon_threadsafe(stop.set))
+        yield Emulator(ready.result(timeout=20), lambda: loop.call_soon_threadsafe(stop.set), time_of_day)
     finally:
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from emulator_server import Emulator, options, running, signed
+from emulator_server import Emulator, HandClock, options, running
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ CANCEL = "DELETE /api/v1/order"
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    with running(still=True) as emulator:
+    with running(still=True, clock=HandClock()) as emulator:
         emulator.control("POST", "policy", json={"cancel_ms": 0})
         emulator.control("POST", "quote", json={"pair": "BTCTRY", "bid": "3000000", "ask": "3000100"})
         yield emulator
@@ -90,7 +90,7 @@ def test_silence_lasts_longer_than_a_client_waits(emulator: Emulator, fault: str
     fields = {"pairSymbol": "BTCTRY", "orderType": "buy", "orderMethod": "limit", "price": "2999000"}
     body = {**fields, "quantity": "0.001", "newOrderClientId": "lost"}
     with pytest.raises(requests.ReadTimeout):
-        requests.post(url, json=body, headers=signed(), timeout=0.3)
+        requests.post(url, json=body, headers=emulator.signed(), timeout=0.3)
     assert placed(emulator) == there
 
 
@@ -123,7 +123,7 @@ def test_a_redirect_can_be_answered(emulator: Emulator) -> None:
         headers={"Location": "http://127.0.0.1:9/", "Set-Cookie": "a=b"},
     )
     url = emulator.doors.base_url + "/api/v1/order"
-    reply = requests.post(url, json={}, headers=signed(), allow_redirects=False, timeout=5)
+    reply = requests.post(url, json={}, headers=emulator.signed(), allow_redirects=False, timeout=5)
     assert (reply.status_code, reply.headers["Location"]) == (302, "http://127.0.0.1:9/")
 
 
@@ -162,7 +162,7 @@ def test_a_fill_can_come_after_the_cancel_was_accepted(emulator: Emulator) -> No
     assert buy(emulator).status_code == 200
     order = emulator.read("/api/v1/openOrders")["bids"][0]
     assert emulator.cancel(order["id"]).json()["success"] is True
-    time.sleep(0.25)
+    emulator.forward(200)
     assert emulator.read(f"/api/v1/order/{order['id']}")["status"] == "Closed"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
@@ -10,15 +9,15 @@ from typing import Any
 
 import pytest
 import requests
-from emulator_server import KEY, SECRET, Emulator, options, running, signed
+from emulator_server import KEY, SECRET, Emulator, HandClock, options, running, signed
 
 BID, ASK = 3_000_000, 3_000_100
 
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """An emulator whose BTCTRY book stands still, with cancels that act at once."""
-    with running(still=True) as emulator:
+    """An emulator whose BTCTRY book and clock stand still, with cancels that act at once."""
+    with running(still=True, clock=HandClock()) as emulator:
         assert emulator.control("POST", "policy", json={"cancel_ms": 0}).status_code == 200
         quote(emulator, BID, ASK)
         yield emulator
@@ -79,23 +78,23 @@ def test_a_secret_that_was_not_decoded_is_refused() -> None:
 def test_each_failure_of_a_signature_has_its_words(
     emulator: Emulator, change: dict[str, str | None], cause: str
 ) -> None:
-    headers = {name: value for name, value in {**signed(), **change}.items() if value is not None}
+    headers = {name: value for name, value in {**emulator.signed(), **change}.items() if value is not None}
     wire = {name: value.encode() for name, value in headers.items()}
     reply = requests.get(emulator.doors.base_url + "/api/v1/openOrders", headers=wire, timeout=5)
     assert (reply.status_code, reply.json()["message"]) == (401, f"Unauthorized - {cause}")
     assert reply.json()["success"] is True
 
 
-@pytest.mark.parametrize(("skew", "status"), [(4000, 200), (-4000, 200), (6000, 401), (-6000, 401)])
+@pytest.mark.parametrize(("skew", "status"), [(5000, 200), (-5000, 200), (5001, 401), (-5001, 401)])
 def test_stamps_are_held_against_the_exchanges_own_clock(emulator: Emulator, skew: int, status: int) -> None:
     emulator.control("POST", "policy", json={"clock_skew_ms": skew})
     assert emulator.get("/api/v1/openOrders", sign=True).status_code == status
-    ahead = emulator.get("/api/v2/server/time").json()["serverTime"] - time.time() * 1000
-    assert abs(ahead - skew) < 1000
+    ahead = emulator.get("/api/v2/server/time").json()["serverTime"] - emulator.clock()
+    assert ahead == skew
 
 
 def test_a_strict_nonce_refuses_a_stamp_that_does_not_grow(emulator: Emulator) -> None:
-    headers = signed()
+    headers = emulator.signed()
     url = emulator.doors.base_url + "/api/v1/openOrders"
     statuses = [requests.get(url, headers=headers, timeout=5).status_code for _ in range(2)]
     emulator.control("POST", "policy", json={"strict_nonce": True})
@@ -113,7 +112,7 @@ def test_keys_have_permissions_and_addresses(emulator: Emulator) -> None:
     base = emulator.doors.base_url
 
     def status(path: str, key: str) -> int:
-        return requests.get(base + path, headers=signed(key), timeout=5).status_code
+        return requests.get(base + path, headers=signed(key, stamp=emulator.clock()), timeout=5).status_code
 
     assert status("/api/v1/users/balances", "reader") == 200
     assert status("/api/v1/openOrders", "reader") == 401
@@ -125,9 +124,9 @@ def test_fifty_failures_in_a_row_block_the_address(emulator: Emulator) -> None:
     with requests.Session() as session:
         statuses = [session.get(url, timeout=5).status_code for _ in range(51)]
         assert statuses == [401] * 50 + [403]
-        assert session.get(url, headers=signed(), timeout=5).status_code == 403
+        assert session.get(url, headers=emulator.signed(), timeout=5).status_code == 403
         emulator.control("POST", "limits/reset")
-        assert session.get(url, headers=signed(), timeout=5).status_code == 200
+        assert session.get(url, headers=emulator.signed(), timeout=5).status_code == 200
 
 
 # -- Public endpoints ---------------------------------------------------------------------------------
@@ -176,7 +175,7 @@ def test_exchangeinfo_keeps_every_digit_and_every_quirk(emulator: Emulator) -> N
 
 
 def test_candles_are_bare_columns_in_seconds(emulator: Emulator) -> None:
-    now = int(time.time())
+    now = emulator.clock() // 1000
     reply = emulator.get(f"/v1/klines/history?symbol=BTCTRY&resolution=60&from={now - 86400}&to={now}").json()
     assert reply["s"] == "ok"
     assert len(reply["t"]) in (24, 25)
@@ -191,7 +190,7 @@ def test_candles_are_bare_columns_in_seconds(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("resolution", ["1", "5", "240", "1D", "1 d", "1W", "1 w", "1M", "1 y", "D", "1440"])
 def test_longer_candles_are_the_joined_shorter_ones(emulator: Emulator, resolution: str) -> None:
-    end = int(time.time()) // 86400 * 86400
+    end = emulator.clock() // 1000 // 86400 * 86400
     params = {"symbol": "BTCTRY", "from": end - 20 * 86400, "to": end - 1}
     joined = emulator.get("/v1/klines/history", params={**params, "resolution": resolution}).json()
     hours = emulator.get("/v1/klines/history", params={**params, "resolution": "60"}).json()
@@ -265,10 +264,10 @@ def test_refusals_name_status_code_and_message(
 
 def test_a_form_body_and_broken_json_are_refused(emulator: Emulator) -> None:
     url = emulator.doors.base_url + "/api/v1/order"
-    form = {**signed(), "Content-Type": "application/x-www-form-urlencoded"}
+    form = {**emulator.signed(), "Content-Type": "application/x-www-form-urlencoded"}
     assert requests.post(url, data="a=b", headers=form, timeout=5).status_code == 415
     for body in (b"{", b"[]", b"\xff", b"[" * 60_000):
-        assert requests.post(url, data=body, headers=signed(), timeout=5).status_code == 400
+        assert requests.post(url, data=body, headers=emulator.signed(), timeout=5).status_code == 400
 
 
 def test_a_market_order_fills_and_its_fills_explain_the_balances(emulator: Emulator) -> None:
@@ -319,7 +318,9 @@ def test_a_slow_cancel_leaves_the_order_open_for_its_time(emulator: Emulator) ->
     order = buy(emulator)
     assert emulator.cancel(order["id"]).status_code == 200
     assert emulator.read(f"/api/v1/order/{order['id']}")["status"] == "Untouched"
-    time.sleep(0.35)
+    emulator.forward(299)
+    assert emulator.read(f"/api/v1/order/{order['id']}")["status"] == "Untouched"
+    emulator.forward(1)
     assert emulator.read(f"/api/v1/order/{order['id']}")["status"] == "Canceled"
 
 
@@ -336,7 +337,7 @@ def test_all_orders_has_pages_and_takes_seconds(emulator: Emulator) -> None:
     pages = [emulator.read(path, pairSymbol="BTCTRY", limit=2, page=page) for page in (1, 2, 3, 4)]
     assert [row["id"] for page in pages for row in page] == ids[::-1]
     assert len(emulator.read(path, pairSymbol="BTCTRY", orderId=ids[3])) == 2
-    now = int(time.time())
+    now = emulator.clock() // 1000
     assert len(emulator.read(path, pairSymbol="BTCTRY", startTime=now - 60)) == 5
     assert emulator.read(path, pairSymbol="BTCTRY", startTime=now - 120, endTime=now - 60) == []
     reply = emulator.get(path, sign=True, params={"pairSymbol": "BTCTRY", "startTime": now * 1000})
@@ -370,7 +371,7 @@ def test_orders_fills_and_balances_can_be_shown_late(emulator: Emulator) -> None
     assert emulator.read("/api/v1/users/transactions/trade") == []
     held = {row["asset"]: row for row in emulator.read("/api/v1/users/balances")}
     assert Decimal(held["BTC"]["balance"]) == 2
-    time.sleep(0.45)
+    emulator.forward(400)
     assert emulator.read(path)["status"] == "Closed"
     assert len(emulator.read("/api/v1/users/transactions/trade")) == 1
     held = {row["asset"]: row for row in emulator.read("/api/v1/users/balances")}
@@ -397,15 +398,15 @@ def test_the_eleventh_order_of_a_second_is_too_many(emulator: Emulator) -> None:
     url = emulator.doors.base_url + "/api/v1/order"
     with requests.Session() as session:
         replies = [
-            session.post(url, json={**fields, "quantity": "0.001"}, headers=signed(), timeout=5)
+            session.post(url, json={**fields, "quantity": "0.001"}, headers=emulator.signed(), timeout=5)
             for _ in range(11)
         ]
     assert [reply.status_code for reply in replies] == [200] * 10 + [429]
     assert replies[-1].headers["Retry-After"] == "1"
     assert replies[-1].json()["message"] == "TOO_MANY_REQUESTS"
     assert len(emulator.read("/api/v1/openOrders")["bids"]) == 10
-    time.sleep(1.1)
-    assert session.post(url, json={**fields, "quantity": "0.001"}, headers=signed(), timeout=5).ok
+    emulator.forward(1000)
+    assert session.post(url, json={**fields, "quantity": "0.001"}, headers=emulator.signed(), timeout=5).ok
 
 
 def test_a_budget_of_a_minute_blocks_for_a_minute_and_only_its_endpoint() -> None:
