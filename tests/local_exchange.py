@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -47,13 +48,13 @@ class LocalExchange:
         }
         return Exchange(**{**given, **changes})
 
-    def connect(self, **changes: Any) -> Btcturk:
+    def connect(self, *, permit: Callable[[], None] = lambda: None, **changes: Any) -> Btcturk:
         manners = Manners(backoff=0.01, patience=60.0, connect=2.0, total=5.0)
         return connect(
             self.settings(**changes),
             FALLBACK,
             SystemClock(),
-            permit=lambda: None,
+            permit=permit,
             with_account=True,
             manners=manners,
         )

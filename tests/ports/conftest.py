@@ -9,6 +9,8 @@ from local_exchange import LocalExchange, start_emulator, stop_emulator
 
 from meva_adapters.btcturk import Btcturk
 
+AT_ONCE = {"fills_delay_ms": 0, "orders_delay_ms": 0, "balances_delay_ms": 0}
+
 
 @pytest.fixture(scope="session")
 def running_exchange() -> Iterator[LocalExchange]:
@@ -26,7 +28,7 @@ def local(running_exchange: LocalExchange) -> Iterator[LocalExchange]:
     exchange.control("POST", "policy", cancel_ms=0, clock_skew_ms=0)
     yield exchange
     exchange.control("DELETE", "faults")
-    exchange.control("POST", "policy", fills_delay_ms=0, orders_delay_ms=0, strict_nonce=False)
+    exchange.control("POST", "policy", strict_nonce=False, **AT_ONCE)
     assert exchange.control("GET", "state")["broken"] == []
 
 

@@ -1,0 +1,108 @@
+"""Where an order that was meant for an exchange stands, as far as we can know.
+
+Rule 1: an order is on disk as SENDING before it is sent. Whatever ends the program then, it is looked up.
+Rule 2: silence is a standing of its own (UNKNOWN), left by looking the order up and by nothing else.
+Rule 3: only what proves that nothing rests at the exchange (UNSENT, REJECTED) permits another attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from meva_core.errors import IllegalStep
+from meva_core.venue import Balance, OrderState
+
+
+class Standing(StrEnum):
+    """The words are what the database holds; those that the earlier system had, it had in the same sense."""
+
+    SENDING = "sending"
+    """Recorded, and perhaps on its way: what a crash in the middle leaves."""
+    UNSENT = "unsent"
+    """Nothing was sent, or what was sent never arrived: it may be sent under the same name."""
+    UNKNOWN = "unknown"
+    """Sent; whether the exchange took it is not known."""
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    CANCEL_REQUESTED = "cancel_requested"
+    """The exchange was asked to cancel it. Fills may still come."""
+    ABSENT = "unknown_closed"
+    """The exchange did not show it within the grace period. Presumed never to have arrived."""
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+
+
+_SEEN: Final = frozenset({Standing.OPEN, Standing.PARTIALLY_FILLED, Standing.FILLED, Standing.CANCELED})
+_LATER: Final = frozenset(
+    {Standing.PARTIALLY_FILLED, Standing.CANCEL_REQUESTED, Standing.FILLED, Standing.CANCELED}
+)
+
+STEPS: Final[Mapping[Standing, frozenset[Standing]]] = {
+    Standing.SENDING: _SEEN | {Standing.UNSENT, Standing.UNKNOWN, Standing.REJECTED, Standing.ABSENT},
+    Standing.UNSENT: frozenset({Standing.SENDING}),
+    Standing.UNKNOWN: _SEEN | {Standing.REJECTED, Standing.ABSENT},
+    Standing.OPEN: _LATER | {Standing.REJECTED},
+    Standing.PARTIALLY_FILLED: _LATER,
+    Standing.CANCEL_REQUESTED: _SEEN,
+    # It showed up after all: a reason to be alarmed, none to look away.
+    Standing.ABSENT: _SEEN | {Standing.REJECTED},
+    Standing.FILLED: frozenset(),
+    Standing.CANCELED: frozenset({Standing.FILLED}),  # the fill that won the race is told after the cancel
+    Standing.REJECTED: frozenset(),
+}
+
+UNSETTLED: Final = frozenset({Standing.SENDING, Standing.UNKNOWN, Standing.CANCEL_REQUESTED})
+"""What has to be asked for before anything else is decided."""
+
+MAY_REST: Final = UNSETTLED | {Standing.OPEN, Standing.PARTIALLY_FILLED}
+"""What may rest at the exchange now, and so ties up funds there."""
+
+CANCELABLE: Final = frozenset({Standing.OPEN, Standing.PARTIALLY_FILLED, Standing.CANCEL_REQUESTED})
+"""What the exchange may be asked to cancel."""
+
+_STANDINGS: Final[Mapping[OrderState, Standing]] = {
+    OrderState.OPEN: Standing.OPEN,
+    OrderState.PARTIAL: Standing.PARTIALLY_FILLED,
+    OrderState.FILLED: Standing.FILLED,
+    OrderState.CANCELED: Standing.CANCELED,
+    OrderState.REJECTED: Standing.REJECTED,
+}
+
+
+def after(standing: Standing, news: Standing) -> Standing:
+    """Return where an order stands after news of it; the same again changes nothing.
+
+    Raises IllegalStep for what cannot follow.
+    """
+    if news is standing:
+        return standing
+    if news not in STEPS[standing]:
+        raise IllegalStep(f"{standing.name} cannot become {news.name}")
+    return news
+
+
+def reported(standing: Standing, state: OrderState) -> Standing:
+    """Return where an order stands after the exchange said this of it.
+
+    A word that we do not know changes nothing. An open order that we asked to be canceled is one whose
+    cancel has not come through yet, and what has ended does not open again because a read lags behind.
+    """
+    news = _STANDINGS.get(state, standing)
+    if standing is Standing.CANCEL_REQUESTED and not state.ended:
+        return standing
+    return news if news in STEPS[standing] else standing
+
+
+def sellable(held: Decimal, balance: Balance | None, resting: Decimal) -> Decimal:
+    """Return how much may be sold: what our books and the exchange both say is there.
+
+    `held` is what the ledger holds, `resting` what sells of ours that may rest at the exchange would take
+    of it. The exchange's balance may lag behind fills, and the ledger behind fills that were not read yet:
+    the smaller one counts. Never below zero.
+    """
+    free = Decimal(0) if balance is None else balance.free
+    return max(Decimal(0), min(held - resting, free))
