@@ -109,6 +109,7 @@ def _recorded_tapes(dataset: Dataset | None, listing: Listing, seed: int, now: i
     if dataset is None:
         return tapes
     for symbol in dataset.symbols:
-        lead = leading_minutes(listing.pairs[symbol], listing.start_prices[symbol], seed, now // 1000)
+        pair, price = listing.pairs[symbol], listing.start_prices[symbol]
+        lead = leading_minutes(pair, price, seed, now // 1000, dataset.end)
         tapes[symbol] = Tape((history_of(dataset, symbol), lead))
     return tapes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from meva_cli.errors import INTERRUPTED
 from meva_cli.options import AMOUNT, json_option
 from meva_cli.render import print_json, print_line
 from meva_core.amounts import parse_e8
@@ -94,7 +95,7 @@ def serve(
 
     REST, candles and the stream are on one port. Without --data, seeded makers keep a book on every pair;
     with it, the dataset's rows move its pairs. It prints its addresses, and the environment to paste, once it
-    is ready.
+    is ready. It ends with exit code 130, as everything does that is interrupted.
     """
     if speed < 0:
         raise click.BadParameter(f"{speed} is negative", param_hint="--speed")
@@ -137,6 +138,7 @@ def _serve(options: Options, host: str, port: int, graph_port: int | None, as_js
     )
     if not as_json:
         print_line("stopped")
+    click.get_current_context().exit(INTERRUPTED)
 
 
 def _announce(options: Options, doors: Doors, world: World, as_json: bool) -> None:

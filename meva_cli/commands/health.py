@@ -24,11 +24,19 @@ STREAM_SECONDS = 5.0
 
 
 @frozen
+class Answer:
+    """What was learnt, and what is to be done where that is not quite as it should be."""
+
+    detail: str
+    action: str = ""
+
+
+@frozen
 class Check:
-    """One thing asked: whether it was answered well, how long it took, and what was learnt or to be done."""
+    """One thing asked: `status` is pass, warn (it answers, but look at this) or fail."""
 
     name: str
-    ok: bool
+    status: str
     milliseconds: int
     detail: str
     action: str = ""
@@ -42,16 +50,17 @@ class Check:
 def health(ctx: click.Context, account: bool, stream: bool, as_json: bool) -> None:
     """Ask the exchange for its time, its rules, a book, and candles, and say how each went.
 
-    No key is read without --account. Exit code 1 if anything failed.
+    No key is read without --account. Exit code 1 if anything failed; a warning, such as a configured symbol
+    that this exchange does not have, fails nothing.
     """
     settings = settings_for("exchange", "stage7").settings
     with exchange(settings, with_account=account, manners=_brisk()) as opened:
         checks = list(_checks(opened, settings, with_stream=stream))
-    ok = all(check.ok for check in checks)
+    ok = all(check.status != "fail" for check in checks)
     if as_json:
         print_json({"ok": ok, "exchange": settings.exchange.base_url, "checks": [asdict(c) for c in checks]})
     else:
-        rows = [(c.name, "pass" if c.ok else "fail", c.milliseconds, c.detail, c.action) for c in checks]
+        rows = [(c.name, c.status, c.milliseconds, c.detail, c.action) for c in checks]
         print_table(["check", "status", "ms", "detail", "to do"], rows)
         print_line(f"{settings.exchange.base_url}: {'healthy' if ok else 'not healthy'}")
     ctx.exit(0 if ok else 1)
@@ -66,65 +75,70 @@ def _brisk() -> Any:
 
 def _checks(opened: Btcturk, settings: Settings, *, with_stream: bool) -> Iterator[Check]:
     symbols = settings.exchange.symbols
-    first = symbols[0]
-    time_check = _run("time", lambda: _skew(opened))
-    yield time_check
-    if not time_check.ok:
+    yield (reached := _run("time", lambda: _skew(opened)))
+    if reached.status == "fail":
         return  # everything else would fail for the same reason, slowly
-    yield _run("rules", lambda: _rules(opened, symbols))
+    yield (ruled := _run("rules", lambda: _rules(opened, symbols)))
+    first = symbols[0] if ruled.status == "fail" else _usable(opened, symbols)[0]
     yield _run("order book", lambda: _book(opened, first))
     yield _run("candles", lambda: _candles(opened, first))
-    if opened.account is not None:
-        assets = opened.account.balances
-        yield _run("account", lambda: f"{len(assets())} assets")
+    if (account := opened.account) is not None:
+        yield _run("account", lambda: Answer(f"{len(account.balances())} assets"))
     if with_stream:
         yield _run("stream", lambda: _stream(opened, settings, first))
 
 
-def _run(name: str, ask: Callable[[], str]) -> Check:
+def _run(name: str, ask: Callable[[], Answer]) -> Check:
     began = time.monotonic()
     try:
-        detail, ok, action = ask(), True, ""
+        answer = ask()
+        status = "warn" if answer.action else "pass"
     except MevaError as error:
-        detail, ok, action = str(error), False, error.action
-    return Check(name, ok, int((time.monotonic() - began) * 1000), detail, action)
+        answer, status = Answer(str(error), error.action), "fail"
+    return Check(name, status, int((time.monotonic() - began) * 1000), answer.detail, answer.action)
 
 
-def _skew(opened: Btcturk) -> str:
+def _skew(opened: Btcturk) -> Answer:
     clock = opened.client.clock
     clock.sync()
     skew = clock.skew_micros // 1000
-    word = "" if abs(skew) <= TOLERATED_SKEW_MS else "; set this machine's clock"
-    return f"this machine is {abs(skew)} ms {'behind' if skew >= 0 else 'ahead'}{word}"
+    detail = f"this machine is {abs(skew)} ms {'behind' if skew >= 0 else 'ahead'}"
+    return Answer(detail, "" if abs(skew) <= TOLERATED_SKEW_MS else "set this machine's clock")
 
 
-def _rules(opened: Btcturk, symbols: tuple[str, ...]) -> str:
+def _rules(opened: Btcturk, symbols: tuple[str, ...]) -> Answer:
     rules = opened.rules.rules(symbols)
     bad = [f"{rule.symbol} {rule.status.name.lower()}: {rule.reason}" for rule in rules if not rule.usable]
+    if len(bad) == len(rules):
+        raise MevaError("; ".join(bad), action="set SYMBOLS to pairs that this exchange has")
     if bad:
-        raise MevaError("; ".join(bad), action="leave these symbols out of SYMBOLS")
-    return f"{len(rules)} of {len(symbols)} configured symbols usable"
+        return Answer("; ".join(bad), "leave these symbols out of SYMBOLS")
+    return Answer(f"{len(rules)} of {len(symbols)} configured symbols usable")
 
 
-def _book(opened: Btcturk, symbol: str) -> str:
+def _usable(opened: Btcturk, symbols: tuple[str, ...]) -> list[str]:
+    return [rule.symbol for rule in opened.rules.rules(symbols) if rule.usable]
+
+
+def _book(opened: Btcturk, symbol: str) -> Answer:
     book = opened.market.book(symbol)
     if not book.bids or not book.asks:
         raise MevaError(f"{symbol}: a side of the order book is empty")
-    return f"{symbol} {book.bids[0].price:f} / {book.asks[0].price:f}"
+    return Answer(f"{symbol} {book.bids[0].price:f} / {book.asks[0].price:f}")
 
 
-def _candles(opened: Btcturk, symbol: str) -> str:
+def _candles(opened: Btcturk, symbol: str) -> Answer:
     now = opened.market.now() // 1_000_000
     found = opened.market.candles(symbol, 60, now - 3600, now)
-    return f"{symbol}: {len(found)} of the last hour's minutes"
+    return Answer(f"{symbol}: {len(found)} of the last hour's minutes")
 
 
-def _stream(opened: Btcturk, settings: Settings, symbol: str) -> str:
+def _stream(opened: Btcturk, settings: Settings, symbol: str) -> Answer:
     with streamed(opened, settings, [symbol]) as market:
         stream = getattr(market, "stream", None)
         ends = time.monotonic() + STREAM_SECONDS
         while time.monotonic() < ends:
             if stream is not None and (book := stream.book(symbol)):
-                return f"{symbol} {len(book.bids)} bids, {len(book.asks)} asks"
+                return Answer(f"{symbol} {len(book.bids)} bids, {len(book.asks)} asks")
             time.sleep(0.05)
     raise MevaError(f"no book came within {STREAM_SECONDS:.0f} s", action="check BTCTURK_WS_URL")

@@ -52,7 +52,7 @@ def test_it_prints_the_environment_when_it_is_ready_and_stops_cleanly(number: si
         assert state["broken"] == []
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
-        assert (process.returncode, out, err) == (0, "stopped\n", "")
+        assert (process.returncode, out, err) == (130, "stopped\n", "")
 
 
 def test_json_is_one_object_for_machines(tmp_path: Path) -> None:

@@ -89,12 +89,22 @@ def test_an_emulator_alone_answers_for_candles_and_stream_too(meva: Meva) -> Non
 
 def test_health_names_what_is_wrong(meva: Meva, local: LocalExchange) -> None:
     code, document = meva.json("health", BTCTURK_BASE_URL="http://127.0.0.1:9")
-    assert (code, [check["ok"] for check in document["checks"]]) == (1, [False])
+    assert (code, [check["status"] for check in document["checks"]]) == (1, ["fail"])
     assert "Connection refused" in document["checks"][0]["detail"]
-    code, document = meva.json("health", SYMBOLS="BTCTRY,NOPETRY")
-    assert (code, [check["name"] for check in document["checks"] if not check["ok"]]) == (1, ["rules"])
+    code, document = meva.json("health", SYMBOLS="NOPETRY,NEVERTRY")
+    assert (code, document["ok"], document["checks"][1]["status"]) == (1, False, "fail")
+    assert "NOPETRY" in document["checks"][1]["detail"]
+
+
+def test_health_warns_of_what_does_not_keep_it_from_working(meva: Meva, local: LocalExchange) -> None:
+    code, document = meva.json("health", SYMBOLS="NOPETRY,BTCTRY")
+    assert (code, document["ok"]) == (0, True)
+    rules, book = document["checks"][1:3]
+    assert (rules["status"], rules["action"]) == ("warn", "leave these symbols out of SYMBOLS")
+    assert (book["status"], book["detail"].split()[0]) == ("pass", "BTCTRY")
     local.control("POST", "policy", clock_skew_ms=60_000)
-    assert "set this machine's clock" in meva.json("health")[1]["checks"][0]["detail"]
+    code, document = meva.json("health")
+    assert (code, document["checks"][0]["action"]) == (0, "set this machine's clock")
 
 
 def test_health_with_an_address_that_may_not_be_used_does_not_start(meva: Meva) -> None:

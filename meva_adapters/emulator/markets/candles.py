@@ -13,6 +13,8 @@ from meva_adapters.emulator.markets.bars import DAY, RESOLUTIONS, Bars, coarser,
 from meva_adapters.emulator.markets.prices import PricePath
 from meva_core.amounts import E8
 
+HISTORY: Final = 120 * DAY
+"""Seconds before the start of which there are candles of pairs that nobody recorded."""
 _MINUTE: Final = 60
 _TAPE: Final = 50
 _LIVE: Final = 7 * DAY // _MINUTE
@@ -37,7 +39,7 @@ class SeededHistory:
 
     seconds = _MINUTE
 
-    def __init__(self, path: PricePath, end: int, typical: int, length: int = 120 * DAY) -> None:
+    def __init__(self, path: PricePath, end: int, typical: int, length: int = HISTORY) -> None:
         self._path = path
         self._end = end - end % _MINUTE
         self._earliest = self._end - length

@@ -14,7 +14,7 @@ from meva_adapters.emulator.exchange.accounts import Account
 from meva_adapters.emulator.exchange.matching import Exchange
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.exchange.pairs import Pair
-from meva_adapters.emulator.markets.candles import SeededHistory, Tape
+from meva_adapters.emulator.markets.candles import HISTORY, SeededHistory, Tape
 from meva_adapters.emulator.markets.makers import ENDOWMENT, Ladder, Taker
 from meva_adapters.emulator.markets.prices import PricePath
 from meva_adapters.emulator.markets.recorded import DatasetRecording, RecordedRow
@@ -27,7 +27,6 @@ _PAIRS_A_STEP: Final = 12
 _MOMENTS_A_STEP: Final = 20
 """Recorded moments that are shown in one step; at a higher speed the market falls behind."""
 _WARM_SECONDS: Final = 60
-_LEAD_SECONDS: Final = 6 * 3600
 _WARM_STEPS: Final = 1200
 """Steps of all seeded pairs together before the doors open."""
 
@@ -142,12 +141,12 @@ def build(
     return driver
 
 
-def leading_minutes(pair: Pair, price: int, seed: int, now: int) -> SeededHistory:
-    """Return made-up minutes of the last hours that end near an e8 price; `now` is in seconds."""
+def leading_minutes(pair: Pair, price: int, seed: int, now: int, since: int) -> SeededHistory:
+    """Return made-up minutes from `since` on that end near an e8 price; `since` and `now` are in seconds."""
     path = PricePath(seed, pair.name, price, pair.price_step)
     level = max(pair.price_step, price * price // path.price(now))
     path = PricePath(seed, pair.name, level, pair.price_step)
-    return SeededHistory(path, now, _typical(pair, price), _LEAD_SECONDS)
+    return SeededHistory(path, now, _typical(pair, price), min(HISTORY, max(0, now - since)))
 
 
 def _typical(pair: Pair, price: int) -> int:
