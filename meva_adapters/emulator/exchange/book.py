@@ -81,13 +81,22 @@ class HalfBook:
 class Book:
     """Both sides of a pair.
 
-    `version` changes with every change of a level; `last` is the last traded price, or 0.
+    `version` changes with every change of a level; `last` is the last traded price, or 0. `lowest` and
+    `highest` are the extremes of what has been traded since stops were looked at.
     """
 
     bids: HalfBook = Factory(lambda: HalfBook(Side.BUY))
     asks: HalfBook = Factory(lambda: HalfBook(Side.SELL))
     version: int = 0
     last: int = 0
+    lowest: int = 0
+    highest: int = 0
+
+    def print(self, price: int) -> None:
+        """Take in the price of a trade."""
+        self.last = price
+        self.lowest = min(self.lowest, price) if self.lowest else price
+        self.highest = max(self.highest, price)
 
     def half(self, side: Side) -> HalfBook:
         """Return the side on which orders of `side` rest."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from attrs import define, field
 
 from meva_adapters.emulator.exchange.accounts import Account
@@ -18,9 +16,6 @@ from meva_adapters.emulator.exchange.register import Register
 from meva_adapters.emulator.exchange.rejections import Reason, Rejected
 from meva_adapters.emulator.exchange.stops import StopBook
 from meva_core.amounts import E8
-
-_BAND: Final = (105, 95)
-"""How far from the touch a market order may trade, in per cent of it: buys above, sells below."""
 
 
 @define(eq=False, repr=False)
@@ -85,7 +80,7 @@ class Exchange:
             raise Rejected.because(Reason.NO_SUCH_OPEN_ORDER if gone else Reason.NOT_CANCELABLE)
         if self.cancel_ms and not account.house:
             order.cancel_due = now + self.cancel_ms
-            self.register.canceling.append(order)
+            self.register.await_cancel(order)
         else:
             self._withdraw(order, now)
         return order
@@ -98,6 +93,7 @@ class Exchange:
 
     def print_trade(self, pair: str, price: int, qty: int, side: Side, now: int) -> None:
         """Put a trade between strangers on the tape: it moves the last price, and nobody's funds."""
+        self.advance(now)
         found, book = self._listed(pair)
         self._tape(found, book, price, qty, side, now)
         self._trigger_stops(found, book, now)
@@ -172,17 +168,18 @@ class Exchange:
         if touch is None:
             self._end(order, Status.CANCELED, pair, now)
             return
-        bound = touch * _BAND[order.side] // 100
+        # Whole units of 1e-8 inside the band: down for a buy, up for a sell.
+        bound = touch * 105 // 100 if order.side is Side.BUY else -(-touch * 95 // 100)
         while book.crosses(order.side, bound):
             maker = _oldest_of_best(book, order.side.other)
             wanted = _wanted(order, pair, maker.price)
             if wanted == 0:
-                self._end(order, Status.CLOSED, pair, now)
-                return
+                break
             self._trade(order, maker, pair, book, min(wanted, maker.left), now)
-        # Emptied to the end of the band: done only if nothing more was wanted at that price.
-        rest = _wanted(order, pair, bound)
-        self._end(order, Status.CANCELED if rest else Status.CLOSED, pair, now)
+        # Done only if it traded, and no more was wanted at the next price, or else at the end of the band.
+        rest = _wanted(order, pair, _next_price(book, order.side, bound))
+        done = order.filled and not rest
+        self._end(order, Status.CLOSED if done else Status.CANCELED, pair, now)
 
     def _trade(self, taker: Order, maker: Order, pair: Pair, book: Book, qty: int, now: int) -> None:
         price = maker.price
@@ -227,15 +224,21 @@ class Exchange:
 
     def _trigger_stops(self, pair: Pair, book: Book, now: int) -> None:
         """Turn each stop whose price was reached into a new order, until none is left that was."""
-        while stop := self._stops[pair.name].next_reached(book.last):
+        while stop := self._stops[pair.name].next_reached(book.lowest, book.highest):
             self._withdraw(stop, now)
             method = stop.method.triggered
             price = stop.price if method is Method.LIMIT else None
             request = Request(pair.name, stop.side, method, stop.quantity, stop.client_id, price)
-            self._enter(self._accept(stop.account, request, pair, now), pair, book, now)
+            try:
+                order = self._accept(stop.account, request, pair, now)
+            except Rejected:
+                # What it costs has changed while it waited: the stop is canceled, and nothing follows it.
+                continue
+            self._enter(order, pair, book, now)
+        book.lowest = book.highest = book.last
 
     def _tape(self, pair: Pair, book: Book, price: int, qty: int, side: Side, now: int) -> None:
-        book.last = price
+        book.print(price)
         self.events.append(Traded(self.next_trade, pair.name, price, qty, side, now))
         self.next_trade += 1
 
@@ -248,6 +251,12 @@ def _oldest_of_best(book: Book, side: Side) -> Order:
     level = book.half(side).best()
     assert level is not None  # noqa: S101 - the caller saw that the side crosses
     return next(iter(level.orders.values()))
+
+
+def _next_price(book: Book, side: Side, bound: int) -> int:
+    """Return the next price at which a market order of `side` would trade within its band, else the bound."""
+    touch = book.touch(side.other)
+    return touch if touch is not None and book.crosses(side, bound) else bound
 
 
 def _wanted(order: Order, pair: Pair, price: int) -> int:

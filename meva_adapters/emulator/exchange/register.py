@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterator
 from typing import Final
@@ -91,12 +92,20 @@ class Register:
         for records in self._records.values():
             yield from records.open.values()
 
+    def await_cancel(self, order: Order) -> None:
+        """Keep an order until its accepted cancel is due."""
+        insort(self.canceling, order, key=_due)
+
     def due(self, now: int) -> Iterator[Order]:
         """Take out and yield the orders whose accepted cancel is due."""
-        while self.canceling and (self.canceling[0].cancel_due or 0) <= now:
+        while self.canceling and _due(self.canceling[0]) <= now:
             yield self.canceling.popleft()
 
     def _forget_one(self, records: Records) -> None:
         oldest = next((id_ for id_, order in records.orders.items() if not order.status.is_open), None)
         if oldest is not None:
             del records.orders[oldest], self._users[oldest]
+
+
+def _due(order: Order) -> int:
+    return order.cancel_due or 0

@@ -21,11 +21,14 @@ class StopBook:
         """Take an order out."""
         del self._orders[order.id]
 
-    def next_reached(self, last: int) -> Order | None:
-        """Return the oldest stop that a last price reaches, or None. Buys wait above, sells below."""
-        if last == 0 or not self._orders:
+    def next_reached(self, lowest: int, highest: int) -> Order | None:
+        """Return the oldest stop that trades between two prices reach, or None. Buys wait above, sells below.
+
+        Both prices are 0 as long as nothing was traded.
+        """
+        if highest == 0:
             return None
         for order in self._orders.values():
-            if order.stop_price <= last if order.side is Side.BUY else order.stop_price >= last:
+            if order.stop_price <= highest if order.side is Side.BUY else order.stop_price >= lowest:
                 return order
         return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from emulator_strategies import E8, PAIRS
+from attrs import evolve
+from emulator_strategies import DUST, E8, MARKETS, PAIRS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -243,3 +244,77 @@ def test_commissions_split_without_a_rest_and_budgets_are_kept(amount: int, rate
     assert 0 <= 5 * tax - fee <= 5
     assert spendable(amount, rate) + commission_of(spendable(amount, rate), rate) <= amount
     assert with_commission(amount, rate) - amount - commission_of(amount, rate) in (0, 1)
+
+
+# -- Corners that a second engine has found -----------------------------------------------------------
+
+
+def test_a_price_in_the_middle_of_a_sweep_reaches_a_stop_as_the_last_one_does() -> None:
+    exchange, (maker, taker, owner) = opened("maker", "taker", "owner")
+    exchange.print_trade("BTCTRY", 105 * E8, E8, BUY, NOW)
+    waiting = exchange.submit(owner, stop(SELL, Method.STOP_LIMIT, 101, E8, 90), NOW)
+    for price in (100, 102, 103):
+        exchange.submit(maker, limit(SELL, price, E8), NOW)
+    exchange.submit(taker, limit(BUY, 102, 2 * E8), NOW)
+    assert exchange.books["BTCTRY"].last == 102 * E8
+    assert waiting.status is Status.CANCELED
+    again = exchange.submit(owner, stop(BUY, Method.STOP_LIMIT, 104, E8, 104), NOW)
+    assert again.status is Status.UNTOUCHED  # what was traded before it came does not count
+
+
+def test_a_shorter_cancel_does_not_wait_for_a_longer_one_that_was_asked_for_before() -> None:
+    exchange, (maker,) = opened("maker", cancel_ms=500)
+    slow, quick = (exchange.submit(maker, limit(BUY, price, E8), NOW) for price in (100, 99))
+    exchange.cancel(maker, slow.id, NOW)
+    exchange.cancel_ms = 10
+    exchange.cancel(maker, quick.id, NOW)
+    exchange.advance(NOW + 10)
+    assert (slow.status, quick.status) == (Status.UNTOUCHED, Status.CANCELED)
+    exchange.advance(NOW + 500)
+    assert slow.status is Status.CANCELED
+
+
+def test_a_stop_whose_cancel_is_due_does_not_trigger() -> None:
+    exchange, (owner,) = opened("owner", cancel_ms=50)
+    waiting = exchange.submit(owner, stop(BUY, Method.STOP_MARKET, 110, 100 * E8), NOW)
+    exchange.cancel(owner, waiting.id, NOW)
+    exchange.print_trade("BTCTRY", 120 * E8, E8, BUY, NOW + 50)
+    assert waiting.status is Status.CANCELED
+    assert list(exchange.register.of(owner).orders) == [waiting.id]
+
+
+def test_a_stop_that_cannot_be_paid_any_more_is_canceled_and_nobody_else_hears_of_it() -> None:
+    exchange, (owner, other) = opened("owner", "other")
+    exchange.clearing.fee_on_top = False
+    waiting = exchange.submit(owner, stop(BUY, Method.STOP_MARKET, 110, 100_000 * E8), NOW)
+    exchange.clearing.fee_on_top = True
+    exchange.submit(other, limit(SELL, 110, E8), NOW)
+    exchange.submit(other, limit(BUY, 110, E8), NOW)
+    assert waiting.status is Status.CANCELED
+    assert list(exchange.register.of(owner).orders) == [waiting.id]
+    assert owner.balance("TRY").locked == 0
+    assert faults_of(exchange) == []
+
+
+@pytest.mark.parametrize(("price", "filled"), [(894, 2), (893, 1)])
+def test_the_band_of_a_sell_ends_at_five_per_cent_to_the_last_unit(price: int, filled: int) -> None:
+    exchange = Exchange(MARKETS)
+    maker, taker = (exchange.open_account(name) for name in ("maker", "taker"))
+    exchange.clearing.deposit(maker, "USDT", 10**6 * E8, NOW)
+    exchange.clearing.deposit(taker, "SHIB", 10**10 * E8, NOW)
+    lot = 10**6 * E8
+    for bid in (941, price):  # 95 % of 941 are 893.95
+        exchange.submit(maker, Request("SHIBUSDT", BUY, Method.LIMIT, lot, "m", bid), NOW)
+    order = exchange.submit(taker, Request("SHIBUSDT", SELL, Method.MARKET, 2 * lot, "t"), NOW)
+    assert order.filled == filled * lot
+
+
+def test_a_market_buy_of_less_than_a_lot_is_canceled_and_not_done() -> None:
+    exchange = Exchange({"SHIBUSDT": evolve(DUST, max_price=10**12, qty_step=E8)})
+    maker, taker = (exchange.open_account(name) for name in ("maker", "taker"))
+    exchange.clearing.deposit(maker, "SHIB", 10**10 * E8, NOW)
+    exchange.clearing.deposit(taker, "USDT", 10**6 * E8, NOW)
+    exchange.submit(maker, Request("SHIBUSDT", SELL, Method.LIMIT, 10 * E8, "m", 3 * E8), NOW)
+    order = exchange.submit(taker, Request("SHIBUSDT", BUY, Method.MARKET, 2 * E8, "t"), NOW)
+    assert (order.status, order.amount) == (Status.CANCELED, 0)
+    assert (taker.balance("USDT").free, taker.balance("USDT").locked) == (10**6 * E8, 0)
