@@ -17,6 +17,7 @@ from meva_adapters.emulator.api.auth import PERMISSIONS
 from meva_adapters.emulator.api.calls import Call, Reply, bare
 from meva_adapters.emulator.exchange.audit import faults_of, totals
 from meva_adapters.emulator.exchange.orders import Side
+from meva_adapters.emulator.exchange.rejections import Rejected
 from meva_adapters.emulator.faults.plan import rules_of
 from meva_adapters.emulator.markets.driver import on_grid
 from meva_adapters.emulator.world import World
@@ -37,7 +38,7 @@ def control(world: World, call: Call) -> Reply:
         if not isinstance(body, dict):
             raise BadInput("the body has to be a JSON object")
         answer = act(world, body)
-    except (BadInput, ValueError) as e:
+    except (BadInput, Rejected, ValueError) as e:
         return _failed(str(e), 400)
     world.venue.publish()
     return bare(answer)
@@ -122,6 +123,8 @@ def quote(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     if pair is None:
         raise BadInput(f"pair {body.get('pair')!r} is not listed")
     bid, ask = on_grid(pair, _amount(body, "bid"), _amount(body, "ask"))
+    if bid == 0:
+        raise BadInput("bid and ask have to be above 0")
     world.driver.ladders[pair.name].move(bid, ask, world.venue.clock())
     book = world.venue.exchange.books[pair.name]
     return {side.word: format_e8(book.touch(side) or 0) for side in Side}
@@ -130,12 +133,21 @@ def quote(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
 def add_account(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Add a user: `key`, `secret`, `balances` by asset, and its `permissions` and `addresses` if not all."""
     balances = {asset: parse_e8(text, asset) for asset, text in _object(body, "balances").items()}
+    for asset, amount in balances.items():
+        if amount < 0:
+            raise BadInput(f"{asset} is {format_e8(amount)}; a balance cannot be negative")
+    permissions = _names(body, "permissions", PERMISSIONS)
+    if permissions - PERMISSIONS:
+        raise BadInput(
+            f"permissions: {sorted(permissions - PERMISSIONS)} are not known",
+            action=f"any of {', '.join(sorted(PERMISSIONS))}",
+        )
     world.venue.open_user(
-        str(body.get("key")),
-        str(body.get("secret")),
+        _text(body, "key"),
+        _text(body, "secret"),
         balances,
-        permissions=frozenset(body.get("permissions", PERMISSIONS)),
-        addresses=frozenset(body.get("addresses", ())),
+        permissions=permissions,
+        addresses=_names(body, "addresses", frozenset()),
     )
     return {"accounts": len(world.venue.exchange.accounts)}
 
@@ -145,6 +157,22 @@ def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadInput(f"{name} is {value!r}; expected an object")
     return value
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadInput(f"{name} is {value!r}; expected a text")
+    return value
+
+
+def _names(body: Mapping[str, Any], name: str, default: frozenset[str]) -> frozenset[str]:
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise BadInput(f"{name} is {value!r}; expected a list of texts")
+    return frozenset(value)
 
 
 def _whole(body: Mapping[str, Any], name: str) -> int:

@@ -118,9 +118,18 @@ def _fields(call: Call) -> dict[str, Any]:
         body = json.loads(call.body or b"{}", parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         raise order_refused(Reason.REQUEST.message, Reason.REQUEST.code) from None
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not all(map(_is_writable, body.values())):
         raise order_refused(Reason.REQUEST.message, Reason.REQUEST.code)
     return {**body, **{name: values[-1] for name, values in call.query.items()}}
+
+
+def _is_writable(value: object) -> bool:
+    """Whether a value can be shown in a reply: JSON may hold half a character, UTF-8 may not."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _request(venue: Venue, fields: dict[str, Any]) -> Request:
@@ -192,7 +201,7 @@ def _whole(call: Call, name: str, default: int) -> int:
 
 def _seconds(venue: Venue, call: Call, name: str) -> int | None:
     """Return a time of allOrders, which is in seconds: milliseconds look like the far future."""
-    if call.one(name) is None:
+    if not call.one(name):
         return None
     value = _whole(call, name, 0)
     if value > venue.server_time // 1000 + 86400:

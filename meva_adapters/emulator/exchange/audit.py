@@ -42,17 +42,15 @@ def _not_conserved(exchange: Exchange) -> Iterator[str]:
 
 
 def _locked_without_order(exchange: Exchange) -> Iterator[str]:
-    locked: Counter[tuple[str, str]] = Counter()
+    locked: Counter[tuple[int, str]] = Counter()
     for order in exchange.register.open_orders():
         pair = exchange.pairs[order.pair]
-        locked[order.account.name, pair.base if order.side else pair.quote] += order.locked
+        locked[order.account.number, pair.base if order.side else pair.quote] += order.locked
     for account in exchange.accounts:
         for asset, balance in account.balances.items():
-            if balance.locked != locked[account.name, asset]:
-                yield (
-                    f"{account.name} has {balance.locked} {asset} locked, "
-                    f"its orders hold {locked[account.name, asset]}"
-                )
+            held = locked[account.number, asset]
+            if balance.locked != held:
+                yield f"{account.name} has {balance.locked} {asset} locked, its orders hold {held}"
 
 
 def _over_reserved(exchange: Exchange) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Register:
     _next_house: int = 90000000001
     _house: dict[int, Order] = Factory(dict)
     _users: dict[int, Order] = Factory(dict)
-    _records: dict[str, Records] = Factory(dict)
+    _records: dict[int, Records] = Factory(dict)
 
     @property
     def next_id_to_come(self) -> int:
@@ -77,9 +77,9 @@ class Register:
 
     def of(self, account: Account) -> Records:
         """Return the records of an account."""
-        records = self._records.get(account.name)
+        records = self._records.get(account.number)
         if records is None:
-            records = self._records[account.name] = Records()
+            records = self._records[account.number] = Records()
         return records
 
     def fills_of(self, account: Account) -> deque[Fill]:

@@ -120,8 +120,8 @@ def rules_of(tree: Any, where: str) -> tuple[Rule, ...]:
 
 
 def _rule(row: Any, where: str) -> Rule:
-    if not isinstance(row, dict) or row.get("fault") not in KINDS:
-        given = row.get("fault") if isinstance(row, dict) else row
+    given = row.get("fault") if isinstance(row, dict) else row
+    if not isinstance(row, dict) or not isinstance(given, str) or given not in KINDS:
         near = get_close_matches(str(given), KINDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise BadInput(f"{where}: {given!r} is no fault{hint}", action=f"one of {', '.join(KINDS)}")
@@ -150,6 +150,8 @@ def _check_setting(kind: Kind, name: str, value: Any, where: str) -> None:
     default = kind.takes[name]
     if default is not None:
         _typed({name: value}, name, type(default), default, where)
+    if isinstance(default, Mapping) and not all(isinstance(text, str) for text in value.values()):
+        raise BadInput(f"{where}: {name} is {value!r}; expected texts, such as {{'Retry-After': '2'}}")
     choices = kind.choices.get(name)
     if choices and value not in choices:
         raise BadInput(f"{where}: {name} is {value!r}; expected one of {', '.join(choices)}")

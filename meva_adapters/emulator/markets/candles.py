@@ -9,7 +9,16 @@ import numpy as np
 from attrs import Factory, define, frozen
 
 from meva_adapters.emulator.exchange.events import Traded
-from meva_adapters.emulator.markets.bars import DAY, RESOLUTIONS, Bars, coarser, joined, no_bars
+from meva_adapters.emulator.markets.bars import (
+    DAY,
+    RESOLUTIONS,
+    Bars,
+    capped,
+    coarser,
+    joined,
+    no_bars,
+    total_volume,
+)
 from meva_adapters.emulator.markets.prices import PricePath
 from meva_core.amounts import E8
 
@@ -103,35 +112,28 @@ class Tape:
         minute = trade.time // 1000 // _MINUTE * _MINUTE
         bar = self._minutes.get(minute)
         if bar is None:
-            self._minutes[minute] = [trade.price, trade.price, trade.price, trade.price, trade.qty]
+            self._minutes[minute] = [trade.price] * 4 + [capped(trade.qty)]
             if len(self._minutes) > _LIVE:
                 del self._minutes[next(iter(self._minutes))]
             return
         bar[1] = max(bar[1], trade.price)
         bar[2] = min(bar[2], trade.price)
         bar[3] = trade.price
-        bar[4] += trade.qty
+        bar[4] = capped(bar[4] + trade.qty)
 
     def candles(self, resolution: str, first: int, last: int) -> Bars:
         """Return the candles that begin from `first` to `last`, in seconds; the last may be forming."""
         length = RESOLUTIONS[resolution]
-        parts = [
-            history.between(first, last + length - 1)
-            for history in self.histories
-            if history.seconds <= length
-        ]
-        parts.append(self._live().between(first, last + length - 1))
-        return coarser(joined(parts), resolution).between(first, last)
+        bars = self._between(first, last + length - 1, length)
+        return coarser(bars, resolution).between(first, last)
 
     def day(self, now: int) -> Day:
         """Return the figures of the 24 hours before `now`, in seconds."""
         if self.recorded is not None:
             return self.recorded
-        parts = [history.between(now - DAY, now) for history in self.histories]
-        bars = joined([*parts, self._live().between(now - DAY, now)])
+        bars = self._between(now - DAY, now, DAY)
         if len(bars.time) == 0:
             return Day()
-        volume = int(bars.volume.sum())
         # Prices times volumes outgrow 64 bits; a mean over the minutes is as good for what it shows.
         average = int((bars.high // 2 + bars.low // 2).mean())
         return Day(
@@ -139,9 +141,16 @@ class Tape:
             open=int(bars.open[0]),
             high=int(bars.high.max()),
             low=int(bars.low.min()),
-            volume=volume,
+            volume=total_volume(bars),
             average=average,
         )
+
+    def _between(self, first: int, last: int, length: int) -> Bars:
+        """Return the candles from which those of `length` seconds can be joined, from all parts."""
+        # A recording may reach beyond the start: from there on it is what is traded that counts.
+        before = min(last, next(iter(self._minutes), last + 1) - 1)
+        parts = [h.between(first, before) for h in self.histories if length % h.seconds == 0]
+        return joined([*parts, self._live().between(first, last)])
 
     def _live(self) -> Bars:
         if not self._minutes:

@@ -150,8 +150,9 @@ def leading_minutes(pair: Pair, price: int, seed: int, now: int, since: int) -> 
 
 
 def _typical(pair: Pair, price: int) -> int:
-    """Return the volume of an average minute: some 20 000 of the quote asset."""
-    return max(pair.qty_step, 20_000 * E8 * E8 // price)
+    """Return the volume of an average minute: some 20 000 lira, or 500 dollars."""
+    money = (20_000 if pair.quote == "TRY" else 500) * E8
+    return max(pair.qty_step, money * E8 // price)
 
 
 def on_grid(pair: Pair, bid: int, ask: int) -> tuple[int, int]:

@@ -73,7 +73,7 @@ class Hub:
             session.push(frames.trade_list(pair, reversed(self.venue.tapes[pair].trades)))
         elif channel in (_FULL, _DIFF):
             book = self._books.get(pair)
-            if book is None or not self._followed(pair, session):
+            if book is None or not self._followed(pair, session, channel):
                 book = self._books[pair] = self._read(pair)
             change = session.next_change((channel, pair))
             session.push(frames.book_snapshot(channel, pair, change, book.bids, book.asks))
@@ -175,10 +175,15 @@ class Hub:
         topic = (channel, event)
         return [session for session in self.sessions if topic in session.topics]
 
-    def _followed(self, pair: str, joining: Session) -> bool:
-        """Whether anyone else follows a book: then what was told last is where its changes start from."""
-        others = (session.topics for session in self.sessions if session is not joining)
-        return any({(_FULL, pair), (_DIFF, pair)} & topics for topics in others)
+    def _followed(self, pair: str, joining: Session, channel: str) -> bool:
+        """Whether a book is followed beside the topic that was just joined.
+
+        Then what was told last is where its changes start from, for the joining session, too.
+        """
+        topics = {(_FULL, pair), (_DIFF, pair)}
+        return any(
+            topics & (s.topics - {(channel, pair)} if s is joining else s.topics) for s in self.sessions
+        )
 
 
 def _order_news(event: Inserted | Removed | Filled, pair: Any) -> frames.Frame:
