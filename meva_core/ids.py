@@ -6,12 +6,15 @@ client  s7:<cycle>:<symbol>:<B|S>:<n>     at most 50 characters: what an exchang
 order   s7o:<cycle>:<n>                   n is the order's place among its cycle's intents
 event   s7e:<cycle>:<n>:<seq>
 fill    s7f:<cycle>:<n>:<seq>
+
+The names and times of the last cycles are remembered: a cycle's rows repeat them by the dozen.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, Final
 
 from meva_core.orders import Side
@@ -45,6 +48,7 @@ def run_id(kind: str, settings: Any, source: str, start: int) -> str:
     return "".join(letters)
 
 
+@lru_cache(maxsize=1024)
 def civil(seconds: int) -> tuple[int, int, int, int, int, int]:
     """Return (year, month, day, hour, minute, second) in UTC of a time since 1970.
 
@@ -62,12 +66,14 @@ def civil(seconds: int) -> tuple[int, int, int, int, int, int]:
     return year, month, day, second // 3600, second // 60 % 60, second % 60
 
 
+@lru_cache(maxsize=1024)
 def cycle_id(run: str, seconds: int) -> str:
     """Return the name of a run's cycle at a time in seconds since 1970."""
     year, month, day, hour, minute, second = civil(seconds)
     return f"{run}-{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
 
 
+@lru_cache(maxsize=1024)
 def stamp_text(seconds: int) -> str:
     """Return a time in seconds since 1970 as stored text: ISO 8601 in UTC with microseconds."""
     year, month, day, hour, minute, second = civil(seconds)

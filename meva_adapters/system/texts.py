@@ -17,11 +17,10 @@ def fixed_texts(column: Any, places: int, *, signed: bool) -> list[str | None]:
     Unless `signed`, -1 stands for no value and gives None.
     """
     absent = None if signed else column == ABSENT
-    digits = pc.utf8_lpad(pc.cast(pa.array(np.abs(column), mask=absent), pa.string()), places + 1, "0")
-    whole = pc.utf8_slice_codeunits(digits, 0, -places)
-    rest = pc.utf8_rtrim(pc.utf8_slice_codeunits(digits, -places), "0")
-    text = pc.utf8_rtrim(pc.binary_join_element_wise(whole, rest, "."), ".")
-    if signed:
+    digits = pc.ascii_lpad(pc.cast(pa.array(np.abs(column), mask=absent), pa.string()), places + 1, "0")
+    pointed = pc.binary_replace_slice(digits, -places, -places, ".")
+    text = pc.ascii_rtrim(pc.ascii_rtrim(pointed, "0"), ".")
+    if signed and (column < 0).any():
         text = pc.if_else(pa.array(column < 0), pc.binary_join_element_wise("-", text, ""), text)
-    found: list[str | None] = text.to_pylist()
+    found: list[str | None] = text.to_numpy(zero_copy_only=False).tolist()
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from meva_core.cycle import Out
@@ -62,7 +62,7 @@ class Documents:
         self.plan_codes = out.plan.code[part].tolist()
         self.delta = out.plan.delta[part].tolist()
         self.held = {name: amounts(getattr(out.account, name)) for name in ("qty", "value", "cost")}
-        self.cash = pairs(out.account.cash_whole[part], out.account.cash_rest[part])
+        self.cash = pairs(texts, out.account.cash_whole[part], out.account.cash_rest[part])
         self.plan_numbers = {
             name: getattr(out.plan, name)[part].tolist() for name in ("shares", "cycle_code")
         }
@@ -174,3 +174,18 @@ def decisions(intents: Sequence[Intent], ends: dict[int, str]) -> list[dict[str,
         }
         for intent in intents
     ]
+
+
+def intents_summary(counts: Mapping[str, int]) -> dict[str, Any]:
+    """Return how many intents a cycle had, and what became of its orders."""
+    return {
+        "order_intents_total": counts["planned"] + counts["skipped"],
+        "order_intents_planned": counts["planned"],
+        "order_intents_skipped": counts["skipped"],
+        "oms_summary": {
+            "orders_submitted": counts["planned"],
+            "orders_filled": counts["filled"],
+            "orders_rejected": counts["rejected"],
+            "orders_canceled": counts["canceled"],
+        },
+    }

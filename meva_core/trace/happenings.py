@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import frozen
 
 from meva_core.amounts import div_e8, format_e8
 from meva_core.ids import client_id, cycle_id, event_id, fill_id, order_id, stamp_text
-from meva_core.journal import Journal
+from meva_core.journal import Events, Fills, Intents, Journal
 from meva_core.orders import TERMINAL, Event, Side, Status
 from meva_core.params import Params
 from meva_core.reasons import Code
@@ -22,6 +22,28 @@ STATUSES = tuple(status.name for status in Status)
 EVENT_NAMES = tuple(event.name for event in Event)
 CODE_TEXTS = {int(code): code.text for code in Code}
 BOOK = "stage7"
+_PLANNED, _BUY, _SELL = int(Status.PLANNED), int(Side.BUY), int(Side.SELL)
+_TERMINAL = frozenset(int(status) for status in TERMINAL)
+
+
+class Listed(NamedTuple):
+    """The rows of a journal, its columns as lists: Python reads those several times as fast as arrays."""
+
+    intents: Intents
+    events: Events
+    fills: Fills
+
+
+def listed(journal: Journal, last: int) -> Listed:
+    """Return a journal's rows up to the end of cycle `last`."""
+    intents, events, fills = (
+        int(ends[last]) for ends in (journal.intents_end, journal.events_end, journal.fills_end)
+    )
+    return Listed(
+        Intents(*(column[:intents].tolist() for column in journal.intents)),
+        Events(*(column[:events].tolist() for column in journal.events)),
+        Fills(*(column[:fills].tolist() for column in journal.fills)),
+    )
 
 
 @frozen
@@ -43,14 +65,14 @@ class Intent:
 
 
 def intents_of(
-    journal: Journal, first: int, last: int, cycle: str, names: Names, encode: Callable[[Any], str]
+    journal: Listed, first: int, last: int, cycle: str, names: Names, encode: Callable[[Any], str]
 ) -> list[Intent]:
     """Return the intents in rows [first, last) of the journal, which are one cycle's."""
     found = []
     for n, row in enumerate(range(first, last)):
-        values = [int(column[row]) for column in journal.intents]
+        values = [column[row] for column in journal.intents]
         _, i, side, status, code, amount, mark, price, qty, notional, reserved = values
-        planned = status == Status.PLANNED
+        planned = status == _PLANNED
         client = client_id(cycle, names.symbols[i], side, n)
         document = {
             "client_order_id": client,
@@ -104,43 +126,41 @@ def key_rows(intents: Sequence[Intent], ts: str, params: Params) -> Iterator[Row
 
 
 def event_rows(
-    journal: Journal, rows: range, cycle: str, ts: str, names: Names, encode: Callable[[Any], str]
+    journal: Listed, rows: range, cycle: str, ts: str, names: Names, encode: Callable[[Any], str]
 ) -> Iterator[Row]:
     """Yield rows of stage7_order_events."""
     e = journal.events
     for row in rows:
-        origin, n, seq = cycle_id(names.run, int(e.time[row])), int(e.n[row]), int(e.seq[row])
+        origin, n, seq = cycle_id(names.run, e.time[row]), e.n[row], e.seq[row]
         payload: dict[str, Any] = {"status": STATUSES[e.status[row]]}
         if e.code[row]:
-            payload["reason"] = CODE_TEXTS[int(e.code[row])]
+            payload["reason"] = CODE_TEXTS[e.code[row]]
         if e.qty[row]:
-            payload["price_try"] = format_e8(int(e.price[row]))
-            payload["qty"] = format_e8(int(e.qty[row]))
+            payload["price_try"] = format_e8(e.price[row])
+            payload["qty"] = format_e8(e.qty[row])
         if e.attempt[row]:
-            payload["attempt"] = int(e.attempt[row])
+            payload["attempt"] = e.attempt[row]
         yield (
             event_id(origin, n, seq),
             ts,
             cycle,
             names.run,
             order_id(origin, n),
-            client_id(origin, names.symbols[e.symbol[row]], int(e.side[row]), n),
+            client_id(origin, names.symbols[e.symbol[row]], e.side[row], n),
             EVENT_NAMES[e.kind[row]],
             seq,
             encode(payload),
         )
 
 
-def fill_rows(
-    journal: Journal, rows: range, cycle: str, ts: str, names: Names, encode: Callable[[Any], str]
-) -> Iterator[Row]:
+def fill_rows(journal: Listed, rows: range, cycle: str, ts: str, names: Names) -> Iterator[Row]:
     """Yield rows of ledger_events, one per fill."""
     f = journal.fills
     for row in rows:
-        origin, n, seq = cycle_id(names.run, int(f.time[row])), int(f.n[row]), int(f.seq[row])
-        side, symbol = int(f.side[row]), names.symbols[f.symbol[row]]
-        notional, reference = int(f.notional[row]), int(f.reference[row])
-        slippage = notional - reference if side == Side.BUY else reference - notional
+        origin, n, seq = cycle_id(names.run, f.time[row]), f.n[row], f.seq[row]
+        side, symbol = f.side[row], names.symbols[f.symbol[row]]
+        notional, reference = f.notional[row], f.reference[row]
+        slippage = notional - reference if side == _BUY else reference - notional
         fill = fill_id(origin, n, seq)
         yield (
             f"fill:{fill}",
@@ -148,14 +168,14 @@ def fill_rows(
             symbol,
             "FILL",
             SIDES[side],
-            format_e8(int(f.qty[row])),
-            format_e8(int(f.price[row])),
-            format_e8(int(f.fee[row])),
+            format_e8(f.qty[row]),
+            format_e8(f.price[row]),
+            format_e8(f.fee[row]),
             names.quote,
             fill,
             order_id(origin, n),
             client_id(origin, symbol, side, n),
-            encode({}),
+            "{}",
             ts,
             BOOK,
             names.run,
@@ -163,7 +183,7 @@ def fill_rows(
             format_e8(notional),
             format_e8(reference),
             format_e8(slippage),
-            format_e8(int(f.cost[row])) if side == Side.SELL else None,
+            format_e8(f.cost[row]) if side == _SELL else None,
             "resting" if f.resting[row] else "taking",
         )
 
@@ -174,7 +194,7 @@ class Orders:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.submitted: dict[tuple[int, int], Intent] = {}
-        self.last: dict[tuple[int, int], tuple[Journal, int, str]] = {}
+        self.last: dict[tuple[int, int], tuple[Listed, int, str]] = {}
 
     def submit(self, time: int, intents: Sequence[Intent]) -> None:
         """Take note of the orders that a cycle submitted."""
@@ -182,10 +202,10 @@ class Orders:
             if intent.planned:
                 self.submitted[time, intent.n] = intent
 
-    def happened(self, journal: Journal, rows: range, ts: str) -> None:
+    def happened(self, journal: Listed, rows: range, ts: str) -> None:
         """Take note of events: the last one of an order says how it stands."""
         for row in rows:
-            self.last[int(journal.events.time[row]), int(journal.events.n[row])] = (journal, row, ts)
+            self.last[journal.events.time[row], journal.events.n[row]] = (journal, row, ts)
 
     def rows(self) -> Iterator[Row]:
         """Yield rows of stage7_orders for what this stretch submitted."""
@@ -223,16 +243,15 @@ class Orders:
     def _standing(self, time: int, n: int) -> Row:
         journal, row, ts = self.last[time, n]
         e = journal.events
-        status = Status(int(e.status[row]))
-        filled, notional = int(e.filled[row]), int(e.notional[row])
+        status, filled, notional, code = e.status[row], e.filled[row], e.notional[row], e.code[row]
         average = format_e8(div_e8(notional, filled)) if filled else None
-        end = CODE_TEXTS[int(e.code[row])] if status in TERMINAL and e.code[row] else None
+        end = CODE_TEXTS[code] if status in _TERMINAL and code else None
         return (
             format_e8(filled),
             average,
             STATUSES[status],
             ts,
             format_e8(notional),
-            format_e8(int(e.fee[row])),
+            format_e8(e.fee[row]),
             end,
         )

@@ -13,22 +13,21 @@ from typing import Any, Final
 import numpy as np
 from attrs import define, field
 
-from meva_core.amounts import format_e8
 from meva_core.cycle import Out
 from meva_core.fingerprint import CycleDigests
-from meva_core.ids import canonical_json, content_hash, cycle_id, stamp_text
+from meva_core.ids import canonical_json, cycle_id, stamp_text
 from meva_core.journal import Journal
 from meva_core.market import Market
 from meva_core.modes import Mode
-from meva_core.orders import Event
 from meva_core.params import Params
-from meva_core.reasons import Code, Reason, fired_codes
+from meva_core.reasons import Code, Reason
 from meva_core.rules import Rules
-from meva_core.state import TUNED
-from meva_core.steps.adapt import NO_CHANGE, ROLLED_BACK
+from meva_core.steps.adapt import NO_CHANGE
+from meva_core.trace.adaptation import change_document, change_row, checkpoint_row
 from meva_core.trace.columns import Names, Rendered, Row
-from meva_core.trace.documents import MODES, Documents, decisions, modes
-from meva_core.trace.flags import alert_flags, quality_flags
+from meva_core.trace.counts import COUNTS, counted
+from meva_core.trace.documents import MODES, Documents, decisions, intents_summary, modes
+from meva_core.trace.flags import ALERTS, QUALITY, alert_flags, quality_flags, raised
 from meva_core.trace.happenings import (
     STATUSES,
     Intent,
@@ -38,17 +37,23 @@ from meva_core.trace.happenings import (
     intent_rows,
     intents_of,
     key_rows,
+    listed,
 )
-from meva_core.trace.texts import Texts, pairs, plain_texts, reason_row
+from meva_core.trace.texts import AMOUNT_PLACES, Texts, pairs, plain_texts, reason_row
 from meva_core.why import Fates, cycle_reasons
 
 FULL: Final = "full"
 CHANGES: Final = "changes"
 _LEDGER: Final = ("gross", "realized", "unrealized", "net", "fees", "slippage", "turnover", "equity")
 """The totals of stage7_ledger_metrics, in the order of its columns."""
-_ORDER_COUNTS: Final = ("planned", "skipped", "planned", "filled", "rejected", "canceled")
+_ORDERS: Final = ("planned", "skipped", "planned", "filled", "rejected", "canceled")
+"""The counts of stage7_run_metrics, in the order of its columns."""
+_MONEY: Final = ("equity", "gross", "net", "fees", "slippage")
+"""The totals of stage7_run_metrics that come before its drawdown."""
+_NO_INTENTS: Final[list[Intent]] = []
 _UNRESTRICTED: Final = reason_row(Reason(Code.OK.text, "assess"))
 """What `cycle_reasons` gives where no rule fired and every mode is NORMAL."""
+_OBSERVE_ONLY: Final = int(Mode.OBSERVE_ONLY)
 _NO_LATENCIES: Final = (0,) * 7
 """Cycles are run by the thousand: there is no wall-clock time of one."""
 
@@ -98,23 +103,49 @@ class _Stretch:
         self.done = Rendered()
         self.orders = Orders(renderer.names)
         self.documents = Documents(renderer.names.symbols, market, out, start, stop, renderer.texts)
-        part = slice(start, stop)
-        account = out.account
-        self.money = {
-            name: pairs(getattr(account, f"{name}_whole")[part], getattr(account, f"{name}_rest")[part])
-            for name in (*_LEDGER, "cash")
-        }
-        self.drawdown = [format_e8(x) for x in account.max_drawdown[part].tolist()]
-        self.universe_sizes = out.select.selected[part].sum(axis=1).tolist()
+        self.summaries: dict[tuple[int, ...], str] = {}
+        self.journal = listed(out.journal, stop - 1)
         self.ends = _Ends(out.journal, start, stop)
-        plan = out.plan
-        modes = plan.base_mode[part] | plan.override_mode[part] | plan.rules_mode[part]
-        self.unrestricted = (out.assess.fired[part] | modes | plan.cycle_code[part]) == 0
-        seen = np.where(market.book_ts[part] >= 0, out.measure.flags[part], 0).any(axis=1)
-        calm = ~seen & (out.assess.fired[part] == 0) & (out.assess.wide[part] == 0)
-        self.calm = (calm & (out.assess.fresh[part] > 0)).tolist()
+        part = slice(start, stop)
+        self._money(part)
+        self._tallies(part)
         assessed = np.column_stack([column[part] for column in out.assess])
         self.inputs_hashes = [hashlib.sha256(row.tobytes()).hexdigest() for row in assessed]
+
+    def _money(self, part: slice) -> None:
+        """Turn the totals of the stretch into text."""
+        account, texts = self.out.account, self.r.texts
+        money = {
+            name: pairs(
+                texts, getattr(account, f"{name}_whole")[part], getattr(account, f"{name}_rest")[part]
+            )
+            for name in {*_LEDGER, *_MONEY, "cash"}
+        }
+        drawdown = texts(account.max_drawdown[part], AMOUNT_PLACES, signed=True)
+        start = [self.r.starting_cash] * len(drawdown)
+        ledger = [money[name] for name in _LEDGER]
+        self.ledger = list(zip(*ledger, drawdown, drawdown, money["cash"], start, strict=True))
+        self.money = list(
+            zip(*(money[name] for name in _MONEY), drawdown, drawdown, money["turnover"], strict=True)
+        )
+
+    def _tallies(self, part: slice) -> None:
+        """Count and flag all cycles of the stretch."""
+        r, out, plan = self.r, self.out, self.out.plan
+        counts = counted(out.journal, len(r.names.symbols), part.start, part.stop)
+        quality = quality_flags(self.market, out, part, counts)
+        alerts = alert_flags(out, part, counts, r.reject_spike, r.retry_alert)
+        self.quality, self.alerts = quality.tolist(), alerts.tolist()
+        rows = zip(*(counts[name].tolist() for name in COUNTS), strict=True)
+        self.counts = [dict(zip(COUNTS, row, strict=True)) for row in rows]
+        self.universe_sizes = out.select.selected[part].sum(axis=1).tolist()
+        self.base, self.final = plan.base_mode[part].tolist(), plan.mode[part].tolist()
+        self.changed = (out.adapt.outcome[part] != NO_CHANGE).tolist()
+        restricting = plan.base_mode[part] | plan.override_mode[part] | plan.rules_mode[part]
+        standing = np.column_stack([column[part] for column in (*_standing(out), out.assess.until)])
+        self.as_before = [False, *(standing[1:] == standing[:-1]).all(axis=1).tolist()]
+        unrestricted = (out.assess.fired[part] | restricting | plan.cycle_code[part]) == 0
+        self.unrestricted = unrestricted.tolist()
 
     def finish(self) -> Rendered:
         """Add what only the end of the stretch knows: how its orders stand."""
@@ -127,19 +158,21 @@ class _Stretch:
         r, k = self.r, c - self.start
         time = int(self.market.time[c])
         cycle, ts = cycle_id(r.names.run, time), stamp_text(time)
-        intents = intents_of(self.out.journal, *self.ends.intents(k), cycle, r.names, r.encode)
+        first, last = self.ends.intents(k)
+        intents = _NO_INTENTS
+        if last > first:
+            intents = intents_of(self.journal, first, last, cycle, r.names, r.encode)
         events, fills = self.ends.events(k), self.ends.fills(k)
-        mode = int(self.out.plan.mode[c])
-        changed = int(self.out.adapt.outcome[c]) != NO_CHANGE
-        quiet = not intents and not events and not fills and mode == r.last_mode and not changed
+        mode = self.final[k]
+        quiet = not intents and not events and not fills and mode == r.last_mode and not self.changed[k]
         brief = quiet and r.level == CHANGES
-        reasons = self._reasons(c, self.ends.intents(k)[0], intents)
-        counts = _counts(self.out.journal, events, intents)
-        self._trace(c, cycle, ts, intents, events, counts, reasons, brief)
+        reasons = self._reasons(c, first, intents)
+        if not self.as_before[k]:
+            self._restate(c)
+        self._trace(c, cycle, ts, intents, events, reasons, brief)
         rows = self.done.rows
-        rows["stage7_ledger_metrics"].append(self._ledger(k, cycle, ts))
-        metrics = self._metrics(c, cycle, ts, counts, len(events), len(fills), reasons)
-        rows["stage7_run_metrics"].append(metrics)
+        rows["stage7_ledger_metrics"].append((cycle, ts, r.names.run, *self.ledger[k]))
+        rows["stage7_run_metrics"].append(self._metrics(k, cycle, ts, len(events), len(fills), reasons))
         rows["stage7_cycle_digests"].append(
             (cycle, r.names.run, r.seq, ts, *digest.steps, digest.adapt, digest.link)
         )
@@ -160,7 +193,6 @@ class _Stretch:
         ts: str,
         intents: list[Intent],
         events: range,
-        counts: dict[str, int],
         reasons: list[Any],
         brief: bool,
     ) -> None:
@@ -173,78 +205,57 @@ class _Stretch:
             body = (
                 encode(docs.universe(k)),
                 encode(docs.ranking(k)),
-                encode(_intents_summary(counts)),
-                encode(modes(self.out, c, self._until(c))),
-                encode(decisions(intents, _order_ends(self.out.journal, events, int(self.market.time[c])))),
+                self._summary(k),
+                self.mode_text,
+                encode(decisions(intents, self._order_ends(events, c))) if intents else "[]",
                 encode(docs.portfolio(k)),
                 f"[{','.join(intent.text for intent in intents)}]",
                 version,
-                encode(self._change(c)) if self.out.adapt.outcome[c] else "{}",
+                encode(change_document(self.out, c)) if self.changed[k] else "{}",
                 encode(docs.measure(k)),
                 encode(docs.account(k)),
             )
         row: Row = (cycle, ts, r.names.run, *body, encode(reasons))
         self.done.rows["stage7_cycle_trace"].append(row)
 
-    def _ledger(self, k: int, cycle: str, ts: str) -> Row:
-        money = [self.money[name][k] for name in _LEDGER]
-        drawdown = self.drawdown[k]
-        cash = self.money["cash"][k]
-        return (cycle, ts, self.r.names.run, *money, drawdown, drawdown, cash, self.r.starting_cash)
-
-    def _metrics(
-        self, c: int, cycle: str, ts: str, counts: dict[str, int], events: int, fills: int, reasons: list[Any]
-    ) -> Row:
-        r, k, plan = self.r, c - self.start, self.out.plan
-        quality: dict[str, bool] = {}
-        alerts: dict[str, bool] = {}
-        if events or not self.calm[k]:
-            quality = quality_flags(c, self.market, self.out, r.params, counts)
-            alerts = alert_flags(c, self.out, quality, counts, r.reject_spike, r.retry_alert)
-        money = [self.money[name][k] for name in ("equity", "gross", "net", "fees", "slippage")]
-        orders = [
-            counts[name] for name in ("planned", "skipped", "planned", "filled", "rejected", "canceled")
-        ]
-        drawdown = self.drawdown[k]
+    def _metrics(self, k: int, cycle: str, ts: str, events: int, fills: int, reasons: list[Any]) -> Row:
+        encode, counts = self.r.encode, self.counts[k]
+        quality, alerts = self.quality[k], self.alerts[k]
         return (
             cycle,
             ts,
-            r.names.run,
-            MODES[plan.base_mode[c]],
-            MODES[plan.mode[c]],
+            self.r.names.run,
+            MODES[self.base[k]],
+            MODES[self.final[k]],
             self.universe_sizes[k],
-            *orders,
+            *(counts[name] for name in _ORDERS),
             *(fills, fills, fills, counts["positions"]),
             *(events, counts["ignored"]),
-            *money,
-            *(drawdown, drawdown, self.money["turnover"][k]),
+            *self.money[k],
             *_NO_LATENCIES,
-            r.encode(quality) if quality else "{}",
-            r.encode(alerts) if alerts else "{}",
+            encode(raised(quality, QUALITY)) if quality else "{}",
+            encode(raised(alerts, ALERTS)) if alerts else "{}",
             None if counts["planned"] else _no_trades(reasons),
         )
 
     def _decision(self, c: int, cycle: str, ts: str) -> Row:
-        a = self.out.assess
-        mode = int(a.verdict[c])
-        fired = [code.text for code in fired_codes(int(a.fired[c]))] or ["ok"]
-        final = int(self.out.plan.mode[c])
+        k = c - self.start
         return (
             cycle,
             self.r.names.run,
             ts,
-            MODES[mode],
-            self.r.encode(fired),
-            self._until(c),
-            self.inputs_hashes[c - self.start],
-            int(final < Mode.OBSERVE_ONLY),
+            MODES[self.out.assess.verdict[c]],
+            self.fired_text,
+            self.until,
+            self.inputs_hashes[k],
+            int(self.final[k] < _OBSERVE_ONLY),
             1,
         )
 
     def _happenings(
         self, time: int, cycle: str, ts: str, intents: list[Intent], events: range, fills: range
     ) -> None:
-        rows, r, journal = self.done.rows, self.r, self.out.journal
+        rows, r, journal = self.done.rows, self.r, self.journal
         if intents:
             rows["stage7_order_intents"] += intent_rows(intents, cycle, ts, r.names)
             rows["stage7_idempotency_keys"] += key_rows(intents, ts, r.params)
@@ -253,33 +264,21 @@ class _Stretch:
             rows["stage7_order_events"] += event_rows(journal, events, cycle, ts, r.names, r.encode)
             self.orders.happened(journal, events, ts)
         if fills:
-            rows["ledger_events"] += fill_rows(journal, fills, cycle, ts, r.names, r.encode)
+            rows["ledger_events"] += fill_rows(journal, fills, cycle, ts, r.names)
 
     def _adaptation(self, c: int, cycle: str, ts: str) -> None:
-        a, r = self.out.adapt, self.r
-        if a.became_good[c]:
-            params = r.encode(self._tuned(c))
-            row = (r.names.run, int(a.version_before[c]), ts, params, 1)
-            self.done.rows["stage7_checkpoints"].append(row)
-        if a.outcome[c] != NO_CHANGE:
-            change = self._change(c)
-            rolled_back = a.outcome[c] == ROLLED_BACK
-            digest = content_hash([r.names.run, change])[:12]
-            versions = f"{change['from_version']}->{change['to_version']}"
-            self.done.rows["stage7_param_changes"].append(
-                (
-                    f"s7chg:{cycle.partition('-')[2]}:{versions}:{digest}",
-                    ts,
-                    r.names.run,
-                    change["from_version"],
-                    change["to_version"],
-                    r.encode(change),
-                    "ROLLED_BACK" if rolled_back else "APPLIED",
-                    ", ".join(change["why"]),
-                )
-            )
+        r, rows = self.r, self.done.rows
+        if self.out.adapt.became_good[c]:
+            rows["stage7_checkpoints"].append(checkpoint_row(self.out, c, ts, r.names, r.encode))
+        if self.changed[c - self.start]:
+            rows["stage7_param_changes"].append(change_row(self.out, c, cycle, ts, r.names, r.encode))
 
     # -- Parts of documents ---------------------------------------------------------------------------
+
+    def _order_ends(self, events: range, c: int) -> dict[int, str]:
+        """Return the status at the end of the cycle of the orders that it submitted, by n."""
+        e, time = self.journal.events, int(self.market.time[c])
+        return {e.n[row]: STATUSES[e.status[row]] for row in events if e.time[row] == time}
 
     def _reasons(self, c: int, first_intent: int, intents: list[Intent]) -> list[Any]:
         r = self.r
@@ -294,35 +293,29 @@ class _Stretch:
             found.append(reason_row(reason))
         return found
 
-    def _until(self, c: int) -> str | None:
-        return stamp_text(int(self.out.assess.until[c])) if self.out.assess.floor[c] else None
+    def _restate(self, c: int) -> None:
+        """Render the modes and what they came from: they stay as they are for hundreds of cycles."""
+        a = self.out.assess
+        self.until = stamp_text(int(a.until[c])) if a.floor[c] else None
+        document = modes(self.out, c, self.until)
+        self.mode_text = self.r.encode(document)
+        self.fired_text = self.r.encode(document["risk_reasons"])
 
-    def _tuned(self, c: int) -> dict[str, Any]:
-        """Return the tuned parameters in force during cycle c, as text."""
-        counts = ("universe_size", "max_orders")
-        values = {name: int(getattr(self.out.adapt, name)[c]) for name in TUNED}
-        return {name: value if name in counts else format_e8(value) for name, value in values.items()}
-
-    def _change(self, c: int) -> dict[str, Any]:
-        a = self.out.adapt
-        return {
-            "from_version": int(a.version_before[c]),
-            "to_version": int(a.version[c]),
-            "why": [name for bit, name in WHY.items() if a.why[c] & bit],
-            "params_before": self._tuned(c),
-        }
+    def _summary(self, k: int) -> str:
+        """Return how many intents became what; few combinations make up nearly all cycles."""
+        counts = self.counts[k]
+        key = tuple(counts[name] for name in _ORDERS)
+        text = self.summaries.get(key)
+        if text is None:
+            text = self.summaries[key] = self.r.encode(intents_summary(counts))
+        return text
 
 
-WHY: Final = {
-    1: "drawdown_breach",
-    2: "reject_spike",
-    4: "throttled",
-    8: "losing_cycles",
-    16: "near_drawdown_limit",
-    32: "missing_mark_price",
-    64: "healthy",
-}
-"""What the bits of `Adapted.why` mean."""
+def _standing(out: Out) -> tuple[Any, ...]:
+    """Return the columns that the modes and their reasons are made of."""
+    plan, assess = out.plan, out.assess
+    parts = (plan.base_mode, plan.override_mode, plan.rules_mode, plan.mode)
+    return (*parts, assess.verdict, assess.fired, assess.floor)
 
 
 class _Ends:
@@ -345,55 +338,6 @@ class _Ends:
     def fills(self, k: int) -> range:
         """Return its rows of fills."""
         return range(self._fills[k], self._fills[k + 1])
-
-
-def _counts(journal: Journal, events: range, intents: list[Intent]) -> dict[str, int]:
-    """Count what happened in a cycle."""
-    planned = sum(intent.planned for intent in intents)
-    counts = dict.fromkeys(
-        ("filled", "rejected", "canceled", "ignored", "throttled", "retries", "giveups", "positions"), 0
-    )
-    counts |= {"planned": planned, "skipped": len(intents) - planned}
-    if events:
-        kinds = journal.events.kind[events.start : events.stop].tolist()
-        for name, kind in _COUNTED:
-            counts[name] = kinds.count(kind)
-        filled = journal.events.symbol[events.start : events.stop][
-            journal.events.qty[events.start : events.stop] > 0
-        ]
-        counts["positions"] = len(np.unique(filled))
-    return counts
-
-
-def _intents_summary(counts: dict[str, int]) -> dict[str, Any]:
-    return {
-        "order_intents_total": counts["planned"] + counts["skipped"],
-        "order_intents_planned": counts["planned"],
-        "order_intents_skipped": counts["skipped"],
-        "oms_summary": {
-            "orders_submitted": counts["planned"],
-            "orders_filled": counts["filled"],
-            "orders_rejected": counts["rejected"],
-            "orders_canceled": counts["canceled"],
-        },
-    }
-
-
-_COUNTED: Final = (
-    ("filled", Event.FILLED),
-    ("rejected", Event.REJECTED),
-    ("canceled", Event.CANCELED),
-    ("ignored", Event.DUPLICATE_IGNORED),
-    ("throttled", Event.THROTTLED),
-    ("retries", Event.RETRY_SCHEDULED),
-    ("giveups", Event.RETRY_GIVEUP),
-)
-
-
-def _order_ends(journal: Journal, events: range, time: int) -> dict[int, str]:
-    """Return the status at the end of the cycle of the orders that it submitted, by n."""
-    e = journal.events
-    return {int(e.n[row]): STATUSES[e.status[row]] for row in events if e.time[row] == time}
 
 
 def _no_trades(reasons: list[Any]) -> str:

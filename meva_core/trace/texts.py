@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from meva_core.amounts import ABSENT, E8, format_e8
+from meva_core.amounts import ABSENT, E8, LIMIT, format_e8
 from meva_core.reasons import Reason
 
 AMOUNT_PLACES: Final = 8
@@ -39,8 +39,10 @@ def by_cycle(texts: Texts, column: Any, places: int, *, signed: bool) -> list[li
     return [flat[at : at + width] for at in range(0, len(flat), width)]
 
 
-def pairs(whole: Any, rest: Any) -> list[str]:
+def pairs(texts: Texts, whole: Any, rest: Any) -> list[str | None]:
     """Return a column of pairs (whole TRY, rest in e8) as text."""
+    if len(whole) and int(abs(whole).max()) < LIMIT // E8:
+        return texts(whole * E8 + rest, AMOUNT_PLACES, signed=True)
     return [format_e8(w * E8 + r) for w, r in zip(whole.tolist(), rest.tolist(), strict=True)]
 
 
