@@ -18,8 +18,18 @@ from meva_core.engine import compiled, interpreted
 
 CACHED_FROM: Final = 5_000
 COMPILED_FROM: Final = 100_000
-ABOVE_ENGINE: Final = ("fingerprint.py", "ports.py", "stages", "trace", "why.py")
-"""Layers of the core above the engine: it cannot import them, so they cannot change its machine code."""
+APART: Final = (
+    "fingerprint.py",
+    "gates.py",
+    "ids.py",
+    "ports.py",
+    "stages",
+    "standing.py",
+    "trace",
+    "venue.py",
+    "why.py",
+)
+"""What the engine does not import (a test looks), so that it cannot change the machine code."""
 
 
 class Speed(NamedTuple):
@@ -45,6 +55,11 @@ def choose(engine: str, cycles: int) -> Speed:
     if cycles > least:
         return Speed(compiled_loop(), "compiled", f"more than {least} cycles, and {known}")
     return Speed(interpreted, "interpreted", f"{least} cycles or less, and {known}")
+
+
+def will_compile(engine: str, cycles: int) -> bool:
+    """Return whether what `choose` returns has to be compiled first, which takes a while."""
+    return not is_cached() and (engine == "compiled" or (engine == "auto" and cycles > COMPILED_FROM))
 
 
 def compiled_loop() -> Callable[..., int]:
@@ -76,7 +91,7 @@ def core_hash() -> str:
     core = Path(meva_core.__file__).parent
     for path in sorted(core.rglob("*.py")):
         inside = path.relative_to(core)
-        if inside.parts[0] not in ABOVE_ENGINE:
+        if inside.parts[0] not in APART:
             digest.update(inside.as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -77,7 +77,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     """Check the data, run what is still to run, and return the run's figures."""
     from meva_adapters.replay import open_dataset
     from meva_adapters.sql import ensure, writer
-    from meva_adapters.system.compiled import choose
+    from meva_adapters.system.compiled import choose, will_compile
     from meva_cli.wiring import CODEC, about_run
     from meva_core.stages import backtest as stage
     from meva_core.stages.record import summary
@@ -85,6 +85,8 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     dataset = open_dataset(folder)
     plan = plan_of(loaded, dataset, options)
     target = database(db)
+    if will_compile(options["engine"], len(plan.times)):
+        click.echo("compiling the engine: once for this version, takes about a minute", err=True)
     speed = choose(options["engine"], len(plan.times))
     ensure(target)
     # Recording makes and drops rows by the hundred thousand, none in circles: look for circles less often.

@@ -117,6 +117,8 @@ class Whole:
         """Read ASCII digits with an optional minus."""
         if not re.fullmatch(r"-?[0-9]{1,30}", text, re.ASCII):
             raise ValueError
+        if abs(int(text)) * 10**8 >= LIMIT:
+            raise ValueError("below 92000000000")
         return int(text)
 
     def accepts(self, value: object) -> bool:

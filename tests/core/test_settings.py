@@ -215,6 +215,11 @@ def test_a_whole_number_takes_plain_digits_only(text: str) -> None:
         build_settings({"TTL_SECONDS": text})
 
 
+def test_a_whole_number_that_is_too_large_is_told_how_large_it_may_be() -> None:
+    with pytest.raises(BadInput, match=r"TTL_SECONDS: '92000000000'.*below 92000000000"):
+        build_settings({"TTL_SECONDS": "92000000000"})
+
+
 def test_numbers_stay_exact_and_blanks_around_them_do_not_count() -> None:
     assert one("STAGE7_FEES_BPS", " 0.00000001\t") == Decimal("1E-8")
     assert one("DRY_RUN_TRY_BALANCE", "91999999999.99999999") == Decimal("91999999999.99999999")

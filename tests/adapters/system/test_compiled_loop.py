@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,14 @@ import pytest
 import meva_core
 from meva_adapters.system import compiled
 from meva_adapters.system.compiled import (
+    APART,
     CACHED_FROM,
     COMPILED_FROM,
     cache_folder,
     choose,
     core_hash,
     is_cached,
+    will_compile,
 )
 from meva_core.engine import interpreted
 
@@ -50,6 +54,15 @@ def test_auto_compiles_long_runs_earlier_where_machine_code_is_kept() -> None:
     assert "cached" in speed.why
 
 
+def test_compiling_is_announced_where_it_happens() -> None:
+    assert will_compile("compiled", 1)
+    assert will_compile("auto", COMPILED_FROM + 1)
+    assert not will_compile("auto", COMPILED_FROM)
+    assert not will_compile("interpreted", 10**9)
+    leave_machine_code()
+    assert not will_compile("compiled", 1)
+
+
 def test_an_engine_that_was_asked_for_is_taken() -> None:
     assert choose("interpreted", 10**6)[:2] == (interpreted, "interpreted")
     assert choose("compiled", 1).name == "compiled"
@@ -71,6 +84,16 @@ def test_machine_code_of_other_sources_is_not_taken(
         step.write("# a remark\n")
     assert core_hash() != before
     assert not is_cached()
+
+
+def test_what_cannot_change_the_machine_code_is_not_imported_by_the_engine() -> None:
+    look = (
+        "import sys, meva_core.engine; print(*(name for name in sys.modules if name.startswith('meva_core')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout
+    apart = {f"meva_core.{name.removesuffix('.py')}" for name in APART}
+    assert "meva_core.steps.plan" in loaded.split()
+    assert apart.isdisjoint(loaded.split())
 
 
 def test_the_cache_lies_where_the_environment_says(
