@@ -1,0 +1,137 @@
+"""Seeds: equal ones make equal markets, faults and ids, and the markets are those of their candles."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from emulator_server import E8, HandClock, options
+
+from meva_adapters.emulator.api.calls import Call
+from meva_adapters.emulator.api.router import answer
+from meva_adapters.emulator.exchange.audit import faults_of
+from meva_adapters.emulator.exchange.orders import Side
+from meva_adapters.emulator.faults.kinds import REPLY
+from meva_adapters.emulator.faults.plan import Rule
+from meva_adapters.emulator.world import World, build_world
+
+NOW = 1_700_000_012_345
+
+
+def world(seed: int, steps: int = 0, every: int = 250) -> tuple[World, HandClock]:
+    """A world that has lived for so many steps from a fixed moment on."""
+    clock = HandClock()
+    clock.now = NOW
+    made = build_world(options(seed=seed), clock)
+    for _ in range(steps):
+        clock.forward(every)
+        made.step()
+    return made, clock
+
+
+def look(made: World, path: str, **query: str) -> Any:
+    """Return what a public GET shows."""
+    reply = answer(made.venue, Call("GET", path, {name: [value] for name, value in query.items()}))
+    assert reply.status == 200
+    return json.loads(reply.body)
+
+
+def everything(made: World) -> list[Any]:
+    """All that the public sees."""
+    pairs = list(made.venue.exchange.pairs)
+    return [
+        look(made, "/api/v2/ticker"),
+        *(look(made, "/api/v2/orderbook", pairSymbol=pair) for pair in pairs),
+        *(look(made, "/api/v2/trades", pairSymbol=pair) for pair in pairs),
+        *(
+            look(
+                made, "/v1/klines/history", symbol=pair, resolution="15", **{"from": str(NOW // 1000 - 9000)}
+            )
+            for pair in pairs
+        ),
+    ]
+
+
+def test_equal_seeds_are_equal_in_every_pair_and_unequal_ones_in_none() -> None:
+    one, same, other = (everything(world(seed, steps=12)[0]) for seed in (3, 3, 4))
+    assert one == same
+    assert all(mine != theirs for mine, theirs in zip(one, other, strict=True))
+
+
+def test_a_market_does_not_depend_on_who_looks_or_orders_elsewhere() -> None:
+    quiet, busy = world(5)[0], world(5)[0]
+    for made in (quiet, busy):
+        clock = made.venue.clock
+        assert isinstance(clock, HandClock)
+        for _ in range(12):
+            clock.forward(250)
+            made.step()
+            if made is busy:
+                everything(made)
+                made.driver.ladders["XRPTRY"].move(57 * E8, 58 * E8, clock())
+    shown = [look(made, "/api/v2/orderbook", pairSymbol="BTCTRY") for made in (quiet, busy)]
+    assert shown[0] == shown[1]
+
+
+def test_books_tickers_and_candles_of_a_pair_are_around_one_price() -> None:
+    made, clock = world(7, steps=24, every=1000)
+    second = clock() // 1000
+    for path, taker in made.driver.seeded:
+        name, middle = taker.pair.name, path.price(second)
+        book = made.venue.exchange.books[name]
+        bid, ask = book.touch(Side.BUY), book.touch(Side.SELL)
+        assert bid is not None
+        assert ask is not None
+        spread = max(middle // 100, 4 * taker.pair.price_step)
+        assert bid < ask
+        assert abs(bid - middle) < spread
+        assert abs(book.last - middle) < spread
+        day = made.venue.tapes[name].day(second)
+        assert day.low <= book.last <= day.high
+        assert day.volume > 0
+        [history] = made.venue.tapes[name].histories
+        before = history.between(second - 3600, second)
+        assert int(before.close[-1]) == path.price(int(before.time[-1]) + 60)
+    assert faults_of(made.venue.exchange) == []
+
+
+def test_makers_keep_twenty_levels_on_the_grid_on_either_side() -> None:
+    made, _ = world(9, steps=30)
+    for name, pair in made.venue.exchange.pairs.items():
+        book = made.venue.exchange.books[name]
+        for side in Side:
+            levels = list(book.half(side).levels())
+            assert 15 <= len(levels) <= 20
+            assert all(level.price % pair.price_step == 0 for level in levels)
+            assert all(level.total % pair.qty_step == 0 for level in levels)
+
+
+def test_minutes_follow_each_other_without_a_gap_or_a_double_across_the_start() -> None:
+    made, clock = world(11, steps=300, every=1000)
+    now = clock() // 1000
+    for name, tape in made.venue.tapes.items():
+        times = tape.candles("1", now - 7200, now).time
+        assert len(set(times.tolist())) == len(times)
+        assert (times[1:] > times[:-1]).all(), name
+    times = made.venue.tapes["BTCTRY"].candles("1", now - 7200, now).time
+    assert set((times[1:] - times[:-1]).tolist()) == {60}
+
+
+@pytest.mark.parametrize("pair", ["BTCTRY", "SHIBUSDT", "XRPUSDT"])
+def test_no_volume_that_is_shown_is_negative(pair: str) -> None:
+    made = world(7)[0]
+    row = look(made, "/api/v2/ticker", pairSymbol=pair)["data"][0]
+    assert row["volume"] > 0
+    for resolution in ("1", "60", "1D", "1W", "1M"):
+        reply = look(made, "/v1/klines/history", symbol=pair, resolution=resolution, **{"from": "0"})
+        assert min(reply["v"]) > 0, resolution
+
+
+def test_the_seed_of_the_options_is_the_seed_of_the_faults() -> None:
+    def struck(seed: int) -> list[bool]:
+        plan = world(seed)[0].plan
+        plan.add(Rule("late", probability=0.5))
+        return [bool(plan.strikes("GET", "/", when=REPLY)) for _ in range(64)]
+
+    assert struck(1) == struck(1) != struck(2)
