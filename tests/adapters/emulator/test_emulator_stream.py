@@ -319,6 +319,21 @@ def test_the_sixteenth_handshake_of_a_minute_is_too_many(emulator: Emulator) -> 
         talk(emulator, act)
 
 
+def test_a_handshake_can_be_refused_with_a_time_to_wait(emulator: Emulator) -> None:
+    rule = {"fault": "refuse", "status": 503, "headers": {"Retry-After": "9"}, "after": 1, "times": 1}
+    assert emulator.control("POST", "faults", json=rule).status_code == 200
+
+    async def act(client: Client) -> None:
+        await client.next(991)
+
+    assert talk(emulator, act) == [991]
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="503") as refusal:
+        talk(emulator, act)
+    assert refusal.value.headers is not None
+    assert refusal.value.headers["Retry-After"] == "9"
+    assert talk(emulator, act) == [991]
+
+
 def test_the_emulator_stops_with_clients_connected() -> None:
     with running() as emulator:
 
