@@ -90,7 +90,7 @@ def test_silence_lasts_longer_than_a_client_waits(emulator: Emulator, fault: str
     fields = {"pairSymbol": "BTCTRY", "orderType": "buy", "orderMethod": "limit", "price": "2999000"}
     body = {**fields, "quantity": "0.001", "newOrderClientId": "lost"}
     with pytest.raises(requests.ReadTimeout):
-        requests.post(url, json=body, headers=emulator.signed(), timeout=0.3)
+        requests.post(url, json=body, headers=emulator.signed(), timeout=(10, 0.5))
     assert placed(emulator) == there
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from emulator_server import E8, Emulator, options, running
+from emulator_server import E8, Emulator, HandClock, options, running
 
 from meva_adapters.emulator.markets.bars import RESOLUTIONS, Bars, coarser
 from meva_adapters.emulator.markets.metadata import listing_of, read_document
@@ -49,7 +48,8 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def on_command(dataset: Path) -> Emulator:
-    return running(options(data=dataset, speed=Fraction(0)), still=True)  # type: ignore[return-value]
+    given = options(data=dataset, speed=Fraction(0))
+    return running(given, still=True, clock=HandClock())  # type: ignore[return-value]
 
 
 def touch(emulator: Emulator) -> tuple[list[str], list[str]]:
@@ -115,7 +115,7 @@ def test_recorded_candles_are_served_under_their_opening_time(dataset: Path) -> 
 
 def test_minutes_right_before_now_are_made_up_near_the_first_price(dataset: Path) -> None:
     with on_command(dataset) as emulator:
-        now = int(time.time())
+        now = emulator.clock() // 1000
         url = f"/v1/klines/history?symbol=DEMOTRY&resolution=1&from={now - 3600}&to={now}"
         reply = emulator.get(url).json()
         assert len(reply["t"]) >= 59
@@ -123,13 +123,22 @@ def test_minutes_right_before_now_are_made_up_near_the_first_price(dataset: Path
 
 
 def test_a_recording_passes_at_its_speed(dataset: Path) -> None:
-    with running(options(data=dataset, speed=Fraction(120))) as emulator:
-        seen = [touch(emulator)[0][0]]
-        begun = time.monotonic()
-        while seen[-1] != "93.5":
-            time.sleep(0.05)
+    with running(options(data=dataset, speed=Fraction(120)), still=True, clock=HandClock()) as emulator:
+        seen = []
+        for milliseconds in (0, 499, 1, 499, 1, 499, 1, 60_000):
+            emulator.forward(milliseconds)
+            emulator.control("POST", "forward")
             seen.append(touch(emulator)[0][0])
-        assert time.monotonic() - begun > 1.0  # 4 minutes, less what passed before, at 120 times their speed
+    first, second, third, fourth = (bid for *_, bid, _ in ROWS)
+    expected = [first, first, second, second, third, third, fourth, fourth]  # half a second for each minute
+    assert [Decimal(bid) for bid in seen] == [Decimal(bid) for bid in expected]
+
+
+def test_a_speed_of_nothing_waits_for_a_command(dataset: Path) -> None:
+    with running(options(data=dataset, speed=Fraction(0)), still=True, clock=HandClock()) as emulator:
+        emulator.forward(3_600_000)
+        emulator.control("POST", "forward")
+        assert Decimal(touch(emulator)[0][0]) == Decimal(ROWS[0][5])
 
 
 def test_several_recorded_pairs_move_together_and_stay_whole(tmp_path: Path) -> None:
