@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 from attrs import evolve
 from exchange_contract import new_order, wait_for_fills
 from local_exchange import LocalExchange, start_emulator, stop_emulator
+from postgres_server import new_postgres
 
 from meva_adapters.btcturk import Btcturk
 from meva_adapters.sql import migrate
@@ -29,6 +30,8 @@ from meva_core.stages.desk import Desk, Patience
 from meva_core.stages.live_orders import records
 from meva_core.standing import Standing
 from meva_core.venue import NewOrder
+
+__all__ = ["new_postgres"]
 
 ORDER = "POST /api/v1/order"
 CANCEL = "DELETE /api/v1/order"
@@ -113,6 +116,28 @@ def test_an_order_is_on_disk_before_it_is_sent_and_open_after(desk: Desk, order:
     found = desk.account.order(str(placed.order_id))
     assert found is not None
     assert (found.client_id, found.price, found.qty) == (order.client_id, order.price, order.qty)
+
+
+def test_in_postgresql_it_is_the_same(
+    local: LocalExchange, btcturk: Btcturk, new_postgres: Callable[[], str], order: NewOrder
+) -> None:
+    url = new_postgres()
+    migrate.ensure(url)
+    with writer(url) as store:
+        desk = desk_over(btcturk, store)
+        local.fault("lose_request", ORDER, times=1)
+        assert desk.place(order).record.standing is Standing.UNKNOWN
+        pass_time(desk, 121)
+        assert [s.record.standing for s in desk.settle()] == [Standing.ABSENT]
+        with pytest.raises(IdTaken):
+            desk.place(order)
+        another = new_order(btcturk.market, btcturk.rules, "0.8")
+        kept = desk.place(another).record
+        assert desk.cancel(another.client_id).record.standing is Standing.CANCEL_REQUESTED
+        assert {s.record.standing for s in desk.settle()} == {Standing.ABSENT, Standing.CANCELED}
+        with store.read() as view:
+            (found,) = records(view, client_order_id=another.client_id)
+    assert (found.price, found.qty, found.created) == (kept.price, kept.qty, kept.created)
 
 
 def test_a_name_is_used_once(desk: Desk, order: NewOrder) -> None:
