@@ -17,6 +17,8 @@ from meva_adapters.emulator.markets.candles import Tape
 from meva_adapters.emulator.markets.metadata import builtin_listing
 
 ORDER = "/api/v1/order"
+OPENED = 1_760_000_000_000
+"""When a desk opens: a whole second, and the same in every run."""
 
 
 class Desk:
@@ -24,6 +26,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.clock = HandClock()
+        self.clock.now = OPENED
         listing = builtin_listing({"BTCTRY": 3_000_000 * E8, "XRPUSDT": 141_800_000})
         self.exchange = Exchange(listing.pairs)
         self.house: Account = self.exchange.open_account("house", house=True)

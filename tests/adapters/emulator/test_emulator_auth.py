@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from emulator_desk import ORDER, Desk
 from emulator_server import KEY, SECRET, signed
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meva_adapters.emulator.api.auth import Key, secret_bytes
@@ -47,6 +47,10 @@ def at(desk: Desk, skew: int, key: str = KEY) -> int:
     return answer(desk.venue, Call("GET", OPEN, headers=headers)).status
 
 
+@example(5000, 0)
+@example(-5000, 0)
+@example(5001, 0)
+@example(-5001, 0)
 @given(st.integers(-12_000, 12_000), st.integers(-8_000, 8_000))
 def test_a_stamp_is_good_within_five_seconds_of_the_exchanges_clock(ahead: int, skew: int) -> None:
     desk = Desk()

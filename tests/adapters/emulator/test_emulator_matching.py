@@ -288,10 +288,12 @@ def test_a_stop_that_cannot_be_paid_any_more_is_canceled_and_nobody_else_hears_o
     exchange.clearing.fee_on_top = False
     waiting = exchange.submit(owner, stop(BUY, Method.STOP_MARKET, 110, 100_000 * E8), NOW)
     exchange.clearing.fee_on_top = True
+    behind = exchange.submit(other, stop(BUY, Method.STOP_LIMIT, 110, E8, 110), NOW)
     exchange.submit(other, limit(SELL, 110, E8), NOW)
     exchange.submit(other, limit(BUY, 110, E8), NOW)
-    assert waiting.status is Status.CANCELED
+    assert waiting.status is behind.status is Status.CANCELED
     assert list(exchange.register.of(owner).orders) == [waiting.id]
+    assert exchange.books["BTCTRY"].touch(BUY) == 110 * E8  # the stop behind it became an order
     assert owner.balance("TRY").locked == 0
     assert faults_of(exchange) == []
 
