@@ -107,6 +107,18 @@ def test_makers_keep_twenty_levels_on_the_grid_on_either_side() -> None:
             assert all(level.total % pair.qty_step == 0 for level in levels)
 
 
+@pytest.mark.parametrize("side", Side)
+def test_a_small_move_leaves_the_levels_behind_the_touch_where_they_are(side: Side) -> None:
+    made, clock = world(9)
+    ladder, book = made.driver.ladders["BTCTRY"], made.venue.exchange.books["BTCTRY"]
+    standing = []
+    for bid in (3_000_000, 3_000_001):
+        ladder.move(bid * E8, (bid + 100) * E8, clock())
+        standing.append([number for level in book.half(side).levels() for number in level.orders])
+    assert len(set(standing[0]) & set(standing[1])) >= 18
+    assert standing[0][0] != standing[1][0]
+
+
 def test_minutes_follow_each_other_without_a_gap_or_a_double_across_the_start() -> None:
     made, clock = world(11, steps=300, every=1000)
     now = clock() // 1000
