@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,57 @@ def test_an_exchange_that_is_killed_under_a_capture_is_said_to_be_gone(tmp_path:
     assert "no longer answered" in out
     assert "Traceback" not in err
     assert replay.validate(tmp_path / "data").ok
+
+
+TODAY = datetime.now(UTC).date()
+DAYS = [(TODAY - timedelta(days=days)).isoformat() for days in (6, 2)]
+FETCH = ("replay", "fetch", "data", "--from", DAYS[0], "--to", DAYS[1], "--interval", "60")
+
+
+def fetching(meva: Meva, local: LocalExchange) -> subprocess.Popen[str]:
+    """Start a fetch of several slow pages, and wait until some of them are on disk."""
+    local.fault("late", "GET /v1/klines/history", seconds=0.2)
+    process = meva.start(*FETCH)
+    for _ in range(1200):
+        if list((meva.folder / "data" / "candles").glob("*.csv")):
+            return process
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError(process.communicate())
+
+
+def test_an_exchange_that_is_killed_under_a_fetch_is_named_and_the_next_fetch_goes_on(tmp_path: Path) -> None:
+    local = start_emulator()
+    meva = Meva(tmp_path, local)
+    process = fetching(meva, local)
+    stop_emulator(local)
+    _, err = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert local.environment["BTCTURK_BASE_URL"] in err
+    assert "Traceback" not in err
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "data" / "candles").glob("*.csv")}
+    again = start_emulator()
+    code, document = Meva(tmp_path, again).json(*FETCH)
+    stop_emulator(again)
+    assert code == 0
+    there = {name: content.count(b"\n") - 1 for name, content in kept.items()}
+    assert there
+    assert {f"{symbol}.csv": rows for symbol, rows in document["known"].items() if rows} == there
+    assert replay.validate(tmp_path / "data").ok
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_fetch_that_is_ended_keeps_what_it_has(
+    meva: Meva, local: LocalExchange, number: signal.Signals, code: int
+) -> None:
+    process = fetching(meva, local)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    local.control("DELETE", "faults")
+    assert meva.run(*FETCH)[0] == 0
+    assert replay.validate(meva.folder / "data").ok
 
 
 def test_nobody_prints_logs_or_stores_the_key(meva: Meva, local: LocalExchange) -> None:
