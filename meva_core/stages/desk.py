@@ -17,6 +17,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from meva_core.errors import IdTaken, MevaError, OutcomeUnknown, Refused, VenueError, VenueReason
+from meva_core.market import MICROS
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.ports import Account, Clock, Reads, Store, Venue
@@ -29,16 +30,16 @@ _TWIN: Final = "a second order under the name "
 
 @frozen
 class Patience:
-    """How long what is not seen is believed to be on its way. Seconds.
+    """How long what is not seen is believed to be on its way.
 
-    `grace`: an order that was not found so long after it was sent counts as absent. `watch`: for so long it
-    is looked for even then. `pause`: before funds that an order which just ended may still tie up are asked
-    for once more.
+    An order that was not found `grace_seconds` after it was sent counts as absent, and is looked for even
+    then for `watch_seconds`. `pause_ms` pass before funds that an order which just ended may still tie up are
+    asked for once more.
     """
 
-    grace: float = 120.0
-    watch: float = 86_400.0
-    pause: float = 0.15
+    grace_seconds: int = 120
+    watch_seconds: int = 86_400
+    pause_ms: int = 150
 
 
 @frozen
@@ -54,14 +55,14 @@ class Settled:
 class Desk:
     """Orders on their way to an exchange, and what is known of them.
 
-    `clock` is the exchange's, `pause` waits for so many seconds.
+    `clock` is the exchange's, `pause` waits for so many milliseconds.
     """
 
     venue: Venue
     account: Account
     store: Store
     clock: Clock
-    pause: Callable[[float], None]
+    pause: Callable[[int], None]
     patience: Patience = field(factory=Patience)
 
     def place(self, order: NewOrder) -> Settled:
@@ -138,7 +139,7 @@ class Desk:
         except Refused as error:
             if error.reason is not VenueReason.INSUFFICIENT_FUNDS:
                 raise
-        self.pause(self.patience.pause)
+        self.pause(self.patience.pause_ms)
         return self.venue.submit(order)
 
     def _recorded(self, order: NewOrder) -> Record:
@@ -167,7 +168,10 @@ class Desk:
     # -- Asking ---------------------------------------------------------------------------------------
 
     def _is_worth_asking(self, record: Record) -> bool:
-        return record.standing is not Standing.ABSENT or self._age(record) <= self.patience.watch
+        return (
+            record.standing is not Standing.ABSENT
+            or self._age(record) <= self.patience.watch_seconds * MICROS
+        )
 
     def _looked_up(self, record: Record) -> Settled:
         """Look up an order that was just sent; if the exchange does not answer, `settle` will."""
@@ -181,10 +185,10 @@ class Desk:
         if record.order_id is not None or record.client_id is None:
             return self._asked(record)
         # Before it was recorded it was not sent; a minute covers clocks that were read apart.
-        found = self.venue.find(record.symbol, record.client_id, record.created // 1_000_000 - 60)
+        found = self.venue.find(record.symbol, record.client_id, record.created // MICROS - 60)
         if found:
             return self._found(record, found)
-        if record.standing in UNSETTLED and self._age(record) > self.patience.grace:
+        if record.standing in UNSETTLED and self._age(record) > self.patience.grace_seconds * MICROS:
             return Settled(self._became(record, Standing.ABSENT))
         return Settled(
             self._became(record, Standing.UNKNOWN) if record.standing is Standing.SENDING else record
@@ -223,9 +227,9 @@ class Desk:
 
     # -- Recording ------------------------------------------------------------------------------------
 
-    def _age(self, record: Record) -> float:
-        """Return for how many seconds an order has stood as it does. Not being found does not change it."""
-        return (self.clock.micros() - record.updated) / 1_000_000
+    def _age(self, record: Record) -> int:
+        """Return for how many microseconds an order has stood as it does. Look-ups in vain change nothing."""
+        return self.clock.micros() - record.updated
 
     def _became(
         self,

@@ -21,6 +21,10 @@ from meva_core.stages.desk import Desk
 from meva_core.venue import NewOrder
 
 
+def wait(milliseconds: int) -> None:
+    sleep(milliseconds / 1000)
+
+
 def main(database: str, client_id: str, price: str, qty: str) -> None:
     env = os.environ
     exchange = connect(
@@ -37,7 +41,7 @@ def main(database: str, client_id: str, price: str, qty: str) -> None:
     assert exchange.venue is not None
     assert exchange.account is not None
     with writer(database) as store:
-        desk = Desk(exchange.venue, exchange.account, store, exchange.client.clock, sleep)
+        desk = Desk(exchange.venue, exchange.account, store, exchange.client.clock, wait)
         desk.place(NewOrder(client_id, "BTCTRY", Side.BUY, Decimal(price), Decimal(qty)))
 
 

@@ -53,10 +53,10 @@ class Counter:
     """Waits for no time at all, and counts."""
 
     def __init__(self) -> None:
-        self.waits: list[float] = []
+        self.waits: list[int] = []
 
-    def __call__(self, seconds: float) -> None:
-        self.waits.append(seconds)
+    def __call__(self, milliseconds: int) -> None:
+        self.waits.append(milliseconds)
 
 
 @pytest.fixture
@@ -356,7 +356,7 @@ def test_n16_funds_that_are_tied_up_for_a_moment_cost_one_short_pause(
     local.fault("reject", ORDER, times=1)
     assert desk.place(order).record.standing is Standing.OPEN
     assert isinstance(desk.pause, Counter)
-    assert desk.pause.waits == [0.15]
+    assert desk.pause.waits == [150]
     assert at_the_exchange(desk, order) == 1
 
 
