@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from meva_adapters.sql.engine import BUSY_SECONDS, require_file, translated
+from meva_adapters.sql.engine import BUSY_SECONDS, database_url, refuse_overwriting, require_file, translated
 from meva_core.errors import StoreCorrupt, StoreError
 from meva_core.ports import Progress
 
@@ -35,13 +35,16 @@ def free_name(path: Path, revision: str) -> Path:
 def backup(path: Path, to: Path, progress: Progress) -> Path:
     """Write a checked copy of an SQLite file, readable by its owner alone, and return its name.
 
-    Raises StoreError when there is a file of that name or the disk is full, StoreCorrupt when the copy, and
-    so the file, is damaged; then nothing of the copy stays.
+    Raises BadInput for a name that belongs to the file itself, StoreError when there is a file of that name
+    or the disk is full, StoreCorrupt when the copy, and so the file, is damaged; then nothing of the copy
+    stays.
     """
     require_file(path)
-    if to.exists():
+    if os.path.lexists(to):
         raise StoreError(f"{to} is there already; it stays as it is", action="name another file with --out")
     partial = to.with_name(f"{to.name}.partial")
+    for name in (to, partial):
+        refuse_overwriting(database_url(path), name)
     with _scratch(partial), translated(str(path)):
         with closing(_connect(path, "ro")) as source, closing(_connect(partial, "rw")) as copy:
             _copy_pages(source, copy, progress)
@@ -63,16 +66,18 @@ def integrity(connection: sqlite3.Connection, limit: int = 20) -> list[str]:
 @contextmanager
 def _scratch(partial: Path) -> Iterator[None]:
     """Make the file that the copy goes into; whatever happens, it is gone afterwards under this name."""
-    partial.unlink(missing_ok=True)  # from one that was killed
     try:
+        partial.unlink(missing_ok=True)  # from one that was killed
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        yield
+        try:
+            yield
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot write {partial}: {error.strerror}", action="free or name another disk"
+            f"cannot write {partial}: {error.strerror}",
+            action="make room, or name a file in a folder that can be written to: meva db backup --out FILE",
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

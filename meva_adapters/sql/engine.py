@@ -62,6 +62,20 @@ def file_of(url: sa.URL) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
+def refuse_overwriting(url: sa.URL, out: Path) -> None:
+    """Raise BadInput for an output file that is, by any name, an SQLite database or a file that goes with it."""
+    database = file_of(url)
+    if database is None:
+        return
+    real = os.path.realpath(database)
+    for name in (real, f"{real}-wal", f"{real}-shm", f"{real}-journal"):
+        if os.path.realpath(out) == name or (out.exists() and os.path.exists(name) and out.samefile(name)):
+            raise BadInput(
+                f"{out} belongs to the database {database}, which would be lost",
+                action="name another file with --out",
+            )
+
+
 def reader_engine(url: sa.URL) -> sa.Engine:
     """Return an engine that only reads. Raises StoreUnready when the file is absent or a directory."""
     path = file_of(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     The content and the folder's entry are on the disk before it returns. Until then a reader sees the old
-    file or none: the new one has a name with a leading dot beside it.
+    file or none: the new one has a name with a leading dot beside it. A symbolic link stays, and what it
+    points to is replaced; a pipe or a device stays, too, and is written into as it comes.
     """
+    if _takes_a_stream(path):
+        with open(path, "wb") as stream:
+            yield stream
+        return
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -28,6 +35,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _takes_a_stream(path: Path) -> bool:
+    """Whether a path leads to something that is no regular file: to replace it would take it away."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -54,8 +54,9 @@ def export(
     Every record carries the version of the export's schema and the window. The file appears when it is
     complete, or not at all. With --json says what was written; it needs --out.
     """
-    check_target(form, out, as_json)
-    with reading(database(db)) as reads:
+    name = database(db)
+    check_target(form, out, as_json, name)
+    with reading(name) as reads:
         window = asked_window(reads, run, start, end, last)
         if out is None:
             write_window(reads, window, form, sys.stdout.buffer, NoProgress(), last)
@@ -64,12 +65,13 @@ def export(
 
         with replacing(out) as file:
             written = write_window(reads, window, form, file, make_progress(), last)
-    report = {**written, "format": form, "out": str(out), "size_bytes": out.stat().st_size}
+    size = out.stat().st_size if out.is_file() else None  # None: it went into a pipe or a device
+    report = {**written, "format": form, "out": str(out), "size_bytes": size}
     print_json(report) if as_json else print_pairs(report)
 
 
-def check_target(form: str, out: Path | None, as_json: bool) -> None:
-    """Raise BadInput for a place that the format cannot be written to."""
+def check_target(form: str, out: Path | None, as_json: bool, name: str) -> None:
+    """Raise BadInput for a place that the format cannot be written to, or that is the database itself."""
     if out is None and form == "parquet":
         raise BadInput("Parquet is no text for stdout", action="name a file with --out FILE")
     if out is None and as_json:
@@ -79,8 +81,13 @@ def check_target(form: str, out: Path | None, as_json: bool) -> None:
         )
     if out is not None and out.is_dir():
         raise BadInput(f"{out} is a folder", action="name a file in it")
-    if out is not None and not out.parent.is_dir():
+    if out is None:
+        return
+    if not out.parent.is_dir():
         raise BadInput(f"there is no folder {out.parent}", action=f"mkdir -p {out.parent}")
+    from meva_adapters.sql.engine import database_url, refuse_overwriting
+
+    refuse_overwriting(database_url(name), out)
 
 
 def write_window(

@@ -103,6 +103,20 @@ def test_backup_writes_beside_the_file_and_never_over_one(meva: Meva, old_file: 
     assert (again.code, "is there already" in again.err) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["state.db-wal", "state.db-journal", "link.db", "state"])
+def test_a_backup_never_takes_the_place_of_the_database_or_of_what_goes_with_it(
+    meva: Meva, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / ("state.partial" if name == "state" else "state.db")
+    assert meva("db", "upgrade", "--db", path).code == 0
+    (tmp_path / "link.db").symlink_to("nowhere.db")
+    before = path.read_bytes()
+    ended = meva("db", "backup", "--db", path, "--out", name)
+    assert (ended.code, ended.out) == (2, "")
+    assert path.read_bytes() == before
+    assert (tmp_path / "link.db").is_symlink()
+
+
 def test_the_settings_name_the_database_and_the_url_wins(
     meva: Meva, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

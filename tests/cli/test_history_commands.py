@@ -306,6 +306,23 @@ def test_the_last_exported_fingerprint_is_the_runs(
     assert last["run_id"] == runs[-1]["run_id"]
 
 
+@pytest.mark.parametrize("name", ["own.db", "own.db-wal", "own.db-shm", "link.db", "hard.db"])
+def test_an_export_never_overwrites_the_database_it_reads(
+    meva: Callable[..., Any], recorded: Path, tmp_path: Path, name: str
+) -> None:
+    own = tmp_path / "own.db"
+    shutil.copyfile(recorded, own)
+    (tmp_path / "link.db").symlink_to(own)
+    (tmp_path / "hard.db").hardlink_to(own)
+    before = own.read_bytes()
+    ended = meva("export", "--db", own, "--out", tmp_path / name)
+    assert ended.code == 2
+    assert "belongs to the database" in ended.err
+    through_link = meva("export", "--db", tmp_path / "link.db", "--out", "own.db-wal")
+    assert through_link.code == 2
+    assert own.read_bytes() == before
+
+
 def test_an_export_that_fails_leaves_the_file_that_was_there(
     meva: Callable[..., Any], recorded: Path, tmp_path: Path
 ) -> None:
