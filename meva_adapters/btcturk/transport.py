@@ -20,6 +20,7 @@ from requests.auth import AuthBase
 
 from meva_adapters.btcturk.sockets import DeadlineAdapter
 from meva_core.errors import BadInput
+from meva_core.settings.secret import masked_address
 
 MAX_BODY: Final = 4 * 2**20
 _PIECE: Final = 2**16
@@ -129,7 +130,7 @@ def check_address(url: str, *, secure: str, plain: str) -> str:
     if (parts.scheme == secure and host) or (parts.scheme == plain and is_loopback(host)):
         return url.rstrip("/")
     raise BadInput(
-        f"{url}: not an address that begins with {secure}://",
+        f"{masked_address(url)}: not an address that begins with {secure}://",
         action=f"use {secure}://; {plain}:// is for an emulator on this machine (127.0.0.1) only",
     )
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_core.settings.kinds import NOT_NEGATIVE, Hidden, Text
+from meva_core.settings.kinds import NOT_NEGATIVE, Address, Hidden, Text
 from meva_core.settings.secret import Secret
 from meva_core.settings.variables import Variable, check_fields, choice, flag, setting, symbols, whole
 
@@ -25,10 +25,10 @@ class LogLevel(Enum):
 
 
 def _url(name: str, default: str, schemes: str, doc: str) -> Any:
-    # No user name in it: these addresses are shown.
-    kind = Text(
-        rf"(?:{schemes})://[^\s/@]+(?:/[^\s@]*)?",
-        f"an address without a user name, beginning with {schemes.replace('|', ':// or ')}://",
+    # No user name and no query in it: these addresses are shown, and paths are put behind them.
+    kind = Address(
+        rf"(?:{schemes})://[^\s/@?#]+(?:/[^\s@?#]*)?",
+        f"an address without a user name or a query, beginning with {schemes.replace('|', ':// or ')}://",
     )
     return setting(Variable(name, kind, default, doc))
 

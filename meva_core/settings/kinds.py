@@ -285,6 +285,11 @@ class Text:
 
 
 @frozen
+class Address(Text):
+    """A text that names a host; what it may not hold, a password among it, is not shown either."""
+
+
+@frozen
 class Hidden:
     """A text of a given form that must not be shown."""
 

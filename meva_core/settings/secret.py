@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 MASK: Final = "<secret>"
@@ -39,3 +40,9 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash((Secret, self._text))
+
+
+def masked_address(text: str) -> str:
+    """Return an address as messages show it: without who logs in there, and without its query."""
+    named = re.sub(r"^(\s*[\w+.-]*://)?.*@", r"\1***@", text, flags=re.DOTALL)
+    return re.sub(r"\?.*", "?***", named, flags=re.DOTALL)

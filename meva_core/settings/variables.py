@@ -16,8 +16,19 @@ from typing import Any, Final
 from attrs import field, fields, frozen
 
 from meva_core.errors import BadInput, Problem
-from meva_core.settings.kinds import Choice, Flag, Hidden, Interval, Kind, Number, Symbols, Text, Whole
-from meva_core.settings.secret import MASK
+from meva_core.settings.kinds import (
+    Address,
+    Choice,
+    Flag,
+    Hidden,
+    Interval,
+    Kind,
+    Number,
+    Symbols,
+    Text,
+    Whole,
+)
+from meva_core.settings.secret import MASK, masked_address
 
 _SHOWN: Final = 60
 _METADATA: Final = "variable"
@@ -76,7 +87,8 @@ class Variable:
         return BadInput(str(problem), action=problem.action, problems=[problem])
 
     def _problem(self, value: object, origin: str, detail: str) -> Problem:
-        shown = MASK if self.secret else repr(value)
+        address = isinstance(self.kind, Address) and isinstance(value, str)
+        shown = MASK if self.secret else repr(masked_address(str(value)) if address else value)
         if len(shown) > _SHOWN:
             shown = shown[:_SHOWN] + "..."
         source = f" from {origin}" if origin else ""

@@ -497,6 +497,28 @@ def test_a_secret_shows_itself_nowhere() -> None:
     assert settings.exchange.has_credentials
 
 
+@pytest.mark.parametrize("name", ["BTCTURK_BASE_URL", "BTCTURK_GRAPH_URL", "BTCTURK_WS_URL"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://u:{}@x",
+        "https://{}@x/",
+        "wss://u:a/{}@x",
+        "ws://u:a@b\n{}@x",
+        "u:{}@x",
+        "https://x/?password={}",
+        "wss://x?key={}",
+        "ftp://x/#?{}",
+    ],
+)
+def test_a_refused_address_shows_no_password(name: str, address: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        VARIABLES[name].parse(address.format(CANARY), "the environment")
+    (problem,) = refused.value.problems
+    assert CANARY not in f"{problem} {refused.value} {problem!r} {refused.value.action}"
+    assert "***" in str(problem)
+
+
 def test_a_secret_survives_a_copy_and_compares_by_its_text() -> None:
     secret = Secret(CANARY)
     assert copy.deepcopy([secret])[0].reveal() == copy.copy(secret).reveal() == CANARY

@@ -36,6 +36,8 @@ def test_a_path_and_its_url_name_the_same_file(
         "sqlite:///:memory:",
         "sqlite:///file:x?uri=true",
         "mysql://h/d",
+        "postgresql://u:pw@h:bad/x",
+        "b\udcff.db",
         "://",
     ],
 )
@@ -50,6 +52,25 @@ def test_a_password_is_never_shown() -> None:
         reader("postgresql://user:s3cret@127.0.0.1:1/db")
     assert "s3cret" not in str(error.value)
     assert "cannot reach postgresql+psycopg://user:***@127.0.0.1:1/db" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("postgresql://u@h/d?password=s3cret&application_name=meva", "application_name=meva"),
+        ("postgresql://u@h/d?sslmode=require&SSLPassword=s3cret", "sslmode=require"),
+        ("mysql://u:s3cret@h/d?token=s3cret", "mysql is not supported"),
+        ("sqlite://u:s3cret@h", "names no file"),
+    ],
+)
+def test_a_password_in_a_query_is_not_shown_either(target: str, kept: str) -> None:
+    try:
+        text = shown(database_url(target))
+    except BadInput as error:
+        text = str(error)
+    assert "s3cret" not in text
+    assert "***" in text
+    assert kept in text
 
 
 @pytest.mark.parametrize(
