@@ -21,6 +21,7 @@ from meva_core.market import Market
 from meva_core.params import Params
 from meva_core.rules import Rules
 from meva_core.state import ERROR, MAX_ORDERS, NEED, OPEN_ORDERS, State, with_room
+from meva_core.steps.execute import TOKEN
 from meva_core.steps.inputs import Inputs
 from meva_core.steps.scratch import Scratch, new_scratch
 
@@ -45,10 +46,8 @@ def lacks_room(p: Params, s: State, o: Out) -> int:
     used = o.journal.used
     if used[INTENTS_USED] + s.qty.shape[0] > o.journal.intents.cycle.shape[0]:
         return ROOM_FOR_ROWS
-    if (
-        used[EVENTS_USED] + 2 * open_orders + new_orders * (p.max_attempts + 6)
-        > o.journal.events.cycle.shape[0]
-    ):
+    attempts = min(p.max_attempts, p.token_burst // TOKEN + 1)  # each takes a token
+    if used[EVENTS_USED] + 2 * open_orders + new_orders * (attempts + 6) > o.journal.events.cycle.shape[0]:
         return ROOM_FOR_ROWS
     if used[FILLS_USED] + open_orders + 2 * new_orders > o.journal.fills.cycle.shape[0]:
         return ROOM_FOR_ROWS

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -19,6 +21,13 @@ class Params(NamedTuple):
     mark_source: int  # MARK_MID, MARK_LAST
     max_data_age: int
     vol_lookback: int
+    fallback_tick: int  # these seven decide on the rules and candidates that measure begins with
+    fallback_lot: int
+    fallback_min_notional: int
+    require_metadata: int
+    quote: int  # a number for each list of names: see `_number_of`
+    whitelist: int
+    blacklist: int
     # settle, execute
     fill_model: int  # FILL_TOUCH, FILL_INSTANT
     ttl: int
@@ -43,12 +52,14 @@ class Params(NamedTuple):
     weight_volatility: int
     # plan, build
     cash_target: int
+    cash_max: int
     max_position: int
     min_order_notional: int
     observe_on_bad_rules: int
-    # adapt
-    adapt: int
+    # account, whose cycle the alerts are about; adapt
+    retry_alert: int
     reject_spike: int
+    adapt: int
     own_universe_size: int
     own_order_offset: int
     own_turnover_cap: int
@@ -63,7 +74,18 @@ FILL_TOUCH: Final = 0
 FILL_INSTANT: Final = 1
 
 READS: Final[dict[str, tuple[str, ...]]] = {
-    "measure": ("mark_source", "max_data_age", "vol_lookback"),
+    "measure": (
+        "mark_source",
+        "max_data_age",
+        "vol_lookback",
+        "fallback_tick",
+        "fallback_lot",
+        "fallback_min_notional",
+        "require_metadata",
+        "quote",
+        "whitelist",
+        "blacklist",
+    ),
     "settle": ("fill_model", "max_data_age", "ttl", "slippage", "fee"),
     "assess": (
         "max_drawdown",
@@ -76,7 +98,14 @@ READS: Final[dict[str, tuple[str, ...]]] = {
         "cooldown",
     ),
     "select": ("weight_liquidity", "weight_spread", "weight_volatility"),
-    "plan": ("cash_target", "max_position", "min_order_notional", "fee", "observe_on_bad_rules"),
+    "plan": (
+        "cash_target",
+        "cash_max",
+        "max_position",
+        "min_order_notional",
+        "fee",
+        "observe_on_bad_rules",
+    ),
     "build": ("fill_model", "slippage", "fee", "min_order_notional"),
     "execute": (
         "fill_model",
@@ -89,7 +118,7 @@ READS: Final[dict[str, tuple[str, ...]]] = {
         "max_attempts",
         "seed",
     ),
-    "account": (),
+    "account": ("retry_alert", "reject_spike"),
     "adapt": ("adapt", "reject_spike", "max_drawdown", "min_order_notional"),
 }
 """Which parameters each step reads: its digest begins with them, used or not."""
@@ -105,6 +134,13 @@ VARIABLES: Final[Mapping[str, str]] = {
     "mark_source": "STAGE7_MARK_PRICE_SOURCE",
     "max_data_age": "STAGE7_MAX_DATA_AGE_SEC",
     "vol_lookback": "STAGE7_VOL_LOOKBACK",
+    "fallback_tick": "STAGE7_RULES_FALLBACK_TICK_SIZE",
+    "fallback_lot": "STAGE7_RULES_FALLBACK_LOT_SIZE",
+    "fallback_min_notional": "STAGE7_RULES_FALLBACK_MIN_NOTIONAL_TRY",
+    "require_metadata": "STAGE7_RULES_REQUIRE_METADATA",
+    "quote": "STAGE7_UNIVERSE_QUOTE_CCY",
+    "whitelist": "STAGE7_UNIVERSE_WHITELIST",
+    "blacklist": "STAGE7_UNIVERSE_BLACKLIST",
     "fill_model": "STAGE7_FILL_MODEL",
     "ttl": "TTL_SECONDS",
     "slippage": "STAGE7_SLIPPAGE_BPS",
@@ -125,10 +161,12 @@ VARIABLES: Final[Mapping[str, str]] = {
     "weight_spread": "STAGE7_SCORE_WEIGHTS",
     "weight_volatility": "STAGE7_SCORE_WEIGHTS",
     "cash_target": "TRY_CASH_TARGET",
+    "cash_max": "TRY_CASH_MAX",
     "max_position": "MAX_POSITION_NOTIONAL_TRY",
     "min_order_notional": "MIN_ORDER_NOTIONAL_TRY",
     "observe_on_bad_rules": "STAGE7_RULES_INVALID_METADATA_POLICY",
     "adapt": "include_adaptation",
+    "retry_alert": "STAGE7_RETRY_ALERT_THRESHOLD",
     "reject_spike": "STAGE7_REJECT_SPIKE_THRESHOLD",
     "universe_size": "STAGE7_UNIVERSE_SIZE",
     "order_offset_bps": "STAGE7_ORDER_OFFSET_BPS",
@@ -153,6 +191,13 @@ def params_from(settings: Settings, *, seed: int = 0, adapt: bool = False) -> Pa
         mark_source=MARK_MID if s7.mark_price_source is MarkSource.MID else MARK_LAST,
         max_data_age=min(s7.max_data_age_sec, _MOST_SECONDS),
         vol_lookback=s7.vol_lookback,
+        fallback_tick=parse_e8(s7.rules_fallback_tick_size),
+        fallback_lot=parse_e8(s7.rules_fallback_lot_size),
+        fallback_min_notional=parse_e8(s7.rules_fallback_min_notional_try),
+        require_metadata=int(s7.rules_require_metadata),
+        quote=_number_of([s7.universe_quote_ccy]),
+        whitelist=_number_of(s7.universe_whitelist),
+        blacklist=_number_of(s7.universe_blacklist),
         fill_model=FILL_TOUCH if s7.fill_model is FillModel.TOUCH else FILL_INSTANT,
         ttl=min(live.ttl_seconds, _MOST_SECONDS),
         slippage=_rate(s7.slippage_bps),
@@ -160,7 +205,7 @@ def params_from(settings: Settings, *, seed: int = 0, adapt: bool = False) -> Pa
         reject_prob=s7.sim_reject_prob_bps,
         token_rate=max(1, _rate(s7.rate_limit_rps) * E6 // E8),
         token_burst=burst,
-        max_attempts=min(s7.retry_max_attempts, burst // E6 + 1, _MOST_ATTEMPTS),
+        max_attempts=min(s7.retry_max_attempts, _MOST_ATTEMPTS),
         seed=seed,
         max_drawdown=parse_e8(s7.max_drawdown_pct),
         max_daily_loss=parse_e8(s7.max_daily_loss_try),
@@ -172,12 +217,14 @@ def params_from(settings: Settings, *, seed: int = 0, adapt: bool = False) -> Pa
         weight_liquidity=parse_e8(s7.score_weights.liquidity),
         weight_spread=parse_e8(s7.score_weights.spread),
         weight_volatility=parse_e8(s7.score_weights.volatility),
-        cash_target=parse_e8(min(live.try_cash_target, live.try_cash_max)),
+        cash_target=parse_e8(live.try_cash_target),
+        cash_max=parse_e8(live.try_cash_max),
         max_position=parse_e8(live.max_position_notional_try),
         min_order_notional=parse_e8(live.min_order_notional_try),
         observe_on_bad_rules=int(s7.rules_invalid_metadata_policy is InvalidRules.OBSERVE_ONLY_CYCLE),
-        adapt=int(adapt),
+        retry_alert=s7.retry_alert_threshold,
         reject_spike=min(s7.reject_spike_threshold, _MOST_COUNT),
+        adapt=int(adapt),
         own_universe_size=min(s7.universe_size, _MOST_COUNT),
         own_order_offset=_rate(s7.order_offset_bps),
         own_turnover_cap=parse_e8(live.notional_cap_try_per_cycle),
@@ -202,3 +249,11 @@ def own_tuned(p: Params) -> tuple[int, ...]:
 def _rate(bps: Decimal) -> int:
     """Return basis points in 1e-12: the digits of bps in e8 are just that."""
     return parse_e8(bps, "bps")
+
+
+def _number_of(names: Sequence[str]) -> int:
+    """Return 0 for no names, and for others the first 8 bytes of the SHA-256 of their JSON, as an int64."""
+    if not names:
+        return 0
+    digest = hashlib.sha256(json.dumps(list(names), separators=(",", ":")).encode()).digest()
+    return int.from_bytes(digest[:8], "little", signed=True)

@@ -87,7 +87,7 @@ def _interval(tree: dict[str, Any], faults: FaultList) -> int | None:
     if interval is None or (type(interval) is int and 0 < interval <= 366 * 86400):
         return interval
     faults.error(
-        "manifest", "expected a whole number of seconds above 0", column="interval", value=str(interval)
+        "manifest", "expected a whole number of seconds from 1 to 31622400", column="interval", value=str(interval)
     )
     return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Final, NamedTuple
 
 import meva_core
 from meva_core.engine import compiled, interpreted
+from meva_core.errors import BadInput
 
+ENGINES: Final = ("auto", "interpreted", "compiled")
 CACHED_FROM: Final = 5_000
 COMPILED_FROM: Final = 100_000
 APART: Final = (
@@ -43,8 +46,10 @@ class Speed(NamedTuple):
 def choose(engine: str, cycles: int) -> Speed:
     """Return the loop for so many cycles.
 
-    `engine` is `interpreted`, `compiled`, or `auto`, which weighs the time that compiling takes.
+    `engine` is one of ENGINES; `auto` weighs the time that compiling takes. Raises BadInput for another.
     """
+    if engine not in ENGINES:
+        raise BadInput(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
     if engine == "interpreted":
         return Speed(interpreted, engine, "as asked")
     if engine == "compiled":
@@ -86,9 +91,14 @@ def cache_folder() -> Path:
 
 
 def core_hash() -> str:
-    """Return a hash of numba's version and of every source file of the core that the engine may use."""
-    digest = hashlib.sha256(version("numba").encode())
+    """Return a hash of the core's sources that the engine may use, and of what numba goes by besides:
+
+    its version, Python's, and where and from when the engine's own file is. So what is there is of use.
+    """
     core = Path(meva_core.__file__).parent
+    engine = core / "engine.py"
+    place = [version("numba"), str(sys.implementation.cache_tag), str(engine), str(engine.stat().st_mtime_ns)]
+    digest = hashlib.sha256("\0".join(place).encode(errors="surrogateescape"))
     for path in sorted(core.rglob("*.py")):
         inside = path.relative_to(core)
         if inside.parts[0] not in APART:

@@ -109,6 +109,8 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
             figures = summary(reads, plan.run, CODEC)
     figures["dataset"] = str(folder)
     notes = [*notes_on(plan, loaded), *map(str, dataset.warnings)]
+    if figures["cycles"] > len(plan.times):
+        notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
     return _with_timing(figures, shown_database(target), ran, seconds, speed.why, notes)
 
 

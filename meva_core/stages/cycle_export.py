@@ -20,7 +20,7 @@ from meva_core.stages.history import (
     Window,
     cycles,
 )
-from meva_core.stages.recorded import raised
+from meva_core.stages.recorded import mode_of, raised
 
 SCHEMA_VERSION: Final = 1
 """Grows whenever a field is renamed, removed or changes its meaning; new fields at the end do not count."""
@@ -117,6 +117,8 @@ def head_of(window: Window) -> dict[str, Any]:
 
 def _value(field: Field, row: Row, decode: Decode) -> Any:
     value = row[field.column or field.name]
+    if value is None and field.name in ("mode_base", "mode_final"):
+        return mode_of(row, field.name, decode)
     if value is None:
         return None
     if field.kind == "names":

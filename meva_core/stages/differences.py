@@ -25,21 +25,11 @@ _DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
 _HAPPENINGS: Final = ("settle", "plan", "execute")
 _NAMES: Final = frozenset({"client_order_id", "cycle_id"})
 _BESIDE: Final[dict[str, tuple[str, ...]]] = {
-    "measure": (
-        "SYMBOLS",
-        "STAGE7_UNIVERSE_QUOTE_CCY",
-        "STAGE7_UNIVERSE_WHITELIST",
-        "STAGE7_UNIVERSE_BLACKLIST",
-        "STAGE7_RULES_REQUIRE_METADATA",
-        "STAGE7_RULES_FALLBACK_TICK_SIZE",
-        "STAGE7_RULES_FALLBACK_LOT_SIZE",
-        "STAGE7_RULES_FALLBACK_MIN_NOTIONAL_TRY",
-    ),
+    "measure": ("SYMBOLS",),
     "assess": ("DRY_RUN_TRY_BALANCE",),
-    "plan": ("TRY_CASH_MAX",),
 }
 """The variables that shape what a step starts from without being a parameter of it: which symbols there are,
-their rules, the first cash, the bound of another setting."""
+and the first cash."""
 _CLOSES: Final = ("closes", "closes_check", "deviation")
 _LOOKBACK: Final = VARIABLES["vol_lookback"]
 

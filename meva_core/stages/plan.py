@@ -4,7 +4,7 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from attrs import field, frozen
@@ -18,6 +18,10 @@ from meva_core.settings import Settings, settings_document
 from meva_core.state import State, new_state
 
 BACKTEST = "backtest"
+MOST_CYCLES: Final = 20_000_000
+"""Of one run: 38 years of minutes. Their times are held in memory."""
+MOST_SEED: Final = 2**31
+_YEAR: Final = 366 * 86_400
 
 
 @frozen
@@ -124,6 +128,8 @@ class RunPlan:
     def __attrs_post_init__(self) -> None:
         if len(self.times) == 0:
             raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise BadInput(f"seed: {self.seed} is not a whole number from 0 to {MOST_SEED}")
         object.__setattr__(self, "params", params_from(self.settings, seed=self.seed, adapt=self.adapt))
         name = run_id(self.kind, self.identity(), self.source_sha256, int(self.times[0]))
         object.__setattr__(self, "run", name)
@@ -164,14 +170,23 @@ def cycle_times(start: int, end: int, step: int, cycles: int | None = None) -> A
     """Return the cycle times from `start` to `end`, both inclusive, every `step` seconds; at most `cycles` of
     them.
 
-    Raises BadInput for a step below one second or an end before the start.
+    Raises BadInput for a step below a second or above a year, a start before 1970, an end before the start,
+    and more than MOST_CYCLES.
     """
-    if step < 1:
-        raise BadInput(f"step: {step} is not a number of seconds above zero")
+    if not 1 <= step <= _YEAR:
+        raise BadInput(f"step: {step} is not a number of seconds from 1 to {_YEAR}")
+    if start < 0:
+        raise BadInput("the window starts before 1970", action="check --start")
     if end < start:
         raise BadInput(
             f"the window ends, {stamp_text(end)}, before it starts, {stamp_text(start)}",
             action="check --start and --end",
         )
     count = (end - start) // step + 1
-    return start + step * np.arange(count if cycles is None else min(count, cycles), dtype=np.int64)
+    count = count if cycles is None else min(count, cycles)
+    if count > MOST_CYCLES:
+        raise BadInput(
+            f"the window holds {count} cycles of {step} s; a run has at most {MOST_CYCLES}",
+            action="check --start, or choose a longer --step",
+        )
+    return start + step * np.arange(count, dtype=np.int64)

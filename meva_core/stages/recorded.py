@@ -108,6 +108,17 @@ def mode_parts(row: Row, reasons: Sequence[Reason], settings: Mapping[str, Any],
     )
 
 
+def mode_of(row: Row, which: str, decode: Decode) -> str | None:
+    """Return a cycle's `mode_final` or `mode_base`: from its metrics, or, as the earlier system recorded none
+    at first, from the trace's document."""
+    if row[which] or not row["mode_json"]:
+        found: str | None = row[which]
+        return found
+    name = "final_mode" if which == "mode_final" else "base_mode"
+    stored: str | None = document(decode, row["mode_json"], {}).get(name)
+    return stored
+
+
 def _first(*modes: str | None) -> str:
     return next((mode for mode in modes if mode), "")
 

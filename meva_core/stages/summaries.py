@@ -20,7 +20,15 @@ from meva_core.stages.history import (
     Window,
     cycles,
 )
-from meva_core.stages.recorded import NO_TROUBLE, OK, main_reason, raised, reason_columns, reasons_of
+from meva_core.stages.recorded import (
+    NO_TROUBLE,
+    OK,
+    main_reason,
+    mode_of,
+    raised,
+    reason_columns,
+    reasons_of,
+)
 
 _METRICS: Final = (
     "mode_final",
@@ -80,7 +88,7 @@ def _line(run: str, row: Row, decode: Decode) -> Line:
     return Line(
         ts=row["ts"],
         cycle_id=row["cycle_id"],
-        mode=row["mode_final"],
+        mode=mode_of(row, "mode_final", decode) if run == LEGACY else row["mode_final"],
         universe_size=row["universe_size"],
         orders=orders,
         fills=max(filled, applied),  # the earlier system counted one of them only, at first

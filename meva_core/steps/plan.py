@@ -144,7 +144,7 @@ def set_targets(c: int, r: Rules, p: Params, s: State, chosen: Selected, o: Plan
 
     The first n of them get one, n the largest number for which every share reaches its symbol's minimum.
     """
-    money = pair_clamped(s.money[EQUITY], s.money[EQUITY + 1]) - p.cash_target
+    money = pair_clamped(s.money[EQUITY], s.money[EQUITY + 1]) - min(p.cash_target, p.cash_max)
     investable = net_of_rate(money, p.fee) if money > 0 else 0
     shares = 0
     seen = 0

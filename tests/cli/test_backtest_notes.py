@@ -40,3 +40,8 @@ def test_fallback_rules_are_said_with_the_symbols_they_stand_in_for(notes, tmp_p
 
 def test_a_configured_symbol_that_the_dataset_lacks_is_said(notes):
     assert any("AVAXTRY" in note for note in notes(SYMBOLS="BTCTRY,AVAXTRY"))
+
+
+def test_fewer_cycles_than_are_recorded_is_said(notes):
+    assert not any("recorded" in note for note in notes())
+    assert any("2 cycles were asked for" in note for note in notes("--cycles", "2"))

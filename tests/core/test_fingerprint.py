@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,8 +16,10 @@ from meva_core.cycle import Out
 from meva_core.fingerprint import GROUPS, ROWS, STEPS, CycleDigests, Digester, columns_of
 from meva_core.journal import Events, Fills, Intents
 from meva_core.market import Market
-from meva_core.params import READS, READS_TUNED, VARIABLES, Params, own_tuned
+from meva_core.params import READS, READS_TUNED, VARIABLES, Params, own_tuned, params_from
 from meva_core.rules import Rules
+from meva_core.settings import VARIABLES as SETTINGS
+from meva_core.settings import Settings, build_settings, settings_document
 from meva_core.state import TUNED
 
 TABLES = {"intents": Intents, "events": Events, "fills": Fills}
@@ -140,6 +143,36 @@ def test_every_parameter_is_read_by_a_step_or_is_the_users_value_of_a_tuned_one(
     assert own_tuned(numbered) == tuple(getattr(numbered, name) for name in own)
     assert set(TUNED) == {name for names in READS_TUNED.values() for name in names}
     assert VARIABLES.keys() == read | set(TUNED)
+
+
+NOT_READ = {
+    "SYMBOLS": "the symbols that follow from it are in the tag, so that data alone may choose them, too",
+    "STAGE7_RETRY_BASE_DELAY_MS": "waiting has no effect on a simulated exchange",
+    "STAGE7_RETRY_MAX_DELAY_MS": "as above",
+    "STAGE7_CONCENTRATION_TOP_N": "no rule of Stage 7 has it",
+}
+OTHER = {
+    "STAGE7_FILL_MODEL": "instant",
+    "STAGE7_LOSS_GUARDRAIL_MODE": "observe_only",
+    "STAGE7_MARK_PRICE_SOURCE": "last",
+    "STAGE7_RULES_INVALID_METADATA_POLICY": "observe_only_cycle",
+    "STAGE7_RULES_REQUIRE_METADATA": "false",
+    "STAGE7_SCORE_WEIGHTS": '{"liquidity": 0.4, "spread": 0.4, "volatility": 0.2}',
+    "STAGE7_UNIVERSE_BLACKLIST": "ETHTRY",
+    "STAGE7_UNIVERSE_WHITELIST": "ETHTRY",
+    "STAGE7_UNIVERSE_QUOTE_CCY": "USDT",
+    "STAGE7_SIM_REJECT_PROB_BPS": "1",
+}
+
+
+@pytest.mark.parametrize("name", sorted(settings_document(Settings()).keys() - NOT_READ.keys()))
+def test_every_setting_is_a_parameter_of_its_own_or_the_first_cash(name: str) -> None:
+    default = SETTINGS[name].default_text
+    step = "0.00000001" if "." in default else "1"
+    other = build_settings({name: OTHER.get(name) or f"{Decimal(default) + Decimal(step):f}"})
+    cash = other.live.dry_run_try_balance
+    before = Settings()
+    assert (params_from(other), cash) != (params_from(before), before.live.dry_run_try_balance)
 
 
 @settings(max_examples=25)

@@ -54,6 +54,29 @@ def test_times_that_cannot_be_are_refused(end: int, step: int, named: str) -> No
         cycle_times(10, end, step)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "step", "named"),
+    [
+        (-1, 10, 60, "before 1970"),
+        (0, 10**9, 10**23, "step: 1000"),
+        (0, 20_000_000, 1, "20000001 cycles of 1 s; a run has at most 20000000"),
+    ],
+)
+def test_windows_that_no_machine_should_try_are_refused(start: int, end: int, step: int, named: str) -> None:
+    with pytest.raises(BadInput, match=named):
+        cycle_times(start, end, step)
+
+
+def test_a_long_window_of_few_cycles_is_fine() -> None:
+    assert cycle_times(0, 10**10, 1, 3).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31 + 1])
+def test_a_seed_that_is_out_of_range_is_named(seed: int) -> None:
+    with pytest.raises(BadInput, match=f"seed: {seed}"):
+        planned(seed=seed)
+
+
 def test_a_run_without_a_cycle_is_refused() -> None:
     with pytest.raises(BadInput, match="no cycle"):
         planned(times=np.array([], dtype=np.int64))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meva_core.reasons import Reason
-from meva_core.stages.recorded import main_reason, mode_parts, raised, reasons_of
+from meva_core.stages.recorded import main_reason, mode_of, mode_parts, raised, reasons_of
 
 
 def legacy(**documents: Any) -> dict[str, Any]:
@@ -100,6 +100,17 @@ def test_documents_that_are_none_say_nothing(text: str | None) -> None:
 def row_of(mode: dict[str, Any], base: str = "NORMAL", final: str = "NORMAL") -> dict[str, Any]:
     """Return what `mode_parts` reads of a cycle."""
     return {"mode_json": json.dumps(mode), "mode_base": base, "mode_final": final}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "trace", "shown"),
+    [("OBSERVE_ONLY", "NORMAL", "OBSERVE_ONLY"), (None, "NORMAL", "NORMAL"), (None, None, None)],
+)
+def test_the_mode_of_a_cycle_without_metrics_is_in_its_trace(
+    metrics: str | None, trace: str | None, shown: str | None
+) -> None:
+    row = {"mode_final": metrics, "mode_json": json.dumps({"final_mode": trace}) if trace else "{}"}
+    assert mode_of(row, "mode_final", json.loads) == shown
 
 
 def test_the_parts_that_gave_the_final_mode_bind_and_no_others() -> None:
