@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -45,7 +46,19 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> NoReturn:
     """Run the command line of this process. A termination request ends it as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _take_closed_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _take_closed_streams() -> None:
+    """Keep the numbers of stderr and stdout from the files that are opened next: a database among them would
+    get what is printed. Nobody reads messages without a stderr; without a stdout nothing is done.
+    """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+    if sys.stdout is None:
+        sys.stderr.write("Error: stdout is closed\nTo do: redirect it, to /dev/null if nobody reads it\n")
+        sys.exit(2)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -25,7 +25,20 @@ def print_json(document: Mapping[str, Any]) -> None:
     import orjson
 
     option = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE
-    sys.stdout.write(orjson.dumps(document, default=_json_value, option=option).decode())
+    try:
+        text = orjson.dumps(document, default=_json_value, option=option)
+    except orjson.JSONEncodeError:
+        text = orjson.dumps(_in_utf8(document), default=_json_value, option=option)
+    sys.stdout.write(text.decode())
+
+
+def _in_utf8(value: Any) -> Any:
+    """Return a document whose texts are all UTF-8: bytes of a file's name that are not are spelled out."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_in_utf8(key): _in_utf8(item) for key, item in value.items()}
+    return [_in_utf8(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _json_value(value: object) -> Any:

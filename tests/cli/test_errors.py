@@ -207,3 +207,34 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path, unbuffered: str
     process.stdout = None
     _, err = process.communicate(b"x", timeout=30)
     assert (process.returncode, err) == (1, b"")
+
+
+def in_a_shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell in which `meva` is the program."""
+    program = f"meva() {{ '{sys.executable}' -m meva_cli \"$@\"; }}; {line}"
+    return subprocess.run(["/bin/sh", "-c", program], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", ["gates", "report --db none.db", "parity a.db b.db --json"])
+def test_without_a_stdout_nothing_is_done_and_one_line_says_so(command: str, tmp_path: Path) -> None:
+    ended = in_a_shell(f"meva {command} >&-", tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("Error: stdout is closed\nTo do: ")
+    assert in_a_shell(f"meva {command} >&- 2>&-", tmp_path).returncode == 2
+
+
+def test_without_a_stderr_a_command_ends_as_it_would(tmp_path: Path) -> None:
+    assert in_a_shell("meva backtest --data nope --db a.db 2>&-", tmp_path).returncode == 2
+    made = in_a_shell("meva replay init data --minutes 10 2>&-", tmp_path)
+    assert (made.returncode, made.stdout.splitlines()[0]) == (0, "made data")
+
+
+@pytest.mark.parametrize("command", ["replay info", "report --db"])
+def test_a_name_that_is_no_text_can_be_reported(
+    command: str, meva: Callable[..., Any], tmp_path: Path
+) -> None:
+    machine = meva(*command.split(), "no\udcff", "--json")
+    plain = in_a_shell(f"meva {command} \"$(printf 'no\\377')\"", tmp_path)
+    assert machine.code == plain.returncode == 2
+    assert "no\\udcff" in machine.document["error"]["message"]
+    assert "no\\udcff" in plain.stderr
