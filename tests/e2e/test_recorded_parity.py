@@ -20,6 +20,9 @@ from meva_core.settings.build import STAGE7_READS, VARIABLES, Settings, settings
 Meva = Callable[..., Any]
 
 CHANGED: dict[str, str] = {
+    "STAGE7_REJECT_SPIKE_THRESHOLD": "4",
+    "STAGE7_RETRY_ALERT_THRESHOLD": "6",
+    "STAGE7_RULES_FALLBACK_TICK_SIZE": "0.1",
     "DRY_RUN_TRY_BALANCE": "1000001",
     "MAX_ORDERS_PER_CYCLE": "3",
     "MAX_POSITION_NOTIONAL_TRY": "240000",
@@ -57,12 +60,10 @@ CHANGED: dict[str, str] = {
 """Another value for every setting that reaches a cycle of this market."""
 SILENT = {
     "STAGE7_CONCENTRATION_TOP_N": "4",
-    "STAGE7_REJECT_SPIKE_THRESHOLD": "4",
-    "STAGE7_RETRY_ALERT_THRESHOLD": "6",
     "STAGE7_RETRY_BASE_DELAY_MS": "101",
     "STAGE7_RETRY_MAX_DELAY_MS": "1001",
 }
-"""Settings of alerts, of delays and of adaptation, which is off: no decision of a cycle reads them."""
+"""Settings of delays, which a simulated exchange does not have, and one that no rule of Stage 7 reads."""
 FALLBACK = {
     "STAGE7_RULES_FALLBACK_LOT_SIZE": "0.0001",
     "STAGE7_RULES_FALLBACK_MIN_NOTIONAL_TRY": "11",
