@@ -63,6 +63,9 @@ def _say(error: BaseException, arguments: Sequence[str]) -> int:
                 click.echo(f"To do: {ending.action}", err=True)
     except BrokenPipeError:
         _drop_stdout()
+    except OSError:  # the disk that stdout goes to is full: this must still be said
+        _drop_stdout()
+        click.echo(f"Error: {ending.message}", err=True)
     return ending.exit_code
 
 

@@ -36,6 +36,13 @@ class SqlReads:
     def __init__(self, connection: sa.Connection, name: str) -> None:
         self._connection = connection
         self._name = name
+        self._open: set[sa.CursorResult[Any]] = set()
+
+    def end(self) -> None:
+        """Close what callers left half-read: their iterators may outlive the connection."""
+        for result in tuple(self._open):
+            result.close()
+        self._open.clear()
 
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs, oldest first, as columns of stage7_runs; `legacy` comes first."""
@@ -96,8 +103,12 @@ class SqlReads:
         query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
         # Closed when the caller stops early, too: PostgreSQL's cursors stay open on the server.
         with self._translated(), self._connection.execute(query, execution_options=STREAM) as result:
-            for batch in result.partitions():
-                yield from map(tuple, batch)
+            self._open.add(result)
+            try:
+                for batch in result.partitions():
+                    yield from map(tuple, batch)
+            finally:
+                self._open.discard(result)
 
     def count(self) -> dict[str, int]:
         """Return the number of rows of every table, unknown ones too, by name."""

@@ -48,9 +48,11 @@ class SqlReader:
         """Hold one consistent view of the database: what others commit meanwhile is not in it."""
         with translated(self.name):
             connection = self._reading.connect()
+        view = SqlReads(connection, self.name)
         try:
-            yield SqlReads(connection, self.name)
+            yield view
         finally:
+            view.end()
             connection.close()
 
     def close(self) -> None:
@@ -83,7 +85,11 @@ class SqlStore(SqlReader):
         with translated(self.name):
             connection = self._writing.connect()
         try:
-            yield SqlUnitOfWork(connection, self.name)
+            work = SqlUnitOfWork(connection, self.name)
+            try:
+                yield work
+            finally:
+                work.end()
         finally:
             connection.close()  # rolls back what was not committed
 

@@ -50,6 +50,7 @@ class SqlUnitOfWork(SqlReads):
 
     def commit(self) -> None:
         """Make everything permanent, or raise and leave nothing. The unit is over then."""
+        self.end()
         with translated(self._name):
             self._transaction.commit()
         self._connection.close()

@@ -7,6 +7,8 @@ import io
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
@@ -304,6 +306,20 @@ def test_the_last_exported_fingerprint_is_the_runs(
     runs = meva("runs", "--db", recorded, "--json").document["runs"]
     assert last["fingerprint"] == runs[-1]["fingerprint"]
     assert last["run_id"] == runs[-1]["run_id"]
+
+
+@pytest.mark.parametrize("command", ["export", "export --format csv", "report --last 90", "count --json"])
+def test_an_output_that_nobody_takes_ends_without_a_traceback(command: str, recorded: Path) -> None:
+    arguments = [sys.executable, "-m", "meva_cli", *command.split(), "--db", str(recorded)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as broken:
+        assert broken.stdout is not None
+        assert broken.stderr is not None
+        broken.stdout.close()
+        assert broken.stderr.read() == b""
+    assert broken.returncode == 1
+    with open("/dev/full", "wb") as disk:
+        full = subprocess.run(arguments, stdout=disk, stderr=subprocess.PIPE, check=False)
+    assert (full.returncode, full.stderr) == (1, b"Error: No space left on device\n")
 
 
 @pytest.mark.parametrize("name", ["own.db", "own.db-wal", "own.db-shm", "link.db", "hard.db"])

@@ -13,6 +13,7 @@ import pytest
 
 from meva_adapters.sql import SqlStore, ensure, reader, writer
 from meva_adapters.sql.tables import META
+from meva_adapters.sql.work import SqlUnitOfWork
 from meva_core.errors import IdTaken, StoreBusy, StoreError
 from meva_core.ports import Store
 
@@ -111,6 +112,22 @@ def test_an_error_in_a_unit_undoes_everything(store: SqlStore) -> None:
     with pytest.raises(ZeroDivisionError), store.unit() as work:
         work.insert("stage7_cycle_trace", TRACE, (cycle(1 // number) for number in (1, 0)))
     assert cycles(store) == []
+
+
+@pytest.mark.parametrize("way", ["read", "unit", "commit"])
+def test_rows_left_half_read_end_with_the_view(
+    store: SqlStore, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with store.unit() as work:
+        work.insert("stage7_cycle_trace", TRACE, [cycle(number) for number in range(1, 1501)])
+        work.commit()
+    with store.read() if way == "read" else store.unit() as view:
+        rows = view.rows("stage7_cycle_trace", ("cycle_id",))
+        assert next(rows) == ("abc1234-00001",)
+        if isinstance(view, SqlUnitOfWork) and way == "commit":
+            view.commit()
+    rows.close()  # type: ignore[attr-defined]
+    assert caplog.text == ""
 
 
 def test_what_is_committed_is_there_for_whoever_opens_it_next(store: SqlStore, target: str) -> None:
