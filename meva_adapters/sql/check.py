@@ -15,7 +15,7 @@ from meva_adapters.sql import migrate
 from meva_adapters.sql.account import Account
 from meva_adapters.sql.engine import database_url, looking_at, shown
 from meva_adapters.sql.inspection import Shape, quoted, shape_of
-from meva_adapters.sql.revisions import HEAD, Found, identify, refusal
+from meva_adapters.sql.revisions import HEAD, Found, identify, lacking, refusal
 from meva_adapters.sql.tables import META
 from meva_adapters.sql.totals import LEDGERS, ledger_sums
 
@@ -38,13 +38,17 @@ class Check:
     broken_references: list[str]
     repeated_keys: list[str]
     losses: list[str]
+    missing: list[str]
     unknown: list[str]
     actions: list[str] = field(factory=list)
 
     @property
     def sound(self) -> bool:
-        """Whether the file is whole and lost nothing since it was adopted. Old rows may still repeat keys."""
-        return not self.integrity and not self.losses
+        """Whether the file is whole, lost nothing since it was adopted and has all that its revision has.
+
+        Old rows may still repeat keys.
+        """
+        return not (self.integrity or self.losses or self.missing)
 
 
 def check_database(target: migrate.Target) -> Check:
@@ -52,10 +56,10 @@ def check_database(target: migrate.Target) -> Check:
     url = database_url(target)
     name = shown(url)
     with looking_at(url) as connection:
-        found = identify(connection)
+        shape = shape_of(connection)
+        found = identify(connection, shape)
         if found.state in ("newer", "foreign"):
             raise refusal(found, name)
-        shape = shape_of(connection)
         tables = _rows(connection, shape)
         return Check(
             database=name,
@@ -65,6 +69,7 @@ def check_database(target: migrate.Target) -> Check:
             broken_references=_broken_references(connection),
             repeated_keys=list(_repeated_keys(connection, shape)),
             losses=list(_losses(connection, shape, tables)) if found.state == "ours" else [],
+            missing=_missing(connection, shape) if found.revision == HEAD else [],
             unknown=sorted(set(shape.columns) - set(META.tables) - {"alembic_version"}),
             actions=_actions(connection, found),
         )
@@ -92,6 +97,41 @@ def _broken_references(connection: sa.Connection) -> list[str]:
     return _and_more(
         [f"{table} row {rowid} has no parent in {parent}" for table, rowid, parent in rows], total
     )
+
+
+def _missing(connection: sa.Connection, shape: Shape) -> list[str]:
+    """Return what the program's revision has and this database has not, but for what its rows forbid."""
+    return lacking(shape) + [
+        f"index {index.name}"
+        for table in META.tables.values()
+        if table.name in shape.columns
+        for index in sorted(table.indexes, key=lambda index: str(index.name))
+        if index.name not in shape.indexes and not _withheld(connection, index, shape)
+    ]
+
+
+def _withheld(connection: sa.Connection, index: sa.Index, shape: Shape) -> bool:
+    """Whether this database has to do without a unique index, since rows repeat its key or once did."""
+    if not index.unique or index.table is None:
+        return False
+    columns = [column.name for column in index.columns]
+    if not set(columns) <= set(shape.columns[index.table.name]):
+        return True  # the column is what is missing
+    if _repeats(connection, index, columns):
+        return True
+    notes = [note for account in _accounts(connection, shape) for note in account.get("withheld", ())]
+    return any(note.startswith(f"unique index {index.name}:") for note in notes)
+
+
+def _accounts(
+    connection: sa.Connection, shape: Shape, *conditions: sa.ColumnElement[bool]
+) -> list[Mapping[str, Any]]:
+    """Return what upgrades noted in the database, the oldest first."""
+    changes = META.tables["schema_changes"]
+    if not {"id", "account_json", "from_revision"} <= set(shape.columns.get(changes.name, ())):
+        return []
+    query = sa.select(changes.c.account_json).where(*conditions).order_by(changes.c.id)
+    return [json.loads(text) for text in connection.execute(query).scalars()]
 
 
 def _repeated_keys(connection: sa.Connection, shape: Shape) -> Iterator[str]:
@@ -131,16 +171,19 @@ def _and_more(found: list[str], total: int) -> list[str]:
 
 def _losses(connection: sa.Connection, shape: Shape, tables: Mapping[str, int]) -> Iterator[str]:
     """Yield what a database has lost since it was adopted: rows of its history, or sums of its ledgers."""
-    changes = META.tables["schema_changes"]
-    adopted = sa.select(changes.c.account_json).where(changes.c.from_revision.is_(None))
-    for text in connection.execute(adopted.order_by(changes.c.id)).scalars():
-        account = json.loads(text)
+    adopted = META.tables["schema_changes"].c.from_revision.is_(None)
+    for account in _accounts(connection, shape, adopted):
         for table, rows in account["rows"].items():
             if tables.get(table, 0) < rows and table not in _PRUNED:
                 yield f"{table} had {rows} rows when it was adopted and has {tables.get(table, 'none')} now"
         for table in LEDGERS:
-            if table in account["rows"]:
+            if table in account["rows"] and _can_be_summed(table, shape):
                 yield from _changed_sums(connection, shape, table, account)
+
+
+def _can_be_summed(table: str, shape: Shape) -> bool:
+    groups, amounts = LEDGERS[table]
+    return {*groups, *amounts} <= set(shape.columns.get(table, ()))
 
 
 def _changed_sums(

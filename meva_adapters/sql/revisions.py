@@ -14,7 +14,7 @@ from attrs import frozen
 from meva_adapters.sql.generations import generation_of
 from meva_adapters.sql.inspection import Shape, shape_of
 from meva_adapters.sql.tables import META
-from meva_core.errors import StoreUnready
+from meva_core.errors import StoreCorrupt, StoreUnready
 
 HEAD: Final = "0002"
 KNOWN: Final = ("0001", "0002")
@@ -54,9 +54,9 @@ def migrations_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[2] / "migrations"
 
 
-def identify(connection: sa.Connection) -> Found:
-    """Look at a database and say what it is. Reads only."""
-    shape = shape_of(connection)
+def identify(connection: sa.Connection, shape: Shape | None = None) -> Found:
+    """Look at a database, whose shape may be known already, and say what it is. Reads only."""
+    shape = shape or shape_of(connection)
     if "alembic_version" in shape.columns:
         revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
         if revision in KNOWN:
@@ -72,9 +72,19 @@ def identify(connection: sa.Connection) -> Found:
 
 
 def require_head(connection: sa.Connection, name: str) -> None:
-    """Raise StoreUnready, with the command to type, unless the database is at the program's revision."""
-    found = identify(connection)
+    """Raise StoreUnready, with the command to type, unless the database is at the program's revision.
+
+    Raises StoreCorrupt for one that says so and lacks a table or column of it.
+    """
+    shape = shape_of(connection)
+    found = identify(connection, shape)
     if found.state == "ours" and found.revision == HEAD:
+        if lacks := lacking(shape):
+            more = f" and {len(lacks) - 1} more" if len(lacks) > 1 else ""
+            raise StoreCorrupt(
+                f"{name} is at revision {HEAD} and lacks {lacks[0]}{more}",
+                action=f"keep the file as it is and restore a backup; `meva db check --db {name}` says more",
+            )
         return
     if found.state == "empty":
         raise StoreUnready(f"{name} is empty", action=f"meva db upgrade --db {name}")
@@ -83,6 +93,18 @@ def require_head(connection: sa.Connection, name: str) -> None:
     raise StoreUnready(
         f"{name} is at {found}; this program needs revision {HEAD}", action=f"meva db upgrade --db {name}"
     )
+
+
+def lacking(shape: Shape) -> list[str]:
+    """Return the tables and columns of the program's revision that a database lacks."""
+    return [what for table in META.tables.values() for what in _lacking(table, shape)]
+
+
+def _lacking(table: sa.Table, shape: Shape) -> list[str]:
+    there = shape.columns.get(table.name)
+    if there is None:
+        return [f"table {table.name}"]
+    return [f"column {table.name}.{column.name}" for column in table.columns if column.name not in there]
 
 
 def refusal(found: Found, name: str) -> StoreUnready:

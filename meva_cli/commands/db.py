@@ -96,7 +96,8 @@ def check(ctx: click.Context, db: str | None, as_json: bool) -> None:
     """Show what a database is, whether it is sound, and what an upgrade would do. Writes nothing.
 
     Rows of the earlier system that break a rule of today are listed: they stay, and the rule is not applied
-    to this database. Exit code 1: the file is damaged, or has lost rows since it was upgraded.
+    to this database. Exit code 1: the file is damaged, has lost rows since it was upgraded, or lacks tables,
+    columns or indexes of its revision; keep it as it is then and restore a backup.
     """
     from meva_adapters.sql.check import check_database
 
@@ -108,6 +109,7 @@ def check(ctx: click.Context, db: str | None, as_json: bool) -> None:
         "tables": dict(found.tables),
         "integrity": found.integrity,
         "losses": found.losses,
+        "missing": found.missing,
         "broken_references": found.broken_references,
         "repeated_keys": found.repeated_keys,
         "unknown_tables": found.unknown,
@@ -225,6 +227,7 @@ def _print_check(report: dict[str, Any]) -> None:
     print_pairs(pairs)
     _print_list("Damage", report["integrity"])
     _print_list("Lost since the upgrade", report["losses"])
+    _print_list("Missing of its revision", report["missing"])
     _print_list("Rows without their parent, kept", report["broken_references"])
     _print_list("Keys that repeat, kept", report["repeated_keys"])
     _print_list("Tables that are not ours, kept", report["unknown_tables"])

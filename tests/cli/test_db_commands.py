@@ -87,6 +87,38 @@ def test_check_ends_with_1_when_rows_are_gone(meva: Meva, old_file: Path) -> Non
     assert "  orders had 2 rows when it was adopted and has 1 now\n" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("statement", "missing"),
+    [
+        ("DROP TABLE stage7_run_metrics", ["table stage7_run_metrics"]),
+        ("DROP TABLE fills", ["table fills"]),
+        ("DROP TABLE schema_changes", ["table schema_changes"]),
+        ("ALTER TABLE stage7_cycle_trace DROP COLUMN market_json", ["column stage7_cycle_trace.market_json"]),
+        ("DROP INDEX idx_stage7_orders_client_order_id", ["index idx_stage7_orders_client_order_id"]),
+        ("DROP INDEX idx_intents_idempotency_key", ["index idx_intents_idempotency_key"]),
+    ],
+)
+def test_check_names_what_a_damaged_schema_lacks_and_no_command_begins_on_it(
+    meva: Meva, old_file: Path, statement: str, missing: list[str]
+) -> None:
+    meva("db", "upgrade", "--no-backup")
+    assert meva("db", "check").code == 0
+    with closing(sqlite3.connect(old_file)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    ended = meva("db", "check", "--json")
+    assert (ended.code, ended.document["sound"]) == (1, False)
+    assert ended.document["missing"] == missing
+    assert f"  {missing[0]}\n" in meva("db", "check").out
+    if statement.startswith("DROP INDEX"):
+        return
+    report = meva("report")
+    assert (report.code, report.out) == (2, "")
+    error, action = report.err.splitlines()
+    assert error == f"Error: {old_file} is at revision 0002 and lacks {missing[0]}"
+    assert action.startswith("To do: keep the file as it is and restore a backup")
+
+
 def test_downgrade_goes_back_and_upgrade_comes_again(meva: Meva, old_file: Path) -> None:
     meva("db", "upgrade", "--no-backup")
     back = meva("db", "downgrade", "0001", "--no-backup", "--json").document
