@@ -13,9 +13,16 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
-from meva_adapters.sql.engine import BUSY_SECONDS, database_url, refuse_overwriting, require_file, translated
+from meva_adapters.sql.engine import (
+    BUSY_SECONDS,
+    database_url,
+    reading_uri,
+    refuse_overwriting,
+    require_file,
+    translated,
+    uri_of,
+)
 from meva_core.errors import StoreCorrupt, StoreError
 from meva_core.ports import Progress
 
@@ -46,7 +53,10 @@ def backup(path: Path, to: Path, progress: Progress) -> Path:
     for name in (to, partial):
         refuse_overwriting(database_url(path), name)
     with _scratch(partial), translated(str(path)):
-        with closing(_connect(path, "ro")) as source, closing(_connect(partial, "rw")) as copy:
+        with (
+            closing(_connect(reading_uri(path))) as source,
+            closing(_connect(uri_of(partial, "mode=rw"))) as copy,
+        ):
             _copy_pages(source, copy, progress)
             faults = integrity(copy)
         if faults:
@@ -80,9 +90,8 @@ def _scratch(partial: Path) -> Iterator[None]:
         ) from error
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    name = f"file:{quote(str(path))}?mode={mode}"
-    return sqlite3.connect(name, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+def _connect(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def _copy_pages(source: sqlite3.Connection, copy: sqlite3.Connection, progress: Progress) -> None:

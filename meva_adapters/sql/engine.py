@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool, QueuePool
 
 from meva_adapters.sql.columns import parse_stamp, stamp_text
-from meva_core.errors import BadInput, StoreBusy, StoreCorrupt, StoreError, StoreUnready
+from meva_adapters.sql.driver_errors import make_writable, ours
+from meva_core.errors import BadInput, StoreUnready
 
 BUSY_SECONDS: Final = 5
 _WRITERS_LOCK: Final = 0x6D657661
@@ -100,7 +101,7 @@ def reader_engine(url: sa.URL) -> sa.Engine:
             url, isolation_level="REPEATABLE READ", options="-c default_transaction_read_only=on"
         )
     require_file(path)
-    engine = _sqlite(path, "ro", poolclass=NullPool)
+    engine = _sqlite(path, reading_uri(path), poolclass=NullPool)
     _begin_with(engine, "BEGIN")
     return engine
 
@@ -131,12 +132,17 @@ def writer_engine(url: sa.URL, *, durable: bool = True, foreign_keys: bool = Tru
         return engine
     require_file(path)
     if not os.access(path, os.W_OK):
-        raise StoreUnready(f"{path} is read-only", action=f"make it writable: chmod u+w {path}")
+        raise StoreUnready(f"{path} is read-only", action=make_writable(path))
+    if not os.access(path.parent, os.W_OK):
+        raise StoreUnready(
+            f"{path} is in a folder that is read-only; SQLite writes files beside it",
+            action=make_writable(path.parent),
+        )
     pragmas = (
         f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
         f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}",
     )
-    engine = _sqlite(path, "rw", pragmas, poolclass=QueuePool, pool_size=1)
+    engine = _sqlite(path, uri_of(path, "mode=rw"), pragmas, poolclass=QueuePool, pool_size=1)
     _begin_with(engine, "BEGIN IMMEDIATE")
     return engine
 
@@ -167,7 +173,8 @@ def create_file(path: Path) -> None:
             pass
         except OSError as error:
             raise StoreUnready(
-                f"cannot create {path}: {error.strerror}", action="name a folder that exists"
+                f"cannot create {path}: {error.strerror}",
+                action="name a file in a folder that is there and can be written to",
             ) from error
         connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
         try:
@@ -186,15 +193,48 @@ def translated(name: str) -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
-        raise _ours(name, error.orig or error) from error
+        raise ours(name, error.orig or error, BUSY_SECONDS) from error
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise _ours(name, error) from error
+        raise ours(name, error, BUSY_SECONDS) from error
 
 
-def _sqlite(path: Path, mode: str, pragmas: tuple[str, ...] = (), **pool: Any) -> sa.Engine:
+def reading_uri(path: Path) -> str:
+    """Return the SQLite URI under which a file is only read.
+
+    A file in WAL mode is read with the help of files beside it. Where none can be made, none is there and
+    nothing can be written, on a read-only disk for one, the file is all there is, and may be read alone.
+    """
+    return uri_of(path, "mode=ro&immutable=1" if _stands_alone(path) else "mode=ro")
+
+
+def uri_of(path: Path, options: str) -> str:
+    """Return a file as an SQLite URI; no character of its name means anything there."""
+    return f"file:{quote(str(path))}?{options}"
+
+
+def _stands_alone(path: Path) -> bool:
+    """Whether a file in WAL mode is whole without its log, and stays so: immutable leaves the log unread."""
+    real = Path(os.path.realpath(path))
+    if os.access(real.parent, os.W_OK) or not _is_in_wal_mode(real):
+        return False
+    log, index, journal = (Path(f"{real}-{name}") for name in ("wal", "shm", "journal"))
+    if journal.exists():
+        return False
+    return not log.exists() or (log.stat().st_size == 0 and not index.exists())
+
+
+def _is_in_wal_mode(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(20)[18:20] == b"\2\2"  # what the file format says of reading and writing
+    except OSError:
+        return False
+
+
+def _sqlite(path: Path, uri: str, pragmas: tuple[str, ...] = (), **pool: Any) -> sa.Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"file:{quote(str(path))}?mode={mode}",
+            uri,
             uri=True,
             timeout=BUSY_SECONDS,
             isolation_level=None,  # the driver begins nothing on its own; `_begin_with` does
@@ -205,7 +245,8 @@ def _sqlite(path: Path, mode: str, pragmas: tuple[str, ...] = (), **pool: Any) -
             connection.execute(pragma)
         return connection
 
-    return sa.create_engine(f"sqlite:///{path}", creator=connect, **pool)
+    # The path goes into the URL as a part of it, not as text: `?` and `#` in a name are no query.
+    return sa.create_engine(sa.URL.create("sqlite", database=str(path)), creator=connect, **pool)
 
 
 def _instant(text: Any) -> Any:
@@ -240,76 +281,3 @@ def require_file(path: Path) -> None:
         raise StoreUnready(f"{path} is a folder, not a database", action="name a file in it")
     if not path.exists():
         raise StoreUnready(f"there is no database at {path}", action=f"meva db upgrade --db {path}")
-
-
-# -- Errors ---------------------------------------------------------------------------------------------
-
-_Make = Callable[[str, str], StoreError]
-
-
-def _ours(name: str, error: BaseException) -> StoreError:
-    if isinstance(error, UnicodeDecodeError):
-        return StoreCorrupt(f"{name} holds text that is not UTF-8", action=_RESTORE)
-    if isinstance(error, sqlite3.Error):
-        return _from_sqlite(name, error)
-    return _from_postgres(name, error)
-
-
-_RESTORE: Final = "keep the file as it is and restore a backup"
-
-
-def _from_sqlite(name: str, error: sqlite3.Error) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended code's low byte is the primary one
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy(
-            f"{name} is locked by {holders(Path(name))}; waited {BUSY_SECONDS} s, nothing was written",
-            action="stop the other process or try again when it is done",
-        )
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        what = "is damaged" if code == sqlite3.SQLITE_CORRUPT else "is not a database"
-        return StoreCorrupt(f"{name} {what}: {error}", action=_RESTORE)
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return StoreUnready(f"cannot open {name}: {error}", action="check the path and its permissions")
-    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
-        return StoreUnready(
-            f"{name} was left in the middle of a change by a process that was killed",
-            action=f"undo it: meva db upgrade --db {name}",
-        )
-    if code == sqlite3.SQLITE_READONLY:
-        return StoreUnready(f"{name} is read-only", action=f"make it writable: chmod u+w {name}")
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return StoreError(f"cannot write {name}: {error}; nothing was written", action="free some disk space")
-    return StoreError(f"{name}: {error}")
-
-
-def _from_postgres(name: str, error: BaseException) -> StoreError:
-    state = getattr(error, "sqlstate", None) or ""
-    text = " ".join(str(error).split())
-    if state in ("55P03", "40001", "40P01"):  # lock not available, serialization failure, deadlock
-        return StoreBusy(
-            f"{name} is locked by another session; waited {BUSY_SECONDS} s, nothing was written",
-            action="stop the other process or try again when it is done",
-        )
-    if state in ("XX001", "XX002"):
-        return StoreCorrupt(f"{name} is damaged: {text}", action="stop the server and restore a backup")
-    if not state or state.startswith(("08", "28", "3D", "57")):
-        return StoreUnready(
-            f"cannot reach {name}: {text}", action="check the server, the name and the password"
-        )
-    if state.startswith("53"):
-        return StoreError(f"cannot write {name}: {text}; nothing was written", action="free some disk space")
-    return StoreError(f"{name}: {text}")
-
-
-def holders(path: Path) -> str:
-    """Name the other processes that have a file open, as far as the system tells."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        if int(entry.name) == os.getpid():
-            continue
-        try:
-            if any(os.path.samefile(link, path) for link in (entry / "fd").iterdir() if link.exists()):
-                found.append(f"process {entry.name} ({(entry / 'comm').read_text().strip()})")
-        except OSError:
-            continue  # ended meanwhile, or another user's
-    return ", ".join(sorted(found)) or "another process"

@@ -13,7 +13,7 @@ from attrs import frozen
 from meva_adapters.sql import migrate
 from meva_adapters.sql.account import Account
 from meva_adapters.sql.backup import backup, free_name, integrity
-from meva_adapters.sql.engine import create_file, database_url, file_of, recover, shown
+from meva_adapters.sql.engine import create_file, database_url, file_of, reading_uri, recover, shown
 from meva_adapters.sql.revisions import HEAD, KNOWN, Found
 from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.ports import Progress
@@ -69,7 +69,9 @@ def _change(
     progress: Progress,
     with_backup: bool,
 ) -> Outcome:
-    target, path = url.render_as_string(hide_password=False), file_of(url)
+    path = file_of(url)
+    # A path stays a path: in a URL `?` and `%` of its name would mean something.
+    target = path or url.render_as_string(hide_password=False)
     recover(url)
     before = migrate.current(target)
     written: list[Path] = []
@@ -90,7 +92,7 @@ def _change(
 
 
 def _refuse_damage(path: Path) -> None:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(reading_uri(path), uri=True)) as connection:
         faults = integrity(connection, 1)
     if faults:
         raise StoreCorrupt(f"{path} is damaged: {faults[0]}", action="keep it as it is, restore a backup")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -190,3 +194,70 @@ def test_a_copy_between_two_files_points_to_the_backup(meva: Meva, old_file: Pat
     ended = meva("db", "copy", old_file, "other.db")
     assert ended.code == 2
     assert "both are SQLite files" in ended.err
+
+
+@pytest.fixture
+def in_read_only(tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs `meva` where the folder `archive` is on a read-only disk."""
+    (tmp_path / "archive").mkdir()
+    mount = "mount --bind archive archive && mount -o remount,ro,bind archive archive"
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        command = f"{mount} && exec '{sys.executable}' -m meva_cli {shlex.join(arguments)}"
+        inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command]
+        ended = subprocess.run(inside, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        return ended.returncode, ended.stdout, ended.stderr
+
+    try:
+        probe = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount]
+        allowed = subprocess.run(probe, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        allowed = False
+    if not allowed:
+        pytest.skip("this machine does not let a test mount anything")
+    return run
+
+
+def test_a_history_on_a_read_only_disk_can_be_read_and_copied_and_not_changed(
+    meva: Meva, tmp_path: Path, in_read_only: Callable[..., tuple[int, str, str]]
+) -> None:
+    assert meva("db", "upgrade", "--db", "archive/state.db").code == 0
+    for left in (tmp_path / "archive").glob("state.db-*"):  # empty: the last reader could not remove them
+        left.unlink()
+    for command in (("check",), ("current",), ("upgrade",), ("backup", "--out", "copy.db")):
+        assert in_read_only("db", *command, "--db", "archive/state.db")[::2] == (0, "")
+    assert meva("db", "check", "--db", "copy.db").code == 0
+    for command in (("downgrade", "0001"), ("backup",)):
+        code, out, err = in_read_only("db", *command, "--db", "archive/state.db")
+        assert (code, out) == (2, "")
+        assert "read-only" in err.lower()
+        assert "To do: " in err
+    assert [found.name for found in (tmp_path / "archive").iterdir()] == ["state.db"]
+
+
+def test_changes_that_are_in_a_log_out_of_reach_are_not_left_out(
+    meva: Meva, tmp_path: Path, in_read_only: Callable[..., tuple[int, str, str]]
+) -> None:
+    assert meva("db", "upgrade", "--db", "state.db").code == 0
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.execute("INSERT INTO meta (key, value) VALUES ('only', 'in the log')")
+        connection.commit()
+        for name in ("state.db", "state.db-wal"):
+            shutil.copyfile(tmp_path / name, tmp_path / "archive" / name)
+    code, out, err = in_read_only("count", "--db", "archive/state.db")
+    assert (code, out) == (2, "")
+    assert "has changes in " in err
+
+
+def test_a_name_with_signs_of_a_url_is_a_name(meva: Meva, tmp_path: Path) -> None:
+    name = "q?mode=ro#%41 x.db"
+    for command in (
+        ("upgrade",),
+        ("downgrade", "0001", "--no-backup"),
+        ("upgrade",),
+        ("backup",),
+        ("check",),
+    ):
+        ended = meva("db", *command, "--db", name)
+        assert (ended.code, ended.err) == (0, "")
+    assert {found.name.partition("x.")[0] for found in tmp_path.iterdir()} == {"q?mode=ro#%41 "}

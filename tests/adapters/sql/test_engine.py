@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from meva_adapters.sql import ensure, reader, writer
-from meva_adapters.sql.engine import database_url, shown, translated, writer_engine
+from meva_adapters.sql.engine import database_url, reading_uri, shown, translated, writer_engine
 from meva_core.errors import BadInput, StoreBusy, StoreCorrupt, StoreError, StoreUnready
 
 
@@ -129,3 +129,40 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
         view._connection.exec_driver_sql("DELETE FROM orders")
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize(
+    ("folder_writable", "beside", "alone"),
+    [
+        (True, {}, False),
+        (False, {}, True),
+        (False, {"wal": b""}, True),
+        (False, {"wal": b"", "shm": b"x"}, False),
+        (False, {"wal": b"x"}, False),
+        (False, {"journal": b"x"}, False),
+    ],
+)
+def test_a_file_is_read_without_its_log_only_where_there_is_none_and_can_be_none(
+    folder_writable: bool,
+    beside: dict[str, bytes],
+    alone: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["state.db"]
+    for name, content in beside.items():
+        path.with_name(f"state.db-{name}").write_bytes(content)
+    monkeypatch.setattr("meva_adapters.sql.engine.os.access", lambda *_: folder_writable)
+    assert ("immutable" in reading_uri(path)) is alone
+
+
+def test_a_file_that_is_not_in_wal_mode_is_never_read_without_its_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE orders (order_id TEXT)")
+    monkeypatch.setattr("meva_adapters.sql.engine.os.access", lambda *_: False)
+    assert "immutable" not in reading_uri(path)
