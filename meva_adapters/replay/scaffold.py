@@ -53,8 +53,8 @@ def init(
     Raises BadInput if the folder holds something already, or for what `write_synthetic` refuses.
     """
     root = Path(path)
-    claim_folder(root)
     if empty:
+        claim_folder(root)
         for kind in KINDS:
             (root / kind).mkdir()
     else:

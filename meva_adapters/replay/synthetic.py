@@ -54,13 +54,7 @@ def write_synthetic(
     the grammar, a span of fewer than two rows, and a folder that holds something.
     """
     root, names = Path(path), tuple(sorted(set(symbols)))
-    rows = minutes * 60 // step_seconds if step_seconds > 0 else 0
-    last = start + rows * step_seconds
-    if not names or not 2 <= rows <= _MAX_ROWS or not 0 <= start <= last <= _LAST_SECOND:
-        raise BadInput(
-            f"{len(names)} symbols, {minutes} minutes in steps of {step_seconds} s from {start}: "
-            f"expected at least one symbol, 2 to {_MAX_ROWS} rows, and the years 1970 to 9999"
-        )
+    rows = _rows(names, minutes, start, step_seconds)
     profiles = {name: profile_of(name) for name in names}
     claim_folder(root)
     for kind in KINDS:
@@ -76,6 +70,18 @@ def write_synthetic(
             market.ticker()
     write_json(root / EXCHANGEINFO, exchangeinfo(names, start))
     write_manifest(root, source=f"synthetic, seed {seed}", api_version="", interval_seconds=step_seconds)
+
+
+def _rows(names: tuple[str, ...], minutes: int, start: int, step_seconds: int) -> int:
+    """Return how many rows a symbol gets. Raises BadInput for a span that cannot be written."""
+    rows = minutes * 60 // step_seconds if step_seconds > 0 else 0
+    last = start + rows * step_seconds
+    if not names or not 2 <= rows <= _MAX_ROWS or not 0 <= start <= last <= _LAST_SECOND:
+        raise BadInput(
+            f"{len(names)} symbols, {minutes} minutes in steps of {step_seconds} s from {start}: "
+            f"expected at least one symbol, 2 to {_MAX_ROWS} rows, and the years 1970 to 9999"
+        )
+    return rows
 
 
 def claim_folder(root: Path) -> None:

@@ -33,7 +33,7 @@ def dataset_folder(folder: Path | None) -> Path:
 @click.option("--symbols", type=SYMBOLS, help="Symbols, with commas.  [default: BTCTRY,ETHTRY,SOLTRY]")
 @click.option(
     "--minutes",
-    type=click.IntRange(min=1),
+    type=click.IntRange(2, 20_000_000),
     default=2880,
     show_default=True,
     help="Minutes of made-up markets.",

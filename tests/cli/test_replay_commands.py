@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from meva_adapters.replay.scaffold import init
+from meva_core.errors import BadInput
+
 
 @pytest.fixture
 def dataset(meva: Callable[..., Any], tmp_path: Path) -> Path:
@@ -77,6 +80,19 @@ def test_a_folder_that_holds_something_is_left_alone(meva: Callable[..., Any], d
     before = sorted(path.read_bytes() for path in dataset.rglob("*.csv"))
     assert meva("replay", "init", dataset).code == 2
     assert sorted(path.read_bytes() for path in dataset.rglob("*.csv")) == before
+
+
+@pytest.mark.parametrize("minutes", [1, 20_000_001])
+def test_a_span_that_cannot_be_made_is_refused_by_its_range_and_leaves_no_folder(
+    meva: Callable[..., Any], tmp_path: Path, minutes: int
+) -> None:
+    ended = meva("replay", "init", "data", "--minutes", minutes)
+    assert ended.code == 2
+    assert "is not in the range 2<=x<=20000000" in ended.err
+    with pytest.raises(BadInput, match="2 to 20000000 rows"):
+        init(tmp_path / "data", minutes=minutes)
+    assert list(tmp_path.iterdir()) == []
+    assert meva("replay", "init", "data", "--minutes", 2).code == 0
 
 
 def test_the_earlier_systems_command_makes_the_layout(meva: Callable[..., Any], tmp_path: Path) -> None:
