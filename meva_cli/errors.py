@@ -45,7 +45,7 @@ def end_of(command: Callable[[], Any], arguments: Sequence[str]) -> int:
 
 
 def _say(error: BaseException, arguments: Sequence[str]) -> int:
-    ending = ending_of(error)
+    ending = ending_of(error, arguments)
     if "--debug" in arguments:
         # Imported here: it costs a quick command more than all its own work.
         import traceback
@@ -76,10 +76,10 @@ def _say_json(ending: Ending) -> None:
     sys.stdout.flush()
 
 
-def ending_of(error: BaseException) -> Ending:
-    """Return how a command that raised `error` ends."""
+def ending_of(error: BaseException, arguments: Sequence[str] = ()) -> Ending:
+    """Return how a command line that raised `error` ends."""
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return Ending(INTERRUPTED, "interrupted", "interrupted")
+        return Ending(INTERRUPTED, "interrupted", "interrupted", _going_on(arguments))
     if isinstance(error, click.ClickException):
         code = "usage" if isinstance(error, click.UsageError) else "bad_input"
         action = ""
@@ -89,6 +89,14 @@ def ending_of(error: BaseException) -> Ending:
     if isinstance(error, OSError):
         return _ending_of_os(error)
     return _ending_of_meva(error)
+
+
+def _going_on(arguments: Sequence[str]) -> str:
+    """Return what goes on with an interrupted command: a backtest keeps what it recorded."""
+    words = [word for word in arguments if not word.startswith("-") and word not in ("text", "json")]
+    if words[:1] in (["backtest"], ["stage7-backtest"]) and "--resume" not in arguments:
+        return "run the same command with --resume: it goes on after what is recorded"
+    return "run the same command again"
 
 
 def _ending_of_os(error: OSError) -> Ending:

@@ -179,7 +179,7 @@ app.main()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_command_ends_with_130_and_one_line(number: signal.Signals) -> None:
+def test_an_interrupted_command_ends_with_130_and_one_message(number: signal.Signals) -> None:
     process = subprocess.Popen([sys.executable, "-c", SLEEPER], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert process.stderr.readline() == "ready\n"
@@ -187,8 +187,26 @@ def test_an_interrupted_command_ends_with_130_and_one_line(number: signal.Signal
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.strip() == "Error: interrupted"
+    assert err.strip() == "Error: interrupted\nTo do: run the same command again"
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    ("line", "resumes"),
+    [
+        ("backtest --data d --db a.db", True),
+        ("--log-format json --debug backtest --json", True),
+        ("stage7-backtest --dataset d", True),
+        ("backtest --data d --resume", False),
+        ("export --db backtest", False),
+        ("db upgrade", False),
+    ],
+)
+def test_an_interrupted_command_says_how_it_goes_on(line: str, resumes: bool) -> None:
+    ending = ending_of(KeyboardInterrupt(), line.split())
+    assert ending[:3] == (130, "interrupted", "interrupted")
+    assert ("with --resume" in ending.action) is resumes
+    assert ending.action.startswith("run the same command")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
