@@ -13,7 +13,7 @@ from meva_cli.commands.db import DB, database
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
 from meva_cli.window import asked_window, moment, reading, window_options
-from meva_core.errors import BadInput
+from meva_core.errors import BadInput, StoreUnready
 
 if TYPE_CHECKING:
     from meva_core.ports import Reads
@@ -176,11 +176,13 @@ def stage4_rows(
     end: int | None,
     last: int,
 ) -> list[tuple[Any, ...]]:
-    """Return the newest rows of a table of Stage 4, oldest first. Raises BadInput when there is none."""
+    """Return the newest rows of a table of Stage 4, oldest first; raise BadInput or StoreUnready if none is."""
     if run is not None:
         raise BadInput("Stage 4's cycles belong to no run", action="leave out --run")
     found = reads.rows(table, columns, start=moment(start), end=moment(end), newest_first=True, limit=last)
     rows = list(found)[::-1]
+    if not rows and start is None and end is None:
+        raise StoreUnready(f"Stage 4's table {table} holds no row yet", action="check --db")
     if not rows:
         raise BadInput(f"{table} holds no row of that time", action="check --db, --start and --end")
     return rows

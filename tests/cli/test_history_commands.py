@@ -418,8 +418,9 @@ def test_an_unknown_run_and_an_empty_window_are_2(
         (("report", "--last", 0), "--last"),
         (("report", "--start", "yesterday"), "is no ISO 8601 time"),
         (("report", "--stage", "stage4", "--run", "RUN"), "belong to no run"),
-        (("report", "--stage", "stage4"), "cycle_metrics holds no row"),
-        (("alerts", "--stage", "stage4"), "anomaly_events holds no row"),
+        (("report", "--stage", "stage4"), "table cycle_metrics holds no row yet"),
+        (("alerts", "--stage", "stage4"), "table anomaly_events holds no row yet"),
+        (("report", "--stage", "stage4", "--end", "2026-01-01"), "cycle_metrics holds no row of that time"),
     ],
 )
 def test_a_wrong_question_is_2_and_says_why(
