@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.util import CommandError
 
-from meva_adapters.sql.engine import create_file, database_url, file_of, looking_at
+from meva_adapters.sql.engine import create_file, database_url, file_of, looking_at, shown
 from meva_adapters.sql.migrate import transaction
+from meva_adapters.sql.revisions import identify, refusal
 from meva_core.errors import BadInput, MevaError
 
 
@@ -25,7 +26,8 @@ def plain_connection(context: Any, from_settings: Callable[[], str]) -> Iterator
             raise BadInput("--sql cannot be done: the revisions look at the database and add what it lacks")
         named = context.get_x_argument(as_dictionary=True).get("db")
         url = database_url(named or from_settings())
-        opened = _to_write(url, context.config) if _wants_to_write(context.config) else _to_read(url)
+        writes = _wants_to_write(context.config)
+        opened = _to_write(url, context.config) if writes else _to_read(url, context.config)
         with opened as connection:
             yield connection
     except MevaError as error:
@@ -39,8 +41,13 @@ def _wants_to_write(config: Any) -> bool:
 
 
 @contextmanager
-def _to_read(url: sa.URL) -> Iterator[sa.Connection]:
+def _to_read(url: sa.URL, config: Any) -> Iterator[sa.Connection]:
     with looking_at(url) as connection:
+        found = identify(connection)
+        if found.state in ("newer", "foreign"):
+            raise refusal(found, shown(url))
+        if found.revision is None:  # Alembic would say nothing at all
+            config.print_stdout("%s: %s", shown(url), found)
         yield connection
 
 

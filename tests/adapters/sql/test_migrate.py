@@ -169,6 +169,12 @@ def test_plain_alembic_does_the_same_work(tmp_path: Path) -> None:
     assert alembic("check").returncode == 0
     assert alembic("downgrade", "-1").returncode == 0
     assert current(tmp_path / "state.db").revision == "0001"
+    old = tmp_path / "old.db"
+    with closing(sqlite3.connect(old)) as connection:
+        columns = "order_id, symbol, side, price, qty, status, created_at, updated_at"
+        connection.execute(f"CREATE TABLE orders ({columns})")
+    named = alembic("-x", f"db={old}", "current")
+    assert (named.returncode, named.stdout) == (0, f"{old}: generation 1 of the earlier system\n")
     missing = alembic("-x", f"db={tmp_path / 'none.db'}", "current")
     assert missing.returncode == 255
     assert missing.stdout.startswith("FAILED: there is no database at")
