@@ -29,12 +29,12 @@ from meva_core.ports import Progress
 PAGES: Final = 2048
 
 
-def free_name(path: Path, revision: str) -> Path:
-    """Return a name beside the file that is not taken: `state.before-0002.db`, `state.before-0002.2.db`..."""
+def free_name(path: Path, what: str) -> Path:
+    """Return a name beside the file that is not taken: `state.backup.db`, `state.backup.2.db`..."""
     for number in count(1):
         more = f".{number}" if number > 1 else ""
-        name = path.with_name(f"{path.stem}.before-{revision}{more}{path.suffix}")
-        if not name.exists():
+        name = path.with_name(f"{path.stem}.{what}{more}{path.suffix}")
+        if not os.path.lexists(name):
             return name
     raise AssertionError  # count() does not end
 

@@ -81,7 +81,7 @@ def _change(
         if path is None or before.state == "empty":
             return
         if with_backup:
-            written.append(backup(path, free_name(path, revision), progress))
+            written.append(backup(path, free_name(path, f"before-{revision}"), progress))
         else:
             _refuse_damage(path)
 

@@ -128,7 +128,6 @@ def check(ctx: click.Context, db: str | None, as_json: bool) -> None:
 @json_option
 def backup(db: str | None, out: Path | None, as_json: bool) -> None:
     """Write a checked copy of an SQLite database, also while it is in use. Never overwrites a file."""
-    from meva_adapters.sql import current as look
     from meva_adapters.sql.backup import backup as write
     from meva_adapters.sql.backup import free_name
     from meva_adapters.sql.engine import database_url, file_of
@@ -137,8 +136,7 @@ def backup(db: str | None, out: Path | None, as_json: bool) -> None:
     path = file_of(database_url(database(db)))
     if path is None:
         raise BadInput("PostgreSQL has backups of its own", action="use pg_dump")
-    found = look(path)
-    to = write(path, out or free_name(path, found.revision or "adoption"), make_progress())
+    to = write(path, out or free_name(path, "backup"), make_progress())
     report = {"database": str(path), "backup": str(to), "size_bytes": to.stat().st_size}
     print_json(report) if as_json else print_pairs(report)
 

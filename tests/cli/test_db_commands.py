@@ -134,7 +134,8 @@ def test_downgrade_goes_back_and_upgrade_comes_again(meva: Meva, old_file: Path)
 
 def test_backup_writes_beside_the_file_and_never_over_one(meva: Meva, old_file: Path) -> None:
     document = meva("db", "backup", "--json").document
-    assert document["backup"] == str(old_file.with_name("btcbot_state.before-adoption.db"))
+    assert document["backup"] == str(old_file.with_name("btcbot_state.backup.db"))
+    assert meva("db", "backup", "--json").document["backup"].endswith("btcbot_state.backup.2.db")
     again = meva("db", "backup", "--out", document["backup"])
     assert (again.code, "is there already" in again.err) == (2, True)
 
