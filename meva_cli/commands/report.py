@@ -176,7 +176,7 @@ def stage4_rows(
     end: int | None,
     last: int,
 ) -> list[tuple[Any, ...]]:
-    """Return the newest rows of a table of Stage 4, oldest first; raise BadInput or StoreUnready if none is."""
+    """Return the newest rows of a table of Stage 4, oldest first; raise BadInput or StoreUnready for none."""
     if run is not None:
         raise BadInput("Stage 4's cycles belong to no run", action="leave out --run")
     found = reads.rows(table, columns, start=moment(start), end=moment(end), newest_first=True, limit=last)
