@@ -48,7 +48,7 @@ def plan_backtest(
         pairs=dataset_pairs(dataset, settings, configured, pair_info),
         times=times,
         step_seconds=step,
-        source=dataset.root.name,
+        source=dataset.root.name.encode(errors="backslashreplace").decode(),  # a name may be no UTF-8
         source_sha256=dataset.sha256,
         manifest=manifest_tree(dataset.manifest) if dataset.manifest else None,
         seed=seed,

@@ -256,3 +256,10 @@ def test_a_name_that_is_no_text_can_be_reported(
     assert machine.code == plain.returncode == 2
     assert "no\\udcff" in machine.document["error"]["message"]
     assert "no\\udcff" in plain.stderr
+
+
+def test_a_dataset_whose_name_is_no_text_can_be_run(meva: Callable[..., Any]) -> None:
+    assert meva("replay", "init", "odd\udcff", "--minutes", 10, "--json").code == 0
+    run = ("backtest", "--data", "odd\udcff", "--db", "a.db", "--engine", "interpreted", "--cycles", 2)
+    assert meva(*run, "--json").document["dataset"] == "odd\\udcff"
+    assert meva("runs", "--db", "a.db", "--json").document["runs"][0]["data"] == "odd\\udcff"
