@@ -86,9 +86,8 @@ def _interval(tree: dict[str, Any], faults: FaultList) -> int | None:
     interval = tree.get("interval")
     if interval is None or (type(interval) is int and 0 < interval <= 366 * 86400):
         return interval
-    faults.error(
-        "manifest", "expected a whole number of seconds from 1 to 31622400", column="interval", value=str(interval)
-    )
+    expected = "expected a whole number of seconds from 1 to 31622400"
+    faults.error("manifest", expected, column="interval", value=str(interval))
     return None
 
 
