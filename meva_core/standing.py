@@ -85,14 +85,15 @@ def after(standing: Standing, news: Standing) -> Standing:
     return news
 
 
-def reported(standing: Standing, state: OrderState) -> Standing:
+def reported(standing: Standing, state: OrderState, *, overdue: bool = False) -> Standing:
     """Return where an order stands after the exchange said this of it.
 
     A word that we do not know changes nothing. An open order that we asked to be canceled is one whose
-    cancel has not come through yet, and what has ended does not open again because a read lags behind.
+    cancel has not come through yet, until that is `overdue`: then it never arrived. What has ended does not
+    open again because a read lags behind.
     """
     news = _STANDINGS.get(state, standing)
-    if standing is Standing.CANCEL_REQUESTED and not state.ended:
+    if standing is Standing.CANCEL_REQUESTED and not (state.ended or overdue):
         return standing
     return news if news in STEPS[standing] else standing
 

@@ -198,7 +198,9 @@ class Desk:
         order = None if record.order_id is None else self.account.order(record.order_id)
         if order is None:
             return Settled(record)
-        return Settled(self._became(record, reported(record.standing, order.state)))
+        overdue = self._age(record) > self.patience.grace_seconds * MICROS
+        news = reported(record.standing, order.state, overdue=overdue)
+        return Settled(record if news is record.standing else self._became(record, news))
 
     def _found(self, record: Record, found: Sequence[VenueOrder]) -> Settled:
         """Take over what the exchange has under our name, further orders of that name among it."""

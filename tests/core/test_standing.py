@@ -26,9 +26,12 @@ def test_news_is_a_step_of_the_table_or_nothing_new_or_an_error(now: Standing, n
             after(now, news)
 
 
-@given(STANDINGS, STATES)
-def test_whatever_the_exchange_says_is_a_step_that_there_is(now: Standing, state: OrderState) -> None:
-    assert after(now, reported(now, state)) is reported(now, state)
+@given(STANDINGS, STATES, st.booleans())
+def test_whatever_the_exchange_says_is_a_step_that_there_is(
+    now: Standing, state: OrderState, overdue: bool
+) -> None:
+    news = reported(now, state, overdue=overdue)
+    assert after(now, news) is news
 
 
 @given(STANDINGS)
@@ -47,6 +50,8 @@ def test_a_request_to_cancel_is_not_taken_back_by_a_read_that_lags() -> None:
     assert reported(Standing.CANCEL_REQUESTED, OrderState.OPEN) is Standing.CANCEL_REQUESTED
     assert reported(Standing.CANCEL_REQUESTED, OrderState.PARTIAL) is Standing.CANCEL_REQUESTED
     assert reported(Standing.CANCEL_REQUESTED, OrderState.FILLED) is Standing.FILLED
+    assert reported(Standing.CANCEL_REQUESTED, OrderState.OPEN, overdue=True) is Standing.OPEN
+    assert reported(Standing.CANCEL_REQUESTED, OrderState.UNKNOWN, overdue=True) is Standing.CANCEL_REQUESTED
 
 
 def test_only_what_proves_that_nothing_rests_may_be_sent_again() -> None:

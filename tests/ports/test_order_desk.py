@@ -350,6 +350,20 @@ def test_n15_a_cancel_whose_reply_is_lost_is_asked_for(
     assert [s.record.standing for s in desk.settle()] == [Standing.CANCELED]
 
 
+def test_n15_a_cancel_that_never_arrived_leaves_the_order_open_and_may_be_asked_for_again(
+    local: LocalExchange, desk: Desk, order: NewOrder
+) -> None:
+    desk.place(order)
+    local.fault("lose_request", CANCEL, times=1)
+    assert desk.cancel(order.client_id).record.standing is Standing.CANCEL_REQUESTED
+    pass_time(desk, 100)
+    assert [s.record.standing for s in desk.settle()] == [Standing.CANCEL_REQUESTED]
+    pass_time(desk, 21)
+    assert [s.record.standing for s in desk.settle()] == [Standing.OPEN]
+    desk.cancel(order.client_id)
+    assert [s.record.standing for s in desk.settle()] == [Standing.CANCELED]
+
+
 def test_n16_funds_that_are_tied_up_for_a_moment_cost_one_short_pause(
     local: LocalExchange, desk: Desk, order: NewOrder
 ) -> None:
