@@ -17,7 +17,7 @@ from meva_core.errors import BadInput, Refused, VenueReason
 from meva_core.orders import Side
 from meva_core.ports import Account, MarketData, RulesSource, Venue
 from meva_core.rules import RuleStatus, quantize
-from meva_core.venue import NewOrder, OrderState, VenueFill, VenueOrder
+from meva_core.venue import Book, NewOrder, OrderState, VenueFill, VenueOrder
 
 MICROS = 1_000_000
 
@@ -30,7 +30,7 @@ class MarketDataContract:
         assert first <= market.now() < first + 10 * MICROS
 
     def test_a_book_is_sorted_and_each_price_is_there_once(self, market: MarketData) -> None:
-        book = market.book("BTCTRY")
+        book = two_sided(market)
         assert book.symbol == "BTCTRY"
         assert abs(book.ts - market.now()) < 60 * MICROS
         assert all(above.price > below.price for above, below in pairwise(book.bids))
@@ -101,9 +101,19 @@ class RulesContract:
         assert b"BTCTRY" in metadata.document
 
 
+def two_sided(market: MarketData) -> Book:
+    """A book with both sides: one may be empty for a moment, after a trade through all that rested there."""
+    for _ in range(500):
+        book = market.book("BTCTRY")
+        if book.bids and book.asks:
+            return book
+        time.sleep(0.02)
+    raise AssertionError("a side of the book stays empty")
+
+
 def new_order(market: MarketData, rules: RulesSource, away: str, side: Side = Side.BUY) -> NewOrder:
     """An order of about 1000 TRY, `away` times the touch that it would trade against, on the grid."""
-    book = market.book("BTCTRY")
+    book = two_sided(market)
     touch = book.asks[0] if side is Side.BUY else book.bids[0]
     (rule,) = rules.rules(["BTCTRY"])
     price, qty, _ = quantize(rule, side, round(touch.price * Decimal(away), 8), Decimal("0.00033333"))
