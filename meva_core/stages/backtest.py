@@ -11,7 +11,7 @@ from meva_core.stages.plan import RunPlan
 from meva_core.stages.record import Codec, Progressing, Recorder, find_run
 from meva_core.steps.inputs import no_inputs
 
-ROWS: Final = 512
+ROWS: Final = 1024
 """Cycles that are held in memory, and committed, at a time."""
 
 
