@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from meva_core.errors import IdTaken, MevaError, OutcomeUnknown, Refused, VenueError, VenueReason
+from meva_core.errors import BadInput, IdTaken, MevaError, OutcomeUnknown, Refused, VenueError, VenueReason
 from meva_core.market import MICROS
 from meva_core.modes import Mode
 from meva_core.orders import Side
@@ -90,8 +90,8 @@ class Desk:
         """Ask for an order of ours to be canceled, and return where it stands.
 
         Nothing is sent for an order that has ended, nor for one of which the exchange's name is not known:
-        that one is looked up. Raises KeyError for
-        a name that we do not have, Unavailable if nothing was sent, and what the venue's gates raise.
+        that one is looked up. Raises KeyError for a name that we do not have, Unavailable if nothing was
+        sent, and what the venue's gates raise.
         """
         with self.store.read() as view:
             found = records(view, client_order_id=client_id)
@@ -113,13 +113,14 @@ class Desk:
     def settle(self) -> list[Settled]:
         """Ask for every order that has not ended, and for those that were given up not long ago.
 
-        Returns them as they stand then. Raises Unavailable where the exchange does not answer: what was
-        settled before that stays settled.
+        Returns them as they stand then; one of which the answer cannot be read stands as before, with an
+        alarm, and keeps none of the others waiting. Raises Unavailable where the exchange does not answer:
+        what was settled before that stays settled.
         """
         with self.store.read() as view:
             asked = sorted(MAY_REST | {Standing.ABSENT})
             known = [record for standing in asked for record in records(view, status=str(standing))]
-        return [self._settled(record) for record in known if self._is_worth_asking(record)]
+        return [self._read_or_alarmed(record) for record in known if self._is_worth_asking(record)]
 
     def sellable(self, symbol: str, held: Decimal, balance: Balance | None) -> Decimal:
         """Return how much of a symbol may be sold, `held` being what the ledger says.
@@ -127,8 +128,8 @@ class Desk:
         Sells of ours that may rest at the exchange, those of unknown fate among them, count as sold.
         """
         with self.store.read() as view:
-            sells = [r for r in records(view, symbol=symbol) if r.side is Side.SELL]
-        return sellable(held, balance, sum((r.qty for r in sells if r.standing in MAY_REST), Decimal(0)))
+            sells = [record for record in _resting(view, symbol) if record.side is Side.SELL]
+        return sellable(held, balance, sum((record.qty for record in sells), Decimal(0)))
 
     # -- Sending --------------------------------------------------------------------------------------
 
@@ -173,11 +174,18 @@ class Desk:
             or self._age(record) <= self.patience.watch_seconds * MICROS
         )
 
+    def _read_or_alarmed(self, record: Record) -> Settled:
+        try:
+            return self._settled(record)
+        except BadInput as error:
+            name = record.client_id or record.order_id
+            return Settled(record, f"{record.symbol}: {name} cannot be asked for: {error}", Mode.OBSERVE_ONLY)
+
     def _looked_up(self, record: Record) -> Settled:
         """Look up an order that was just sent; if the exchange does not answer, `settle` will."""
         try:
             return self._settled(record)
-        except VenueError:
+        except (VenueError, BadInput):
             return Settled(record)
 
     def _settled(self, record: Record) -> Settled:
@@ -259,14 +267,20 @@ class Desk:
         )
 
 
+def _resting(view: Reads, symbol: str) -> list[Record]:
+    """Return the orders of a symbol that may rest at the exchange, by the index of standings: they are few,
+    however long the history."""
+    return [r for standing in sorted(MAY_REST) for r in records(view, status=str(standing), symbol=symbol)]
+
+
 def _is_twin(record: Record) -> bool:
     return record.client_id is None and (record.error or "").startswith(_TWIN)
 
 
 def _check_single(view: Reads, symbol: str) -> None:
     """Raise IdTaken while two orders of a symbol share a name and the second has not ended."""
-    for record in records(view, symbol=symbol):
-        if _is_twin(record) and record.standing in MAY_REST:
+    for record in _resting(view, symbol):
+        if _is_twin(record):
             raise IdTaken(
                 f"{symbol}: order {record.order_id} at the exchange is {record.error}",
                 action="cancel one of the two at the exchange's web site; until then nothing is placed here",

@@ -200,8 +200,6 @@ class Recorder:
             self.codec.texts,
             run.seq,
             run.last_mode,
-            s7.reject_spike_threshold,
-            s7.retry_alert_threshold,
         )
 
     def record(self, market: Market, out: Out, start: int, stop: int, state: State) -> None:

@@ -75,8 +75,6 @@ class Renderer:
     texts: Texts = plain_texts
     seq: int = 0
     last_mode: int = -1
-    reject_spike: int = 3
-    retry_alert: int = 5
     fates: Fates = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -119,7 +117,7 @@ class _Stretch:
             name: pairs(
                 texts, getattr(account, f"{name}_whole")[part], getattr(account, f"{name}_rest")[part]
             )
-            for name in {*_LEDGER, *_MONEY, "cash"}
+            for name in (*_LEDGER, "cash")
         }
         drawdown = texts(account.max_drawdown[part], AMOUNT_PLACES, signed=True)
         start = [self.r.starting_cash] * len(drawdown)
@@ -134,7 +132,7 @@ class _Stretch:
         r, out, plan = self.r, self.out, self.out.plan
         counts = counted(out.journal, len(r.names.symbols), part.start, part.stop)
         quality = quality_flags(self.market, out, part, counts)
-        alerts = alert_flags(out, part, counts, r.reject_spike, r.retry_alert)
+        alerts = alert_flags(out, part, counts, r.params.reject_spike, r.params.retry_alert)
         self.quality, self.alerts = quality.tolist(), alerts.tolist()
         rows = zip(*(counts[name].tolist() for name in COUNTS), strict=True)
         self.counts = [dict(zip(COUNTS, row, strict=True)) for row in rows]

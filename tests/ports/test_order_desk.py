@@ -26,8 +26,8 @@ from meva_core.errors import BadInput, IdTaken
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.settings import Secret
-from meva_core.stages.desk import Desk, Patience
-from meva_core.stages.live_orders import records
+from meva_core.stages.desk import Desk, Patience, Settled
+from meva_core.stages.live_orders import add, records
 from meva_core.standing import Standing
 from meva_core.venue import NewOrder
 
@@ -324,6 +324,19 @@ def test_n6_twins_are_both_kept_and_stop_the_symbol_until_one_has_ended(
     desk.venue.cancel(str(twin.order_id))
     assert [s.record.standing for s in desk.settle()] == [Standing.OPEN, Standing.CANCELED]
     assert desk.place(another).record.standing is Standing.OPEN
+
+
+def test_one_order_that_cannot_be_asked_for_keeps_no_other_waiting(desk: Desk, order: NewOrder) -> None:
+    placed = desk.place(order).record
+    old = evolve(placed, client_id="old", order_id="x-5")  # as the earlier system wrote it in a rehearsal
+    with desk.store.unit() as work:
+        add(work, [old])
+        work.commit()
+    settled = {one.record.client_id: one for one in desk.settle()}
+    assert settled["old"].record == old
+    assert "old cannot be asked for: 'x-5' is not the number of an order" in settled["old"].alarm
+    assert settled["old"].mode is Mode.OBSERVE_ONLY
+    assert settled[order.client_id] == Settled(placed)
 
 
 def test_a_cancel_is_a_request_and_settling_says_what_became_of_it(desk: Desk, order: NewOrder) -> None:

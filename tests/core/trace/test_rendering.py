@@ -143,12 +143,12 @@ def test_what_is_rendered_is_what_the_columns_say(world: World) -> None:
             kinds = [
                 e["event_type"] for e in tables["stage7_order_events"] if e["cycle_id"] == trace["cycle_id"]
             ]
-            quality, alerts = flags_by_hand(c, market, out, kinds)
+            quality, alerts = flags_by_hand(c, market, out, kinds, engine.params)
             assert json.loads(metrics["quality_flags_json"]) == dict.fromkeys(quality, True)
             assert json.loads(metrics["alert_flags_json"]) == dict.fromkeys(alerts, True)
 
 
-def flags_by_hand(c: int, market: Any, out: Any, kinds: list[str]) -> tuple[set[str], set[str]]:
+def flags_by_hand(c: int, market: Any, out: Any, kinds: list[str], params: Any) -> tuple[set[str], set[str]]:
     """The flags of one cycle, symbol by symbol and event by event."""
     fired = {code.text for code in fired_codes(int(out.assess.fired[c]))}
     quality = {"stale_data"} if "stale_market_data" in fired else set()
@@ -164,8 +164,8 @@ def flags_by_hand(c: int, market: Any, out: Any, kinds: list[str]) -> tuple[set[
     quality |= {name for kind, name in troubles.items() if kind in kinds}
     alerts = quality & {"missing_data", "throttled", "retry_giveup"}
     alerts |= {"drawdown_breach"} if "max_drawdown_breach" in fired else set()
-    alerts |= {"reject_spike"} if kinds.count("REJECTED") >= 3 else set()
-    alerts |= {"retry_excess"} if kinds.count("RETRY_SCHEDULED") >= 5 else set()
+    alerts |= {"reject_spike"} if kinds.count("REJECTED") >= params.reject_spike else set()
+    alerts |= {"retry_excess"} if kinds.count("RETRY_SCHEDULED") >= params.retry_alert else set()
     return quality, alerts
 
 
