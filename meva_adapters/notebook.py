@@ -39,6 +39,7 @@ from meva_core.modes import Mode
 from meva_core.ports import MarketHistory
 from meva_core.settings import Settings, build_settings, settings_document
 from meva_core.stages.plan import RunPlan
+from meva_core.stages.record import TOTALS
 from meva_core.steps.inputs import no_inputs
 
 _LAST_ROWS: Final = 5
@@ -136,7 +137,7 @@ class Backtest:
             "fills": fills.num_rows,
             "starting_cash_try": to_decimal(plan.starting_cash()),
             "final_equity_try": _plain(last["equity_try"]),
-            **{name: _plain(last[name]) for name in _FIGURES},
+            **{name: _plain(last[name]) for name in TOTALS},
             "fills_resting": resting,
             "fills_taking": fills.num_rows - resting,
             "modes": {mode.name: modes.get(mode.name, 0) for mode in Mode},
@@ -150,18 +151,6 @@ class Backtest:
         figures["symbols"] = ", ".join(figures["symbols"])
         last = self.cycles.select(list(_SHOWN)).slice(max(0, self.cycles.num_rows - _LAST_ROWS)).to_pylist()
         return _html(list(figures.items())) + _html([list(row.values()) for row in last], _SHOWN)
-
-
-_FIGURES: Final = (
-    "gross_pnl_try",
-    "realized_pnl_try",
-    "unrealized_pnl_try",
-    "net_pnl_try",
-    "fees_try",
-    "slippage_try",
-    "turnover_try",
-    "max_drawdown_ratio",
-)
 
 
 def _run(plan: RunPlan, history: MarketHistory, speed: Speed) -> Backtest:

@@ -36,8 +36,7 @@ COUNTS: Final = (
 )
 
 
-_FIGURES: Final = (
-    "equity_try",
+TOTALS: Final = (
     "gross_pnl_try",
     "realized_pnl_try",
     "unrealized_pnl_try",
@@ -47,6 +46,7 @@ _FIGURES: Final = (
     "turnover_try",
     "max_drawdown_ratio",
 )
+"""What a run's figures show of its last cycle beside the equity."""
 
 
 @frozen
@@ -279,8 +279,9 @@ def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
         raise BadInput(f"there is no run {run} in the database", action="`meva runs` lists them")
     document = codec.decode(stored["state_json"])
     table = "stage7_ledger_metrics"
-    ledger = next(reads.rows(table, _FIGURES, run_id=run, newest_first=True, limit=1))
-    figures = dict(zip(_FIGURES, ledger, strict=True))
+    columns = ("equity_try", *TOTALS)
+    ledger = next(reads.rows(table, columns, run_id=run, newest_first=True, limit=1))
+    figures = dict(zip(columns, ledger, strict=True))
     counts = document["counts"]
     return {
         "run_id": run,
