@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench
+.PHONY: demo test lint docs bench lock
 
 # What the demo trades with: 100 000 TRY, the best three of five symbols, limits that cross a narrow spread.
 DEMO := DRY_RUN_TRY_BALANCE=100000 STAGE7_UNIVERSE_SIZE=3 STAGE7_ORDER_OFFSET_BPS=-4 \
@@ -32,6 +32,16 @@ bench: $(VENV)/dev-ready
 docs: $(VENV)/dev-ready
 	$(BIN)/python -m meva_cli.reference
 
+# Chooses the versions in requirements/ anew. Users get those that were tested.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--custom-compile-command "make lock" pyproject.toml
+
+lock: $(VENV)/dev-ready
+	$(LOCK) --all-extras --output-file requirements/dev.lock
+	$(LOCK) --extra emulator --extra postgres --extra stream --constraint requirements/dev.lock \
+		--output-file requirements/meva.lock
+	$(LOCK) --extra test --resolution lowest-direct --output-file requirements/lowest.lock
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -39,6 +49,7 @@ $(VENV)/meva-ready: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/dev-ready: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+$(VENV)/dev-ready: pyproject.toml requirements/dev.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
