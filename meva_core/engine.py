@@ -8,6 +8,7 @@ raises. So as long as both speeds agree, nothing has wrapped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from typing import Any, Final
 
 import numpy as np
@@ -18,15 +19,24 @@ from meva_core.errors import BadInput, BrokenBooks, IllegalStep
 from meva_core.journal import ERROR_ILLEGAL_STEP, EVENTS_USED, FILLS_USED, INTENTS_USED
 from meva_core.kernel import KERNELS, kernel
 from meva_core.market import Market
+from meva_core.modes import Mode
+from meva_core.orders import Side, Status
 from meva_core.params import Params
-from meva_core.rules import Rules
+from meva_core.rules import Rules, RuleStatus
 from meva_core.state import ERROR, MAX_ORDERS, NEED, OPEN_ORDERS, State, with_room
 from meva_core.steps.execute import TOKEN
-from meva_core.steps.inputs import Inputs
+from meva_core.steps.inputs import Fault, Inputs
 from meva_core.steps.scratch import Scratch, new_scratch
 
 BATCH: Final = 8192
 """Cycles of one call, so that progress shows and Ctrl-C is heard."""
+
+_MEMBERS: Final[dict[str, dict[str, type[IntEnum]]]] = {
+    "inputs": {"base_mode": Mode, "override_mode": Mode, "fault_kind": Fault},
+    "rules": {"status": RuleStatus},
+    "state": {"order_side": Side, "order_status": Status},
+}
+"""The columns that hold members of an enum, all of which count from 0."""
 
 ROOM_FOR_LOTS: Final = 1
 ROOM_FOR_ORDERS: Final = 2
@@ -164,7 +174,9 @@ def check_columns(market: Market, inputs: Inputs, rules: Rules, state: State) ->
     """Make sure that all columns are int64, C-contiguous, writable and of fitting shapes, and that times
     increase.
 
-    The compiled loop has one signature; another layout would compile everything again. Raises BadInput.
+    The compiled loop has one signature; another layout would compile everything again. A number that is no
+    member of a column's enum, which the kernels would take for another one, is refused as well. Raises
+    BadInput.
     """
     cycles, symbols = market.bid.shape
     for name, group in (("market", market), ("inputs", inputs), ("rules", rules), ("state", state)):
@@ -174,6 +186,8 @@ def check_columns(market: Market, inputs: Inputs, rules: Rules, state: State) ->
                 raise BadInput(
                     f"{name}.{column}: expected a writable, C-contiguous int64 array, got {values.dtype}"
                 )
+        for column, kind in _MEMBERS.get(name, {}).items():
+            _check_members(getattr(group, column), kind, f"{name}.{column}")
     for column, values in zip(Market._fields[1:], market[1:], strict=True):
         if values.shape != (cycles, symbols):
             raise BadInput(f"market.{column}: shape {values.shape}, expected {(cycles, symbols)}")
@@ -183,3 +197,12 @@ def check_columns(market: Market, inputs: Inputs, rules: Rules, state: State) ->
     before = int(state.facts[0])
     if cycles and (int(market.time[0]) <= before or np.any(np.diff(market.time) <= 0)):
         raise BadInput("market.time: cycle times must increase, and lie after the last cycle of the book")
+
+
+def _check_members(values: Any, kind: type[IntEnum], column: str) -> None:
+    """Raise BadInput for the first number of a column that is no member of its enum."""
+    strange = np.flatnonzero((values < 0) | (values >= len(kind)))
+    if len(strange):
+        at = int(strange[0])
+        named = ", ".join(f"{member.value} {member.name}" for member in kind)
+        raise BadInput(f"{column}[{at}]: {values[at]} is no {kind.__name__}; expected one of {named}")

@@ -17,13 +17,14 @@ import json
 from functools import lru_cache
 from typing import Any, Final
 
-from meva_core.orders import Side
+from meva_core.orders import Side, as_side
 
 BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 RUN_LETTERS: Final = 7
 CLIENT_ID_MOST: Final = 50
 SYMBOL_MOST: Final = 14
 DAY: Final = 86_400
+_LETTERS: Final = {Side.BUY: "B", Side.SELL: "S"}
 
 
 def canonical_json(value: Any) -> str:
@@ -80,9 +81,12 @@ def stamp_text(seconds: int) -> str:
     return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.000000+00:00"
 
 
-def client_id(cycle: str, symbol: str, side: int, n: int) -> str:
-    """Return the client order id of the n-th intent of a cycle; a long symbol is cut."""
-    name = f"s7:{cycle}:{symbol[:SYMBOL_MOST]}:{'B' if side == Side.BUY else 'S'}:{n}"
+def client_id(cycle: str, symbol: str, side: Side | str, n: int) -> str:
+    """Return the client order id of the n-th intent of a cycle; a long symbol is cut.
+
+    Raises BadInput for what is neither a side nor "BUY" or "SELL".
+    """
+    name = f"s7:{cycle}:{symbol[:SYMBOL_MOST]}:{_LETTERS[as_side(side)]}:{n}"
     assert len(name) <= CLIENT_ID_MOST, name
     return name
 

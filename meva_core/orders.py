@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
+from meva_core.choices import member_of
 from meva_core.errors import IllegalStep
 
 
@@ -17,6 +18,11 @@ class Side(IntEnum):
 
     BUY = 0
     SELL = 1
+
+
+def as_side(given: Side | str) -> Side:
+    """Return the side that is given as itself or as "BUY" or "SELL"; raise BadInput for anything else."""
+    return member_of(Side, given, "side")
 
 
 class Status(IntEnum):
@@ -79,8 +85,12 @@ EVENTS: Final = len(Event)
 TERMINAL: Final = frozenset(status for status, steps in STEPS.items() if not steps)
 
 
-def advance(status: Status, event: Event) -> Status:
-    """Return the next status, or raise IllegalStep and leave the order where it was."""
+def advance(status: Status | str, event: Event | str) -> Status:
+    """Return the next status, or raise IllegalStep and leave the order where it was.
+
+    Both may be given as their names. Raises BadInput for what is neither.
+    """
+    status, event = member_of(Status, status, "status"), member_of(Event, event, "event")
     try:
         return STEPS[status][event]
     except KeyError:

@@ -14,18 +14,19 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from meva_core.amounts import BAD, LIMIT, format_e8, mul_e8, parse_e8, to_decimal
+from meva_core.choices import member_of
 from meva_core.errors import BadInput, RulesUnusable
 from meva_core.kernel import kernel
+from meva_core.orders import Side, as_side
 from meva_core.reasons import Code
 
 LETTERS: Final = 16
 _ONE_E8: Final = Decimal("1E-8")
 _BEYOND: Final = Decimal(format_e8(LIMIT))
 _MOST_DIGITS: Final = 30  # of a scale; finer than any exchange's
-_BUY: Final = 0  # orders.Side.BUY; that module lies above this one
 
 
 class RuleStatus(IntEnum):
@@ -35,6 +36,15 @@ class RuleStatus(IntEnum):
     FALLBACK = 1
     MISSING = 2
     INVALID = 3
+
+    @property
+    def text(self) -> str:
+        """The status as it is stored and shown."""
+        return self.name.lower()
+
+
+def _as_status(given: RuleStatus | str) -> RuleStatus:
+    return member_of(RuleStatus, given, "status")
 
 
 class Rules(NamedTuple):
@@ -82,7 +92,7 @@ def ceil_to(step: int, amount: int) -> int:
 def round_price(side: int, tick: int, price: int) -> int:
     """Return the price on the tick, against ourselves: a BUY never pays more, a SELL never asks less. Or
     BAD."""
-    if side == _BUY:
+    if side == Side.BUY:
         return floor_to(tick, price)
     return ceil_to(tick, price)
 
@@ -124,7 +134,7 @@ class SymbolRules:
     """
 
     symbol: str
-    status: RuleStatus
+    status: RuleStatus = field(converter=_as_status)
     tick_size: Decimal | None = None
     lot_size: Decimal | None = None
     min_notional_try: Decimal | None = None
@@ -142,17 +152,18 @@ class SymbolRules:
         return self.status in (RuleStatus.OK, RuleStatus.FALLBACK)
 
 
-def quantize(rules: SymbolRules, side: int, price: Decimal, qty: Decimal) -> tuple[Decimal, Decimal, Code]:
+def quantize(
+    rules: SymbolRules, side: Side | str, price: Decimal, qty: Decimal
+) -> tuple[Decimal, Decimal, Code]:
     """Round an order to the exchange's grid, always against ourselves; the same kernels as every stage uses.
 
-    `side` is `orders.Side`. Returns (price, quantity, code): code is OK if the exchange takes the rounded
-    order. Raises RulesUnusable if the symbol has no rules, BadInput for amounts that are negative or not
-    exact in e8.
+    `side` is `orders.Side`, or its text "BUY" or "SELL". Returns (price, quantity, code): code is OK if the
+    exchange takes the rounded order. Raises RulesUnusable if the symbol has no rules, BadInput for a side
+    that is none of these and for amounts that are negative or not exact in e8.
     """
+    side = as_side(side)
     if not rules.usable:
-        raise RulesUnusable(
-            f"{rules.symbol}: no usable exchange rules ({rules.status.name.lower()}: {rules.reason})"
-        )
+        raise RulesUnusable(f"{rules.symbol}: no usable exchange rules ({rules.status.text}: {rules.reason})")
     p, q = parse_e8(price, "price"), parse_e8(qty, "qty")
     if p < 0 or q < 0:
         raise BadInput(f"price {price}, qty {qty}: an order's amounts are not negative")

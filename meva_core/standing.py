@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from meva_core.choices import member_of
 from meva_core.errors import IllegalStep
 from meva_core.venue import Balance, OrderState
 
@@ -73,11 +74,13 @@ _STANDINGS: Final[Mapping[OrderState, Standing]] = {
 }
 
 
-def after(standing: Standing, news: Standing) -> Standing:
+def after(standing: Standing | str, news: Standing | str) -> Standing:
     """Return where an order stands after news of it; the same again changes nothing.
 
-    Raises IllegalStep for what cannot follow.
+    Both may be given as the database's words. Raises IllegalStep for what cannot follow, BadInput for a word
+    that is no standing.
     """
+    standing, news = member_of(Standing, standing, "standing"), member_of(Standing, news, "news")
     if news is standing:
         return standing
     if news not in STEPS[standing]:
@@ -85,13 +88,14 @@ def after(standing: Standing, news: Standing) -> Standing:
     return news
 
 
-def reported(standing: Standing, state: OrderState, *, overdue: bool = False) -> Standing:
+def reported(standing: Standing | str, state: OrderState | str, *, overdue: bool = False) -> Standing:
     """Return where an order stands after the exchange said this of it.
 
     A word that we do not know changes nothing. An open order that we asked to be canceled is one whose
     cancel has not come through yet, until that is `overdue`: then it never arrived. What has ended does not
-    open again because a read lags behind.
+    open again because a read lags behind. Raises BadInput for what is no standing or no state.
     """
+    standing, state = member_of(Standing, standing, "standing"), member_of(OrderState, state, "state")
     news = _STANDINGS.get(state, standing)
     if standing is Standing.CANCEL_REQUESTED and not (state.ended or overdue):
         return standing

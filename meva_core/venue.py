@@ -1,7 +1,8 @@
 """What an exchange says and is told: plain values in the core's words.
 
 Amounts are exact Decimals, as many digits as the exchange gave. Times (`ts`) are microseconds since
-1970-01-01 UTC. Identifiers of the exchange are text: some of its numbers do not fit into a double.
+1970-01-01 UTC. Identifiers of the exchange are text: some of its numbers do not fit into a double. Sides,
+methods and states are taken as themselves or as their texts; anything else is BadInput.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from meva_core.orders import Side
+from meva_core.choices import member_of
+from meva_core.orders import Side, as_side
 
 EXACT: Final = Context(prec=400, traps=[Inexact, InvalidOperation])
 """Sums and products of what an exchange says.
@@ -66,7 +68,7 @@ class Trade:
     trade_id: str
     symbol: str
     ts: int
-    side: Side
+    side: Side = field(converter=as_side)
     price: Decimal
     qty: Decimal
 
@@ -138,6 +140,14 @@ class OrderState(Enum):
         return self in (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED)
 
 
+def _as_method(given: Method | str) -> Method:
+    return member_of(Method, given, "method")
+
+
+def _as_state(given: OrderState | str) -> OrderState:
+    return member_of(OrderState, given, "state")
+
+
 @frozen
 class VenueOrder:
     """An order as the exchange reports it.
@@ -149,12 +159,12 @@ class VenueOrder:
     order_id: str
     client_id: str | None
     symbol: str
-    side: Side
-    method: Method
+    side: Side = field(converter=as_side)
+    method: Method = field(converter=_as_method)
     price: Decimal | None
     qty: Decimal
     left: Decimal | None
-    state: OrderState
+    state: OrderState = field(converter=_as_state)
     status: str
     created_ts: int | None
     updated_ts: int | None
@@ -176,7 +186,7 @@ class VenueFill:
     order_id: str
     client_id: str | None
     symbol: str
-    side: Side
+    side: Side = field(converter=as_side)
     price: Decimal
     qty: Decimal
     fee: Decimal
@@ -193,7 +203,7 @@ class NewOrder:
 
     client_id: str
     symbol: str
-    side: Side
+    side: Side = field(converter=as_side)
     price: Decimal
     qty: Decimal
 

@@ -108,7 +108,7 @@ def _skew(opened: Btcturk) -> Answer:
 
 def _rules(opened: Btcturk, symbols: tuple[str, ...]) -> Answer:
     rules = opened.rules.rules(symbols)
-    bad = [f"{rule.symbol} {rule.status.name.lower()}: {rule.reason}" for rule in rules if not rule.usable]
+    bad = [f"{rule.symbol} {rule.status.text}: {rule.reason}" for rule in rules if not rule.usable]
     if len(bad) == len(rules):
         raise MevaError("; ".join(bad), action="set SYMBOLS to pairs that this exchange has")
     if bad:

@@ -42,7 +42,7 @@ class Pairs:
         return [
             {
                 "symbol": rule.symbol,
-                "status": rule.status.name.lower(),
+                "status": rule.status.text,
                 "reason": rule.reason,
                 "candidate": rule.symbol in self.candidates and rule.tradable,
                 "configured": rule.symbol in self.configured,

@@ -73,7 +73,7 @@ def intents_of(
         values = [column[row] for column in journal.intents]
         _, i, side, status, code, amount, mark, price, qty, notional, reserved = values
         planned = status == _PLANNED
-        client = client_id(cycle, names.symbols[i], side, n)
+        client = client_id(cycle, names.symbols[i], SIDES[side], n)
         document = {
             "client_order_id": client,
             "cycle_id": cycle,
@@ -146,7 +146,7 @@ def event_rows(
             cycle,
             names.run,
             order_id(origin, n),
-            client_id(origin, names.symbols[e.symbol[row]], e.side[row], n),
+            client_id(origin, names.symbols[e.symbol[row]], SIDES[e.side[row]], n),
             EVENT_NAMES[e.kind[row]],
             seq,
             encode(payload),
@@ -174,7 +174,7 @@ def fill_rows(journal: Listed, rows: range, cycle: str, ts: str, names: Names) -
             names.quote,
             fill,
             order_id(origin, n),
-            client_id(origin, symbol, side, n),
+            client_id(origin, symbol, SIDES[side], n),
             "{}",
             ts,
             BOOK,

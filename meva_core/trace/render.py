@@ -14,6 +14,7 @@ import numpy as np
 from attrs import define, field
 
 from meva_core.cycle import Out
+from meva_core.errors import BadInput
 from meva_core.fingerprint import CycleDigests
 from meva_core.ids import canonical_json, cycle_id, stamp_text
 from meva_core.journal import Journal
@@ -63,7 +64,8 @@ class Renderer:
     """Renders the stretches of one book, in order.
 
     `encode` turns a document into stored JSON; `seq` is the place of the next cycle in the run, `last_mode`
-    the final mode of the one before (-1 before the first).
+    the final mode of the one before (-1 before the first). Raises BadInput for a `level` that is neither
+    `full` nor `changes`.
     """
 
     names: Names
@@ -78,6 +80,8 @@ class Renderer:
     fates: Fates = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        if self.level not in (FULL, CHANGES):
+            raise BadInput(f"level: {self.level!r} is no level of the trace; expected {FULL} or {CHANGES}")
         self.fates = Fates(self.names.symbols, self.rules, self.params)
 
     def render(
