@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from meva_core.amounts import ABSENT, E8
+from meva_core.amounts import ABSENT, E8, join_pair
 from meva_core.errors import BadInput
 
 VERSION: Final = 1
@@ -169,6 +169,19 @@ def with_room(state: State, lots: int, orders: int) -> State:
         column[:count] = getattr(state, name)[:count]
         grown[name] = column
     return state._replace(**grown)
+
+
+def open_gross(state: State) -> dict[tuple[int, int], int]:
+    """Return what each open order has traded so far, the exact sum of price x quantity in 1e-16, by its
+    submission time and `n`."""
+    used = range(int(state.facts[OPEN_ORDERS]))
+    return {
+        (int(state.order_time[k]), int(state.order_n[k])): join_pair(
+            int(state.order_gross[k]), int(state.order_gross_rest[k])
+        )
+        for k in used
+        if state.order_filled[k]
+    }
 
 
 def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:

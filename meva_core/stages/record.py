@@ -21,7 +21,7 @@ from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.ports import Reads, Store, UnitOfWork
 from meva_core.stages.plan import RunPlan
-from meva_core.state import State, restore_state, state_document
+from meva_core.state import State, open_gross, restore_state, state_document
 from meva_core.steps.adapt import NO_CHANGE
 from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer, Texts, plain_texts
 
@@ -200,6 +200,7 @@ class Recorder:
             self.codec.texts,
             run.seq,
             run.last_mode,
+            open_gross(run.state),
         )
 
     def record(self, market: Market, out: Out, start: int, stop: int, state: State) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from attrs import frozen
 
-from meva_core.amounts import div_e8, format_e8
+from meva_core.amounts import format_e8, half_even
 from meva_core.ids import client_id, cycle_id, event_id, fill_id, order_id, stamp_text
 from meva_core.journal import Events, Fills, Intents, Journal
 from meva_core.orders import TERMINAL, Event, Side, Status
@@ -189,10 +189,15 @@ def fill_rows(journal: Listed, rows: range, cycle: str, ts: str, names: Names) -
 
 
 class Orders:
-    """The orders of one stretch: rows for those it submitted, changes for older ones."""
+    """The orders of one stretch: rows for those it submitted, changes for older ones.
 
-    def __init__(self, names: Names) -> None:
+    `gross` holds the exact sum of price x quantity of each order's fills, in 1e-16, by time and `n`. It comes
+    with what open orders traded before the stretch, and is left with what those still open have traded.
+    """
+
+    def __init__(self, names: Names, gross: MutableMapping[tuple[int, int], int]) -> None:
         self.names = names
+        self.gross = gross
         self.submitted: dict[tuple[int, int], Intent] = {}
         self.last: dict[tuple[int, int], tuple[Listed, int, str]] = {}
 
@@ -206,6 +211,19 @@ class Orders:
         """Take note of events: the last one of an order says how it stands."""
         for row in rows:
             self.last[journal.events.time[row], journal.events.n[row]] = (journal, row, ts)
+
+    def filled(self, journal: Listed, rows: range) -> None:
+        """Take note of fills."""
+        f = journal.fills
+        for row in rows:
+            order = f.time[row], f.n[row]
+            self.gross[order] = self.gross.get(order, 0) + f.price[row] * f.qty[row]
+
+    def drop_ended(self) -> None:
+        """Forget what ended orders traded: nothing is asked of them any more."""
+        for order, (journal, row, _) in self.last.items():
+            if journal.events.status[row] in _TERMINAL:
+                self.gross.pop(order, None)
 
     def rows(self) -> Iterator[Row]:
         """Yield rows of stage7_orders for what this stretch submitted."""
@@ -244,7 +262,8 @@ class Orders:
         journal, row, ts = self.last[time, n]
         e = journal.events
         status, filled, notional, code = e.status[row], e.filled[row], e.notional[row], e.code[row]
-        average = format_e8(div_e8(notional, filled)) if filled else None
+        # Not the notional over the quantity: that was rounded, and could look worse than the limit.
+        average = average_price(self.gross[time, n], filled) if filled else None
         end = CODE_TEXTS[code] if status in _TERMINAL and code else None
         return (
             format_e8(filled),
@@ -255,3 +274,10 @@ class Orders:
             format_e8(e.fee[row]),
             end,
         )
+
+
+def average_price(gross: int, qty: int) -> str:
+    """Return the average price of fills as text: the sum of price x quantity, in 1e-16, over their quantity
+    in e8, rounded once, HALF_EVEN. It lies between the lowest and the highest of their prices."""
+    whole, rest = divmod(gross, qty)
+    return format_e8(half_even(whole, rest, qty))

@@ -64,7 +64,8 @@ class Renderer:
     """Renders the stretches of one book, in order.
 
     `encode` turns a document into stored JSON; `seq` is the place of the next cycle in the run, `last_mode`
-    the final mode of the one before (-1 before the first). Raises BadInput for a `level` that is neither
+    the final mode of the one before (-1 before the first), `gross` what open orders have traded by then
+    (`state.open_gross`). Raises BadInput for a `level` that is neither
     `full` nor `changes`.
     """
 
@@ -77,6 +78,7 @@ class Renderer:
     texts: Texts = plain_texts
     seq: int = 0
     last_mode: int = -1
+    gross: dict[tuple[int, int], int] = field(factory=dict)
     fates: Fates = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -103,7 +105,7 @@ class _Stretch:
         self.out = out
         self.start = start
         self.done = Rendered()
-        self.orders = Orders(renderer.names)
+        self.orders = Orders(renderer.names, renderer.gross)
         self.documents = Documents(renderer.names.symbols, market, out, start, stop, renderer.texts)
         self.summaries: dict[tuple[int, ...], str] = {}
         self.journal = listed(out.journal, stop - 1)
@@ -153,6 +155,7 @@ class _Stretch:
         """Add what only the end of the stretch knows: how its orders stand."""
         self.done.rows["stage7_orders"] += self.orders.rows()
         self.done.order_changes += self.orders.changes()
+        self.orders.drop_ended()
         return self.done
 
     def cycle(self, c: int, digest: CycleDigests) -> None:
@@ -267,6 +270,7 @@ class _Stretch:
             self.orders.happened(journal, events, ts)
         if fills:
             rows["ledger_events"] += fill_rows(journal, fills, cycle, ts, r.names)
+            self.orders.filled(journal, fills)
 
     def _adaptation(self, c: int, cycle: str, ts: str) -> None:
         r, rows = self.r, self.done.rows

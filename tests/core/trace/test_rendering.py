@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of
 from strategies import worlds
 
 from meva_adapters.system.texts import fixed_texts
 from meva_cli.wiring import CODEC
-from meva_core.amounts import format_e8, join_pair
+from meva_core.amounts import format_e8, join_pair, parse_e8
 from meva_core.fingerprint import Digester
 from meva_core.ids import canonical_json
 from meva_core.reasons import fired_codes
+from meva_core.state import open_gross
 from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer, plain_texts
 from meva_core.trace.documents import FLAGS
+from meva_core.trace.happenings import average_price
 from meva_core.trace.texts import reason_row
 from meva_core.why import cycle_reasons
 
@@ -146,6 +151,68 @@ def test_what_is_rendered_is_what_the_columns_say(world: World) -> None:
             quality, alerts = flags_by_hand(c, market, out, kinds, engine.params)
             assert json.loads(metrics["quality_flags_json"]) == dict.fromkeys(quality, True)
             assert json.loads(metrics["alert_flags_json"]) == dict.fromkeys(alerts, True)
+
+
+@settings(max_examples=60)
+@given(world=worlds(), rows=st.sampled_from([40, 4096]))
+def test_an_average_price_is_the_exact_average_of_the_fills(world: World, rows: int) -> None:
+    tables = rendered(world, rows)
+    fills: dict[str, list[tuple[Decimal, Decimal]]] = {}
+    for row in tables["ledger_events"]:
+        fills.setdefault(row["exchange_order_id"], []).append((Decimal(row["price"]), Decimal(row["qty"])))
+    for order in tables["stage7_orders"]:
+        own = fills.get(order["order_id"], [])
+        if not own:
+            assert order["avg_fill_price_try"] is None
+            continue
+        average = Decimal(order["avg_fill_price_try"])
+        exact = sum(Fraction(p) * Fraction(q) for p, q in own) / sum(Fraction(q) for _, q in own)
+        assert abs(Fraction(average) - exact) <= Fraction(1, 2 * 10**8)
+        prices = [price for price, _ in own]
+        assert min(prices) <= average <= max(prices)  # so one fill's average is its price
+
+
+@pytest.mark.parametrize(
+    ("fills", "average"),
+    [
+        # A cent of quantity: the rounded notional over it would be 120 and 80.
+        ([("100.00000001", "0.00000001")], "100.00000001"),
+        ([("3", "1"), ("4", "1")], "3.5"),
+        ([("1", "2"), ("2", "1")], "1.33333333"),
+        ([("0.00000001", "1"), ("0.00000002", "1")], "0.00000002"),  # a tie, to even
+        ([("0.00000002", "1"), ("0.00000003", "1")], "0.00000002"),
+        ([("90000000000", "90000000000"), ("90000000000", "0.00000001")], "90000000000"),
+    ],
+)
+def test_an_average_is_rounded_once(fills: list[tuple[str, str]], average: str) -> None:
+    gross = sum(parse_e8(price) * parse_e8(qty) for price, qty in fills)
+    assert average_price(gross, sum(parse_e8(qty) for _, qty in fills)) == average
+
+
+@settings(max_examples=40)
+@given(world=worlds())
+def test_another_process_may_take_over_after_any_stretch(world: World) -> None:
+    engine, market = engine_of(world, rows=40), market_of(world)
+    digester = Digester(world.symbols, engine.params, engine.rules)
+    whole = list(stretches(world, rows=40))
+    place, mode = 0, -1
+    gross: dict[tuple[int, int], int] = {}
+    for (start, stop, out), (*_, expected) in zip(
+        engine.advance(market, inputs_of(world)), whole, strict=True
+    ):
+        renderer = Renderer(
+            Names("abcdefg", tuple(world.symbols)),
+            engine.rules,
+            engine.params,
+            "1000",
+            seq=place,
+            last_mode=mode,
+            gross=gross,
+        )
+        assert (
+            renderer.render(market, out, start, stop, digester.digest(market, out, start, stop)) == expected
+        )
+        place, mode, gross = renderer.seq, renderer.last_mode, open_gross(engine.state)
 
 
 def flags_by_hand(c: int, market: Any, out: Any, kinds: list[str], params: Any) -> tuple[set[str], set[str]]:
