@@ -1,11 +1,13 @@
 """What commands print: tables for people, tab-separated text for pipes, one JSON object for machines.
 
-On a terminal a table is drawn and nothing in it is cut; elsewhere its rows are tab-separated, never wrapped.
+On a terminal everything is laid out within its width, and nothing is cut (`layout.py`); elsewhere rows are
+tab-separated, never wrapped.
 Text out of files and databases is shown without its control characters.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,8 +17,10 @@ from typing import Any, Final
 
 import click
 
-_PROSE: Final = 32
-"""Cells above this width are wrapped on a terminal; amounts, names and stamps are below it."""
+from meva_cli.layout import pair_lines, table_lines, wrapped
+
+_HANGING: Final = 4
+"""How far the further lines of a long one are set in."""
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -70,16 +74,21 @@ def _visible(text: str) -> str:
 
 
 def print_line(text: str = "") -> None:
-    """Print one line as it is."""
-    click.echo(_visible(text))
+    """Print one line; on a terminal that is too narrow for it, as several."""
+    text = _visible(text)
+    for line in wrapped(text, _columns(), _HANGING) if sys.stdout.isatty() else [text]:
+        click.echo(line)
 
 
 def print_pairs(pairs: Mapping[str, object]) -> None:
     """Print names with their values, one a line; aligned on a terminal, a tab between them elsewhere."""
-    width = max(map(len, pairs), default=0)
-    for name, value in pairs.items():
-        text = as_text(value)
-        click.echo(f"{name:<{width}}  {text}" if sys.stdout.isatty() else f"{name}\t{text}")
+    texts = {name: as_text(value) for name, value in pairs.items()}
+    if sys.stdout.isatty():
+        lines = pair_lines(texts, _columns())
+    else:
+        lines = (f"{name}\t{text}" for name, text in texts.items())
+    for line in lines:
+        click.echo(line)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -93,27 +102,21 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    # Imported here: pipes do without it.
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    numeric = [all(isinstance(row[i], int | Decimal | None) for row in rows) for i in range(len(columns))]
+    texts = [[as_text(value) for value in row] for row in rows]
+    for line in table_lines(columns, texts, numeric, _columns(), _rule()):
+        click.echo(line)
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    needed = 0
-    for place, name in enumerate(columns):
-        values = [row[place] for row in rows]
-        longest = max(len(as_text(value)) for value in (name, *values))
-        prose = longest > _PROSE
-        numeric = all(isinstance(value, int | Decimal | None) for value in values)
-        table.add_column(
-            Text(name), justify="right" if numeric else "left", no_wrap=not prose, overflow="fold"
-        )
-        needed += 3 + (_PROSE if prose else longest)
-    for row in rows:
-        # Text, not str: brackets in it are not markup.
-        table.add_row(*(Text(as_text(value)) for value in row))
-    console = Console(file=sys.stdout, highlight=False)
-    # Rather let a narrow terminal break the lines than cut an amount.
-    console.width = max(console.width, needed)
-    console.print(table, crop=False)
+
+def _columns() -> int:
+    """Return the width of the terminal: COLUMNS where that is set, else what the terminal says."""
+    return shutil.get_terminal_size().columns
+
+
+def _rule() -> str:
+    """Return what a line under a table's head is made of: not every encoding has a line."""
+    try:
+        "─".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return "-"
+    return "─"

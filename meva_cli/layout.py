@@ -1,0 +1,178 @@
+"""Tables, pairs and lines within the width of a terminal.
+
+Nothing is cut. What does not fit is wrapped between words; columns for which there is no room go, with their
+names, to lines of their own under the row. Only a word wider than a whole line is broken, and an amount not
+even then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from attrs import define
+
+GAP: Final = 2
+INDENT: Final = 4
+LEAST: Final = 24
+"""Words in a column narrower than this are hard to read."""
+MOST_LINES: Final = 3
+"""A cell that would take more lines than this is not worth a column."""
+OWN_LINE: Final = "to do"
+"""The column that is the first to leave a table that is too wide: what to do is read on its own."""
+_AMOUNT: Final = re.compile(r"[-+]?[0-9.]+[,;]?")
+
+
+def wide(text: str) -> int:
+    """Return how many places of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    # Imported here: hardly any text needs it.
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
+    """Return a text as lines of at most `width` places, those after the first indented by `hanging`."""
+    if wide(text) <= width:
+        return [text]
+    begin = " " * (len(text) - len(text.lstrip(" ")))
+    lines, line = [], ""
+    for word in text.split():
+        for piece in _pieces(word, width - max(len(begin), hanging)):
+            if line and wide(line) + 1 + wide(piece) > width:
+                lines.append(line)
+                line = ""
+            line = f"{line} {piece}" if line else (" " * hanging if lines else begin) + piece
+    return [*lines, line]
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """Return a word, in pieces if it is wider than a line and no amount."""
+    if wide(word) <= width or width < 1 or _AMOUNT.fullmatch(word):
+        return [word]
+    pieces, piece = [], ""
+    for letter in word:
+        if piece and wide(piece + letter) > width:
+            pieces.append(piece)
+            piece = ""
+        piece += letter
+    return [*pieces, piece]
+
+
+def _longest_word(text: str) -> int:
+    return max(map(wide, text.split()), default=0)
+
+
+# -- Pairs --------------------------------------------------------------------------------------------
+
+
+def pair_lines(pairs: Mapping[str, str], width: int) -> Iterator[str]:
+    """Yield names with their values, aligned; a value with a word too wide for its place goes below its
+    name."""
+    names = max(map(len, pairs), default=0)
+    start = names + GAP
+    for name, text in pairs.items():
+        longest = _longest_word(text)
+        if longest > width - start and longest <= width - GAP:
+            yield name
+            yield from wrapped(" " * GAP + text, width, GAP)
+        else:
+            yield from wrapped_after(f"{name:<{start}}", text, width)
+
+
+def wrapped_after(head: str, text: str, width: int) -> Iterator[str]:
+    """Yield a text behind a head, its further lines indented by the head's width."""
+    room = max(width - len(head), 1)
+    first, *others = wrapped(text, room)
+    yield f"{head}{first}".rstrip()
+    for line in others:
+        yield f"{' ' * len(head)}{line}"
+
+
+# -- Tables -------------------------------------------------------------------------------------------
+
+
+@define
+class _Plan:
+    """Which columns stand side by side, at which widths, and which below the row."""
+
+    beside: list[int]
+    below: list[int]
+    widths: list[int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.widths[i] for i in self.beside) + GAP * (len(self.beside) - 1)
+
+
+def table_lines(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], width: int, rule: str
+) -> Iterator[str]:
+    """Yield a table: names, a line of `rule`, rows. Numbers are set to the right."""
+    plan = _plan(columns, rows, numeric, width)
+    yield from _row(columns, plan, numeric)
+    yield (" " * GAP).join(rule * plan.widths[i] for i in plan.beside)
+    for row in rows:
+        yield from _row(row, plan, numeric)
+        for i in plan.below:
+            if row[i]:
+                yield from wrapped(f"{' ' * INDENT}{columns[i]}: {row[i]}", width, INDENT + GAP)
+
+
+def _row(cells: Sequence[str], plan: _Plan, numeric: Sequence[bool]) -> Iterator[str]:
+    folded = {i: wrapped(cells[i], plan.widths[i]) for i in plan.beside}
+    for k in range(max(map(len, folded.values()))):
+        padded = []
+        for i, lines in folded.items():
+            text = lines[k] if k < len(lines) else ""
+            blanks = " " * (plan.widths[i] - wide(text))
+            padded.append(blanks + text if numeric[i] else text + blanks)
+        yield (" " * GAP).join(padded).rstrip()
+
+
+def _plan(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], width: int
+) -> _Plan:
+    """Find the layout: all beside each other, with words wrapped, or with columns moved below."""
+    cells = [[columns[i], *(row[i] for row in rows)] for i in range(len(columns))]
+    natural = [max(map(wide, column)) for column in cells]
+    least = [natural[i] if numeric[i] else _least(column, natural[i]) for i, column in enumerate(cells)]
+    plan = _Plan(list(range(len(columns))), [], natural)
+    if plan.total > width and OWN_LINE in columns[1:]:
+        _move(plan, columns.index(OWN_LINE))
+    while plan.total > width:
+        narrow = _Plan(plan.beside, plan.below, least)
+        if narrow.total <= width:
+            return _spread(narrow, natural, width)
+        movable = plan.beside[1:]
+        if not movable:
+            # One column left, and that is too wide: its words are broken.
+            plan.widths = [min(one, max(width, 1)) for one in natural]
+            break
+        _move(plan, max(movable, key=lambda i: (not numeric[i], natural[i], i)))
+    return plan
+
+
+def _least(column: Sequence[str], natural: int) -> int:
+    """Return the least width of a column of words: its widest word, and no more than a few lines a cell."""
+    readable = max(LEAST, -(-natural // MOST_LINES) + GAP)
+    return min(natural, max(readable, *map(_longest_word, column)))
+
+
+def _move(plan: _Plan, i: int) -> None:
+    plan.beside.remove(i)
+    plan.below = sorted([*plan.below, i])
+
+
+def _spread(plan: _Plan, natural: Sequence[int], width: int) -> _Plan:
+    """Give the columns that are narrower than they could be what room is left, evenly."""
+    plan.widths = list(plan.widths)
+    while plan.total < width:
+        wanting = [i for i in plan.beside if plan.widths[i] < natural[i]]
+        if not wanting:
+            break
+        plan.widths[min(wanting, key=lambda i: plan.widths[i])] += 1
+    return plan
