@@ -26,9 +26,10 @@ class Market(NamedTuple):
     """What was known at each cycle; `time` has shape [cycles], the others [cycles, symbols].
 
     `deviation` is the standard deviation of the returns of the last closes as a score, ABSENT with fewer than
-    two; `closes` counts those closes and `closes_check` is a number of their content, so that a digest over
-    the row tells any two windows of closes apart. `volume_saturated` is 1 where the quote volume did not fit
-    an amount.
+    two; `closes` counts those closes and `closes_check` is a checksum of them: it finds accidents, such as a
+    corrected candle that no other column shows, but is 31 bits wide and linear, so other closes with the same
+    one are easily made. What proves that the data are the same is the SHA-256 of the dataset, which stands
+    beside it in the run. `volume_saturated` is 1 where the quote volume did not fit an amount.
     """
 
     time: Any  # seconds since 1970-01-01 UTC
@@ -62,8 +63,8 @@ def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:
     """Measure, for every candle, the window of the last `lookback` closes that ends with it.
 
     `closes` is an int64 array [n] of e8 prices > 0 in time order. Returns three int64 arrays [n]: how many
-    closes the window has, a check number of its content, and the deviation of its returns as a score (ABSENT
-    below two).
+    closes the window has, its checksum (`Market.closes_check`), and the deviation of its returns as a score
+    (ABSENT below two).
 
     With r = (c1 - c0) / c0, m = sum(r) / n and v = sum((r - m) * (r - m)) / n the deviation is sqrt(v). The
     sums run in time order, one addition at a time, elementwise over all windows: the same bits as a plain

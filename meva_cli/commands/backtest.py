@@ -173,6 +173,7 @@ def _with_timing(
 ) -> dict[str, Any]:
     """Return the figures in the order of the contract, with what this process did."""
     head = {name: figures.pop(name) for name in ("run_id", "dataset")}
+    checked = figures.pop("dataset_sha256")
     return {
         **head,
         "db": db,
@@ -181,6 +182,7 @@ def _with_timing(
         "cycles_per_second": round(ran / seconds, 1) if ran else 0,
         "already_recorded": ran == 0,
         "cycles_run": ran,
+        "dataset_sha256": checked,
         "engine_reason": why,
         "warnings": notes,
     }
@@ -200,5 +202,6 @@ def print_backtest(result: dict[str, Any]) -> None:
     shown = {name: value for name, value in result.items() if name not in ("cycles_run", "engine_reason")}
     shown["engine"] = f"{result['engine']} ({result['engine_reason']})"
     shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)
-    shown["fingerprint"] = shown.pop("fingerprint")
+    for name in ("dataset_sha256", "fingerprint"):
+        shown[name] = shown.pop(name)
     print_pairs(shown)

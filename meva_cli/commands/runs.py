@@ -18,7 +18,7 @@ from meva_cli.window import reading
 @DB
 @json_option
 def runs(db: str | None, as_json: bool) -> None:
-    """Show the runs of a database, oldest first: kind, span, settings, data, cycles, fingerprint.
+    """Show the runs of a database, oldest first: kind, span, settings, data and their SHA-256, fingerprint.
 
     Of the settings those that are not the defaults are shown; --json has all. Cycles of the earlier system
     are the run `legacy`.
@@ -77,7 +77,18 @@ def _decoded(text: str | None) -> Any:
 
 
 def _for_people(entry: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("run_id", "kind", "status", "start", "end", "last_cycle", "cycles", "step_seconds", "data")
+    names = (
+        "run_id",
+        "kind",
+        "status",
+        "start",
+        "end",
+        "last_cycle",
+        "cycles",
+        "step_seconds",
+        "data",
+        "data_sha256",
+    )
     changed = [f"{name}={as_text(value)}" for name, value in entry["settings_changed"].items()]
     return {
         **{name: entry[name] for name in names},

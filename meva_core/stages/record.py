@@ -304,5 +304,6 @@ def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
         "fills_taking": counts["fills_taking"],
         "modes": document["modes"],
         "param_changes": counts["param_changes"],
+        "dataset_sha256": row["dataset_sha256"],
         "fingerprint": row["fingerprint"],
     }
