@@ -2,7 +2,8 @@
 
     from meva_adapters.notebook import backtest
 
-    run = backtest("replay/sample", DRY_RUN_TRY_BALANCE=100000, STAGE7_FEES_BPS="12.5")
+    run = backtest("replay/sample", DRY_RUN_TRY_BALANCE=100000, STAGE7_FEES_BPS=12.5)
+    print(run)                            # the figures
     run                                   # in a notebook: the figures, and the last cycles
     run.summary["net_pnl_try"]            # Decimal
     run.equity, run.fills, run.cycles     # Arrow tables, exact amounts
@@ -15,17 +16,21 @@ is held in memory: about 0.8 KB a cycle with five symbols.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from html import escape
+from numbers import Integral, Real
 from os import PathLike
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from attrs import field, frozen
+from attrs import frozen
 
 from meva_adapters.arrow_tables import Tables
 from meva_adapters.replay.dataset import open_dataset
@@ -33,7 +38,7 @@ from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.system.compiled import Speed, choose
 from meva_core.amounts import parse_e8, to_decimal
 from meva_core.engine import Engine
-from meva_core.errors import BadInput
+from meva_core.errors import BadInput, MevaError
 from meva_core.fingerprint import Digester
 from meva_core.modes import Mode
 from meva_core.ports import MarketHistory
@@ -43,6 +48,9 @@ from meva_core.stages.record import TOTALS
 from meva_core.steps.inputs import no_inputs
 
 _LAST_ROWS: Final = 5
+_MOST_DIGITS: Final = 400  # a float has 324 at most; a Decimal could have a thousand million
+Value = str | int | bool | float | Decimal | Sequence[str] | Mapping[str, Any] | None
+"""What a setting may be given as."""
 _SHOWN: Final = ("ts", "mode", "equity_try", "net_pnl_try", "fees_try", "turnover_try", "orders", "fills")
 
 
@@ -51,59 +59,95 @@ def backtest(
     settings: Settings | None = None,
     *,
     engine: str = "auto",
-    start: datetime | str | int | None = None,
-    end: datetime | str | int | None = None,
-    step: int | None = None,
-    seed: int = 0,
+    start: datetime | str | float | None = None,
+    end: datetime | str | float | None = None,
+    step: float | None = None,
+    seed: float = 0,
     adapt: bool = False,
-    **values: str | int | bool | Decimal,
+    **values: Value,
 ) -> Backtest:
     """Run Stage 7 over the dataset in `folder` and return what it did. Writes nothing.
 
-    Settings are given one by one under the names of their variables (`STAGE7_FEES_BPS="10"`), the rest are
-    defaults, or as a whole in `settings`, of which a `SYMBOLS` other than the default counts as given. The
-    environment and `.env` are not looked at. `engine` is `auto`, `interpreted` or `compiled`. `start` and
-    `end` are inclusive: times, ISO 8601 texts (UTC without an offset) or seconds since 1970; they and `step`,
-    in seconds, default to what the dataset holds. `seed` is of the simulated venue's draws, `adapt` lets
-    parameters adapt.
+    Settings are given one by one under the names of their variables (`STAGE7_FEES_BPS=12.5`), the rest are
+    defaults: texts, numbers, flags, lists of symbols; a float counts as the shortest text that gives it (12.1
+    is "12.1"). Or they are given as a whole in `settings`, of which a `SYMBOLS` other than the default counts
+    as given. The environment and `.env` are not looked at. `engine` is `auto`, `interpreted` or `compiled`.
+    `start` and `end` are inclusive: times, ISO 8601 texts (UTC without an offset) or seconds since 1970; they
+    and `step`, in seconds, default to what the dataset holds. `seed` is of the simulated venue's draws,
+    `adapt` lets parameters adapt.
 
     Raises BadInput for a dataset, a setting or a window that is not right; it names every fault in
-    `problems`.
+    `problems`, and shows them with what to do below its message.
     """
-    chosen = _settings(settings, values)
-    configured = chosen.exchange.symbols
+    with _notes():
+        return _backtest(
+            folder,
+            _settings(settings, values),
+            engine,
+            "SYMBOLS" in values,
+            start=_seconds("start", start),
+            end=_seconds("end", end),
+            step=None if step is None else _whole("step", step),
+            seed=_whole("seed", seed),
+            adapt=adapt,
+        )
+
+
+def _backtest(
+    folder: str | PathLike[str], chosen: Settings, engine: str, symbols_are_named: bool, **options: Any
+) -> Backtest:
+    configured: Sequence[str] | None = chosen.exchange.symbols
+    if configured == Settings().exchange.symbols and not symbols_are_named:
+        configured = None
     dataset = open_dataset(folder)
-    plan = plan_backtest(
-        dataset,
-        chosen,
-        configured=None
-        if configured == Settings().exchange.symbols and "SYMBOLS" not in values
-        else configured,
-        start=_seconds("start", start),
-        end=_seconds("end", end),
-        step=step,
-        seed=seed,
-        adapt=adapt,
-    )
+    plan = plan_backtest(dataset, chosen, configured=configured, **options)
     return _run(plan, dataset, choose(engine, len(plan.times)))
 
 
-@frozen(eq=False)
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Let an error show all that it carries: a notebook prints message and notes, and nothing else."""
+    try:
+        yield
+    except MevaError as error:
+        for note in _notes_on(error):
+            error.add_note(note)
+        raise
+
+
+def _notes_on(error: MevaError) -> Iterator[str]:
+    """Yield every problem with what to do about it, and what to do about the whole."""
+    problems = error.problems if isinstance(error, BadInput) else ()
+    told = str(error).splitlines()
+    done = set()
+    for problem in problems:
+        if len(problems) > 1 or str(problem) not in told:
+            named = not problem.value or problem.value in problem.message
+            value = "" if named else f"{problem.value!r}: "
+            yield f"{problem.where}: {value}{problem.message}"
+        if problem.action:
+            yield f"  To do: {problem.action}"
+            done.add(problem.action)
+    if error.action and error.action not in done:
+        yield f"To do: {error.action}"
+
+
+@frozen(eq=False, repr=False)
 class Backtest:
-    """What a backtest did.
+    """What a backtest did. Printed, it shows its figures.
 
     `cycles` has a row per cycle, `symbols` one per cycle and symbol, `intents` one per order that was built
     or skipped, `fills` one per fill; all are Arrow tables with amounts as decimal128(38, 8) and times in UTC.
     `fingerprint` is the last link of the chain of digests, in hex.
     """
 
-    plan: RunPlan = field(repr=False)
+    plan: RunPlan
     engine: str
     fingerprint: str
-    cycles: pa.Table = field(repr=False)
-    symbols: pa.Table = field(repr=False)
-    intents: pa.Table = field(repr=False)
-    fills: pa.Table = field(repr=False)
+    cycles: pa.Table
+    symbols: pa.Table
+    intents: pa.Table
+    fills: pa.Table
 
     @property
     def equity(self) -> pa.Table:
@@ -111,8 +155,8 @@ class Backtest:
         return self.cycles.select(["ts", "equity_try"])
 
     def to_arrow(self) -> dict[str, pa.Table]:
-        """Return all tables by their names."""
-        return {name: getattr(self, name) for name in ("cycles", "symbols", "intents", "fills")}
+        """Return all tables by their names: `equity`, `cycles`, `symbols`, `intents` and `fills`."""
+        return {name: getattr(self, name) for name in ("equity", "cycles", "symbols", "intents", "fills")}
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -141,16 +185,27 @@ class Backtest:
             "fills_resting": resting,
             "fills_taking": fills.num_rows - resting,
             "modes": {mode.name: modes.get(mode.name, 0) for mode in Mode},
+            "dataset_sha256": plan.source_sha256,
             "fingerprint": self.fingerprint,
         }
 
+    def __repr__(self) -> str:
+        """Return the figures, one a line."""
+        figures = self._figures()
+        width = max(map(len, figures))
+        return "\n".join(f"{name:<{width}}  {_shown(value)}" for name, value in figures.items())
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the figures, and the last cycles."""
+        last = self.cycles.select(list(_SHOWN)).slice(max(0, self.cycles.num_rows - _LAST_ROWS)).to_pylist()
+        return _html(list(self._figures().items())) + _html([list(row.values()) for row in last], _SHOWN)
+
+    def _figures(self) -> dict[str, Any]:
+        """Return the figures as they are shown."""
         figures = self.summary
         figures["modes"] = ", ".join(f"{mode} {count}" for mode, count in figures["modes"].items())
         figures["symbols"] = ", ".join(figures["symbols"])
-        last = self.cycles.select(list(_SHOWN)).slice(max(0, self.cycles.num_rows - _LAST_ROWS)).to_pylist()
-        return _html(list(figures.items())) + _html([list(row.values()) for row in last], _SHOWN)
+        return figures
 
 
 def _run(plan: RunPlan, history: MarketHistory, speed: Speed) -> Backtest:
@@ -185,24 +240,50 @@ def _settings(settings: Settings | None, values: Mapping[str, Any]) -> Settings:
     return build_settings({name: _text(name, value) for name, value in values.items()})
 
 
-def _text(name: str, value: Any) -> str:
+def _text(name: str, value: Value) -> str:
     """Return a value as the environment would hold it."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | Decimal):
-        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if value is None or isinstance(value, str):
+        return "none" if value is None else value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if isinstance(value, Integral | Real | Decimal):
+        return _digits(name, value)
+    if isinstance(value, Mapping):
+        return json.dumps({key: _text(f"{name}.{key}", item) for key, item in value.items()})
+    if isinstance(value, Sequence | set | frozenset) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
     raise BadInput(
-        f"{name}: {value!r} is a {type(value).__name__}; expected text, a whole number or a Decimal",
-        action=f'write {name}="{value}"',
+        f"{name}: {value!r} is a {type(value).__name__}; expected text, a number, a flag or a list of texts",
+        action=f'write {name}="..." as the environment would hold it',
     )
 
 
-def _seconds(name: str, moment: datetime | str | int | None) -> int | None:
+def _digits(name: str, value: Any) -> str:
+    """Return a number in plain digits; a float by the shortest text that gives it, so 0.1 is 0.1."""
+    if isinstance(value, Integral):
+        return str(int(value))
+    # NumPy's own repr names its type, its str does not; of Python's floats both are the shortest text.
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+        raise BadInput(f"{name}: {value} is not a number of a usable size", action=f"give {name} another")
+    return f"{number.to_integral_value():f}" if number == number.to_integral_value() else f"{number:f}"
+
+
+def _whole(name: str, value: Any) -> int:
+    """Return a whole number, which may be given as a float without a fraction."""
+    whole = not isinstance(value, bool | np.bool_) and isinstance(value, Integral | Real | Decimal)
+    digits = _digits(name, value) if whole else ""
+    if not digits.removeprefix("-").isdigit():
+        raise BadInput(f"{name}: {value!r} is not a whole number", action=f"give {name} as an int")
+    return int(digits)
+
+
+def _seconds(name: str, moment: datetime | str | float | None) -> int | None:
     """Return a time as seconds since 1970."""
-    if moment is None or isinstance(moment, int):
-        return moment
+    if moment is None:
+        return None
+    if not isinstance(moment, str | datetime):
+        return _whole(name, moment)
     try:
         moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     except ValueError:

@@ -212,12 +212,15 @@ def _e8(amount: Decimal | None, absent: int) -> int:
 
 @frozen
 class FallbackRules:
-    """What the user configured for symbols without usable metadata, and whether it may be used."""
+    """What the user configured for symbols without usable metadata, and whether it may be used.
 
-    tick_size: Decimal
-    lot_size: Decimal
-    min_notional_try: Decimal
-    require_metadata: bool
+    The defaults are those of the settings `STAGE7_RULES_FALLBACK_*` and `STAGE7_RULES_REQUIRE_METADATA`.
+    """
+
+    tick_size: Decimal = Decimal("0.01")
+    lot_size: Decimal = Decimal("0.00000001")
+    min_notional_try: Decimal = Decimal(10)
+    require_metadata: bool = True
 
 
 def symbol_rules(symbol: str, entry: Mapping[str, Any] | None, fallback: FallbackRules) -> SymbolRules:

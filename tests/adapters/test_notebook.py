@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import numpy as np
@@ -169,6 +171,75 @@ def test_numbers_and_flags_are_taken_as_their_texts(dataset: Path) -> None:
     assert numbers.fingerprint == written.fingerprint
 
 
+def test_a_float_counts_as_the_shortest_text_that_gives_it(dataset: Path) -> None:
+    window: dict[str, Any] = {"engine": "interpreted", "end": float(START + 1_200), "step": 60.0}
+    weights = {"liquidity": 0.7, "spread": 0.2, "volatility": 0.1}
+    floats = backtest(
+        dataset,
+        **window,
+        STAGE7_FEES_BPS=12.1,  # in binary a little less
+        STAGE7_SLIPPAGE_BPS=np.float32(0.1),
+        TTL_SECONDS=90.0,
+        MAX_ORDERS_PER_CYCLE=np.int64(3),
+        STAGE7_SCORE_WEIGHTS=weights,
+        STAGE7_UNIVERSE_WHITELIST=["BTCTRY", "ETHTRY"],
+        STAGE7_RULES_REQUIRE_METADATA=np.bool_(False),
+    )
+    texts = backtest(
+        dataset,
+        **window,
+        STAGE7_FEES_BPS="12.1",
+        STAGE7_SLIPPAGE_BPS="0.1",
+        TTL_SECONDS="90",
+        MAX_ORDERS_PER_CYCLE="3",
+        STAGE7_SCORE_WEIGHTS='{"liquidity": 0.7, "spread": 0.2, "volatility": 0.1}',
+        STAGE7_UNIVERSE_WHITELIST="BTCTRY,ETHTRY",
+        STAGE7_RULES_REQUIRE_METADATA="false",
+    )
+    assert (floats.plan.run, floats.fingerprint) == (texts.plan.run, texts.fingerprint)
+    assert floats.plan.settings.stage7.fees_bps == Decimal("12.1")
+
+
+def test_an_error_shows_all_problems_and_what_to_do(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as raised:
+        backtest(dataset, STAGE7_FEES_BPS=-1, TTL_SECONDS=0)
+    shown = "".join(format_exception(raised.value))
+    assert len(raised.value.problems) == 2
+    for problem in raised.value.problems:
+        assert str(problem) in raised.value.__notes__
+        assert f"  To do: {problem.action}" in raised.value.__notes__
+        assert problem.action in shown
+    broken = make_dataset(tmp_path / "broken", minutes=30)
+    for name in ("BTCTRY", "ETHTRY"):
+        file = broken / "candles" / f"{name}.csv"
+        file.write_text(file.read_text().replace("\n20", "\nx20", 1))
+    with pytest.raises(BadInput) as raised:
+        backtest(broken)
+    notes = raised.value.__notes__
+    for name in ("BTCTRY", "ETHTRY"):
+        assert sum(note.startswith(f"candles/{name}.csv:2:ts: 'x20") for note in notes) == 1
+    assert len(raised.value.problems) == sum(not note.startswith("  To do: ") for note in notes) >= 2
+    with pytest.raises(BadInput) as raised:
+        backtest(dataset, build_settings({}), TTL_SECONDS="9")
+    assert raised.value.__notes__ == ["To do: give one or the other"]
+
+
+def test_printed_it_shows_the_figures(run: Backtest) -> None:
+    lines = dict(line.split(maxsplit=1) for line in str(run).splitlines())
+    assert list(lines) == list(run.summary)
+    assert lines["net_pnl_try"] == f"{run.summary['net_pnl_try']:f}"
+    assert lines["fingerprint"] == run.fingerprint
+    assert lines["dataset_sha256"] == run.plan.source_sha256
+    assert repr(run) == str(run)
+
+
+def test_all_tables_come_by_the_names_that_the_readme_gives(run: Backtest) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    promised = re.findall(r"to_arrow\(\)  # tables by name: (.*)", readme)
+    assert promised == [", ".join(run.to_arrow())]
+    assert all(table is not None and table.num_rows for table in run.to_arrow().values())
+
+
 def test_symbols_are_watched_where_they_are_named(dataset: Path) -> None:
     window = {"engine": "interpreted", "end": START + 600}
     assert backtest(dataset, **window).plan.pairs.configured == {"BTCTRY", "ETHTRY", "SOLTRY", "XRPTRY"}
@@ -190,7 +261,14 @@ def test_a_window_is_given_as_times_texts_or_seconds(dataset: Path, start: Any) 
     [
         ({"STAGE7_FEE_BPS": "1"}, "STAGE7_FEE_BPS is no setting .* STAGE7_FEES_BPS"),
         ({"MAX_OPEN_ORDERS": "1"}, "MAX_OPEN_ORDERS is no setting that a backtest reads"),
-        ({"STAGE7_FEES_BPS": 12.5}, "STAGE7_FEES_BPS: 12.5 is a float; expected text"),
+        ({"STAGE7_FEES_BPS": float("nan")}, "STAGE7_FEES_BPS: nan is not a number of a usable size"),
+        ({"STAGE7_FEES_BPS": Decimal("1E+999999999")}, "STAGE7_FEES_BPS: .* is not a number of a usable"),
+        ({"STAGE7_FEES_BPS": 1j}, "STAGE7_FEES_BPS: 1j is a complex; expected text, a number"),
+        ({"STAGE7_FEES_BPS": 1e-9}, "STAGE7_FEES_BPS: '0.000000001'.*at most 8 decimal places"),
+        ({"TTL_SECONDS": 90.5}, "TTL_SECONDS: '90.5'; expected a whole number"),
+        ({"step": 60.5}, "step: 60.5 is not a whole number"),
+        ({"seed": True}, "seed: True is not a whole number"),
+        ({"start": 1767225600.5}, "start: 1767225600.5 is not a whole number"),
         ({"STAGE7_FEES_BPS": "-1"}, "STAGE7_FEES_BPS: '-1'"),
         ({"settings": build_settings({}), "TTL_SECONDS": "9"}, "as a whole and one by one"),
         ({"start": "soon"}, "start: 'soon' is no ISO 8601 time"),
