@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from meva_core.journal import Events, Fills, Intents, Journal
+from meva_core.blocks import axes_of, block_of, names_by_axes
+from meva_core.journal import Journal, new_journal
 from meva_core.kernel import kernel
 from meva_core.market import Market
 from meva_core.params import Params
@@ -54,23 +55,26 @@ def cycle(c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w
     adapt(c, r, p, s, o.measure, o.assess, o.plan, o.journal, o.adapt, w)
 
 
-PER_SYMBOL: Final[Mapping[Any, frozenset[str]]] = {
-    Measured: frozenset(Measured._fields),
-    Assessed: frozenset(),
-    Selected: frozenset(Selected._fields),
-    Planned: frozenset({"target", "value", "open_value", "delta", "amount", "code"}),
-    Accounted: frozenset({"qty", "value", "cost"}),
-    Adapted: frozenset(),
+KINDS: Final = (Measured, Assessed, Selected, Planned, Accounted, Adapted)
+"""The groups of columns of `Out`, in its order."""
+PLACES: Final[Mapping[str, tuple[tuple[Any, str], ...]]] = {
+    letters: tuple((kind, name) for kind in KINDS for name in names_by_axes(kind).get(letters, ()))
+    for letters in ("c", "ci")
 }
-"""Which columns of a step's output have one value per cycle and symbol; the others have one per cycle."""
+"""The columns of all steps that have one value per cycle, and those with one per cycle and symbol: they lie
+in two blocks."""
 
 
 def new_out(cycles: int, symbols: int, rows: int) -> Out:
     """Return columns for so many cycles and symbols, and a journal with room for `rows` of each kind."""
+    blocks = {
+        "c": np.zeros((cycles, len(PLACES["c"])), dtype=np.int64),
+        "ci": np.zeros((cycles, symbols, len(PLACES["ci"])), dtype=np.int64),
+    }
 
     def group(kind: Any) -> Any:
-        shapes = ((cycles, symbols) if name in PER_SYMBOL[kind] else (cycles,) for name in kind._fields)
-        return kind(*(np.zeros(shape, dtype=np.int64) for shape in shapes))
+        columns = ((letters, (kind, name)) for name, letters in axes_of(kind).items())
+        return kind(*(blocks[letters][..., PLACES[letters].index(place)] for letters, place in columns))
 
     return Out(
         measure=group(Measured),
@@ -83,11 +87,9 @@ def new_out(cycles: int, symbols: int, rows: int) -> Out:
     )
 
 
-def new_journal(cycles: int, rows: int) -> Journal:
-    """Return an empty journal for so many cycles, with room for `rows` intents, events and fills each."""
-
-    def table(kind: Any) -> Any:
-        return kind(*(np.zeros(rows, dtype=np.int64) for _ in kind._fields))
-
-    ends = {name: np.zeros(cycles, dtype=np.int64) for name in Journal._fields[4:]}
-    return Journal(np.zeros(3, dtype=np.int64), table(Intents), table(Events), table(Fills), **ends)
+def out_blocks(out: Out) -> tuple[Any, ...]:
+    """Return the two blocks that the columns of `new_out` lie in, by cycle and by cycle and symbol."""
+    return tuple(
+        block_of(tuple(getattr(out[KINDS.index(kind)], name) for kind, name in places))
+        for places in PLACES.values()
+    )

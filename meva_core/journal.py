@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from meva_core.blocks import axes, new_group
 from meva_core.kernel import kernel
 from meva_core.ledger import book_fill
 from meva_core.orders import EVENTS, ILLEGAL, NEXT, Event, Side, Status
@@ -24,6 +25,7 @@ ERROR_ILLEGAL_STEP: Final = 1
 ERROR_BROKEN_BOOKS: Final = 2
 
 
+@axes("n")
 class Intents(NamedTuple):
     """Orders that were built or skipped; a row's place within its cycle is its `n`. Amounts in e8."""
 
@@ -40,6 +42,7 @@ class Intents(NamedTuple):
     reserved: Any  # BUY: cash at the worst fill price, with fee
 
 
+@axes("n")
 class Events(NamedTuple):
     """Order events. An order is named by its submission time (seconds) and `n`; `seq` counts its events from
     1."""
@@ -62,6 +65,7 @@ class Events(NamedTuple):
     attempt: Any
 
 
+@axes("n")
 class Fills(NamedTuple):
     """Fills; `seq` counts the fills of an order from 1. `cost` is of the lots that a SELL took."""
 
@@ -81,8 +85,21 @@ class Fills(NamedTuple):
     resting: Any  # 1: at our limit, from the book; 0: it took the touch
 
 
+@axes("c", U=("used",))
+class Ends(NamedTuple):
+    """How many rows of each table are used, and where each cycle's rows end ([cycles])."""
+
+    used: Any
+    intents_end: Any
+    settle_events_end: Any
+    plan_events_end: Any
+    events_end: Any
+    settle_fills_end: Any
+    fills_end: Any
+
+
 class Journal(NamedTuple):
-    """The rows, how many are used, and where each cycle's rows end ([cycles])."""
+    """The tables, and the columns of `Ends`."""
 
     used: Any
     intents: Intents
@@ -94,6 +111,17 @@ class Journal(NamedTuple):
     events_end: Any
     settle_fills_end: Any
     fills_end: Any
+
+    @property
+    def ends(self) -> Ends:
+        """The columns beside the tables, as a group."""
+        return Ends(self.used, *self[4:])
+
+
+def new_journal(cycles: int, rows: int) -> Journal:
+    """Return an empty journal for so many cycles, with room for `rows` intents, events and fills each."""
+    used, *ends = new_group(Ends, c=cycles, U=3)
+    return Journal(used, *(new_group(kind, n=rows) for kind in (Intents, Events, Fills)), *ends)
 
 
 @kernel

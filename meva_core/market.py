@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from meva_core.amounts import ABSENT
+from meva_core.blocks import axes, new_group
 
 MICROS: Final = 10**6
 SCORE: Final = 10**12
@@ -22,6 +23,7 @@ CLOSES_PRIME: Final = 2**31 - 1
 CLOSES_BASE: Final = 48271
 
 
+@axes("ci", c=("time",))
 class Market(NamedTuple):
     """What was known at each cycle; `time` has shape [cycles], the others [cycles, symbols].
 
@@ -52,11 +54,11 @@ class Market(NamedTuple):
 
 def empty_market(cycles: int, symbols: int) -> Market:
     """Return columns for `cycles` rows in which nothing is known yet."""
-    columns = {name: np.full((cycles, symbols), ABSENT, dtype=np.int64) for name in Market._fields[1:]}
-    columns["volume_saturated"][:] = 0
-    columns["closes"][:] = 0
-    columns["closes_check"][:] = 0
-    return Market(np.zeros(cycles, dtype=np.int64), **columns)
+    market: Market = new_group(Market, c=cycles, i=symbols)
+    for name in Market._fields:
+        if name not in ("time", "volume_saturated", "closes", "closes_check"):
+            getattr(market, name)[...] = ABSENT
+    return market
 
 
 def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:

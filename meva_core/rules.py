@@ -13,10 +13,10 @@ from enum import IntEnum
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 from attrs import evolve, field, frozen
 
 from meva_core.amounts import BAD, LIMIT, format_e8, mul_e8, parse_e8, to_decimal
+from meva_core.blocks import axes, new_group
 from meva_core.choices import member_of
 from meva_core.errors import BadInput, RulesUnusable
 from meva_core.kernel import kernel
@@ -47,6 +47,7 @@ def _as_status(given: RuleStatus | str) -> RuleStatus:
     return member_of(RuleStatus, given, "status")
 
 
+@axes("i", iL=("letters",))
 class Rules(NamedTuple):
     """The rules of all symbols as columns [symbols]; amounts in e8, bounds that do not exist are 0 and LIMIT
     - 1.
@@ -185,22 +186,20 @@ def rules_columns(
     `candidates` and `configured` limit those two flags; None means all (of the tradable ones, for
     candidates).
     """
-    count = len(rules)
-    columns = {name: np.zeros(count, dtype=np.int64) for name in Rules._fields[:-1]}
-    letters = np.zeros((count, LETTERS), dtype=np.int64)
+    columns: Rules = new_group(Rules, i=len(rules), L=LETTERS)
     for i, rule in enumerate(rules):
-        columns["status"][i] = rule.status
-        columns["candidate"][i] = rule.tradable and (candidates is None or rule.symbol in candidates)
-        columns["configured"][i] = configured is None or rule.symbol in configured
-        columns["tick"][i] = _e8(rule.tick_size, 1)
-        columns["lot"][i] = _e8(rule.lot_size, 1)
-        columns["min_notional"][i] = _e8(rule.min_notional_try, 0)
-        columns["min_price"][i] = _e8(rule.min_price, 0)
-        columns["max_price"][i] = _e8(rule.max_price, LIMIT - 1)
-        columns["min_qty"][i] = _e8(rule.min_qty, 0)
-        columns["max_qty"][i] = _e8(rule.max_qty, LIMIT - 1)
-        letters[i, : len(rule.symbol)] = list(rule.symbol.encode("ascii"))
-    return Rules(**columns, letters=letters)
+        columns.status[i] = rule.status
+        columns.candidate[i] = rule.tradable and (candidates is None or rule.symbol in candidates)
+        columns.configured[i] = configured is None or rule.symbol in configured
+        columns.tick[i] = _e8(rule.tick_size, 1)
+        columns.lot[i] = _e8(rule.lot_size, 1)
+        columns.min_notional[i] = _e8(rule.min_notional_try, 0)
+        columns.min_price[i] = _e8(rule.min_price, 0)
+        columns.max_price[i] = _e8(rule.max_price, LIMIT - 1)
+        columns.min_qty[i] = _e8(rule.min_qty, 0)
+        columns.max_qty[i] = _e8(rule.max_qty, LIMIT - 1)
+        columns.letters[i, : len(rule.symbol)] = list(rule.symbol.encode("ascii"))
+    return columns
 
 
 def _e8(amount: Decimal | None, absent: int) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from meva_core.amounts import ABSENT, E8, join_pair
+from meva_core.blocks import axes, copied, names_by_axes, new_group
 from meva_core.errors import BadInput
 
 VERSION: Final = 1
@@ -76,6 +77,25 @@ TUNED: Final = (
 )
 
 
+@axes(
+    "k",
+    M=("money",),
+    F=("facts",),
+    T=("tuned", "good_tuned"),
+    i=(
+        "qty",
+        "cost",
+        "valuation",
+        "valuation_time",
+        "book_ts",
+        "bid_left",
+        "ask_left",
+        "rank",
+        "lot_first",
+        "lot_count",
+    ),
+    il=("lot_qty", "lot_cost"),
+)
 class State(NamedTuple):
     """The columns of the state. Shapes: money, facts and tuned are vectors; [symbols]; lots [symbols, room];
     orders [room], the first facts[OPEN_ORDERS] in use, oldest first."""
@@ -115,8 +135,8 @@ class State(NamedTuple):
     order_result: Any  # SELL: proceeds after fee less the cost of what it sold
 
 
-SYMBOL_COLUMNS: Final = State._fields[4:14]
-ORDER_COLUMNS: Final = State._fields[16:]
+SYMBOL_COLUMNS: Final = names_by_axes(State)["i"]
+ORDER_COLUMNS: Final = names_by_axes(State)["k"]
 
 
 def new_state(symbols: int, starting_cash: int, tuned: Sequence[int], tokens: int, room: int = 64) -> State:
@@ -124,51 +144,45 @@ def new_state(symbols: int, starting_cash: int, tuned: Sequence[int], tokens: in
 
     `starting_cash` in e8, `tuned` in the order of TUNED, `tokens` the full submit bucket in 1e-6 tokens.
     """
-    money = np.zeros(MONEY_CELLS, dtype=np.int64)
+    state = _zeros(symbols, room, room)
     for place in (CASH, STARTING, EQUITY, PEAK, PEAK_EVER, LOW, DAY_OPEN, LAST_EQUITY):
-        money[place : place + 2] = divmod(starting_cash, E8)
-    facts = np.zeros(FACT_CELLS, dtype=np.int64)
-    facts[[TIME, DAY]] = ABSENT
-    facts[TOKENS] = tokens
-    columns = {name: np.zeros(symbols, dtype=np.int64) for name in SYMBOL_COLUMNS}
-    for name in ("valuation", "valuation_time", "book_ts"):
-        columns[name][:] = ABSENT
-    columns["rank"][:] = np.arange(symbols)
-    lots = {name: np.zeros((symbols, room), dtype=np.int64) for name in ("lot_qty", "lot_cost")}
-    orders = {name: np.zeros(room, dtype=np.int64) for name in ORDER_COLUMNS}
-    return State(
-        money=money,
-        facts=facts,
-        tuned=np.array(tuned, dtype=np.int64),
-        good_tuned=np.array(tuned, dtype=np.int64),
-        **columns,
-        **lots,
-        **orders,
-    )
+        state.money[place : place + 2] = divmod(starting_cash, E8)
+    state.facts[[TIME, DAY]] = ABSENT
+    state.facts[TOKENS] = tokens
+    state.tuned[:] = state.good_tuned[:] = tuned
+    for column in (state.valuation, state.valuation_time, state.book_ts):
+        column[:] = ABSENT
+    state.rank[:] = np.arange(symbols)
+    return state
+
+
+def _zeros(symbols: int, lots: int, orders: int) -> State:
+    sizes = {"M": MONEY_CELLS, "F": FACT_CELLS, "T": len(TUNED)}
+    state: State = new_group(State, i=symbols, l=lots, k=orders, **sizes)
+    return state
 
 
 def copy_state(state: State) -> State:
     """Return an independent copy."""
-    return State(*(column.copy() for column in state))
+    copy: State = copied(state)
+    return copy
 
 
 def with_room(state: State, lots: int, orders: int) -> State:
     """Return the same state with room for so many lots per symbol and so many open orders."""
     symbols, before = state.lot_qty.shape
-    grown: dict[str, Any] = {}
+    grown = _zeros(symbols, lots, orders)
+    for name in ("money", "facts", "tuned", "good_tuned", *SYMBOL_COLUMNS):
+        getattr(grown, name)[:] = getattr(state, name)
+    grown.lot_first[:] = 0
     for name in ("lot_qty", "lot_cost"):
-        column = np.zeros((symbols, lots), dtype=np.int64)
         for i in range(symbols):
             places = (state.lot_first[i] + np.arange(state.lot_count[i])) % before
-            column[i, : len(places)] = getattr(state, name)[i, places]
-        grown[name] = column
-    grown["lot_first"] = np.zeros(symbols, dtype=np.int64)
+            getattr(grown, name)[i, : len(places)] = getattr(state, name)[i, places]
+    count = min(len(state.order_time), orders)
     for name in ORDER_COLUMNS:
-        column = np.zeros(orders, dtype=np.int64)
-        count = min(len(getattr(state, name)), orders)
-        column[:count] = getattr(state, name)[:count]
-        grown[name] = column
-    return state._replace(**grown)
+        getattr(grown, name)[:count] = getattr(state, name)[:count]
+    return grown
 
 
 def open_gross(state: State) -> dict[tuple[int, int], int]:

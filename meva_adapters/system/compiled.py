@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import meva_core
-from meva_core.engine import compiled, interpreted
+from meva_core.engine import compiled
 from meva_core.errors import BadInput
+from meva_core.loop import interpreted
 
 ENGINES: Final = ("auto", "interpreted", "compiled")
 CACHED_FROM: Final = 5_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from meva_core.amounts import E8, LIMIT, div_e8, pair_add, pair_set, pair_sum
+from meva_core.blocks import axes
 from meva_core.journal import ERROR_BROKEN_BOOKS
 from meva_core.kernel import kernel
 from meva_core.state import (
@@ -29,6 +30,7 @@ from meva_core.steps.measure import value_of
 from meva_core.steps.scratch import Scratch
 
 
+@axes("c", ci=("qty", "value", "cost"))
 class Accounted(NamedTuple):
     """Per cycle, in pairs (whole TRY, rest in e8), `max_drawdown` as a ratio in e8; per symbol, quantity
     held, value at the valuation mark and cost of the lots, in e8."""

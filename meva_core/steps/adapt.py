@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from meva_core.amounts import E8, LIMIT, pair_clamped, pair_set, pair_sum, scale_down
+from meva_core.blocks import axes
 from meva_core.journal import EVENTS_USED, Journal
 from meva_core.kernel import kernel
 from meva_core.modes import Mode
@@ -65,6 +66,7 @@ HEALTHY: Final = 64
 _NET_BEFORE: Final = 6  # pair of the scratch
 
 
+@axes("c")
 class Adapted(NamedTuple):
     """Per cycle: parameter version before and after, outcome, why (bits), whether the version became good;
     and the tuned parameters in force during the cycle, by their places in `state.TUNED`."""

@@ -19,6 +19,7 @@ from meva_core.amounts import (
     pair_set,
     pair_sum,
 )
+from meva_core.blocks import axes
 from meva_core.kernel import kernel
 from meva_core.market import MICROS, Market
 from meva_core.modes import Mode
@@ -46,6 +47,7 @@ from meva_core.steps.scratch import Scratch
 DAY_SECONDS: Final = 86_400
 
 
+@axes("c")
 class Assessed(NamedTuple):
     """Per cycle. Money in pairs (whole TRY, rest in e8); `feed_age` in seconds, ABSENT if there is no feed;
     `fresh` counts the configured symbols with fresh data, `wide` those of them whose spread is above the

@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-import numpy as np
+from meva_core.blocks import axes, new_group
 
 
 class Fault(IntEnum):
@@ -20,6 +20,7 @@ class Fault(IntEnum):
     CONFLICT = 5  # the venue holds this id with other content
 
 
+@axes("c")
 class Inputs(NamedTuple):
     """One row per cycle. `base_mode` and `override_mode` are modes; `reset` is 1 where a person resets the
     drawdown; the first `fault_count` submit attempts of the cycle fail with `fault_kind`."""
@@ -33,4 +34,5 @@ class Inputs(NamedTuple):
 
 def no_inputs(cycles: int) -> Inputs:
     """Return inputs of a backtest: NORMAL modes, no reset, no failures."""
-    return Inputs(*(np.zeros(cycles, dtype=np.int64) for _ in Inputs._fields))
+    inputs: Inputs = new_group(Inputs, c=cycles)
+    return inputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from meva_core.amounts import ABSENT, midpoint, mul_e8
+from meva_core.blocks import axes
 from meva_core.journal import is_open
 from meva_core.kernel import kernel
 from meva_core.market import MICROS, Market
@@ -19,6 +20,7 @@ NO_MARK: Final = 4
 CLOCK_SKEW: Final = 8  # stamped after the cycle
 
 
+@axes("ci")
 class Measured(NamedTuple):
     """Per cycle and symbol. `mark` and `valuation` in e8 TRY, ages in whole seconds, `flags` of this
     module."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from meva_core.amounts import ABSENT, mul_e8, net_of_rate, pair_clamped
+from meva_core.blocks import axes
 from meva_core.journal import PLAN, Journal, cancel, drop_ended, is_open, reserved_qty
 from meva_core.kernel import kernel
 from meva_core.market import Market
@@ -26,6 +27,7 @@ from meva_core.steps.select import Selected
 from meva_core.steps.shape import rules_code, shape
 
 
+@axes("c", ci=("target", "value", "open_value", "delta", "amount", "code"))
 class Planned(NamedTuple):
     """Per cycle: the mode and its parts, what can be invested, in how many shares of which size, what is left
     of the turnover cap, and a code for the whole cycle. Per cycle and symbol, in e8 TRY: target, value held,

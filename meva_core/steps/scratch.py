@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-import numpy as np
+from meva_core.blocks import axes, new_group
 
 
+@axes("i", k=("turn", "met", "allotted"), N=("counts",), P=("pairs",))
 class Scratch(NamedTuple):
     """`turn`, `met`, `allotted`: per open order (settle). `open_value`: per symbol, e8 TRY of open orders,
     BUYs less SELLs (plan). `queue`: symbols in plan order (plan to build), `built`: rows of the journal's
@@ -34,7 +35,5 @@ FIRST_INTENT: Final = 3  # row of the journal where this cycle's intents begin
 
 def new_scratch(symbols: int, orders: int) -> Scratch:
     """Return scratch columns for so many symbols and open orders."""
-    columns = {name: np.zeros(orders, dtype=np.int64) for name in ("turn", "met", "allotted")}
-    for name in ("open_value", "valued_qty", "value", "queue", "whole", "built"):
-        columns[name] = np.zeros(symbols, dtype=np.int64)
-    return Scratch(**columns, counts=np.zeros(4, dtype=np.int64), pairs=np.zeros(8, dtype=np.int64))
+    scratch: Scratch = new_group(Scratch, i=symbols, k=orders, N=4, P=8)
+    return scratch

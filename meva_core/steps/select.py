@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from meva_core.amounts import ABSENT
+from meva_core.blocks import axes
 from meva_core.kernel import kernel
 from meva_core.market import SCORE, SCORE_LIMIT, Market
 from meva_core.params import Params
@@ -23,6 +24,7 @@ NOT_RANKED: Final = -(2**62)
 _ROUNDING: Final = 6755399441055744.0  # 1.5 x 2^52: adding it leaves no room for a fraction
 
 
+@axes("ci")
 class Selected(NamedTuple):
     """Per cycle and symbol. Raw measures and components are scores; `rank` counts from 0; `selected` is 0 or
     1 and `code` says why not."""

@@ -24,8 +24,9 @@ from meva_adapters.arrow_tables import Tables, amounts_of_pairs
 from meva_adapters.notebook import Backtest, backtest
 from meva_adapters.replay import open_dataset
 from meva_core.amounts import E8, join_pair, to_decimal
-from meva_core.engine import Engine, interpreted
+from meva_core.engine import Engine
 from meva_core.errors import BadInput
+from meva_core.loop import interpreted
 from meva_core.settings import build_settings
 from meva_core.steps.inputs import no_inputs
 

@@ -18,6 +18,7 @@ from oracle.engine_view import engine_of, inputs_of, market_of
 from strategies import amounts, examples, worlds
 
 from meva_core.amounts import (
+    ABSENT,
     LIMIT,
     div_e8,
     midpoint,
@@ -28,8 +29,10 @@ from meva_core.amounts import (
     scale_down,
     scale_up,
 )
-from meva_core.engine import interpreted
+from meva_core.blocks import blocks_of
 from meva_core.ledger import share_of
+from meva_core.loop import interpreted
+from meva_core.market import Market, empty_market
 from meva_core.steps.assess import spread_above
 
 pytestmark = pytest.mark.xdist_group("compiled")
@@ -113,12 +116,20 @@ def test_no_kernel_wraps_in_machine_integers(
 
 
 @pytest.mark.skipif(not os.environ.get("NUMBA_BOUNDSCHECK"), reason="asks for NUMBA_BOUNDSCHECK=1")
-def test_an_index_out_of_bounds_is_noticed(probe: Callable[..., tuple[int, ...]]) -> None:
+@pytest.mark.parametrize("place", [(2, 0), (0, 2), (-1, 0), (0, -1)])
+def test_an_index_out_of_bounds_is_noticed(place: tuple[int, int]) -> None:
     from numba import njit
 
-    @njit(nogil=True, _nrt=False)
-    def beyond(column: np.ndarray) -> int:
-        return int(column[7])
+    from meva_core.machine.groups import maker
 
+    make = maker(Market)
+
+    @njit(nogil=True, _nrt=False)
+    def read(blocks: Any, c: int, i: int) -> int:
+        market = make(blocks, (2, 2, 0, 0, 0))
+        return int(market.bid[c, i])
+
+    blocks = blocks_of(empty_market(2, 2))
+    assert read(blocks, 1, 1) == ABSENT
     with pytest.raises(IndexError):
-        beyond(np.zeros(3, dtype=np.int64))
+        read(blocks, *place)

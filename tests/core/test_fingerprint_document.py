@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from meva_core.cycle import PER_SYMBOL, Out
-from meva_core.engine import Engine, interpreted
+from meva_core.blocks import axes_of
+from meva_core.cycle import KINDS, Out
+from meva_core.engine import Engine
 from meva_core.fingerprint import CycleDigests, Digester
+from meva_core.loop import interpreted
 from meva_core.market import MICROS, Market, empty_market
 from meva_core.params import Params, own_tuned, params_from
 from meva_core.rules import Rules, RuleStatus, SymbolRules, rules_columns
@@ -170,11 +172,11 @@ def test_columns_of_a_cycle_and_of_a_symbol_are_told_apart_as_the_document_lists
     listed = {
         step: (re.findall(r"`(\w+)`", cycle), re.findall(r"`(\w+)`", symbol)) for step, cycle, symbol in named
     }
-    for kind, per_symbol in PER_SYMBOL.items():
+    for kind in KINDS:
         step = {"Measured": "measure", "Assessed": "assess", "Selected": "select", "Planned": "plan",
                 "Accounted": "account", "Adapted": "adapt"}[kind.__name__]  # fmt: skip
-        cycle_columns = [name for name in kind._fields if name not in per_symbol]
-        symbol_columns = [name for name in kind._fields if name in per_symbol]
+        cycle_columns = [name for name in kind._fields if axes_of(kind)[name] == "c"]
+        symbol_columns = [name for name in kind._fields if axes_of(kind)[name] == "ci"]
         if step == "measure":
             cycle_columns, symbol_columns = ["time"], [*Market._fields[1:], *symbol_columns]
         assert listed[step] == (cycle_columns, symbol_columns), step

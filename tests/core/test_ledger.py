@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_core.amounts import E8, LIMIT, join_pair
-from meva_core.engine import views
 from meva_core.ledger import add_lot, book_fill, share_of, take_lots
+from meva_core.loop import views
 from meva_core.orders import Side
 from meva_core.state import CASH, FEES, REALIZED, SLIPPAGE, TURNOVER, State, new_state
 

@@ -6,8 +6,6 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from meva_core.cycle import new_journal
-from meva_core.engine import views
 from meva_core.errors import IllegalStep
 from meva_core.journal import (
     ERROR_ILLEGAL_STEP,
@@ -19,9 +17,11 @@ from meva_core.journal import (
     emit,
     fill,
     is_open,
+    new_journal,
     reserved_cash,
     reserved_qty,
 )
+from meva_core.loop import views
 from meva_core.orders import EVENTS, ILLEGAL, NEXT, STEPS, TERMINAL, Event, Side, Status, advance
 from meva_core.state import ERROR, FLOOR, OPEN_ORDERS, STREAK, new_state
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from meva_core.cycle import Out
-from meva_core.engine import Engine, interpreted
+from meva_core.engine import Engine
+from meva_core.loop import interpreted
 from meva_core.market import Market, closes_measures, empty_market
 from meva_core.modes import Mode
 from meva_core.orders import Event, Side, Status

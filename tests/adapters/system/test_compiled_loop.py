@@ -21,8 +21,8 @@ from meva_adapters.system.compiled import (
     is_cached,
     will_compile,
 )
-from meva_core.engine import interpreted
 from meva_core.errors import BadInput
+from meva_core.loop import interpreted
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,140 @@
+"""The loop as machine code: `loop.run` over groups that are made of blocks, with all kernels inlined."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+from numba.extending import register_jitable
+
+from meva_core.blocks import blocks_of
+from meva_core.cycle import Out, out_blocks
+from meva_core.journal import Ends, Events, Fills, Intents, Journal
+from meva_core.kernel import KERNELS
+from meva_core.loop import Loop, run
+from meva_core.machine.groups import maker, numbers_maker
+from meva_core.machine.once import optimised_once
+from meva_core.market import Market
+from meva_core.params import Params
+from meva_core.rules import Rules
+from meva_core.state import State
+from meva_core.steps.account import Accounted
+from meva_core.steps.adapt import Adapted
+from meva_core.steps.assess import Assessed
+from meva_core.steps.inputs import Inputs
+from meva_core.steps.measure import Measured
+from meva_core.steps.plan import Planned
+from meva_core.steps.scratch import Scratch
+from meva_core.steps.select import Selected
+
+_market, _inputs, _rules, _state, _scratch = map(maker, (Market, Inputs, Rules, State, Scratch))
+_measured, _assessed, _selected = map(maker, (Measured, Assessed, Selected))
+_planned, _accounted, _adapted = map(maker, (Planned, Accounted, Adapted))
+_ends, _intents, _events, _fills = map(maker, (Ends, Intents, Events, Fills))
+_params = numbers_maker(Params)
+_REMEMBERED: Final = 64
+
+
+def run_blocks(
+    start: int,
+    stop: int,
+    m: Any,
+    x: Any,
+    r: Any,
+    p: Any,
+    s: Any,
+    o: Any,
+    ends: Any,
+    intents: Any,
+    events: Any,
+    fills: Any,
+    w: Any,
+) -> int:
+    """`loop.run` over the blocks of each group, in the order of `blocks.names_by_axes`; `o` are those of
+    `cycle.PLACES`."""
+    cycles, symbols, _ = m[1].shape
+    lots, orders = s[4].shape[1], s[5].shape[0]
+    sizes = (cycles, symbols, orders, lots, intents[0].shape[0])
+    e = _ends(ends, sizes)
+    j = Journal(
+        e.used,
+        _intents(intents, sizes),
+        _events(events, sizes),
+        _fills(fills, sizes),
+        e.intents_end,
+        e.settle_events_end,
+        e.plan_events_end,
+        e.events_end,
+        e.settle_fills_end,
+        e.fills_end,
+    )
+    out = Out(
+        _measured(o, sizes),
+        _assessed(o, sizes),
+        _selected(o, sizes),
+        _planned(o, sizes),
+        _accounted(o, sizes),
+        _adapted(o, sizes),
+        j,
+    )
+    return run(
+        start,
+        stop,
+        _market(m, sizes),
+        _inputs(x, sizes),
+        _rules(r, sizes),
+        _params(p),
+        _state(s, sizes),
+        out,
+        _scratch(w, sizes),
+    )
+
+
+def compiled_loop(*, cache: bool) -> Loop:
+    """Return the loop, compiled at its first call."""
+    for function in (*KERNELS, run):
+        register_jitable(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    # Without reference counting the outermost loop runs several times faster; the option is numba's own, not
+    # public.
+    options: dict[str, Any] = {"nogil": True, "_nrt": False, "cache": cache, "error_model": "numpy"}
+    inner = njit(**options)(run_blocks)
+    blocks = _Remembered()
+
+    def loop(
+        start: int, stop: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch
+    ) -> int:
+        j = o.journal
+        tables = (j, j.intents, j.events, j.fills, w)
+        given = (*map(blocks.of, (m, x, r)), np.array(p, dtype=np.int64), *map(blocks.of, (s, o, *tables)))
+        with nullcontext() if inner.signatures else optimised_once(run_blocks.__name__):
+            stopped: int = inner(start, stop, *given)
+        return stopped
+
+    return loop
+
+
+class _Remembered:
+    """The blocks of groups that were seen lately: looking for them costs more than a live cycle."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, group: Any) -> tuple[Any, ...]:
+        """Return the blocks of a group whose columns lie in some."""
+        known = self._known.get(id(group))
+        if known is None or known[0] is not group:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[id(group)] = (group, _found(group))
+        blocks: tuple[Any, ...] = known[1]
+        return blocks
+
+
+def _found(group: Any) -> tuple[Any, ...]:
+    if isinstance(group, Out):
+        return out_blocks(group)
+    blocks = blocks_of(group.ends if isinstance(group, Journal) else group)
+    assert blocks is not None, f"the columns of {type(group).__name__} do not lie in blocks"
+    return blocks
