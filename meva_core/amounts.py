@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meva_core.errors import BadInput
-from meva_core.kernel import kernel
+from meva_core.kernel import kernel, quotient
 
 E8: Final = 10**8
 E6: Final = 10**6
@@ -90,18 +90,18 @@ def join_pair(whole: int, rest: int) -> int:
 @kernel
 def product_parts(a: int, b: int) -> tuple[int, int]:
     """Return (q, r) with a*b = q * E8 + r and 0 <= r < E8, for 0 <= a, b < LIMIT; (BAD, 0) if q >= LIMIT."""
-    ah = a // E8
+    ah = quotient(a, E8)
     al = a - ah * E8
-    bh = b // E8
+    bh = quotient(b, E8)
     bl = b - bh * E8
     if ah >= 2**31 or bh >= 2**31 or ah * bh > 90 * 10**9:
         # The quick bound does not hold; look at each term before it is added.
-        if ah != 0 and b > LIMIT // ah:
+        if ah != 0 and b > quotient(LIMIT, ah):
             return BAD, 0
-        if bh != 0 and al > (LIMIT - ah * b) // bh:
+        if bh != 0 and al > quotient(LIMIT - ah * b, bh):
             return BAD, 0
     r = al * bl
-    c = r // E8
+    c = quotient(r, E8)
     q = ah * b + al * bh
     if q >= LIMIT - c:
         return BAD, 0
@@ -130,12 +130,12 @@ def mul_e8(a: int, b: int) -> int:
 @kernel
 def fraction_parts(a: int, f: int) -> tuple[int, int]:
     """Return (q, r) with a*f = q * E12 + r and 0 <= r < E12, for 0 <= a < LIMIT and 0 <= f <= E12."""
-    ah = a // E6
+    ah = quotient(a, E6)
     al = a - ah * E6
-    fh = f // E6
+    fh = quotient(f, E6)
     fl = f - fh * E6
     m = ah * fl + al * fh
-    mh = m // E6
+    mh = quotient(m, E6)
     q = ah * fh + mh
     r = (m - mh * E6) * E6 + al * fl
     if r >= E12:
@@ -185,17 +185,17 @@ def scale_down(a: int, f: int) -> int:
 @kernel
 def div_e8(a: int, b: int) -> int:
     """Return floor(a * 1e8 / b), an amount over a price, for 0 <= a < LIMIT and 0 < b < LIMIT; or BAD."""
-    q = a // b
+    q = quotient(a, b)
     r = a - q * b
     if q >= LIMIT // E8:
         return BAD
     if b < 92 * 10**9:
-        return q * E8 + r * E8 // b
+        return q * E8 + quotient(r * E8, b)
     if b < 92 * 10**13:
         r *= 10**4
-        d = r // b
+        d = quotient(r, b)
         r = (r - d * b) * 10**4
-        return q * E8 + d * 10**4 + r // b
+        return q * E8 + d * 10**4 + quotient(r, b)
     # A price above nine million: long division, bit by bit of 1e8, without a product that could wrap.
     d = 0
     rest = 0
@@ -222,17 +222,17 @@ def net_of_rate(a: int, f: int) -> int:
     For 0 <= a < LIMIT and 0 <= f < E12.
     """
     d = E12 + f
-    q = a // d
+    q = quotient(a, d)
     r = (a - q * d) * E6
-    h = r // d
+    h = quotient(r, d)
     r = (r - h * d) * E6
-    return q * E12 + h * E6 + r // d
+    return q * E12 + h * E6 + quotient(r, d)
 
 
 @kernel
 def midpoint(low: int, high: int) -> int:
     """Return the middle of low <= high, HALF_EVEN."""
-    m = low + (high - low) // 2
+    m = low + quotient(high - low, 2)
     if (high - low) & 1 and m & 1:
         m += 1
     return m
@@ -250,6 +250,15 @@ def pair_add(v: Any, i: int, amount: int) -> None:
         rest -= E8
         v[i] += 1
     v[i + 1] = rest
+
+
+@kernel
+def pair_carry(v: Any, i: int, whole: int, rest: int) -> None:
+    """Add sums of whole TRY and of rests, of either sign, not carried yet, to the pair in v[i], v[i + 1]."""
+    rest += v[i + 1]
+    carried = rest // E8
+    v[i] += whole + carried
+    v[i + 1] = rest - carried * E8
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from meva_core.amounts import E8, LIMIT, div_e8, pair_add, pair_set, pair_sum
+from meva_core.amounts import E8, LIMIT, div_e8, pair_carry, pair_set, pair_sum
 from meva_core.blocks import axes
 from meva_core.journal import ERROR_BROKEN_BOOKS
 from meva_core.kernel import kernel
@@ -72,14 +72,20 @@ def account(c: int, now: int, s: State, o: Accounted, w: Scratch) -> None:
     pairs[_UNREALIZED] = 0
     pairs[_UNREALIZED + 1] = 0
     pair_set(money, EQUITY, money, CASH)
+    whole = rest = gained_whole = gained_rest = 0
     for i in range(s.qty.shape[0]):
         value = value_of(i, s, w)
         o.qty[c, i] = s.qty[i]
         o.value[c, i] = value
         o.cost[c, i] = s.cost[i]
-        if value != 0 or s.cost[i] != 0:
-            pair_add(money, EQUITY, value)
-            pair_add(pairs, _UNREALIZED, value - s.cost[i])
+        part = value // E8
+        whole += part
+        rest += value - part * E8
+        part = (value - s.cost[i]) // E8
+        gained_whole += part
+        gained_rest += value - s.cost[i] - part * E8
+    pair_carry(money, EQUITY, whole, rest)
+    pair_carry(pairs, _UNREALIZED, gained_whole, gained_rest)
     pair_set(pairs, _GROSS, money, REALIZED)
     pair_sum(pairs, _GROSS, pairs, _UNREALIZED, 1)
     pair_set(money, NET, pairs, _GROSS)

@@ -14,14 +14,14 @@ from meva_core.amounts import (
     E8,
     E12,
     fraction_parts,
-    pair_add,
+    pair_carry,
     pair_clamped,
     pair_set,
     pair_sum,
 )
 from meva_core.blocks import axes
-from meva_core.kernel import kernel
-from meva_core.market import MICROS, Market
+from meva_core.kernel import kernel, quotient
+from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.params import Params
 from meva_core.reasons import Code
@@ -41,7 +41,7 @@ from meva_core.state import (
     State,
 )
 from meva_core.steps.inputs import Inputs
-from meva_core.steps.measure import ONE_SIDED, STALE, Measured, value_of
+from meva_core.steps.measure import ONE_SIDED, STALE, Measured, age_of, value_of
 from meva_core.steps.scratch import Scratch
 
 DAY_SECONDS: Final = 86_400
@@ -114,10 +114,14 @@ def take_stock(now: int, reset: int, s: State, w: Scratch) -> None:
     """Value the account, roll the day over, move the peak."""
     money = s.money
     pair_set(money, EQUITY, money, CASH)
+    whole = rest = 0
     for i in range(s.qty.shape[0]):
-        if s.qty[i] > 0:
-            pair_add(money, EQUITY, value_of(i, s, w))
-    day = now // DAY_SECONDS
+        value = value_of(i, s, w)
+        part = value // E8
+        whole += part
+        rest += value - part * E8
+    pair_carry(money, EQUITY, whole, rest)
+    day = quotient(now, DAY_SECONDS)
     if day != s.facts[DAY]:
         s.facts[DAY] = day
         pair_set(money, DAY_OPEN, money, LAST_EQUITY)
@@ -146,16 +150,16 @@ def fallen_by(money: Any, peak: int, limit: int) -> bool:
     if rest < 0:
         rest += E8
         whole -= 1
-    if money[peak] == 0 and money[peak + 1] == 0:
+    if whole < 0 or (money[peak] == 0 and money[peak + 1] == 0):
         return False
     # limit x peak = (limit x whole TRY of the peak) + (limit x its rest) / 1e8, term by term in e8 TRY.
-    high = money[peak] // E8
+    high = quotient(money[peak], E8)
     low = money[peak] - high * E8
     product = limit * low
-    need_whole = limit * high + product // E8
+    need_whole = limit * high + quotient(product, E8)
     if whole < need_whole:
         return False
-    need_rest = product % E8 + limit * money[peak + 1] // E8
+    need_rest = product % E8 + quotient(limit * money[peak + 1], E8)
     if need_rest >= E8:
         need_rest -= E8
         need_whole += 1
@@ -210,6 +214,7 @@ def look_at_market(c: int, m: Market, r: Rules, p: Params, me: Measured, o: Asse
     newest = ABSENT
     fresh = 0
     wide = 0
+    whole = rest = 0
     w.pairs[_VOLUME] = 0
     w.pairs[_VOLUME + 1] = 0
     for i in range(m.bid.shape[1]):
@@ -220,8 +225,11 @@ def look_at_market(c: int, m: Market, r: Rules, p: Params, me: Measured, o: Asse
             if me.flags[c, i] & ONE_SIDED == 0 and spread_above(m.bid[c, i], m.ask[c, i], p.spread_spike):
                 wide += 1
             if m.quote_volume[c, i] > 0:
-                pair_add(w.pairs, _VOLUME, m.quote_volume[c, i])
-    o.feed_age[c] = ABSENT if newest < 0 else max(0, (m.time[c] * MICROS - newest) // MICROS)
+                part = quotient(m.quote_volume[c, i], E8)
+                whole += part
+                rest += m.quote_volume[c, i] - part * E8
+    pair_carry(w.pairs, _VOLUME, whole, rest)
+    o.feed_age[c] = age_of(m.time[c], newest)
     o.fresh[c] = fresh
     o.wide[c] = wide
 
@@ -233,8 +241,8 @@ def spread_above(bid: int, ask: int, limit: int) -> bool:
     if limit >= 2 * E12:
         return False  # a spread is below 2 even against a bid of nothing
     width = ask - bid
-    middle = bid + width // 2
-    if limit <= E12 and width <= (middle // E6) * (limit // E6):
+    middle = bid + quotient(width, 2)
+    if limit <= E12 and width <= quotient(middle, E6) * quotient(limit, E6):
         return False  # it is not above what is less than the limit: nearly every spread ends here
     over = width
     rate = limit

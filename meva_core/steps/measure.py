@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from meva_core.amounts import ABSENT, midpoint, mul_e8
 from meva_core.blocks import axes
 from meva_core.journal import is_open
-from meva_core.kernel import kernel
+from meva_core.kernel import kernel, quotient
 from meva_core.market import MICROS, Market
 from meva_core.orders import Side
 from meva_core.params import MARK_MID, Params
@@ -38,7 +38,7 @@ def measure(c: int, m: Market, p: Params, s: State, o: Measured, w: Scratch) -> 
     now = m.time[c]
     for i in range(m.bid.shape[1]):
         flags = 0
-        age = book_age(now, m.book_ts[c, i])
+        age = age_of(now, m.book_ts[c, i])
         if age < 0 or age > p.max_data_age:
             flags |= STALE
         if m.book_ts[c, i] > now * MICROS or m.ticker_ts[c, i] > now * MICROS:
@@ -53,14 +53,17 @@ def measure(c: int, m: Market, p: Params, s: State, o: Measured, w: Scratch) -> 
         else:
             mark = m.last[c, i]
         potential = potential_qty(s, i)
-        if mark <= 0 or (potential > 0 and mul_e8(potential, mark) < 0):
+        value = mul_e8(potential, mark) if mark > 0 and potential > 0 else 0
+        w.valued_qty[i] = ABSENT
+        if mark <= 0 or value < 0:
             # A mark at which the holding could not be valued is no mark.
             mark = ABSENT
             flags |= NO_MARK
         else:
             s.valuation[i] = mark
             s.valuation_time[i] = now
-        w.valued_qty[i] = ABSENT
+            w.valued_qty[i] = potential
+            w.value[i] = value
         o.mark[c, i] = mark
         o.valuation[c, i] = s.valuation[i]
         o.valuation_age[c, i] = now - s.valuation_time[i] if s.valuation[i] > 0 else ABSENT
@@ -81,11 +84,11 @@ def value_of(i: int, s: State, w: Scratch) -> int:
 
 
 @kernel
-def book_age(now: int, stamp: int) -> int:
+def age_of(now: int, stamp: int) -> int:
     """Return the age in whole seconds of a stamp in micros; 0 if it lies ahead, ABSENT if there is none."""
     if stamp < 0:
         return ABSENT
-    return max(0, (now * MICROS - stamp) // MICROS)
+    return quotient(now * MICROS - stamp, MICROS) if stamp < now * MICROS else 0
 
 
 @kernel

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from meva_core.amounts import ABSENT, mul_e8, net_of_rate, pair_clamped
 from meva_core.blocks import axes
 from meva_core.journal import PLAN, Journal, cancel, drop_ended, is_open, reserved_qty
-from meva_core.kernel import kernel
+from meva_core.kernel import kernel, quotient
 from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.orders import Side
@@ -129,15 +129,13 @@ def cancel_side(j: Journal, s: State, c: int, i: int, side: int, code: int) -> i
 def value_positions(c: int, s: State, o: Planned, w: Scratch) -> None:
     """Value what is held and what is open at the valuation marks; 0 without a mark."""
     for i in range(s.qty.shape[0]):
-        w.open_value[i] = 0
+        o.open_value[c, i] = 0
         o.value[c, i] = value_of(i, s, w)
     for k in range(s.facts[OPEN_ORDERS]):
         i = s.order_symbol[k]
         if is_open(s, k) and s.valuation[i] > 0:
             value = mul_e8(s.order_qty[k] - s.order_filled[k], s.valuation[i])
-            w.open_value[i] += value if s.order_side[k] == Side.BUY else -value
-    for i in range(s.qty.shape[0]):
-        o.open_value[c, i] = w.open_value[i]
+            o.open_value[c, i] += value if s.order_side[k] == Side.BUY else -value
 
 
 @kernel
@@ -151,17 +149,17 @@ def set_targets(c: int, r: Rules, p: Params, s: State, chosen: Selected, o: Plan
     shares = 0
     seen = 0
     least = p.min_order_notional
-    affordable = investable // least
+    affordable = quotient(investable, least)
     for place in range(s.rank.shape[0]):
         i = s.rank[place]
         if chosen.selected[c, i] == 1:
             seen += 1
             if r.min_notional[i] > least:
                 least = r.min_notional[i]
-                affordable = investable // least
+                affordable = quotient(investable, least)
             if affordable >= seen:  # as investable / seen >= least, with one division for many symbols
                 shares = seen
-    share = min(investable // shares, p.max_position) if shares > 0 else 0
+    share = min(quotient(investable, shares), p.max_position) if shares > 0 else 0
     given = 0
     for place in range(s.rank.shape[0]):
         i = s.rank[place]
@@ -235,7 +233,7 @@ def examine_sell(
     free = s.qty[i] - reserved_qty(s, i, Side.SELL)
     if free <= 0:
         return Code.NOTHING_FREE_TO_SELL
-    free_value = mul_e8(free, me.mark[c, i])
+    free_value = w.value[i] if w.valued_qty[i] == free else mul_e8(free, me.mark[c, i])
     amount = free_value if closing or delta > free_value else delta
     o.amount[c, i] = amount
     if amount < least:

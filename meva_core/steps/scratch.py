@@ -9,15 +9,13 @@ from meva_core.blocks import axes, new_group
 
 @axes("i", k=("turn", "met", "allotted"), N=("counts",), P=("pairs",))
 class Scratch(NamedTuple):
-    """`turn`, `met`, `allotted`: per open order (settle). `open_value`: per symbol, e8 TRY of open orders,
-    BUYs less SELLs (plan). `queue`: symbols in plan order (plan to build), `built`: rows of the journal's
-    intents that became orders (build to execute); `counts` holds how many of both, and the faults still to
-    inject."""
+    """`turn`, `met`, `allotted`: per open order (settle). `queue`: symbols in plan order (plan to build),
+    `built`: rows of the journal's intents that became orders (build to execute); `counts` holds how many of
+    both, and the faults still to inject."""
 
     turn: Any
     met: Any
     allotted: Any
-    open_value: Any
     valued_qty: Any  # per symbol: the quantity whose value at the valuation mark ...
     value: Any  # ... this is
     queue: Any

@@ -64,15 +64,15 @@ def select(c: int, m: Market, r: Rules, p: Params, s: State, me: Measured, o: Se
         code = Code.OK
         if me.flags[c, i] & NO_MARK:
             code = Code.MISSING_MARK_PRICE
-        if wide(c, i, m, s, me):
+        if wide(c, i, m, s, me, o):
             total -= PENALTY
             code = Code.ABOVE_MAX_SPREAD
         if m.quote_volume[c, i] < s.tuned[MIN_VOLUME] and s.tuned[MIN_VOLUME] > 0:
             total -= PENALTY
             code = Code.BELOW_MIN_VOLUME
-        o.liquidity[c, i] = liquidity
-        o.spread[c, i] = spread
-        o.volatility[c, i] = volatility
+        o.liquidity[c, i] = int(liquidity)
+        o.spread[c, i] = int(spread)
+        o.volatility[c, i] = int(volatility)
         o.total[c, i] = total
         o.code[c, i] = code
     rank(c, s, o)
@@ -85,9 +85,11 @@ def is_candidate(c: int, i: int, m: Market, r: Rules) -> bool:
 
 
 @kernel
-def wide(c: int, i: int, m: Market, s: State, me: Measured) -> bool:
+def wide(c: int, i: int, m: Market, s: State, me: Measured, o: Selected) -> bool:
     """Whether the spread is above the limit for selection; 0 turns the limit off."""
     limit = s.tuned[MAX_SPREAD]
+    if o.spread_raw[c, i] < limit - 2:
+        return False  # the score is rounded, by less than that: nearly every spread ends here
     return limit > 0 and me.flags[c, i] & ONE_SIDED == 0 and spread_above(m.bid[c, i], m.ask[c, i], limit)
 
 
@@ -101,16 +103,16 @@ def raw_measures(
     """
     v_low = v_high = s_low = s_high = d_low = d_high = ABSENT
     for i in range(m.bid.shape[1]):
-        o.spread_raw[c, i] = ABSENT
-        o.volatility_raw[c, i] = ABSENT
+        spread = ABSENT
+        deviation = ABSENT
         if is_candidate(c, i, m, r):
             spread = raw_spread(c, i, m, me)
             deviation = raw_volatility(c, i, m)
-            o.spread_raw[c, i] = spread
-            o.volatility_raw[c, i] = deviation
             v_low, v_high = widened(v_low, v_high, m.quote_volume[c, i])
             s_low, s_high = widened(s_low, s_high, spread)
             d_low, d_high = widened(d_low, d_high, deviation)
+        o.spread_raw[c, i] = spread
+        o.volatility_raw[c, i] = deviation
     return v_low, v_high, s_low, s_high, d_low, d_high
 
 
@@ -153,16 +155,19 @@ def rounded(x: float) -> int:
 
 
 @kernel
-def component(value: int, low: int, high: int, less_is_better: bool) -> int:
-    """Return a value min-max normalised to a score from 0 to 1; all equal gives 1, missing -1."""
+def component(value: int, low: int, high: int, less_is_better: bool) -> float:
+    """Return a value min-max normalised to a score from 0 to 1, as a double without a fraction.
+
+    All equal gives 1, missing -1.
+    """
     if value < 0:
-        return -SCORE
+        return -1.0 * SCORE
     if low == high:
-        return SCORE
+        return 1.0 * SCORE
     x = 1.0 * (value - low) / (1.0 * (high - low))
     if less_is_better:
         x = 1.0 - x
-    return rounded(x * SCORE)
+    return (x * SCORE + _ROUNDING) - _ROUNDING
 
 
 @kernel

@@ -24,6 +24,7 @@ from meva_core.amounts import (
     mul_e8,
     net_of_rate,
     pair_add,
+    pair_carry,
     pair_clamped,
     pair_sum,
     parse_e8,
@@ -207,3 +208,16 @@ def test_pairs_add_and_subtract_as_numbers(a: tuple[int, int], b: tuple[int, int
 @given(whole=st.integers(-(2**62), 2**62), rest=rests)
 def test_a_pair_as_one_amount_is_held_within_the_range(whole: int, rest: int) -> None:
     assert pair_clamped(whole, rest) == max(1 - LIMIT, min(LIMIT - 1, whole * E8 + rest))
+
+
+@given(
+    start=st.tuples(st.integers(-(10**17), 10**17), st.integers(0, 10**8 - 1)),
+    added=st.lists(st.integers(-(10**18), 10**18), max_size=20),
+)
+def test_sums_that_are_carried_once_give_what_adding_one_by_one_gives(start, added):
+    one, once = list(start), list(start)
+    for amount in added:
+        pair_add(one, 0, amount)
+    pair_carry(once, 0, sum(amount // E8 for amount in added), sum(amount % E8 for amount in added))
+    assert once == one
+    assert join_pair(*once) == join_pair(*start) + sum(added)
