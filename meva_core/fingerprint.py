@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import frozen
 
+from meva_core.blocks import block_of
 from meva_core.cycle import Out
 from meva_core.ids import canonical_json
 from meva_core.journal import Events, Fills, Intents
@@ -134,9 +135,10 @@ def _bodies(step: str, market: Market, out: Out, start: int, stop: int) -> list[
     if step == "measure":
         columns = [*market[1:], *columns]
     parts += [column[start:stop] for column in columns if column.ndim == 1]
-    symbols = [column[start:stop] for column in columns if column.ndim == 2]
+    symbols = tuple(column[start:stop] for column in columns if column.ndim == 2)
     if symbols:
-        parts.append(np.stack(symbols, axis=-1).reshape(count, -1))
+        block = block_of(symbols)  # as most steps write them; else they are brought together here
+        parts.append((np.stack(symbols, axis=-1) if block is None else block).reshape(count, -1))
     fixed = _rows_of_bytes(parts, count)
     for table in ROWS.get(step, ()):
         rows = _journal_bytes(step, table, out, start, stop)

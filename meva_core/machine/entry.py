@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -34,7 +34,6 @@ _measured, _assessed, _selected = map(maker, (Measured, Assessed, Selected))
 _planned, _accounted, _adapted = map(maker, (Planned, Accounted, Adapted))
 _ends, _intents, _events, _fills = map(maker, (Ends, Intents, Events, Fills))
 _params = numbers_maker(Params)
-_REMEMBERED: Final = 64
 
 
 def run_blocks(
@@ -116,19 +115,17 @@ def compiled_loop(*, cache: bool) -> Loop:
 
 
 class _Remembered:
-    """The blocks of groups that were seen lately: looking for them costs more than a live cycle."""
+    """The blocks of the last group of each kind: looking for them costs more than a live cycle."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Any, Any]] = {}
+        self._known: dict[Any, tuple[Any, tuple[Any, ...]]] = {}
 
     def of(self, group: Any) -> tuple[Any, ...]:
         """Return the blocks of a group whose columns lie in some."""
-        known = self._known.get(id(group))
-        if known is None or known[0] is not group:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            known = self._known[id(group)] = (group, _found(group))
-        blocks: tuple[Any, ...] = known[1]
+        known, blocks = self._known.get(type(group), (None, ()))
+        if known is not group:
+            blocks = _found(group)
+            self._known[type(group)] = (group, blocks)
         return blocks
 
 
