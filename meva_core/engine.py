@@ -110,8 +110,8 @@ class Engine:
 def check_columns(market: Market, inputs: Inputs, rules: Rules, state: State) -> None:
     """Make sure that all columns are int64, writable and of fitting shapes, and that times increase.
 
-    Compiled code looks at none of that. A number that is no member of a column's enum, which the kernels would
-    take for another one, is refused as well. Raises BadInput.
+    Compiled code looks at none of that. A number that is no member of a column's enum, which the kernels
+    would take for another one, is refused as well. Raises BadInput.
     """
     cycles, symbols = market.bid.shape
     sizes = {"c": cycles, "i": symbols, "k": len(state.order_time), "l": state.lot_qty.shape[1]}
