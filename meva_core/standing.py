@@ -107,7 +107,7 @@ def sellable(held: Decimal, balance: Balance | None, resting: Decimal) -> Decima
 
     `held` is what the ledger holds, `resting` what sells of ours that may rest at the exchange would take
     of it. The exchange's balance may lag behind fills, and the ledger behind fills that were not read yet:
-    the smaller one counts. Never below zero.
+    the smaller one counts. Never below zero; nothing where no balance, or one below zero, was shown.
     """
-    free = Decimal(0) if balance is None else balance.free
+    free = balance.free if balance is not None and balance.is_sound else Decimal(0)
     return max(Decimal(0), min(held - resting, free))

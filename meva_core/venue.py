@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, Final
 
 from attrs import field, frozen
+from attrs.converters import optional
 
 from meva_core.choices import member_of
 from meva_core.orders import Side, as_side
@@ -63,12 +64,12 @@ class Book:
 
 @frozen
 class Trade:
-    """A public trade. `side` is the taker's."""
+    """A public trade. `side` is the taker's, None where the exchange does not say."""
 
     trade_id: str
     symbol: str
     ts: int
-    side: Side = field(converter=as_side)
+    side: Side | None = field(converter=optional(as_side))
     price: Decimal
     qty: Decimal
 
@@ -102,16 +103,27 @@ class Metadata:
 
 @frozen
 class Balance:
-    """What an account holds of one asset: `total` = `free` + `locked`."""
+    """What an account holds of one asset.
+
+    An exchange may show less than nothing, where it booked a fee or a correction twice: `is_sound` says that
+    it does not. What is not sound is shown, and not traded. `stated` is the sum in the exchange's own words,
+    None where it gives none.
+    """
 
     asset: str
     free: Decimal
     locked: Decimal
+    stated: Decimal | None = None
 
     @property
     def total(self) -> Decimal:
-        """Free and locked together."""
-        return EXACT.add(self.free, self.locked)
+        """Free and locked together, as the exchange states it: what it says of `locked` is wrong at times."""
+        return EXACT.add(self.free, self.locked) if self.stated is None else self.stated
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing of it is below zero."""
+        return min(self.free, self.locked, self.total) >= 0
 
 
 class Method(Enum):
@@ -179,11 +191,13 @@ class VenueOrder:
 class VenueFill:
     """One execution of an order of ours.
 
-    `fee` is all that was charged, tax included, in `fee_asset`; never negative.
+    `qty` has every digit that the exchange gave; where it gave a rounded one alone, `exact` is False, and it
+    may be zero. `fee` is all that was charged, tax included, in `fee_asset`; never negative. `order_id` is
+    None where the exchange does not say of which order it is.
     """
 
     fill_id: str
-    order_id: str
+    order_id: str | None
     client_id: str | None
     symbol: str
     side: Side = field(converter=as_side)
@@ -192,6 +206,7 @@ class VenueFill:
     fee: Decimal
     fee_asset: str
     ts: int
+    exact: bool = True
 
 
 # -- Orders to place ----------------------------------------------------------------------------------

@@ -28,13 +28,13 @@ class LocalExchange:
     process: subprocess.Popen[str]
     environment: dict[str, str]
 
-    def control(self, method: str, path: str, **body: Any) -> Any:
+    def control(self, method: str, path: str, /, **body: Any) -> Any:
         url = f"{self.environment['BTCTURK_BASE_URL']}/_emulator/{path}"
         reply = requests.request(method, url, json=body, timeout=10)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
-    def fault(self, fault: str, on: str = "*", **settings: Any) -> None:
+    def fault(self, fault: str, on: str = "*", /, **settings: Any) -> None:
         self.control("POST", "faults", fault=fault, on=on, **settings)
 
     def settings(self, **changes: Any) -> Exchange:

@@ -16,13 +16,19 @@ from meva_adapters.btcturk.endpoints import SERVER_TIME, Endpoint, Host
 from meva_adapters.btcturk.limits import Limits, Patience, Sleep, retry_seconds
 from meva_adapters.btcturk.signing import Signer
 from meva_adapters.btcturk.transport import NoAnswer, NotSent, Reply, Request, Transport
-from meva_adapters.btcturk.verdicts import read_verdict, write_verdict
-from meva_adapters.btcturk.wire import as_whole
+from meva_adapters.btcturk.verdicts import is_mistimed, read_verdict, write_verdict
+from meva_adapters.btcturk.wire import as_whole, member
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueError, VenueReason
 from meva_core.ports import Clock
 
 MAX_UNAUTHORIZED: Final = 3
-"""So many refusals in a row stop all private calls; at 50 the exchange would block our address."""
+"""So many refusals of a key in a row stop all private calls; at 50 the exchange would block our address."""
+PAUSE_SECONDS: Final = 600.0
+"""So long they are stopped; then one asks."""
+MAX_MISTIMED: Final = 3
+"""After so many refusals of a stamp in a row, private calls wait for 1, 2, 4 ... s, up to PAUSE_SECONDS."""
+_PASSED: Final = frozenset({200, 400, 404, 422})
+"""Statuses of answers that only a key that was taken gets."""
 _LOG: Final = logging.getLogger(__name__)
 
 Permit = Callable[[], None]
@@ -64,8 +70,10 @@ class Client:
         self._local = clock
         self.patience = Patience(self._manners.patience, self._manners.sleep)
         self._limits = Limits(self._manners.monotonic, self.patience)
-        self.clock = VenueClock(self._ask_time, clock, self._manners.monotonic)
+        self.clock = VenueClock(self._ask_time, clock, self._manners.monotonic, self.patience.wait)
         self._unauthorized = 0
+        self._mistimed = 0
+        self._closed_until = 0.0
 
     @property
     def base_url(self) -> str:
@@ -145,40 +153,80 @@ class Client:
     def _exchange(self, endpoint: Endpoint, request: Request, permit: Permit | None = None) -> Reply:
         """Send one request, and keep in mind what its answer means for later ones."""
         if endpoint.private:
-            request = self._signed(request)
-        if permit is not None:
-            permit()
+            return self._exchange_signed(endpoint, request, permit)
+        return self._sent(endpoint, request)
+
+    def _exchange_signed(self, endpoint: Endpoint, request: Request, permit: Permit | None) -> Reply:
+        signer = self._admitted()
+        stamp = self.clock.stamp_ms()
+        mistimed = False
+        try:
+            if permit is not None:
+                permit()
+            reply = self._sent(endpoint, evolve(request, auth=signer.stamped(stamp)))
+            mistimed = is_mistimed(reply)
+            self._judge(reply, mistimed=mistimed)
+        finally:  # without an answer, too: the exchange may have taken it
+            if mistimed:
+                self.clock.refused(stamp)
+            else:
+                self.clock.took(stamp)
+        return reply
+
+    def _sent(self, endpoint: Endpoint, request: Request) -> Reply:
         began = self._manners.monotonic()
         reply = self._hosts[endpoint.host].exchange(request)
         milliseconds = int((self._manners.monotonic() - began) * 1000)
         _LOG.debug("%s %s: HTTP %d in %d ms", endpoint.method, endpoint.path, reply.status, milliseconds)
-        if endpoint.private:
-            self._unauthorized = self._unauthorized + 1 if reply.status == 401 else 0
-            if reply.status == 401:
-                self.clock.forget()
         if reply.status == 429:
             self._limits.block(endpoint, retry_seconds(reply.retry_after, self._local.micros()))
         return reply
 
-    def _signed(self, request: Request) -> Request:
+    def _judge(self, reply: Reply, *, mistimed: bool) -> None:
+        """Count the refusals in a row, of the key and of the stamp apart, and close the door for a while."""
+        now = self._manners.monotonic()
+        if mistimed:
+            self._mistimed += 1
+            if self._mistimed >= MAX_MISTIMED:
+                doublings = min(self._mistimed - MAX_MISTIMED, 10)
+                self._closed_until = now + min(2.0**doublings, PAUSE_SECONDS)
+        elif reply.status == 401:
+            self._unauthorized += 1
+            self.clock.forget()  # a wrong clock is known to be refused in other words, too
+            if self._unauthorized >= MAX_UNAUTHORIZED:
+                self._closed_until = now + PAUSE_SECONDS
+        elif reply.status in _PASSED:
+            self._unauthorized = self._mistimed = 0
+
+    def _admitted(self) -> Signer:
+        """Return who signs. Raises while private calls are closed, with nothing sent."""
         if self._signer is None:
             raise BadInput(
                 "this call needs an account: BTCTURK_API_KEY and BTCTURK_API_SECRET are not set",
                 action="create a key at the exchange and set both",
             )
-        if self._unauthorized >= MAX_UNAUTHORIZED:
+        left = self._closed_until - self._manners.monotonic()
+        if left > 0 and self._unauthorized >= MAX_UNAUTHORIZED:
             raise Refused(
-                f"the exchange refused {self._unauthorized} private calls in a row: no more are made",
-                action="check the key, its secret and its permissions, then start again",
+                f"the exchange refused {self._unauthorized} private calls in a row: no more are made for "
+                f"another {left:.0f} s",
+                action="check the key, its secret and its permissions",
                 reason=VenueReason.UNAUTHORIZED,
             )
-        return evolve(request, auth=self._signer.stamped(self.clock.stamp_ms()))
+        if left > 0 and not self.patience.wait(left):
+            raise Unavailable(
+                f"the exchange refused the time of {self._mistimed} private calls in a row: the next is made "
+                f"in {left:.0f} s",
+                action="check whether another program uses the same key",
+                reason=VenueReason.CLOCK,
+            )
+        return self._signer
 
     def _ask_time(self) -> int:
         tree, _ = self.read(SERVER_TIME)
         try:
-            return as_whole(tree["serverTime"])
-        except (KeyError, TypeError, ValueError):
+            return as_whole(member(tree, "serverTime"))
+        except (AttributeError, TypeError, ValueError):
             raise BadInput(f"{SERVER_TIME.path}: no 'serverTime' in the answer") from None
 
 

@@ -1,7 +1,9 @@
 """The exchange's time, learnt from it, and stamps that strictly increase.
 
-Between two questions the time runs on this machine's monotonic clock, so neither a wrong time of day nor a
-step of it can spoil a stamp.
+Rule 1: between two questions the time runs on this machine's monotonic clock, so neither a wrong time of day
+nor a step of it can spoil a stamp.
+Rule 2: a stamp that was refused is none: the next one follows those that were not.
+Rule 3: stamps that lie ahead of the exchange's time are waited for, where that takes less than half a minute.
 """
 
 from __future__ import annotations
@@ -18,21 +20,32 @@ Monotonic = Callable[[], float]
 
 MAX_AGE_SECONDS: Final = 600.0
 """After that long the offset is learnt again."""
+MAX_LEAD_SECONDS: Final = 2.0
+"""So far a stamp may be ahead of the exchange's time, which takes those within 5 s of it."""
+LONGEST_LEAD_SECONDS: Final = 30.0
+"""What is ahead by more is not waited for: stamps must be near the time, and only should increase."""
 _MAX_ROUND_TRIP: Final = 4.0
 """The exchange takes stamps within 5 s of its own time; half of a longer round trip could eat that up."""
 
 
 class VenueClock:
-    """The exchange's time. `ask` returns it in ms, or raises VenueError."""
+    """The exchange's time. `ask` returns it in ms, or raises VenueError.
 
-    def __init__(self, ask: Callable[[], int], local: Clock, monotonic: Monotonic) -> None:
+    `wait` waits for so many seconds and returns True, or returns False at once where that is too long.
+    """
+
+    def __init__(
+        self, ask: Callable[[], int], local: Clock, monotonic: Monotonic, wait: Callable[[float], bool]
+    ) -> None:
         self._ask = ask
+        self._wait = wait
         self._local = local
         self._monotonic = monotonic
         self._lock = Lock()
         self._server = 0
         self._at: float | None = None
         self._last_stamp = 0
+        self._taken_stamp = 0
         self._skew = 0
         self._round_trip = 0.0
 
@@ -67,12 +80,49 @@ class VenueClock:
             return self._now()
 
     def stamp_ms(self) -> int:
-        """Return the exchange's time in ms, or the next number if that was given out already."""
+        """Return the exchange's time in ms, or the next number if that was given out already.
+
+        Waits while that number would be too far ahead of the time. Raises what `ask` raises, and Unavailable
+        if the wait would take too long.
+        """
         if self.is_old:
             self.sync()
+        self._wait_out_the_lead()
         with self._lock:
             self._last_stamp = max(self._now() // 1000, self._last_stamp + 1)
             return self._last_stamp
+
+    def took(self, stamp: int) -> None:
+        """Say that a stamp was used and was not refused, as far as is known."""
+        with self._lock:
+            self._taken_stamp = max(self._taken_stamp, stamp)
+
+    def refused(self, stamp: int) -> None:
+        """Say that the exchange refused a stamp: the offset is wrong, and what it made does not count."""
+        self.forget()
+        with self._lock:
+            if stamp > self._taken_stamp:
+                self._last_stamp = self._taken_stamp
+
+    def _wait_out_the_lead(self) -> None:
+        """Wait until the next stamp is near the exchange's time, or begin anew where that is far away."""
+        if self._lead_seconds() <= MAX_LEAD_SECONDS:
+            return
+        self.sync()  # it may be this one time that is wrong, and not those before
+        lead = self._lead_seconds()
+        if lead > LONGEST_LEAD_SECONDS:
+            with self._lock:
+                self._last_stamp = self._taken_stamp = 0
+        elif lead > MAX_LEAD_SECONDS and not self._wait(lead):
+            raise Unavailable(
+                f"our last stamp is {lead:.1f} s ahead of the exchange's time: nothing is sent before that",
+                action="try again in some seconds",
+                reason=VenueReason.CLOCK,
+            )
+
+    def _lead_seconds(self) -> float:
+        with self._lock:
+            return (self._last_stamp - self._now() // 1000) / 1000
 
     @property
     def is_old(self) -> bool:

@@ -1,8 +1,8 @@
 """From the exchange's documents to typed rows: every fault is BadInput with its path, nothing else is raised.
 
-Tolerant where the exchange is sloppy: unknown fields are counted, not refused; words come in any case;
-times of 0 are none. Strict where money is at stake: a number is a number, an order of ours has an amount
-and a side.
+Tolerant where the exchange is sloppy: unknown fields are counted, not refused; words and the names of fields
+come in any case; times of 0 are none. Strict where money is at stake: a number is a number, an order of ours
+has an amount and a side.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from meva_adapters.btcturk import rows
 from meva_adapters.btcturk.frames import FRAMES
-from meva_adapters.btcturk.wire import as_decimal, as_text, as_whole, shown
+from meva_adapters.btcturk.wire import as_decimal, as_text, as_whole, respelt, shown
 from meva_core.errors import BadInput
 
 T = TypeVar("T")
@@ -65,6 +65,7 @@ class Payloads:
         own = getattr(row, "NAMES", {})
         names = {a.name: own.get(a.name, _camel(a.name)) for a in fields(row)}  # type: ignore[arg-type]
         known = {*names.values(), *row.IGNORED}  # type: ignore[attr-defined]
+        spellings = {name.casefold(): name for name in known}
         renames = {name: override(rename=wire) for name, wire in names.items()}
         structure = make_dict_structure_fn(row, self._converter, **renames)  # type: ignore[arg-type]
         optional = {names[a.name] for a in fields(row) if a.default is None}  # type: ignore[arg-type]
@@ -72,11 +73,14 @@ class Payloads:
         def hook(tree: Any, kind: Any) -> T:
             if not isinstance(tree, dict):
                 raise TypeError(f"expected an object, was {type(tree).__name__}")
-            for name in tree.keys() - known:
+            spelt = respelt(tree, spellings)
+            for name in spelt.keys() - known:
                 self.unknown[f"{row.__name__}.{as_text(name)[:60]}"] += 1
             # An empty text where a number may be missing is the exchange's way to leave it out.
-            kept = {name: None if value == "" and name in optional else value for name, value in tree.items()}
-            return structure(kept, kind)
+            for name in optional & spelt.keys():
+                if spelt[name] == "":
+                    spelt[name] = None
+            return structure(spelt, kind)
 
         return hook
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from meva_adapters.btcturk import endpoints, rows
 from meva_adapters.btcturk.client import Client, Permit
 from meva_adapters.btcturk.payloads import Payloads
+from meva_adapters.btcturk.peeks import asset_in, data_in, named_in, order_in, pair_in
+from meva_adapters.btcturk.remarks import Remarks
 from meva_adapters.btcturk.values import balance_of, fill_of, order_of, unique
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.symbols import is_symbol
 from meva_core.venue import Accepted, Balance, NewOrder, VenueFill, VenueOrder
+
+T = TypeVar("T")
+_LOG: Final = logging.getLogger(__name__)
 
 PAGE: Final = 1000
 MAX_PAGES: Final = 50
@@ -36,23 +42,45 @@ class PrivateData:
         self._client = client
         self._permit = permit
         self._payloads = payloads
+        self._remarks = Remarks(_LOG)
+        self._assets: frozenset[str] = frozenset()
+        self._unsound: dict[str, str] = {}
 
     # -- Account --------------------------------------------------------------------------------------
 
     def balances(self) -> Mapping[str, Balance]:
-        """Return what is held by asset."""
-        listed = self._read(endpoints.BALANCES, {}, list[rows.BalanceRow])
-        balances = {balance.asset: balance for balance in map(balance_of, listed)}
-        if len(balances) < len(listed):
-            raise BadInput("balances: an asset is listed twice")
-        return dict(sorted(balances.items()))
+        """Return what is held by asset. A row that cannot be read costs its asset, with a warning."""
+        listed = self._listed(endpoints.BALANCES, {})
+        found: dict[str, Balance] = {}
+        faults: dict[str, str] = {}
+        for tree in listed:
+            asset = asset_in(tree)
+            try:
+                balance = balance_of(self._payloads.take(tree, rows.BalanceRow, f"balance of {asset}"))
+            except BadInput as error:
+                faults[asset] = str(error)
+                continue
+            if found.setdefault(asset, balance) != balance:
+                faults[asset] = f"{asset} is listed twice, with other amounts"
+        if faults and not found.keys() - faults.keys():
+            raise BadInput("; ".join(faults.values()))
+        self._assets = frozenset(found) | frozenset(faults)
+        self._unsound = {asset: f"its balance cannot be read: {fault}" for asset, fault in faults.items()}
+        self._unsound |= {b.asset: _below_zero(b) for b in found.values() if not b.is_sound}
+        for asset in self._assets:
+            if asset in self._unsound:
+                self._remarks.warn(asset, f"{asset} is not traded: {self._unsound[asset]}")
+            else:
+                self._remarks.well(asset)
+        return {asset: found[asset] for asset in sorted(found) if asset not in faults}
 
     def open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
         """Return the open orders, by id."""
         query = {"pairSymbol": symbol} if symbol else {}
         book = self._read(endpoints.OPEN_ORDERS, query, rows.OpenOrdersRow)
-        found = unique([order_of(row) for row in (*book.bids, *book.asks)], _by_order)
-        return [order for order in found if symbol is None or order.symbol == symbol]
+        sides = ((Side.BUY, book.bids), (Side.SELL, book.asks))
+        found = [self._order(tree, side) for side, listed in sides for tree in _of(symbol, listed)]
+        return unique([order for order in found if symbol in (None, order.symbol)], _by_order)
 
     def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
         """Return the orders of a span, page by page until two in a row bring nothing new.
@@ -77,8 +105,8 @@ class PrivateData:
     def _page(self, symbol: str, start: int, end: int, page: int) -> dict[str, VenueOrder]:
         """Return the orders of one page by id."""
         query = {"pairSymbol": symbol, "startTime": start, "endTime": end, "page": page, "limit": PAGE}
-        listed = self._read(endpoints.ALL_ORDERS, query, list[rows.OrderRow])
-        return {order.order_id: order for order in map(order_of, listed)}
+        listed = _of(symbol, self._listed(endpoints.ALL_ORDERS, query))
+        return {order.order_id: order for order in map(self._order, listed)}
 
     def order(self, order_id: str) -> VenueOrder | None:
         """Return one order, None if there is none of that id."""
@@ -88,7 +116,7 @@ class PrivateData:
             if error.reason is VenueReason.UNKNOWN_ORDER:
                 return None
             raise
-        order = order_of(self._take(tree, rows.OrderRow))
+        order = self._order(data_in(tree, dict))
         if order.order_id != order_id:
             raise BadInput(f"asked for order {order_id}, was given {order.order_id}")
         return order
@@ -103,9 +131,9 @@ class PrivateData:
         spans = [(at, min(at + _MAX_SPAN_MS, last + 1) - 1) for at in range(first, last + 1, _MAX_SPAN_MS)]
         while spans:
             low, high = spans.pop()
-            part = self._fills({"pairSymbol": symbol, "startDate": low, "endDate": high})
+            part = self._listed(endpoints.FILLS, {"pairSymbol": symbol, "startDate": low, "endDate": high})
             if len(part) < FILLS_CAP:
-                found += part
+                found += map(self._fill, _of(symbol, part))
             elif low < high:
                 middle = (low + high) // 2
                 spans += [(low, middle), (middle + 1, high)]
@@ -114,20 +142,19 @@ class PrivateData:
         return _in_time([fill for fill in found if fill.symbol == symbol and start <= fill.ts <= end])
 
     def order_fills(self, order_id: str) -> Sequence[VenueFill]:
-        """Return the fills of one order."""
-        part = self._fills({"orderId": _order_id(order_id)})
-        if len(part) >= FILLS_CAP:
-            raise _held_back(f"order {order_id}: {len(part)} fills or more")
-        return _in_time([fill for fill in part if fill.order_id == order_id])
-
-    def _fills(self, query: Mapping[str, object]) -> list[VenueFill]:
-        return [fill_of(row) for row in self._read(endpoints.FILLS, query, list[rows.FillRow])]
+        """Return the fills of one order. BadInput for one that does not say of which order it is."""
+        listed = self._listed(endpoints.FILLS, {"orderId": _order_id(order_id)})
+        if len(listed) >= FILLS_CAP:
+            raise _held_back(f"order {order_id}: {len(listed)} fills or more")
+        part = [self._fill(tree) for tree in listed if order_in(tree) in (order_id, None)]
+        return _in_time([fill for fill in part if _order_of(fill) == order_id])
 
     # -- Venue ----------------------------------------------------------------------------------------
 
     def submit(self, order: NewOrder) -> Accepted:
         """Place a limit order."""
         body = _submission(order)
+        self._check_sound(order)
         envelope = self._client.write(endpoints.SUBMIT, self._permit, body=body)
         try:
             row = self._payloads.take(envelope.get("data"), rows.SubmittedRow, "$.data")
@@ -152,22 +179,53 @@ class PrivateData:
         ours = {order_id: order for order_id, order in found.items() if order.client_id == client_id}
         if not ours:
             fills = self.fills(symbol, since * 1_000_000, now)
-            for order_id in {fill.order_id for fill in fills if fill.client_id == client_id}:
+            for order_id in {_order_of(fill) for fill in fills if fill.client_id == client_id}:
                 order = self.order(order_id)
                 if order is not None:
                     ours[order_id] = order
         return unique(list(ours.values()), _by_order)
 
+    def _check_sound(self, order: NewOrder) -> None:
+        """Raise BadInput for a pair of an asset whose balance, when last read, made no sense."""
+        for asset, fault in self._unsound.items():
+            if order.symbol in {pair for other in self._assets for pair in (asset + other, other + asset)}:
+                raise BadInput(
+                    f"{order.symbol}: {asset} is not traded: {fault}",
+                    action=f"ask the exchange about its balance of {asset}; once it is right, read it again",
+                )
+
     # -- Reading --------------------------------------------------------------------------------------
 
-    def _read(self, endpoint: endpoints.Endpoint, query: Mapping[str, object], kind: type[Any]) -> Any:
-        tree, _ = self._client.read(endpoint, query)
-        return self._take(tree, kind)
+    def _order(self, tree: Any, side: Side | None = None) -> VenueOrder:
+        return order_of(self._payloads.take(tree, rows.OrderRow, named_in("order", tree)), side)
 
-    def _take(self, tree: Any, kind: type[Any]) -> Any:
-        if not isinstance(tree, dict) or "data" not in tree:
-            raise BadInput("the answer has no 'data'")
-        return self._payloads.take(tree["data"], kind, "$.data")
+    def _fill(self, tree: Any) -> VenueFill:
+        return fill_of(self._payloads.take(tree, rows.FillRow, named_in("fill", tree)))
+
+    def _listed(self, endpoint: endpoints.Endpoint, query: Mapping[str, object]) -> list[Any]:
+        tree, _ = self._client.read(endpoint, query)
+        listed: list[Any] = data_in(tree, list)
+        return listed
+
+    def _read(self, endpoint: endpoints.Endpoint, query: Mapping[str, object], kind: type[T]) -> T:
+        tree, _ = self._client.read(endpoint, query)
+        return self._payloads.take(data_in(tree, dict), kind, "$.data")
+
+
+def _of(symbol: str | None, listed: Sequence[Any]) -> list[Any]:
+    """Return the rows that may be of a pair: those of another need not be readable."""
+    return [tree for tree in listed if symbol is None or pair_in(tree) in (symbol, None)]
+
+
+def _order_of(fill: VenueFill) -> str:
+    if fill.order_id is None:
+        raise BadInput(f"fill {fill.fill_id}: 'orderId' is missing, so it cannot be said whose it is")
+    return fill.order_id
+
+
+def _below_zero(balance: Balance) -> str:
+    amounts = f"{balance.free:f} free, {balance.locked:f} locked, {balance.total:f} in all"
+    return f"the exchange shows less than nothing of it: {amounts}"
 
 
 def _by_order(order: VenueOrder) -> str:
@@ -223,6 +281,7 @@ def _difference(order: NewOrder, row: rows.SubmittedRow) -> str | None:
     asked = {
         "pair": (order.symbol, row.pair_symbol.replace("_", "").upper()),
         "side": (side, row.type.lower()),
+        "method": ("limit", (row.method or "limit").lower()),
         "quantity": (order.qty, row.quantity),
         "price": (order.price, order.price if row.price is None else row.price),
         "client id": (order.client_id, row.new_order_client_id or order.client_id),

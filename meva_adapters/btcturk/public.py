@@ -9,8 +9,10 @@ from typing import Any, Final, TypeVar
 from meva_adapters.btcturk import endpoints, rows
 from meva_adapters.btcturk.client import Client
 from meva_adapters.btcturk.payloads import Payloads
+from meva_adapters.btcturk.peeks import data_in, pair_in
+from meva_adapters.btcturk.remarks import Remarks
 from meva_adapters.btcturk.values import book_of, candles_of, symbol_of, ticker_of, trade_of, unique
-from meva_adapters.btcturk.wire import as_text, as_whole
+from meva_adapters.btcturk.wire import as_text, as_whole, member, respelt
 from meva_core.errors import BadInput, Refused, VenueReason
 from meva_core.rules import FallbackRules, SymbolRules, symbol_rules
 from meva_core.venue import Book, Candle, Metadata, Ticker, Trade
@@ -48,6 +50,7 @@ class PublicData:
         self._ttl_micros = int(rules_ttl_seconds * 1_000_000)
         self._metadata: Metadata | None = None
         self._payloads = payloads
+        self._remarks = Remarks(_LOG)
 
     def now(self) -> int:
         """Return the exchange's time."""
@@ -56,34 +59,27 @@ class PublicData:
     def ticker(self, symbol: str) -> Ticker:
         """Return the last 24 hours of one pair."""
         tree, _ = self._client.read(endpoints.TICKER, {"pairSymbol": symbol})
-        found = [self._row(row, rows.TickerRow, ticker_of) for row in _data(tree, list)]
-        for ticker in found:
-            if ticker.symbol == symbol:
-                return ticker
+        for row in data_in(tree, list):
+            if pair_in(row) == symbol:
+                return self._row(row, rows.TickerRow, ticker_of)
         raise Refused(f"{symbol}: the exchange has no such pair", reason=VenueReason.UNKNOWN_SYMBOL)
 
     def tickers(self) -> Mapping[str, Ticker]:
-        """Return the tickers of all pairs by symbol; rows that cannot be read are left out, and logged."""
+        """Return the tickers of all pairs by symbol; one that cannot be read is left out, with a warning."""
         tree, _ = self._client.read(endpoints.TICKER)
-        found = {}
-        for row in _data(tree, list):
-            try:
-                ticker = self._row(row, rows.TickerRow, ticker_of)
-            except BadInput as error:
-                _LOG.warning("a ticker is left out: %s", error)
-            else:
-                found[ticker.symbol] = ticker
+        read = self._readable("ticker", data_in(tree, list), rows.TickerRow, ticker_of)
+        found = {ticker.symbol: ticker for ticker in read}
         return dict(sorted(found.items()))
 
     def book(self, symbol: str) -> Book:
         """Return the order book."""
         tree, _ = self._client.read(endpoints.BOOK, {"pairSymbol": symbol})
-        return self._row(_data(tree, dict), rows.BookRow, lambda row: book_of(symbol, row))
+        return self._row(data_in(tree, dict), rows.BookRow, lambda row: book_of(symbol, row))
 
     def trades(self, symbol: str) -> Sequence[Trade]:
         """Return the newest trades, oldest first."""
         tree, _ = self._client.read(endpoints.TRADES, {"pairSymbol": symbol, "last": 50})
-        found = [self._row(row, rows.TradeRow, trade_of) for row in _data(tree, list)]
+        found = self._readable("trade", data_in(tree, list), rows.TradeRow, trade_of)
         return sorted(unique(found, lambda trade: trade.trade_id), key=lambda trade: trade.ts)
 
     def candles(self, symbol: str, interval_seconds: int, start: int, end: int) -> Sequence[Candle]:
@@ -115,10 +111,10 @@ class PublicData:
     def metadata(self) -> Metadata:
         """Return the exchange's description of its pairs, and keep it for `rules`."""
         tree, document = self._client.read(endpoints.EXCHANGE_INFO)
-        symbols = _data(tree, dict).get("symbols")
+        symbols = member(data_in(tree, dict), "symbols")
         if not isinstance(symbols, list):
             raise BadInput("exchangeinfo: 'symbols' is not a list")
-        self._metadata = Metadata(self.now(), _pairs(symbols), document)
+        self._metadata = Metadata(self.now(), self._pairs(symbols), document)
         return self._metadata
 
     def rules(self, symbols: Sequence[str]) -> Sequence[SymbolRules]:
@@ -131,32 +127,58 @@ class PublicData:
     def _row(self, tree: Any, kind: type[R], make: Callable[[R], T]) -> T:
         return make(self._payloads.take(tree, kind, kind.__name__))
 
+    def _readable(self, what: str, listed: list[Any], kind: type[R], make: Callable[[R], T]) -> list[T]:
+        """Return the rows that can be read; each of the others is named in a warning, once for its pair.
 
-def _data(tree: Any, kind: type) -> Any:
-    data = tree.get("data") if isinstance(tree, dict) else None
-    if not isinstance(data, kind):
-        raise BadInput(f"'data': expected a {kind.__name__}, was a {type(data).__name__}")
-    return data
+        Raises BadInput if there are rows, and none of them can be read.
+        """
+        found = []
+        fault: BadInput | None = None
+        for row in listed:
+            pair = pair_in(row) or "no pair"
+            try:
+                found.append(self._row(row, kind, make))
+            except BadInput as error:
+                fault = fault or error
+                self._remarks.warn(f"{what} of {pair}", f"a {what} of {pair} is left out: {error}")
+            else:
+                self._remarks.well(f"{what} of {pair}")
+        if fault is not None and not found:
+            raise fault
+        return found
+
+    def _pairs(self, symbols: list[Any]) -> dict[str, Mapping[str, Any]]:
+        """Return the entries by symbol; one without a name that can be one is left out."""
+        found = {}
+        for entry in symbols:
+            try:
+                found[symbol_of(as_text(member(entry, "name")))] = _described(entry)
+            except (AttributeError, BadInput, TypeError, ValueError) as error:
+                self._remarks.warn(f"pair {error}", f"a pair of exchangeinfo is left out: {error}")
+        return found
 
 
-def _pairs(symbols: list[Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the entries by symbol; one without a name that can be one is left out."""
-    found = {}
-    for entry in symbols:
-        try:
-            found[symbol_of(as_text(entry["name"]))] = _plain_scales(entry)
-        except (BadInput, KeyError, TypeError, ValueError) as error:
-            _LOG.warning("a pair of exchangeinfo is left out: %s", error)
-    return found
+_RULES: Final = {
+    name.casefold(): name
+    for name in (
+        *("denominator", "denominatorScale", "filters", "hasFraction", "maximumLimitOrderPrice"),
+        *("minimumLimitOrderPrice", "minTotalAmount", "name", "numerator", "numeratorScale", "orderMethods"),
+        *("status", "stepSize", "tickSize", "filterType", "maxQty", "minExchangeValue", "minQty"),
+    )
+}
+"""The names of a pair's entry, and of its filters, that rules are made of."""
 
 
-def _plain_scales(entry: dict[str, Any]) -> Mapping[str, Any]:
-    """Return an entry whose scales are ints, where they came as text or as `8.0`."""
-    kept = dict(entry)
+def _described(entry: Any) -> Mapping[str, Any]:
+    """Return a pair's entry with those names as we spell them, and scales that are ints where they came as
+    text or as `8.0`."""
+    kept = respelt(entry, _RULES)
     for name in ("numeratorScale", "denominatorScale"):
         if kept.get(name) is not None:
             try:
                 kept[name] = as_whole(kept[name])
             except (TypeError, ValueError):
                 continue  # the rules say what is wrong with it
+    if isinstance(filters := kept.get("filters"), list):
+        kept["filters"] = [respelt(one, _RULES) if isinstance(one, dict) else one for one in filters]
     return kept

@@ -1,13 +1,14 @@
 """The rows of the exchange's answers as it writes them, one attrs class a shape.
 
-A field with a default may be missing or null. Numbers come as text, with a point or a comma, or as JSON
-numbers. Names are those of the wire in snake case; `IGNORED` are fields that are known and not read.
+A field with a default may be missing or null: what needs it says so. Numbers come as text, with a point or a
+comma, or as JSON numbers. Names are those of the wire in snake case, where they come in any case; `IGNORED`
+are fields that are known and not read, since nothing here depends on them.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from attrs import frozen
 
@@ -49,7 +50,7 @@ class BookRow:
 
 @frozen(kw_only=True)
 class TradeRow:
-    """One row of `trades`."""
+    """One row of `trades`. Older rows have no side."""
 
     IGNORED: ClassVar = _NAMES
     pair: str
@@ -57,7 +58,7 @@ class TradeRow:
     tid: int
     price: Decimal
     amount: Decimal
-    side: str
+    side: str | None = None
 
 
 @frozen(kw_only=True)
@@ -76,27 +77,30 @@ class KlinesRow:
 
 @frozen(kw_only=True)
 class BalanceRow:
-    """One row of `users/balances`."""
+    """One row of `users/balances`. Two of the amounts tell the third; `precision` is a screen's."""
 
-    IGNORED: ClassVar = frozenset(
-        {"assetname", "balance", "orderFund", "requestFund", "precision", "timestamp"}
-    )
+    IGNORED: ClassVar = frozenset({"assetname", "orderFund", "requestFund", "precision", "timestamp"})
     asset: str
-    free: Decimal
-    locked: Decimal
+    free: Decimal | None = None
+    locked: Decimal | None = None
+    balance: Decimal | None = None
 
 
 @frozen(kw_only=True)
 class OrderRow:
-    """One order of `openOrders`, `allOrders` and `order/{id}`. A time of 0 is none."""
+    """One order of `openOrders`, `allOrders` and `order/{id}`. A time of 0 is none.
 
-    IGNORED: ClassVar = _NAMES | {"quantity", "stopPrice"}
+    `quantity` is what was asked for, which market buys name in money; `amount` is what counts.
+    """
+
+    IGNORED: ClassVar = _NAMES | {"stopPrice"}
     id: int
     pair_symbol: str
-    type: str
-    method: str
-    status: str
-    amount: Decimal
+    type: str | None = None
+    method: str | None = None
+    status: str | None = None
+    amount: Decimal | None = None
+    quantity: Decimal | None = None
     price: Decimal | None = None
     left_amount: Decimal | None = None
     order_client_id: str | None = None
@@ -106,43 +110,47 @@ class OrderRow:
 
 @frozen(kw_only=True)
 class OpenOrdersRow:
-    """The `data` of `openOrders`."""
+    """The `data` of `openOrders`: rows as `OrderRow` takes them."""
 
     IGNORED: ClassVar = frozenset[str]()
-    asks: list[OrderRow]
-    bids: list[OrderRow]
+    asks: list[Any]
+    bids: list[Any]
 
 
 @frozen(kw_only=True)
 class FillRow:
     """One row of `users/transactions/trade`.
 
-    Sells have negative amounts; fee and tax leave the account negative.
+    Sells have negative amounts; fee and tax leave the account negative. `amount` is rounded to the pair's
+    decimals, down to nothing, `precise_amount` is what was traded. Older rows name neither their order nor
+    the precise amount.
     """
 
-    IGNORED: ClassVar = frozenset({"preciseAmount", "pairSymbol", "pairSymbolNormalized", "type"})
+    IGNORED: ClassVar = frozenset({"pairSymbol", "pairSymbolNormalized", "type"})
     id: int
-    order_id: int
     timestamp: int
     numerator_symbol: str
     denominator_symbol: str
-    order_type: str
     price: Decimal
-    amount: Decimal
     fee: Decimal
     tax: Decimal
+    amount: Decimal | None = None
+    precise_amount: Decimal | None = None
+    order_type: str | None = None
+    order_id: int | None = None
     order_client_id: str | None = None
 
 
 @frozen(kw_only=True)
 class SubmittedRow:
-    """The `data` of an accepted `POST order`."""
+    """The `data` of an accepted `POST order`. What it names is held against what was asked for."""
 
-    IGNORED: ClassVar = _NAMES | {"stopPrice", "method"}
+    IGNORED: ClassVar = _NAMES | {"stopPrice"}
     id: int
     type: str
     pair_symbol: str
     quantity: Decimal
+    method: str | None = None
     price: Decimal | None = None
     new_order_client_id: str | None = None
     datetime: int | None = None

@@ -76,7 +76,7 @@ def trade_of(row: rows.TradeRow) -> Trade:
         trade_id=str(row.tid),
         symbol=symbol_of(row.pair),
         ts=row.date * 1000,
-        side=side_of(row.side),
+        side=None if row.side is None else side_of(row.side),
         price=_above_zero(row.price, "price"),
         qty=_above_zero(row.amount, "amount"),
     )
@@ -102,49 +102,89 @@ def _candle(ts: int, *amounts: Decimal) -> Candle:
 
 
 def balance_of(row: rows.BalanceRow) -> Balance:
-    """Return what is held of one asset."""
-    return Balance(_asset(row.asset), _not_negative(row.free, "free"), _not_negative(row.locked, "locked"))
+    """Return what is held of one asset, which may be less than nothing."""
+    free, locked, total = row.free, row.locked, row.balance
+    if free is None and locked is not None and total is not None:
+        free = EXACT.subtract(total, locked)
+    if locked is None and free is not None and total is not None:
+        locked = EXACT.subtract(total, free)
+    if free is None or locked is None:
+        raise BadInput(f"{shown(row.asset)}: no two of free, locked and balance are there")
+    return Balance(asset_of(row.asset), free, locked, total)
 
 
-def order_of(row: rows.OrderRow) -> VenueOrder:
-    """Return an order. A word for its state that we do not know makes the state UNKNOWN."""
-    qty = _not_negative(row.amount, "amount")
+def order_of(row: rows.OrderRow, side: Side | None = None) -> VenueOrder:
+    """Return an order. A word for its state that we do not know makes the state UNKNOWN.
+
+    `side` is that of the list in which the order stands, where it has one.
+    """
+    qty = _not_negative(_quantity(row), "amount")
     left = row.left_amount
     if left is not None and not 0 <= left <= qty:
         raise BadInput(f"order {row.id}: {left} of {qty} left")
-    state = _STATES.get(row.status.lower(), OrderState.UNKNOWN)
+    state = _STATES.get((row.status or "").lower(), OrderState.UNKNOWN)
     if left is None and state is OrderState.FILLED:
         left = Decimal(0)
     return VenueOrder(
         order_id=str(_named(row.id)),
         client_id=row.order_client_id or None,
         symbol=symbol_of(row.pair_symbol),
-        side=side_of(row.type),
-        method=_METHODS.get(row.method.lower(), Method.UNKNOWN),
+        side=_side(f"order {row.id}", row.type, side),
+        method=_METHODS.get((row.method or "").lower(), Method.UNKNOWN),
         price=_or_none(row.price),
         qty=qty,
         left=left,
         state=state,
-        status=row.status,
+        status=row.status or "",
         created_ts=_moment(row.time),
         updated_ts=_moment(row.update_time),
     )
 
 
+def _quantity(row: rows.OrderRow) -> Decimal:
+    """Return an order's quantity; where only what was asked for is there, that of an order with a limit."""
+    if row.amount is not None:
+        return row.amount
+    if row.quantity is None or "limit" not in (row.method or "").lower():
+        raise BadInput(f"order {row.id}: no amount")
+    return row.quantity
+
+
 def fill_of(row: rows.FillRow) -> VenueFill:
-    """Return a fill: amounts without their signs, fee and tax as one."""
+    """Return a fill: amounts without their signs, fee and tax as one.
+
+    Raises BadInput if the rounded and the precise amount are not of one quantity.
+    """
+    signed, exact = _traded(row)
+    # Sells leave the account negative, which tells the side where no word does.
+    told = None if not signed else Side.SELL if signed < 0 else Side.BUY
     return VenueFill(
         fill_id=str(_named(row.id)),
-        order_id=str(_named(row.order_id)),
+        order_id=None if row.order_id is None else str(_named(row.order_id)),
         client_id=row.order_client_id or None,
         symbol=symbol_of(row.numerator_symbol + row.denominator_symbol),
-        side=side_of(row.order_type),
+        side=_side(f"fill {row.id}", row.order_type, told),
         price=_above_zero(row.price, "price"),
-        qty=_above_zero(row.amount.copy_abs(), "amount"),
+        qty=signed.copy_abs(),
         fee=EXACT.add(row.fee.copy_abs(), row.tax.copy_abs()),
-        fee_asset=_asset(row.denominator_symbol),
+        fee_asset=asset_of(row.denominator_symbol),
         ts=row.timestamp * 1000,
+        exact=exact,
     )
+
+
+def _traded(row: rows.FillRow) -> tuple[Decimal, bool]:
+    """Return what was traded, with its sign, and whether that is all of its digits."""
+    rounded, precise = row.amount, row.precise_amount
+    if not precise:  # absent, or a zero that stands for absent
+        if rounded is None:
+            raise BadInput(f"fill {row.id}: no amount")
+        return rounded, False
+    if rounded is not None:
+        unit = Decimal(1).scaleb(int(rounded.as_tuple().exponent)) if rounded else Decimal(1)
+        if EXACT.subtract(precise.copy_abs(), rounded.copy_abs()).copy_abs() >= unit:
+            raise BadInput(f"fill {row.id}: an amount of {rounded}, and precisely of {precise}")
+    return precise, True
 
 
 def unique(values: Sequence[T], key: Callable[[T], str]) -> list[T]:
@@ -169,10 +209,20 @@ def side_of(text: str) -> Side:
         raise BadInput(f"{shown(text)} is no side; expected buy or sell") from None
 
 
-def _asset(text: str) -> str:
+def asset_of(text: str) -> str:
+    """Return an asset's name as it is written everywhere here."""
     if not (text.isascii() and text.isalnum() and len(text) <= 12):
         raise BadInput(f"{shown(text)} is not the name of an asset")
     return text.upper()
+
+
+def _side(whose: str, word: str | None, told: Side | None) -> Side:
+    """Return the side that a word means, or the one that is told without it."""
+    if word is not None:
+        return side_of(word)
+    if told is None:
+        raise BadInput(f"{whose}: nothing says whether it buys or sells")
+    return told
 
 
 def _named(number: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -34,6 +35,28 @@ def read_json(body: bytes | str) -> Any:
         raise BadInput("not a JSON document: nested too deeply") from None
     except (ValueError, ArithmeticError) as error:
         raise BadInput(f"not a JSON document: {str(error)[:120]}; it begins {shown(body)}") from None
+
+
+def member(tree: Mapping[str, Any], name: str) -> Any:
+    """Return a member of an object, whatever the case of its name; None if there is none."""
+    if name in tree:
+        return tree[name]
+    folded = name.casefold()
+    return next((value for key, value in tree.items() if key.casefold() == folded), None)
+
+
+def respelt(tree: Mapping[str, Any], spellings: Mapping[str, str]) -> dict[str, Any]:
+    """Return an object with the names that are known spelt as in `spellings`, which has them by their fold.
+
+    Raises ValueError for a member that is there twice, in two spellings and with two values.
+    """
+    spelt: dict[str, Any] = {}
+    for name, value in tree.items():
+        known = spellings.get(name.casefold(), name)
+        if known in spelt and spelt[known] != value:
+            raise ValueError(f"{known} is there in two spellings: {shown(spelt[known])} and {shown(value)}")
+        spelt[known] = value
+    return spelt
 
 
 def shown(value: object) -> str:

@@ -102,14 +102,36 @@ def test_n7_the_exchanges_own_limit_is_kept_without_its_having_to_say_so(
         assert caught.value.reason is not VenueReason.RATE_LIMITED
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 429])
 def test_n8_a_refused_order_is_refused(
-    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder, status: int
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder
+) -> None:
+    local.fault("reject", ORDER, times=1, code=1126, message="FAILED_INVALID_PRICE_SCALE")
+    with pytest.raises(Refused) as caught:
+        account.submit(order)
+    assert caught.value.reason is VenueReason.PRICE_SCALE
+    assert list(account.find("BTCTRY", order.client_id, since(btcturk))) == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429])
+def test_n8_a_status_without_known_words_proves_nothing(
+    local: LocalExchange, account: PrivateData, order: NewOrder, status: int
 ) -> None:
     local.fault("answer", ORDER, times=1, status=status, html=True)
-    with pytest.raises(Refused):
+    with pytest.raises(OutcomeUnknown):
         account.submit(order)
-    assert list(account.find("BTCTRY", order.client_id, since(btcturk))) == []
+
+
+@pytest.mark.parametrize("message", ["INTERNAL_SERVER_ERROR", "SOMETHING_NEW", None])
+def test_n8_a_failure_in_unknown_words_proves_nothing_and_the_order_is_found(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder, message: str | None
+) -> None:
+    local.fault("edit", ORDER, times=1, path="data", remove=True)
+    local.fault("edit", ORDER, times=1, path="success", value=False)
+    local.fault("edit", ORDER, times=1, path="message", value=message)
+    with pytest.raises(OutcomeUnknown):
+        account.submit(order)
+    (found,) = account.find("BTCTRY", order.client_id, since(btcturk))
+    assert found.state is OrderState.OPEN
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

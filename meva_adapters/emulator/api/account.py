@@ -11,7 +11,7 @@ from meva_adapters.emulator.api.auth import Key
 from meva_adapters.emulator.api.calls import Call, Reply, enveloped, refused
 from meva_adapters.emulator.api.public import required_pair
 from meva_adapters.emulator.api.venue import Venue
-from meva_adapters.emulator.api.wire import balance_row, fill_row
+from meva_adapters.emulator.api.wire import Json, balance_row, fill_row
 from meva_adapters.emulator.exchange.accounts import Balance
 from meva_adapters.emulator.exchange.orders import Fill
 from meva_adapters.emulator.exchange.rejections import Reason
@@ -44,9 +44,7 @@ def balances(venue: Venue, call: Call, key: Key) -> Reply:
 
 def trades(venue: Venue, call: Call, key: Key) -> Reply:
     """GET /api/v1/users/transactions/trade: fills, newest first, at most 200."""
-    found = _fills(venue, call, key)
-    rows = [fill_row(fill, venue.exchange.pairs[fill.pair]) for fill in islice(found, _ROWS)]
-    return enveloped(rows, "SUCCESS")
+    return enveloped([_row(venue, fill) for fill in islice(_fills(venue, call, key), _ROWS)], "SUCCESS")
 
 
 def one_trade(venue: Venue, call: Call, key: Key) -> Reply:
@@ -54,13 +52,17 @@ def one_trade(venue: Venue, call: Call, key: Key) -> Reply:
     wanted = call.path.rpartition("/")[2]
     for fill in _visible(venue, key):
         if str(fill.id) == wanted:
-            return enveloped(fill_row(fill, venue.exchange.pairs[fill.pair]), "SUCCESS")
+            return enveloped(_row(venue, fill), "SUCCESS")
     raise refused("Transaction not found", Reason.NO_SUCH_ORDER.code)
 
 
 def transfers(venue: Venue, call: Call, key: Key) -> Reply:
     """GET .../crypto and .../fiat: nothing is ever moved in or out by a user."""
     return enveloped([], "SUCCESS")
+
+
+def _row(venue: Venue, fill: Fill) -> Json:
+    return fill_row(fill, venue.exchange.pairs[fill.pair], venue.policy.fill_decimals)
 
 
 def _visible(venue: Venue, key: Key) -> Iterator[Fill]:

@@ -22,6 +22,7 @@ class Policy:
     * market_buy_fee_on_top: a market buy pays its commission beside the money to spend
     * clock_skew_ms: how far the exchange's clock is ahead
     * orders_delay_ms, fills_delay_ms, balances_delay_ms: how late reads show what has happened
+    * fill_decimals: the most decimals of a fill's `amount`, which is rounded; its `preciseAmount` never is
     * comma_decimals: balances are written with a comma
     * user_events: logins get 451, 441 and 452; false is the silence of long sessions, in which 423 goes on
     """
@@ -36,6 +37,7 @@ class Policy:
     orders_delay_ms: int = 0
     fills_delay_ms: int = 0
     balances_delay_ms: int = 0
+    fill_decimals: int = 8
     comma_decimals: bool = False
     user_events: bool = True
 

@@ -30,6 +30,15 @@ def padded(amount: int, decimals: int) -> str:
     return f"{sign}{whole}.{rest:08d}{'0' * (decimals - 8)}"
 
 
+def rounded(amount: int, step: int) -> str:
+    """Return an e8 amount to the nearest step, a power of ten; what rounds away keeps its decimals: 0.00."""
+    sign, steps = -1 if amount < 0 else 1, (abs(amount) + step // 2) // step
+    if steps or not amount:
+        return format_e8(sign * steps * step)
+    decimals = len(format_e8(step).partition(".")[2])
+    return f"0.{'0' * decimals}" if decimals else "0"
+
+
 def order_row(order: Order, pair: Pair, moment: Moment) -> Json:
     """Return an order as it looked at a moment."""
     shown = order.price
@@ -69,8 +78,12 @@ def accepted_row(order: Order, pair: Pair) -> Json:
     }
 
 
-def fill_row(fill: Fill, pair: Pair) -> Json:
-    """Return a fill as its owner sees it: sells, fees and taxes are negative."""
+def fill_row(fill: Fill, pair: Pair, decimals: int) -> Json:
+    """Return a fill as its owner sees it: sells, fees and taxes are negative.
+
+    `amount` is rounded to the pair's decimals and to no more than `decimals`, `preciseAmount` is not.
+    """
+    step = max(pair.qty_step, E8 // 10 ** min(decimals, 8))
     amount = -fill.qty if fill.side is Side.SELL else fill.qty
     return {
         "id": fill.id,
@@ -81,7 +94,7 @@ def fill_row(fill: Fill, pair: Pair) -> Json:
         "denominatorSymbol": pair.quote,
         "orderType": fill.side.word,
         "price": format_e8(fill.price),
-        "amount": format_e8(amount),
+        "amount": rounded(amount, step),
         "preciseAmount": number(amount),
         "fee": format_e8(-fill.fee),
         "tax": format_e8(-fill.tax),

@@ -219,6 +219,6 @@ def user_match(order: Order, fill: Fill, pair: Pair) -> Frame:
     return frame(USER_MATCH, body)
 
 
-def user_trade(fill: Fill, pair: Pair) -> Frame:
+def user_trade(fill: Fill, pair: Pair, decimals: int) -> Frame:
     """Return a fill as REST shows it; this one frame does not name its type inside."""
-    return _frame(USER_TRADE, fill_row(fill, pair))
+    return _frame(USER_TRADE, fill_row(fill, pair, decimals))

@@ -109,7 +109,7 @@ class Hub:
             if self.venue.policy.user_events:
                 session.push(_order_news(event, pair))
             if isinstance(event, Filled):
-                session.push(frames.user_trade(event.fill, pair))
+                session.push(frames.user_trade(event.fill, pair, self.venue.policy.fill_decimals))
 
     def tell_books(self) -> None:
         """Pass on the books that have changed since the last time."""

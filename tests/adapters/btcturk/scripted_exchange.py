@@ -42,6 +42,11 @@ class Seconds:
         self.slept.append(seconds)
         self.now += seconds
 
+    def wait(self, seconds: float) -> bool:
+        """Wait as long as is wanted."""
+        self.sleep(seconds)
+        return True
+
 
 @frozen
 class Asked:

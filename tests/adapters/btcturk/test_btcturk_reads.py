@@ -77,8 +77,40 @@ def test_one_bad_row_costs_one_ticker(
     server.on(
         TICKERS, data([{**TICKER, "last": "NaN"}, {**TICKER, "pair": "ETHTRY"}, 7, {**TICKER, "pair": "ı"}])
     )
-    assert list(market.tickers()) == ["ETHTRY"]
-    assert caplog.text.count("a ticker is left out") == 3
+    for _ in range(5):
+        assert list(market.tickers()) == ["ETHTRY"]
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 2  # one for BTCTRY, one for what names no pair, and none again with every poll
+    assert "a ticker of BTCTRY is left out" in warnings[0]
+    server.on(TICKERS, data([TICKER]), data([{**TICKER, "last": "NaN"}, {**TICKER, "pair": "ETHTRY"}]))
+    market.tickers()
+    market.tickers()
+    assert caplog.records[-1].levelname == "WARNING"  # it was well in between
+
+
+@pytest.mark.parametrize("bad", [7, None, {}, {"pair": "ı"}, {**TICKER, "pair": "ETHTRY", "last": "NaN"}])
+def test_a_bad_row_of_another_pair_costs_a_pair_nothing(
+    server: Server, market: PublicData, caplog: pytest.LogCaptureFixture, bad: object
+) -> None:
+    server.on(TICKERS, data([bad, TICKER, bad]))
+    assert market.ticker("BTCTRY").last == 3036000
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    server.on(TICKERS, data([bad, {**TICKER, "last": "NaN"}]))
+    with pytest.raises(BadInput, match="last"):
+        market.ticker("BTCTRY")
+
+
+def test_a_bad_trade_costs_that_trade_and_one_without_a_side_is_a_trade(
+    server: Server, market: PublicData, caplog: pytest.LogCaptureFixture
+) -> None:
+    sideless = {name: value for name, value in TRADE.items() if name != "side"}
+    server.on("GET /api/v2/trades", data([{**sideless, "tid": "1"}, {**TRADE, "tid": "2", "price": "0"}]))
+    (trade,) = market.trades("BTCTRY")
+    assert (trade.trade_id, trade.side) == ("1", None)
+    assert "a trade of BTCTRY is left out" in caplog.text
+    server.on("GET /api/v2/trades", data([{**TRADE, "price": "0"}]))
+    with pytest.raises(BadInput, match="price"):
+        market.trades("BTCTRY")
 
 
 def test_a_book_is_sorted_whatever_order_it_came_in(server: Server, market: PublicData) -> None:
@@ -204,9 +236,11 @@ def test_fills_have_one_fee_and_no_signs(server: Server, account: PrivateData) -
 @pytest.mark.parametrize(
     ("call", "answer"),
     [
-        (BALANCES, [BALANCE, BALANCE]),
-        (BALANCES, [{**BALANCE, "free": "-1"}]),
-        (FILLS, [{**FILL, "amount": "0"}]),
+        (BALANCES, [{**BALANCE, "free": "x"}]),
+        (BALANCES, [BALANCE, {**BALANCE, "free": "1"}]),
+        (FILLS, [{**FILL, "amount": "0.5"}]),
+        (FILLS, [{**FILL, "amount": "0.0006"}]),
+        (FILLS, [{**FILL, "orderType": "both"}]),
         (FILLS, [{**FILL, "id": 0}]),
         (FILLS, [{**FILL, "price": "-1"}]),
         ("GET /api/v1/order/25338000002", {**ORDER, "leftAmount": "1"}),
@@ -244,9 +278,11 @@ def test_bars_that_cannot_be_are_bad_input(server: Server, market: PublicData) -
 
 def test_sums_of_long_numbers_are_exact(server: Server, account: PrivateData) -> None:
     long = "12345678901234567890.12345678901234567890"
-    server.on(BALANCES, data([{**BALANCE, "free": long, "locked": "1"}]))
+    server.on(BALANCES, data([{**BALANCE, "free": long, "locked": "1", "balance": None}]))
     assert account.balances()["TRY"].total == Decimal("12345678901234567891.12345678901234567890")
-    server.on(FILLS, data([{**FILL, "fee": f"-{long}", "tax": "-1", "amount": f"-{long}"}]))
+    server.on(
+        FILLS, data([{**FILL, "fee": f"-{long}", "tax": "-1", "amount": f"-{long}", "preciseAmount": None}])
+    )
     (fill,) = account.order_fills(str(FILL["orderId"]))
     assert (fill.fee, fill.qty) == (Decimal("12345678901234567891.12345678901234567890"), Decimal(long))
 
@@ -326,9 +362,20 @@ def test_a_refusal_is_not_asked_again(server: Server, market: PublicData) -> Non
     assert len(server.asked) == 1
 
 
-def test_a_failure_with_a_good_status_is_a_refusal(server: Server, market: PublicData) -> None:
-    server.on(TICKERS, doc({"data": None, "success": False, "message": "MAINTENANCE", "code": 9}))
-    with pytest.raises(Refused, match="MAINTENANCE"):
+def test_a_known_refusal_with_a_good_status_is_a_refusal(server: Server, market: PublicData) -> None:
+    server.on(TICKERS, doc({"data": None, "success": False, "message": "INVALID_REQUEST_ERROR", "code": 9}))
+    with pytest.raises(Refused, match="INVALID_REQUEST_ERROR"):
+        market.tickers()
+
+
+def test_a_failure_in_unknown_words_with_a_good_status_is_asked_again(
+    server: Server, market: PublicData
+) -> None:
+    failed = doc({"data": None, "success": False, "message": "INTERNAL_SERVER_ERROR", "code": 9})
+    server.on(TICKERS, failed, failed, data([TICKER]))
+    assert list(market.tickers()) == ["BTCTRY"]
+    server.on(TICKERS, failed)
+    with pytest.raises(Unavailable, match="INTERNAL_SERVER_ERROR"):
         market.tickers()
 
 

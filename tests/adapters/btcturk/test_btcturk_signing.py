@@ -67,7 +67,7 @@ def new_clock(seconds: Seconds, wall: Wall, delay: float = 0.0) -> VenueClock:
         seconds.now += delay
         return SERVER_MS
 
-    return VenueClock(ask, wall, seconds)
+    return VenueClock(ask, wall, seconds, seconds.wait)
 
 
 def test_stamps_follow_the_exchange_however_wrong_this_machines_time_is() -> None:
@@ -98,7 +98,7 @@ def test_the_skew_is_the_exchanges_time_less_ours() -> None:
 
 def test_the_offset_is_learnt_again_when_it_is_old_or_was_wrong() -> None:
     seconds, asked = Seconds(), []
-    clock = VenueClock(lambda: asked.append(1) or SERVER_MS, Wall(), seconds)
+    clock = VenueClock(lambda: asked.append(1) or SERVER_MS, Wall(), seconds, seconds.wait)
     clock.stamp_ms()
     clock.stamp_ms()
     assert len(asked) == 1
@@ -113,7 +113,7 @@ def test_the_offset_is_learnt_again_when_it_is_old_or_was_wrong() -> None:
 def test_stamps_strictly_increase_even_when_the_exchange_steps_back(steps: list[float], back: int) -> None:
     seconds = Seconds()
     times = iter([SERVER_MS, *[SERVER_MS - back] * 100])
-    clock = VenueClock(lambda: next(times), Wall(), seconds)
+    clock = VenueClock(lambda: next(times), Wall(), seconds, seconds.wait)
     stamps = []
     for place, step in enumerate(steps):
         seconds.now += step

@@ -115,7 +115,31 @@ def test_n1_without_the_exchanges_time_nothing_is_sent(server: Server, account: 
     assert server.calls(POST) == []
 
 
+LIMITED = doc(
+    {"message": "TOO_MANY_REQUESTS", "success": False, "code": 429, "details": "Quota exceeded."},
+    429,
+    Retry_After="40",
+)
+
+UNPROVEN = [
+    refusal("INTERNAL_SERVER_ERROR", 0, 200),
+    refusal("INTERNAL_ERROR", 500, 400),
+    refusal("SOMETHING_NEW", 4711),
+    refusal("", 1123),
+    refusal("FAILED_MIN_TOTAL_AMOUNT", 1123, 500),
+    refusal("FAILED_MIN_TOTAL_AMOUNT", 1123, 408),
+    refusal("NO_ORDER_MATCHES_YOUR_REQUEST", 1052),
+    doc({"success": False, "data": SUBMITTED, "message": "FAILED_MIN_TOTAL_AMOUNT"}, 400),
+    doc({"success": True, "data": SUBMITTED, "message": "INTERNAL_SERVER_ERROR", "code": 500}),
+    doc({"success": False}, 429, Retry_After="1"),
+    doc({"success": False, "message": "INTERNAL_ERROR"}, 401),
+    Answer(403, b"<html>challenge</html>"),
+    *[Answer(status, b"?") for status in (400, 401, 404, 405, 415, 422, 429)],
+]
+"""What fails without one of the words that are known to refuse a new order."""
+
 UNCLEAR = [
+    *UNPROVEN,
     CUT,
     PAGE,
     Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"),
@@ -162,18 +186,16 @@ def test_n2_silence_leaves_the_outcome_unknown(server: Server, account: PrivateD
         (refusal("FAILED_INVALID_PRICE_SCALE", 1126), VenueReason.PRICE_SCALE),
         (refusal("FAILED_INVALID_QUANTITY_SCALE", 1127), VenueReason.QUANTITY_SCALE),
         (refusal("FAILED_ORDER_WITH_OPEN_ORDERS", 1122), VenueReason.INSUFFICIENT_FUNDS),
-        (refusal("SOMETHING_NEW", 4711), VenueReason.OTHER),
+        (refusal("failed_min_total_amount.", 1123), VenueReason.BELOW_MINIMUM),
+        (refusal("Pair BTCTRY does not exists.", 1037), VenueReason.UNKNOWN_SYMBOL),
+        (refusal("INVALID_REQUEST_ERROR", 1037), VenueReason.OTHER),
         (
             doc({"success": False, "message": "BALANCE_NOT_ENOUGH", "code": 1055}),
             VenueReason.INSUFFICIENT_FUNDS,
         ),
         (doc({"success": True, "message": "Unauthorized", "code": 1037}, 401), VenueReason.UNAUTHORIZED),
-        (Answer(403, b"<html>challenge</html>"), VenueReason.UNAUTHORIZED),
-        (doc({"success": False}, 429, Retry_After="1"), VenueReason.RATE_LIMITED),
-        (Answer(400), VenueReason.OTHER),
-        (Answer(404), VenueReason.OTHER),
-        (Answer(415, b"?"), VenueReason.OTHER),
-        (Answer(422, b"[]"), VenueReason.OTHER),
+        (LIMITED, VenueReason.RATE_LIMITED),
+        (doc({"success": False, "message": "Too many requests", "code": 429}, 429), VenueReason.RATE_LIMITED),
     ],
 )
 def test_n8_a_refusal_of_the_exchange_itself_means_that_nothing_rests_there(
@@ -189,7 +211,7 @@ def test_n8_a_refusal_of_the_exchange_itself_means_that_nothing_rests_there(
 def test_n7_a_limited_submit_blocks_further_ones_for_as_long_as_it_was_told(
     server: Server, account: PrivateData, seconds: object
 ) -> None:
-    server.on(POST, doc({}, 429, Retry_After="40"))
+    server.on(POST, LIMITED)
     with pytest.raises(Refused):
         account.submit(NEW)
     with pytest.raises(Unavailable, match=r"40\.0 s"):
@@ -204,6 +226,9 @@ def test_n10_a_wrong_stamp_refuses_a_write_and_mends_the_next(server: Server, ac
     assert caught.value.reason is VenueReason.CLOCK
     assert account.submit(NEW).order_id == "25338000001"
     assert len(server.calls("GET /api/v2/server/time")) == 2
+
+
+LATE_CANCEL = doc({"success": True, "message": "ORDER_COULD_NOT_BE_CANCELED", "code": 1051})
 
 
 def test_a_cancel_is_an_acceptance(server: Server, account: PrivateData, permits: list[str]) -> None:
@@ -230,7 +255,13 @@ def test_n15_a_cancel_that_comes_too_late_says_so(
     assert caught.value.reason is reason
 
 
-@pytest.mark.parametrize("answer", [CUT, PAGE, Answer(200), Answer(200, b"<html>"), doc({"code": 0})])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(CUT, PAGE, Answer(200), Answer(200, b"<html>"), doc({"code": 0}), Answer(404), LATE_CANCEL),
+        *(refusal(words, 1000, status) for words in ("INTERNAL_SERVER_ERROR", "") for status in (200, 400)),
+    ],
+)
 def test_a_cancel_without_a_clear_word_may_have_happened(
     server: Server, account: PrivateData, answer: Answer
 ) -> None:

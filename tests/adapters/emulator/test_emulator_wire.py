@@ -233,6 +233,33 @@ def test_fills_of_sells_and_all_charges_are_negative_and_explain_each_other(desk
     assert row["timestamp"] == desk.clock()
 
 
+@pytest.mark.parametrize(
+    ("quantity", "decimals", "amount"),
+    [
+        ("0.00133840", 4, "0.0013"),
+        ("0.00135", 4, "0.0014"),
+        ("0.00133840", 2, "0.00"),
+        ("0.00133840", 0, "0"),
+        ("0.00133840", 8, "0.0013384"),
+    ],
+)
+def test_a_fill_is_shown_rounded_beside_its_precise_amount(
+    desk: Desk, quantity: str, decimals: int, amount: str
+) -> None:
+    desk.switch(fill_decimals=decimals)
+    desk.offer(Side.SELL, 3_000_000 * E8)
+    desk.buy(3_000_000, quantity)
+    [row] = body(desk.call("GET", "/api/v1/users/transactions/trade"))["data"]
+    assert (row["amount"], row["preciseAmount"]) == (amount, Decimal(quantity))
+
+
+def test_a_fill_has_no_more_decimals_than_its_pair(desk: Desk) -> None:
+    desk.offer(Side.SELL, 2 * E8, 100 * E8, "XRPUSDT")
+    desk.buy(2, "12.3456", pairSymbol="XRPUSDT")
+    [row] = body(desk.call("GET", "/api/v1/users/transactions/trade"))["data"]
+    assert (row["amount"], row["preciseAmount"]) == ("12.3456", Decimal("12.3456"))
+
+
 def test_a_market_order_shows_its_first_price_and_what_was_asked_for(desk: Desk) -> None:
     for price in (3_000_000, 3_000_100):
         desk.offer(Side.SELL, price * E8, E8 // 1000)

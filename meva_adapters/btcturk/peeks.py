@@ -1,0 +1,57 @@
+"""What an answer and its rows say they are about, before they are read: so that a row of something else that
+cannot be read costs nobody anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from meva_adapters.btcturk.values import asset_of, symbol_of
+from meva_adapters.btcturk.wire import as_text, as_whole, member, shown
+from meva_core.errors import BadInput
+
+
+def data_in(tree: Any, kind: type) -> Any:
+    """Return the `data` of an answer. Raises BadInput if there is none of that kind."""
+    data = member(tree, "data") if isinstance(tree, dict) else None
+    if not isinstance(data, kind):
+        raise BadInput(f"'data': expected a {kind.__name__}, was a {type(data).__name__}")
+    return data
+
+
+def pair_in(row: Any) -> str | None:
+    """Return the symbol that a ticker, trade, order or fill is of, None if that cannot be told."""
+    for name in ("pair", "pairSymbol"):
+        if (symbol := _told(row, name, symbol_of)) is not None:
+            return symbol
+    base, quote = _told(row, "numeratorSymbol", asset_of), _told(row, "denominatorSymbol", asset_of)
+    return None if base is None or quote is None else base + quote
+
+
+def order_in(row: Any) -> str | None:
+    """Return the number of the order that a fill is of, None if that cannot be told."""
+    try:
+        number = as_whole(member(row, "orderId")) if isinstance(row, dict) else 0
+    except (TypeError, ValueError):
+        return None
+    return str(number) if number > 0 else None
+
+
+def asset_in(row: Any) -> str:
+    """Return the asset that a balance is of, or words for one that cannot be told."""
+    return _told(row, "asset", asset_of) or "an unnamed asset"
+
+
+def named_in(what: str, row: Any) -> str:
+    """Return words for a row, with its number where it has one."""
+    number = member(row, "id") if isinstance(row, dict) else None
+    return what if number is None else f"{what} {shown(number)}"
+
+
+def _told(row: Any, name: str, make: Callable[[str], str]) -> str | None:
+    value = member(row, name) if isinstance(row, dict) else None
+    try:
+        return None if value is None else make(as_text(value))
+    except (BadInput, TypeError, ValueError):
+        return None

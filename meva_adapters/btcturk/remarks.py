@@ -1,0 +1,35 @@
+"""Warnings that are said once, and again only after what they are about was well in between.
+
+A row that nobody needs and that cannot be read comes back with every poll; its warning should not.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import Lock
+from typing import Final
+
+_MOST: Final = 1000
+
+
+class Remarks:
+    """What was said already, by what it is about. May be used by several threads."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._lock = Lock()
+        self._said: set[str] = set()
+
+    def warn(self, about: str, message: str) -> None:
+        """Log a warning, unless one about the same thing was logged and it has not been well since."""
+        with self._lock:
+            is_new = about not in self._said
+            if len(self._said) >= _MOST:  # names that never come again would stay for ever
+                self._said.clear()
+            self._said.add(about)
+        self._log.log(logging.WARNING if is_new else logging.DEBUG, "%s", message)
+
+    def well(self, about: str) -> None:
+        """Say that nothing is wrong with a thing now."""
+        with self._lock:
+            self._said.discard(about)

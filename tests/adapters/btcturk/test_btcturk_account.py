@@ -1,0 +1,185 @@
+"""An account's rows, one by one: what a bad or a meagre one costs, and how many digits are kept."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from exchange_answers import BALANCE, FILL, ORDER
+from scripted_exchange import PAGE, Answer, Server, data
+
+from meva_adapters.btcturk import PrivateData
+from meva_core.errors import BadInput, OutcomeUnknown
+from meva_core.orders import Side
+from meva_core.venue import NewOrder
+
+BALANCES = "GET /api/v1/users/balances"
+OPEN_ORDERS = "GET /api/v1/openOrders"
+ALL_ORDERS = "GET /api/v1/allOrders"
+FILLS = "GET /api/v1/users/transactions/trade"
+A_MINUTE = (1_760_000_000_000_000, 1_760_000_060_000_000)
+
+
+def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+# -- What is asked for, and what is not ---------------------------------------------------------------
+
+
+def test_a_negative_balance_is_shown_and_its_asset_is_not_traded(
+    server: Server, account: PrivateData, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As it was seen: a coin that nobody trades, one fee too many."""
+    bad = {**BALANCE, "asset": "LUNA", "free": "-1.12826071", "locked": "0", "balance": "-1.12826071"}
+    usdt = {**BALANCE, "asset": "USDT"}
+    server.on(BALANCES, data([BALANCE, usdt, bad]))
+    for _ in range(3):
+        balances = account.balances()
+    assert (balances["LUNA"].free, balances["LUNA"].is_sound) == (Decimal("-1.12826071"), False)
+    assert balances["TRY"].is_sound
+    assert caplog.text.count("LUNA is not traded") == 1
+    for symbol in ("LUNATRY", "LUNAUSDT"):
+        order = NewOrder("bot-7f3a-1", symbol, Side.BUY, Decimal(1), Decimal(100))
+        with pytest.raises(BadInput, match=r"LUNA is not traded.*-1\.12826071"):
+            account.submit(order)
+    assert server.calls("POST /api/v1/order") == []
+    server.on(BALANCES, data([BALANCE, usdt, {**bad, "free": "1", "balance": "1"}]))
+    account.balances()
+    server.on("POST /api/v1/order", PAGE)
+    with pytest.raises(OutcomeUnknown):  # it is sent again
+        account.submit(order)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {**BALANCE, "asset": "ETH", "free": "x"},
+        {"asset": "ETH", "free": "1"},
+        {**BALANCE, "asset": "e th"},
+        {"free": "1", "locked": "1"},
+        7,
+    ],
+)
+def test_a_balance_that_cannot_be_read_costs_its_asset(
+    server: Server, account: PrivateData, caplog: pytest.LogCaptureFixture, bad: object
+) -> None:
+    server.on(BALANCES, data([bad, BALANCE]))
+    for _ in range(3):
+        assert list(account.balances()) == ["TRY"]
+    assert caplog.text.count("cannot be read") == 1
+    if isinstance(bad, dict) and bad.get("asset") == "ETH":
+        with pytest.raises(BadInput, match="ETH is not traded"):
+            account.submit(NewOrder("x", "ETHTRY", Side.BUY, Decimal(1), Decimal(100)))
+
+
+@pytest.mark.parametrize("missing", ["free", "locked", "balance"])
+def test_two_amounts_of_a_balance_tell_the_third(server: Server, account: PrivateData, missing: str) -> None:
+    server.on(BALANCES, data([BALANCE]))
+    whole = account.balances()["TRY"]
+    server.on(BALANCES, data([{name: value for name, value in BALANCE.items() if name != missing}]))
+    short = account.balances()["TRY"]
+    assert (short.free, short.locked, short.total) == (whole.free, whole.locked, whole.total)
+
+
+def test_the_total_is_what_the_exchange_says_it_is(server: Server, account: PrivateData) -> None:
+    server.on(BALANCES, data([{**BALANCE, "locked": "0"}]))
+    assert account.balances()["TRY"].total == Decimal("12500.5")
+
+
+def test_bad_orders_and_fills_of_other_pairs_cost_a_pair_nothing(
+    server: Server, account: PrivateData
+) -> None:
+    other = {**ORDER, "id": 2, "pairSymbol": "ETHTRY", "amount": "x"}
+    server.on(OPEN_ORDERS, data({"asks": [other], "bids": [ORDER, other]}))
+    server.on(ALL_ORDERS, data([other, ORDER]))
+    server.on(FILLS, data([{**FILL, "id": 2, "numeratorSymbol": "ETH", "price": "x"}, FILL]))
+    assert len(account.open_orders("BTCTRY")) == len(account.all_orders("BTCTRY", 0, 10**10)) == 1
+    assert len(account.fills("BTCTRY", *A_MINUTE)) == 1
+    with pytest.raises(BadInput, match="order '2'"):  # whose absence would be taken for an end
+        account.open_orders()
+
+
+def test_bad_fills_of_other_orders_cost_an_order_nothing(server: Server, account: PrivateData) -> None:
+    server.on(FILLS, data([{**FILL, "id": 2, "orderId": 3, "price": "x"}, FILL]))
+    assert [fill.fill_id for fill in account.order_fills(str(FILL["orderId"]))] == [str(FILL["id"])]
+
+
+# -- Fills to their last digit ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "precise", "qty", "exact"),
+    [
+        ("-0.3384", Decimal("-0.3384081100000000"), "0.33840811", True),
+        ("0.00", Decimal("0.0012"), "0.0012", True),
+        ("0", Decimal("0.4"), "0.4", True),
+        (None, Decimal("0.6393864025"), "0.6393864025", True),
+        ("0.6394", None, "0.6394", False),
+        ("0.6394", 0, "0.6394", False),
+        ("0.00", None, "0", False),
+    ],
+)
+def test_a_fill_is_what_was_traded_and_not_what_is_shown_of_it(
+    server: Server, account: PrivateData, amount: str | None, precise: Decimal | None, qty: str, exact: bool
+) -> None:
+    text = json.dumps({**FILL, "amount": amount, "preciseAmount": None})
+    row = text.replace('"preciseAmount": null', f'"preciseAmount": {"null" if precise is None else precise}')
+    body = f'{{"data":[{row},{json.dumps({**FILL, "id": 9})}],"success":true}}'
+    server.on(FILLS, Answer(body=body.encode()))
+    fill = account.order_fills(str(FILL["orderId"]))[1]
+    assert (fill.qty, fill.exact) == (Decimal(qty), exact)
+
+
+def test_digits_beyond_the_eighth_are_kept(server: Server, account: PrivateData) -> None:
+    row = {**FILL, "amount": "0.6393864025", "preciseAmount": None, "fee": "-3.6433234567891", "tax": "0"}
+    server.on(FILLS, data([row]))
+    (fill,) = account.order_fills(str(FILL["orderId"]))
+    assert (fill.qty, fill.fee) == (Decimal("0.6393864025"), Decimal("3.6433234567891"))
+
+
+def test_a_fill_without_a_side_has_that_of_its_sign(server: Server, account: PrivateData) -> None:
+    sold = {**FILL, "id": 2, "amount": "-0.0005", "preciseAmount": -0.0005}
+    server.on(FILLS, data([without(FILL, "orderType"), without(sold, "orderType")]))
+    sold_fill, bought = account.fills("BTCTRY", *A_MINUTE)
+    assert (bought.side, sold_fill.side) == (Side.BUY, Side.SELL)
+    nothing = {**without(FILL, "orderType", "preciseAmount"), "amount": "0.00"}
+    server.on(FILLS, data([nothing]))
+    with pytest.raises(BadInput, match="whether it buys or sells"):
+        account.fills("BTCTRY", *A_MINUTE)
+
+
+def test_a_fill_without_its_order_is_a_fill_but_no_orders(server: Server, account: PrivateData) -> None:
+    server.on(FILLS, data([without(FILL, "orderId")]))
+    (fill,) = account.fills("BTCTRY", *A_MINUTE)
+    assert fill.order_id is None
+    with pytest.raises(BadInput, match="'orderId' is missing"):
+        account.order_fills("25338000002")
+    server.on(OPEN_ORDERS, data({"asks": [], "bids": []}))
+    server.on(ALL_ORDERS, data([]))
+    with pytest.raises(BadInput, match="'orderId' is missing"):  # it is there: not finding it would be a lie
+        account.find("BTCTRY", "bot-7f3a-2", 1_760_000_000)
+    assert account.find("BTCTRY", "another", 1_760_000_000) == []
+
+
+def test_an_open_order_without_a_side_has_that_of_its_list(server: Server, account: PrivateData) -> None:
+    bid, ask = without(ORDER, "type"), without({**ORDER, "id": 2}, "type")
+    server.on(OPEN_ORDERS, data({"asks": [ask], "bids": [bid]}))
+    assert {order.order_id: order.side for order in account.open_orders()} == {
+        "2": Side.SELL,
+        str(ORDER["id"]): Side.BUY,
+    }
+
+
+def test_an_order_without_its_amount_has_the_quantity_that_was_asked_for(
+    server: Server, account: PrivateData
+) -> None:
+    call = f"GET /api/v1/order/{ORDER['id']}"
+    server.on(call, data(without(ORDER, "amount")), data(without({**ORDER, "method": "market"}, "amount")))
+    order = account.order(str(ORDER["id"]))
+    assert order is not None
+    assert order.qty == Decimal("0.0005")
+    with pytest.raises(BadInput, match="no amount"):  # a market buy's quantity is money
+        account.order(str(ORDER["id"]))
