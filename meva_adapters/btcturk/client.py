@@ -217,7 +217,7 @@ class Client:
             raise Unavailable(
                 f"the exchange refused the time of {self._mistimed} private calls in a row: the next is made "
                 f"in {left:.0f} s",
-                action="check whether another program uses the same key",
+                action="the clock offset is learnt anew by then; end other programs that use this account",
                 reason=VenueReason.CLOCK,
             )
         return self._signer

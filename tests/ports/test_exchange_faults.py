@@ -174,6 +174,35 @@ def test_n10_a_clock_that_jumps_in_between_costs_one_more_question(
     assert "TRY" in account.balances()
 
 
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("ahead_ms", [-10_000, 10_000, 3_600_000])
+def test_n10_one_wrong_time_leaves_open_orders_cancelable(
+    local: LocalExchange, order: NewOrder, ahead_ms: int, strict: bool
+) -> None:
+    key = Secret(f"wrong-{time.time_ns()}")
+    funds = {"TRY": "100000"}
+    local.control("POST", "accounts", key=key.reveal(), secret="c3RyaWN0", balances=funds)
+    local.control("POST", "policy", strict_nonce=strict)
+    opened = local.connect(api_key=key, api_secret=Secret("c3RyaWN0"))
+    assert opened.account is not None
+    assert opened.venue is not None
+    placed = opened.venue.submit(order)
+    wrong = opened.market.now() // 1000 + ahead_ms
+    local.fault("edit", "GET /api/v2/server/time", times=1, path="serverTime", value=wrong)
+    opened.client.clock.forget()
+    refused = []
+    for _ in range(2):
+        try:
+            opened.venue.cancel(placed.order_id)
+            break
+        except Refused as error:
+            refused.append(error)
+    wait_for_state(opened.account, placed.order_id, OrderState.CANCELED)
+    assert [error.reason for error in refused] == ([VenueReason.CLOCK] if ahead_ms > 0 else [])
+    assert not any("check" in error.action for error in refused)
+    opened.close()
+
+
 def test_n10_an_exchange_that_wants_every_stamp_above_the_last_gets_it(local: LocalExchange) -> None:
     key, secret = Secret(f"strict-{time.time_ns()}"), Secret("c3RyaWN0")
     local.control("POST", "accounts", key=key.reveal(), secret=secret.reveal(), balances={"TRY": "1"})

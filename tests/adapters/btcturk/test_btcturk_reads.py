@@ -38,7 +38,7 @@ from scripted_exchange import (
 from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData
 from meva_adapters.btcturk.limits import MAX_BLOCK_SECONDS, retry_seconds
 from meva_adapters.system.clock import SystemClock
-from meva_core.errors import BadInput, Refused, Unavailable, VenueReason
+from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.rules import RuleStatus
 from meva_core.venue import Level, Method, OrderState
@@ -469,6 +469,70 @@ def test_n9_a_401_that_says_success_is_a_refusal_and_the_third_in_a_row_is_the_l
     with pytest.raises(Refused, match="no more are made"):
         account.cancel("1")
     assert server.calls("DELETE /api/v1/order") == []
+
+
+def test_n9_after_ten_minutes_one_call_asks_again(
+    server: Server, account: PrivateData, seconds: Seconds
+) -> None:
+    bad = doc({"success": True, "message": "Unauthorized - Invalid Request", "code": 1037}, 401)
+    server.on(BALANCES, bad)
+    for calls in (3, 4):
+        for _ in range(5):
+            with pytest.raises(Refused):
+                account.balances()
+        assert len(server.calls(BALANCES)) == calls
+        seconds.now += 601
+    server.on(BALANCES, data([BALANCE]))
+    for _ in range(5):
+        assert "TRY" in account.balances()
+
+
+@pytest.mark.parametrize("answer", [doc({}, 500), doc({}, 429), Answer(403, b"<html>")])
+def test_n9_what_says_nothing_of_a_key_leaves_its_count(
+    server: Server, account: PrivateData, answer: Answer
+) -> None:
+    bad = doc({"success": True, "message": "Unauthorized - Invalid Signature", "code": 1037}, 401)
+    server.on(BALANCES, bad)
+    server.on("DELETE /api/v1/order", answer)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            account.balances()
+    with pytest.raises(OutcomeUnknown):
+        account.cancel("1")
+    for _ in range(5):
+        with pytest.raises(Refused):
+            account.balances()
+    assert len(server.calls(BALANCES)) == 3
+
+
+@pytest.mark.parametrize("message", ["Unauthorized - Invalid Nonce", "nonce must be greater than 17"])
+def test_n10_a_clock_that_is_refused_is_no_key_and_closes_nothing(
+    server: Server, account: PrivateData, seconds: Seconds, message: str
+) -> None:
+    server.on(BALANCES, doc({"success": True, "message": message, "code": 1037}, 401))
+    for _ in range(10):
+        with pytest.raises((Refused, Unavailable)) as caught:
+            account.balances()
+        assert caught.value.reason is VenueReason.CLOCK
+        assert "key" not in caught.value.action
+        seconds.now += 600
+    server.on("DELETE /api/v1/order", doc({"success": True, "message": "SUCCESS", "code": 0}))
+    account.cancel("1")
+
+
+def test_n10_refusals_of_the_clock_come_ever_more_slowly(
+    server: Server, account: PrivateData, client: Client, seconds: Seconds
+) -> None:
+    """At fifty refusals in a row the exchange would block our address, whatever they are for."""
+    server.on(BALANCES, doc({"success": True, "message": "Unauthorized - Invalid Nonce", "code": 1037}, 401))
+    hour = seconds.now + 3600
+    while seconds.now < hour:
+        client.patience.renew()
+        with pytest.raises((Refused, Unavailable)) as caught:
+            account.balances()
+        assert caught.value.reason is VenueReason.CLOCK
+        seconds.now += 5
+    assert len(server.calls(BALANCES)) < 25
 
 
 def test_n9_a_good_answer_between_refusals_starts_the_count_again(

@@ -6,13 +6,14 @@ import threading
 from itertools import pairwise
 
 import pytest
+from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted_exchange import KEY, SECRET, Seconds
 
 from meva_adapters.btcturk import Signer
 from meva_adapters.btcturk.clock import MAX_AGE_SECONDS, VenueClock
-from meva_core.errors import BadInput, Unavailable
+from meva_core.errors import BadInput, Unavailable, VenueReason
 from meva_core.settings import Secret
 
 VECTORS = [
@@ -121,6 +122,110 @@ def test_stamps_strictly_increase_even_when_the_exchange_steps_back(steps: list[
             clock.forget()
         stamps.append(clock.stamp_ms())
     assert all(b > a for a, b in pairwise(stamps))
+
+
+@define
+class Exchange:
+    """An exchange that takes stamps within 5 s of its time, each above the last, and may tell a wrong time.
+
+    `wrong` are the errors, in ms, of its next answers.
+    """
+
+    seconds: Seconds
+    wrong: list[int] = field(factory=list)
+    stepped: int = 0
+    last: int = 0
+
+    def time_ms(self) -> int:
+        return SERVER_MS + int(self.seconds.now * 1000) + self.stepped
+
+    def ask(self) -> int:
+        return self.time_ms() + (self.wrong.pop(0) if self.wrong else 0)
+
+    def takes(self, stamp: int) -> bool:
+        if abs(stamp - self.time_ms()) > 5000 or stamp <= self.last:
+            return False
+        self.last = stamp
+        return True
+
+
+def calls_until_taken(exchange: Exchange, clock: VenueClock, most: int = 4) -> int:
+    for call in range(1, most + 1):
+        stamp = clock.stamp_ms()
+        if exchange.takes(stamp):
+            clock.took(stamp)
+            return call
+        clock.refused(stamp)
+    raise AssertionError(f"no stamp was taken in {most} calls")
+
+
+@pytest.mark.parametrize(
+    "error", [-3_600_000, -10_000, -5_100, -2_500, 2_500, 4_900, 5_100, 10_000, 3_600_000]
+)
+def test_one_wrong_time_costs_one_refusal_and_no_wait(error: int) -> None:
+    seconds = Seconds()
+    exchange = Exchange(seconds)
+    clock = VenueClock(exchange.ask, Wall(), seconds, seconds.wait)
+    assert calls_until_taken(exchange, clock) == 1
+    seconds.now += 1
+    clock.forget()
+    exchange.wrong.append(error)
+    assert calls_until_taken(exchange, clock) <= 2
+    seconds.now += 1
+    assert calls_until_taken(exchange, clock) == 1
+    assert sum(seconds.slept) <= 5  # a stamp that was taken although it was ahead is waited for
+
+
+@given(
+    st.lists(st.tuples(st.integers(-20_000, 20_000), st.floats(0, 30), st.booleans()), max_size=20),
+)
+def test_whatever_times_are_told_the_right_one_ends_the_refusals(
+    happenings: list[tuple[int, float, bool]],
+) -> None:
+    seconds = Seconds()
+    exchange = Exchange(seconds)
+    clock = VenueClock(exchange.ask, Wall(), seconds, seconds.wait)
+    for error, pause, forget in happenings:
+        exchange.wrong = [error]
+        seconds.now += pause
+        if forget:
+            clock.forget()
+        stamp = clock.stamp_ms()
+        if exchange.takes(stamp):
+            clock.took(stamp)
+        else:
+            clock.refused(stamp)
+    exchange.wrong = []
+    assert calls_until_taken(exchange, clock) <= 2
+
+
+@pytest.mark.parametrize(("back", "waits"), [(1_000, []), (3_000, [3.0]), (20_000, [20.0]), (3_600_000, [])])
+def test_an_exchange_that_steps_back_is_waited_for_if_that_is_not_too_long(
+    back: int, waits: list[float]
+) -> None:
+    """Stamps that were taken stay behind, unless the exchange's time is so far away that they cannot."""
+    seconds = Seconds()
+    exchange = Exchange(seconds)
+    clock = VenueClock(exchange.ask, Wall(), seconds, seconds.wait)
+    assert calls_until_taken(exchange, clock) == 1
+    exchange.stepped = -back
+    clock.forget()
+    stamp = clock.stamp_ms()
+    assert seconds.slept == waits
+    assert abs(stamp - exchange.time_ms()) <= 2000
+    assert (stamp > exchange.last) == (back < 3_600_000)
+
+
+def test_a_wait_for_which_there_is_no_patience_sends_nothing() -> None:
+    seconds = Seconds()
+    exchange = Exchange(seconds)
+    clock = VenueClock(exchange.ask, Wall(), seconds, lambda lead: False)
+    assert calls_until_taken(exchange, clock) == 1
+    exchange.stepped = -10_000
+    clock.forget()
+    with pytest.raises(Unavailable, match=r"10\.0 s ahead of the exchange's time") as caught:
+        clock.stamp_ms()
+    assert caught.value.reason is VenueReason.CLOCK
 
 
 def test_threads_never_share_a_stamp() -> None:
