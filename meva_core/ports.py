@@ -147,7 +147,10 @@ class MarketData(Protocol):
         """Return the order book, best price first on both sides, each price once; a side may be empty."""
 
     def trades(self, symbol: str) -> Sequence[Trade]:
-        """Return the newest public trades, oldest first, each id once. How many is the exchange's choice."""
+        """Return the newest public trades, oldest first, each id once. How many is the exchange's choice.
+
+        Those that cannot be read are left out, with a warning.
+        """
 
     def candles(self, symbol: str, interval_seconds: int, start: int, end: int) -> Sequence[Candle]:
         """Return the bars that were complete at times in (start, end], in seconds, oldest first, each once.
@@ -173,12 +176,16 @@ class RulesSource(Protocol):
 class Account(Protocol):
     """What one account's owner may ask. All of it may lag behind what just happened.
 
-    Raises as MarketData does, and Refused with reason UNAUTHORIZED for a key that may not ask. A row that
-    cannot be read is BadInput for the whole answer: leaving out an order or a balance would be a lie.
+    Raises as MarketData does, and Refused with reason UNAUTHORIZED for a key that may not ask. An order or a
+    fill, of what was asked for, that cannot be read is BadInput for the whole answer: its absence would be
+    taken for a proof. Rows of other pairs and orders cost nothing.
     """
 
     def balances(self) -> Mapping[str, Balance]:
-        """Return what is held by asset, sorted; an asset that is absent is not held."""
+        """Return what is held by asset, sorted; an asset that is absent was not told, which is not zero.
+
+        A balance below zero is among them. One that cannot be read is left out, with a warning.
+        """
 
     def open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
         """Return the open orders of one pair, or of all, by id. Orders of an unknown state are among them."""
@@ -200,7 +207,10 @@ class Account(Protocol):
         """
 
     def order_fills(self, order_id: str) -> Sequence[VenueFill]:
-        """Return all fills of one order, as `fills` does; fills may come seconds after they happened."""
+        """Return all fills of one order, as `fills` does; fills may come seconds after they happened.
+
+        Whether they are all, `booking.missing_quantity` tells.
+        """
 
 
 class Venue(Protocol):
@@ -209,7 +219,8 @@ class Venue(Protocol):
     def submit(self, order: NewOrder) -> Accepted:
         """Place an order that is on the exchange's grid already.
 
-        Refused: nothing rests there. Unavailable, BadInput: nothing was sent. OutcomeUnknown: it may rest
+        Refused: nothing rests there. Unavailable, BadInput: nothing was sent, the latter also for an asset
+        whose balance was below zero, or not readable, when it was read last. OutcomeUnknown: it may rest
         there; `find` it under its client id and do not submit it again.
         """
 

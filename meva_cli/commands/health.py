@@ -17,6 +17,7 @@ from meva_core.errors import MevaError
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
+    from meva_core.ports import Account
     from meva_core.settings import Settings
 
 TOLERATED_SKEW_MS = 5000
@@ -83,7 +84,7 @@ def _checks(opened: Btcturk, settings: Settings, *, with_stream: bool) -> Iterat
     yield _run("order book", lambda: _book(opened, first))
     yield _run("candles", lambda: _candles(opened, first))
     if (account := opened.account) is not None:
-        yield _run("account", lambda: Answer(f"{len(account.balances())} assets"))
+        yield _run("account", lambda: _balances(account))
     if with_stream:
         yield _run("stream", lambda: _stream(opened, settings, first))
 
@@ -131,6 +132,15 @@ def _candles(opened: Btcturk, symbol: str) -> Answer:
     now = opened.market.now() // 1_000_000
     found = opened.market.candles(symbol, 60, now - 3600, now)
     return Answer(f"{symbol}: {len(found)} of the last hour's minutes")
+
+
+def _balances(account: Account) -> Answer:
+    balances = account.balances()
+    unsound = [f"{b.asset} {b.free:f} free, {b.locked:f} locked" for b in balances.values() if not b.is_sound]
+    if unsound:
+        detail = f"{len(balances)} assets; below zero: {'; '.join(unsound)}"
+        return Answer(detail, "ask the exchange about them; they are not traded until then")
+    return Answer(f"{len(balances)} assets")
 
 
 def _stream(opened: Btcturk, settings: Settings, symbol: str) -> Answer:

@@ -108,6 +108,17 @@ def test_health_warns_of_what_does_not_keep_it_from_working(meva: Meva, local: L
     assert (code, document["checks"][0]["action"]) == (0, "set this machine's clock")
 
 
+def test_health_names_an_asset_of_which_there_is_less_than_nothing(meva: Meva, local: LocalExchange) -> None:
+    balances = "GET /api/v1/users/balances"
+    for field in ("free", "balance"):
+        local.fault("edit", balances, path=f"data.3.{field}", value="-1.12826071")
+    local.fault("edit", balances, path="data.3.asset", value="LUNA")
+    code, document = meva.json("health", "--account")
+    account = document["checks"][-1]
+    assert (code, account["status"]) == (0, "warn")
+    assert "LUNA -1.12826071 free" in account["detail"]
+
+
 def test_health_with_an_address_that_may_not_be_used_does_not_start(meva: Meva) -> None:
     code, out, err = meva.run("health", BTCTURK_BASE_URL="http://example.com")
     assert (code, out) == (2, "")

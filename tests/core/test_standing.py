@@ -76,3 +76,13 @@ def test_never_more_is_sold_than_there_is(held: Decimal, free: Decimal, resting:
     assert 0 <= amount <= free
     assert amount == 0 or amount + resting <= held
     assert sellable(held, None, resting) == 0
+
+
+@given(AMOUNTS, st.decimals(-(10**6), -1, places=8), AMOUNTS, st.booleans())
+def test_nothing_is_sold_of_an_asset_of_which_there_is_less_than_nothing(
+    held: Decimal, below: Decimal, sound: Decimal, in_orders: bool
+) -> None:
+    balance = Balance("BTC", *((sound, below) if in_orders else (below, sound)))
+    assert not balance.is_sound
+    assert sellable(held, balance, Decimal(0)) == 0
+    assert not Balance("BTC", sound, sound, stated=below).is_sound

@@ -15,6 +15,7 @@ from exchange_contract import MICROS, new_order, wait_for_fills, wait_for_state
 from local_exchange import LocalExchange, start_emulator, stop_emulator
 
 from meva_adapters.btcturk import Btcturk, PrivateData
+from meva_core.booking import entries_of, missing_quantity
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.settings import Secret
@@ -265,6 +266,38 @@ def test_n14_fills_that_show_late_are_found_by_their_order(
     assert list(account.order_fills(accepted.order_id)) == []
     local.control("POST", "policy", fills_delay_ms=0)
     assert sum(fill.qty for fill in wait_for_fills(account, accepted.order_id, order.qty)) == order.qty
+
+
+@pytest.mark.parametrize("decimals", [8, 4, 2, 0])
+def test_fills_are_whole_however_far_the_exchange_rounds_what_it_shows(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, decimals: int
+) -> None:
+    local.control("POST", "policy", fill_decimals=decimals)
+    order = new_order(btcturk.market, btcturk.rules, "1.01")
+    accepted = account.submit(order)
+    fills = wait_for_fills(account, accepted.order_id, order.qty)
+    ended = wait_for_state(account, accepted.order_id, OrderState.FILLED)
+    assert all(fill.exact for fill in fills)
+    assert missing_quantity(ended, fills, Decimal("0.00000001")) == 0
+    assert sum(entry.qty for entry in entries_of(fills)) == order.qty.scaleb(8)
+
+
+def test_fills_of_which_only_the_rounded_amount_is_there_fall_short_and_cost_no_other(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData
+) -> None:
+    local.control("POST", "policy", fill_decimals=2)
+    order = new_order(btcturk.market, btcturk.rules, "1.01")
+    accepted = account.submit(order)
+    wait_for_fills(account, accepted.order_id, order.qty)
+    ended = wait_for_state(account, accepted.order_id, OrderState.FILLED)
+    local.fault(
+        "edit", "GET /api/v1/users/transactions/trade", times=1, path="data.0.preciseAmount", value=None
+    )
+    first, *others = reversed(account.order_fills(accepted.order_id))  # told newest first
+    assert (first.qty, first.exact, all(fill.exact for fill in others)) == (0, False, True)
+    assert missing_quantity(ended, [first, *others], Decimal("0.00000001")) == order.qty - sum(
+        fill.qty for fill in others
+    )
 
 
 def test_n15_an_order_that_fills_while_it_is_canceled_is_filled(
