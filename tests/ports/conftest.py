@@ -10,6 +10,7 @@ from local_exchange import LocalExchange, start_emulator, stop_emulator
 from meva_adapters.btcturk import Btcturk
 
 AT_ONCE = {"fills_delay_ms": 0, "orders_delay_ms": 0, "balances_delay_ms": 0}
+IN_FULL = {"fill_decimals": 8, "comma_decimals": False}
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,7 @@ def local(running_exchange: LocalExchange) -> Iterator[LocalExchange]:
     exchange.control("POST", "policy", cancel_ms=0, clock_skew_ms=0)
     yield exchange
     exchange.control("DELETE", "faults")
-    exchange.control("POST", "policy", strict_nonce=False, **AT_ONCE)
+    exchange.control("POST", "policy", strict_nonce=False, **AT_ONCE, **IN_FULL)
     assert exchange.control("GET", "state")["broken"] == []
 
 

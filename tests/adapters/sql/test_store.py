@@ -162,6 +162,19 @@ def test_values_come_back_as_they_went_in(store: SqlStore) -> None:
     assert row[0].tzinfo == UTC
 
 
+def test_a_fill_keeps_every_digit_that_the_exchange_gave(store: SqlStore) -> None:
+    columns = ("fill_id", "order_id", "symbol", "side", "price", "qty", "fee", "fee_asset", "ts")
+    amounts = Decimal("3036000.1234567891"), Decimal("0.6393864025"), Decimal("3.6433234567891")
+    texts = [f"{amount:f}" for amount in amounts]
+    for table in ("stage4_fills", "fills"):
+        names = ["fee_currency" if (table, name) == ("fills", "fee_asset") else name for name in columns]
+        with store.unit() as work:
+            work.insert(table, names, [("1", "7", "BTCTRY", "BUY", *texts, "TRY", ts(1))])
+            work.commit()
+        with store.read() as view:
+            assert list(view.rows(table, ("price", "qty", "fee"))) == [amounts]
+
+
 def test_a_run_and_its_state_are_inserted_once_and_then_updated(store: SqlStore) -> None:
     for number in (1, 2):
         with store.unit() as work:
