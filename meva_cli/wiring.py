@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 import orjson
 
 from meva_adapters.system.texts import fixed_texts
+from meva_core import __version__
 from meva_core.stages.record import Codec
 
 CODEC = Codec(
@@ -23,7 +23,7 @@ def about_run(engine: str, trace_level: str) -> dict[str, str]:
     return {
         "engine": engine,
         "trace_level": trace_level,
-        "code_version": version("meva"),
+        "code_version": __version__,
         # In full: runs are told apart by their order, and two may begin in one second.
         "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from attrs import field, frozen
 from requests.auth import AuthBase
 
 from meva_adapters.btcturk.sockets import DeadlineAdapter
+from meva_core import __version__
 from meva_core.errors import BadInput
 from meva_core.settings.secret import masked_address
 
@@ -151,7 +151,7 @@ def _new_session() -> requests.Session:
     session.headers.clear()
     session.headers.update(
         {
-            "User-Agent": f"meva/{version('meva')}",
+            "User-Agent": f"meva/{__version__}",
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
         }
