@@ -5,11 +5,12 @@ An adapter is whatever fits. The docstrings are the contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from meva_core.errors import BadInput
 from meva_core.market import Market
 from meva_core.rules import SymbolRules
 from meva_core.venue import (
@@ -127,6 +128,10 @@ class MarketHistory(Protocol):
         """
 
 
+BadBar = Callable[[int, BadInput], None]
+"""Told of a bar that cannot be read: its end in microseconds, and what is wrong with it."""
+
+
 class MarketData(Protocol):
     """What anyone may ask an exchange. Times are microseconds of the exchange's clock.
 
@@ -152,11 +157,19 @@ class MarketData(Protocol):
         Those that cannot be read are left out, with a warning.
         """
 
-    def candles(self, symbol: str, interval_seconds: int, start: int, end: int) -> Sequence[Candle]:
+    def candles(
+        self,
+        symbol: str,
+        interval_seconds: int,
+        start: int,
+        end: int,
+        unreadable: BadBar | None = None,
+    ) -> Sequence[Candle]:
         """Return the bars that were complete at times in (start, end], in seconds, oldest first, each once.
 
         Bars in which nothing traded may be absent; the forming bar is never there. No bars, or a pair that
-        does not exist: nothing. BadInput for an interval that the exchange does not have.
+        does not exist: nothing. A bar that cannot be read is left out, and `unreadable` is told; without one
+        it is logged. BadInput for an interval that the exchange does not have.
         """
 
 

@@ -16,7 +16,7 @@ from meva_adapters.btcturk.endpoints import SERVER_TIME, Endpoint, Host
 from meva_adapters.btcturk.limits import Limits, Patience, Sleep, retry_seconds
 from meva_adapters.btcturk.signing import Signer
 from meva_adapters.btcturk.transport import NoAnswer, NotSent, Reply, Request, Transport
-from meva_adapters.btcturk.verdicts import is_mistimed, read_verdict, write_verdict
+from meva_adapters.btcturk.verdicts import Garbled, is_mistimed, read_verdict, write_verdict
 from meva_adapters.btcturk.wire import as_whole, member
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueError, VenueReason
 from meva_core.ports import Clock
@@ -33,6 +33,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 Permit = Callable[[], None]
 """Asked right before a write is sent; what it raises keeps the write from being sent."""
+Judge = Callable[[Any], None]
+"""Looks at the document that answers a read, and raises Refused or Unavailable if it says that it is none."""
 
 
 @frozen
@@ -86,30 +88,35 @@ class Client:
             transport.close()
 
     def read(
-        self, endpoint: Endpoint, query: Mapping[str, object] | None = None, **place: str
+        self,
+        endpoint: Endpoint,
+        query: Mapping[str, object] | None = None,
+        judge: Judge = lambda tree: None,
+        **place: str,
     ) -> tuple[Any, bytes]:
         """Return the answer's document and its bytes. `place` fills the path.
 
-        Raises Refused, Unavailable after the last attempt, BadInput for an answer that cannot be read.
+        Raises Refused, and Unavailable or BadInput (an answer that is no document) after the last attempt.
+        What `judge` raises of a document counts as if the answer's status had said it.
         """
         request = Request(endpoint.method, endpoint.path.format(**place), query or {})
         for attempt in range(1, self._manners.attempts + 1):
             self._limits.take(endpoint)
             try:
-                return self._read_once(endpoint, request)
-            except (Unavailable, Refused) as error:
+                return self._read_once(endpoint, request, judge)
+            except (Unavailable, Refused, Garbled) as error:
                 last = attempt == self._manners.attempts
                 if last or not _may_help(error, attempt) or not self._pause(error, attempt):
                     raise
         raise ValueError("a read is attempted at least once")
 
-    def _pause(self, error: VenueError, attempt: int) -> bool:
+    def _pause(self, error: VenueError | Garbled, attempt: int) -> bool:
         """Wait before the next attempt, unless `take` will; False if there is no patience left."""
-        if error.reason is VenueReason.RATE_LIMITED:
+        if isinstance(error, VenueError) and error.reason is VenueReason.RATE_LIMITED:
             return True
         return self.patience.wait(self._manners.backoff * 2 ** (attempt - 1))
 
-    def _read_once(self, endpoint: Endpoint, request: Request) -> tuple[Any, bytes]:
+    def _read_once(self, endpoint: Endpoint, request: Request, judge: Judge) -> tuple[Any, bytes]:
         try:
             reply = self._exchange(endpoint, request)
         except (NotSent, NoAnswer) as error:
@@ -118,7 +125,9 @@ class Client:
                 action="check the network connection and the address",
                 reason=VenueReason.UNREACHABLE,
             ) from None
-        return read_verdict(endpoint, reply), reply.body
+        tree = read_verdict(endpoint, reply)
+        judge(tree)
+        return tree, reply.body
 
     def write(
         self,
@@ -230,8 +239,10 @@ class Client:
             raise BadInput(f"{SERVER_TIME.path}: no 'serverTime' in the answer") from None
 
 
-def _may_help(error: VenueError, attempt: int) -> bool:
+def _may_help(error: VenueError | Garbled, attempt: int) -> bool:
     """Whether a read may be asked again: what may pass may, and once what a clock set anew may mend."""
+    if isinstance(error, Garbled):
+        return True
     if isinstance(error, Unavailable):
         return error.reason is not VenueReason.CLOCK
     return error.reason is VenueReason.CLOCK and attempt == 1

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from meva_adapters.btcturk import endpoints, rows
+from meva_adapters.btcturk.bars import candles_of, log_bad_bar, refuse_error
 from meva_adapters.btcturk.client import Client
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.peeks import data_in, pair_in
 from meva_adapters.btcturk.remarks import Remarks
-from meva_adapters.btcturk.values import book_of, candles_of, symbol_of, ticker_of, trade_of, unique
+from meva_adapters.btcturk.values import book_of, symbol_of, ticker_of, trade_of, unique
 from meva_adapters.btcturk.wire import as_text, as_whole, member, respelt
 from meva_core.errors import BadInput, Refused, VenueReason
+from meva_core.ports import BadBar
 from meva_core.rules import FallbackRules, SymbolRules, symbol_rules
 from meva_core.venue import Book, Candle, Metadata, Ticker, Trade
 
@@ -82,7 +84,14 @@ class PublicData:
         found = self._readable("trade", data_in(tree, list), rows.TradeRow, trade_of)
         return sorted(unique(found, lambda trade: trade.trade_id), key=lambda trade: trade.ts)
 
-    def candles(self, symbol: str, interval_seconds: int, start: int, end: int) -> Sequence[Candle]:
+    def candles(
+        self,
+        symbol: str,
+        interval_seconds: int,
+        start: int,
+        end: int,
+        unreadable: BadBar | None = None,
+    ) -> Sequence[Candle]:
         """Return finished bars, asked for page by page."""
         if interval_seconds not in RESOLUTIONS:
             known = ", ".join(map(str, RESOLUTIONS))
@@ -93,10 +102,12 @@ class PublicData:
         # A bar is asked for by its opening, and known by its end.
         for first in range(start - interval_seconds + 1, end - interval_seconds + 1, span):
             last = min(first + span, end - interval_seconds + 1) - 1
-            found |= self._page(symbol, interval_seconds, first, last)
+            found |= self._page(symbol, interval_seconds, first, last, unreadable or log_bad_bar(symbol))
         return [found[ts] for ts in sorted(found) if start * 1_000_000 < ts <= end * 1_000_000]
 
-    def _page(self, symbol: str, interval_seconds: int, first: int, last: int) -> dict[int, Candle]:
+    def _page(
+        self, symbol: str, interval_seconds: int, first: int, last: int, unreadable: BadBar
+    ) -> dict[int, Candle]:
         """Return the bars that open in [first, last], by the time of their end."""
         query = {
             "symbol": symbol,
@@ -104,9 +115,9 @@ class PublicData:
             "from": max(first, 0),
             "to": last,
         }
-        tree, _ = self._client.read(endpoints.KLINES, query)
-        bars = self._row(tree, rows.KlinesRow, lambda row: candles_of(row, interval_seconds))
-        return {bar.ts: bar for bar in bars}
+        tree, _ = self._client.read(endpoints.KLINES, query, refuse_error)
+        row = self._payloads.take(tree, rows.KlinesRow, "KlinesRow")
+        return {bar.ts: bar for bar in candles_of(row, interval_seconds, unreadable)}
 
     def metadata(self) -> Metadata:
         """Return the exchange's description of its pairs, and keep it for `rules`."""

@@ -63,16 +63,19 @@ class TradeRow:
 
 @frozen(kw_only=True)
 class KlinesRow:
-    """The whole answer of `klines/history`: columns of equal length, times in seconds."""
+    """The whole answer of `klines/history`: columns of equal length, times in seconds.
+
+    The cells are read bar by bar (`bars.py`): one that is no number costs its bar.
+    """
 
     IGNORED: ClassVar = frozenset({"nextTime", "nb"})
     s: str
     t: list[int] | None = None
-    o: list[Decimal] | None = None
-    h: list[Decimal] | None = None
-    l: list[Decimal] | None = None  # noqa: E741 - the exchange's name
-    c: list[Decimal] | None = None
-    v: list[Decimal] | None = None
+    o: list[Any] | None = None
+    h: list[Any] | None = None
+    l: list[Any] | None = None  # noqa: E741 - the exchange's name
+    c: list[Any] | None = None
+    v: list[Any] | None = None
 
 
 @frozen(kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from meva_adapters.btcturk.stream import Stream
-from meva_core.ports import MarketData
+from meva_core.ports import BadBar, MarketData
 from meva_core.venue import Book, Candle, Ticker, Trade
 
 
@@ -38,6 +38,13 @@ class StreamedMarket:
         """Return the newest trades."""
         return self.rest.trades(symbol)
 
-    def candles(self, symbol: str, interval_seconds: int, start: int, end: int) -> Sequence[Candle]:
+    def candles(
+        self,
+        symbol: str,
+        interval_seconds: int,
+        start: int,
+        end: int,
+        unreadable: BadBar | None = None,
+    ) -> Sequence[Candle]:
         """Return finished bars."""
-        return self.rest.candles(symbol, interval_seconds, start, end)
+        return self.rest.candles(symbol, interval_seconds, start, end, unreadable)

@@ -15,7 +15,6 @@ from meva_core.venue import (
     EXACT,
     Balance,
     Book,
-    Candle,
     Level,
     Method,
     OrderState,
@@ -80,25 +79,6 @@ def trade_of(row: rows.TradeRow) -> Trade:
         price=_above_zero(row.price, "price"),
         qty=_above_zero(row.amount, "amount"),
     )
-
-
-def candles_of(row: rows.KlinesRow, interval_seconds: int) -> list[Candle]:
-    """Return the bars of an answer, stamped with their ends."""
-    columns = (row.t, row.o, row.h, row.l, row.c, row.v)
-    lengths = {len(column or ()) for column in columns}
-    if len(lengths) > 1:
-        raise BadInput(f"klines: columns of different lengths, {sorted(lengths)}")
-    cells = zip(*(column or () for column in columns), strict=True)
-    return [_candle((at + interval_seconds) * 1_000_000, *amounts) for at, *amounts in cells]
-
-
-def _candle(ts: int, *amounts: Decimal) -> Candle:
-    open_, high, low, close, volume = amounts
-    if low > high:
-        raise BadInput(f"klines: a high of {high} below the low of {low}")
-    for price in (open_, low, close):
-        _above_zero(price, "price")
-    return Candle(ts, open_, high, low, close, _not_negative(volume, "volume"))
 
 
 def balance_of(row: rows.BalanceRow) -> Balance:

@@ -85,6 +85,10 @@ _ACTIONS: Final[Mapping[VenueReason, str]] = {
 }
 
 
+class Garbled(BadInput):
+    """A good status with no document: a page of what stands in between, or half an answer. It may pass."""
+
+
 def is_mistimed(reply: Reply) -> bool:
     """Whether an answer refuses the stamp of a request: it says nothing about the key."""
     return reply.status == 401 and _reason(_message(_envelope(reply)), 401) is VenueReason.CLOCK
@@ -93,8 +97,8 @@ def is_mistimed(reply: Reply) -> bool:
 def read_verdict(endpoint: Endpoint, reply: Reply) -> Any:
     """Return the document that answers a read.
 
-    Raises Refused when asking again cannot help, Unavailable when it may, BadInput for a good status with a
-    body that is not what it should be.
+    Raises Refused when asking again cannot help, Unavailable when it may, Garbled for a good status with a
+    body that is no document.
     """
     if reply.status == 200:
         tree = _tree(endpoint, reply)
@@ -189,7 +193,10 @@ def _tree(endpoint: Endpoint, reply: Reply) -> Any:
     try:
         return read_json(reply.body)
     except BadInput as error:
-        raise BadInput(f"{_name(endpoint)}: {error}") from None
+        raise Garbled(
+            f"{_name(endpoint)}: {error}",
+            action="run again later; if it stays, something else answers at this address",
+        ) from None
 
 
 def _envelope(reply: Reply) -> Mapping[str, Any] | None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from meva_adapters.replay.layout import MAX_CELL, MAX_LINE, Kind
+from meva_adapters.replay.noise import without_noise
 from meva_adapters.replay.stamps import iso_stamp, parse_stamp
 from meva_adapters.system.files import replacing
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput
 
 _WIDE: Final = Context(prec=200)
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class Table:
@@ -38,7 +40,7 @@ class Table:
 
     def _open(self, headers: Sequence[tuple[str, ...]]) -> None:
         """Take up a file: cut off a line that a power failure left half written, and find the last stamp."""
-        with open(self.path, "rb+") as file:
+        with os.fdopen(os.open(self.path, os.O_RDWR | _NO_FOLLOW), "rb+") as file:
             header = file.readline(MAX_LINE).decode("latin-1").rstrip("\r\n")
             if tuple(header.split(",")) not in headers:
                 raise BadInput(f"{self.name}: the header is {header[:80]!r}", action="move the file away")
@@ -53,6 +55,11 @@ class Table:
             self.last_ts = parse_stamp(lines[-1].partition(b",")[0])
             if self.last_ts < 0:
                 raise BadInput(f"{self.name}: the last row has no time", action="mend or remove that row")
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are rows that are not in the file."""
+        return bool(self._waiting)
 
     def add(self, ts: int, cells: Sequence[str]) -> bool:
         """Take a row whose cells are in the order of the columns; False if it is not newer than the last.
@@ -82,7 +89,7 @@ class Table:
 
 def _append(path: Path, lines: bytes) -> None:
     """Add whole lines with one write, and put them on the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | _NO_FOLLOW)
     try:
         size = os.fstat(descriptor).st_size
         if os.write(descriptor, lines) != len(lines):
@@ -111,9 +118,12 @@ def stamped_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield ts, line
 
 
-def price_cell(price: Decimal) -> str:
-    """Return a price as a cell. Raises BadInput if it is not above zero, or no amount can hold it."""
-    amount = parse_e8(price, "price")
+def price_cell(price: Decimal, grid: Decimal | None = None) -> str:
+    """Return a price as a cell, without binary noise where the pair's `grid` shows it to be that.
+
+    Raises BadInput if it is not above zero, or no amount can hold it.
+    """
+    amount = parse_e8(without_noise(price, grid), "price")
     if amount <= 0:
         raise BadInput(f"price: {price} is not above zero")
     return format_e8(amount)

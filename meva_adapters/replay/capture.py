@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -17,14 +19,15 @@ from attrs import define, field, frozen
 from meva_adapters.replay.appending import price_cell, quantity_cell
 from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER
 from meva_adapters.replay.recording import Recording
-from meva_core.errors import BadInput, Refused, Unavailable
+from meva_adapters.replay.stamps import iso_stamp
+from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueReason
 from meva_core.ports import MarketData, RulesSource
 from meva_core.venue import Book, Candle, Ticker
 
 MINUTE: Final = 60
 MICROS: Final = 1_000_000
-SETTLE_SECONDS: Final = 3
-"""A bar may still change for a moment after its end."""
+SETTLE_SECONDS: Final = 180
+"""So long after its end a bar may still change: trades are booked late, and bars are made anew from them."""
 GIVE_UP_SECONDS: Final = 300.0
 """So long without any answer, and capture ends."""
 _LOG: Final = logging.getLogger(__name__)
@@ -61,18 +64,12 @@ def capture(recording: Recording, market: MarketData, rules: RulesSource, pace: 
     A KeyboardInterrupt writes the manifest as well before it goes on. Raises what the first question to the
     exchange raises, with nothing written, and BadInput if there were not enough polls for a dataset.
     """
-    if recording.books_are_assumed:
-        raise BadInput(
-            f"{recording.root}: its order books are {recording.manifest.books}; no others go with them",
-            action="capture into another folder",
-        )
-    recording.begin(market, rules)
-    poller = _Poller(recording, market, pace)
-    try:
-        poller.run()
-    finally:
-        if poller.has_data:
-            recording.finish()
+    may_go_on = partial(_refuse_assumed, recording)
+    may_go_on()
+    with recording.begin(market, rules, may_go_on):
+        poller = _Poller(recording, market, pace)
+        with finishing(lambda: recording.finish() if poller.has_data else None):
+            poller.run()
     if not poller.has_data:
         raise BadInput(
             f"{recording.root}: no symbol has two order books yet, so there is no dataset",
@@ -81,25 +78,50 @@ def capture(recording: Recording, market: MarketData, rules: RulesSource, pace: 
     return poller.captured
 
 
-def book_cells(book: Book) -> Sequence[str]:
-    """Return the best prices and their quantities. Raises BadInput if a side is empty."""
+@contextmanager
+def finishing(finish: Callable[[], object]) -> Iterator[None]:
+    """Do `finish` however the block ends. Of two errors the first is raised, and the second noted with it."""
+    try:
+        yield
+    except BaseException as first:
+        try:
+            finish()
+        except (MevaError, OSError) as second:
+            first.add_note(f"and then: {second}")
+            _LOG.error("the manifest was not written: %s", second)
+        raise
+    finish()
+
+
+def _refuse_assumed(recording: Recording) -> None:
+    if recording.books_are_assumed:
+        raise BadInput(
+            f"{recording.root}: its order books are {recording.manifest.books}; no others go with them",
+            action="capture into another folder",
+        )
+
+
+def book_cells(book: Book, grid: Decimal | None = None) -> Sequence[str]:
+    """Return the best prices and their quantities; `grid` as in `price_cell`. Raises BadInput if a side is
+    empty."""
     if not book.bids or not book.asks:
         raise BadInput(f"{book.symbol}: a side of the order book is empty")
     bid, ask = book.bids[0], book.asks[0]
-    return price_cell(bid.price), price_cell(ask.price), quantity_cell(bid.qty), quantity_cell(ask.qty)
+    prices = (price_cell(level.price, grid) for level in (bid, ask))
+    return (*prices, quantity_cell(bid.qty), quantity_cell(ask.qty))
 
 
-def ticker_cells(ticker: Ticker) -> Sequence[str]:
+def ticker_cells(ticker: Ticker, grid: Decimal | None = None) -> Sequence[str]:
     """Return the prices and the base volume of 24 hours. Raises BadInput if high is below low."""
     if ticker.high < ticker.low:
         raise BadInput(f"{ticker.symbol}: a high of {ticker.high} below the low of {ticker.low}")
-    prices = (price_cell(price) for price in (ticker.last, ticker.high, ticker.low))
+    prices = (price_cell(price, grid) for price in (ticker.last, ticker.high, ticker.low))
     return (*prices, quantity_cell(ticker.volume))
 
 
-def candle_cells(candle: Candle) -> Sequence[str]:
-    """Return the prices and the base volume of a bar."""
-    prices = (price_cell(price) for price in (candle.open, candle.high, candle.low, candle.close))
+def candle_cells(candle: Candle, grid: Decimal | None = None) -> Sequence[str]:
+    """Return the prices and the base volume of a bar. Raises BadInput for one that no row can hold."""
+    prices = (price_cell(price, grid) for price in (candle.open, candle.high, candle.low, candle.close))
     return (*prices, quantity_cell(candle.volume))
 
 
@@ -109,9 +131,11 @@ class _Poller:
         self._market = market
         self._pace = pace
         self._symbols = recording.symbols
+        self._grids = recording.grids
         self._books = {symbol: recording.table(ORDERBOOK, symbol, optional=True) for symbol in self._symbols}
         self._tickers = {symbol: recording.table(TICKER, symbol) for symbol in self._symbols}
         self._candles = {symbol: recording.table(CANDLES, symbol) for symbol in self._symbols}
+        self._answered_to: dict[str, int] = {}
         self._answered = pace.monotonic()
 
     @property
@@ -147,8 +171,13 @@ class _Poller:
         try:
             ask()
         except (Unavailable, Refused, BadInput) as error:
-            self.captured.failures[what] += 1
-            _LOG.warning("%s: %s", what, error)
+            self._failed(what, error)
+            if isinstance(error, Unavailable) and error.reason is VenueReason.RATE_LIMITED:
+                self._answered = self._pace.monotonic()  # told to wait, which is no silence
+
+    def _failed(self, what: str, error: MevaError) -> None:
+        self.captured.failures[what] += 1
+        _LOG.warning("%s: %s", what, error)
 
     def _heard(self) -> None:
         self._answered = self._pace.monotonic()
@@ -157,29 +186,47 @@ class _Poller:
     def _book(self, symbol: str) -> None:
         book = self._market.book(symbol)
         self._heard()
-        self._books[symbol].add(book.ts, book_cells(book))
+        self._books[symbol].add(book.ts, book_cells(book, self._grids[symbol]))
 
     def _all_tickers(self) -> None:
         tickers = self._market.tickers()
         self._heard()
         for symbol in self._symbols:
             if symbol in tickers:
-                self._tickers[symbol].add(tickers[symbol].ts, ticker_cells(tickers[symbol]))
+                self._try(f"ticker {symbol}", partial(self._ticker, tickers[symbol]))
         if missing := [symbol for symbol in self._symbols if symbol not in tickers]:
             raise BadInput(f"{', '.join(missing)}: no ticker that can be read")
 
+    def _ticker(self, ticker: Ticker) -> None:
+        cells = ticker_cells(ticker, self._grids[ticker.symbol])
+        self._tickers[ticker.symbol].add(ticker.ts, cells)
+
     def _finished_candles(self, symbol: str) -> None:
-        """Take the bars that ended since the last one, and those of the time before at the start."""
+        """Take the bars that are final since the last one, and those of the time before at the start.
+
+        A bar that cannot be read, or that no row can hold, is counted and left out.
+        """
+        what = f"candles {symbol}"
         table = self._candles[symbol]
         now = self._market.now() // MICROS - SETTLE_SECONDS
         history = now - self._pace.history_minutes * MINUTE
-        known = max(table.last_ts // MICROS, history)
+        known = max(table.last_ts // MICROS, history, self._answered_to.get(symbol, 0))
         if now // MINUTE * MINUTE <= known and self.captured.polls > 1:
             return
-        candles = self._market.candles(symbol, MINUTE, known, now)
+        faulty = partial(self._bad_bar, what)
+        candles = self._market.candles(symbol, MINUTE, known, now, faulty)
         self._heard()
+        self._answered_to[symbol] = now // MINUTE * MINUTE  # what is absent of that stays so
         for candle in candles:
-            table.add(candle.ts, candle_cells(candle))
+            try:
+                cells = candle_cells(candle, self._grids[symbol])
+            except BadInput as error:
+                faulty(candle.ts, error)
+            else:
+                table.add(candle.ts, cells)
+
+    def _bad_bar(self, what: str, ts: int, error: BadInput) -> None:
+        self._failed(what, BadInput(f"the bar of {iso_stamp(ts)} is left out: {error}"))
 
     def _flush(self) -> None:
         """Write order books first: without one a symbol's other files would make no dataset."""

@@ -1,31 +1,38 @@
-"""Candle history of a period, from an exchange into a dataset: what is there already is not asked for again.
+"""Candle history of a period, from an exchange into a dataset: what was answered is not asked for again.
 
 The exchange keeps no history of order books, and a dataset needs books to be run. Where none were recorded
 they are assumed from the closes, a stated spread apart, and the manifest says so.
+
+A bar is taken once it is final: some time after its end. Minutes in which nothing traded have no bar. That is
+remembered as the spans that the exchange has answered for, since it would be asked for again for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from pathlib import Path
+from functools import partial
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from meva_adapters.replay.appending import Table, csv_line, stamped_lines
-from meva_adapters.replay.capture import MICROS, candle_cells
+from meva_adapters.replay.assumed import assume_books
+from meva_adapters.replay.capture import MICROS, SETTLE_SECONDS, candle_cells, finishing
 from meva_adapters.replay.layout import CANDLES, KINDS, ORDERBOOK
+from meva_adapters.replay.manifest import Spans
 from meva_adapters.replay.recording import Recording
+from meva_adapters.replay.stamps import iso_stamp
 from meva_adapters.system.files import replacing
-from meva_core.amounts import format_e8, parse_e8
-from meva_core.errors import BadInput
+from meva_core.errors import BadInput, Refused, Unavailable, VenueError, VenueReason
 from meva_core.ports import MarketData, Progress, RulesSource
 from meva_core.rules import SymbolRules
 from meva_core.venue import Candle
 
 BARS_PER_STEP: Final = 1000
-_BPS: Final = 10_000
+FAULTS_SHOWN: Final = 20
+_OF_ONE_SYMBOL: Final = frozenset({VenueReason.OTHER, VenueReason.UNKNOWN_SYMBOL})
+"""Reasons that say nothing about the other symbols."""
 
 
 @frozen
@@ -45,12 +52,20 @@ class Period:
 
 @define
 class Fetched:
-    """What came of a fetch: bars added, known before, not to be had, by symbol; and what the books are."""
+    """What came of a fetch.
+
+    Bars added, known before, not to be had, by symbol; `faults` names the bars that could not be taken, up to
+    FAULTS_SHOWN a symbol, and `faulty` counts them; `until` is the last second at which bars were final;
+    `books` is what the books are.
+    """
 
     added: dict[str, int] = field(factory=dict)
     known: dict[str, int] = field(factory=dict)
     absent: dict[str, int] = field(factory=dict)
+    faulty: dict[str, int] = field(factory=dict)
+    faults: dict[str, list[str]] = field(factory=dict)
     empty: list[str] = field(factory=list)
+    until: int = 0
     books: str = ""
 
 
@@ -62,24 +77,32 @@ def fetch(
     progress: Progress,
     *,
     spread_bps: Decimal | None,
+    again: bool = False,
     before_page: Callable[[], None] = lambda: None,
+    fetched: Fetched | None = None,
 ) -> Fetched:
     """Bring the candles of the period, assume books where there are none, and write the manifest.
 
     `spread_bps` is how far the assumed bid and ask lie apart; None assumes no books, and the manifest then
-    has no checksums, since such a dataset cannot be run yet. However it ends, what was fetched stays, and
-    the next fetch asks for the rest. Raises what the exchange's answers raise.
+    has no checksums, since such a dataset cannot be run yet. `again` asks also for what the exchange has
+    answered that it does not have.
+
+    Returns `fetched`, which is filled as the bars come. However it ends, what was fetched stays, and the next
+    fetch asks for the rest. A symbol that fails by itself keeps no other from being fetched. Raises the first
+    error of the exchange's answers when all that can be done is done; BadInput only where nothing was begun.
     """
-    _refuse_half_recorded(recording)
-    known_rules = recording.begin(market, rules)
-    fetched = Fetched()
-    progress.start(len(recording.symbols) * len(period.stamps), "candles")
-    try:
-        for symbol in recording.symbols:
-            _fetch_symbol(recording, market, symbol, period, fetched, progress, before_page)
-    finally:
-        progress.done()
-        _complete(recording, known_rules, fetched, spread_bps)
+    fetched = fetched or Fetched()
+    may_go_on = partial(_refuse_half_recorded, recording)
+    may_go_on()
+    with recording.begin(market, rules, may_go_on) as known_rules:
+        fetched.until = min(period.end, market.now() // MICROS - SETTLE_SECONDS)
+        period = evolve(period, end=fetched.until)
+        progress.start(len(recording.symbols) * len(period.stamps), "candles")
+        with finishing(lambda: _complete(recording, known_rules, fetched, spread_bps)):
+            try:
+                _fetch_all(_Fetch(recording, market, period, progress, again, before_page, fetched))
+            finally:
+                progress.done()
     return fetched
 
 
@@ -89,12 +112,13 @@ def _complete(
     """Make a dataset of what was fetched."""
     usable = [symbol for symbol in recording.symbols if (recording.root / _candles(symbol)).exists()]
     fetched.empty = [symbol for symbol in recording.symbols if symbol not in usable]
+    recording.note()  # with what was answered
     if spread_bps is not None:
         assumed = [symbol for symbol in usable if not _has_recorded_books(recording, symbol)]
         for symbol in assumed:
             assume_books(recording.root, symbol, rules[symbol], spread_bps)
         if assumed:
-            recording.note(f"assumed from the closes, {spread_bps:f} bps apart")
+            recording.note(books=f"assumed from the closes, {spread_bps:f} bps apart")
     fetched.books = recording.manifest.books
     if usable and all((recording.root / ORDERBOOK / f"{symbol}.csv").exists() for symbol in usable):
         recording.finish()
@@ -121,83 +145,157 @@ def _candles(symbol: str) -> str:
     return f"{CANDLES}/{symbol}.csv"
 
 
-def _fetch_symbol(
-    recording: Recording,
-    market: MarketData,
-    symbol: str,
-    period: Period,
-    fetched: Fetched,
-    progress: Progress,
-    before_page: Callable[[], None],
-) -> None:
-    table = recording.table(CANDLES, symbol)
-    have = {ts for ts, _ in stamped_lines(table.path)} if table.exists else set()
-    wanted = [stamp for stamp in period.stamps if stamp * MICROS not in have]
-    fetched.known[symbol] = len(period.stamps) - len(wanted)
-    fetched.added[symbol] = 0
-    progress.advance(fetched.known[symbol])
-    late: list[Candle] = []  # those that belong before rows that are there
-    try:
-        for first, last in steps(wanted, period.interval):
-            before_page()
-            bars = market.candles(symbol, period.interval, first - period.interval, last)
-            fresh = (bar for bar in bars if bar.ts not in have)
-            late += [bar for bar in fresh if not table.add(bar.ts, candle_cells(bar))]
-            table.flush()
-            progress.advance((last - first) // period.interval + 1)
-    finally:
-        _insert(table, late)
-        fetched.added[symbol] = table.rows_added + len(late)
-        fetched.absent[symbol] = len(wanted) - fetched.added[symbol]
+# -- Bars ---------------------------------------------------------------------------------------------
 
 
-def steps(stamps: Sequence[int], interval: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and last of stretches of neighbouring stamps, each of at most BARS_PER_STEP."""
+@frozen
+class _Fetch:
+    """What all symbols of a fetch share."""
+
+    recording: Recording
+    market: MarketData
+    period: Period
+    progress: Progress
+    again: bool
+    before_page: Callable[[], None]
+    fetched: Fetched
+
+
+def _fetch_all(job: _Fetch) -> None:
+    """Fetch symbol by symbol. The first error is raised at the end, or at once where it concerns them all."""
+    first: VenueError | None = None
+    for symbol in job.recording.symbols:
+        try:
+            _Symbol(job, symbol).run()
+        except (Unavailable, Refused) as error:
+            first = first or error
+            if error.reason not in _OF_ONE_SYMBOL:
+                break
+    if first is not None:
+        raise first
+
+
+class _Symbol:
+    """The bars of one symbol."""
+
+    def __init__(self, job: _Fetch, symbol: str) -> None:
+        self._job = job
+        self._symbol = symbol
+        self._interval = job.period.interval
+        self._table = table = job.recording.table(CANDLES, symbol)
+        self._have = {ts // MICROS for ts, _ in stamped_lines(table.path)} if table.exists else set()
+        self._late: list[tuple[int, Sequence[str]]] = []  # rows that belong before some that are there
+        self._bad: set[int] = set()
+
+    def run(self) -> None:
+        """Ask for what is not there and was not answered, a page at a time."""
+        fetched, stamps = self._job.fetched, self._job.period.stamps
+        table, have = self._table, self._have
+        # Without the file of its candles, nothing shows what an answered span had.
+        spans = self._job.recording.manifest.answered.get(self._symbol, ()) if table.exists else ()
+        answered = set() if self._job.again else have.union(*map(self._within, spans))
+        wanted = [stamp for stamp in stamps if stamp not in have and stamp not in answered]
+        known = sum(stamp in have for stamp in stamps)
+        fetched.known[self._symbol] = known
+        self._job.progress.advance(len(stamps) - len(wanted))
+        asked: list[tuple[int, int]] = []
+        try:
+            for page in pages(wanted, self._interval):
+                self._page(page[0], page[-1])
+                asked.append((page[0], page[-1]))
+                self._job.progress.advance(len(page))
+        finally:
+            _insert(table, self._late)
+            fetched.added[self._symbol] = table.rows_added + len(self._late)
+            fetched.faulty[self._symbol] = len(self._bad)
+            absent = len(stamps) - known - fetched.added[self._symbol] - len(self._bad)
+            fetched.absent[self._symbol] = absent
+            self._remember(asked, spans)
+
+    def _within(self, span: tuple[int, int]) -> range:
+        """Return the stamps of the period that lie within a span."""
+        stamps, interval = self._job.period.stamps, self._interval
+        first = max(stamps.start, -(-span[0] // interval) * interval)
+        return range(first, min(span[1] + 1, stamps.stop), interval)
+
+    def _page(self, first: int, last: int) -> None:
+        self._job.before_page()
+        try:
+            bars = self._job.market.candles(
+                self._symbol, self._interval, first - self._interval, last, self._bad_bar
+            )
+        except BadInput as error:
+            raise Unavailable(f"{self._symbol}: {error}", action="run again later") from None
+        for bar in bars:
+            if bar.ts // MICROS not in self._have:
+                self._take(bar)
+        self._table.flush()
+
+    def _take(self, bar: Candle) -> None:
+        try:
+            cells = candle_cells(bar, self._job.recording.grids[self._symbol])
+        except BadInput as error:
+            self._bad_bar(bar.ts, error)
+        else:
+            if not self._table.add(bar.ts, cells):
+                self._late.append((bar.ts, cells))
+
+    def _bad_bar(self, ts: int, error: BadInput) -> None:
+        """Leave a bar out, and name it."""
+        if ts // MICROS not in self._job.period.stamps or ts // MICROS in self._have:
+            return
+        self._bad.add(ts // MICROS)
+        named = self._job.fetched.faults.setdefault(self._symbol, [])
+        if len(named) < FAULTS_SHOWN:
+            named.append(f"{self._symbol} {iso_stamp(ts)}: {error}")
+
+    def _remember(self, asked: Iterable[tuple[int, int]], spans: Spans) -> None:
+        """Keep what was answered; but no span in which a bar could not be taken, or is not on the disk."""
+        if not self._table.exists or self._table.waiting:
+            return
+        whole = [part for span in asked for part in _without(span, self._bad, self._interval)]
+        manifest = self._job.recording.manifest
+        answered = {**manifest.answered, self._symbol: joined((*spans, *whole), self._interval)}
+        self._job.recording.manifest = evolve(
+            manifest, answered={symbol: known for symbol, known in answered.items() if known}
+        )
+
+
+def pages(wanted: Sequence[int], interval: int) -> Iterator[Sequence[int]]:
+    """Yield the wanted stamps in as few pages as there can be, none spanning more than BARS_PER_STEP bars."""
     first = 0
-    for place in range(1, len(stamps) + 1):
-        ends = place == len(stamps) or stamps[place] != stamps[place - 1] + interval
-        if ends or place - first == BARS_PER_STEP:
-            yield stamps[first], stamps[place - 1]
+    for place in range(1, len(wanted) + 1):
+        if place == len(wanted) or wanted[place] - wanted[first] >= BARS_PER_STEP * interval:
+            yield wanted[first:place]
             first = place
 
 
-def _insert(table: Table, bars: Iterable[Candle]) -> None:
-    """Write the file anew with these bars in their places."""
-    rows = {bar.ts: csv_line(bar.ts, candle_cells(bar)) for bar in bars}
-    if not rows:
+def joined(spans: Iterable[tuple[int, int]], interval: int) -> Spans:
+    """Return the same stamps in as few spans as there can be, in order."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1] + interval:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return tuple(found)
+
+
+def _without(span: tuple[int, int], bad: set[int], interval: int) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a span between the stamps in `bad`."""
+    first, end = span[0], span[1] + interval
+    for stamp in [*sorted(at for at in bad if span[0] <= at <= span[1]), end]:
+        if stamp > first:
+            yield first, stamp - interval
+        first = stamp + interval
+
+
+def _insert(table: Table, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
+    """Write the file anew with these rows in their places."""
+    lines = {ts: csv_line(ts, cells) for ts, cells in rows}
+    if not lines:
         return
-    rows |= dict(stamped_lines(table.path))
+    lines |= dict(stamped_lines(table.path))
     with replacing(table.path) as file:
         file.write(",".join(KINDS[CANDLES].columns).encode() + b"\n")
-        file.writelines(rows[ts] for ts in sorted(rows))
-
-
-# -- Assumed books ------------------------------------------------------------------------------------
-
-
-def assume_books(root: Path, symbol: str, rules: SymbolRules, spread_bps: Decimal) -> None:
-    """Write an order book row for every candle: bid and ask around its close, on the tick, never equal."""
-    tick = parse_e8(rules.tick_size, "tick") if rules.tick_size is not None else 1
-    half = parse_e8(spread_bps, "spread")  # in 1e-8 bps
-    with replacing(root / ORDERBOOK / f"{symbol}.csv") as file:
-        file.write(",".join(KINDS[ORDERBOOK].columns).encode() + b"\n")
-        for ts, line in stamped_lines(root / CANDLES / f"{symbol}.csv"):
-            close = parse_e8(line.split(b",")[4].decode("ascii"), "close")
-            bid, ask = around(close, half, tick)
-            file.write(csv_line(ts, (format_e8(bid), format_e8(ask))))
-
-
-def around(close: int, spread_bps_e8: int, tick: int) -> tuple[int, int]:
-    """Return bid and ask, all in e8: half the spread below and above, rounded outwards to the tick.
-
-    Raises BadInput where the bid would not be above zero.
-    """
-    unit = 2 * _BPS * 10**8
-    bid = close * (unit - spread_bps_e8) // (unit * tick) * tick
-    # The floor of the negative is the ceiling.
-    ask = -(-close * (unit + spread_bps_e8) // (unit * tick)) * tick
-    if ask == bid:
-        ask += tick
-    if bid <= 0:
-        raise BadInput(f"a price of {format_e8(close)} leaves no bid at a tick of {format_e8(tick)}")
-    return bid, ask
+        file.writelines(lines[ts] for ts in sorted(lines))

@@ -10,9 +10,11 @@ from attrs import frozen
 
 from meva_adapters.replay.faults import FaultList
 from meva_adapters.replay.layout import EXCHANGEINFO, KINDS
+from meva_adapters.replay.stamps import MICROS, iso_stamp, parse_stamp
 from meva_core.symbols import is_symbol
 
 STAMPS: Final = ("close", "open")
+Spans = tuple[tuple[int, int], ...]
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -30,7 +32,9 @@ class Manifest:
 
     `stamp` says whether a candle's `ts` is its close or its open; `interval_seconds` is its length, None if
     not given. `server_time` and `local_time` are the exchange's time and this machine's when a recording last
-    began. `books` says what the order books are if they were not recorded.
+    began. `books` says what the order books are if they were not recorded. `answered` are the spans of
+    candles that the exchange has answered for, by symbol: the first and the last stamp of each, in seconds.
+    What a span has no candle for, the exchange does not have.
     """
 
     source: str = ""
@@ -43,6 +47,8 @@ class Manifest:
     server_time: str = ""
     local_time: str = ""
     books: str = ""
+    answered: Mapping[str, Spans] = {}
+    stamp_is_stated: bool = True
 
 
 def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
@@ -61,6 +67,8 @@ def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
         server_time=_text(tree, "server_time", faults),
         local_time=_text(tree, "local_time", faults),
         books=_text(tree, "books", faults),
+        answered=_answered(tree, faults),
+        stamp_is_stated="stamp" in tree,
     )
 
 
@@ -89,6 +97,32 @@ def _interval(tree: dict[str, Any], faults: FaultList) -> int | None:
     expected = "expected a whole number of seconds from 1 to 31622400"
     faults.error("manifest", expected, column="interval", value=str(interval))
     return None
+
+
+def _answered(tree: dict[str, Any], faults: FaultList) -> dict[str, Spans]:
+    answered = tree.get("answered", {})
+    found = {}
+    for symbol, spans in answered.items() if isinstance(answered, dict) else ():
+        known = _spans(spans)
+        if known is not None and is_symbol(symbol):
+            found[symbol] = known
+    if not isinstance(answered, dict) or len(found) < len(answered):
+        expected = "expected {symbol: [[first time, last time], ...]}"
+        faults.error("manifest", expected, column="answered", value=str(answered))
+    return found
+
+
+def _spans(spans: Any) -> Spans | None:
+    """Return spans in seconds, None for what is none."""
+    found = []
+    for span in spans if isinstance(spans, list) else [None]:
+        if not isinstance(span, list) or len(span) != 2 or not all(isinstance(end, str) for end in span):
+            return None
+        first, last = (parse_stamp(end.encode()) for end in span)
+        if not 0 <= first <= last:
+            return None
+        found.append((first // MICROS, last // MICROS))
+    return tuple(found)
 
 
 def _files(tree: dict[str, Any], faults: FaultList) -> dict[str, FileEntry]:
@@ -171,7 +205,16 @@ def manifest_tree(manifest: Manifest) -> dict[str, Any]:
         "files": {
             name: {"rows": entry.rows, "sha256": entry.sha256} for name, entry in manifest.files.items()
         },
+        **(
+            {"answered": {symbol: _span_texts(spans) for symbol, spans in sorted(manifest.answered.items())}}
+            if manifest.answered
+            else {}
+        ),
         **{
             name: text for name in ("server_time", "local_time", "books") if (text := getattr(manifest, name))
         },
     }
+
+
+def _span_texts(spans: Spans) -> list[list[str]]:
+    return [[iso_stamp(first * MICROS), iso_stamp(last * MICROS)] for first, last in spans]

@@ -7,18 +7,19 @@ Whatever ends it, what lies there is a dataset.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from meva_adapters.replay.appending import Table
-from meva_adapters.replay.documents import read_json
-from meva_adapters.replay.faults import FaultList
-from meva_adapters.replay.files import list_dataset
+from meva_adapters.replay.holding import held
 from meva_adapters.replay.layout import EXCHANGEINFO, KINDS, MANIFEST
-from meva_adapters.replay.manifest import Manifest, manifest_tree, parse_manifest
+from meva_adapters.replay.manifest import Manifest, manifest_tree
+from meva_adapters.replay.origin import examine, verify
 from meva_adapters.replay.stamps import iso_stamp
 from meva_adapters.replay.writer import write_json, write_manifest
 from meva_adapters.system.files import replacing
@@ -27,6 +28,7 @@ from meva_core.ports import Clock, MarketData, RulesSource
 from meva_core.rules import RuleStatus, SymbolRules
 from meva_core.venue import Metadata
 
+_MOST_PLACES: Final = 18
 BOOKS_RECORDED: Final = ""
 
 
@@ -41,7 +43,8 @@ class Source:
 class Recording:
     """A folder that data are written into, made where it does not exist.
 
-    Raises BadInput if what lies there is of another interval, or if the exchange has not all the symbols.
+    Raises BadInput if what lies there may not be continued: links, another interval or source, or no word
+    of where it comes from.
     """
 
     def __init__(
@@ -49,24 +52,21 @@ class Recording:
     ) -> None:
         self.root = root
         self.symbols = symbols
-        self.known: Manifest | None = _read_manifest(root)
+        self.grids: dict[str, Decimal | None] = {}
+        """The finest step of a pair's prices, where the exchange says it."""
+        self._source = source
+        self._interval_seconds = interval_seconds
         self._clock = clock
-        if self.known and self.known.interval_seconds not in (None, interval_seconds):
-            raise BadInput(
-                f"{root}: holds candles of {self.known.interval_seconds} s, not of {interval_seconds} s",
-                action="record into another folder, or with --interval as before",
-            )
-        if self.known and self.known.source and _host(self.known.source) != _host(source.name):
-            raise BadInput(
-                f"{root}: holds data of another source, {self.known.source}", action="use another folder"
-            )
-        if self.known and self.known.stamp != "close":
-            raise BadInput(f"{root}: its candles are stamped with their opening", action="use another folder")
+        self._examine()
+
+    def _examine(self) -> None:
+        self.known = examine(self.root, self._source.name, self._interval_seconds)
         self.manifest = Manifest(
-            source=source.name,
-            api_version=source.api_version,
-            interval_seconds=interval_seconds,
+            source=self._source.name,
+            api_version=self._source.api_version,
+            interval_seconds=self._interval_seconds,
             books=self.known.books if self.known else BOOKS_RECORDED,
+            answered=self.known.answered if self.known else {},
         )
 
     @property
@@ -74,8 +74,35 @@ class Recording:
         """Whether the order books that lie there were made from closes."""
         return self.known is not None and self.known.books != BOOKS_RECORDED
 
-    def begin(self, market: MarketData, source: RulesSource) -> dict[str, SymbolRules]:
-        """Ask for time and rules, lay out the folder, and note where its data come from; return the rules."""
+    @contextmanager
+    def begin(
+        self, market: MarketData, source: RulesSource, may_go_on: Callable[[], None]
+    ) -> Iterator[dict[str, SymbolRules]]:
+        """Hold the folder, ask for time and rules, and note where its data come from; yields the rules.
+
+        What lies there is looked at again once the folder is held, and `may_go_on` raises what it has against
+        it. Raises BadInput, with nothing written, if another process records here, or if the exchange has not
+        all the symbols.
+        """
+        with ExitStack() as stack:
+            was_there = self.root.is_dir()
+            if was_there:
+                self._hold(stack, may_go_on)
+            rules, metadata = self._ask(source)
+            if not was_there:
+                self.root.mkdir(parents=True, exist_ok=True)
+                self._hold(stack, may_go_on)
+            self._lay_out(metadata, market.now())
+            yield rules
+
+    def _hold(self, stack: ExitStack, may_go_on: Callable[[], None]) -> None:
+        stack.enter_context(held(self.root))
+        self._examine()
+        if self.known is not None:
+            verify(self.root, self.known)
+        may_go_on()
+
+    def _ask(self, source: RulesSource) -> tuple[dict[str, SymbolRules], Metadata]:
         metadata = source.metadata()
         rules = dict(zip(self.symbols, source.rules(self.symbols), strict=True))
         missing = [symbol for symbol, rule in rules.items() if rule.status is RuleStatus.MISSING]
@@ -83,25 +110,25 @@ class Recording:
             raise BadInput(
                 f"{', '.join(missing)}: the exchange has no such pair", action="choose others with --symbols"
             )
+        self.grids = {symbol: _grid(metadata, symbol) for symbol in self.symbols}
+        return rules, metadata
+
+    def _lay_out(self, metadata: Metadata, server_micros: int) -> None:
         self.manifest = evolve(
             self.manifest,
-            server_time=iso_stamp(market.now() // 1000 * 1000),
+            server_time=iso_stamp(server_micros // 1000 * 1000),
             local_time=iso_stamp(self._clock.micros() // 1000 * 1000),
         )
-        self._lay_out(metadata)
-        return rules
-
-    def _lay_out(self, metadata: Metadata) -> None:
         for kind in KINDS:
-            (self.root / kind).mkdir(parents=True, exist_ok=True)
+            (self.root / kind).mkdir(exist_ok=True)
         self.note()
         with replacing(self.root / EXCHANGEINFO) as file:
             file.write(metadata.document)
 
-    def note(self, books: str | None = None) -> None:
-        """Write the manifest without checksums, which are about to be wrong; `books` changes that word."""
-        if books is not None:
-            self.manifest = evolve(self.manifest, books=books)
+    def note(self, **words: Any) -> None:
+        """Write the manifest without checksums, which are about to be wrong; `words` are its fields that
+        change."""
+        self.manifest = evolve(self.manifest, **words)
         write_json(self.root / MANIFEST, manifest_tree(self.manifest))
 
     def table(self, kind: str, symbol: str, *, optional: bool = False) -> Table:
@@ -119,20 +146,11 @@ class Recording:
             server_time=manifest.server_time,
             local_time=manifest.local_time,
             books=manifest.books,
+            answered=manifest.answered,
         )
 
 
-def _host(source: str) -> str:
-    """Return a source without its port: an emulator may have another one every day."""
-    return re.sub(r":[0-9]+", "", source)
-
-
-def _read_manifest(root: Path) -> Manifest | None:
-    found = list_dataset(root).manifest if root.is_dir() else None
-    if found is None:
-        return None
-    faults = FaultList(MANIFEST)
-    manifest = parse_manifest(read_json(found)[0], faults)
-    if faults.errors:
-        raise BadInput(str(faults.errors[0]), action="mend or remove the manifest")
-    return manifest
+def _grid(metadata: Metadata, symbol: str) -> Decimal | None:
+    """Return the step of a pair's scale; a tick may be coarser today than it was."""
+    scale = metadata.pairs.get(symbol, {}).get("denominatorScale")
+    return Decimal(1).scaleb(-scale) if isinstance(scale, int) and 0 <= scale <= _MOST_PLACES else None

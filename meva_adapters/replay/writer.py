@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
 from meva_adapters.replay.faults import bad_dataset
 from meva_adapters.replay.layout import MANIFEST
-from meva_adapters.replay.manifest import FileEntry, Manifest, manifest_tree
+from meva_adapters.replay.manifest import FileEntry, Manifest, Spans, manifest_tree
 from meva_adapters.replay.stamps import iso_stamp
 from meva_adapters.replay.survey import survey_data
 from meva_adapters.system.files import replacing
@@ -30,6 +31,7 @@ def write_manifest(
     server_time: str = "",
     local_time: str = "",
     books: str = "",
+    answered: Mapping[str, Spans] | None = None,
 ) -> Manifest:
     """Read every file of the dataset in `root` and write a manifest of what they hold now.
 
@@ -54,6 +56,7 @@ def write_manifest(
         server_time=server_time,
         local_time=local_time,
         books=books,
+        answered=answered or {},
     )
     write_json(root / MANIFEST, manifest_tree(manifest))
     return manifest

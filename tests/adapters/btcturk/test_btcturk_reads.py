@@ -269,11 +269,68 @@ def test_a_closed_order_that_does_not_say_what_is_left_is_filled(
     assert (filled.filled, partial.filled) == (filled.qty, None)
 
 
-def test_bars_that_cannot_be_are_bad_input(server: Server, market: PublicData) -> None:
-    for change in ({"h": [1, 1]}, {"l": [0, 0]}, {"v": [-1, 1]}, {"c": [0, 1]}):
-        server.on("GET /v1/klines/history", doc({**KLINES, **change}))
-        with pytest.raises(BadInput):
-            market.candles("BTCTRY", 60, 1759996800, 1759996920)
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"h": [1, 9e6]}, "a high of 1 below the low"),
+        ({"l": [0, 1]}, "low: 0 is not above zero"),
+        ({"v": [-1, 1]}, "volume: -1 is below zero"),
+        ({"c": [None, 3040000]}, "close: expected a number, was NoneType"),
+        ({"o": ["much", 3040000]}, "open: 'much' is not a decimal number"),
+    ],
+    ids=str,
+)
+def test_a_bar_that_cannot_be_costs_itself_and_is_named(
+    server: Server,
+    market: PublicData,
+    caplog: pytest.LogCaptureFixture,
+    change: dict[str, list[object]],
+    fault: str,
+) -> None:
+    server.on("GET /v1/klines/history", doc({**KLINES, **change}))
+    told: list[tuple[int, str]] = []
+    got = market.candles(
+        "BTCTRY", 60, 1759996800, 1759996920, lambda ts, error: told.append((ts, str(error)))
+    )
+    assert [candle.ts for candle in got] == [1759996920 * MICROS]
+    ((ts, message),) = told
+    assert ts == 1759996860 * MICROS
+    assert fault in message
+    assert caplog.text == ""
+    assert list(market.candles("BTCTRY", 60, 1759996800, 1759996920)) == got
+    assert "BTCTRY: the bar that ended at 1759996860 s is left out" in caplog.text
+
+
+def test_bars_that_are_an_error_with_a_good_status_are_asked_for_again_and_then_said(
+    server: Server, market: PublicData
+) -> None:
+    server.on("GET /v1/klines/history", doc({"s": "error", "errmsg": "internal error"}), doc(KLINES))
+    assert len(market.candles("BTCTRY", 60, 1759996800, 1759996920)) == 2
+    server.on("GET /v1/klines/history", doc({"s": "error", "errmsg": "internal error"}))
+    with pytest.raises(Unavailable, match="answered 'error': 'internal error'"):
+        market.candles("BTCTRY", 60, 1759996800, 1759996920)
+    assert len(server.calls("GET /v1/klines/history")) == 2 + 3
+
+
+def test_a_page_with_a_good_status_is_asked_for_again_and_then_said(
+    server: Server, market: PublicData
+) -> None:
+    page = Answer(200, b"<html><body>temporarily unavailable</body></html>", {"Content-Type": "text/html"})
+    server.on("GET /v1/klines/history", page, doc(KLINES))
+    assert len(market.candles("BTCTRY", 60, 1759996800, 1759996920)) == 2
+    server.on(TICKERS, page)
+    with pytest.raises(BadInput, match="not a JSON document"):
+        market.tickers()
+    assert len(server.calls(TICKERS)) == 3
+
+
+@pytest.mark.parametrize("answer", [{"s": "ok"}, {"s": "ok", "t": None}])
+def test_good_news_without_columns_is_no_answer(
+    server: Server, market: PublicData, answer: dict[str, object]
+) -> None:
+    server.on("GET /v1/klines/history", doc(answer))
+    with pytest.raises(BadInput, match="without a column of times"):
+        market.candles("BTCTRY", 60, 1759996800, 1759996920)
 
 
 def test_sums_of_long_numbers_are_exact(server: Server, account: PrivateData) -> None:

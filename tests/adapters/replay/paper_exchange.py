@@ -11,7 +11,8 @@ from typing import Any
 from attrs import define, field
 
 from meva_adapters.replay.recording import Recording, Source
-from meva_core.errors import MevaError
+from meva_core.errors import BadInput, MevaError
+from meva_core.ports import BadBar
 from meva_core.rules import FallbackRules, SymbolRules, symbol_rules
 from meva_core.venue import Book, Candle, Level, Metadata, Ticker, Trade
 
@@ -34,7 +35,10 @@ def entry(symbol: str) -> dict[str, Any]:
 
 @define
 class PaperExchange:
-    """`failing` maps a call such as "book BTCTRY" to what it raises; `asked` keeps every call."""
+    """`failing` maps a call such as "book BTCTRY" to what it raises; `asked` keeps every call.
+
+    `broken` are bars, by their ends in seconds, that cannot be read; `closes` are closes by their bars' ends.
+    """
 
     symbols: tuple[str, ...] = ("BTCTRY", "ETHTRY")
     seconds: float = float(NOON)
@@ -44,6 +48,9 @@ class PaperExchange:
     missing_bars: set[int] = field(factory=set)
     first_bar: int = NOON - 86_400
     changes: dict[str, Any] = field(factory=dict)
+    broken: set[int] = field(factory=set)
+    closes: dict[int, Decimal] = field(factory=dict)
+    spans: list[tuple[int, int]] = field(factory=list)
 
     def monotonic(self) -> float:
         return self.seconds
@@ -100,18 +107,31 @@ class PaperExchange:
     def trades(self, symbol: str) -> Sequence[Trade]:
         raise NotImplementedError
 
-    def candles(self, symbol: str, interval_seconds: int, start: int, end: int) -> Sequence[Candle]:
+    def candles(
+        self,
+        symbol: str,
+        interval_seconds: int,
+        start: int,
+        end: int,
+        unreadable: BadBar | None = None,
+    ) -> Sequence[Candle]:
         self._ask(f"candles {symbol}")
+        self.spans.append((start, end))
         first = start // interval_seconds * interval_seconds + interval_seconds
         last = min(end, self.now() // MICROS)
-        return [
-            self.bar(at)
+        there = [
+            at
             for at in range(first, last + 1, interval_seconds)
             if at >= self.first_bar and at not in self.missing_bars
         ]
+        for at in there:
+            if at in self.broken:
+                assert unreadable is not None
+                unreadable(at * MICROS, BadInput("close: expected a number, was NoneType"))
+        return [self.bar(at) for at in there if at not in self.broken]
 
     def bar(self, at: int) -> Candle:
-        close = self.price + Decimal(at // 60 % 10)
+        close = self.closes.get(at, self.price + Decimal(at // 60 % 10))
         return Candle(at * MICROS, self.price, self.price + 10, self.price - 1, close, Decimal("1.25"))
 
 

@@ -8,13 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from paper_exchange import NOON, SOURCE, PaperExchange, new_recording
 
 from meva_adapters import replay
-from meva_adapters.replay.capture import GIVE_UP_SECONDS, Captured, Pace, capture
+from meva_adapters.replay.capture import GIVE_UP_SECONDS, SETTLE_SECONDS, Captured, Pace, capture
 from meva_adapters.replay.recording import Recording
-from meva_core.errors import BadInput, Refused, Unavailable
-from meva_core.venue import Level
+from meva_core.errors import BadInput, Refused, Unavailable, VenueReason
+from meva_core.venue import Level, Ticker
 
 
 @pytest.fixture
@@ -61,12 +62,12 @@ def test_rows_hold_what_the_exchange_said(tmp_path: Path, exchange: PaperExchang
 def test_bars_of_the_time_before_come_first_and_new_ones_when_they_are_complete(
     tmp_path: Path, exchange: PaperExchange
 ) -> None:
-    record(tmp_path, exchange, 130)
+    record(tmp_path, exchange, SETTLE_SECONDS + 130)
     lines = (tmp_path / "candles" / "BTCTRY.csv").read_text().splitlines()[1:]
-    assert lines[0].startswith("2025-10-09T10:00:00Z,")
+    assert lines[0].startswith("2025-10-09T09:58:00Z,")
     assert lines[-1].startswith("2025-10-09T12:02:00Z,")
-    assert len(lines) == 123
-    assert exchange.asked.count("candles BTCTRY") == 4  # at first, and for each minute's end
+    assert len(lines) == 125
+    assert exchange.asked.count("candles BTCTRY") == 6  # at first, and once each minute
 
 
 def test_a_capture_goes_on_where_one_ended(tmp_path: Path, exchange: PaperExchange) -> None:
@@ -79,7 +80,7 @@ def test_a_capture_goes_on_where_one_ended(tmp_path: Path, exchange: PaperExchan
     data = replay.open_dataset(tmp_path)
     assert data.files["orderbook/BTCTRY.csv"].rows == 12
     stamps = [line.split(",")[0] for line in (tmp_path / "candles" / "ETHTRY.csv").read_text().split()[1:]]
-    assert len(set(stamps)) == len(stamps) == 131
+    assert len(set(stamps)) == len(stamps) == 130
 
 
 class Stop(BaseException):
@@ -237,6 +238,7 @@ def test_another_port_of_the_same_host_is_the_same_source(tmp_path: Path, exchan
 def test_a_file_with_other_columns_is_refused_at_the_start(
     tmp_path: Path, exchange: PaperExchange, file: str, header: str
 ) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"source": SOURCE.name, "interval": 60}))
     (tmp_path / file).parent.mkdir()
     (tmp_path / file).write_text(f"{header}\n")
     with pytest.raises(BadInput, match="header"):
@@ -245,9 +247,58 @@ def test_a_file_with_other_columns_is_refused_at_the_start(
 
 
 def test_a_file_without_quantities_stays_without(tmp_path: Path, exchange: PaperExchange) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"source": SOURCE.name, "interval": 60}))
     (tmp_path / "orderbook").mkdir()
     (tmp_path / "orderbook" / "BTCTRY.csv").write_text("ts,best_bid,best_ask\n1760000000,1,2\n")
     record(tmp_path, exchange)
     lines = (tmp_path / "orderbook" / "BTCTRY.csv").read_text().splitlines()
     assert lines[2] == "2025-10-09T12:00:00Z,99.95,100.05"
     assert replay.validate(tmp_path).ok
+
+
+def test_a_minute_without_trades_is_not_asked_for_at_every_poll(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    exchange.missing_bars = set(range(NOON - SETTLE_SECONDS + 60, NOON + 600, 60))
+    record(tmp_path, exchange, 120)
+    assert exchange.asked.count("candles BTCTRY") == 2
+
+
+def test_a_bar_that_no_row_can_hold_costs_itself_and_is_counted(
+    tmp_path: Path, exchange: PaperExchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange.broken = {NOON - 600}
+    exchange.closes = {NOON - 1200: Decimal("100.123456789"), NOON - 1800: Decimal("100.0500000000000007")}
+    captured = record(tmp_path, exchange)
+    assert captured.failures == {"candles BTCTRY": 2, "candles ETHTRY": 2}
+    assert "the bar of 2025-10-09T11:50:00Z is left out: close: expected a number" in caplog.text
+    assert "the bar of 2025-10-09T11:40:00Z is left out: price: 100.123456789 has more than" in caplog.text
+    lines = (tmp_path / "candles" / "BTCTRY.csv").read_text().splitlines()[1:]
+    assert len(lines) == 120 - 2
+    (mended,) = [line for line in lines if line.startswith("2025-10-09T11:30:00Z")]
+    assert mended.split(",")[4] == "100.05"
+
+
+class LowHigh(PaperExchange):
+    """An exchange that has one ticker wrong."""
+
+    def tickers(self) -> dict[str, Ticker]:
+        found = dict(PaperExchange.tickers(self))
+        return {**found, "BTCTRY": evolve(found["BTCTRY"], high=Decimal(1))}
+
+
+def test_a_ticker_that_no_row_can_hold_costs_no_other(tmp_path: Path) -> None:
+    captured = record(tmp_path, LowHigh())
+    assert captured.failures == {"ticker BTCTRY": 6}
+    assert replay.open_dataset(tmp_path).files["ticker/ETHTRY.csv"].rows == 6
+
+
+def test_an_exchange_that_says_to_wait_is_waited_for(tmp_path: Path, exchange: PaperExchange) -> None:
+    record(tmp_path, exchange)
+    silence(exchange)
+    wait = Unavailable("no call may be made for another 600 s", reason=VenueReason.RATE_LIMITED)
+    exchange.failing = dict.fromkeys(exchange.failing, wait)
+    seconds = 2 * GIVE_UP_SECONDS
+    began = exchange.seconds
+    record(tmp_path, exchange, seconds)
+    assert exchange.seconds - began >= seconds - 5

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from paper_exchange import MICROS, NOON, PaperExchange, new_recording
 
 from meva_adapters import replay
-from meva_adapters.replay.capture import Pace, capture
-from meva_adapters.replay.fetch import BARS_PER_STEP, Fetched, Period, around, fetch, steps
-from meva_core.errors import BadInput, Unavailable
+from meva_adapters.replay.assumed import around
+from meva_adapters.replay.capture import SETTLE_SECONDS, Pace, capture
+from meva_adapters.replay.fetch import BARS_PER_STEP, Fetched, Period, fetch, joined, pages
+from meva_core.errors import BadInput, Unavailable, VenueReason
 
 DAY = Period(NOON - 86_400, NOON, 60)
 
@@ -41,10 +44,11 @@ def bring(
     period: Period = DAY,
     symbols: tuple[str, ...] = ("BTCTRY",),
     spread_bps: Decimal | None = Decimal(10),
+    again: bool = False,
 ) -> Fetched:
     recording = new_recording(root, exchange, symbols, period.interval)
     progress = Quiet()
-    fetched = fetch(recording, exchange, exchange, period, progress, spread_bps=spread_bps)
+    fetched = fetch(recording, exchange, exchange, period, progress, spread_bps=spread_bps, again=again)
     assert progress.done_steps == progress.total
     return fetched
 
@@ -55,7 +59,7 @@ def bars(root: Path, symbol: str = "BTCTRY") -> list[str]:
 
 @pytest.fixture
 def exchange() -> PaperExchange:
-    return PaperExchange(first_bar=0)
+    return PaperExchange(first_bar=0, seconds=NOON + 600.0)
 
 
 def test_a_day_of_minutes_is_a_dataset_that_can_be_run(tmp_path: Path, exchange: PaperExchange) -> None:
@@ -89,7 +93,7 @@ def test_only_gaps_are_filled_wherever_they_are(tmp_path: Path, exchange: PaperE
     assert bring(tmp_path / "holes", exchange).absent == {"BTCTRY": missing}
     exchange.missing_bars.clear()
     exchange.asked.clear()
-    fetched = bring(tmp_path / "holes", exchange)
+    fetched = bring(tmp_path / "holes", exchange, again=True)
     assert (fetched.added, fetched.absent) == ({"BTCTRY": missing}, {"BTCTRY": 0})
     assert exchange.asked.count("candles BTCTRY") == 2
     assert bars(tmp_path / "holes") == bars(tmp_path / "whole")
@@ -127,10 +131,11 @@ def test_a_fetch_that_breaks_off_keeps_what_it_has_and_goes_on_later(
     assert len(bars(tmp_path)) == 2500
 
 
-def test_the_forming_bar_is_never_there(tmp_path: Path, exchange: PaperExchange) -> None:
-    exchange.seconds = NOON + 30.0
-    bring(tmp_path, exchange, Period(NOON - 600, NOON + 600, 60))
+def test_a_bar_that_may_still_change_is_not_taken_for_final(tmp_path: Path, exchange: PaperExchange) -> None:
+    exchange.seconds = NOON + SETTLE_SECONDS + 30.0
+    fetched = bring(tmp_path, exchange, Period(NOON - 600, NOON + 600, 60))
     assert bars(tmp_path)[-1].startswith("2025-10-09T12:00:00Z,")
+    assert (fetched.until, fetched.absent) == (NOON + 30, {"BTCTRY": 0})
 
 
 def test_a_symbol_without_bars_is_named_and_has_no_files(tmp_path: Path, exchange: PaperExchange) -> None:
@@ -194,12 +199,123 @@ def test_a_price_below_its_tick_has_no_assumed_book() -> None:
 
 
 @given(st.sets(st.integers(0, 3000), max_size=200))
-def test_stretches_cover_what_is_missing_and_nothing_else(places: set[int]) -> None:
+def test_pages_hold_what_is_wanted_in_as_few_as_there_can_be(places: set[int]) -> None:
     stamps = [place * 60 for place in sorted(places)]
-    covered = [at for first, last in steps(stamps, 60) for at in range(first, last + 1, 60)]
-    assert covered == stamps
+    found = list(pages(stamps, 60))
+    assert [at for page in found for at in page] == stamps
+    assert all(page[-1] - page[0] < BARS_PER_STEP * 60 for page in found)
+    # None could have taken in the first stamp of the next one.
+    assert all(after[0] - page[0] >= BARS_PER_STEP * 60 for page, after in pairwise(found))
 
 
-def test_stretches_are_never_longer_than_a_page() -> None:
-    sizes = [(last - first) // 60 + 1 for first, last in steps(range(0, 60 * 2500, 60), 60)]
-    assert sizes == [1000, 1000, 500]
+def test_pages_of_all_bars_are_full() -> None:
+    assert [len(page) for page in pages(range(0, 60 * 2500, 60), 60)] == [1000, 1000, 500]
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 8)), max_size=12))
+def test_joined_spans_hold_the_same_stamps_and_never_touch(drawn: list[tuple[int, int]]) -> None:
+    spans = [(first * 60, (first + length) * 60) for first, length in drawn]
+    found = joined(spans, 60)
+    assert stamps_of(found) == stamps_of(spans)
+    assert all(after[0] > before[1] + 60 for before, after in pairwise(found))
+
+
+def stamps_of(spans: Iterable[tuple[int, int]]) -> set[int]:
+    return {at for first, last in spans for at in range(first, last + 1, 60)}
+
+
+# -- What the exchange does not have, and what it has wrong -------------------------------------------
+
+
+def test_minutes_that_the_exchange_answered_to_have_none_for_are_not_asked_for_again(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    exchange.missing_bars = {at for at in DAY.stamps if at // 60 * 7919 % 100 < 20}
+    first = bring(tmp_path, exchange)
+    assert first.absent == {"BTCTRY": len(exchange.missing_bars)} != {"BTCTRY": 0}
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["answered"] == {"BTCTRY": [["2025-10-08T12:01:00Z", "2025-10-09T12:00:00Z"]]}
+    exchange.asked.clear()
+    assert bring(tmp_path, exchange).absent == first.absent
+    assert exchange.asked == ["metadata"]
+
+
+def test_scattered_minutes_are_asked_for_in_joined_spans(tmp_path: Path, exchange: PaperExchange) -> None:
+    exchange.missing_bars = {at for at in DAY.stamps if at // 60 * 7919 % 100 < 20}
+    bring(tmp_path, exchange)
+    exchange.spans.clear()
+    bring(tmp_path, exchange, again=True)
+    assert len(exchange.spans) == 2
+
+
+def test_a_span_is_remembered_from_fetch_to_fetch_and_joined(tmp_path: Path, exchange: PaperExchange) -> None:
+    exchange.missing_bars = {NOON - 60, NOON - 120}
+    bring(tmp_path, exchange, Period(NOON - 7200, NOON - 3600, 60))
+    bring(tmp_path, exchange, Period(NOON - 3600, NOON, 60))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["answered"] == {"BTCTRY": [["2025-10-09T10:01:00Z", "2025-10-09T12:00:00Z"]]}
+    assert replay.validate(tmp_path).ok
+
+
+def test_what_was_answered_counts_for_nothing_without_the_candles(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    bring(tmp_path, exchange, spread_bps=None)
+    (tmp_path / "candles" / "BTCTRY.csv").unlink()
+    assert bring(tmp_path, exchange).added == {"BTCTRY": 1440}
+
+
+def test_a_bar_that_cannot_be_taken_costs_itself_is_named_and_asked_for_again(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    exchange.broken = {NOON - 600}
+    exchange.closes = {NOON - 1200: Decimal("100.123456789")}
+    fetched = bring(tmp_path, exchange)
+    assert (fetched.added, fetched.absent) == ({"BTCTRY": 1438}, {"BTCTRY": 0})
+    assert fetched.faulty == {"BTCTRY": 2}
+    unread, unheld = sorted(fetched.faults["BTCTRY"], reverse=True)
+    assert unread == "BTCTRY 2025-10-09T11:50:00Z: close: expected a number, was NoneType"
+    assert unheld == "BTCTRY 2025-10-09T11:40:00Z: price: 100.123456789 has more than 8 decimal places"
+    exchange.broken, exchange.closes = set(), {}
+    assert bring(tmp_path, exchange).added == {"BTCTRY": 2}
+
+
+def test_a_close_with_binary_noise_is_the_step_that_was_meant(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    exchange.closes = {NOON: Decimal("6.0999999046325684")}  # 6.10 in single precision
+    bring(tmp_path, exchange)
+    assert bars(tmp_path)[-1].split(",")[4] == "6.1"
+
+
+def test_a_symbol_that_fails_by_itself_keeps_no_other_from_being_fetched(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    exchange.failing["candles BTCTRY"] = Unavailable("klines: the exchange answered 'error'")
+    with pytest.raises(Unavailable, match="answered 'error'"):
+        bring(tmp_path, exchange, symbols=("BTCTRY", "ETHTRY"))
+    assert len(bars(tmp_path, "ETHTRY")) == 1440
+    assert replay.validate(tmp_path).symbols == ("ETHTRY",)
+
+
+def test_an_exchange_that_is_gone_is_asked_once(tmp_path: Path, exchange: PaperExchange) -> None:
+    exchange.failing["candles BTCTRY"] = Unavailable("gone", reason=VenueReason.UNREACHABLE)
+    with pytest.raises(Unavailable, match="gone"):
+        bring(tmp_path, exchange, symbols=("BTCTRY", "ETHTRY"))
+    assert "candles ETHTRY" not in exchange.asked
+
+
+def test_an_answer_that_cannot_be_read_is_a_failure_of_work_that_had_begun(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    exchange.failing["candles BTCTRY"] = BadInput("not a JSON document")
+    with pytest.raises(Unavailable, match="BTCTRY: not a JSON document"):
+        bring(tmp_path, exchange)
+
+
+def test_of_two_errors_the_first_is_raised(tmp_path: Path, exchange: PaperExchange) -> None:
+    exchange.closes = dict.fromkeys(DAY.stamps, Decimal("0.001"))  # no bid fits below that
+    exchange.failing["candles ETHTRY"] = Unavailable("gone")
+    with pytest.raises(Unavailable, match="gone") as caught:
+        bring(tmp_path, exchange, symbols=("BTCTRY", "ETHTRY"))
+    assert "leaves no bid" in caught.value.__notes__[0]
