@@ -17,6 +17,7 @@ is held in memory: about 0.8 KB a cycle with five symbols.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ from attrs import frozen
 
 from meva_adapters.arrow_tables import Tables
 from meva_adapters.replay.dataset import open_dataset
-from meva_adapters.replay.plans import plan_backtest
+from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
 from meva_adapters.system.compiled import Speed, choose
 from meva_core.amounts import parse_e8, to_decimal
 from meva_core.engine import Engine
@@ -77,7 +78,8 @@ def backtest(
     `adapt` lets parameters adapt.
 
     Raises BadInput for a dataset, a setting or a window that is not right; it names every fault in
-    `problems`, and shows them with what to do below its message.
+    `problems`, and shows them with what to do below its message. Warns of a window that the data do not fill,
+    and of candles that seem to be stamped at their opening.
     """
     with _notes():
         return _backtest(
@@ -101,6 +103,8 @@ def _backtest(
         configured = None
     dataset = open_dataset(folder)
     plan = plan_backtest(dataset, chosen, configured=configured, **options)
+    for note in (*window_notes(dataset, plan), *map(str, look_ahead(dataset))):
+        warnings.warn(note, stacklevel=4)  # where the notebook called
     return _run(plan, dataset, choose(engine, len(plan.times)))
 
 

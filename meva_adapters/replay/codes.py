@@ -58,6 +58,7 @@ ERRORS: Final[dict[str, str]] = {
 """A dataset with one of these never starts a run."""
 
 WARNINGS: Final[dict[str, str]] = {
+    "opening_stamps": "closes fit the order book one step later: candles stamped at their opening, it seems",
     "gap": "more than ten steps without a row",
     "crossed_book": "a bid above the ask: no mid, no fills",
     "price_outside_range": "a candle's open or close outside its own low and high",

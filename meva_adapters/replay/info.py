@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import PathLike
 
 from attrs import frozen
 
 from meva_adapters.replay.dataset import Dataset, open_dataset
+from meva_adapters.replay.layout import CANDLES
 from meva_adapters.replay.stamps import iso_stamp
 
 
@@ -27,7 +29,10 @@ class FileInfo:
 
 @frozen
 class Info:
-    """A dataset: span and step of its order books, content hash, provenance, and files by name."""
+    """A dataset: span and step of its order books, content hash, provenance, and files by name.
+
+    `assumed` says in words what nobody recorded or stated.
+    """
 
     dataset: str
     symbols: tuple[str, ...]
@@ -41,6 +46,8 @@ class Info:
     source: str
     api_version: str
     stamp: str
+    books: str
+    assumed: tuple[str, ...]
     warnings: int
     files: tuple[FileInfo, ...]
 
@@ -80,6 +87,27 @@ def describe(dataset: Dataset) -> Info:
         source=manifest.source if manifest else "",
         api_version=manifest.api_version if manifest else "",
         stamp=manifest.stamp if manifest else "close",
+        books=(manifest.books if manifest else "") or "recorded",
+        assumed=tuple(_assumed(dataset)),
         warnings=len(dataset.warnings),
         files=files,
     )
+
+
+def _assumed(dataset: Dataset) -> Iterator[str]:
+    """Yield what is assumed of a dataset, one sentence a thing."""
+    manifest = dataset.manifest
+    lacking = "there is no manifest.json" if manifest is None else "manifest.json does not say it"
+    has_candles = any(facts.kind == CANDLES for facts in dataset.files.values())
+    if has_candles and not (manifest and manifest.stamp_is_stated):
+        yield f"stamp: a candle's time is its close ({lacking})"
+    if has_candles and not (manifest and manifest.interval_seconds):
+        yield f"interval: the most common distance of candles ({lacking})"
+    if not (manifest and manifest.source):
+        yield f"source: unknown ({lacking})"
+    if manifest and manifest.books:
+        yield f"order books: {manifest.books}"
+    if dataset.exchangeinfo is None:
+        yield "rules: the settings' fallback rules (there is no exchangeinfo.json)"
+    if not dataset.has_ticker:
+        yield "tickers: the candles of 24 hours stand in (there is no ticker folder)"

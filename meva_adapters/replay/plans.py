@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from meva_adapters.replay.dataset import Dataset
+from meva_adapters.replay.faults import Fault
 from meva_adapters.replay.manifest import manifest_tree
 from meva_core.errors import BadInput
+from meva_core.ids import stamp_text
 from meva_core.settings import Settings
 from meva_core.stages.plan import BACKTEST, Pairs, RunPlan, choose_pairs, cycle_times
 from meva_core.symbols import canonical_symbol
@@ -36,12 +38,17 @@ def plan_backtest(
     `start`, `end` and `step` are seconds and default to what the dataset holds; `times` are cycle times given
     one by one instead. `configured` are the symbols that the user named, None for all of the dataset;
     `pair_info` is a file with the exchange's metadata to use instead of the dataset's. Raises BadInput for a
-    window without a cycle, and where no symbol may be selected.
+    window without a cycle or outside the data, and where no symbol may be selected.
     """
     if times is None:
         step = dataset.step_seconds if step is None else step
-        start = dataset.start if start is None else start
-        times = cycle_times(start, dataset.end if end is None else end, step, cycles)
+        first = dataset.start if start is None else start
+        last = dataset.end if end is None else end
+        if start is None or end is None or start <= end:  # else the core says what is wrong with the two
+            _refuse_outside(dataset, first, last)
+        times = cycle_times(first, last, step, cycles)
+    if len(times):
+        _refuse_outside(dataset, int(times[0]), int(times[-1]))
     return RunPlan(
         kind=BACKTEST,
         settings=settings,
@@ -54,6 +61,46 @@ def plan_backtest(
         seed=seed,
         adapt=adapt,
     )
+
+
+def _time(seconds: int) -> str:
+    return stamp_text(seconds).replace(".000000+00:00", "Z")
+
+
+def _refuse_outside(dataset: Dataset, start: int, end: int) -> None:
+    """Raise BadInput for a window that begins after the data end, or ends before they begin."""
+    if start > dataset.end:
+        asked = f"the window begins at {_time(start)}"
+    elif end < dataset.start:
+        asked = f"the window ends at {_time(end)}"
+    else:
+        return
+    raise BadInput(
+        f"{asked}; {_span(dataset)}", action="choose --start and --end within the data, or leave them out"
+    )
+
+
+def window_notes(dataset: Dataset, plan: RunPlan) -> list[str]:
+    """Return what is to be said of a run whose window only overlaps the data."""
+    first, last = int(plan.times[0]), int(plan.times[-1])
+    notes = []
+    if first < dataset.start:
+        notes.append(f"the window begins at {_time(first)}; {_span(dataset)}: cycles before see nothing")
+    # The last row holds until the next one would come.
+    if last > dataset.end + max(dataset.step_seconds, plan.step_seconds or 0):
+        notes.append(
+            f"the window ends at {_time(last)}; {_span(dataset)}: cycles after see the last row grow old"
+        )
+    return notes
+
+
+def look_ahead(dataset: Dataset) -> list[Fault]:
+    """Return the warnings of a dataset that make what a run over it earns worth nothing."""
+    return [fault for fault in dataset.warnings if fault.code == "opening_stamps"]
+
+
+def _span(dataset: Dataset) -> str:
+    return f"the order books of {dataset.root} go from {_time(dataset.start)} to {_time(dataset.end)}"
 
 
 def dataset_pairs(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from meva_adapters.replay.files import Listing, list_dataset
 from meva_adapters.replay.layout import CANDLES, EXCHANGEINFO, KINDS, MANIFEST, ORDERBOOK, TICKER
 from meva_adapters.replay.manifest import Manifest, check_manifest, parse_manifest
 from meva_adapters.replay.reading import FileFacts, check_file
+from meva_adapters.replay.spacing import most_common
+from meva_adapters.replay.stamping import look, report_opening
 from meva_core.errors import BadInput
 
 
@@ -48,12 +51,15 @@ class Survey:
 def survey(root: Path) -> Survey:
     """Read the dataset in `root` once and return all there is to know. A bad dataset raises nothing."""
     data = survey_data(root)
-    faults = FaultList(MANIFEST)
+    faults, stamps = FaultList(MANIFEST), FaultList(MANIFEST)
     manifest = _manifest(data, faults)
     faults.close()
     errors = (*data.errors, *faults.errors)
+    if not errors and (manifest is None or manifest.stamp == "close"):
+        _look_at_stamps(data, manifest, stamps)
     symbols = tuple(file.symbol for file in data.listing.csv.get(ORDERBOOK, ()))
-    report = Report(not errors, str(root), symbols, errors, (*data.warnings, *faults.warnings))
+    warnings = (*stamps.warnings, *data.warnings, *faults.warnings)
+    report = Report(not errors, str(root), symbols, errors, warnings)
     return Survey(data, manifest, report)
 
 
@@ -102,6 +108,18 @@ def _manifest(data: DataSurvey, faults: FaultList) -> Manifest | None:
     rows = {name: facts.rows for name, facts in data.files.items()}
     check_manifest(manifest, data.listing.data_names, data.hashes, rows, faults)
     return manifest
+
+
+def _look_at_stamps(data: DataSurvey, manifest: Manifest | None, faults: FaultList) -> None:
+    """Warn if candles that are read as stamped at their close are stamped at their opening."""
+    candles = {facts.symbol: facts for facts in data.files.values() if facts.kind == CANDLES}
+    books = {facts.symbol: facts for facts in data.files.values() if facts.kind == ORDERBOOK}
+    both = sorted(candles.keys() & books.keys())
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        counted = list(pool.map(look, [candles[symbol] for symbol in both], [books[s] for s in both]))
+    steps = most_common(Counter(candles[symbol].step_seconds for symbol in both))
+    stated = manifest is not None and manifest.stamp_is_stated
+    report_opening(faults, dict(zip(both, counted, strict=True)), steps, stated=stated)
 
 
 def _missing_files(listing: Listing) -> FaultList:

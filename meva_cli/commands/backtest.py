@@ -19,7 +19,7 @@ from meva_cli.render import print_json, print_line, print_pairs
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
-    from meva_adapters.replay import Dataset
+    from meva_adapters.replay import Dataset, Fault
     from meva_core.stages.plan import RunPlan
 
 WARNINGS_SHOWN: Final = 4
@@ -76,6 +76,7 @@ def backtest(
 def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str, Any]) -> dict[str, Any]:
     """Check the data, run what is still to run, and return the run's figures."""
     from meva_adapters.replay import open_dataset
+    from meva_adapters.replay.plans import look_ahead, window_notes
     from meva_adapters.sql import ensure, writer
     from meva_adapters.system.compiled import choose, will_compile
     from meva_cli.wiring import CODEC, about_run
@@ -108,10 +109,16 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
         with store.read() as reads:
             figures = summary(reads, plan.run, CODEC)
     figures["dataset"] = str(folder)
-    notes = [*notes_on(plan, loaded), *map(str, dataset.warnings)]
+    grave = look_ahead(dataset)
+    rest = [fault for fault in dataset.warnings if fault not in grave]
+    notes = [*map(_to_do, grave), *window_notes(dataset, plan), *notes_on(plan, loaded), *map(str, rest)]
     if figures["cycles"] > len(plan.times):
         notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
     return _with_timing(figures, shown_database(target), ran, seconds, speed.why, notes)
+
+
+def _to_do(fault: Fault) -> str:
+    return f"{fault}; {fault.action}"
 
 
 def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:

@@ -81,7 +81,7 @@ def fetch(
     fetched = Fetched()
     _period(start, end, int(interval), now_seconds())
     recording = Recording(folder, source_of(settings), int(interval), chosen, SystemClock())
-    with exchange(settings, manners=_manners()) as opened:
+    with exchange(settings, manners=patient_manners()) as opened:
         try:
             bring(
                 recording,
@@ -113,15 +113,15 @@ def _period(start: int | None, end: int | None, interval: int, now: int) -> Peri
     return period
 
 
-def _manners() -> Manners:
+def patient_manners() -> Manners:
     """Return the patience of someone who has nothing else to do: budgets are waited out, faults pass."""
     from meva_adapters.btcturk import Manners
     from meva_adapters.btcturk.limits import MAX_BLOCK_SECONDS
 
-    return Manners(attempts=5, backoff=0.5, patience=2 * MAX_BLOCK_SECONDS, sleep=_wait)
+    return Manners(attempts=5, backoff=0.5, patience=2 * MAX_BLOCK_SECONDS, sleep=wait)
 
 
-def _wait(seconds: float) -> None:
+def wait(seconds: float) -> None:
     """Wait, and say so where somebody may wonder."""
     if seconds >= LONG_WAIT:
         click.echo(f"waiting {seconds:.0f} s: the exchange takes no more calls until then", err=True)

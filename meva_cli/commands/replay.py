@@ -122,6 +122,9 @@ def info(folder: Path | None, as_json: bool) -> None:
 def _print_info(found: Info) -> None:
     files = attrs.asdict(found)
     rows = [list(file.values()) for file in files.pop("files")]
+    assumed = files.pop("assumed")
     print_pairs(files)
+    for line in assumed:
+        print_line(f"assumed: {line}")
     print_line()
     print_table([attribute.name for attribute in attrs.fields(type(found.files[0]))], rows)

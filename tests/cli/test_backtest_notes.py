@@ -45,3 +45,23 @@ def test_a_configured_symbol_that_the_dataset_lacks_is_said(notes):
 def test_fewer_cycles_than_are_recorded_is_said(notes):
     assert not any("recorded" in note for note in notes())
     assert any("2 cycles were asked for" in note for note in notes("--cycles", "2"))
+
+
+def test_a_window_beyond_the_data_is_said_first(notes):
+    assert notes("--start", "2023-12-31T23:58:00Z")[0].startswith("the window begins at 2023-12-31T23:58:00Z")
+
+
+def test_a_look_ahead_is_said_before_all_else(notes, tmp_path):
+    early = tmp_path / "early"
+    shutil.copytree(SAMPLE, early)
+    (early / "manifest.json").unlink()
+    for path in early.glob("candles/*.csv"):
+        header, *rows = path.read_text().splitlines()
+        # Each row's stamp goes to the row after it: one step earlier, for all but the row after a gap.
+        stamps = [row.split(",", 1)[0] for row in rows]
+        moved = [f"{stamp},{row.split(',', 1)[1]}" for stamp, row in zip(stamps, rows[1:], strict=False)]
+        path.write_text("\n".join([header, *moved]) + "\n")
+    first = notes("--start", "2023-12-31T23:58:00Z", data=early)[0]
+    assert "closes fit the order book 60 s later" in first
+    assert '"stamp": "open", "interval": 60' in first
+    assert not any("fit the order book" in note for note in notes())

@@ -9,6 +9,7 @@ from decimal import Decimal
 from email.utils import formatdate
 
 import pytest
+from attrs import evolve
 from exchange_answers import (
     BALANCE,
     BOOK,
@@ -38,6 +39,7 @@ from scripted_exchange import (
 from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData
 from meva_adapters.btcturk.limits import MAX_BLOCK_SECONDS, retry_seconds
 from meva_adapters.system.clock import SystemClock
+from meva_cli.commands.fetch import patient_manners
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.rules import RuleStatus
@@ -757,3 +759,17 @@ def test_no_log_and_no_error_shows_key_secret_or_signature(
 
 
 SIGNED = ("X-PCK", "X-Signature", "X-Stamp")
+
+
+def test_someone_with_nothing_else_to_do_waits_every_budget_out(server: Server) -> None:
+    seconds = Seconds()
+    manners = evolve(patient_manners(), monotonic=seconds, sleep=seconds.sleep)
+    client = Client(server.url, server.url, SystemClock(), manners=manners)
+    market = PublicData(client, FALLBACK, PAYLOADS)
+    server.on("GET /v1/klines/history", doc({"s": "no_data"}))
+    for _ in range(600):  # more than are allowed in a minute, and in ten
+        client.patience.renew()
+        assert market.candles("BTCTRY", 60, 1_700_000_000, 1_700_000_060) == []
+    client.close()
+    assert sum(seconds.slept) >= 600
+    assert len(server.calls("GET /v1/klines/history")) == 600
