@@ -39,7 +39,7 @@ def examine(root: Path, source: str, interval_seconds: int) -> Manifest | None:
     if manifest is not None:
         _refuse_other(root, manifest, source, interval_seconds)
     if listing.data_names:
-        _refuse_unknown(root, listing, manifest, source, interval_seconds)
+        _refuse_unknown(root, listing, manifest, source)
     return manifest
 
 
@@ -135,18 +135,17 @@ def _refuse_other(root: Path, known: Manifest, source: str, interval_seconds: in
         raise BadInput(f"{root}: its candles are stamped with their opening", action="use another folder")
 
 
-def _refuse_unknown(
-    root: Path, listing: Listing, known: Manifest | None, source: str, interval_seconds: int
-) -> None:
+def _refuse_unknown(root: Path, listing: Listing, known: Manifest | None, source: str) -> None:
     """Refuse data of which nothing, or not enough, says where they come from."""
     names = sorted(listing.data_names)
     there = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-    line = f'"source": "{source}", "interval": {interval_seconds}, "stamp": "close"'
+    line = f'"source": "{source}", "interval": SECONDS, "stamp": "close"'
     action = f"{_ELSEWHERE}; if these data are the exchange's own, write {{{line}}} into {MANIFEST} "
     action += f"and check it with: meva replay validate {root}"
     if known is None:
         raise BadInput(
-            f"{root}: holds data ({there}) and no {MANIFEST}: a recording would vouch for what is not its",
+            f"{root}: holds data ({there}) and no {MANIFEST}: "
+            "what would be written at the end would vouch for data that nobody recorded",
             action=action,
         )
     missing = [
