@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -53,6 +52,7 @@ def fetched(root: Path, exchange: PaperExchange) -> None:
 
 WAYS = pytest.mark.parametrize("record", [captured, fetched])
 Record = Callable[[Path, PaperExchange], None]
+Holding = Callable[[Path], "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -60,17 +60,27 @@ def exchange() -> PaperExchange:
     return PaperExchange()
 
 
-def holding(root: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
+@pytest.fixture
+def holding() -> Iterator[Holding]:
+    """Return a function that starts a process which holds a folder."""
+    processes = []
+
+    def start(root: Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in processes:
+        kill(process)
 
 
-def ended(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    process.send_signal(number)
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
     process.communicate(timeout=20)
 
 
@@ -79,14 +89,14 @@ def ended(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 @WAYS
 def test_a_folder_that_another_process_records_into_is_refused_and_the_holder_named(
-    tmp_path: Path, exchange: PaperExchange, record: Record
+    tmp_path: Path, exchange: PaperExchange, record: Record, holding: Holding
 ) -> None:
     process = holding(tmp_path)
     with pytest.raises(BadInput, match=f"is being recorded by process {process.pid} on "):
         record(tmp_path, exchange)
     assert exchange.asked == []
     assert [path.name for path in tmp_path.iterdir()] == [LOCK]
-    ended(process, signal.SIGKILL)
+    kill(process)
     assert (tmp_path / LOCK).exists()  # and holds nothing
     record(tmp_path, exchange)
     assert replay.validate(tmp_path).ok
@@ -94,20 +104,20 @@ def test_a_folder_that_another_process_records_into_is_refused_and_the_holder_na
 
 
 @WAYS
-def test_a_folder_that_came_about_meanwhile_is_refused_as_well(tmp_path: Path, record: Record) -> None:
+def test_a_folder_that_came_about_meanwhile_is_refused_as_well(
+    tmp_path: Path, record: Record, holding: Holding
+) -> None:
     root = tmp_path / "new"
-    processes = []
 
     class Meanwhile(PaperExchange):
         def _ask(self, what: str) -> None:
             if not root.exists():
                 root.mkdir()
-                processes.append(holding(root))
+                holding(root)
             PaperExchange._ask(self, what)
 
     with pytest.raises(BadInput, match="is being recorded by process"):
         record(root, Meanwhile())
-    ended(processes[0], signal.SIGKILL)
     assert [path.name for path in root.iterdir()] == [LOCK]
 
 
