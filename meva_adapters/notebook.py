@@ -104,7 +104,7 @@ def _backtest(
     dataset = open_dataset(folder)
     plan = plan_backtest(dataset, chosen, configured=configured, **options)
     for note in (*window_notes(dataset, plan), *map(str, look_ahead(dataset))):
-        warnings.warn(note, stacklevel=4)  # where the notebook called
+        warnings.warn(note, stacklevel=3)  # where the notebook called
     return _run(plan, dataset, choose(engine, len(plan.times)))
 
 
