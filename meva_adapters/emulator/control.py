@@ -1,12 +1,13 @@
 """The control endpoint: what a test or a rehearsal does to the exchange from outside its API.
 
 Everything is below `/_emulator/`, in plain JSON, for whoever reaches the port: the emulator is meant for
-loopback.
+loopback. What a call asks for happens whole or not at all.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -15,16 +16,29 @@ import attrs
 
 from meva_adapters.emulator.api.auth import PERMISSIONS
 from meva_adapters.emulator.api.calls import Call, Reply, bare
+from meva_adapters.emulator.bounds import (
+    MOST_ACCOUNTS,
+    MOST_COUNT,
+    brief,
+    check_range,
+    check_text,
+    read_document,
+)
 from meva_adapters.emulator.exchange.audit import faults_of, totals
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.exchange.rejections import Rejected
 from meva_adapters.emulator.faults.plan import rules_of
 from meva_adapters.emulator.markets.driver import on_grid
 from meva_adapters.emulator.world import World
-from meva_core.amounts import format_e8, parse_e8
+from meva_core.amounts import E8, format_e8, parse_e8
 from meva_core.errors import BadInput
 
 PREFIX: Final = "/_emulator/"
+_ASSET: Final = re.compile(r"[0-9A-Z]{1,20}", re.ASCII)
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
+_MOST_NAMES: Final = 1_000
+_HIGHEST_QUOTE: Final = 10**9 * E8
+"""What rests at such a price can still be paid for out of what the house has."""
 
 
 def control(world: World, call: Call) -> Reply:
@@ -32,13 +46,14 @@ def control(world: World, call: Call) -> Reply:
     act = _ACTS.get((call.method, call.path.removeprefix(PREFIX)))
     if act is None:
         known = [f"{method} {PREFIX}{path}" for method, path in _ACTS]
-        return _failed(f"no control {call.method} {call.path}; there is {', '.join(known)}", 404)
+        asked = f"{call.method} {brief(call.path)}"
+        return _failed(f"no control {asked}; there is {', '.join(known)}", 404)
     try:
-        body = json.loads(call.body or b"{}")
+        body = read_document(call.body or b"{}")
         if not isinstance(body, dict):
             raise BadInput("the body has to be a JSON object")
         answer = act(world, body)
-    except (BadInput, Rejected, ValueError) as e:
+    except (BadInput, Rejected) as e:
         return _failed(str(e), 400)
     world.venue.publish()
     return bare(answer)
@@ -89,8 +104,7 @@ def set_policy(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
 def add_faults(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Add rules: `{"rules": [...]}`, or one rule by itself."""
     rules = rules_of(body.get("rules", [body]), "faults")
-    for rule in rules:
-        world.plan.add(rule)
+    world.plan.add(*rules)
     return {"rules": len(world.plan.rules)}
 
 
@@ -111,7 +125,9 @@ def forward(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Move the recorded market on by `seconds` of its own, or all markets by one step."""
     now = world.venue.clock()
     if "seconds" in body:
-        world.driver.forward(_whole(body, "seconds"), now)
+        seconds = _whole(body, "seconds")
+        check_range(seconds, "seconds", 0, MOST_COUNT)
+        world.driver.forward(seconds, now)
     else:
         world.step()
     return {"position": world.driver.position}
@@ -119,12 +135,15 @@ def forward(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def quote(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Quote `pair` around `bid` and `ask`: what rests beyond them trades."""
-    pair = world.venue.exchange.pairs.get(str(body.get("pair")))
+    asked = body.get("pair")
+    pair = world.venue.exchange.pairs.get(asked) if isinstance(asked, str) else None
     if pair is None:
-        raise BadInput(f"pair {body.get('pair')!r} is not listed")
+        raise BadInput(f"pair {brief(asked)} is not listed")
     bid, ask = on_grid(pair, _amount(body, "bid"), _amount(body, "ask"))
     if bid == 0:
         raise BadInput("bid and ask have to be above 0")
+    if ask > _HIGHEST_QUOTE:
+        raise BadInput(f"ask is {format_e8(ask)}; at most {format_e8(_HIGHEST_QUOTE)} is quoted")
     world.driver.ladders[pair.name].move(bid, ask, world.venue.clock())
     book = world.venue.exchange.books[pair.name]
     return {side.word: format_e8(book.touch(side) or 0) for side in Side}
@@ -132,18 +151,29 @@ def quote(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def add_account(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Add a user: `key`, `secret`, `balances` by asset, and its `permissions` and `addresses` if not all."""
-    balances = {asset: parse_e8(text, asset) for asset, text in _object(body, "balances").items()}
+    if len(world.venue.exchange.accounts) >= MOST_ACCOUNTS:
+        raise BadInput(f"there are {MOST_ACCOUNTS} accounts, which is the most there can be")
+    given = _object(body, "balances")
+    if len(given) > _MOST_NAMES:
+        raise BadInput(f"balances has {len(given)} assets; at most {_MOST_NAMES} are taken")
+    for asset in given:
+        if not _ASSET.fullmatch(asset):
+            raise BadInput(f"balances: {brief(asset)} is no asset; expected capitals and digits, such as TRY")
+    balances = {asset: parse_e8(text, asset) for asset, text in given.items()}
     for asset, amount in balances.items():
         if amount < 0:
             raise BadInput(f"{asset} is {format_e8(amount)}; a balance cannot be negative")
+    key = _text(body, "key")
+    if not _KEY.fullmatch(key):
+        raise BadInput(f"key is {brief(key)}; expected up to 200 printable ASCII characters, none blank")
     permissions = _names(body, "permissions", PERMISSIONS)
     if permissions - PERMISSIONS:
         raise BadInput(
-            f"permissions: {sorted(permissions - PERMISSIONS)} are not known",
+            f"permissions: {brief(sorted(permissions - PERMISSIONS))} are not known",
             action=f"any of {', '.join(sorted(PERMISSIONS))}",
         )
     world.venue.open_user(
-        _text(body, "key"),
+        key,
         _text(body, "secret"),
         balances,
         permissions=permissions,
@@ -155,15 +185,15 @@ def add_account(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = body.get(name, {})
     if not isinstance(value, dict):
-        raise BadInput(f"{name} is {value!r}; expected an object")
+        raise BadInput(f"{name} is {brief(value)}; expected an object")
     return value
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value:
-        raise BadInput(f"{name} is {value!r}; expected a text")
-    return value
+        raise BadInput(f"{name} is {brief(value)}; expected a text")
+    return check_text(value, name, 1_000)
 
 
 def _names(body: Mapping[str, Any], name: str, default: frozenset[str]) -> frozenset[str]:
@@ -171,20 +201,24 @@ def _names(body: Mapping[str, Any], name: str, default: frozenset[str]) -> froze
     if value is None:
         return default
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise BadInput(f"{name} is {value!r}; expected a list of texts")
+        raise BadInput(f"{name} is {brief(value)}; expected a list of texts")
+    if len(value) > _MOST_NAMES:
+        raise BadInput(f"{name} has {len(value)} texts; at most {_MOST_NAMES} are taken")
     return frozenset(value)
 
 
 def _whole(body: Mapping[str, Any], name: str) -> int:
     value = body.get(name)
     if type(value) is not int or value < 0:
-        raise BadInput(f"{name} is {value!r}; expected a whole number")
+        raise BadInput(f"{name} is {brief(value)}; expected a whole number")
     return value
 
 
 def _amount(body: Mapping[str, Any], name: str) -> int:
     value = body.get(name)
-    return parse_e8(value if isinstance(value, str | int) else "", name)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadInput(f'{name} is {brief(value)}; expected an amount as a text, such as "3000000"')
+    return parse_e8(value, name)
 
 
 def _texts(amounts: Mapping[str, int]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _faults(options: Options) -> tuple[FaultPlan, Policy]:
     if options.faults is not None:
         file = read_fault_file(options.faults)
         plan.seed = options.seed if file.seed is None else file.seed
-        plan.rules.extend(file.rules)
+        plan.add(*file.rules)
         policy.change(file.policy)
     return plan, policy
 

@@ -75,6 +75,12 @@ class BalanceParam(click.ParamType[tuple[str, Decimal]]):
     "--balance", type=BalanceParam(), multiple=True, help="Funds, repeatable.  [default: TRY=1000000]"
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same markets.")
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="Another name it is reached by, whose web pages may call it; repeatable.",
+)
 @click.option("--faults", type=_FILE, help="A plan of faults and switches (docs/emulator.md).")
 @json_option
 def serve(
@@ -88,6 +94,7 @@ def serve(
     secret: str,
     balance: Sequence[tuple[str, Decimal]],
     seed: int,
+    allow_host: tuple[str, ...],
     faults: Path | None,
     as_json: bool,
 ) -> None:
@@ -95,7 +102,8 @@ def serve(
 
     REST, candles and the stream are on one port. Without --data, seeded makers keep a book on every pair;
     with it, the dataset's rows move its pairs. It prints its addresses, and the environment to paste, once it
-    is ready. It ends with exit code 130, as everything does that is interrupted.
+    is ready. It ends with exit code 130, as everything does that is interrupted. It answers by the names of
+    loopback and by the address it listens on, and turns web pages away; --allow-host NAME adds a name.
     """
     if speed < 0:
         raise click.BadParameter(f"{speed} is negative", param_hint="--speed")
@@ -109,7 +117,7 @@ def serve(
         seed=seed,
         faults=faults,
     )
-    _serve(options, host, port, graph_port, as_json)
+    _serve(options, host, port, graph_port, allow_host, as_json)
 
 
 def _options(**given: Any) -> Options:
@@ -126,7 +134,9 @@ def _funds(balance: Sequence[tuple[str, Decimal]]) -> dict[str, int]:
     return funds
 
 
-def _serve(options: Options, host: str, port: int, graph_port: int | None, as_json: bool) -> None:
+def _serve(
+    options: Options, host: str, port: int, graph_port: int | None, allow_host: Sequence[str], as_json: bool
+) -> None:
     try:
         from meva_adapters.emulator.server.running import run_until_stopped
     except ModuleNotFoundError as e:
@@ -134,7 +144,12 @@ def _serve(options: Options, host: str, port: int, graph_port: int | None, as_js
             f"the emulator needs {e.name}, which is not installed", action="pip install 'meva[emulator]'"
         ) from e
     run_until_stopped(
-        options, host, port, graph_port, lambda doors, world: _announce(options, doors, world, as_json)
+        options,
+        host,
+        port,
+        graph_port,
+        lambda doors, world: _announce(options, doors, world, as_json),
+        allow_host,
     )
     if not as_json:
         print_line("stopped")

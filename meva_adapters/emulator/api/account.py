@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from meva_adapters.emulator.api.auth import Key
-from meva_adapters.emulator.api.calls import Call, Reply, enveloped, refused
+from meva_adapters.emulator.api.calls import Call, Reply, check_filters, enveloped, refused
 from meva_adapters.emulator.api.public import required_pair
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.api.wire import Json, balance_row, fill_row
@@ -74,16 +74,17 @@ def _visible(venue: Venue, key: Key) -> Iterator[Fill]:
 
 
 def _fills(venue: Venue, call: Call, key: Key) -> Iterator[Fill]:
-    if call.one("orderId"):
+    check_filters(call, "orderId", "pairSymbol", "symbol")
+    if call.all("orderId"):
         order_id = _whole(call, "orderId", 0)
         return (fill for fill in _visible(venue, key) if fill.order_id == order_id)
-    pair = required_pair(venue, call) if call.one("pairSymbol") else None
+    pair = required_pair(venue, call) if call.all("pairSymbol") else None
     end = _whole(call, "endDate", venue.clock())
     start = _whole(call, "startDate", end - _MONTH_MS)
     if end - start > 3 * _MONTH_MS:
         raise refused("The date range cannot be longer than 90 days.")
-    sides = {text.lower() for text in call.query.get("type", [])}
-    assets = {text.upper() for text in call.query.get("symbol", [])}
+    sides = {text.lower() for text in call.all("type")}
+    assets = {text.upper() for text in call.all("symbol")}
     return (
         fill
         for fill in _visible(venue, key)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
 
 from meva_adapters.emulator.api.calls import Call, Reply, bare, refused
 from meva_adapters.emulator.api.public import find_pair
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.api.wire import number
-from meva_adapters.emulator.markets.bars import RESOLUTIONS
+from meva_adapters.emulator.markets.bars import DAY, RESOLUTIONS, Bars
 from meva_core.amounts import E8
 
 _SECONDS: Final = re.compile(r"-?[0-9]{1,12}", re.ASCII)
 _MOST: Final = 11_000
 """Candles of one reply."""
+_AT_ONCE: Final = DAY
+"""Seconds of candles that are made while all others wait; longer ranges are made beside them."""
 
 
 def klines(venue: Venue, call: Call) -> Reply:
@@ -26,7 +31,11 @@ def klines(venue: Venue, call: Call) -> Reply:
     pair = find_pair(venue, call.one("symbol") or "")
     if pair is None:
         return bare({"s": "no_data", "t": [], "h": [], "o": [], "l": [], "c": [], "v": []})
-    bars = venue.tapes[pair.name].candles(resolution, first, last)
+    read = venue.tapes[pair.name].reading(resolution, first, last)
+    return made(lambda: _columns(read()), last - first + RESOLUTIONS[resolution])
+
+
+def _columns(bars: Bars) -> dict[str, Any]:
     times = bars.time[-_MOST:].tolist()
     columns = {
         letter: [number(amount) for amount in column[-_MOST:].tolist()]
@@ -34,7 +43,7 @@ def klines(venue: Venue, call: Call) -> Reply:
             "holcv", (bars.high, bars.open, bars.low, bars.close, bars.volume), strict=True
         )
     }
-    return bare({"s": "ok" if times else "no_data", "t": times, **columns})
+    return {"s": "ok" if times else "no_data", "t": times, **columns}
 
 
 def ohlcs(venue: Venue, call: Call) -> Reply:
@@ -43,13 +52,23 @@ def ohlcs(venue: Venue, call: Call) -> Reply:
     pair = find_pair(venue, call.one("pair") or "")
     if pair is None:
         return bare([])
-    bars = venue.tapes[pair.name].candles("1D", first, last)
+    name, read = pair.name, venue.tapes[pair.name].reading("1D", first, last)
+    return made(lambda: _days(name, read()), last - first + DAY)
+
+
+def made(tree: Callable[[], Any], seconds: int) -> Reply:
+    """Return a reply of candles: at once, or with the work to be done where they are of many seconds."""
+    reply = Reply(200, b"", work=lambda: orjson.dumps(tree()))
+    return reply.finish() if seconds <= _AT_ONCE else reply
+
+
+def _days(name: str, bars: Bars) -> list[dict[str, Any]]:
     rows = []
     for time, opened, high, low, close, volume in zip(*(column.tolist() for column in bars), strict=True):
         average = (high + low) // 2
         rows.append(
             {
-                "pair": pair.name,
+                "pair": name,
                 "time": time,
                 "open": number(opened),
                 "high": number(high),
@@ -62,7 +81,7 @@ def ohlcs(venue: Venue, call: Call) -> Reply:
                 "dailyChangePercentage": number((close - opened) * 10_000 // opened * 10**6),
             }
         )
-    return bare(rows)
+    return rows
 
 
 def _range(venue: Venue, call: Call) -> tuple[int, int]:

@@ -13,16 +13,26 @@ from typing import Any, Final
 import orjson
 
 from meva_adapters.emulator.api.auth import Key
-from meva_adapters.emulator.api.calls import Call, Failed, Reply, enveloped, order_refused, refused
+from meva_adapters.emulator.api.calls import (
+    Call,
+    Failed,
+    Reply,
+    check_filters,
+    enveloped,
+    order_refused,
+    refused,
+)
 from meva_adapters.emulator.api.public import find_pair, required_pair
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.api.wire import accepted_row, method_of, order_row
+from meva_adapters.emulator.bounds import is_writable
 from meva_adapters.emulator.exchange.orders import Moment, Order, Request, Side
 from meva_adapters.emulator.exchange.rejections import Reason, Rejected
 from meva_core.amounts import E8, LIMIT
 
 _DECIMAL: Final = re.compile(r"[0-9]{0,12}(?:\.[0-9]{1,16})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+_LAST_PAGE: Final = 10**9
 _SIDES: Final = {side.word: side for side in Side}
 _ACCEPTED: Final = orjson.dumps({"success": True, "message": "SUCCESS", "code": 0})
 
@@ -64,7 +74,8 @@ def one_order(venue: Venue, call: Call, key: Key) -> Reply:
 
 def open_orders(venue: Venue, call: Call, key: Key) -> Reply:
     """GET /api/v1/openOrders: of one pair or of all, sells and buys apart."""
-    pair = required_pair(venue, call) if call.one("pairSymbol") else None
+    check_filters(call, "pairSymbol")
+    pair = required_pair(venue, call) if call.all("pairSymbol") else None
     rows: dict[str, list[dict[str, Any]]] = {"asks": [], "bids": []}
     for order, moment in _open(venue, key):
         if pair is None or order.pair == pair.name:
@@ -76,10 +87,11 @@ def open_orders(venue: Venue, call: Call, key: Key) -> Reply:
 def all_orders(venue: Venue, call: Call, key: Key) -> Reply:
     """GET /api/v1/allOrders: of one pair, newest first, in pages; its times are seconds."""
     pair = required_pair(venue, call)
+    check_filters(call, "pairSymbol", "orderId")
     start, end = _seconds(venue, call, "startTime"), _seconds(venue, call, "endTime")
     least = _whole(call, "orderId", 0)
     limit = min(1000, _whole(call, "limit", 100) or 100)
-    page = _whole(call, "page", 1) or 1
+    page = min(_LAST_PAGE, _whole(call, "page", 1) or 1)
     found = (
         (order, moment)
         for order in reversed(venue.exchange.register.of(key.account).orders.values())
@@ -110,7 +122,11 @@ def _open(venue: Venue, key: Key) -> Iterator[tuple[Order, Moment]]:
 
 
 def _fields(call: Call) -> dict[str, Any]:
-    """Return the members of a JSON body, numbers as they were written; query parameters win over them."""
+    """Return the members of a JSON body by names in lower case, numbers as they were written.
+
+    Query parameters win over them. A name that is there twice, in whatever case, is refused: nobody can say
+    which of the two was meant.
+    """
     kind = call.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Failed(Reply(415, b""))
@@ -118,32 +134,26 @@ def _fields(call: Call) -> dict[str, Any]:
         body = json.loads(call.body or b"{}", parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         raise order_refused(Reason.REQUEST.message, Reason.REQUEST.code) from None
-    if not isinstance(body, dict) or not all(map(_is_writable, body.values())):
+    if not isinstance(body, dict) or not all(is_writable(str(value)) for value in body.values()):
         raise order_refused(Reason.REQUEST.message, Reason.REQUEST.code)
-    return {**body, **{name: values[-1] for name, values in call.query.items()}}
-
-
-def _is_writable(value: object) -> bool:
-    """Whether a value can be shown in a reply: JSON may hold half a character, UTF-8 may not."""
-    try:
-        str(value).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    fields = {name.lower(): value for name, value in body.items()}
+    if len(fields) < len(body):
+        raise order_refused(Reason.REQUEST.message, Reason.REQUEST.code)
+    return {**fields, **{name: values[-1] for name, values in call.query.items()}}
 
 
 def _request(venue: Venue, fields: dict[str, Any]) -> Request:
     """Return the order that a body asks for; raises Rejected for one that cannot be read."""
-    name = str(fields.get("pairSymbol") or "")
+    name = str(fields.get("pairsymbol") or "")
     if not name or len(name) > 20:
         raise Rejected.because(Reason.REQUEST)
     pair = find_pair(venue, name)
     if pair is None:
         raise Rejected(Reason.REQUEST.code, f"Pair {name} does not exists.")
-    side = _SIDES.get(str(fields.get("orderType")).lower())
+    side = _SIDES.get(str(fields.get("ordertype")).lower())
     if side is None:
         raise Rejected.because(Reason.SIDE)
-    method = method_of(str(fields.get("orderMethod")))
+    method = method_of(str(fields.get("ordermethod")))
     if method is None:
         raise Rejected.because(Reason.METHOD)
     quantity = _amount(fields, "quantity", Reason.QUANTITY_SCALE)
@@ -165,7 +175,7 @@ def _amount(fields: dict[str, Any], name: str, too_fine: Reason) -> int | None:
 
     The exchange reads plain digits only, never an exponent.
     """
-    value = fields.get(name)
+    value = fields.get(name.lower())
     if value is None or value == "":
         return None
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
@@ -181,7 +191,7 @@ def _amount(fields: dict[str, Any], name: str, too_fine: Reason) -> int | None:
 
 def _client_id(venue: Venue, fields: dict[str, Any]) -> str:
     """Return the client's name for the order, or one made up."""
-    value = fields.get("newOrderClientId")
+    value = fields.get("neworderclientid")
     if value is None or value == "":
         number = venue.exchange.register.next_id_to_come
         return str(uuid.UUID(bytes=hashlib.blake2b(str(number).encode(), digest_size=16).digest()))

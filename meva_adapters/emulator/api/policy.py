@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from attrs import define
 
+from meva_adapters.emulator.bounds import MOST_COUNT, MOST_MS, brief, check_range
 from meva_core.errors import BadInput
 
 
@@ -24,6 +25,9 @@ class Policy:
     * orders_delay_ms, fills_delay_ms, balances_delay_ms: how late reads show what has happened
     * fill_decimals: the most decimals of a fill's `amount`, which is rounded; its `preciseAmount` never is
     * comma_decimals: balances are written with a comma
+    * stops_as_named: a refusal names what a stop has to be, as the documentation explains such names: a buy's
+      above the best ask (1124), a sell's below the best bid (1125). False takes them for what is wrong: a
+      sell's above the best ask (1124), a buy's below the best bid (1125)
     * user_events: logins get 451, 441 and 452; false is the silence of long sessions, in which 423 goes on
     """
 
@@ -39,6 +43,7 @@ class Policy:
     balances_delay_ms: int = 0
     fill_decimals: int = 8
     comma_decimals: bool = False
+    stops_as_named: bool = False
     user_events: bool = True
 
     def change(self, switches: Mapping[str, Any]) -> None:
@@ -47,12 +52,21 @@ class Policy:
         for name, value in switches.items():
             kind = known.get(name)
             if kind is None:
-                near = get_close_matches(name, known, n=1)
+                near = get_close_matches(name[:100], known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise BadInput(f"policy: {name!r} is no switch{hint}", action=f"one of {', '.join(known)}")
+                raise BadInput(
+                    f"policy: {brief(name)} is no switch{hint}", action=f"one of {', '.join(known)}"
+                )
             if type(value) is not kind:
-                raise BadInput(f"policy: {name} is {value!r}; expected a {kind.__name__}")
-            if isinstance(value, int) and value < 0 and name != "clock_skew_ms":
-                raise BadInput(f"policy: {name} is {value}; it cannot be negative")
+                raise BadInput(f"policy: {name} is {brief(value)}; expected a {kind.__name__}")
+            if isinstance(value, int) and kind is int:
+                _check_number(name, value)
         for name, value in switches.items():
             setattr(self, name, value)
+
+
+def _check_number(name: str, value: int) -> None:
+    if value < 0 and name != "clock_skew_ms":
+        raise BadInput(f"policy: {name} is {brief(value)}; it cannot be negative")
+    most = MOST_MS if name.endswith("_ms") else MOST_COUNT
+    check_range(value, f"policy: {name}", -most, most)

@@ -13,7 +13,7 @@ from meva_adapters.emulator.api.calls import Call, Reply, bare, enveloped, refus
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.api.wire import DEPTH, book_rows, ticker_row, trade_row
 from meva_adapters.emulator.exchange.pairs import Pair
-from meva_adapters.emulator.markets.bars import DAY
+from meva_adapters.emulator.markets.bars import DAY, Bars
 from meva_core.amounts import format_e8
 
 _TRADES = 50
@@ -83,8 +83,12 @@ def ohlc(venue: Venue, call: Call) -> Reply:
     last = call.one("last") or ""
     most = int(last) if last.isascii() and last.isdigit() and len(last) < 5 else 100
     now = venue.clock() // 1000
-    bars = venue.tapes[pair.name].candles("1D", now - most * DAY, now)
-    rows = [
+    read = venue.tapes[pair.name].reading("1D", now - most * DAY, now)
+    return Reply(200, b"", work=lambda: enveloped(_days(pair, read())).body)
+
+
+def _days(pair: Pair, bars: Bars) -> list[dict[str, Any]]:
+    return [
         {
             "pairSymbol": pair.name,
             "pairSymbolNormalized": pair.normalized,
@@ -100,7 +104,6 @@ def ohlc(venue: Venue, call: Call) -> Reply:
         }
         for row in zip(*(column.tolist() for column in bars), strict=True)
     ]
-    return enveloped(rows)
 
 
 def find_pair(venue: Venue, text: str) -> Pair | None:

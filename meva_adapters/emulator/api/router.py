@@ -9,8 +9,10 @@ from attrs import frozen
 
 from meva_adapters.emulator.api import account, graph, orders, public
 from meva_adapters.emulator.api.auth import Key
-from meva_adapters.emulator.api.calls import Call, Failed, Reply
+from meva_adapters.emulator.api.calls import Call, Failed, Reply, refused
 from meva_adapters.emulator.api.venue import Venue
+from meva_adapters.emulator.bounds import is_writable
+from meva_adapters.emulator.exchange.rejections import Reason
 
 Open = Callable[[Venue, Call], Reply]
 Signed = Callable[[Venue, Call, Key], Reply]
@@ -81,11 +83,18 @@ def endpoint_of(call: Call) -> Endpoint:
 
 
 def answer(venue: Venue, call: Call) -> Reply:
-    """Answer a call. Whatever it does on the exchange has been published when this returns."""
+    """Answer a call whole. Whatever it does on the exchange has been published when this returns."""
+    return begin(venue, call).finish()
+
+
+def begin(venue: Venue, call: Call) -> Reply:
+    """Answer a call, where it takes long but for the reply's `work`."""
     now = venue.clock()
     venue.exchange.advance(now)
     try:
         endpoint = endpoint_of(call)
+        if not all(is_writable(text) for name in call.query for text in (name, *call.query[name])):
+            raise refused(Reason.REQUEST.message)
         if isinstance(endpoint, Public):
             _spend(venue, endpoint.budgets, call, "", now)
             reply = endpoint.answer(venue, call)

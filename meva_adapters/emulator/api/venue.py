@@ -42,6 +42,7 @@ class Venue:
     def obey(self) -> None:
         """Carry the switches to where they work."""
         self.exchange.cancel_ms = self.policy.cancel_ms
+        self.exchange.stops_as_named = self.policy.stops_as_named
         self.exchange.clearing.fee_on_top = self.policy.market_buy_fee_on_top
 
     def publish(self) -> None:

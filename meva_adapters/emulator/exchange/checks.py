@@ -9,15 +9,18 @@ from meva_adapters.emulator.exchange.pairs import Pair
 from meva_adapters.emulator.exchange.rejections import Reason, Rejected
 
 
-def check(request: Request, pair: Pair, book: Book) -> None:
-    """Raise Rejected for the first rule of the pair, or of the market as it is, that a request breaks."""
+def check(request: Request, pair: Pair, book: Book, *, stops_as_named: bool = False) -> None:
+    """Raise Rejected for the first rule of the pair, or of the market as it is, that a request breaks.
+
+    With `stops_as_named` the refusal of a stop names what is asked of it, otherwise what is wrong with it.
+    """
     if not pair.trading or request.method not in pair.methods:
         raise Rejected.because(Reason.METHOD)
     _check_scales(request, pair)
     if request.method.has_limit:
         _check_limit(request, pair)
     if request.method.is_stop:
-        _check_stop(request, pair, book)
+        _check_stop(request, book, stops_as_named)
     total = _total(request, book)
     if total is not None and total < pair.min_total:
         raise Rejected.because(Reason.MIN_TOTAL)
@@ -48,12 +51,18 @@ def _check_limit(request: Request, pair: Pair) -> None:
         raise Rejected.because(Reason.BELOW_MINIMUM)
 
 
-def _check_stop(request: Request, pair: Pair, book: Book) -> None:
+def _check_stop(request: Request, book: Book, as_named: bool) -> None:
     stop = request.stop_price
     if not stop:
         raise Rejected.because(Reason.PARAMETER)
     ask, bid = book.touch(Side.SELL), book.touch(Side.BUY)
     # A stop protects against the market going on: a sell waits below it, a buy above.
+    if as_named:
+        if request.side is Side.BUY and ask is not None and stop <= ask:
+            raise Rejected.because(Reason.STOP_ABOVE_ASK)
+        if request.side is Side.SELL and bid is not None and stop >= bid:
+            raise Rejected.because(Reason.STOP_BELOW_BID)
+        return
     if request.side is Side.SELL and ask is not None and stop > ask:
         raise Rejected.because(Reason.STOP_ABOVE_ASK)
     if request.side is Side.BUY and bid is not None and stop < bid:

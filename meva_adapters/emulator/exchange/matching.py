@@ -22,11 +22,13 @@ from meva_core.amounts import E8
 class Exchange:
     """All books and accounts. Times are milliseconds and never go back from call to call.
 
-    `cancel_ms` is how long an accepted cancel takes. Events wait in `events` until `take_events`.
+    `cancel_ms` is how long an accepted cancel takes; `stops_as_named` is what a stop's refusal names
+    (`checks.check`). Events wait in `events` until `take_events`.
     """
 
     pairs: dict[str, Pair]
     cancel_ms: int = 0
+    stops_as_named: bool = False
     clearing: Clearing = field(factory=Clearing)
     register: Register = field(factory=Register)
     accounts: list[Account] = field(factory=list)
@@ -56,7 +58,7 @@ class Exchange:
         """
         self.advance(now)
         pair, book = self._listed(request.pair)
-        check(request, pair, book)
+        check(request, pair, book, stops_as_named=self.stops_as_named)
         if request.method is Method.MARKET and book.touch(request.side.other) is None:
             raise Rejected.because(Reason.MARKET_ORDER)
         return self._place(account, request, pair, book, now)

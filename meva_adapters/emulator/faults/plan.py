@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -11,12 +11,30 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from attrs import Factory, define, field, frozen
 
+from meva_adapters.emulator.bounds import (
+    MOST_COUNT,
+    MOST_RULES,
+    MOST_TEXT,
+    brief,
+    check_range,
+    check_text,
+    read_document,
+)
 from meva_adapters.emulator.faults.kinds import FRAME, HANDSHAKE, KINDS, Kind
 from meva_core.errors import BadInput
 
 _RULE_FIELDS: Final = ("fault", "on", "probability", "after", "times")
+_LONGEST_PATTERN: Final = 200
+_LONGEST: Final[Mapping[str, int]] = {"path": 200, "message": 1_000}
+"""Characters of a setting, where they are fewer than of any text."""
+_MOST_HEADERS: Final = 50
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
+_HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]{0,2000}", re.ASCII)
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding", "connection", "upgrade"})
+"""Headers that say where a reply ends: the server writes them."""
 
 
 @frozen
@@ -57,9 +75,14 @@ class FaultPlan:
     happened: Counter[str] = Factory(Counter)
     _counts: list[_Count] = field(factory=list)
 
-    def add(self, rule: Rule) -> None:
-        """Put a rule behind the others."""
-        self.rules.append(rule)
+    def add(self, *rules: Rule) -> None:
+        """Put rules behind the others, all or none; raises BadInput for more than a plan holds."""
+        if len(self.rules) + len(rules) > MOST_RULES:
+            raise BadInput(
+                f"{len(self.rules)} rules and {len(rules)} more are over {MOST_RULES}",
+                action="take some away first: DELETE faults",
+            )
+        self.rules.extend(rules)
 
     def clear(self) -> None:
         """Take all rules away; the count of what happened stays."""
@@ -101,9 +124,9 @@ class FaultFile:
 def read_fault_file(path: Path) -> FaultFile:
     """Read a plan file; raises BadInput, naming the rule, for anything that is not one."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as e:
-        raise BadInput(f"{path}: not a JSON document in UTF-8: {e}") from e
+        tree = read_document(path.read_bytes())
+    except BadInput as e:
+        raise BadInput(f"{path}: {e}") from e
     if not isinstance(tree, dict) or set(tree) - {"seed", "rules", "policy"}:
         raise BadInput(f"{path}: expected an object with any of 'seed', 'rules' and 'policy'")
     seed, policy = tree.get("seed"), tree.get("policy", {})
@@ -116,45 +139,83 @@ def rules_of(tree: Any, where: str) -> tuple[Rule, ...]:
     """Return the rules of a JSON list; raises BadInput, naming the rule, for one that is not right."""
     if not isinstance(tree, list):
         raise BadInput(f"{where}: 'rules' has to be a list of objects")
+    if len(tree) > MOST_RULES:
+        raise BadInput(f"{where}: {len(tree)} rules; at most {MOST_RULES} are taken")
     return tuple(_rule(row, f"{where}, rule {number}") for number, row in enumerate(tree, start=1))
 
 
 def _rule(row: Any, where: str) -> Rule:
     given = row.get("fault") if isinstance(row, dict) else row
     if not isinstance(row, dict) or not isinstance(given, str) or given not in KINDS:
-        near = get_close_matches(str(given), KINDS, n=1)
+        near = get_close_matches(brief(given).strip("'"), KINDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise BadInput(f"{where}: {given!r} is no fault{hint}", action=f"one of {', '.join(KINDS)}")
-    kind = KINDS[row["fault"]]
-    settings = {name: value for name, value in row.items() if name not in _RULE_FIELDS}
-    for name, value in settings.items():
-        _check_setting(kind, name, value, where)
+        raise BadInput(f"{where}: {brief(given)} is no fault{hint}", action=f"one of {', '.join(KINDS)}")
+    kind = KINDS[given]
+    settings = {
+        name: _setting(kind, name, value, where) for name, value in row.items() if name not in _RULE_FIELDS
+    }
     rule = Rule(
-        row["fault"],
+        given,
         _typed(row, "on", str, "STREAM *" if kind.strikes in (FRAME, HANDSHAKE) else "*", where),
         _typed(row, "probability", float, 1.0, where),
         _typed(row, "after", int, 0, where),
         _typed(row, "times", int, 0, where),
         settings,
     )
+    check_text(rule.on, f"{where}: on", _LONGEST_PATTERN)
     if not 0 <= rule.probability <= 1 or rule.after < 0 or rule.times < 0:
         raise BadInput(f"{where}: probability is from 0 to 1, 'after' and 'times' are not negative")
+    check_range(rule.after, f"{where}: after", 0, MOST_COUNT)
+    check_range(rule.times, f"{where}: times", 0, MOST_COUNT)
     return rule
 
 
-def _check_setting(kind: Kind, name: str, value: Any, where: str) -> None:
+def _setting(kind: Kind, name: str, value: Any, where: str) -> Any:
+    """Return the value of a kind's own setting, of the setting's type and within its bounds."""
     if name not in kind.takes:
         raise BadInput(
-            f"{where}: {name!r} is no setting", action=f"one of {', '.join([*_RULE_FIELDS, *kind.takes])}"
+            f"{where}: {brief(name)} is no setting",
+            action=f"one of {', '.join([*_RULE_FIELDS, *kind.takes])}",
         )
-    default = kind.takes[name]
-    if default is not None:
-        _typed({name: value}, name, type(default), default, where)
-    if isinstance(default, Mapping) and not all(isinstance(text, str) for text in value.values()):
-        raise BadInput(f"{where}: {name} is {value!r}; expected texts, such as {{'Retry-After': '2'}}")
-    choices = kind.choices.get(name)
+    default, what = kind.takes[name], f"{where}: {name}"
+    if default is None:
+        return _checked_value(value, what)
+    value = _typed({name: value}, name, type(default), default, where)
+    if isinstance(value, dict):
+        _check_headers(value, what)
+    elif isinstance(value, str):
+        check_text(value, what, _LONGEST.get(name, MOST_TEXT))
+    choices, bounds = kind.choices.get(name), kind.ranges.get(name)
     if choices and value not in choices:
-        raise BadInput(f"{where}: {name} is {value!r}; expected one of {', '.join(choices)}")
+        raise BadInput(f"{what} is {brief(value)}; expected one of {', '.join(choices)}")
+    if bounds:
+        check_range(value, what, *bounds)
+    return value
+
+
+def _checked_value(value: Any, what: str) -> Any:
+    """Return a value of any type that a reply can hold."""
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError as e:
+        raise BadInput(f"{what} is {brief(value)}, which is no JSON: {e}") from e
+    if size > MOST_TEXT:
+        raise BadInput(f"{what} is {size} bytes as JSON; at most {MOST_TEXT} are taken")
+    return value
+
+
+def _check_headers(headers: Mapping[str, Any], what: str) -> None:
+    if len(headers) > _MOST_HEADERS:
+        raise BadInput(f"{what} has {len(headers)} names; at most {_MOST_HEADERS} are taken")
+    for name, value in headers.items():
+        if not isinstance(value, str):
+            raise BadInput(f"{what} is {brief(headers)}; expected texts, such as {{'Retry-After': '2'}}")
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise BadInput(f"{what}: {brief(name)}: {brief(value)} is no header; expected printable ASCII")
+        if name.lower() in _FRAMING:
+            raise BadInput(
+                f"{what}: {name} is written by the server", action="use the fault 'cut' for a wrong length"
+            )
 
 
 def _typed(row: Mapping[str, Any], name: str, kind: type, default: Any, where: str) -> Any:
@@ -162,5 +223,5 @@ def _typed(row: Mapping[str, Any], name: str, kind: type, default: Any, where: s
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise BadInput(f"{where}: {name} is {value!r}; expected a {kind.__name__}")
+        raise BadInput(f"{where}: {name} is {brief(value)}; expected a {kind.__name__}")
     return value

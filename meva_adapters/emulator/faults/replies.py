@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from random import Random
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ import orjson
 from attrs import define
 
 from meva_adapters.emulator.api.calls import HTML, Call, Reply, order_refused
-from meva_adapters.emulator.api.router import answer
+from meva_adapters.emulator.api.router import answer, begin
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.exchange.orders import Method, Request
 from meva_adapters.emulator.faults.kinds import REPLY, REQUEST
@@ -25,6 +27,10 @@ GATEWAY_PAGE: Final = (
 )
 _OVERSIZE: Final = 4 * 2**20 + 1
 _DEPTH: Final = 100_000
+_BOMB: Final = 64 * 2**20
+_MOST: Final = 2**20
+"""Bytes from which on nothing is made larger: rules add up."""
+_ORDER_ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @define
@@ -32,7 +38,7 @@ class Delivery:
     """How a reply goes out: after a wait, in pieces, cut short, or not at all.
 
     `length` is what Content-Length says where it is not the truth. `end` is `reset` or `silence` where
-    nothing is sent, or where the connection is cut after the body.
+    nothing is sent, or where the connection is cut after the body. `rules` are still to spoil the reply.
     """
 
     reply: Reply
@@ -42,24 +48,38 @@ class Delivery:
     length: int | None = None
     end: str = ""
     encoding: str = ""
+    rules: Sequence[Rule] = ()
+
+    def finish(self) -> None:
+        """Do the work that is left of the reply, and spoil it."""
+        self.reply.finish()
+        rules, self.rules = self.rules, ()
+        for rule in rules:
+            _ON_REPLY[rule.fault](rule, self)
 
 
 def deliver(venue: Venue, plan: FaultPlan, call: Call) -> Delivery:
-    """Answer a call under a plan of faults."""
+    """Answer a call under a plan of faults, whole."""
+    delivery = begin_delivery(venue, plan, call)
+    delivery.finish()
+    return delivery
+
+
+def begin_delivery(venue: Venue, plan: FaultPlan, call: Call) -> Delivery:
+    """Do what a call asks for under a plan of faults; the delivery is still to be finished."""
     if not plan.rules:
-        return Delivery(answer(venue, call))
+        return Delivery(begin(venue, call))
     lost: Delivery | None = None
     for rule in plan.strikes(call.method, call.path, when=REQUEST):
         lost = _before(rule, venue, call) or lost
     if lost is not None:
         return lost
-    delivery = Delivery(answer(venue, call))
-    for rule in plan.strikes(call.method, call.path, when=REPLY):
-        if rule.fault == "fill_after":
-            _fill(venue, call)
-            venue.publish()
-        else:
-            _ON_REPLY[rule.fault](rule, delivery)
+    delivery = Delivery(begin(venue, call))
+    struck = plan.strikes(call.method, call.path, when=REPLY)
+    if any(rule.fault == "fill_after" for rule in struck):
+        _fill(venue, call)
+        venue.publish()
+    delivery.rules = [rule for rule in struck if rule.fault != "fill_after"]
     return delivery
 
 
@@ -84,7 +104,7 @@ def _before(rule: Rule, venue: Venue, call: Call) -> Delivery | None:
 def _fill(venue: Venue, call: Call) -> None:
     """Let the market trade with all of the order that a cancel is about."""
     text = call.one("id") or ""
-    order = venue.exchange.register.find(int(text)) if text.isascii() and text.isdigit() else None
+    order = venue.exchange.register.find(int(text)) if _ORDER_ID.fullmatch(text) else None
     house = next((account for account in venue.exchange.accounts if account.house), None)
     if order is None or house is None or not order.status.is_open or order.method is not Method.LIMIT:
         return
@@ -124,12 +144,18 @@ def _cut(rule: Rule, delivery: Delivery) -> None:
 
 def _garble(rule: Rule, delivery: Delivery) -> None:
     reply = delivery.reply
-    if rule["how"] in ("bad_gzip", "bomb"):
-        packed = gzip.compress(reply.body if rule["how"] == "bad_gzip" else b" " * 64 * 2**20, 9, mtime=0)
-        reply.body = packed[: len(packed) // 2] if rule["how"] == "bad_gzip" else packed
-        delivery.encoding = "gzip"
-    else:
+    if rule["how"] == "bomb":
+        reply.body, delivery.encoding = _bomb(), "gzip"
+    elif rule["how"] == "bad_gzip":
+        packed = gzip.compress(reply.body, 9, mtime=0)
+        reply.body, delivery.encoding = packed[: len(packed) // 2], "gzip"
+    elif len(reply.body) < _MOST:
         reply.body = _GARBLED[rule["how"]](reply.body)
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b" " * _BOMB, 9, mtime=0)
 
 
 def _edit(rule: Rule, delivery: Delivery) -> None:
@@ -138,7 +164,7 @@ def _edit(rule: Rule, delivery: Delivery) -> None:
     place = tree
     for step in way:
         place = _member(place, step)
-    if isinstance(place, list) and last.isdigit() and int(last) < len(place):
+    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
         key: Any = int(last)
     elif isinstance(place, dict) and (last in place or not rule["remove"]):
         key = last
@@ -160,13 +186,13 @@ def _tree(body: bytes) -> Any:
 
 
 def _member(place: Any, step: str) -> Any:
-    if isinstance(place, list) and step.isdigit():
+    if isinstance(place, list) and step.isdecimal():
         return place[int(step)] if int(step) < len(place) else None
     return place.get(step) if isinstance(place, dict) else None
 
 
 def _rows(rule: Rule, delivery: Delivery) -> None:
-    tree = _tree(delivery.reply.body)
+    tree = _tree(delivery.reply.body) if len(delivery.reply.body) < _MOST else None
     rows = tree.get("data") if isinstance(tree, dict) else None
     if not isinstance(rows, list):
         return
@@ -180,7 +206,7 @@ def _rows(rule: Rule, delivery: Delivery) -> None:
 
 _GARBLED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "bom": lambda body: b"\xef\xbb\xbf" + body,
-    "utf16": lambda body: body.decode().encode("utf-16"),
+    "utf16": lambda body: body.decode(errors="replace").encode("utf-16"),
     "html": lambda body: GATEWAY_PAGE,
     "oversize": lambda body: body + b" " * max(0, _OVERSIZE - len(body)),
     "deep": lambda body: b"[" * _DEPTH,

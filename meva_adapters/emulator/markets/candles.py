@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import numpy as np
@@ -39,6 +40,9 @@ class History(Protocol):
     def between(self, first: int, last: int) -> Bars:
         """Return the candles that open from `first` to `last`, seconds, both included."""
 
+    def daily(self, first: int, last: int) -> Bars:
+        """Return candles from which all days can be joined that the seconds from `first` to `last` touch."""
+
 
 class SeededHistory:
     """Minute candles along a seeded path, for `length` seconds before `end`, made when they are asked for.
@@ -53,7 +57,9 @@ class SeededHistory:
         self._end = end - end % _MINUTE
         self._earliest = self._end - length
         self._typical = typical
+        # Both are filled by whoever asks first, in any thread: what is made is the same.
         self._days: dict[int, Bars] = {}
+        self._whole_days: dict[int, Bars] = {}
 
     def between(self, first: int, last: int) -> Bars:
         """Return the candles that open from `first` to `last`, seconds, both included."""
@@ -61,13 +67,30 @@ class SeededHistory:
         days = range(first // DAY, last // DAY + 1) if first <= last else ()
         return joined([self._day(day) for day in days]).between(first, last)
 
+    def daily(self, first: int, last: int) -> Bars:
+        """Return one candle for each day that the seconds from `first` to `last` touch."""
+        first, last = max(first, self._earliest), min(last, self._end - _MINUTE)
+        days = range(first // DAY, last // DAY + 1) if first <= last else ()
+        return joined([self._whole_day(day) for day in days])
+
     def _day(self, day: int) -> Bars:
         found = self._days.get(day)
         if found is None:
-            begin = day * DAY
-            found = self._path.minutes(begin, begin + DAY - _MINUTE, self._typical)
-            self._days[day] = found
+            found = self._days[day] = self._minutes_of(day)
         return found
+
+    def _whole_day(self, day: int) -> Bars:
+        found = self._whole_days.get(day)
+        if found is None:
+            # A day's minutes are not kept for the sake of its candle: all pairs' would be gigabytes.
+            minutes = self._days.get(day) or self._minutes_of(day)
+            kept = minutes.between(self._earliest, self._end - _MINUTE)
+            found = self._whole_days[day] = coarser(kept, "1D")
+        return found
+
+    def _minutes_of(self, day: int) -> Bars:
+        begin = day * DAY
+        return self._path.minutes(begin, begin + DAY - _MINUTE, self._typical)
 
 
 class RecordedHistory:
@@ -80,6 +103,10 @@ class RecordedHistory:
     def between(self, first: int, last: int) -> Bars:
         """Return the candles that open from `first` to `last`, seconds, both included."""
         return self._bars.between(first, last)
+
+    def daily(self, first: int, last: int) -> Bars:
+        """Return the candles as they are."""
+        return self.between(first, last)
 
 
 @frozen
@@ -123,15 +150,28 @@ class Tape:
 
     def candles(self, resolution: str, first: int, last: int) -> Bars:
         """Return the candles that begin from `first` to `last`, in seconds; the last may be forming."""
+        return self.reading(resolution, first, last)()
+
+    def reading(self, resolution: str, first: int, last: int) -> Callable[[], Bars]:
+        """Return what makes the candles as they are now; it reads nothing that changes, so any thread may."""
         length = RESOLUTIONS[resolution]
-        bars = self._between(first, last + length - 1, length)
-        return coarser(bars, resolution).between(first, last)
+        until = last + length - 1
+        before, live = self._ends(until), self._live().between(first, until)
+        histories = [history for history in self.histories if length % history.seconds == 0]
+
+        def read() -> Bars:
+            parts = [h.daily(first, before) if length >= DAY else h.between(first, before) for h in histories]
+            return coarser(joined([*parts, live]), resolution).between(first, last)
+
+        return read
 
     def day(self, now: int) -> Day:
         """Return the figures of the 24 hours before `now`, in seconds."""
         if self.recorded is not None:
             return self.recorded
-        bars = self._between(now - DAY, now, DAY)
+        histories = [history for history in self.histories if DAY % history.seconds == 0]
+        parts = [history.between(now - DAY, self._ends(now)) for history in histories]
+        bars = joined([*parts, self._live().between(now - DAY, now)])
         if len(bars.time) == 0:
             return Day()
         # Prices times volumes outgrow 64 bits; a mean over the minutes is as good for what it shows.
@@ -145,12 +185,12 @@ class Tape:
             average=average,
         )
 
-    def _between(self, first: int, last: int, length: int) -> Bars:
-        """Return the candles from which those of `length` seconds can be joined, from all parts."""
-        # A recording may reach beyond the start: from there on it is what is traded that counts.
-        before = min(last, next(iter(self._minutes), last + 1) - 1)
-        parts = [h.between(first, before) for h in self.histories if length % h.seconds == 0]
-        return joined([*parts, self._live().between(first, last)])
+    def _ends(self, last: int) -> int:
+        """Return the last second, up to `last`, of which the histories tell.
+
+        A recording may reach beyond the start: from there on it is what is traded that counts.
+        """
+        return min(last, next(iter(self._minutes), last + 1) - 1)
 
     def _live(self) -> Bars:
         if not self._minutes:

@@ -21,6 +21,8 @@ from meva_core.amounts import E8
 
 ENDOWMENT: Final = 10**12 * E8
 """What the house has of every asset: enough for ever."""
+_LARGEST: Final = ENDOWMENT // 100
+"""Of one level, so that all levels together can be paid for at any price."""
 
 
 @define(eq=False)
@@ -67,7 +69,7 @@ class Ladder:
         # Between 2 000 and 102 000 of the quote asset, a hundredth of it in dollars.
         money = share * (100 if self.pair.quote == "TRY" else 2) * E8
         qty = money * E8 // price
-        return max(self.pair.qty_step, qty - qty % self.pair.qty_step)
+        return max(self.pair.qty_step, min(_LARGEST, qty) // self.pair.qty_step * self.pair.qty_step)
 
     def _withdraw(self, bids: dict[int, int], asks: dict[int, int], now: int) -> None:
         for (side, price), order in list(self._quotes.items()):

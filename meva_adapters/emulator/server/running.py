@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from meva_adapters.emulator.server.clock import SteadyClock
 from meva_adapters.emulator.server.serving import Doors, serving
@@ -18,13 +18,16 @@ def run_until_stopped(
     port: int,
     graph_port: int | None,
     ready: Callable[[Doors, World], None],
+    welcome: Sequence[str] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM, and call `ready` once the doors are open.
 
-    Raises BadInput for files that no exchange can be made from, and for an address that is taken.
+    SIGINT counts even where it was ignored when this began, as it is for the background jobs of a script: a
+    server that such a script left behind would keep its port. Raises BadInput for files that no exchange can
+    be made from, and for an address that is taken.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(options, host, port, graph_port, ready))
+        runner.run(_serve(options, host, port, graph_port, ready, welcome))
 
 
 async def _serve(
@@ -33,6 +36,7 @@ async def _serve(
     port: int,
     graph_port: int | None,
     ready: Callable[[Doors, World], None],
+    welcome: Sequence[str],
 ) -> None:
     stop = asyncio.Event()
     if sys.platform != "win32":
@@ -40,7 +44,7 @@ async def _serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
     world = build_world(options, SteadyClock())
-    async with serving(world, host, port, graph_port) as doors:
+    async with serving(world, host, port, graph_port, welcome=welcome) as doors:
         ready(doors, world)
         await stop.wait()
 

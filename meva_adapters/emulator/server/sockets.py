@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 from meva_adapters.emulator.api.calls import Failed, Reply
 from meva_adapters.emulator.faults.kinds import HANDSHAKE
 from meva_adapters.emulator.faults.replies import Delivery
+from meva_adapters.emulator.server.aside import Aside
 from meva_adapters.emulator.server.web import response_of
 from meva_adapters.emulator.stream.hub import Hub
 from meva_adapters.emulator.stream.session import Session
@@ -28,8 +29,9 @@ _TICKERS_EVERY: Final = 1.0
 class Sockets:
     """All connections to the stream of one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, aside: Aside) -> None:
         self._world = world
+        self._aside = aside
         self.hub = Hub(world.venue)
         world.venue.listeners.append(self.hub.tell)
         self._open: set[web.WebSocketResponse] = set()
@@ -58,7 +60,8 @@ class Sockets:
         """Send tickers, again and again."""
         while True:
             await asyncio.sleep(_TICKERS_EVERY)
-            self.hub.tell_tickers()
+            reading = self.hub.candle_reading()
+            self.hub.tell_tickers(await self._aside.do(reading) if reading else {})
 
     async def close(self) -> None:
         """Hang up on everyone."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
 
-from meva_adapters.emulator.api.calls import Call
+from meva_adapters.emulator.api.calls import Call, Reply, refused
+from meva_adapters.emulator.bounds import MOST_BYTES
 from meva_adapters.emulator.control import PREFIX, control
-from meva_adapters.emulator.faults.replies import Delivery, deliver
+from meva_adapters.emulator.faults.replies import Delivery, begin_delivery
+from meva_adapters.emulator.server.aside import Aside
+from meva_adapters.emulator.server.visitors import Doorman
 from meva_adapters.emulator.world import World
 
 _WORTH_GZIP: Final = 2048
@@ -40,20 +44,66 @@ class Front:
     """Answers the requests of one world; `upgrade` takes those that want the stream."""
 
     def __init__(
-        self, world: World, upgrade: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+        self,
+        world: World,
+        doorman: Doorman,
+        aside: Aside,
+        upgrade: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
     ) -> None:
         self._world = world
+        self._doorman = doorman
+        self._aside = aside
         self._upgrade = upgrade
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        if request.path in _STREAM_PATHS and "websocket" in request.headers.get("Upgrade", "").lower():
+        controls = request.path.startswith(PREFIX)
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return _turned_away(refusal, 403, controls)
+        if controls:
+            return await self._control(request)
+        if (request.path.rstrip("/") or "/") in _STREAM_PATHS and (
+            "websocket" in request.headers.get("Upgrade", "").lower()
+        ):
             return await self._upgrade(request)
         call = await read_call(request)
-        if call.path.startswith(PREFIX):
-            return response_of(Delivery(control(self._world, call)), "")
-        delivery = deliver(self._world.venue, self._world.plan, call)
+        delivery = begin_delivery(self._world.venue, self._world.plan, call)
+        if delivery.reply.work is not None:
+            await self._aside.do(delivery.reply.finish)
+        delivery.finish()
         return await send(request, delivery, call.headers.get("accept-encoding", ""))
+
+    async def _control(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Do what a control call says if it is called JSON, which a page cannot send without being let."""
+        kind = request.headers.get("Content-Type")
+        if kind is None and request.body_exists:
+            kind = ""
+        if kind is not None and kind.partition(";")[0].strip().lower() != "application/json":
+            return _turned_away(f"Content-Type is {kind[:100]!r}; expected application/json", 415, True)
+        try:
+            call = await read_call(request)
+        except web.HTTPRequestEntityTooLarge:
+            return _turned_away(
+                f"the document is larger than {MOST_BYTES} bytes, which is the most", 400, True
+            )
+        return response_of(Delivery(control(self._world, call)), "")
+
+    def _refusal(self, request: web.BaseRequest) -> str | None:
+        headers, transport = request.headers, request.transport
+        address = transport.get_extra_info("sockname") if transport is not None else None
+        return self._doorman.refusal(
+            headers.getall("Host", []),
+            headers.getall("Origin", []),
+            headers.get("Sec-Fetch-Site", ""),
+            str(address[0]) if isinstance(address, tuple) else "",
+        )
+
+
+def _turned_away(message: str, status: int, controls: bool) -> web.Response:
+    """Return a refusal that comes before the exchange, in the form of the endpoint that was called."""
+    body = json.dumps({"error": message}).encode() if controls else refused(message).reply.body
+    return response_of(Delivery(Reply(status, body)), "")
 
 
 async def send(request: web.BaseRequest, delivery: Delivery, accepted: str) -> web.StreamResponse:

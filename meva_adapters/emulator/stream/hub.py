@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from attrs import Factory, define
@@ -9,8 +10,9 @@ from attrs import Factory, define
 from meva_adapters.emulator.api.auth import Key
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.api.wire import DEPTH, Json, levels
+from meva_adapters.emulator.bounds import is_writable
 from meva_adapters.emulator.exchange.events import Event, Filled, Inserted, Removed, Traded
-from meva_adapters.emulator.markets.bars import RESOLUTIONS
+from meva_adapters.emulator.markets.bars import RESOLUTIONS, Bars
 from meva_adapters.emulator.stream import frames
 from meva_adapters.emulator.stream.frames import JOIN, Levels
 from meva_adapters.emulator.stream.session import Session, requests_of
@@ -59,6 +61,8 @@ class Hub:
         if not isinstance(channel, str) or not isinstance(event, str):
             return
         topic = (channel, event)
+        if not is_writable(channel + event):
+            return
         if body.get("join") is False:
             session.push(frames.result(session.leave(topic), f"leave|{channel}:{event}"))
             return
@@ -132,8 +136,30 @@ class Hub:
             for session in self._followers(_DIFF, pair):
                 session.push(frames.book_diff(pair, session.next_change((_DIFF, pair)), bids, asks))
 
-    def tell_tickers(self) -> None:
-        """Pass on the tickers and the forming candles that anyone follows, changed or not."""
+    def candle_reading(self) -> Callable[[], dict[str, Bars]] | None:
+        """Return what makes the forming candles that anyone follows, by event; None where nobody does.
+
+        It takes long where candles are, and reads nothing that changes: any thread may.
+        """
+        readings: dict[str, Callable[[], Bars]] = {}
+        now = self.venue.clock() // 1000
+        for event in sorted(
+            {event for s in self.sessions for channel, event in s.topics if channel == _VIEW}
+        ):
+            pair, _, resolution = event.rpartition("_")
+            tape = self.venue.tapes.get(pair)
+            if tape is not None and resolution in RESOLUTIONS:
+                readings[event] = tape.reading(resolution, now - RESOLUTIONS[resolution], now)
+        return (lambda: {event: read() for event, read in readings.items()}) if readings else None
+
+    def tell_tickers(self, candles: Mapping[str, Bars] | None = None) -> None:
+        """Pass on the tickers and the forming candles that anyone follows, changed or not.
+
+        `candles` are what `candle_reading` made, which is done here where there are none.
+        """
+        if candles is None:
+            reading = self.candle_reading()
+            candles = reading() if reading else {}
         tickers: dict[str, Json] = {}
         for session in self.sessions:
             for channel, event in sorted(session.topics):
@@ -142,21 +168,8 @@ class Hub:
                     session.push(frames.ticker_all(items))
                 elif channel == _TICKER and event in self.venue.exchange.pairs:
                     session.push(frames.ticker(self._cached(tickers, event)))
-                elif channel == _VIEW:
-                    self._tell_candle(session, event)
-
-    def _tell_candle(self, session: Session, event: str) -> None:
-        pair, _, resolution = event.rpartition("_")
-        tape = self.venue.tapes.get(pair)
-        if tape is None or resolution not in RESOLUTIONS:
-            return
-        now = self.venue.clock() // 1000
-        bars = tape.candles(resolution, now - RESOLUTIONS[resolution], now)
-        if len(bars.time):
-            opened, high, low, close, volume = (int(column[-1]) for column in bars[1:])
-            session.push(
-                frames.candle(pair, resolution, (int(bars.time[-1]), opened, high, low, close, volume))
-            )
+                elif channel == _VIEW and event in candles:
+                    _tell_candle(session, event, candles[event])
 
     def _cached(self, tickers: dict[str, Json], pair: str) -> Json:
         if pair not in tickers:
@@ -184,6 +197,13 @@ class Hub:
         return any(
             topics & (s.topics - {(channel, pair)} if s is joining else s.topics) for s in self.sessions
         )
+
+
+def _tell_candle(session: Session, event: str, bars: Bars) -> None:
+    pair, _, resolution = event.rpartition("_")
+    if len(bars.time):
+        opened, high, low, close, volume = (int(column[-1]) for column in bars[1:])
+        session.push(frames.candle(pair, resolution, (int(bars.time[-1]), opened, high, low, close, volume)))
 
 
 def _order_news(event: Inserted | Removed | Filled, pair: Any) -> frames.Frame:

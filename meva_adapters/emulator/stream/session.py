@@ -14,6 +14,7 @@ from meva_adapters.emulator.faults.plan import FaultPlan
 from meva_adapters.emulator.stream.frames import JOIN, LOGIN, Frame
 
 _FIRST_CHANGE: Final = 1000
+_MOST_TOPICS: Final = 1_000
 Topic = tuple[str, str]
 """A channel and an event, such as `obdiff` and `BTCTRY`."""
 
@@ -56,8 +57,8 @@ class Session:
         return self.changes[topic]
 
     def join(self, topic: Topic) -> bool:
-        """Join a topic; False if it was joined before."""
-        if topic in self.topics:
+        """Join a topic; False if it was joined before, or if there are too many."""
+        if topic in self.topics or len(self.topics) >= _MOST_TOPICS:
             return False
         self.topics.add(topic)
         return True

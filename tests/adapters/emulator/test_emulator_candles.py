@@ -7,10 +7,13 @@ from itertools import groupby
 
 import numpy as np
 import pytest
+from emulator_desk import Desk
 from emulator_server import E8
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meva_adapters.emulator.api import router
+from meva_adapters.emulator.api.calls import Call
 from meva_adapters.emulator.exchange.events import Traded
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.markets.bars import RESOLUTIONS, Bars, coarser, joined, no_bars, total_volume
@@ -255,3 +258,46 @@ def test_a_recorded_rows_figures_stand_in_where_some_are_absent(
     row: tuple[int, int, int, int], day: Day
 ) -> None:
     assert day_of_quote(*row) == day
+
+
+# -- Beside the loop ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resolution", ["1D", "W", "M", "Y"])
+@pytest.mark.parametrize("offset", [0, 1, 40_000, 86_399])
+def test_days_made_from_whole_days_are_those_made_from_their_minutes(resolution: str, offset: int) -> None:
+    """Nor does it matter where in a day the history begins or ends."""
+    end = 1_760_000_000 + offset
+    path = PricePath(3, "BTCTRY", 3_000_000 * E8, E8)
+    history = SeededHistory(path, end, E8, length=9 * DAY + 7_200)
+    tape = Tape((history,))
+    tape.add(Traded(1, "BTCTRY", 3_000_001 * E8, E8, Side.BUY, end * 1000))
+    for first in (0, end - 3 * DAY, end - 3 * DAY // 2, end):
+        minutes = joined([history.between(0, end - 1), tape._live()])
+        expected = coarser(minutes, resolution).between(first, end)
+        assert rows_of(tape.candles(resolution, first, end)) == rows_of(expected)
+
+
+def test_what_was_asked_for_is_read_as_it_was_then() -> None:
+    tape = Tape(())
+    tape.add(Traded(1, "BTCTRY", 100, 5, Side.BUY, 60_000))
+    read = tape.reading("1", 0, 120)
+    tape.add(Traded(2, "BTCTRY", 900, 5, Side.BUY, 61_000))
+    assert rows_of(read()) == [(60, 100, 100, 100, 100, 5)]
+
+
+def test_long_ranges_are_left_to_be_done_beside_the_loop_and_short_ones_are_done() -> None:
+    desk = Desk()
+    now = desk.clock() // 1000
+    for path, query in (
+        ("/v1/klines/history", {"symbol": "BTCTRY", "resolution": "1", "from": "0"}),
+        ("/v1/klines/history", {"symbol": "BTCTRY", "resolution": "Y"}),
+        ("/v1/ohlcs", {"pair": "BTCTRY"}),
+        ("/api/v2/ohlc", {"pairSymbol": "BTCTRY", "last": "120"}),
+    ):
+        call = Call("GET", path, {name: [value] for name, value in query.items()})
+        reply = router.begin(desk.venue, call)
+        assert (reply.body, reply.work is None) == (b"", False)
+        assert reply.finish().body == router.answer(desk.venue, call).body != b""
+    recent = {"symbol": ["BTCTRY"], "resolution": ["1"], "from": [str(now - 3600)]}
+    assert router.begin(desk.venue, Call("GET", "/v1/klines/history", recent)).work is None

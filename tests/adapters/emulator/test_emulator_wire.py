@@ -437,3 +437,108 @@ def test_headers_of_a_call_may_be_of_any_order_and_more(desk: Desk) -> None:
     headers = {k.lower(): v for k, v in reversed(signed(stamp=desk.clock()).items())}
     reply = answer(desk.venue, Call("GET", "/api/v1/openOrders", headers={**headers, "x-extra": "1"}))
     assert reply.status == 200
+
+
+# -- Spellings of paths and names --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/v1/openOrders/", "/API/V1/openorders", "/api/v1/openOrders//"])
+def test_a_path_is_read_in_any_case_and_with_a_slash_at_its_end(desk: Desk, path: str) -> None:
+    assert desk.read(path) == {"asks": [], "bids": []}
+
+
+def test_names_are_read_in_any_case_in_the_query_and_in_the_body(desk: Desk) -> None:
+    order = {"PairSymbol": "BTCTRY", "ordertype": "buy", "ORDERMETHOD": "limit", "Price": "2900000"}
+    placed = body(desk.call("POST", ORDER + "/", {**order, "Quantity": "0.001", "newOrderClientID": "x"}))
+    assert placed["data"]["newOrderClientId"] == "x"
+    assert [row["id"] for row in desk.read("/api/v1/allOrders", PAIRSYMBOL="btc_try")] == [
+        placed["data"]["id"]
+    ]
+    assert desk.read(f"/api/v1/order/{placed['data']['id']}/")["orderClientId"] == "x"
+    assert desk.call("DELETE", ORDER, ID=placed["data"]["id"]).status == 200
+
+
+def test_a_name_that_is_there_in_two_spellings_is_refused(desk: Desk) -> None:
+    fields = {**FIELDS, "quantity": "0.001", "Quantity": "5"}
+    assert desk.refusal("POST", ORDER, fields)[2] == "INVALID_REQUEST_ERROR"
+    assert desk.read("/api/v1/openOrders") == {"asks": [], "bids": []}
+
+
+FILLS = "/api/v1/users/transactions/trade"
+
+
+def test_fills_are_those_of_the_order_however_its_id_is_spelt(desk: Desk) -> None:
+    desk.offer(Side.SELL, 2_900_000 * E8)
+    orders = [desk.buy(2_900_000)["id"] for _ in range(2)]
+    assert len(desk.read(FILLS)) == 2
+    for name in ("orderId", "orderID", "orderid", "ORDERID"):
+        assert [row["orderId"] for row in desk.read(FILLS, **{name: orders[0]})] == [orders[0]]
+        assert desk.read(FILLS, **{name: 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (FILLS, {"order_id": "1"}),
+        (FILLS, {"orderIds": "1"}),
+        (FILLS, {"id": "1"}),
+        (FILLS, {"orderClientId": "x"}),
+        (FILLS, {"orderId": ""}),
+        (FILLS, {"orderId": ["1", ""]}),
+        (FILLS, {"pair_symbol": "BTCTRY"}),
+        (FILLS, {"pairSymbol": ""}),
+        ("/api/v1/openOrders", {"pairSymbol": ""}),
+        ("/api/v1/openOrders", {"symbol": "BTCTRY"}),
+        ("/api/v1/openOrders", {"orderId": "1"}),
+        ("/api/v1/allOrders", {"pairSymbol": "BTCTRY", "orderId": ""}),
+        ("/api/v1/allOrders", {"pairSymbol": "BTCTRY", "clientOrderId": "x"}),
+    ],
+)
+def test_a_filter_that_is_not_understood_never_widens_an_answer(
+    desk: Desk, path: str, query: dict[str, Any]
+) -> None:
+    status, code, message = desk.refusal("GET", path, **query)
+    assert (status, code, message.startswith("The parameter")) == (400, 1037, True)
+
+
+def test_parameters_that_filter_nothing_are_ignored(desk: Desk) -> None:
+    assert desk.read(FILLS, _="1", recvWindow="5000") == []
+
+
+def test_a_page_beyond_all_pages_is_empty(desk: Desk) -> None:
+    assert desk.read("/api/v1/allOrders", pairSymbol="BTCTRY", page="9" * 18, limit="1000") == []
+
+
+# -- Stops -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "plain", "as_named"),
+    [
+        ("sell", 3_100_000, 1124, 1125),
+        ("sell", 2_950_000, None, 1125),
+        ("sell", 2_900_000, None, 1125),
+        ("sell", 2_800_000, None, None),
+        ("buy", 2_800_000, 1125, 1124),
+        ("buy", 2_950_000, None, 1124),
+        ("buy", 3_000_000, None, 1124),
+        ("buy", 3_100_000, None, None),
+    ],
+)
+def test_the_refusal_of_a_stop_names_what_is_wrong_or_what_is_asked(
+    desk: Desk, side: str, stop: int, plain: int | None, as_named: int | None
+) -> None:
+    desk.offer(Side.SELL, 3_000_000 * E8)
+    desk.offer(Side.BUY, 2_900_000 * E8)
+    names = {1124: "FAILED_STOP_PRICE_GREATER_THAN_BEST_ASK", 1125: "FAILED_STOP_PRICE_LESS_THAN_BEST_BID"}
+    fields = {
+        **FIELDS,
+        "orderType": side,
+        "orderMethod": "stoplimit",
+        "price": str(stop),
+        "quantity": "0.001",
+    }
+    for switch, code in ((False, plain), (True, as_named)):
+        desk.switch(stops_as_named=switch)
+        reply = body(desk.call("POST", ORDER, {**fields, "stopPrice": str(stop)}))
+        assert (reply["code"], reply["message"]) == (code or 0, names[code] if code else "SUCCESS")
