@@ -1,7 +1,12 @@
-"""Settings of hypothesis for all tests; HYPOTHESIS_PROFILE=nightly looks twenty times further."""
+"""Settings of all tests: examples (HYPOTHESIS_PROFILE=nightly looks further), signals, workers."""
+
+from __future__ import annotations
 
 import os
+import signal
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -12,3 +17,38 @@ settings.register_profile(
     "nightly", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=_SLOW
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the children of tests with their signals as they are by default, wherever the tests were started.
+
+    A shell ignores SIGINT for the background jobs of a script, nohup ignores SIGHUP, children inherit that,
+    and a command that is to be interrupted would go on for ever. A signal that is caught is at its default in
+    a child, so those that are ignored are caught, and nothing is done about them.
+    """
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest."""
+    from workers import place
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Have one worker more than processors: tests that wait for a child or a clock leave theirs to others."""
+    named = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    return None if named else len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a group with one worker."""
+    from workers import ByGroup
+
+    return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None

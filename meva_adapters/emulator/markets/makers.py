@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from random import Random
 from typing import Final
 
@@ -64,8 +65,7 @@ class Ladder:
 
     def _size(self, side: Side, price: int) -> int:
         """Return a quantity that depends on nothing but the seed and the level."""
-        digest = hashlib.blake2b(f"{self.seed}:{self.pair.name}:{side}:{price}".encode(), digest_size=4)
-        share = int.from_bytes(digest.digest(), "big") % 1000 + 20
+        share = _share(f"{self.seed}:{self.pair.name}:{side}:{price}")
         # Between 2 000 and 102 000 of the quote asset, a hundredth of it in dollars.
         money = share * (100 if self.pair.quote == "TRY" else 2) * E8
         qty = money * E8 // price
@@ -86,6 +86,12 @@ class Ladder:
         )
         if order.status.is_open:
             self._quotes[side, price] = order
+
+
+@lru_cache(16_384)
+def _share(level: str) -> int:
+    """Return a number from 20 to 1019 that is a level's own; most levels stay from step to step."""
+    return int.from_bytes(hashlib.blake2b(level.encode(), digest_size=4).digest(), "big") % 1000 + 20
 
 
 def sweep(exchange: Exchange, account: Account, pair: Pair, side: Side, price: int, now: int) -> None:
