@@ -13,6 +13,8 @@
     + StoreCorrupt        stop, keep the file, tell its owner
     + StoreUnready        absent, another revision, or not a database of ours
     + IdTaken             this id exists with other content
+    + OrderNotRecorded    an order could not be recorded, and so was not sent
+    + OutcomeNotRecorded  an order or cancel may have been sent; what became of it is not on record
 * IllegalStep, BrokenBooks   bugs in Meva: the cycle halts
 
 The last two stand outside MevaError so that no `except MevaError` swallows a bug.
@@ -152,6 +154,18 @@ class IdTaken(StoreError):
     """An id exists already, with other content."""
 
     code = "id_taken"
+
+
+class OrderNotRecorded(StoreError):
+    """An order could not be recorded before it was to be sent: nothing was sent."""
+
+    code = "order_not_recorded"
+
+
+class OutcomeNotRecorded(StoreError):
+    """What became of an order or a cancel could not be recorded after it may have been sent."""
+
+    code = "outcome_not_recorded"
 
 
 class IllegalStep(Exception):

@@ -245,8 +245,10 @@ class Venue(Protocol):
         """
 
     def find(self, symbol: str, client_id: str, since: int) -> Sequence[VenueOrder]:
-        """Return every order of ours under this client id since a time in seconds, by id.
+        """Return every order of ours under this client id that is open, or came about soon after, by id.
 
-        The exchange does not keep client ids unique: there may be several. None is no proof: an order may
-        show up only seconds after it was accepted. Raises as Account does.
+        `since` is in seconds, and soon means within a day and a minute of it: nobody reads years. The
+        exchange does not keep client ids unique: there may be several. None is no proof: an order may show
+        up only seconds after it was accepted. Unavailable with reason INCOMPLETE if a fill names an order
+        that is not shown. Raises as Account does.
         """

@@ -3,6 +3,8 @@
 Rule 1: an order is on disk as SENDING before it is sent. Whatever ends the program then, it is looked up.
 Rule 2: silence is a standing of its own (UNKNOWN), left by looking the order up and by nothing else.
 Rule 3: only what proves that nothing rests at the exchange (UNSENT, REJECTED) permits another attempt.
+Rule 4: one answer is no proof that an order is gone. What was accepted and is not shown is looked for by both
+its names, several times over a while, before it is called ABSENT.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ class Standing(StrEnum):
     REJECTED = "rejected"
 
 
+_RESTS: Final = frozenset({Standing.OPEN, Standing.PARTIALLY_FILLED})
 _SEEN: Final = frozenset({Standing.OPEN, Standing.PARTIALLY_FILLED, Standing.FILLED, Standing.CANCELED})
 _LATER: Final = frozenset(
     {Standing.PARTIALLY_FILLED, Standing.CANCEL_REQUESTED, Standing.FILLED, Standing.CANCELED}
@@ -45,15 +48,15 @@ _LATER: Final = frozenset(
 STEPS: Final[Mapping[Standing, frozenset[Standing]]] = {
     Standing.SENDING: _SEEN | {Standing.UNSENT, Standing.UNKNOWN, Standing.REJECTED, Standing.ABSENT},
     Standing.UNSENT: frozenset({Standing.SENDING}),
-    Standing.UNKNOWN: _SEEN | {Standing.REJECTED, Standing.ABSENT},
-    Standing.OPEN: _LATER | {Standing.REJECTED},
-    Standing.PARTIALLY_FILLED: _LATER,
-    Standing.CANCEL_REQUESTED: _SEEN,
+    Standing.UNKNOWN: _SEEN | {Standing.CANCEL_REQUESTED, Standing.REJECTED, Standing.ABSENT},
+    Standing.OPEN: _LATER | {Standing.REJECTED, Standing.ABSENT},
+    Standing.PARTIALLY_FILLED: _LATER | {Standing.ABSENT},
+    Standing.CANCEL_REQUESTED: _SEEN | {Standing.REJECTED, Standing.ABSENT},
     # It showed up after all: a reason to be alarmed, none to look away.
     Standing.ABSENT: _SEEN | {Standing.REJECTED},
     Standing.FILLED: frozenset(),
     Standing.CANCELED: frozenset({Standing.FILLED}),  # the fill that won the race is told after the cancel
-    Standing.REJECTED: frozenset(),
+    Standing.REJECTED: _SEEN,  # a refusal that proved nothing: the same
 }
 
 UNSETTLED: Final = frozenset({Standing.SENDING, Standing.UNKNOWN, Standing.CANCEL_REQUESTED})
@@ -62,8 +65,11 @@ UNSETTLED: Final = frozenset({Standing.SENDING, Standing.UNKNOWN, Standing.CANCE
 MAY_REST: Final = UNSETTLED | {Standing.OPEN, Standing.PARTIALLY_FILLED}
 """What may rest at the exchange now, and so ties up funds there."""
 
-CANCELABLE: Final = frozenset({Standing.OPEN, Standing.PARTIALLY_FILLED, Standing.CANCEL_REQUESTED})
-"""What the exchange may be asked to cancel."""
+CANCELABLE: Final = MAY_REST - {Standing.SENDING}
+"""What the exchange may be asked to cancel, once its number there is known."""
+
+ENDED: Final = frozenset({Standing.FILLED, Standing.CANCELED, Standing.REJECTED})
+"""What the exchange said has ended, late fills that are under way aside."""
 
 _STANDINGS: Final[Mapping[OrderState, Standing]] = {
     OrderState.OPEN: Standing.OPEN,
@@ -98,6 +104,8 @@ def reported(standing: Standing | str, state: OrderState | str, *, overdue: bool
     standing, state = member_of(Standing, standing, "standing"), member_of(OrderState, state, "state")
     news = _STANDINGS.get(state, standing)
     if standing is Standing.CANCEL_REQUESTED and not (state.ended or overdue):
+        return standing
+    if standing in ENDED and news in _RESTS:
         return standing
     return news if news in STEPS[standing] else standing
 

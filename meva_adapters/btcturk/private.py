@@ -26,6 +26,9 @@ PAGE: Final = 1000
 MAX_PAGES: Final = 50
 FILLS_CAP: Final = 200
 """The exchange gives the newest so many fills, without a word on the rest and without pages."""
+FIND_SECONDS: Final = 86_460
+"""How long after a time an order that is looked for by name may have come about."""
+_DAY: Final = 86_400
 _MAX_SPAN_MS: Final = 29 * 86_400_000
 _CLIENT_ID: Final = re.compile(r"[!-~]{1,50}", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,16})?", re.ASCII)
@@ -169,21 +172,31 @@ class PrivateData:
         self._client.write(endpoints.CANCEL, self._permit, query={"id": _order_id(order_id)})
 
     def find(self, symbol: str, client_id: str, since: int) -> Sequence[VenueOrder]:
-        """Look in the open orders, then in all of them, then in the fills.
+        """Look in the open orders, then in all of the span, then in its fills.
 
         In this order, since an order that ends meanwhile moves from the first list to the second.
         """
-        now = self._client.clock.micros()
-        found = {order.order_id: order for order in self.open_orders(symbol)}
-        found |= {order.order_id: order for order in self.all_orders(symbol, since, now // 1_000_000)}
-        ours = {order_id: order for order_id, order in found.items() if order.client_id == client_id}
+        until = min(self._client.clock.micros() // 1_000_000, since + FIND_SECONDS)
+        listed = [*self.open_orders(symbol)]
+        for start in range(since, until + 1, _DAY + 1):
+            listed += self.all_orders(symbol, start, min(start + _DAY, until))
+        ours = {order.order_id: order for order in listed if order.client_id == client_id}
         if not ours:
-            fills = self.fills(symbol, since * 1_000_000, now)
+            fills = self.fills(symbol, since * 1_000_000, until * 1_000_000 + 999_999)
             for order_id in {_order_of(fill) for fill in fills if fill.client_id == client_id}:
-                order = self.order(order_id)
-                if order is not None:
-                    ours[order_id] = order
+                ours[order_id] = self._of_fill(symbol, client_id, order_id)
         return unique(list(ours.values()), _by_order)
+
+    def _of_fill(self, symbol: str, client_id: str, order_id: str) -> VenueOrder:
+        """Return the order that a fill names: it was there, whatever is shown of it."""
+        order = self.order(order_id)
+        if order is None:
+            raise Unavailable(
+                f"{symbol}: fills name order {order_id} as {client_id}, and the exchange does not show it",
+                action="ask again; compare with the exchange's web site if it stays so",
+                reason=VenueReason.INCOMPLETE,
+            )
+        return order
 
     def _check_sound(self, order: NewOrder) -> None:
         """Raise BadInput for a pair of an asset whose balance, when last read, made no sense."""

@@ -1,8 +1,9 @@
 """The order desk: the one place that submits and cancels.
 
-    desk.place(order)    recorded, then sent once, then recorded again
-    desk.cancel(name)    an acceptance only; `settle` says what became of it
-    desk.settle()        asks the exchange what became of every order that has not ended
+    desk.place(order)            recorded, then sent once, then recorded again
+    desk.cancel(name)            an acceptance only; `settle` says what became of it
+    desk.settle()                asks the exchange what became of every order that has not ended
+    desk.book(work, number, qty) so much of an order is in the ledger: it is reserved no longer
 
 A program that starts settles first: what it did not live to see was recorded before it was sent. Whether
 writing is allowed at all is asked by the venue itself, right before each write.
@@ -10,45 +11,40 @@ writing is allowed at all is asked by the venue itself, right before each write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final
 
 from attrs import evolve, field, frozen
 
-from meva_core.errors import BadInput, IdTaken, MevaError, OutcomeUnknown, Refused, VenueError, VenueReason
-from meva_core.market import MICROS
+from meva_core.errors import (
+    IdTaken,
+    MevaError,
+    OrderNotRecorded,
+    OutcomeNotRecorded,
+    OutcomeUnknown,
+    Refused,
+    StoreError,
+    Unavailable,
+    VenueError,
+    VenueReason,
+)
 from meva_core.modes import Mode
 from meva_core.orders import Side
-from meva_core.ports import Account, Clock, Reads, Store, Venue
-from meva_core.stages.live_orders import Record, add, change, records
-from meva_core.standing import CANCELABLE, MAY_REST, UNSETTLED, Standing, after, reported, sellable
-from meva_core.venue import Accepted, Balance, NewOrder, VenueOrder
+from meva_core.ports import Account, Clock, Reads, Store, UnitOfWork, Venue
+from meva_core.stages.adopted_orders import take_over, unread
+from meva_core.stages.live_orders import Record, Unread, add, change, records, resting, rows
+from meva_core.stages.order_inquiry import Inquiry, Patience, Settled
+from meva_core.stages.order_watch import Watch, Watches, has_namesake, load, save, unbooked
+from meva_core.standing import CANCELABLE, MAY_REST, Standing, sellable
+from meva_core.venue import EXACT, Accepted, Balance, NewOrder
 
-_TWIN: Final = "a second order under the name "
-
-
-@frozen
-class Patience:
-    """How long what is not seen is believed to be on its way.
-
-    An order that was not found `grace_seconds` after it was sent counts as absent, and is looked for even
-    then for `watch_seconds`. `pause_ms` pass before funds that an order which just ended may still tie up are
-    asked for once more.
-    """
-
-    grace_seconds: int = 120
-    watch_seconds: int = 86_400
-    pause_ms: int = 150
-
-
-@frozen
-class Settled:
-    """What asking for an order brought. `mode` is the most that should be done until a person has looked."""
-
-    record: Record
-    alarm: str = ""
-    mode: Mode = Mode.NORMAL
+_IN_DOUBT: Final = frozenset(
+    {VenueReason.OTHER, VenueReason.UNAUTHORIZED, VenueReason.RATE_LIMITED, VenueReason.MAINTENANCE}
+)
+"""Refusals that something before the exchange may have spoken, too: the order is looked for all the same."""
+_GONE: Final = frozenset({VenueReason.UNKNOWN_ORDER, VenueReason.NOT_CANCELABLE})
 
 
 @frozen
@@ -68,68 +64,104 @@ class Desk:
     def place(self, order: NewOrder) -> Settled:
         """Send an order, once, and return where it stands; that it failed is in its standing and error.
 
-        Raises IdTaken, with nothing sent, for a name under which something may have been sent before, or a
-        symbol of which two orders share a name; what the venue's gates raise; and StoreError, with nothing
-        sent, if the order could not be recorded.
+        Raises, with nothing sent, IdTaken for a name under which something may have been sent before, or a
+        symbol of which two orders share a name; OrderNotRecorded if the order could not be recorded; and
+        what the venue's gates raise. Raises OutcomeNotRecorded if what became of it could not be recorded:
+        it stands as SENDING then, and settling looks it up.
         """
         record = self._recorded(order)
         try:
             accepted = self._sent(order)
         except Refused as error:
-            return Settled(self._became(record, Standing.REJECTED, error=error))
+            checks = 0 if error.reason in _IN_DOUBT else 2
+            return Settled(self._became(record, Standing.REJECTED, error, watch=Watch(checks=checks)))
         except OutcomeUnknown as error:
-            return self._looked_up(self._became(record, Standing.UNKNOWN, error=error))
+            unknown = self._became(record, Standing.UNKNOWN, error)
+            return self._asked(unknown)
         except VenueError as error:
-            return Settled(self._became(record, Standing.UNSENT, error=error))
+            return Settled(self._became(record, Standing.UNSENT, error))
         except MevaError as error:
-            self._became(record, Standing.UNSENT, error=error)
+            self._became(record, Standing.UNSENT, error)
             raise
-        return Settled(self._became(record, Standing.OPEN, order_id=accepted.order_id))
+        opened = Watch(known=True)
+        return Settled(self._became(record, Standing.OPEN, order_id=accepted.order_id, watch=opened))
 
-    def cancel(self, client_id: str) -> Settled:
-        """Ask for an order of ours to be canceled, and return where it stands.
+    def cancel(self, client_id: str | None = None, *, order_id: str | None = None) -> Settled:
+        """Ask for an order of ours to be canceled, by our name for it or the exchange's number.
 
-        Nothing is sent for an order that has ended, nor for one of which the exchange's name is not known:
-        that one is looked up. Raises KeyError for a name that we do not have, Unavailable if nothing was
-        sent, and what the venue's gates raise.
+        Returns where it stands; what kept it from being canceled is in its error, and in the alarm while it
+        may rest on. Nothing is sent for an order that has ended, nor for one of which the exchange's number
+        is not known: that one is looked up. Raises KeyError for a name or number that we do not have,
+        Unavailable if nothing was sent, OutcomeNotRecorded if it was and that could not be recorded, and
+        what the venue's gates raise.
         """
-        with self.store.read() as view:
-            found = records(view, client_order_id=client_id)
-        if not found:
-            raise KeyError(client_id)
-        record = found[0]
-        if record.order_id is None and record.standing in UNSETTLED:
-            return self._settled(record)
+        record = self._ours(client_id, order_id)
+        if record.standing in MAY_REST and record.order_id is None:
+            return self._inquiry.settled(record)
         if record.order_id is None or record.standing not in CANCELABLE:
             return Settled(record)
         try:
             self.venue.cancel(record.order_id)
         except Refused as error:
-            return self._asked(evolve(record, error=str(error)))
+            return self._not_canceled(record, error)
         except OutcomeUnknown as error:
-            return Settled(self._became(record, Standing.CANCEL_REQUESTED, error=error))
+            return Settled(self._became(record, Standing.CANCEL_REQUESTED, error))
+        except Unavailable as error:
+            if error.reason is VenueReason.CLOCK:  # it was answered, and refused
+                return self._not_canceled(record, error)
+            raise
         return Settled(self._became(record, Standing.CANCEL_REQUESTED))
 
     def settle(self) -> list[Settled]:
-        """Ask for every order that has not ended, and for those that were given up not long ago.
+        """Ask for every order that has not ended, for those that ended or were given up not long ago, and
+        once for what the earlier system left.
 
-        Returns them as they stand then; one of which the answer cannot be read stands as before, with an
-        alarm, and keeps none of the others waiting. Raises Unavailable where the exchange does not answer:
-        what was settled before that stays settled.
+        Returns them as they stand then. Each is asked for by itself: one that cannot be asked for stands as
+        before, with the error in its alarm. Raises StoreError: what was settled before that stays settled.
         """
+        self._take_over()
         with self.store.read() as view:
-            asked = sorted(MAY_REST | {Standing.ABSENT})
-            known = [record for standing in asked for record in records(view, status=str(standing))]
-        return [self._read_or_alarmed(record) for record in known if self._is_worth_asking(record)]
+            watches = load(view)
+            ended = [one for one in _of_rows(view, watches) if self._is_asked(one, watches)]
+            found = [*resting(view), *ended, *unread(view, watches)]
+        oldest_first = sorted(_readable(found), key=lambda record: record.stored)
+        settled = [self._inquiry.settled(record) for record in oldest_first]
+        unreadable = dict.fromkeys(one for one in found if isinstance(one, Unread))
+        return settled + [_unreadable(one) for one in unreadable]
+
+    def book(self, work: UnitOfWork, order_id: str, qty: Decimal, *, complete: bool = False) -> None:
+        """Say how much of an order the ledger holds, from the commit of this unit of work on.
+
+        For the unit that books its fills: an order that can be sold no more stays reserved until then.
+        `qty` is all that was booked of it so far; `complete` says that no more fills will come, whatever
+        the exchange says was filled. Raises KeyError for a number that is not of an order of ours.
+        """
+        record = _one(records(work, exchange_order_id=order_id), order_id)
+        watches = load(work)
+        watch = evolve(watches.of(record), booked=qty, complete=complete)
+        kept = None if self._inquiry.is_over(record, watch) else watch
+        save(work, watches.having(record.stored, kept), self.clock.micros())
+
+    def unbooked(self, symbol: str | None = None) -> list[tuple[Record, Decimal]]:
+        """Return the orders, of one symbol or of all, that may still move something in the ledger, and how
+        much: what may fill yet, and what has filled and is not booked."""
+        with self.store.read() as view:
+            watches = load(view)
+            found = {one.row: one for one in _readable([*resting(view), *_of_rows(view, watches)])}
+        left = [(record, unbooked(record, watches.of(record))) for record in found.values()]
+        return [(record, qty) for record, qty in left if qty and symbol in (None, record.symbol)]
 
     def sellable(self, symbol: str, held: Decimal, balance: Balance | None) -> Decimal:
         """Return how much of a symbol may be sold, `held` being what the ledger says.
 
-        Sells of ours that may rest at the exchange, those of unknown fate among them, count as sold.
+        What sells of ours have not moved in the ledger yet counts as sold: those that may rest at the
+        exchange, those of unknown fate among them, and those that have filled and are not booked (`book`).
         """
-        with self.store.read() as view:
-            sells = [record for record in _resting(view, symbol) if record.side is Side.SELL]
-        return sellable(held, balance, sum((record.qty for record in sells), Decimal(0)))
+        reserved = Decimal(0)
+        for record, qty in self.unbooked(symbol):
+            if record.side is Side.SELL:
+                reserved = EXACT.add(reserved, qty)
+        return sellable(held, balance, reserved)
 
     # -- Sending --------------------------------------------------------------------------------------
 
@@ -145,18 +177,30 @@ class Desk:
 
     def _recorded(self, order: NewOrder) -> Record:
         """Record that an order is about to be sent. From here on it may be at the exchange."""
+        try:
+            return self._sending(order)
+        except IdTaken:
+            raise
+        except StoreError as error:
+            raise OrderNotRecorded(
+                f"{order.client_id}: nothing was sent, since it could not be recorded: {error}",
+                action=error.action,
+            ) from error
+
+    def _sending(self, order: NewOrder) -> Record:
         now = self.clock.micros()
         made = Record(
             order.client_id, order.symbol, order.side, order.price, order.qty,
             Standing.SENDING, None, None, now, now,
         )  # fmt: skip
         with self.store.unit() as work:
-            _check_single(work, order.symbol)
+            _check_single(work, load(work), order.symbol)
             earlier = records(work, client_order_id=order.client_id)
             if not earlier:
                 add(work, [made])
+                made = records(work, client_order_id=order.client_id)[0]
             elif earlier[0].standing is Standing.UNSENT and earlier[0].content == made.content:
-                made = evolve(made, created=earlier[0].created)
+                made = evolve(made, created=earlier[0].created, row=earlier[0].row)
                 change(work, made)
             else:
                 raise IdTaken(
@@ -166,122 +210,104 @@ class Desk:
             work.commit()
         return made
 
-    # -- Asking ---------------------------------------------------------------------------------------
+    def _not_canceled(self, record: Record, error: VenueError) -> Settled:
+        """Record that a cancel was refused. If the order seems to be gone, ask what became of it."""
+        noted = self._became(record, record.standing, error)
+        settled = self._asked(noted) if error.reason in _GONE else Settled(noted)
+        if settled.record is None or settled.record.standing not in MAY_REST:
+            return settled
+        alarm = f"{record.symbol}: {record.label} was not canceled: {error}"
+        alarms = [text for text in (alarm, settled.alarm) if text]
+        return Settled(settled.record, "; ".join(alarms), max(settled.mode, Mode.REDUCE_RISK_ONLY))
 
-    def _is_worth_asking(self, record: Record) -> bool:
-        return (
-            record.standing is not Standing.ABSENT
-            or self._age(record) <= self.patience.watch_seconds * MICROS
-        )
+    # -- Asking and recording -------------------------------------------------------------------------
 
-    def _read_or_alarmed(self, record: Record) -> Settled:
-        try:
-            return self._settled(record)
-        except BadInput as error:
-            name = record.client_id or record.order_id
-            return Settled(record, f"{record.symbol}: {name} cannot be asked for: {error}", Mode.OBSERVE_ONLY)
-
-    def _looked_up(self, record: Record) -> Settled:
-        """Look up an order that was just sent; if the exchange does not answer, `settle` will."""
-        try:
-            return self._settled(record)
-        except (VenueError, BadInput):
-            return Settled(record)
-
-    def _settled(self, record: Record) -> Settled:
-        """Ask what became of an order, by the exchange's name for it or else by ours."""
-        if record.order_id is not None or record.client_id is None:
-            return self._asked(record)
-        # Before it was recorded it was not sent; a minute covers clocks that were read apart.
-        found = self.venue.find(record.symbol, record.client_id, record.created // MICROS - 60)
-        if found:
-            return self._found(record, found)
-        if record.standing in UNSETTLED and self._age(record) > self.patience.grace_seconds * MICROS:
-            return Settled(self._became(record, Standing.ABSENT))
-        return Settled(
-            self._became(record, Standing.UNKNOWN) if record.standing is Standing.SENDING else record
-        )
+    @property
+    def _inquiry(self) -> Inquiry:
+        return Inquiry(self.venue, self.account, self.store, self.clock, self.patience)
 
     def _asked(self, record: Record) -> Settled:
-        order = None if record.order_id is None else self.account.order(record.order_id)
-        if order is None:
-            return Settled(record)
-        overdue = self._age(record) > self.patience.grace_seconds * MICROS
-        news = reported(record.standing, order.state, overdue=overdue)
-        return Settled(record if news is record.standing else self._became(record, news))
-
-    def _found(self, record: Record, found: Sequence[VenueOrder]) -> Settled:
-        """Take over what the exchange has under our name, further orders of that name among it."""
-        first, *others = found
-        known = self._changed(record, reported(record.standing, first.state), first.order_id)
-        with self.store.unit() as work:
-            change(work, known)
-            add(work, [self._twin(known, other) for other in others])
-            work.commit()
-        if others:
-            alarm = f"{record.symbol}: {len(found)} orders at the exchange share the name {record.client_id}"
-            return Settled(known, alarm, Mode.OBSERVE_ONLY)
-        if record.standing is Standing.ABSENT:
-            alarm = f"{record.symbol}: {record.client_id} was taken for absent, and is at the exchange"
-            return Settled(known, alarm, Mode.REDUCE_RISK_ONLY)
-        return Settled(known)
-
-    def _twin(self, record: Record, other: VenueOrder) -> Record:
-        """Return a further order of a name, kept so that its fills are counted and nothing else is placed."""
-        standing, now = reported(Standing.UNKNOWN, other.state), self.clock.micros()
-        error = f"{_TWIN}{record.client_id}"
-        price = other.price or Decimal(0)
-        return Record(
-            None, other.symbol, other.side, price, other.qty, standing, other.order_id, error, now, now
-        )
-
-    # -- Recording ------------------------------------------------------------------------------------
-
-    def _age(self, record: Record) -> int:
-        """Return for how many microseconds an order has stood as it does. Look-ups in vain change nothing."""
-        return self.clock.micros() - record.updated
+        """Ask for an order to which something was just sent."""
+        with _after_sending(record.label, record.standing):
+            return self._inquiry.settled(record)
 
     def _became(
         self,
         record: Record,
         standing: Standing,
+        error: MevaError | None = None,
         *,
         order_id: str | None = None,
-        error: MevaError | None = None,
+        watch: Watch | None = None,
     ) -> Record:
-        changed = self._changed(record, standing, order_id, error)
+        """Record where an order stands after something was sent."""
+        with _after_sending(record.label, standing, order_id or record.order_id):
+            return self._inquiry.recorded(record, standing, order_id=order_id, error=error, watch=watch)
+
+    def _ours(self, client_id: str | None, order_id: str | None) -> Record:
+        with self.store.read() as view:
+            if client_id is not None:
+                return _one(records(view, client_order_id=client_id), client_id)
+            return _one([] if order_id is None else records(view, exchange_order_id=order_id), order_id)
+
+    def _take_over(self) -> None:
+        """Look for what the earlier system left, and forget what is over."""
         with self.store.unit() as work:
-            change(work, changed)
-            work.commit()
-        return changed
+            before = load(work)
+            watches = take_over(work, before)
+            for record in _readable(_of_rows(work, watches)):
+                if self._inquiry.is_over(record, watches.of(record)):
+                    watches = watches.having(record.stored, None)
+            if watches != before:
+                save(work, watches, self.clock.micros())
+                work.commit()
 
-    def _changed(
-        self, record: Record, standing: Standing, order_id: str | None = None, error: MevaError | None = None
-    ) -> Record:
-        return evolve(
-            record,
-            standing=after(record.standing, standing),
-            order_id=order_id or record.order_id,
-            error=record.error if error is None else str(error),
-            updated=self.clock.micros(),
-        )
-
-
-def _resting(view: Reads, symbol: str) -> list[Record]:
-    """Return the orders of a symbol that may rest at the exchange, by the index of standings: they are few,
-    however long the history."""
-    return [r for standing in sorted(MAY_REST) for r in records(view, status=str(standing), symbol=symbol)]
+    def _is_asked(self, found: Record | Unread, watches: Watches) -> bool:
+        """Whether to ask for a watched order that does not rest, as far as that can be read."""
+        if isinstance(found, Unread):
+            return True
+        return found.standing not in MAY_REST and self._inquiry.is_due(found, watches.of(found))
 
 
-def _is_twin(record: Record) -> bool:
-    return record.client_id is None and (record.error or "").startswith(_TWIN)
+@contextmanager
+def _after_sending(label: str, standing: Standing, order_id: str | None = None) -> Iterator[None]:
+    """Give a database's error the name that says that something may have been sent."""
+    try:
+        yield
+    except StoreError as error:
+        number = f", number {order_id}" if order_id else ""
+        raise OutcomeNotRecorded(
+            f"{label} is {standing.name}{number}, and that could not be recorded: {error}",
+            action="place nothing more; make the database writable again, then settle",
+        ) from error
 
 
-def _check_single(view: Reads, symbol: str) -> None:
-    """Raise IdTaken while two orders of a symbol share a name and the second has not ended."""
-    for record in _resting(view, symbol):
-        if _is_twin(record):
+def _of_rows(view: Reads, watches: Watches) -> list[Record | Unread]:
+    """Return the orders that are watched."""
+    return [found for row in watches.orders for found in rows(view, id=row)]
+
+
+def _readable(found: Iterable[Record | Unread]) -> list[Record]:
+    return [one for one in found if isinstance(one, Record)]
+
+
+def _one(found: Sequence[Record], name: str | None) -> Record:
+    if not found:
+        raise KeyError(name)
+    return found[0]
+
+
+def _unreadable(row: Unread) -> Settled:
+    alarm = f"{row.table}, row {row.key} cannot be read, and not be asked for: its {row.why}"
+    return Settled(None, alarm, Mode.OBSERVE_ONLY)
+
+
+def _check_single(view: Reads, watches: Watches, symbol: str) -> None:
+    """Raise IdTaken while two orders of a symbol share a name and neither has ended."""
+    twins = (row for row, watch in watches.orders.items() if watch.twin_of is not None)
+    for twin in (found for row in twins for found in records(view, id=row)):
+        if twin.symbol == symbol and has_namesake(view, watches, twin):
             raise IdTaken(
-                f"{symbol}: order {record.order_id} at the exchange is {record.error}",
-                action="cancel one of the two at the exchange's web site; until then nothing is placed here",
+                f"{symbol}: order {twin.order_id} at the exchange is {twin.error}",
+                action="cancel one of the two, by its number; until then nothing is placed here",
             )

@@ -1,17 +1,21 @@
-"""The orders that were meant for an exchange, as rows of `stage4_orders` with mode `live`."""
+"""The orders that were meant for an exchange, as rows of `stage4_orders` with mode `live`.
+
+Rows of the earlier system are read in its own words. What cannot be read is handed out as such, and left out
+by nobody but the one who asked for readable ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from meva_core.orders import Side
 from meva_core.ports import Reads, UnitOfWork
-from meva_core.standing import Standing
+from meva_core.standing import MAY_REST, Standing
 
 _TABLE: Final = "stage4_orders"
 _COLUMNS: Final = (
@@ -25,13 +29,32 @@ _COLUMNS: Final = (
     "last_error",
     "created_at",
     "updated_at",
+    "exchange_client_id",
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_ADOPTED: Final[Mapping[str, Standing]] = {
+    "new": Standing.OPEN,
+    "submitted": Standing.OPEN,
+    "partial": Standing.PARTIALLY_FILLED,
+    "error": Standing.UNKNOWN,
+}
+"""Words of the earlier system for orders that may rest at the exchange. It had `open`, `cancel_requested` and
+`unknown` in our sense, and `unknown_closed` for what had left the list of open orders."""
+_ENDED: Final = frozenset({"filled", "canceled", "cancelled", "rejected", "expired", "unsent"})
+ACTIVE: Final = tuple(sorted({*map(str, MAY_REST), *_ADOPTED}))
+"""The words of orders that may rest at the exchange."""
+KNOWN: Final = frozenset({*map(str, Standing), *_ADOPTED, *_ENDED})
+"""All words that a status may be."""
 
 
 @frozen
 class Record:
-    """An order as the database has it. Times are microseconds of the exchange's clock."""
+    """An order as the database has it. Times are microseconds of the exchange's clock.
+
+    `exchange_name` is the name it was sent under where that is not `client_id`. `row` is its key in the
+    database, None before it is there; `adopted` says that it is in the earlier system's words.
+    """
 
     client_id: str | None
     symbol: str
@@ -43,28 +66,92 @@ class Record:
     error: str | None
     created: int
     updated: int
+    exchange_name: str | None = None
+    row: int | None = field(default=None, eq=False)
+    adopted: bool = field(default=False, eq=False)
 
     @property
     def content(self) -> tuple[object, ...]:
         """What it asks of the exchange, its name aside."""
         return self.symbol, self.side, self.price, self.qty
 
+    @property
+    def name(self) -> str | None:
+        """Our name for it at the exchange, None if it has none."""
+        return self.exchange_name or self.client_id
 
-def records(view: Reads, **where: str) -> list[Record]:
+    @property
+    def label(self) -> str:
+        """What to call it before people."""
+        return self.client_id or self.exchange_name or self.order_id or f"row {self.row} of {_TABLE}"
+
+    @property
+    def stored(self) -> int:
+        """Its row. Raises ValueError for an order that was not read from the database."""
+        if self.row is None:
+            raise ValueError(f"{self.label} is not in the database")
+        return self.row
+
+
+@frozen
+class Unread:
+    """A row that cannot be read, and so not be asked for: where it is, and why."""
+
+    table: str
+    key: str
+    why: str
+
+
+def records(view: Reads, **where: Any) -> list[Record]:
+    """Return the live orders with these values that can be read, oldest first."""
+    return [found for found in rows(view, **where) if isinstance(found, Record)]
+
+
+def rows(view: Reads, **where: Any) -> list[Record | Unread]:
     """Return the live orders with these values, oldest first."""
-    found = view.rows(_TABLE, _COLUMNS, where={**where, "mode": "live"})
-    return list(_readable(found))
+    found = view.rows(_TABLE, ("id", *_COLUMNS), where={**where, "mode": "live"})
+    return [read_row(_TABLE, row, *values) for row, *values in found]
 
 
-def _readable(rows: Iterator[tuple[Any, ...]]) -> Iterator[Record]:
-    """Yield the rows whose status is one of ours; the earlier system had others, that we do not act upon."""
-    standings = {str(standing): standing for standing in Standing}
-    for name, symbol, side, price, qty, status, order_id, error, created, updated in rows:
-        if status in standings and side.upper() in Side.__members__:
-            yield Record(
-                name, symbol, Side[side.upper()], price, qty, standings[status], order_id, error,
-                _micros(created), _micros(updated),
-            )  # fmt: skip
+def read_row(
+    table: str, key: Any, name: str | None, symbol: str, side: str, price: Any, qty: Any, status: str,
+    order_id: str | None, error: str | None, created: Any, updated: Any, exchange_name: str | None,
+) -> Record | Unread:  # fmt: skip
+    """Return the order that a row of a table of orders is."""
+    for what, is_read, value in (
+        ("status", status in KNOWN, status),
+        ("side", side.upper() in Side.__members__, side),
+        ("price", isinstance(price, Decimal) and price.is_finite(), price),
+        ("quantity", isinstance(qty, Decimal) and qty.is_finite() and qty > 0, qty),
+        ("time of creation", isinstance(created, datetime), created),
+        ("time of change", isinstance(updated, datetime), updated),
+    ):
+        if not is_read:
+            return Unread(table, str(key), f"{what} {str(value)[:60]!r} is not one")
+    standing = _standing(status, order_id)
+    return Record(
+        name or None, symbol, Side[side.upper()], price, qty, standing, order_id or None, error,
+        _micros(created), _micros(updated), exchange_name or None,
+        row=key if isinstance(key, int) else None, adopted=str(standing) != status,
+    )  # fmt: skip
+
+
+def _standing(word: str, order_id: str | None) -> Standing:
+    """Return what a word says. What was never given a number by the exchange was not seen there."""
+    if word in _ADOPTED:
+        standing = _ADOPTED[word]
+    elif word in _ENDED - set(Standing):
+        standing = Standing.CANCELED
+    else:
+        standing = Standing(word)
+    open_there = standing in (Standing.OPEN, Standing.PARTIALLY_FILLED)
+    return Standing.UNKNOWN if open_there and not order_id else standing
+
+
+def resting(view: Reads, **where: Any) -> list[Record | Unread]:
+    """Return the orders that may rest at the exchange, by the index of standings: they are few, however long
+    the history."""
+    return [found for word in ACTIVE for found in rows(view, status=word, **where)]
 
 
 def add(work: UnitOfWork, made: Iterable[Record]) -> None:
@@ -73,11 +160,12 @@ def add(work: UnitOfWork, made: Iterable[Record]) -> None:
 
 
 def change(work: UnitOfWork, record: Record) -> None:
-    """Store how an order stands now, under our name for it, or the exchange's where it has none of ours."""
-    key = "client_order_id" if record.client_id else "exchange_order_id"
+    """Store how an order stands now, under its row, else our name for it, or else the exchange's."""
+    values: dict[str, Any] = dict(zip(_COLUMNS, _row(record), strict=True))
+    key = "id" if record.row is not None else "client_order_id" if record.client_id else "exchange_order_id"
     columns = [name for name in _COLUMNS if name != key]
-    values = dict(zip(_COLUMNS, _row(record), strict=True))
-    work.update(_TABLE, key, columns, [(values[key], *(values[name] for name in columns))])
+    at = record.row if record.row is not None else values[key]
+    work.update(_TABLE, key, columns, [(at, *(values[name] for name in columns))])
 
 
 def _row(record: Record) -> tuple[Any, ...]:
@@ -90,8 +178,9 @@ def _row(record: Record) -> tuple[Any, ...]:
         str(record.standing),
         record.order_id,
         record.error,
-        _stamp(record.created),
-        _stamp(record.updated),
+        stamp(record.created),
+        stamp(record.updated),
+        record.exchange_name,
     )
 
 
@@ -101,7 +190,8 @@ def _plain(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _stamp(micros: int) -> str:
+def stamp(micros: int) -> str:
+    """Return a time in microseconds as stored text."""
     return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")
 
 

@@ -9,12 +9,26 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from attrs import evolve
+from desk_parts import (
+    CANCEL,
+    LOOK_UPS,
+    ORDER,
+    Counter,
+    at_the_exchange,
+    desk,
+    desk_over,
+    order,
+    pass_time,
+    store,
+    stored,
+    struck,
+)
 from exchange_contract import new_order, wait_for_fills
 from local_exchange import LocalExchange, start_emulator, stop_emulator
 from postgres_server import new_postgres
@@ -26,80 +40,12 @@ from meva_core.errors import BadInput, IdTaken
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.settings import Secret
-from meva_core.stages.desk import Desk, Patience, Settled
+from meva_core.stages.desk import Desk, Settled
 from meva_core.stages.live_orders import add, records
 from meva_core.standing import Standing
 from meva_core.venue import NewOrder
 
-__all__ = ["new_postgres"]
-
-ORDER = "POST /api/v1/order"
-CANCEL = "DELETE /api/v1/order"
-LOOK_UPS = ("GET /api/v1/openOrders", "GET /api/v1/allOrders", "GET /api/v1/users/transactions/trade")
-
-
-class LaterClock:
-    """The exchange's time, and a hand that moves it on."""
-
-    def __init__(self, btcturk: Btcturk) -> None:
-        self._clock = btcturk.client.clock
-        self.ahead = 0.0
-
-    def micros(self) -> int:
-        return self._clock.micros() + int(self.ahead * 1_000_000)
-
-
-class Counter:
-    """Waits for no time at all, and counts."""
-
-    def __init__(self) -> None:
-        self.waits: list[int] = []
-
-    def __call__(self, milliseconds: int) -> None:
-        self.waits.append(milliseconds)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    migrate.ensure(tmp_path / "live.db")
-    with writer(tmp_path / "live.db") as opened:
-        yield opened
-
-
-def desk_over(btcturk: Btcturk, store: SqlStore, patience: Patience | None = None) -> Desk:
-    assert btcturk.venue is not None
-    assert btcturk.account is not None
-    patience = patience or Patience()
-    return Desk(btcturk.venue, btcturk.account, store, LaterClock(btcturk), Counter(), patience)
-
-
-@pytest.fixture
-def desk(btcturk: Btcturk, store: SqlStore) -> Desk:
-    return desk_over(btcturk, store)
-
-
-@pytest.fixture
-def order(btcturk: Btcturk) -> NewOrder:
-    return new_order(btcturk.market, btcturk.rules, "0.8")
-
-
-def stored(desk: Desk) -> dict[str | None, Standing]:
-    with desk.store.read() as view:
-        return {record.client_id: record.standing for record in records(view)}
-
-
-def at_the_exchange(desk: Desk, order: NewOrder) -> int:
-    since = desk.clock.micros() // 1_000_000 - 600
-    return len(desk.venue.find(order.symbol, order.client_id, since))
-
-
-def struck(local: LocalExchange, fault: str) -> int:
-    return int(local.control("GET", "state")["happened"].get(fault, 0))
-
-
-def pass_time(desk: Desk, seconds: float) -> None:
-    assert isinstance(desk.clock, LaterClock)
-    desk.clock.ahead += seconds
+__all__ = ["desk", "new_postgres", "order", "store"]
 
 
 def test_an_order_is_on_disk_before_it_is_sent_and_open_after(desk: Desk, order: NewOrder) -> None:
@@ -128,6 +74,7 @@ def test_in_postgresql_it_is_the_same(
         local.fault("lose_request", ORDER, times=1)
         assert desk.place(order).record.standing is Standing.UNKNOWN
         pass_time(desk, 121)
+        assert [s.record.standing for s in desk.settle()] == [Standing.UNKNOWN]
         assert [s.record.standing for s in desk.settle()] == [Standing.ABSENT]
         with pytest.raises(IdTaken):
             desk.place(order)
@@ -258,6 +205,7 @@ def test_n4_a_program_that_is_killed_before_it_heard_the_answer_learns_it_after_
     (settled,) = desk.settle()
     assert settled.record.standing is (Standing.OPEN if left else Standing.UNKNOWN)
     pass_time(desk, 300)
+    desk.settle()
     assert [s.record.standing for s in desk.settle()] == [Standing.OPEN if left else Standing.ABSENT]
     assert at_the_exchange(desk, order) == left
     with pytest.raises(IdTaken):
@@ -285,6 +233,7 @@ def test_n5_an_order_that_shows_later_is_reopened_with_an_alarm(
     local.fault("lose_reply", ORDER, times=1)
     desk.place(order)
     pass_time(desk, 121)
+    assert [s.record.standing for s in desk.settle()] == [Standing.UNKNOWN]
     assert [s.record.standing for s in desk.settle()] == [Standing.ABSENT]
     local.control("POST", "policy", orders_delay_ms=0)
     (settled,) = desk.settle()
@@ -299,6 +248,7 @@ def test_n5_what_was_given_up_is_looked_for_no_longer_than_it_is_watched(
     local.fault("lose_request", ORDER, times=1)
     desk.place(order)
     pass_time(desk, 121)
+    desk.settle()
     desk.settle()
     pass_time(desk, 86_399)
     assert len(desk.settle()) == 1
@@ -321,7 +271,7 @@ def test_n6_twins_are_both_kept_and_stop_the_symbol_until_one_has_ended(
     another = new_order(btcturk.market, btcturk.rules, "0.8")
     with pytest.raises(IdTaken, match="a second order under the name"):
         desk.place(another)
-    desk.venue.cancel(str(twin.order_id))
+    assert desk.cancel(order_id=twin.order_id).record.standing is Standing.CANCEL_REQUESTED
     assert [s.record.standing for s in desk.settle()] == [Standing.OPEN, Standing.CANCELED]
     assert desk.place(another).record.standing is Standing.OPEN
 
@@ -411,7 +361,11 @@ def test_n19_nothing_is_sold_that_books_or_balance_lack_however_late_either_is(
     # As long as the fill is not in the ledger the order itself counts, then the ledger does.
     assert desk.sellable("BTCTRY", held, lagging) == held - sell.qty
     assert [s.record.standing for s in desk.settle()] == [Standing.FILLED]
+    assert desk.sellable("BTCTRY", held, lagging) == held - sell.qty
     ledger = held - sum(fill.qty for fill in fills)
+    with store.unit() as work:
+        desk.book(work, str(sold.order_id), sell.qty)
+        work.commit()
     assert desk.sellable("BTCTRY", ledger, lagging) == ledger
     local.control("POST", "policy", balances_delay_ms=0)
     assert desk.sellable("BTCTRY", held, desk.account.balances()["BTC"]) == ledger

@@ -1,0 +1,305 @@
+"""Asking an exchange what became of an order, by its number and by our name for it, and recording that.
+
+An answer is looked at before it is believed: what is shown under our name may be another's, or be there
+twice; what is not shown may be late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import evolve, frozen
+
+from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueError, VenueReason
+from meva_core.market import MICROS
+from meva_core.modes import Mode, combine
+from meva_core.ports import Account, Clock, Store, UnitOfWork, Venue
+from meva_core.stages.live_orders import Record, add, change, records
+from meva_core.stages.order_matching import Alarm, Look, described, is_same
+from meva_core.stages.order_watch import Watch, has_namesake, load, save, unbooked
+from meva_core.standing import ENDED, MAY_REST, Standing, after, reported
+from meva_core.venue import OrderState, VenueOrder
+
+
+@frozen
+class Patience:
+    """How long what is not seen is believed to be on its way.
+
+    An order that was not found `grace_seconds` after it was sent, or first missed, and was looked for `looks`
+    times counts as absent, and is looked for even then for `watch_seconds`. `pause_ms` pass before funds that
+    an order which just ended may still tie up are asked for once more.
+    """
+
+    grace_seconds: int = 120
+    watch_seconds: int = 86_400
+    pause_ms: int = 150
+    looks: int = 3
+
+
+@frozen
+class Settled:
+    """What asking for an order brought. `mode` is the most that should be done until a person has looked.
+
+    With an alarm nothing should be placed in the order's symbol. `record` is None for a row of the database
+    that cannot be read.
+    """
+
+    record: Record | None
+    alarm: str = ""
+    mode: Mode = Mode.NORMAL
+
+
+@frozen
+class Inquiry:
+    """Where orders are asked for, and where what they became is recorded."""
+
+    venue: Venue
+    account: Account
+    store: Store
+    clock: Clock
+    patience: Patience
+
+    def settled(self, record: Record) -> Settled:
+        """Ask what became of an order. What keeps it from being asked for is named in the alarm.
+
+        Raises StoreError if it could not be recorded.
+        """
+        with self.store.read() as view:
+            watch = load(view).of(record)
+        try:
+            look = self._look(record, watch)
+        except (VenueError, BadInput) as error:
+            mode = Mode.REDUCE_RISK_ONLY if isinstance(error, Unavailable) else Mode.OBSERVE_ONLY
+            return _alarmed(record, [(f"{record.label} cannot be asked for: {error}", mode)])
+        return self._taken(record, watch, look)
+
+    def is_due(self, record: Record, watch: Watch) -> bool:
+        """Whether an order that no longer rests is to be asked for all the same."""
+        if record.standing is Standing.ABSENT:
+            return watch.once or not self._is_older(record, self.patience.watch_seconds)
+        return record.standing in ENDED and self._is_check_due(record, watch)
+
+    def recorded(
+        self,
+        record: Record,
+        standing: Standing,
+        *,
+        order_id: str | None = None,
+        error: MevaError | None = None,
+        watch: Watch | None = None,
+    ) -> Record:
+        """Record where an order stands now; `watch` replaces what is remembered of it."""
+        changed = self._changed(record, standing, order_id, error)
+        with self.store.unit() as work:
+            self._store(work, changed, load(work).of(record) if watch is None else watch)
+            work.commit()
+        return changed
+
+    def is_over(self, record: Record, watch: Watch) -> bool:
+        """Whether nothing more is expected of an order."""
+        if record.standing in MAY_REST:
+            return False
+        if record.standing is Standing.ABSENT:
+            return not self.is_due(record, watch) and not unbooked(record, watch)
+        checked = record.standing is Standing.UNSENT or watch.checks >= 2
+        return checked and not unbooked(record, watch)
+
+    # -- Looking --------------------------------------------------------------------------------------
+
+    def _look(self, record: Record, watch: Watch) -> Look:
+        """Look an order up by its number; by its name, too, if that is due, or if it is not there."""
+        is_check = self._is_check_due(record, watch)
+        named, notes = self._by_name(record) if is_check or record.order_id is None else (None, [])
+        found = {order.order_id: order for order in named or ()}
+        if record.order_id is not None and record.order_id not in found:
+            order, more = self._by_number(record.order_id)
+            notes += more
+            if order is not None:
+                found[order.order_id] = order
+        own = found.get(record.order_id or "")
+        if named is None and (own is None or not is_same(record, own)):
+            named, more = self._by_name(record)
+            notes += more
+            found |= {order.order_id: order for order in named}
+        return self._sorted(record, list(found.values()), notes, is_check)
+
+    def _by_name(self, record: Record) -> tuple[list[VenueOrder], list[Alarm]]:
+        if record.name is None:
+            return [], []
+        try:
+            # Before it was recorded it was not sent; a minute covers clocks that were read apart.
+            since = max(0, record.created // MICROS - 60)
+            return list(self.venue.find(record.symbol, record.name, since)), []
+        except Refused as error:
+            if error.reason is not VenueReason.UNKNOWN_SYMBOL:
+                raise
+            return [], [(str(error), Mode.REDUCE_RISK_ONLY)]
+
+    def _by_number(self, order_id: str) -> tuple[VenueOrder | None, list[Alarm]]:
+        try:
+            return self.account.order(order_id), []
+        except BadInput as error:
+            if order_id.isascii() and order_id.isdecimal():
+                raise
+            return None, [(str(error), Mode.OBSERVE_ONLY)]  # of a rehearsal: it never was at the exchange
+
+    def _sorted(
+        self, record: Record, found: Sequence[VenueOrder], notes: Sequence[Alarm], is_check: bool
+    ) -> Look:
+        """Tell the order itself from its twins and from strangers."""
+        same = [order for order in found if is_same(record, order)]
+        strangers = [order for order in found if order not in same]
+        own = next((order for order in same if order.order_id == record.order_id), None)
+        if own is None and record.standing not in (Standing.FILLED, Standing.CANCELED):
+            with self.store.read() as view:
+                free = (o for o in same if not records(view, exchange_order_id=o.order_id))
+                own = next(free, None)
+        return Look(own, [order for order in same if order is not own], strangers, notes, is_check)
+
+    # -- Taking over ----------------------------------------------------------------------------------
+
+    def _taken(self, record: Record, watch: Watch, look: Look) -> Settled:
+        """Record what a look brought, and say what is alarming about it."""
+        alarms = [(f"{record.label} cannot be asked for: {note}", mode) for note, mode in look.notes]
+        if look.own is None:
+            changed, watch, more = self._missed(record, watch)
+        else:
+            changed, watch, more = self._seen(record, watch, look.own)
+        if _begins(record, changed):
+            watch = evolve(watch, checks=0)
+        elif look.is_check:
+            watch = evolve(watch, checks=watch.checks + 1)
+        with self.store.unit() as work:
+            new = [order for order in look.twins if not records(work, exchange_order_id=order.order_id)]
+            watches = load(work)
+            before = watches.of(record)
+            watch = evolve(watch, booked=before.booked, complete=before.complete)
+            if has_namesake(work, watches, changed):
+                more.append((f"{record.label} is {changed.error}", Mode.OBSERVE_ONLY))
+            if new or changed != record or watch != before:
+                self._store(work, changed, watch)
+                self._add_twins(work, changed, new)
+                work.commit()
+        alarms += [*more, *_shared(record, look, bool(new))]
+        return _alarmed(changed, alarms)
+
+    def _seen(self, record: Record, watch: Watch, own: VenueOrder) -> tuple[Record, Watch, list[Alarm]]:
+        overdue = self._is_older(record, self.patience.grace_seconds)
+        was = Standing.UNKNOWN if record.standing is Standing.REJECTED else record.standing
+        news = reported(was, own.state, overdue=overdue)
+        if news is Standing.UNKNOWN:  # from a word that is not known
+            news = record.standing if record.standing is not Standing.SENDING else news
+        alarms: list[Alarm] = []
+        if record.order_id not in (None, own.order_id):
+            text = f"{record.label} has the number {own.order_id} at the exchange, not {record.order_id}"
+            alarms.append((text, Mode.REDUCE_RISK_ONLY))
+        if record.standing is Standing.ABSENT and not (watch.once and own.state.ended):
+            text = f"{record.label} was taken for absent, and is at the exchange"
+            alarms.append((text, Mode.REDUCE_RISK_ONLY))
+        if record.standing is Standing.REJECTED and own.state is not OrderState.REJECTED:
+            text = f"{record.label} was taken for refused, and is at the exchange"
+            alarms.append((text, Mode.REDUCE_RISK_ONLY))
+        if own.state is OrderState.UNKNOWN:
+            text = f"{record.label} is {own.status[:60]!r} at the exchange, a word that is not known"
+            alarms.append((text, Mode.REDUCE_RISK_ONLY))
+        filled = own.qty if own.filled is None and own.state is OrderState.FILLED else own.filled
+        known = [amount for amount in (watch.filled, filled) if amount is not None]
+        watch = evolve(
+            watch, looks=0, missing=None, known=True, once=False, filled=max(known) if known else None
+        )
+        return self._changed(record, news, own.order_id), watch, alarms
+
+    def _missed(self, record: Record, watch: Watch) -> tuple[Record, Watch, list[Alarm]]:
+        """Count a look in vain. Only several of them, over a while, make an order absent."""
+        known = watch.known or record.adopted or record.standing not in (Standing.SENDING, Standing.UNKNOWN)
+        if record.standing not in MAY_REST:
+            still = record.standing is Standing.ABSENT and watch.known and not watch.once
+            alarms = [(f"{record.label} is not at the exchange", Mode.REDUCE_RISK_ONLY)] if still else []
+            return record, evolve(watch, once=False), alarms
+        now = self.clock.micros()
+        missing = now if watch.missing is None else watch.missing
+        watch = evolve(watch, looks=watch.looks + 1, missing=missing, known=known)
+        never_seen = record.standing in (Standing.SENDING, Standing.UNKNOWN) and not watch.known
+        waited = now - (record.updated if never_seen else missing)
+        if watch.looks >= self.patience.looks and waited >= self.patience.grace_seconds * MICROS:
+            text = f"{record.label} is not at the exchange, and was {record.standing.name}"
+            alarms = [(text, Mode.REDUCE_RISK_ONLY)] if known else []
+            return self._changed(record, Standing.ABSENT), watch, alarms
+        news = Standing.UNKNOWN if record.standing is Standing.SENDING else record.standing
+        return self._changed(record, news), watch, []
+
+    # -- Recording ------------------------------------------------------------------------------------
+
+    def _store(self, work: UnitOfWork, record: Record, watch: Watch) -> None:
+        """Store an order and what is remembered of it, as long as more is expected of it."""
+        change(work, record)
+        watches = load(work)
+        kept = watches.having(record.stored, None if self.is_over(record, watch) else watch)
+        if kept != watches:
+            save(work, kept, self.clock.micros())
+
+    def _add_twins(self, work: UnitOfWork, record: Record, twins: Iterable[VenueOrder]) -> None:
+        """Keep further orders of a name, so that they are asked for and their fills are counted."""
+        now = self.clock.micros()
+        for order in twins:
+            standing = reported(Standing.UNKNOWN, order.state)
+            error = f"a second order under the name {record.name}"
+            add(work, [Record(
+                None, order.symbol, order.side, record.price, order.qty, standing, order.order_id, error,
+                record.created, now,
+            )])  # fmt: skip
+            (twin,) = records(work, exchange_order_id=order.order_id)
+            watch = Watch(known=True, twin_of=record.name, filled=order.filled)
+            save(work, load(work).having(twin.stored, watch), now)
+
+    def _changed(
+        self, record: Record, standing: Standing, order_id: str | None = None, error: MevaError | None = None
+    ) -> Record:
+        moved = standing is not record.standing
+        return evolve(
+            record,
+            standing=after(record.standing, standing),
+            order_id=order_id or record.order_id,
+            error=record.error if error is None else str(error),
+            updated=self.clock.micros() if moved else record.updated,
+        )
+
+    def _is_check_due(self, record: Record, watch: Watch) -> bool:
+        """Whether to look for twins, and for words that changed: at once, and again after a while."""
+        if record.standing is Standing.ABSENT:
+            return True
+        if watch.checks == 0:
+            return True
+        return watch.checks == 1 and self._is_older(record, self.patience.grace_seconds)
+
+    def _is_older(self, record: Record, seconds: int) -> bool:
+        """Whether an order has stood as it does for longer. Look-ups in vain change nothing."""
+        return self.clock.micros() - record.updated > seconds * MICROS
+
+
+def _begins(before: Record, now: Record) -> bool:
+    """Whether an order was accepted, or ended, or found to be another: it is to be checked anew."""
+    if now.order_id != before.order_id:
+        return True
+    if now.standing is before.standing:
+        return False
+    return now.standing in ENDED or before.standing not in MAY_REST or before.standing is Standing.SENDING
+
+
+def _shared(record: Record, look: Look, is_new: bool) -> list[Alarm]:
+    """Say what else is there under an order's name."""
+    alarms: list[Alarm] = []
+    same = [*([] if look.own is None else [look.own]), *look.twins]
+    if is_new or sum(not order.state.ended for order in same) > 1:
+        text = f"{len(same)} orders at the exchange share the name {record.name}"
+        alarms.append((text, Mode.OBSERVE_ONLY))
+    for order in look.strangers:
+        text = f"order {order.order_id} at the exchange is under our name or number, and is another: "
+        alarms.append((text + described(order), Mode.OBSERVE_ONLY))
+    return alarms
+
+
+def _alarmed(record: Record, alarms: Sequence[Alarm]) -> Settled:
+    text = "; ".join(dict.fromkeys(text for text, _ in alarms))
+    alarm = f"{record.symbol}: {text}" if text else ""
+    return Settled(record, alarm, combine(*(mode for _, mode in alarms)))

@@ -1,0 +1,139 @@
+"""What the desk has to remember of an order beside where it stands: looks, fills, and what is booked of it.
+
+One document of all orders that are watched, in `op_state` under `live_orders`; it is written in the unit of
+work that changes the order. An order leaves it when nothing more is expected of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import asdict, evolve, field, fields_dict, frozen
+
+from meva_core.errors import StoreCorrupt
+from meva_core.ports import Reads, UnitOfWork
+from meva_core.stages.live_orders import Record, records, stamp
+from meva_core.standing import MAY_REST, Standing
+from meva_core.venue import EXACT
+
+_TABLE: Final = "op_state"
+_KEY: Final = "live_orders"
+_ZERO: Final = Decimal(0)
+
+
+@frozen
+class Watch:
+    """What is remembered of one order."""
+
+    looks: int = 0
+    """How often in a row it was looked for and not seen."""
+    missing: int | None = None
+    """When it was first not seen, in microseconds."""
+    checks: int = 0
+    """Looks for what may have changed, and for twins, since it was accepted or ended; two are due."""
+    known: bool = False
+    """It was at the exchange, or the earlier system thought so: its absence is a reason for alarm."""
+    once: bool = False
+    """Of the earlier system, gone from its list of open orders: asked once for what became of it."""
+    twin_of: str | None = None
+    filled: Decimal | None = None
+    """By the exchange's word; None until it says."""
+    booked: Decimal = _ZERO
+    """How much of it is in the ledger."""
+    complete: bool = False
+    """The ledger has all of its fills, whatever the exchange says was filled."""
+
+
+@frozen
+class Watches:
+    """All watched orders by row, and how far rows were looked through for orders of the earlier system.
+
+    `unread` are rows that could not be read, as (table, key).
+    """
+
+    orders: Mapping[int, Watch] = field(factory=dict)
+    read_to: int = 0
+    stage3_read: bool = False
+    unread: tuple[tuple[str, str], ...] = ()
+
+    def of(self, record: Record) -> Watch:
+        """Return what is remembered of an order: nothing at first."""
+        return Watch() if record.row is None else self.orders.get(record.row, Watch())
+
+    def having(self, row: int, watch: Watch | None) -> Watches:
+        """Return the watches with this one of a row, or without any."""
+        orders = {at: other for at, other in self.orders.items() if at != row}
+        return evolve(self, orders=orders if watch is None else {**orders, row: watch})
+
+
+def load(view: Reads) -> Watches:
+    """Return what is remembered. Raises StoreCorrupt for a document that is not one of ours."""
+    text = next(view.rows(_TABLE, ("text_value",), where={"key": _KEY}), (None,))[0]
+    if text is None:
+        return Watches()
+    try:
+        document = json.loads(text)
+        orders = {int(row): _watch(entry) for row, entry in document.pop("orders").items()}
+        unread = tuple((str(table), str(key)) for table, key in document.pop("unread"))
+        return Watches(orders, int(document.pop("read_to")), bool(document.pop("stage3_read")), unread)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise StoreCorrupt(
+            f"{_TABLE}, {_KEY}: cannot be read ({type(error).__name__}: {error})",
+            action="keep the database, and restore a backup",
+        ) from error
+
+
+def save(work: UnitOfWork, watches: Watches, micros: int) -> None:
+    """Store what is remembered."""
+    document = {
+        "orders": {str(row): _entry(watch) for row, watch in sorted(watches.orders.items())},
+        "read_to": watches.read_to,
+        "stage3_read": watches.stage3_read,
+        "unread": watches.unread,
+    }
+    text = json.dumps(document, separators=(",", ":"))
+    work.upsert(_TABLE, {"key": _KEY, "text_value": text, "updated_at": stamp(micros)})
+
+
+def unbooked(record: Record, watch: Watch) -> Decimal:
+    """Return how much an order may still move in the ledger: what may fill, and fills that are not booked."""
+    if record.standing in MAY_REST:
+        most = record.qty
+    elif watch.complete:
+        return _ZERO
+    elif record.standing in (Standing.FILLED, Standing.CANCELED):
+        most = record.qty if watch.filled is None else watch.filled
+    else:
+        most = watch.filled or _ZERO
+    return max(_ZERO, EXACT.subtract(most, watch.booked))
+
+
+def has_namesake(view: Reads, watches: Watches, twin: Record) -> bool:
+    """Whether a further order of a name may rest, and so may another one of that name."""
+    name = watches.of(twin).twin_of
+    if name is None or twin.standing not in MAY_REST:
+        return False
+    twins = [row for row, watch in watches.orders.items() if watch.twin_of == name and row != twin.row]
+    others = [*records(view, client_order_id=name), *records(view, exchange_client_id=name)]
+    others += [found for row in twins for found in records(view, id=row)]
+    return any(other.standing in MAY_REST for other in others)
+
+
+def _entry(watch: Watch) -> dict[str, Any]:
+    """Return a watch as JSON has it: what it is at first is left out, amounts are text."""
+    fresh, entry = asdict(Watch()), asdict(watch)
+    return {
+        name: f"{value:f}" if isinstance(value, Decimal) else value
+        for name, value in entry.items()
+        if value != fresh[name]
+    }
+
+
+def _watch(entry: Mapping[str, Any]) -> Watch:
+    if unknown := entry.keys() - fields_dict(Watch).keys():
+        raise ValueError(f"{sorted(unknown)} are not known")
+    amounts = {name: Decimal(entry[name]) for name in ("filled", "booked") if name in entry}
+    return Watch(**{**entry, **amounts})
