@@ -304,10 +304,11 @@ def _unreadable(row: Unread) -> Settled:
 
 def _check_single(view: Reads, watches: Watches, symbol: str) -> None:
     """Raise IdTaken while two orders of a symbol share a name and neither has ended."""
-    twins = (row for row, watch in watches.orders.items() if watch.twin_of is not None)
+    twins = {row: watch.twin_of for row, watch in watches.orders.items() if watch.twin_of is not None}
     for twin in (found for row in twins for found in records(view, id=row)):
         if twin.symbol == symbol and has_namesake(view, watches, twin):
             raise IdTaken(
-                f"{symbol}: order {twin.order_id} at the exchange is {twin.error}",
+                f"{symbol}: order {twin.order_id} at the exchange is a second order under the name "
+                f"{twins[twin.stored]}",
                 action="cancel one of the two, by its number; until then nothing is placed here",
             )

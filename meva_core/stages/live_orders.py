@@ -36,7 +36,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ADOPTED: Final[Mapping[str, Standing]] = {
     "new": Standing.OPEN,
     "submitted": Standing.OPEN,
-    "partial": Standing.PARTIALLY_FILLED,
+    "partial": Standing.OPEN,
     "error": Standing.UNKNOWN,
 }
 """Words of the earlier system for orders that may rest at the exchange. It had `open`, `cancel_requested` and

@@ -161,6 +161,7 @@ class Inquiry:
     def _taken(self, record: Record, watch: Watch, look: Look) -> Settled:
         """Record what a look brought, and say what is alarming about it."""
         alarms = [(f"{record.label} cannot be asked for: {note}", mode) for note, mode in look.notes]
+        before = watch
         if look.own is None:
             changed, watch, more = self._missed(record, watch)
         else:
@@ -169,19 +170,24 @@ class Inquiry:
             watch = evolve(watch, checks=0)
         elif look.is_check:
             watch = evolve(watch, checks=watch.checks + 1)
-        with self.store.unit() as work:
-            new = [order for order in look.twins if not records(work, exchange_order_id=order.order_id)]
-            watches = load(work)
-            before = watches.of(record)
-            watch = evolve(watch, booked=before.booked, complete=before.complete)
-            if has_namesake(work, watches, changed):
-                more.append((f"{record.label} is {changed.error}", Mode.OBSERVE_ONLY))
-            if new or changed != record or watch != before:
-                self._store(work, changed, watch)
-                self._add_twins(work, changed, new)
+        is_new = False
+        if look.twins or changed != record or watch != before:
+            with self.store.unit() as work:
+                now = load(work).of(record)  # what was booked meanwhile stays booked
+                self._store(work, changed, evolve(watch, booked=now.booked, complete=now.complete))
+                is_new = self._add_twins(work, changed, look.twins)
                 work.commit()
-        alarms += [*more, *_shared(record, look, bool(new))]
+        alarms += [*more, *self._namesakes(changed, watch), *_shared(record, look, is_new)]
         return _alarmed(changed, alarms)
+
+    def _namesakes(self, record: Record, watch: Watch) -> list[Alarm]:
+        """Say that a second order of a name and the first may both rest."""
+        if watch.twin_of is None:
+            return []
+        with self.store.read() as view:
+            shared = has_namesake(view, load(view), record)
+        text = f"{record.label} is a second order under the name {watch.twin_of}"
+        return [(text, Mode.OBSERVE_ONLY)] if shared else []
 
     def _seen(self, record: Record, watch: Watch, own: VenueOrder) -> tuple[Record, Watch, list[Alarm]]:
         overdue = self._is_older(record, self.patience.grace_seconds)
@@ -238,10 +244,14 @@ class Inquiry:
         if kept != watches:
             save(work, kept, self.clock.micros())
 
-    def _add_twins(self, work: UnitOfWork, record: Record, twins: Iterable[VenueOrder]) -> None:
-        """Keep further orders of a name, so that they are asked for and their fills are counted."""
+    def _add_twins(self, work: UnitOfWork, record: Record, twins: Iterable[VenueOrder]) -> bool:
+        """Keep further orders of a name, so that they are asked for and their fills are counted.
+
+        Returns whether there was any that was not kept already.
+        """
         now = self.clock.micros()
-        for order in twins:
+        new = [order for order in twins if not records(work, exchange_order_id=order.order_id)]
+        for order in new:
             standing = reported(Standing.UNKNOWN, order.state)
             error = f"a second order under the name {record.name}"
             add(work, [Record(
@@ -251,6 +261,7 @@ class Inquiry:
             (twin,) = records(work, exchange_order_id=order.order_id)
             watch = Watch(known=True, twin_of=record.name, filled=order.filled)
             save(work, load(work).having(twin.stored, watch), now)
+        return bool(new)
 
     def _changed(
         self, record: Record, standing: Standing, order_id: str | None = None, error: MevaError | None = None
