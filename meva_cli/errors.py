@@ -110,10 +110,11 @@ def _ending_of_os(error: OSError) -> Ending:
 
 def _ending_of_meva(error: BaseException) -> Ending:
     # Imported here: `meva --help` needs no error.
-    from meva_core.errors import BadInput, IdTaken, MevaError, StoreError
+    from meva_core.errors import BadInput, IdTaken, MevaError, OutcomeNotRecorded, StoreError
 
     if isinstance(error, MevaError):
-        may_not_start = isinstance(error, BadInput | StoreError) and not isinstance(error, IdTaken)
+        failed = isinstance(error, IdTaken | OutcomeNotRecorded)
+        may_not_start = isinstance(error, BadInput | StoreError) and not failed
         return Ending(MAY_NOT_START if may_not_start else FAILED, error.code, str(error), error.action)
     name = type(error).__name__
     return Ending(
