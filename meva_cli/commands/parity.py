@@ -21,7 +21,9 @@ from meva_core.errors import BadInput
 @click.option("--end", type=TIME, help="Compare cycles up to here.")
 @click.option("--run-a", metavar="ID", help="The run of A.  [default: its last one]")
 @click.option("--run-b", metavar="ID", help="The run of B.  [default: its last one]")
-@click.option("--quantize-try", type=AMOUNT, help="Compare stored TRY amounts on a grid of this step.")
+@click.option(
+    "--quantize-try", type=AMOUNT, help="Compare the stored rows, TRY amounts rounded to multiples of this."
+)
 @click.option(
     "--include-adaptation/--no-include-adaptation", default=False, help="Compare what adaptation did, too."
 )
@@ -46,6 +48,11 @@ def parity(
     Exit code 0 if they are equal, 1 if they differ, 2 if they cannot be compared. The first difference names
     cycle, step and field with both values, and whether the data already differed or only a setting or a
     decision.
+
+    Our own runs compare by the digests of their steps. Cycles of the earlier system have none, and on a grid
+    (--quantize-try) digests cannot decide: these compare by their stored rows, mode, scores, plan, intents,
+    orders with what happened to them, fills, holdings and ledger. The verdict says what was compared, and
+    what was not.
     """
     from meva_adapters.sql import reader
     from meva_cli.runs import pick_run
@@ -79,7 +86,10 @@ def _moment(seconds: int | None) -> datetime | None:
 
 def _print(document: dict[str, Any], explain: bool) -> None:
     difference = document.pop("first_difference")
-    print_pairs(document)
+    # Next to the verdict stands of what it is one; a fingerprint that rows do not have is not shown empty.
+    head = {"equal": document.pop("equal")}
+    head |= {name: "; ".join(document.pop(name)) for name in ("compared", "not_compared")}
+    print_pairs(head | {name: value for name, value in document.items() if value is not None})
     if difference is None:
         return
     print_pairs({f"first_difference.{name}": value for name, value in difference.items()})
@@ -91,7 +101,8 @@ def in_words(difference: dict[str, Any]) -> str:
     """Return what a first difference means."""
     values = f"{difference['a']} in A and {difference['b']} in B"
     moment = f"{difference['cycle_ts']:%Y-%m-%d %H:%M:%S} UTC"
-    where = f"Before {moment} the runs agree. There, in step {difference['step']},"
+    place = "the stored rows" if difference["step"] == "stored" else f"step {difference['step']}"
+    where = f"Before {moment} the runs agree. There, in {place},"
     if difference["field"] == "cycle_ts":
         return f"{where} the runs have other cycle times: {values}."
     if difference["inputs_equal"] is None:

@@ -61,20 +61,20 @@ def choose_window(
 
     Raises BadInput when there is none.
     """
-    newest = next(_spine(reads, run, start, end, newest_first=True), None)
+    newest = next(spine(reads, run, start, end, newest_first=True), None)
     if newest is None:
         raise _nothing_there(reads, run, start, end)
     first = newest
     if last is None:
-        first = next(_spine(reads, run, start, end))
+        first = next(spine(reads, run, start, end))
     else:
-        newest_ones = islice(_spine(reads, run, start, end, newest_first=True), last)
+        newest_ones = islice(spine(reads, run, start, end, newest_first=True), last)
         first = deque(newest_ones, maxlen=1)[0]
     return Window(run, first[1], first[0], newest[0], start, end)
 
 
 def _nothing_there(reads: Reads, run: str, start: datetime | None, end: datetime | None) -> BadInput:
-    first, last = next(_spine(reads, run), None), next(_spine(reads, run, newest_first=True), None)
+    first, last = next(spine(reads, run), None), next(spine(reads, run, newest_first=True), None)
     if first is None or last is None:
         return BadInput(f"run {run} has no cycle yet", action="let it run, or name another with --run")
     asked = " and ".join(
@@ -139,7 +139,7 @@ class _Beside:
 # -- The earlier system's cycles ----------------------------------------------------------------------
 
 
-def _spine(
+def spine(
     reads: Reads,
     run: str,
     start: datetime | None = None,
@@ -147,7 +147,7 @@ def _spine(
     *,
     newest_first: bool = False,
 ) -> Iterator[tuple[Any, str]]:
-    """Yield (time, id) of a run's cycles in time order."""
+    """Yield (time, id) of a run's cycles in time order; a half of a cycle counts as one."""
 
     def ids(table: str) -> Iterator[tuple[Any, ...]]:
         return reads.rows(
@@ -172,7 +172,7 @@ def _order(ts: Any, cycle: str) -> tuple[str, str]:
 
 def _legacy_cycles(reads: Reads, window: Window, columns: Mapping[str, Sequence[str]]) -> Iterator[Row]:
     begun = False
-    for ts, cycle in _spine(reads, LEGACY, window.reads_from, window.end):
+    for ts, cycle in spine(reads, LEGACY, window.reads_from, window.end):
         begun = begun or cycle == window.first_cycle
         if not begun:
             continue

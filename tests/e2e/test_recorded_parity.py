@@ -113,6 +113,8 @@ def test_the_same_run_again_is_equal(meva: Meva, busy: pytest.MonkeyPatch, data:
         "start",
         "end",
         "first_difference",
+        "compared",
+        "not_compared",
     ]
     assert (verdict["equal"], verdict["first_difference"]) == (True, None)
     assert verdict["fingerprint_a"] == verdict["fingerprint_b"] == ran[0]["fingerprint"]
@@ -369,9 +371,92 @@ def test_amounts_on_a_grid_hide_small_differences_and_no_large_ones(
     assert compare(meva, 0, "--quantize-try", "100000")["equal"]
     first = compare(meva, 1, "--quantize-try", "0.00000001")["first_difference"]
     assert (first["step"], first["inputs_equal"]) == ("stored", True)
-    assert first["field"] in ("net_pnl_try", "fees_try")
+    assert first["field"].endswith("_try")
     for wrong in ("0", "-1", "1e3", "x"):
         assert meva("parity", "a.db", "b.db", "--quantize-try", wrong).code == 2
+
+
+def test_on_a_grid_other_orders_are_no_equal_run(meva: Meva, busy: pytest.MonkeyPatch, data: Path) -> None:
+    """Before any of them is filled, only plan, intents and orders show what was decided."""
+    busy.setenv("TRY_CASH_TARGET", "300")
+    backtest(meva, data, "a.db", "--cycles", 1)
+    busy.setenv("TRY_CASH_TARGET", "60000")
+    backtest(meva, data, "b.db", "--cycles", 1)
+    verdict = compare(meva, 1, "--quantize-try", "0.01")
+    first = verdict["first_difference"]
+    assert (first["field"], first["inputs_equal"]) == ("portfolio_plan.investable_try", True)
+    assert first["a"] != first["b"]
+    assert {"plans", "intents", "orders", "equity"} < set(verdict["compared"])
+
+
+PLANTED = {
+    "UPDATE stage7_order_intents SET price_try = price_try + 1": "intents[0].price_try",
+    "UPDATE stage7_order_intents SET status = 'SKIPPED'": "intents[0].status",
+    "DELETE FROM stage7_order_intents": "intents.length",
+    "UPDATE stage7_orders SET qty = qty * 2": "orders[0].qty_worth_try",
+    "UPDATE stage7_orders SET status = 'REJECTED' WHERE status = 'FILLED'": "order_ends[",
+    "UPDATE stage7_orders SET filled_qty = filled_qty * 2 WHERE status = 'FILLED'": "order_ends[",
+    "DELETE FROM stage7_orders": "orders.length",
+    "UPDATE stage7_order_events SET event_type = 'CANCELED' WHERE event_type = 'ACKED'": "order_events[",
+    "UPDATE ledger_events SET fee = fee + 1": "fills[0].fee_try",
+    "UPDATE ledger_events SET liquidity = 'taking'": "fills[",
+    "UPDATE stage7_ledger_metrics SET equity_try = equity_try - 1": "equity_try",
+    "UPDATE stage7_run_metrics SET oms_filled_count = 77": "oms_filled_count",
+    "UPDATE stage7_cycle_trace SET account_json = json_set(account_json, '$.x', 9)": "account.x",
+}
+"""A change of what is stored of a run, and the field in which it shows."""
+
+
+@pytest.mark.parametrize("change", PLANTED)
+def test_what_is_stored_of_orders_and_books_is_looked_at_on_a_grid(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, tmp_path: Path, change: str
+) -> None:
+    backtest(meva, data, "a.db")
+    shutil.copy(tmp_path / "a.db", tmp_path / "b.db")
+    assert compare(meva, 0, "--quantize-try", "0.01")["equal"]
+    with closing(sqlite3.connect(tmp_path / "b.db")) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        assert connection.execute(change).rowcount
+    first = compare(meva, 1, "--quantize-try", "0.01")["first_difference"]
+    assert first["field"].startswith(PLANTED[change])
+
+
+def test_how_an_order_stands_after_the_window_does_not_count(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path
+) -> None:
+    backtest(meva, data, "a.db")
+    backtest(meva, data, "b.db", "--cycles", 6)  # its last orders still rest, those of the other have ended
+    verdict = compare(meva, 0, "--quantize-try", "0.01", "--end", "2026-01-01T00:05")
+    assert (verdict["equal"], verdict["cycles_a"]) == (True, 6)
+
+
+def test_a_verdict_says_of_what_it_is_one(meva: Meva, busy: pytest.MonkeyPatch, data: Path) -> None:
+    """No fingerprint is shown empty, and nothing that was left out is passed over."""
+    backtest(meva, data, "a.db", "--cycles", 20)
+    backtest(meva, data, "b.db", "--cycles", 20, "--trace", "changes")
+    by_digest = compare(meva, 0)
+    assert by_digest["compared"][1].startswith("digests of measure, settle, ")
+    assert by_digest["not_compared"] == ["adaptation (--include-adaptation)"]
+    assert compare(meva, 0, "--include-adaptation")["not_compared"] == []
+    by_rows = compare(meva, 0, "--quantize-try", "0.01")
+    assert (by_rows["fingerprint_a"], by_rows["fingerprint_b"]) == (None, None)
+    assert {"market data", "drawdown ratios"} < set(by_rows["not_compared"])
+    assert any("quiet cycles, which --trace changes left out" in what for what in by_rows["not_compared"])
+    told = meva("parity", "a.db", "b.db", "--quantize-try", "0.01").out.splitlines()
+    assert [line.split("\t")[0] for line in told[:3]] == ["equal", "compared", "not_compared"]
+    assert not any(line.startswith("fingerprint") for line in told)
+
+
+def test_adaptation_is_compared_on_a_grid_when_asked(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, tmp_path: Path
+) -> None:
+    backtest(meva, data, "a.db", "--cycles", 3)
+    shutil.copy(tmp_path / "a.db", tmp_path / "b.db")
+    with closing(sqlite3.connect(tmp_path / "b.db")) as connection, connection:
+        connection.execute("UPDATE stage7_cycle_trace SET active_param_version = 7")
+    assert compare(meva, 0, "--quantize-try", "0.01")["equal"]
+    first = compare(meva, 1, "--quantize-try", "0.01", "--include-adaptation")["first_difference"]
+    assert first["field"] == "active_param_version"
 
 
 def test_on_a_grid_other_data_are_still_called_other_data(
