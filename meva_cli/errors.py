@@ -6,6 +6,7 @@ busy database; 130 interrupted. Only `--debug` shows a traceback.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -66,6 +67,8 @@ def _say(error: BaseException, arguments: Sequence[str]) -> int:
     except OSError:  # the disk that stdout goes to is full: this must still be said
         _drop_stdout()
         click.echo(f"Error: {ending.message}", err=True)
+        if ending.action:
+            click.echo(f"To do: {ending.action}", err=True)
     return ending.exit_code
 
 
@@ -103,9 +106,13 @@ def _ending_of_os(error: OSError) -> Ending:
     """Return the ending for a refusal by the system: a wrong path may not start, a full disk fails."""
     wrong_path = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
     message = error.strerror or str(error)
-    if error.filename is not None:
-        message = f"{os.fsdecode(error.filename)}: {message}"
-    return Ending(MAY_NOT_START if isinstance(error, wrong_path) else FAILED, "os_error", message)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if error.filename is not None or full:
+        # Files are written under their names; what has none is what the command prints.
+        message = f"{os.fsdecode(error.filename) if error.filename is not None else 'stdout'}: {message}"
+    action = "free some disk space, or send the output to another disk" if full else ""
+    exit_code = MAY_NOT_START if isinstance(error, wrong_path) else FAILED
+    return Ending(exit_code, "os_error", message, action)
 
 
 def _ending_of_meva(error: BaseException) -> Ending:

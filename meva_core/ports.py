@@ -111,6 +111,9 @@ class Store(Protocol):
     def read(self) -> AbstractContextManager[Reads]:
         """Hold a view that what is committed meanwhile does not change."""
 
+    def take(self, run_id: str) -> None:
+        """Hold a run until the store is closed or the process ends; raises StoreBusy when another has it."""
+
     def unit(self) -> AbstractContextManager[UnitOfWork]:
         """Begin a unit of work; raises StoreBusy when another process holds the database."""
 

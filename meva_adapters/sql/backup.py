@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -26,45 +26,74 @@ from meva_adapters.sql.engine import (
 from meva_core.errors import StoreCorrupt, StoreError
 from meva_core.ports import Progress
 
+try:
+    import fcntl
+except ImportError:  # no POSIX
+    fcntl = None  # type: ignore[assignment]
+
 PAGES: Final = 2048
+_OTHER_NAME: Final = "name another file with --out"
 
 
-def free_name(path: Path, what: str) -> Path:
-    """Return a name beside the file that is not taken: `state.backup.db`, `state.backup.2.db`..."""
+class NameTaken(StoreError):
+    """There is a file of that name, or another process is writing it."""
+
+
+def backup_beside(path: Path, what: str, progress: Progress) -> Path:
+    """Write a backup under the first name beside the file that is free, and return it.
+
+    `state.backup.db`, `state.backup.2.db`...; a name that another process takes meanwhile is passed over.
+    Raises as `backup` does.
+    """
     for number in count(1):
         more = f".{number}" if number > 1 else ""
-        name = path.with_name(f"{path.stem}.{what}{more}{path.suffix}")
-        if not os.path.lexists(name):
-            return name
+        with suppress(NameTaken):
+            return backup(path, path.with_name(f"{path.stem}.{what}{more}{path.suffix}"), progress)
     raise AssertionError  # count() does not end
 
 
 def backup(path: Path, to: Path, progress: Progress) -> Path:
     """Write a checked copy of an SQLite file, readable by its owner alone, and return its name.
 
-    Raises BadInput for a name that belongs to the file itself, StoreError when there is a file of that name
-    or the disk is full, StoreCorrupt when the copy, and so the file, is damaged; then nothing of the copy
-    stays.
+    Raises BadInput for a name that belongs to the file itself, NameTaken when there is a file of that name,
+    StoreError for a full disk, StoreCorrupt when the copy, and so the file, is damaged; then nothing of the
+    copy stays.
     """
     require_file(path)
-    if os.path.lexists(to):
-        raise StoreError(f"{to} is there already; it stays as it is", action="name another file with --out")
+    _refuse_taken(to)
     partial = to.with_name(f"{to.name}.partial")
     for name in (to, partial):
         refuse_overwriting(database_url(path), name)
-    with _scratch(partial), translated(str(path)):
+    with _scratch(partial, to), translated(str(path)):
         with (
             closing(_connect(reading_uri(path))) as source,
             closing(_connect(uri_of(partial, "mode=rw"))) as copy,
         ):
-            _copy_pages(source, copy, progress)
+            _copy_pages(source, copy, partial, progress)
             faults = integrity(copy)
         if faults:
             raise StoreCorrupt(f"{path} is damaged: {faults[0]}", action="keep it as it is, restore a backup")
         _sync(partial)
-        os.rename(partial, to)
+        _rename(partial, to)
     _sync(to.parent)
     return to
+
+
+def _refuse_taken(to: Path) -> None:
+    if os.path.lexists(to):
+        raise NameTaken(f"{to} is there already; it stays as it is", action=_OTHER_NAME)
+
+
+def _rename(partial: Path, to: Path) -> None:
+    """Give the copy its name, unless a file has got it meanwhile."""
+    try:
+        os.link(partial, to)
+    except FileExistsError:
+        _refuse_taken(to)
+        raise
+    except OSError:  # a file system without links: who makes the file has its name
+        os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.rename(partial, to)
 
 
 def integrity(connection: sqlite3.Connection, limit: int = 20) -> list[str]:
@@ -74,15 +103,26 @@ def integrity(connection: sqlite3.Connection, limit: int = 20) -> list[str]:
 
 
 @contextmanager
-def _scratch(partial: Path) -> Iterator[None]:
-    """Make the file that the copy goes into; whatever happens, it is gone afterwards under this name."""
+def _scratch(partial: Path, to: Path) -> Iterator[None]:
+    """Make the file that the copy goes into; whatever happens, it is gone afterwards under this name.
+
+    It is locked, so that of two processes only one writes it; what a killed one left is nobody's, and taken.
+    """
     try:
-        partial.unlink(missing_ok=True)  # from one that was killed
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        descriptor = _locked(partial, to)
         try:
+            _refuse_taken(to)  # again: it may have come about before the lock
             yield
-        finally:
+        except BaseException:
+            with suppress(OSError):  # why the copy failed is the error to raise
+                partial.unlink(missing_ok=True)
+            raise
+        else:
             partial.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+    except FileExistsError as error:
+        raise NameTaken(f"{to} is there already; it stays as it is", action=_OTHER_NAME) from error
     except OSError as error:
         raise StoreError(
             f"cannot write {partial}: {error.strerror}",
@@ -90,11 +130,33 @@ def _scratch(partial: Path) -> Iterator[None]:
         ) from error
 
 
+def _locked(partial: Path, to: Path) -> int:
+    """Return a descriptor of the file, emptied and locked. Raises NameTaken when another process has it."""
+    descriptor = os.open(partial, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = os.fstat(descriptor)
+        if not os.path.lexists(partial) or not os.path.samestat(found, os.lstat(partial)):
+            raise BlockingIOError  # whoever had it has just finished
+        os.chmod(partial, 0o600)
+        os.ftruncate(descriptor, 0)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise NameTaken(f"another process is writing a backup to {to}", action=_OTHER_NAME) from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def _connect(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
-def _copy_pages(source: sqlite3.Connection, copy: sqlite3.Connection, progress: Progress) -> None:
+def _copy_pages(
+    source: sqlite3.Connection, copy: sqlite3.Connection, partial: Path, progress: Progress
+) -> None:
     """Copy all pages; without a journal, since an interrupted copy is thrown away."""
     copy.execute("PRAGMA journal_mode = OFF")
     copy.execute("PRAGMA synchronous = OFF")
@@ -111,7 +173,7 @@ def _copy_pages(source: sqlite3.Connection, copy: sqlite3.Connection, progress: 
         source.backup(copy, pages=PAGES, progress=tell)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise StoreError(f"cannot write the backup: {error}", action="free some disk space") from error
+            raise StoreError(f"cannot write {partial}: {error}", action="free some disk space") from error
         raise
     finally:
         progress.done()

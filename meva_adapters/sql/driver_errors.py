@@ -9,6 +9,7 @@ from typing import Final
 
 from meva_core.errors import StoreBusy, StoreCorrupt, StoreError, StoreUnready
 
+_MAKE_ROOM: Final = "free some disk space, then run it again (a backtest: with --resume)"
 _RESTORE: Final = "keep the file as it is and restore a backup"
 
 
@@ -59,7 +60,7 @@ def _from_sqlite(name: str, error: sqlite3.Error, waited_seconds: float) -> Stor
     if code == sqlite3.SQLITE_READONLY:
         return StoreUnready(f"{name} is read-only", action=make_writable(Path(name)))
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return StoreError(f"cannot write {name}: {error}; nothing was written", action="free some disk space")
+        return StoreError(f"cannot write {name}: {error}; this change was not written", action=_MAKE_ROOM)
     return StoreError(f"{name}: {error}")
 
 
@@ -78,7 +79,7 @@ def _from_postgres(name: str, error: BaseException, waited_seconds: float) -> St
             f"cannot reach {name}: {text}", action="check the server, the name and the password"
         )
     if state.startswith("53"):
-        return StoreError(f"cannot write {name}: {text}; nothing was written", action="free some disk space")
+        return StoreError(f"cannot write {name}: {text}; this change was not written", action=_MAKE_ROOM)
     return StoreError(f"{name}: {text}")
 
 

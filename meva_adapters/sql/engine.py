@@ -13,6 +13,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -280,4 +281,17 @@ def require_file(path: Path) -> None:
     if path.is_dir():
         raise StoreUnready(f"{path} is a folder, not a database", action="name a file in it")
     if not path.exists():
-        raise StoreUnready(f"there is no database at {path}", action=f"meva db upgrade --db {path}")
+        raise StoreUnready(f"there is no database at {path}", action=_instead_of(path))
+
+
+def _instead_of(path: Path) -> str:
+    """Return what to do about a database that is not there: mostly its name is misspelt."""
+    try:
+        others = [name for name in os.listdir(path.parent) if name.endswith((".db", ".sqlite", ".sqlite3"))]
+    except OSError:
+        return f"check the path: there is no folder {path.parent} that can be read"
+    near = get_close_matches(path.name, sorted(others), n=3, cutoff=0.5)
+    record = f"`meva backtest --data DIR --db {path}` records into a new one"
+    if near:
+        return f"did you mean {' or '.join(str(path.parent / name) for name in near)}? {record}"
+    return f"check --db and the settings; {record}"

@@ -35,7 +35,8 @@ from meva_adapters.sql.totals import Totals, differences, totals_of
 from meva_core.errors import StoreUnready
 
 Target = str | os.PathLike[str]
-Prepare = Callable[[sa.Connection], None]
+Prepare = Callable[[Found], None]
+"""Called with what the database is found to be, the lock held and nothing changed yet."""
 
 
 def head() -> str:
@@ -138,7 +139,7 @@ def transaction(url: sa.URL, prepare: Prepare | None = None) -> Iterator[tuple[s
             if found.state in ("newer", "foreign"):
                 raise refusal(found, name)
             if prepare:
-                prepare(connection)
+                prepare(found)
             before = totals_of(connection), count_broken_references(connection)
             yield connection, account
             after = totals_of(connection), count_broken_references(connection)

@@ -11,6 +11,7 @@ Both note what they did in the account of the running upgrade (`config.attribute
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from meva_adapters.sql.account import Account
 from meva_adapters.sql.columns import NOW
 from meva_adapters.sql.inspection import Shape, quoted, shape_of
 from meva_adapters.sql.notation import parse_schema
+from meva_adapters.sql.savepoints import savepoint
 from meva_core.errors import StoreUnready
 
 Fills = Mapping[str, Mapping[str, tuple[str, str]]]
@@ -149,7 +151,7 @@ def _definition(connection: sa.Connection, column: sa.Column[Any]) -> str:
 
 def _add_index(connection: sa.Connection, index: sa.Index, account: Account) -> None:
     try:
-        with connection.begin_nested():
+        with savepoint(connection):
             index.create(connection)
     except sa.exc.IntegrityError:
         table = index.table.name if index.table is not None else ""
@@ -173,9 +175,17 @@ def _drop_column(connection: sa.Connection, table: str, column: str, account: Ac
         account.kept.append(f"column {table}.{column}: it holds values")
         return
     try:
-        with connection.begin_nested():
+        with savepoint(connection):
             connection.execute(sa.text(f"ALTER TABLE {quoted(table)} DROP COLUMN {quoted(column)}"))
-    except (sa.exc.OperationalError, sa.exc.InternalError):  # a view or trigger of the user's speaks of it
+    except (sa.exc.OperationalError, sa.exc.InternalError) as error:
+        if not _speaks_of_it(error):
+            raise
         account.kept.append(f"column {table}.{column}: a view or trigger uses it")
     else:
         account.released.append(f"column {table}.{column}")
+
+
+def _speaks_of_it(error: sa.exc.DBAPIError) -> bool:
+    """Whether a column stays since a view or trigger of the user's uses it: no full disk, no lock."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & 0xFF == sqlite3.SQLITE_ERROR

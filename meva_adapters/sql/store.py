@@ -23,8 +23,17 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from meva_adapters.sql.engine import database_url, reader_engine, recover, shown, translated, writer_engine
+from meva_adapters.sql.engine import (
+    database_url,
+    file_of,
+    reader_engine,
+    recover,
+    shown,
+    translated,
+    writer_engine,
+)
 from meva_adapters.sql.reads import SqlReads
+from meva_adapters.sql.recording import FileLocks, ServerLocks
 from meva_adapters.sql.revisions import require_head
 from meva_adapters.sql.work import SqlUnitOfWork
 
@@ -36,6 +45,7 @@ class SqlReader:
         self.name = shown(url)
         self._url = url
         self._reading = reader_engine(url)
+        self._locks = self._run_locks(url)
         try:
             with translated(self.name), self._reading.begin() as connection:
                 require_head(connection, self.name)
@@ -55,9 +65,18 @@ class SqlReader:
             view.end()
             connection.close()
 
+    def is_recorded_now(self, run_id: str) -> bool | None:
+        """Whether a process is recording a run at this moment; None where that cannot be told."""
+        return self._locks.is_held(run_id)
+
     def close(self) -> None:
         """Let go of the database."""
         self._reading.dispose()
+        self._locks.close()
+
+    def _run_locks(self, url: sa.URL) -> FileLocks | ServerLocks:
+        path = file_of(url)
+        return ServerLocks(self._reading, self.name) if path is None else FileLocks(path, writes=False)
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +94,18 @@ class SqlStore(SqlReader):
         recover(url)
         self._writing = writer_engine(url, durable=durable)
         super().__init__(url)
+
+    def take(self, run_id: str) -> None:
+        """Hold a run for this process until the store is closed, so that no other records it.
+
+        Raises StoreBusy when another process holds it for 5 s.
+        """
+        self._locks.take(run_id)
+
+    def _run_locks(self, url: sa.URL) -> FileLocks | ServerLocks:
+        path = file_of(url)
+        # A session of its own: it lasts as long as the store, and the writer's has one place only.
+        return ServerLocks(reader_engine(url), self.name) if path is None else FileLocks(path, writes=True)
 
     @contextmanager
     def unit(self) -> Iterator[SqlUnitOfWork]:

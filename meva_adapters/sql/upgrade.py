@@ -12,7 +12,7 @@ from attrs import frozen
 
 from meva_adapters.sql import migrate
 from meva_adapters.sql.account import Account
-from meva_adapters.sql.backup import backup, free_name, integrity
+from meva_adapters.sql.backup import backup_beside, integrity
 from meva_adapters.sql.engine import create_file, database_url, file_of, reading_uri, recover, shown
 from meva_adapters.sql.revisions import HEAD, KNOWN, Found
 from meva_core.errors import BadInput, StoreCorrupt
@@ -74,19 +74,24 @@ def _change(
     target = path or url.render_as_string(hide_password=False)
     recover(url)
     before = migrate.current(target)
+    if before.revision == revision:
+        return Outcome(shown(url), before, before, None, Account())
     written: list[Path] = []
 
-    def prepare(connection: sa.Connection) -> None:
-        """Back up, or at least look for damage, while nobody else can write."""
-        if path is None or before.state == "empty":
+    def prepare(found: Found) -> None:
+        """Back up, or at least look for damage, while nobody else can write.
+
+        Another process may have done the work before the lock was ours: then there is nothing to back up.
+        """
+        nonlocal before
+        before = found
+        if path is None or before.state == "empty" or before.revision == revision:
             return
         if with_backup:
-            written.append(backup(path, free_name(path, f"before-{revision}"), progress))
+            written.append(backup_beside(path, f"before-{revision}", progress))
         else:
             _refuse_damage(path)
 
-    if before.revision == revision:
-        return Outcome(shown(url), before, before, None, Account())
     account = go(prepare)
     return Outcome(shown(url), before, migrate.current(target), written[0] if written else None, account)
 

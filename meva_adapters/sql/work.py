@@ -19,6 +19,7 @@ from meva_adapters.sql.columns import Amount, Stamp, parse_stamp
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import quoted
 from meva_adapters.sql.reads import SqlReads
+from meva_adapters.sql.savepoints import savepoint
 from meva_adapters.sql.tables import META
 from meva_core.errors import IdTaken, StoreError
 
@@ -112,7 +113,7 @@ class SqlUnitOfWork(SqlReads):
     ) -> None:
         try:
             # The savepoint keeps the transaction able to answer which key it was.
-            with translated(self._name), self._connection.begin_nested():
+            with translated(self._name), savepoint(self._connection):
                 self._connection.exec_driver_sql(statement, rows)
         except StoreError as error:
             if isinstance(error.__cause__, sa.exc.IntegrityError):

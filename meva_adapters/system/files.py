@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""What the system says when a write fails for want of room or of a sound disk."""
 
 
 @contextmanager
@@ -20,21 +24,33 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     points to is replaced; a pipe or a device stays, too, and is written into as it comes.
     """
     if _takes_a_stream(path):
-        with open(path, "wb") as stream:
+        with naming(path), open(path, "wb") as stream:
             yield stream
         return
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with naming(path), open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # why it ended is the error to raise
+            temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Let the error of a disk that takes no more name the file: the system does not when one is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in NO_ROOM:
+            error.filename = os.fspath(path)
+        raise
 
 
 def _takes_a_stream(path: Path) -> bool:

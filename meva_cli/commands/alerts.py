@@ -62,6 +62,7 @@ def alerts_document(found: Alerts, listed: deque[Raised]) -> dict[str, Any]:
     return {
         "cycles": found.cycles,
         "cycles_raised": found.raised,
+        "cycles_without_flags_recorded": found.unrecorded,
         "flags": [attrs.asdict(count) for count in found.counts()],
         "raised": [attrs.asdict(cycle) for cycle in listed],
     }
@@ -70,6 +71,8 @@ def alerts_document(found: Alerts, listed: deque[Raised]) -> dict[str, Any]:
 def print_alerts(run: str, found: Alerts, listed: deque[Raised]) -> None:
     """Print what was raised for people: how often, then the newest cycles."""
     print_line(f"Run {run}: {found.raised} of {found.cycles} cycles raised an alert or a quality flag")
+    if found.unrecorded:
+        print_line(f"Of {found.unrecorded} of them no flags were recorded: what they raised is not known")
     if not found.raised:
         return
     columns = ["kind", "flag", "cycles", "first", "last"]

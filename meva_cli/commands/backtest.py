@@ -20,9 +20,12 @@ from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset, Fault
+    from meva_adapters.system.compiled import Speed
     from meva_core.stages.plan import RunPlan
 
 WARNINGS_SHOWN: Final = 4
+LABELS: Final = {"cycles_traded": "cycles_with_fills"}
+"""What figures are called for people, where the name in JSON leaves open what it counts."""
 
 
 @click.command()
@@ -114,7 +117,16 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     notes = [*map(_to_do, grave), *window_notes(dataset, plan), *notes_on(plan, loaded), *map(str, rest)]
     if figures["cycles"] > len(plan.times):
         notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
-    return _with_timing(figures, shown_database(target), ran, seconds, speed.why, notes)
+    return _with_timing(
+        figures, shown_database(target), ran, seconds, _engine_reason(figures, speed, ran), notes
+    )
+
+
+def _engine_reason(figures: dict[str, Any], speed: Speed, ran: int) -> str:
+    """Return why a run was recorded with its engine, as far as this process had a part in it."""
+    if not ran:
+        return f"recorded so by version {figures['code_version']}"
+    return speed.why if figures["engine"] == speed.name else f"this part {speed.name}: {speed.why}"
 
 
 def _to_do(fault: Fault) -> str:
@@ -208,6 +220,7 @@ def print_backtest(result: dict[str, Any]) -> None:
     modes = result.pop("modes")
     shown = {name: value for name, value in result.items() if name not in ("cycles_run", "engine_reason")}
     shown["engine"] = f"{result['engine']} ({result['engine_reason']})"
+    shown = {LABELS.get(name, name): value for name, value in shown.items()}
     shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)
     for name in ("dataset_sha256", "fingerprint"):
         shown[name] = shown.pop(name)

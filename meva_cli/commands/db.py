@@ -129,14 +129,14 @@ def check(ctx: click.Context, db: str | None, as_json: bool) -> None:
 def backup(db: str | None, out: Path | None, as_json: bool) -> None:
     """Write a checked copy of an SQLite database, also while it is in use. Never overwrites a file."""
     from meva_adapters.sql.backup import backup as write
-    from meva_adapters.sql.backup import free_name
+    from meva_adapters.sql.backup import backup_beside
     from meva_adapters.sql.engine import database_url, file_of
     from meva_core.errors import BadInput
 
     path = file_of(database_url(database(db)))
     if path is None:
         raise BadInput("PostgreSQL has backups of its own", action="use pg_dump")
-    to = write(path, out or free_name(path, "backup"), make_progress())
+    to = write(path, out, make_progress()) if out else backup_beside(path, "backup", make_progress())
     report = {"database": str(path), "backup": str(to), "size_bytes": to.stat().st_size}
     print_json(report) if as_json else print_pairs(report)
 

@@ -61,6 +61,8 @@ def report(
 ) -> None:
     """Show recent cycles, oldest first, and their totals.
 
+    Of Stage 4 it shows the cycles' metrics, or, where none were recorded yet, audits and snapshots.
+
     Equity, profit, fees and slippage are those of the account after the cycle, counted since the run began;
     drawdown is the largest so far. The reason says why a cycle placed no order; `meva why CYCLE` says more.
     """
@@ -90,6 +92,7 @@ def totals_of(totals: Totals) -> dict[str, Any]:
     return {
         "cycles": totals.cycles,
         "cycles_with_orders": totals.cycles_with_orders,
+        "cycles_with_fills": totals.cycles_with_fills,
         "orders": totals.orders,
         "fills": totals.fills,
         "rejected": totals.rejected,
@@ -135,7 +138,8 @@ def totals_lines(run: str, totals: Totals) -> Iterator[str]:
     """Yield what the cycles add up to, in words."""
     figures = totals_of(totals)
     yield (
-        f"Run {run}: {totals.cycles} cycles, {totals.cycles_with_orders} with orders. "
+        f"Run {run}: {totals.cycles} cycles, {totals.cycles_with_orders} placed orders, "
+        f"{totals.cycles_with_fills} had fills. "
         f"Orders {totals.orders}, fills {totals.fills}, rejected {totals.rejected}, "
         f"canceled {totals.canceled}."
     )
@@ -157,13 +161,35 @@ def _counted(counts: Mapping[str, int]) -> str:
 def _report_stage4(
     reads: Reads, run: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
 ) -> None:
-    from meva_core.stages.summaries import STAGE4_COLUMNS
+    """Show Stage 4's cycles; where no metrics of them are, what else tells of them: audits and snapshots."""
+    from meva_core.stages.summaries import STAGE4_TABLES
 
-    rows = stage4_rows(reads, "cycle_metrics", STAGE4_COLUMNS, run, start, end, last or LAST)
-    names = ["ts", *STAGE4_COLUMNS[1:]]
+    counts = reads.count()
+    tables = (
+        ["cycle_metrics"] if counts["cycle_metrics"] else [name for name in STAGE4_TABLES if counts[name]]
+    )
+    if not tables:
+        raise StoreUnready("the database holds nothing of Stage 4's cycles", action="check --db")
+    found = {
+        name: stage4_rows(reads, name, STAGE4_TABLES[name][1], run, start, end, last or LAST)
+        for name in tables
+    }
+    documents = {
+        STAGE4_TABLES[name][0]: (["ts", *STAGE4_TABLES[name][1][1:]], rows) for name, rows in found.items()
+    }
     if as_json:
-        print_json({"cycles": [dict(zip(names, row, strict=True)) for row in rows]})
-    else:
+        print_json(
+            {
+                what: [dict(zip(names, row, strict=True)) for row in rows]
+                for what, (names, rows) in documents.items()
+            }
+        )
+        return
+    if "cycles" not in documents:
+        click.echo("no metrics of cycles were recorded yet; this is what there is", err=True)
+    for what, (names, rows) in documents.items():
+        if len(documents) > 1:
+            print_line(f"{what}:")
         print_table(names, rows)
 
 
@@ -181,8 +207,22 @@ def stage4_rows(
         raise BadInput("Stage 4's cycles belong to no run", action="leave out --run")
     found = reads.rows(table, columns, start=moment(start), end=moment(end), newest_first=True, limit=last)
     rows = list(found)[::-1]
-    if not rows and start is None and end is None:
-        raise StoreUnready(f"Stage 4's table {table} holds no row yet", action="check --db")
     if not rows:
-        raise BadInput(f"{table} holds no row of that time", action="check --db, --start and --end")
+        raise _no_rows(reads, table, columns[0])
     return rows
+
+
+def _no_rows(reads: Reads, table: str, moment_column: str) -> BadInput | StoreUnready:
+    """Return the error for a window of a table without rows: it says from when to when its rows are."""
+    from meva_cli.runs import held_of_earlier_stages
+
+    first = next(reads.rows(table, (moment_column,), limit=1), None)
+    last = next(reads.rows(table, (moment_column,), newest_first=True, limit=1), None)
+    if first is None or last is None:
+        return StoreUnready(
+            f"Stage 4's table {table} holds no row yet{held_of_earlier_stages(reads)}", action="check --db"
+        )
+    return BadInput(
+        f"{table} holds no row of that time; its rows are from {as_text(first[0])} to {as_text(last[0])}",
+        action="check --start and --end",
+    )

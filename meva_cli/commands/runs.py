@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ import click
 from meva_cli.commands.db import DB, database
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table
-from meva_cli.window import reading
+from meva_cli.runs import nothing_recorded
 
 
 @click.command()
@@ -20,17 +20,33 @@ from meva_cli.window import reading
 def runs(db: str | None, as_json: bool) -> None:
     """Show the runs of a database, oldest first: kind, span, settings, data and their SHA-256, fingerprint.
 
+    A run is complete, running while a process records it, and else interrupted: `meva backtest --resume` goes
+    on with it. Where it cannot be told whether a process is at work, it is unfinished.
+
     Of the settings those that are not the defaults are shown; --json has all. Cycles of the earlier system
     are the run `legacy`.
     """
-    with reading(database(db)) as reads:
-        found = [run_entry(row) for row in reads.runs()]
+    from meva_adapters.sql import reader
+
+    with reader(database(db)) as store, store.read() as reads:
+        rows = reads.runs()
+        nothing = None if rows else nothing_recorded(reads)
+        found = [run_entry({**row, "status": _status(row, store.is_recorded_now)}) for row in rows]
     if as_json:
         print_json({"runs": found})
-    elif not found:
-        print_line("The database holds no run yet. To do: meva backtest --data DIR --db FILE")
+    elif nothing is not None:
+        message = str(nothing)
+        print_line(f"{message[0].upper()}{message[1:]}. To do: {nothing.action}")
     else:
         print_runs([_for_people(entry) for entry in found])
+
+
+def _status(row: Mapping[str, Any], is_recorded_now: Callable[[str], bool | None]) -> str:
+    """Return how a run stands. What calls itself running may have been killed: then nobody holds it."""
+    status: str = row["status"]
+    if status != "running":
+        return status
+    return {True: "running", False: "interrupted", None: "unfinished"}[is_recorded_now(row["run_id"])]
 
 
 def run_entry(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,15 +30,21 @@ def backtest(
     already.
 
     An interruption at any point leaves whole stretches, and `resume` goes on after them. Raises BadInput as
-    `find_run` does; BrokenBooks and IllegalStep for bugs; errors of the store as they are.
+    `find_run` does; StoreBusy while another process records this run; BrokenBooks and IllegalStep for bugs;
+    errors of the store as they are.
     """
+    store.take(plan.run)
     with store.read() as reads:
-        run = find_run(plan, reads, codec, resume=resume)
+        run = find_run(plan, reads, codec, resume=resume, trace_level=about["trace_level"])
     count = len(run.times)
     if count:
+        recorder = Recorder(store, run, codec, about)
         progress.start(count, "backtest")
         try:
-            _run_cycles(run, history, Recorder(store, run, codec, about), loop, progress)
+            _run_cycles(run, history, recorder, loop, progress)
+        except KeyboardInterrupt:
+            recorder.note_interruption()
+            raise
         finally:
             progress.done()
     return count

@@ -6,6 +6,7 @@ Each stretch is one unit of work: its cycles' rows, what the next cycle needs, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from attrs import define, field, frozen
 
 from meva_core.amounts import format_e8
 from meva_core.cycle import Out
-from meva_core.errors import BadInput
+from meva_core.errors import BadInput, MevaError, StoreBusy
 from meva_core.fingerprint import NO_LINK, Digester
 from meva_core.ids import cycle_id, stamp_text
 from meva_core.market import Market
@@ -23,7 +24,17 @@ from meva_core.ports import Reads, Store, UnitOfWork
 from meva_core.stages.plan import RunPlan
 from meva_core.state import State, open_gross, restore_state, state_document
 from meva_core.steps.adapt import NO_CHANGE
-from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer, Texts, plain_texts
+from meva_core.trace import (
+    CHANGES,
+    COLUMNS,
+    FULL,
+    ORDER_CHANGES,
+    Names,
+    Rendered,
+    Renderer,
+    Texts,
+    plain_texts,
+)
 
 COUNTS: Final = (
     "cycles",
@@ -47,6 +58,8 @@ TOTALS: Final = (
     "max_drawdown_ratio",
 )
 """What a run's figures show of its last cycle beside the equity."""
+_MAKERS: Final = ("engine", "code_version")
+"""What recorded a run; nothing that was decided depends on it."""
 
 
 @frozen
@@ -97,6 +110,8 @@ class Progressing:
     last_time: int | None = None
     tally: Tally = field(factory=Tally)
     stored: bool = False
+    recorded_with: Mapping[str, str] = field(factory=dict)
+    """Engine and code version of what is stored; several where another one went on."""
 
     @property
     def times(self) -> Any:
@@ -118,11 +133,14 @@ class Progressing:
         }
 
 
-def find_run(plan: RunPlan, reads: Reads, codec: Codec, *, resume: bool) -> Progressing:
+def find_run(
+    plan: RunPlan, reads: Reads, codec: Codec, *, resume: bool, trace_level: str = FULL
+) -> Progressing:
     """Return where the planned run stands in the store: at its beginning, or after what is recorded of it.
 
     Raises BadInput if it is there unfinished and `resume` was not asked for, if there is only another run to
-    resume, and if it went through other cycle times.
+    resume, if it went through other cycle times, and if it is stored with less than the trace level asked
+    for, or would go on with another.
     """
     row = reads.run(plan.run)
     if row is None:
@@ -140,12 +158,25 @@ def find_run(plan: RunPlan, reads: Reads, codec: Codec, *, resume: bool) -> Prog
     found = _standing(plan, document)
     if plan.step_seconds is None:
         _refuse_other_times(plan, reads)
+    found.recorded_with = {name: row[name] for name in _MAKERS}
+    _refuse_other_trace(plan.run, row["trace_level"], trace_level, goes_on=len(found.times) > 0)
     if len(found.times) and not resume:
         last = stamp_text(document["last_time"])
         raise BadInput(
             f"run {plan.run} is recorded up to {last} only", action="add --resume to continue it from there"
         )
     return found
+
+
+def _refuse_other_trace(run: str, recorded: str, asked: str, *, goes_on: bool) -> None:
+    """Refuse to take what is stored for more than it is, and to go on with less or more than was begun."""
+    if recorded == asked or (recorded == FULL and not goes_on):
+        return
+    lacks = ", without the documents of its quiet cycles" if recorded == CHANGES else ""
+    raise BadInput(
+        f"run {run} is recorded with --trace {recorded}{lacks}; --trace {asked} was asked for",
+        action=f"add --trace {recorded}, or record it into a database of its own",
+    )
 
 
 def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
@@ -214,6 +245,7 @@ class Recorder:
         run.last_time = int(market.time[stop - 1])
         with self.store.unit() as work:
             if not run.stored:
+                _refuse_begun(work, run.plan.run)
                 work.insert("stage7_runs", *self._run_row())
             for table, rows in rendered.rows.items():
                 if rows:
@@ -223,6 +255,16 @@ class Recorder:
             self._note_standing(work)
             work.commit()
         run.stored = True
+
+    def note_interruption(self) -> None:
+        """Say of a run that has begun that nobody goes on with it.
+
+        What keeps the store from that does not hide the interruption, and the run can be told without.
+        """
+        if self.run.stored:
+            with suppress(MevaError), self.store.unit() as work:
+                work.update("stage7_runs", "run_id", ("status",), [(self.run.plan.run, "interrupted")])
+                work.commit()
 
     def _note_standing(self, work: UnitOfWork) -> None:
         run, plan = self.run, self.run.plan
@@ -241,6 +283,7 @@ class Recorder:
             "last_ts": ts,
             "fingerprint": run.link.hex(),
             "status": "complete" if run.last_time >= end else "running",
+            **{name: _joined(run.recorded_with.get(name, ""), self.about[name]) for name in _MAKERS},
         }
         work.update("stage7_runs", "run_id", tuple(changes), [(plan.run, *changes.values())])
 
@@ -273,6 +316,20 @@ class Recorder:
         return tuple(row), [tuple(row.values())]
 
 
+def _refuse_begun(reads: Reads, run: str) -> None:
+    """Refuse to begin a run that came about since it was looked for."""
+    if reads.run(run) is not None:
+        raise StoreBusy(
+            f"another process has begun to record run {run} meanwhile; nothing was written",
+            action="wait until that is done: the same command then says that the run is recorded",
+        )
+
+
+def _joined(before: str, now: str) -> str:
+    """Return what recorded a run, in turn: `interpreted, compiled`."""
+    return ", ".join(dict.fromkeys([*filter(None, before.split(", ")), now]))
+
+
 def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
     """Return the figures of a recorded run, amounts as Decimals, times aware."""
     row, stored = reads.run(run), reads.state(run)
@@ -288,6 +345,8 @@ def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
         "run_id": run,
         "dataset": row["dataset"],
         "engine": row["engine"],
+        "code_version": row["code_version"],
+        "trace": row["trace_level"],
         "fill_model": row["fill_model"],
         "start": row["start_ts"],
         "end": row["last_ts"],

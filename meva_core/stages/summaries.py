@@ -109,6 +109,7 @@ class Totals:
 
     cycles: int = 0
     cycles_with_orders: int = 0
+    cycles_with_fills: int = 0
     orders: int = 0
     fills: int = 0
     rejected: int = 0
@@ -122,6 +123,7 @@ class Totals:
         for line in lines:
             self.cycles += 1
             self.cycles_with_orders += line.orders > 0
+            self.cycles_with_fills += line.fills > 0
             self.orders += line.orders
             self.fills += line.fills
             self.rejected += line.rejected
@@ -164,6 +166,8 @@ class Alerts:
 
     cycles: int = 0
     raised: int = 0
+    unrecorded: int = 0
+    """Cycles of which no flags were recorded: the earlier system had none at first."""
     flags: dict[tuple[str, str], FlagCount] = Factory(dict)
 
     def look(self, reads: Reads, window: Window, decode: Decode) -> Iterator[Raised]:
@@ -173,6 +177,7 @@ class Alerts:
             alerts = texts(row["alert_flags_json"])
             quality = tuple(name for name in texts(row["quality_flags_json"]) if name not in NO_TROUBLE)
             self.cycles += 1
+            self.unrecorded += row["alert_flags_json"] is None
             if alerts or quality:
                 found = Raised(row["ts"], row["cycle_id"], row["mode_final"], alerts, quality)
                 self._count(found)
@@ -215,4 +220,20 @@ STAGE4_COLUMNS: Final = (
     "fees_json",
     "pnl_json",
 )
+AUDIT_COLUMNS: Final = ("ts", "cycle_id", "counts_json", "decisions_json")
+SNAPSHOT_COLUMNS: Final = (
+    "ts",
+    "total_equity_try",
+    "realized_today_try",
+    "realized_total_try",
+    "drawdown_pct",
+)
+ACCOUNT_COLUMNS: Final = ("ts", "cycle_id", "cash_try", "total_equity_try", "holdings_json")
+STAGE4_TABLES: Final = {
+    "cycle_metrics": ("cycles", STAGE4_COLUMNS),
+    "cycle_audit": ("audits", AUDIT_COLUMNS),
+    "pnl_snapshots": ("pnl_snapshots", SNAPSHOT_COLUMNS),
+    "account_snapshots": ("account_snapshots", ACCOUNT_COLUMNS),
+}
+"""What Stage 4 recorded of its cycles: the metrics, and what there was before and beside them."""
 ANOMALY_COLUMNS: Final = ("ts", "cycle_id", "code", "severity", "details_json")
