@@ -192,7 +192,7 @@ def _with_timing(
 ) -> dict[str, Any]:
     """Return the figures in the order of the contract, with what this process did."""
     head = {name: figures.pop(name) for name in ("run_id", "dataset")}
-    checked = figures.pop("dataset_sha256")
+    tail = {name: figures.pop(name) for name in ("dataset_sha256", "trace", "code_version")}
     return {
         **head,
         "db": db,
@@ -201,8 +201,8 @@ def _with_timing(
         "cycles_per_second": round(ran / seconds, 1) if ran else 0,
         "already_recorded": ran == 0,
         "cycles_run": ran,
-        "dataset_sha256": checked,
         "engine_reason": why,
+        **tail,
         "warnings": notes,
     }
 

@@ -169,7 +169,10 @@ def _report_stage4(
         ["cycle_metrics"] if counts["cycle_metrics"] else [name for name in STAGE4_TABLES if counts[name]]
     )
     if not tables:
-        raise StoreUnready("the database holds nothing of Stage 4's cycles", action="check --db")
+        raise StoreUnready(
+            "Stage 4's table cycle_metrics holds no row yet, nor do its audits and snapshots",
+            action="leave out --stage to see Stage 7's cycles, or check --db",
+        )
     found = {
         name: stage4_rows(reads, name, STAGE4_TABLES[name][1], run, start, end, last or LAST)
         for name in tables
@@ -220,7 +223,8 @@ def _no_rows(reads: Reads, table: str, moment_column: str) -> BadInput | StoreUn
     last = next(reads.rows(table, (moment_column,), newest_first=True, limit=1), None)
     if first is None or last is None:
         return StoreUnready(
-            f"Stage 4's table {table} holds no row yet{held_of_earlier_stages(reads)}", action="check --db"
+            f"Stage 4's table {table} holds no row yet{held_of_earlier_stages(reads)}",
+            action="`meva report --stage stage4` shows cycles, audits and snapshots; or check --db",
         )
     return BadInput(
         f"{table} holds no row of that time; its rows are from {as_text(first[0])} to {as_text(last[0])}",

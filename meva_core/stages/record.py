@@ -345,8 +345,6 @@ def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
         "run_id": run,
         "dataset": row["dataset"],
         "engine": row["engine"],
-        "code_version": row["code_version"],
-        "trace": row["trace_level"],
         "fill_model": row["fill_model"],
         "start": row["start_ts"],
         "end": row["last_ts"],
@@ -365,4 +363,6 @@ def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
         "param_changes": counts["param_changes"],
         "dataset_sha256": row["dataset_sha256"],
         "fingerprint": row["fingerprint"],
+        "code_version": row["code_version"],
+        "trace": row["trace_level"],
     }

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from postgres_server import new_postgres
 
+from meva_adapters.sql import ensure, writer
 from meva_cli.app import run as run_meva
 from meva_cli.commands.report import SHOWN, SPARED, fitting
 from meva_core.settings import VARIABLES
@@ -420,7 +421,7 @@ def test_an_unknown_run_and_an_empty_window_are_2(
         (("report", "--stage", "stage4", "--run", "RUN"), "belong to no run"),
         (("report", "--stage", "stage4"), "table cycle_metrics holds no row yet"),
         (("alerts", "--stage", "stage4"), "table anomaly_events holds no row yet"),
-        (("report", "--stage", "stage4", "--end", "2026-01-01"), "cycle_metrics holds no row of that time"),
+        (("report", "--stage", "stage4", "--end", "2026-01-01"), "table cycle_metrics holds no row yet"),
     ],
 )
 def test_a_wrong_question_is_2_and_says_why(
@@ -494,3 +495,49 @@ def test_databases_of_the_earlier_system_can_be_looked_at(
     for cycle in cycles[::9]:
         assert meva("why", cycle["cycle_id"], "--db", path).code == 0
     assert meva("why", "--last", 1000, "--db", path, "--json").document["cycles"] == len(cycles)
+
+
+def test_a_database_of_earlier_stages_is_told_for_what_it_is(
+    meva: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "old.db"
+    ensure(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        audit = ("c4-1", "2026-01-01T00:00:00+00:00", '{"planned": 1}', "[]")
+        columns = "cycle_id, ts, counts_json, decisions_json"
+        connection.execute(f"INSERT INTO cycle_audit ({columns}) VALUES (?, ?, ?, ?)", audit)
+    for command in ("report", "alerts", "export", "why"):
+        ended = meva(command, "--db", path)
+        assert ended.code == 2
+        assert "it has 1 audits of Stage 4's cycles" in ended.err
+        assert "`meva report --stage stage4` shows" in ended.err
+    assert "it has 1 audits of Stage 4's cycles" in meva("runs", "--db", path).out
+    shown = meva("report", "--db", path, "--stage", "stage4", "--json").document
+    assert [audit["cycle_id"] for audit in shown["audits"]] == ["c4-1"]
+    assert "c4-1" in meva("report", "--db", path, "--stage", "stage4").out
+    beyond = meva("report", "--db", path, "--stage", "stage4", "--end", "2020-01-01")
+    assert (beyond.code, "its rows are from 2026-01-01T00:00:00Z to" in beyond.err) == (2, True)
+
+
+def test_a_misspelt_database_is_met_with_the_near_name(meva: Callable[..., Any], tmp_path: Path) -> None:
+    ensure(tmp_path / "state.db")
+    ended = meva("report", "--db", tmp_path / "sate.db")
+    assert (ended.code, f"did you mean {tmp_path / 'state.db'}?" in ended.err) == (2, True)
+    assert "db upgrade" not in ended.err
+
+
+def test_a_run_that_nobody_records_any_more_is_listed_as_interrupted(
+    meva: Callable[..., Any], recorded: Path, full_run: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "killed.db"
+    shutil.copyfile(recorded, path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE stage7_runs SET status = 'running'")
+    with writer(path) as store:
+        store.take(full_run)
+        listed = meva("runs", "--db", path, "--json").document["runs"]
+        own = {run["run_id"]: run["status"] for run in listed if run["kind"] != "legacy"}
+        assert own.pop(full_run) == "running"
+        assert set(own.values()) == {"interrupted"}
+    listed = meva("runs", "--db", path, "--json").document["runs"]
+    assert {run["status"] for run in listed if run["kind"] != "legacy"} == {"interrupted"}

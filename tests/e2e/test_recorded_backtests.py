@@ -6,7 +6,9 @@ import csv
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from stage7_runs import SYMBOLS, rows_of
 
 from meva_cli.registry import COMMANDS
+from meva_core.stages import backtest as stage_module
 
 Meva = Callable[..., Any]
 
@@ -189,3 +192,48 @@ def test_the_help_of_every_command_reads(meva: Meva, command: str) -> None:
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"Usage: meva {command}")
     assert list(Path().iterdir()) == []
+
+
+def test_what_is_recorded_briefly_is_not_taken_for_a_full_trace(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path
+) -> None:
+    run = ("backtest", "--data", data, "--db", "a.db", "--engine", "interpreted", "--cycles", 5)
+    assert meva(*run, "--trace", "changes").code == 0
+    again = meva(*run)
+    assert (again.code, "is recorded with --trace changes" in again.err) == (2, True)
+    assert meva(*run, "--trace", "changes").out.splitlines()[0] == "already recorded"
+
+
+def test_the_engine_shown_is_that_of_the_record(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, tmp_path: Path
+) -> None:
+    run = ("backtest", "--data", data, "--db", "a.db", "--engine", "interpreted", "--cycles", 5)
+    assert meva(*run).code == 0
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.execute("UPDATE stage7_runs SET engine = 'compiled', code_version = '0.0.7'")
+    assert "engine\tcompiled (recorded so by version 0.0.7)" in meva(*run).out
+    longer = meva(*run[:-1], 9, "--resume", "--json").document
+    assert (longer["engine"], longer["engine_reason"][:22]) == (
+        "compiled, interpreted",
+        "this part interpreted:",
+    )
+    assert longer["code_version"].startswith("0.0.7, ")
+
+
+def test_an_interrupted_run_says_so_and_is_complete_once_resumed(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, tmp_path: Path
+) -> None:
+    run = ("backtest", "--data", data, "--db", "a.db", "--engine", "interpreted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage_module, "ROWS", 10)
+        record = stage_module.Recorder.record
+        patch.setattr(stage_module.Recorder, "record", lambda *given: (record(*given), interrupt())[0])
+        assert meva(*run).code == 130
+    assert rows_of(tmp_path / "a.db", "SELECT status FROM stage7_runs") == [{"status": "interrupted"}]
+    assert meva("runs", "--db", "a.db", "--json").document["runs"][0]["status"] == "interrupted"
+    assert meva(*run, "--resume").code == 0
+    assert meva("runs", "--db", "a.db", "--json").document["runs"][0]["status"] == "complete"
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,164 @@
+"""Who records a run, and what clean-up and other processes may not hide: real files, real locks."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from meva_adapters.sql import ensure, reader, writer
+from meva_adapters.sql import recording as locks
+from meva_adapters.sql.backup import NameTaken, backup, backup_beside
+from meva_adapters.sql.engine import database_url, translated, writer_engine
+from meva_adapters.sql.savepoints import savepoint
+from meva_adapters.sql.upgrade import downgrade_database, upgrade_database
+from meva_cli.progress import NoProgress
+from meva_core.errors import BadInput, StoreBusy, StoreError
+from meva_core.stages.record import _joined, _refuse_other_trace
+
+NOBODY = NoProgress()
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    path = tmp_path / "state.db"
+    ensure(path)
+    return path
+
+
+def test_a_run_is_held_as_long_as_its_store_is_open(db: Path) -> None:
+    with writer(db) as store, reader(db) as other:
+        assert other.is_recorded_now("abc1234") is False
+        store.take("abc1234")
+        assert other.is_recorded_now("abc1234") is True
+        assert other.is_recorded_now("other77") is False
+    with reader(db) as other:
+        assert other.is_recorded_now("abc1234") is False
+
+
+def test_two_processes_never_record_one_run_at_once(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "BUSY_SECONDS", 0)
+    with writer(db) as one, writer(db) as two:
+        one.take("abc1234")
+        two.take("other77")
+        with pytest.raises(StoreBusy, match="run abc1234 is being recorded"):
+            two.take("abc1234")
+
+
+def test_the_first_error_of_a_full_file_is_the_one_that_is_raised(db: Path) -> None:
+    """SQLite undoes the whole transaction then, the savepoint with it."""
+    with pytest.raises(StoreError, match="is full"):
+        fill_up(db)
+
+
+def fill_up(db: Path) -> None:
+    engine = writer_engine(database_url(db))
+    try:
+        with translated(str(db)), engine.begin() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            with savepoint(connection):
+                connection.exec_driver_sql("CREATE TABLE big AS SELECT hex(randomblob(2000000)) AS text")
+    finally:
+        engine.dispose()
+
+
+def test_a_savepoint_lets_the_transaction_go_on(db: Path) -> None:
+    engine = writer_engine(database_url(db))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE kept (n INTEGER PRIMARY KEY)")
+        with pytest.raises(sa.exc.IntegrityError), savepoint(connection):
+            connection.exec_driver_sql("INSERT INTO kept VALUES (1), (1)")
+        with savepoint(connection):
+            connection.exec_driver_sql("INSERT INTO kept VALUES (2)")
+        assert connection.exec_driver_sql("SELECT n FROM kept").scalars().all() == [2]
+    engine.dispose()
+
+
+def test_backups_at_once_get_names_of_their_own(db: Path) -> None:
+    found: list[Path] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(backup_beside(db, "backup", NOBODY))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    names = ["state.backup.db", "state.backup.2.db", "state.backup.3.db", "state.backup.4.db"]
+    assert sorted(path.name for path in found) == sorted(names)
+    assert not list(db.parent.glob("*.partial"))
+
+
+class _Intruder(NoProgress):
+    """Takes the name while the copy is under way."""
+
+    def __init__(self, to: Path) -> None:
+        self.to = to
+
+    def done(self) -> None:
+        self.to.write_text("another")
+
+
+def test_a_file_that_came_about_meanwhile_is_not_written_over(db: Path, tmp_path: Path) -> None:
+    to = tmp_path / "copy.db"
+    with pytest.raises(NameTaken, match="is there already"):
+        backup(db, to, _Intruder(to))
+    assert to.read_text() == "another"
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_what_a_killed_backup_left_is_taken_over(db: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy.db.partial").write_bytes(b"half" * 5000)
+    assert backup(db, tmp_path / "copy.db", NOBODY).stat().st_mode & 0o777 == 0o600
+    upgraded = upgrade_database(tmp_path / "copy.db", NOBODY)
+    assert not upgraded.changed
+
+
+def test_of_two_upgrades_at_once_one_finds_nothing_to_do(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    downgrade_database(db, "0001", NOBODY, with_backup=False)
+    from meva_adapters.sql import migrate
+
+    look, looked = migrate.current, []
+
+    def first_look(target: migrate.Target) -> object:
+        found = look(target)
+        if not looked:  # the other process does the work between our look and our lock
+            looked.append(found)
+            migrate.upgrade(db)
+        return found
+
+    monkeypatch.setattr(migrate, "current", first_look)
+    outcome = upgrade_database(db, NOBODY)
+    assert (outcome.changed, outcome.backup) == (False, None)
+    assert [path.name for path in db.parent.glob("*before*")] == []
+
+
+@pytest.mark.parametrize(
+    ("recorded", "asked", "goes_on", "refused"),
+    [
+        ("full", "full", True, False),
+        ("full", "full", False, False),
+        ("full", "changes", False, False),
+        ("full", "changes", True, True),
+        ("changes", "full", False, True),
+        ("changes", "full", True, True),
+        ("changes", "changes", True, False),
+    ],
+)
+def test_recorded_means_that_all_that_was_asked_for_is_there(
+    recorded: str, asked: str, goes_on: bool, refused: bool
+) -> None:
+    if not refused:
+        _refuse_other_trace("abc1234", recorded, asked, goes_on=goes_on)
+        return
+    with pytest.raises(BadInput, match=f"recorded with --trace {recorded}") as error:
+        _refuse_other_trace("abc1234", recorded, asked, goes_on=goes_on)
+    assert f"--trace {recorded}" in error.value.action
+
+
+def test_all_that_recorded_a_run_is_named_once() -> None:
+    assert _joined("", "interpreted") == "interpreted"
+    assert _joined("interpreted", "compiled") == "interpreted, compiled"
+    assert _joined("interpreted, compiled", "interpreted") == "interpreted, compiled"
