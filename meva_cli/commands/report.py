@@ -164,6 +164,7 @@ def _report_stage4(
     """Show Stage 4's cycles; where no metrics of them are, what else tells of them: audits and snapshots."""
     from meva_core.stages.summaries import STAGE4_TABLES
 
+    _refuse_run(run)
     counts = reads.count()
     tables = (
         ["cycle_metrics"] if counts["cycle_metrics"] else [name for name in STAGE4_TABLES if counts[name]]
@@ -206,13 +207,17 @@ def stage4_rows(
     last: int,
 ) -> list[tuple[Any, ...]]:
     """Return the newest rows of a table of Stage 4, oldest first; raise BadInput or StoreUnready for none."""
-    if run is not None:
-        raise BadInput("Stage 4's cycles belong to no run", action="leave out --run")
+    _refuse_run(run)
     found = reads.rows(table, columns, start=moment(start), end=moment(end), newest_first=True, limit=last)
     rows = list(found)[::-1]
     if not rows:
         raise _no_rows(reads, table, columns[0])
     return rows
+
+
+def _refuse_run(run: str | None) -> None:
+    if run is not None:
+        raise BadInput("Stage 4's cycles belong to no run", action="leave out --run")
 
 
 def _no_rows(reads: Reads, table: str, moment_column: str) -> BadInput | StoreUnready:

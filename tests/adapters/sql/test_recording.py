@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,22 @@ def test_a_run_is_held_as_long_as_its_store_is_open(db: Path) -> None:
         assert other.is_recorded_now("abc1234") is True
         assert other.is_recorded_now("other77") is False
     with reader(db) as other:
+        assert other.is_recorded_now("abc1234") is False
+
+
+def test_a_session_of_postgresql_holds_a_run_as_well(
+    new_postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "BUSY_SECONDS", 0)
+    url = new_postgres()
+    ensure(url)
+    with writer(url) as one, writer(url) as two:
+        one.take("abc1234")
+        two.take("other77")
+        assert [two.is_recorded_now(run) for run in ("abc1234", "other77", "none")] == [True, True, False]
+        with pytest.raises(StoreBusy, match="run abc1234 is being recorded"):
+            two.take("abc1234")
+    with reader(url) as other:
         assert other.is_recorded_now("abc1234") is False
 
 
