@@ -320,7 +320,9 @@ def test_an_output_that_nobody_takes_ends_without_a_traceback(command: str, reco
     assert broken.returncode == 1
     with open("/dev/full", "wb") as disk:
         full = subprocess.run(arguments, stdout=disk, stderr=subprocess.PIPE, check=False)
-    assert (full.returncode, full.stderr) == (1, b"Error: No space left on device\n")
+    said = full.stderr.decode().splitlines()
+    assert (full.returncode, said[0]) == (1, "Error: stdout: No space left on device")
+    assert said[1].startswith("To do: free some disk space")
 
 
 @pytest.mark.parametrize("name", ["own.db", "own.db-wal", "own.db-shm", "link.db", "hard.db"])
