@@ -7,7 +7,7 @@ cycle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from enum import IntEnum
 from fractions import Fraction
@@ -27,6 +27,9 @@ LETTERS: Final = 16
 _ONE_E8: Final = Decimal("1E-8")
 _BEYOND: Final = Decimal(format_e8(LIMIT))
 _MOST_DIGITS: Final = 30  # of a scale; finer than any exchange's
+_MOST_MAGNITUDE: Final = 60  # powers of ten around 1, either way
+_LARGEST: Final = 10**_MOST_MAGNITUDE
+_LONGEST: Final = 200  # characters of a number; the longest seen has 24
 
 
 class RuleStatus(IntEnum):
@@ -307,10 +310,10 @@ def _filters(entry: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     listed = entry.get("filters") or ()
     if isinstance(listed, str) or not isinstance(listed, Sequence):
-        raise BadInput(f"filters: {listed!r} is not a list")
+        raise BadInput(f"filters: {_brief(listed)} is not a list")
     for filter_ in listed:
         if not isinstance(filter_, Mapping):
-            raise BadInput(f"filters: {filter_!r} is not an object")
+            raise BadInput(f"filters: {_brief(filter_)} is not an object")
         kind = filter_.get("filterType")
         fields = _PRICE_FIELDS if kind in _PRICE_FILTERS else _SIZE_FIELDS if kind in _SIZE_FILTERS else ()
         for name in fields:
@@ -325,21 +328,34 @@ def _number(source: Mapping[str, Any], name: str) -> Decimal | None:
     if value is None:
         return None
     plain = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
+    text = _brief(value, str)
     try:
         # A float's own text is what the exchange wrote.
-        number = Decimal(str(value)) if plain and str(value).isascii() else None
+        number = Decimal(text) if plain and text.isascii() else None
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
-        raise BadInput(f"{name}: {str(value)[:60]!r} is not a number")
+        raise BadInput(f"{name}: {text[:60]!r} is not a number")
     return number
 
 
+def _brief(value: object, form: Callable[[object], str] = repr) -> str:
+    """Return a value as text of at most _LONGEST characters; one that was cut is no number any more."""
+    if isinstance(value, int) and abs(value) > _LARGEST:  # Python refuses to write very long ones
+        return f"an integer of more than {_MOST_MAGNITUDE} digits"
+    text = form(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
 def _positive(source: Mapping[str, Any], name: str) -> Decimal | None:
-    """Return source[name], above zero, or None if it is absent."""
+    """Return source[name], above zero and of a size that can be divided, or None if it is absent."""
     number = _number(source, name)
-    if number is not None and number <= 0:
+    if number is None:
+        return None
+    if number <= 0:
         raise BadInput(f"{name}: {number} is not above zero")
+    if abs(number.adjusted()) > _MOST_MAGNITUDE:  # as a fraction, 1e999999999 has as many digits
+        raise BadInput(f"{name}: {str(number)[:60]} is too large or too fine")
     return number
 
 
@@ -356,7 +372,7 @@ def _step_of_scale(entry: Mapping[str, Any], name: str) -> Decimal | None:
     if scale is None:
         return None
     if isinstance(scale, bool) or not isinstance(scale, int) or not 0 <= scale <= _MOST_DIGITS:
-        raise BadInput(f"{name}: {scale!r} is not a whole number from 0 to {_MOST_DIGITS}")
+        raise BadInput(f"{name}: {_brief(scale)} is not a whole number from 0 to {_MOST_DIGITS}")
     return Decimal(1).scaleb(-scale)
 
 

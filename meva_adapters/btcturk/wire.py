@@ -1,40 +1,20 @@
-"""JSON of the exchange, read strictly: any bytes are one document in UTF-8, or BadInput.
-
-Numbers become exact Decimals or ints straight from their text; no float exists on the way.
-"""
+"""Values as the exchange writes them, out of JSON that was read strictly."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from meva_core.errors import BadInput
+from meva_adapters.system.strict_json import read_json, shown
 
-MAX_DIGITS: Final = 60
-"""Digits before, and behind, the point. The longest number seen has 24 in all."""
-_SHOWN: Final = 60
 _PLAIN: Final = re.compile(r"-?[0-9]{1,60}(?:[.,][0-9]{1,60})?", re.ASCII)
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def read_json(body: bytes | str) -> Any:
-    """Return the document that `body` is.
-
-    Raises BadInput for anything that is not one JSON value in UTF-8 without a byte order mark, for NaN,
-    infinities and numbers of unreasonable size, for keys that repeat within an object, and for nesting that
-    is too deep.
-    """
-    try:
-        text = body.decode("utf-8") if isinstance(body, bytes) else body
-        return _DECODER.decode(text)
-    except RecursionError:
-        raise BadInput("not a JSON document: nested too deeply") from None
-    except (ValueError, ArithmeticError) as error:
-        raise BadInput(f"not a JSON document: {str(error)[:120]}; it begins {shown(body)}") from None
+__all__ = ["as_decimal", "as_text", "as_whole", "member", "plain", "read_json", "respelt", "shown"]
 
 
 def member(tree: Mapping[str, Any], name: str) -> Any:
@@ -59,46 +39,7 @@ def respelt(tree: Mapping[str, Any], spellings: Mapping[str, str]) -> dict[str, 
     return spelt
 
 
-def shown(value: object) -> str:
-    """Return the beginning of what came, fit for a message: printable ASCII, in quotes."""
-    text = value[: _SHOWN + 1].decode("latin-1") if isinstance(value, bytes) else str(value)
-    return ascii(text[:_SHOWN]) + ("..." if len(text) > _SHOWN else "")
-
-
-def _number(text: str) -> Decimal:
-    return _bounded(Decimal(text), text)
-
-
-def _whole(text: str) -> int:
-    if len(text) > MAX_DIGITS:  # before int(): its time grows with the square of the digits
-        raise ValueError(f"a number of {len(text)} digits")
-    return int(text)
-
-
-def _bounded(number: Decimal, text: str) -> Decimal:
-    if not -MAX_DIGITS <= number.adjusted() < MAX_DIGITS or len(text) > 2 * MAX_DIGITS + 6:
-        raise ValueError(f"{text[:_SHOWN]} is too large or too fine for an amount")
-    return number
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) < len(pairs):
-        raise ValueError("a key is repeated within an object")
-    return tree
-
-
-_DECODER: Final = json.JSONDecoder(
-    parse_float=_number, parse_int=_whole, parse_constant=_no_constant, object_pairs_hook=_unique
-)
-
-
-# -- Values as the exchange writes them ---------------------------------------------------------------
-# These raise ValueError or TypeError, to which the converter adds the path.
+# All of these raise ValueError or TypeError, to which the converter adds the path.
 
 
 def as_decimal(value: Any) -> Decimal:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from reprlib import Repr
 from typing import Any, Final
 
-from meva_adapters.btcturk.wire import read_json
+from meva_adapters.system.strict_json import read_json
 from meva_core.errors import BadInput
 
 MOST_BYTES: Final = 2**20
@@ -37,7 +36,7 @@ def read_document(body: bytes) -> Any:
     """
     if len(body) > MOST_BYTES:
         raise BadInput(f"the document has {len(body)} bytes; at most {MOST_BYTES} are read")
-    return _bounded(read_json(body), MOST_DEPTH)
+    return _bounded(read_json(body, numbers="float"), MOST_DEPTH)
 
 
 def _bounded(value: Any, depth: int) -> Any:
@@ -49,8 +48,6 @@ def _bounded(value: Any, depth: int) -> Any:
         return [_bounded(item, depth - 1) for item in value]
     if isinstance(value, str):
         return check_text(value, "a text")
-    if isinstance(value, Decimal):
-        return float(value)
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         raise BadInput(f"{brief(value)} does not fit into 64 bits")
     return value

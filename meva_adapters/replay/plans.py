@@ -3,15 +3,14 @@ it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from meva_adapters.replay.dataset import Dataset
 from meva_adapters.replay.faults import Fault
 from meva_adapters.replay.manifest import manifest_tree
+from meva_adapters.system.strict_json import read_json_file
 from meva_core.errors import BadInput
 from meva_core.ids import stamp_text
 from meva_core.settings import Settings
@@ -125,11 +124,8 @@ def read_pair_info(path: Path) -> dict[str, Mapping[str, Any]] | None:
     Raises BadInput if it cannot be read or has another shape.
     """
     try:
-        document = json.loads(path.read_bytes(), parse_float=Decimal)
-        return pair_entries(document)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return pair_entries(read_json_file(path))
+    except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f"{path}: not the exchange's metadata: expected an object with a list 'symbols' of named pairs"
         ) from error

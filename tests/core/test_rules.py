@@ -239,6 +239,7 @@ def test_the_first_filter_that_names_a_field_counts() -> None:
         (1e-07, 10000000.0, (Decimal("1E-7"), Decimal(10_000_000))),
         ("0.0000000000001", "1000000000000", (Decimal("1E-8"), None)),
         ("0", None, (None, None)),
+        ("1e-999999999", "1e999999999", (Decimal("1E-8"), None)),
         (None, "2.999999999", (None, Decimal("2.99999999"))),
     ],
 )
@@ -287,6 +288,12 @@ def test_the_minimum_of_the_entry_comes_before_the_filter() -> None:
         ({"maximumLimitOrderPrice": "much"}, "maximumLimitOrderPrice: 'much' is not a number"),
         ({"filters": "PRICE_FILTER"}, "filters: 'PRICE_FILTER' is not a list"),
         ({"filters": [1]}, "filters: 1 is not an object"),
+        ({"price": {"tickSize": "1e999999999"}}, "tickSize: 1E+999999999 is too large or too fine"),
+        ({"price": {"tickSize": Decimal("1e-999999999")}}, "tickSize: 1E-999999999 is too large or too fine"),
+        ({"stepSize": 10**5000}, "stepSize: 'an integer of more than 60 digits' is not a number"),
+        ({"minTotalAmount": "9" * 10**6}, "' is not a number"),
+        ({"numeratorScale": 10**5000}, "an integer of more than 60 digits is not a whole number"),
+        ({"filters": "x" * 10**6}, "... is not a list"),
     ],
 )
 def test_unusable_metadata_are_invalid_with_the_reason(changes: dict[str, Any], reason: str) -> None:
@@ -294,6 +301,7 @@ def test_unusable_metadata_are_invalid_with_the_reason(changes: dict[str, Any], 
     assert rules.status is RuleStatus.INVALID
     assert not rules.usable
     assert reason in rules.reason
+    assert len(rules.reason) < 300
     assert symbol_rules("BTCTRY", entry(**changes), ALLOWED).status is RuleStatus.FALLBACK
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -28,7 +27,9 @@ from meva_adapters.emulator.api.wire import accepted_row, method_of, order_row
 from meva_adapters.emulator.bounds import is_writable
 from meva_adapters.emulator.exchange.orders import Moment, Order, Request, Side
 from meva_adapters.emulator.exchange.rejections import Reason, Rejected
+from meva_adapters.system.strict_json import read_json
 from meva_core.amounts import E8, LIMIT
+from meva_core.errors import BadInput
 
 _DECIMAL: Final = re.compile(r"[0-9]{0,12}(?:\.[0-9]{1,16})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -131,8 +132,8 @@ def _fields(call: Call) -> dict[str, Any]:
     if kind != "application/json":
         raise Failed(Reply(415, b""))
     try:
-        body = json.loads(call.body or b"{}", parse_float=str, parse_int=str)
-    except (ValueError, RecursionError):
+        body = read_json(call.body or b"{}", numbers="text")
+    except BadInput:
         raise order_refused(Reason.REQUEST.message, Reason.REQUEST.code) from None
     if not isinstance(body, dict) or not all(is_writable(str(value)) for value in body.values()):
         raise order_refused(Reason.REQUEST.message, Reason.REQUEST.code)

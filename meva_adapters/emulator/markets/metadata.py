@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -13,11 +12,13 @@ from attrs import frozen
 from meva_adapters.emulator.exchange.orders import Method
 from meva_adapters.emulator.exchange.pairs import Pair
 from meva_adapters.emulator.markets.builtin import START_PRICES, Row, builtin_document, symbol_document
+from meva_adapters.system.strict_json import read_json_file
 from meva_core.amounts import E8, LIMIT, format_e8, parse_e8
 from meva_core.errors import BadInput
 
 _METHODS: Final = {method.name: method for method in Method}
 _FACTOR: Final = 10
+_BEYOND: Final = LIMIT // E8
 """A limit price may be a tenth to ten times of the reference price."""
 
 
@@ -39,11 +40,7 @@ class Listing:
 
 def read_document(path: Path) -> dict[str, Any]:
     """Return the `data` of an exchangeinfo file, whole reply or inside; raises BadInput if it is neither."""
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except (ValueError, RecursionError) as e:
-        raise BadInput(f"{path}: not a JSON document in UTF-8: {e}", action="save the reply as it was") from e
-    return inner_document(tree, str(path))
+    return inner_document(read_json_file(path, action="save the reply as it was"), str(path))
 
 
 def inner_document(tree: Any, where: str) -> dict[str, Any]:
@@ -123,8 +120,11 @@ def _step(scale: Any) -> int:
 
 def _clipped(number: Any) -> int:
     """Return a price as e8, cut to what an amount may be; bounds come with long tails."""
-    value = int(Decimal(str(number)) * E8)
-    return max(0, min(LIMIT - 1, value))
+    value = Decimal(str(number))
+    if value <= 0:
+        return 0
+    # Compared before it is multiplied: as an integer, 1e999999999 has as many digits.
+    return LIMIT - 1 if value >= _BEYOND else int(value * E8)
 
 
 def _start_price(name: str, row: Mapping[str, Any]) -> int:
@@ -134,7 +134,7 @@ def _start_price(name: str, row: Mapping[str, Any]) -> int:
     low, high = row.get("minimumLimitOrderPrice"), row.get("maximumLimitOrderPrice")
     if low and high and Decimal(str(high)) <= 1000 * Decimal(str(low)):
         middle = (Decimal(str(low)) * Decimal(str(high))).sqrt()
-        return int(middle.scaleb(8))
+        return _clipped(middle)
     return 100 * E8
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -12,6 +11,8 @@ from meva_adapters.emulator.api.auth import Key
 from meva_adapters.emulator.faults.kinds import FRAME
 from meva_adapters.emulator.faults.plan import FaultPlan
 from meva_adapters.emulator.stream.frames import JOIN, LOGIN, Frame
+from meva_adapters.system.strict_json import read_json
+from meva_core.errors import BadInput
 
 _FIRST_CHANGE: Final = 1000
 _MOST_TOPICS: Final = 1_000
@@ -75,8 +76,8 @@ class Session:
 def requests_of(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield type and body of a client's frame; nothing for anything that is not one, as the exchange does."""
     try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError):
+        tree = read_json(text)
+    except BadInput:
         return
     if not isinstance(tree, list) or len(tree) != 2:
         return
