@@ -1,7 +1,8 @@
 """The compiled engine, kept between processes.
 
 numba's own cache looks at one source file only, so an edit of an inner module would silently run old machine
-code. The cache folder is therefore named by a hash of numba's version and of all sources of the core.
+code. The kept folder is therefore named by a hash of numba's version and of all sources of the core;
+`machine_code` sees to it that nobody else put anything there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import meva_core
+from meva_adapters.system.machine_code import is_kept, kept_loop
 from meva_core.engine import compiled
 from meva_core.errors import BadInput
 from meva_core.loop import interpreted
@@ -65,51 +67,44 @@ def choose(engine: str, cycles: int) -> Speed:
 
 def will_compile(engine: str, cycles: int) -> bool:
     """Return whether what `choose` returns has to be compiled first, which takes a while."""
-    return not is_cached() and (engine == "compiled" or (engine == "auto" and cycles > COMPILED_FROM))
+    wanted = engine == "compiled" or (engine == "auto" and cycles > COMPILED_FROM)
+    return wanted and not is_cached()
 
 
 def compiled_loop() -> Callable[..., int]:
-    """Return the compiled loop, cached in our folder; not cached where nothing is writable."""
-    folder = cache_folder()
-    if not _writable(folder):
-        return compiled()
-    from numba import config
-
-    vars(config)["CACHE_DIR"] = str(folder)
-    return compiled(cache=True)
+    """Return the compiled loop, its machine code kept in our folder, or in memory where that is not safe."""
+    return kept_loop(shelf(), f"engine-{core_hash()}", lambda cache: compiled(cache=cache))
 
 
 def is_cached() -> bool:
-    """Whether an earlier process has left machine code for this core."""
-    return any(cache_folder().rglob("*.nbc"))
+    """Whether an earlier process of ours has left machine code for this core."""
+    return is_kept(shelf(), f"engine-{core_hash()}")
 
 
-def cache_folder() -> Path:
-    """Return the folder of this core's machine code: below MEVA_CACHE_DIR, XDG_CACHE_HOME or ~/.cache."""
+def shelf() -> Path | None:
+    """Return where machine code is kept: `meva` in MEVA_CACHE_DIR, XDG_CACHE_HOME or ~/.cache; None without
+    a home folder.
+    """
     root = os.environ.get("MEVA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    base = Path(root) if root else Path.home() / ".cache"
-    return base / "meva" / f"engine-{core_hash()}"
+    try:
+        return (Path(root) if root else Path.home() / ".cache") / "meva"
+    except RuntimeError:  # no HOME, and no user of that number
+        return None
 
 
 def core_hash() -> str:
     """Return a hash of the core's sources that the engine may use, and of what numba goes by besides:
 
-    its version, Python's, and where and from when the engine's own file is. So what is there is of use.
+    its version, Python's, its own variables, and where and from when the file is that it compiles. So what is
+    there is of use.
     """
     core = Path(meva_core.__file__).parent
-    engine = core / "engine.py"
-    place = [version("numba"), str(sys.implementation.cache_tag), str(engine), str(engine.stat().st_mtime_ns)]
+    entry = core / "machine" / "entry.py"
+    place = [version("numba"), str(sys.implementation.cache_tag), str(entry), str(entry.stat().st_mtime_ns)]
+    place += sorted(f"{name}={text}" for name, text in os.environ.items() if name.startswith("NUMBA_"))
     digest = hashlib.sha256("\0".join(place).encode(errors="surrogateescape"))
     for path in sorted(core.rglob("*.py")):
         inside = path.relative_to(core)
         if inside.parts[0] not in APART:
             digest.update(inside.as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)

@@ -6,14 +6,14 @@ from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numba.extending import register_jitable
 
 from meva_core.blocks import blocks_of
 from meva_core.cycle import Out, out_blocks
 from meva_core.journal import Ends, Events, Fills, Intents, Journal
 from meva_core.kernel import KERNELS
-from meva_core.loop import Loop, run
+from meva_core.loop import Loop, interpreted, run
 from meva_core.machine.groups import maker, numbers_maker
 from meva_core.machine.once import optimised_once
 from meva_core.market import Market
@@ -92,26 +92,45 @@ def run_blocks(
 
 
 def compiled_loop(*, cache: bool) -> Loop:
-    """Return the loop, compiled at its first call."""
+    """Return the loop, compiled at its first call; the interpreted one where numba is told to compile
+    nothing."""
+    if config.DISABLE_JIT:
+        return interpreted
     for function in (*KERNELS, run):
         register_jitable(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     # Without reference counting the outermost loop runs several times faster; the option is numba's own, not
     # public.
     options: dict[str, Any] = {"nogil": True, "_nrt": False, "cache": cache, "error_model": "numpy"}
-    inner = njit(**options)(run_blocks)
-    blocks = _Remembered()
+    return CompiledLoop(njit(**options)(run_blocks))
 
-    def loop(
-        start: int, stop: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch
+
+class CompiledLoop:
+    """A `Loop` of machine code. `stats` and `signatures` are numba's, of what is compiled and cached."""
+
+    def __init__(self, machine_code: Any) -> None:
+        self._machine_code = machine_code
+        self._blocks = _Remembered()
+
+    @property
+    def stats(self) -> Any:
+        """What numba's cache says of itself."""
+        return self._machine_code.stats
+
+    @property
+    def signatures(self) -> Any:
+        """What it is compiled for; empty before the first call."""
+        return self._machine_code.signatures
+
+    def __call__(
+        self, start: int, stop: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch
     ) -> int:
-        j = o.journal
+        """Run cycles [start, stop) and return where it stopped."""
+        j, blocks = o.journal, self._blocks
         tables = (j, j.intents, j.events, j.fills, w)
         given = (*map(blocks.of, (m, x, r)), np.array(p, dtype=np.int64), *map(blocks.of, (s, o, *tables)))
-        with nullcontext() if inner.signatures else optimised_once(run_blocks.__name__):
-            stopped: int = inner(start, stop, *given)
+        with nullcontext() if self.signatures else optimised_once(run_blocks.__name__):
+            stopped: int = self._machine_code(start, stop, *given)
         return stopped
-
-    return loop
 
 
 class _Remembered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,15 +11,15 @@ from pathlib import Path
 import pytest
 
 import meva_core
-from meva_adapters.system import compiled
+from meva_adapters.system import compiled, machine_code
 from meva_adapters.system.compiled import (
     APART,
     CACHED_FROM,
     COMPILED_FROM,
-    cache_folder,
     choose,
     core_hash,
     is_cached,
+    shelf,
     will_compile,
 )
 from meva_core.errors import BadInput
@@ -33,9 +34,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def leave_machine_code() -> None:
-    folder = cache_folder() / "meva_core_0"
-    folder.mkdir(parents=True)
-    (folder / "engine.run-1.py311.1.nbc").touch()
+    place = shelf()
+    assert place is not None
+    working = place / "working"
+    working.mkdir(parents=True)
+    (working / "engine.run-1.py311.1.nbc").touch()
+    machine_code._publish(working, place / f"engine-{core_hash()}")
 
 
 def test_auto_interprets_short_runs_and_says_why() -> None:
@@ -107,13 +111,13 @@ def test_what_cannot_change_the_machine_code_is_not_imported_by_the_engine() -> 
 def test_the_cache_lies_where_the_environment_says(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cache_folder().parent == cache / "meva"
+    assert shelf() == cache / "meva"
     monkeypatch.delenv("MEVA_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder().parent == tmp_path / "xdg" / "meva"
+    assert shelf() == tmp_path / "xdg" / "meva"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache_folder().parent == tmp_path / "home" / ".cache" / "meva"
+    assert shelf() == tmp_path / "home" / ".cache" / "meva"
 
 
 def test_where_nothing_can_be_written_the_engine_is_compiled_without_a_cache(
@@ -122,3 +126,21 @@ def test_where_nothing_can_be_written_the_engine_is_compiled_without_a_cache(
     (cache / "meva").write_text("a file in the way")
     assert choose("compiled", 1).name == "compiled"
     assert choose("auto", CACHED_FROM + 1).name == "interpreted"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
+def test_a_user_without_a_home_folder_gets_an_engine_all_the_same() -> None:
+    look = (
+        "import os; from meva_adapters.system import compiled; from meva_core import engine; "
+        "compiled.core_hash(); engine.compiled(); "  # imported while the interpreter's folder may be read
+        "os.setgid(54321); os.setuid(54321); "
+        "assert compiled.shelf() is None; assert compiled.choose('auto', 6_000).name == 'interpreted'; "
+        "assert compiled.will_compile('compiled', 1); "
+        "assert compiled.choose('compiled', 1).name == 'compiled'"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, env={})
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.stderr.splitlines() == [
+        "there is no home folder: the engine's machine code is not kept, and is compiled in memory; "
+        "to keep it, set MEVA_CACHE_DIR to a folder that only you can change"
+    ]
