@@ -1,5 +1,5 @@
 """`python -m meva_cli`: the same as `meva`."""
 
-from meva_cli.app import main
+from meva_cli.entry import main
 
 main()

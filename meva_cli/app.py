@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from meva_cli.context import Invocation
 from meva_cli.lazy import LazyGroup
+from meva_cli.signals import leave_at_once, raise_interrupt
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -40,14 +40,30 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code: 0, 1, 2 or 130."""
     from meva_cli.errors import end_of
 
-    return end_of(lambda: app.main(list(arguments), prog_name="meva", standalone_mode=False), arguments)
+    return end_of(lambda: _command(arguments), arguments)
+
+
+def _command(arguments: Sequence[str]) -> Any:
+    return app.main(list(arguments), prog_name="meva", standalone_mode=False)
 
 
 def main() -> NoReturn:
-    """Run the command line of this process. A termination request ends it as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Run the command line of this process, which signals may end."""
     _take_closed_streams()
-    sys.exit(run(sys.argv[1:]))
+    _take_narrow_streams()
+    from meva_cli.errors import end_of
+
+    arguments = sys.argv[1:]
+    sys.exit(end_of(lambda: _interruptible(arguments), arguments))
+
+
+def _interruptible(arguments: Sequence[str]) -> Any:
+    """Run a command that a signal interrupts; what says how it ended is not interrupted a second time."""
+    try:
+        raise_interrupt()
+        return _command(arguments)
+    finally:
+        leave_at_once()
 
 
 def _take_closed_streams() -> None:
@@ -61,5 +77,8 @@ def _take_closed_streams() -> None:
         sys.exit(2)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _take_narrow_streams() -> None:
+    """Spell out letters that the output's encoding lacks: a command that is done is not to fail over one."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import click
 
+from meva_cli.signals import INTERRUPTED
+
 DONE: Final = 0
 FAILED: Final = 1
 MAY_NOT_START: Final = 2
-INTERRUPTED: Final = 130
+_WORD: Final = 600
+_LONG_WORD: Final = re.compile(rf"\S{{{_WORD},}}")
+_LOGIN: Final = re.compile(r"([\w+.-]+:(?://[\w.%+-]*:)?)(?!//[^\s:@]*@)[^\s'\"]*@")
+_ASSIGNED: Final = re.compile(r"(?i)(\b\w*(?:password|passwd|pwd|api_?secret|api_?key)\w*\s*=\s*)[^\s&'\"]+")
 
 
 class Ending(NamedTuple):
@@ -47,29 +54,39 @@ def end_of(command: Callable[[], Any], arguments: Sequence[str]) -> int:
 
 def _say(error: BaseException, arguments: Sequence[str]) -> int:
     ending = ending_of(error, arguments)
-    if "--debug" in arguments:
-        # Imported here: it costs a quick command more than all its own work.
-        import traceback
-
-        traceback.print_exception(error)
     try:
+        if "--debug" in arguments:
+            # Imported here: it costs a quick command more than all its own work.
+            import traceback
+
+            click.echo(without_secrets("".join(traceback.format_exception(error))), err=True, nl=False)
         if "--json" in arguments:
             _say_json(ending)
-        elif isinstance(error, click.UsageError):
-            error.show()
         else:
-            for line in ending.message.splitlines() or [""]:
-                click.echo(f"Error: {line}", err=True)
-            if ending.action:
-                click.echo(f"To do: {ending.action}", err=True)
+            if isinstance(error, click.UsageError) and error.ctx:
+                click.echo(_usage(error.ctx), err=True)
+            _say_text(ending)
     except BrokenPipeError:
         _drop_stdout()
     except OSError:  # the disk that stdout goes to is full: this must still be said
         _drop_stdout()
-        click.echo(f"Error: {ending.message}", err=True)
-        if ending.action:
-            click.echo(f"To do: {ending.action}", err=True)
+        with suppress(OSError):  # stderr is gone, too: the terminal was closed
+            _say_text(ending)
     return ending.exit_code
+
+
+def _say_text(ending: Ending) -> None:
+    for line in ending.message.splitlines() or [""]:
+        click.echo(f"Error: {line}", err=True)
+    if ending.action and ending.code != "usage":
+        click.echo(f"To do: {ending.action}", err=True)
+
+
+def _usage(ctx: click.Context) -> str:
+    """Return how the command is called, and where more is said about it."""
+    names = ctx.help_option_names
+    hint = f"\nTry '{ctx.command_path} {names[0]}' for help.\n" if names else ""
+    return ctx.get_usage() + hint
 
 
 def _say_json(ending: Ending) -> None:
@@ -80,7 +97,23 @@ def _say_json(ending: Ending) -> None:
 
 
 def ending_of(error: BaseException, arguments: Sequence[str] = ()) -> Ending:
-    """Return how a command line that raised `error` ends."""
+    """Return how a command line that raised `error` ends. No word of it is secret, or too long to read."""
+    ending = _ending(error, arguments)
+    return ending._replace(message=_readable(ending.message), action=_readable(ending.action))
+
+
+def without_secrets(text: str) -> str:
+    """Return a text in which no address shows who logs in there, and no assignment a password."""
+    text = _LOGIN.sub(r"\1***@", text)
+    return _ASSIGNED.sub(r"\1***", text)
+
+
+def _readable(text: str) -> str:
+    text = without_secrets(text)
+    return _LONG_WORD.sub(lambda found: f"{found[0][: _WORD // 2]}...", text)
+
+
+def _ending(error: BaseException, arguments: Sequence[str]) -> Ending:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return Ending(INTERRUPTED, "interrupted", "interrupted", _going_on(arguments))
     if isinstance(error, click.ClickException):
@@ -89,9 +122,26 @@ def ending_of(error: BaseException, arguments: Sequence[str] = ()) -> Ending:
         if isinstance(error, click.UsageError) and error.ctx:
             action = f"see {error.ctx.command_path} --help"
         return Ending(MAY_NOT_START, code, error.format_message(), action)
+    if _is_lack_of_memory(error):
+        return Ending(
+            FAILED,
+            "out_of_memory",
+            "there is not enough memory for this",
+            "free some, raise the limit (ulimit -v, the container's), or ask for less at a time",
+        )
     if isinstance(error, OSError):
         return _ending_of_os(error)
     return _ending_of_meva(error)
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: for data, for a library that could not be loaded, or for a thread."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    libraries = isinstance(error, ImportError | OSError) and any(
+        word in str(error) for word in ("failed to map segment", "Cannot allocate memory")
+    )
+    return libraries or (isinstance(error, RuntimeError) and "can't start new thread" in str(error))
 
 
 def _going_on(arguments: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from meva_core.settings.variables import refuse_all
 
 DOTENV: Final = ".env"
 TOML: Final = "meva.toml"
+_LARGEST: Final = 10**60
 
 
 class Given(NamedTuple):
@@ -137,8 +138,8 @@ def read_toml(path: Path, problems: list[Problem]) -> dict[str, Given]:
         return {}
     try:
         tree = tomllib.loads(text, parse_float=_digits)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadInput(f"{path.name}: not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # ValueError: a whole number of thousands of digits, too
+        raise BadInput(f"{path.name}: not TOML: {error}", action=f"mend {path.name}") from None
     given: dict[str, Given] = {}
     for heading, table in tree.items():
         if heading not in GROUPS or not isinstance(table, dict):
@@ -194,4 +195,5 @@ def _as_text(value: Any) -> str:
         return json.dumps([_as_text(item) for item in value])
     if isinstance(value, dict):
         return json.dumps({key: _as_text(item) for key, item in value.items()})
-    return str(value)
+    # In sixteens or in bits a number may be longer than Python writes in tens: then no setting takes it.
+    return hex(value) if isinstance(value, int) and abs(value) > _LARGEST else str(value)

@@ -33,7 +33,19 @@ def print_json(document: Mapping[str, Any]) -> None:
         text = orjson.dumps(document, default=_json_value, option=option)
     except orjson.JSONEncodeError:
         text = orjson.dumps(_in_utf8(document), default=_json_value, option=option)
-    sys.stdout.write(text.decode())
+    sys.stdout.write(_for_stdout(text.decode()))
+
+
+def _for_stdout(text: str) -> str:
+    """Return JSON as it is for UTF-8, and in ASCII with JSON's own escapes for any other encoding."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "")
+    if encoding == "utf8" or text.isascii():
+        return text
+    units = (letter.encode("utf-16-be").hex() for letter in text)
+    return "".join(
+        letter if letter.isascii() else "".join(f"\\u{unit[i : i + 4]}" for i in range(0, len(unit), 4))
+        for letter, unit in zip(text, units, strict=True)
+    )
 
 
 def _in_utf8(value: Any) -> Any:

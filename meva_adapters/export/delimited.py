@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import IO, Any, Final
@@ -11,8 +12,9 @@ from typing import IO, Any, Final
 from meva_adapters.export.texts import plain_text
 from meva_core.stages.cycle_export import FIELDS
 
-_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
-"""What a cell begins with that a spreadsheet would run, some in their full-width form."""
+_FORMULA: Final = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
+"""What a cell begins with that a spreadsheet would run, some in their full-width form, also behind blanks and
+what is not seen: programs trim those away first."""
 
 
 def write_csv(stream: IO[bytes], records: Iterable[tuple[Any, ...]]) -> int:
@@ -42,4 +44,4 @@ def _cell(value: Any) -> str:
     text = plain_text(value)
     if isinstance(value, Decimal | int):
         return text  # digits with a sign: not a formula
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -22,7 +22,7 @@ from meva_adapters.replay.manifest import Manifest, manifest_tree
 from meva_adapters.replay.origin import examine, verify
 from meva_adapters.replay.stamps import iso_stamp
 from meva_adapters.replay.writer import write_json, write_manifest
-from meva_adapters.system.files import replacing
+from meva_adapters.system.files import make_folder, replacing
 from meva_core.errors import BadInput
 from meva_core.ports import Clock, MarketData, RulesSource
 from meva_core.rules import RuleStatus, SymbolRules
@@ -120,7 +120,7 @@ class Recording:
             local_time=iso_stamp(self._clock.micros() // 1000 * 1000),
         )
         for kind in KINDS:
-            (self.root / kind).mkdir(exist_ok=True)
+            make_folder(self.root / kind)
         self.note()
         with replacing(self.root / EXCHANGEINFO) as file:
             file.write(metadata.document)

@@ -56,7 +56,7 @@ def init(
     if empty:
         claim_folder(root)
         for kind in KINDS:
-            (root / kind).mkdir()
+            (root / kind).mkdir(mode=0o700)
     else:
         write_synthetic(
             root, symbols=symbols, minutes=minutes, seed=seed, start=start, step_seconds=step_seconds

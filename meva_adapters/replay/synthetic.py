@@ -20,7 +20,7 @@ from meva_adapters.replay.profiles import Profile, exchangeinfo, profile_of
 from meva_adapters.replay.rendering import Column, csv_blocks
 from meva_adapters.replay.wide import quote_volume, range_extremes
 from meva_adapters.replay.writer import write_json, write_manifest
-from meva_adapters.system.files import replacing
+from meva_adapters.system.files import make_folder, replacing
 from meva_core.errors import BadInput
 
 PPB: Final = 10**9
@@ -59,7 +59,7 @@ def write_synthetic(
     claim_folder(root)
     for kind in KINDS:
         if ticker or kind != TICKER:
-            (root / kind).mkdir()
+            (root / kind).mkdir(mode=0o700)
     tide = _bells(seed, "tide", rows)
     for name, profile in profiles.items():
         walk = _walk(profile, tide, _bells(seed, name, rows), step_seconds)
@@ -87,7 +87,7 @@ def _rows(names: tuple[str, ...], minutes: int, start: int, step_seconds: int) -
 def claim_folder(root: Path) -> None:
     """Create `root` or take it as it is, empty. Raises BadInput if it holds something or is no folder."""
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         taken = next(root.iterdir(), None)
     except OSError as e:
         raise BadInput(

@@ -9,7 +9,6 @@ ever half done because a lock came late. Neither creates a file.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,8 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool, QueuePool
 
+from meva_adapters.sql.addresses import database_url as database_url
+from meva_adapters.sql.addresses import shown as shown
 from meva_adapters.sql.columns import parse_stamp, stamp_text
 from meva_adapters.sql.driver_errors import make_writable, ours
 from meva_core.errors import BadInput, StoreUnready
@@ -28,51 +29,6 @@ from meva_core.errors import BadInput, StoreUnready
 BUSY_SECONDS: Final = 5
 _WRITERS_LOCK: Final = 0x6D657661
 """The advisory lock that PostgreSQL's writers take in turn."""
-_SECRET_IN_QUERY: Final = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
-
-
-def database_url(target: str | os.PathLike[str]) -> sa.URL:
-    """Return the URL of a path or a URL. Raises BadInput for one that names no database of a kind we know."""
-    text = os.fspath(target)
-    if _is_no_text(text):
-        raise BadInput(f"{text!r} is no name in UTF-8", action="rename the file")
-    if "://" not in text:
-        if not text or "\0" in text or text == ":memory:":
-            raise BadInput(f"{text!r} is not a database; expected a file or a URL such as sqlite:///state.db")
-        return sa.URL.create("sqlite", database=os.path.abspath(text))
-    try:
-        url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError) as error:  # ValueError: a port that is no number
-        raise BadInput(
-            "the database URL does not parse; expected sqlite:///FILE or postgresql://USER@HOST:PORT/NAME"
-        ) from error
-    kind = url.get_backend_name()
-    if kind == "sqlite":
-        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-            raise BadInput(f"{_without_passwords(url)} names no file; expected sqlite:///FILE")
-        return sa.URL.create("sqlite", database=os.path.abspath(url.database))
-    if kind in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
-    raise BadInput(f"{shown(url)}: {kind} is not supported; expected sqlite:///FILE or postgresql://...")
-
-
-def shown(url: sa.URL) -> str:
-    """Return a database as messages name it: a path, or a URL without its password."""
-    return str(url.database) if url.get_backend_name() == "sqlite" else _without_passwords(url)
-
-
-def _without_passwords(url: sa.URL) -> str:
-    """Return a URL without its password, which PostgreSQL takes from the query, too."""
-    return _SECRET_IN_QUERY.sub(r"\1***", url.render_as_string(hide_password=True))
-
-
-def _is_no_text(name: str) -> bool:
-    """Whether a name came from bytes that are not UTF-8: no driver takes it, and no output can show it."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def file_of(url: sa.URL) -> Path | None:

@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with naming(path), open(temporary, "xb") as file:
+        with naming(path), open(temporary, "xb", opener=_for_its_owner) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -51,6 +51,19 @@ def naming(path: Path | str) -> Iterator[None]:
         if error.filename is None and error.errno in NO_ROOM:
             error.filename = os.fspath(path)
         raise
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it where they are missing, for their owner only, whatever the umask."""
+    missing = [path]
+    while not missing[-1].exists():
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _takes_a_stream(path: Path) -> bool:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.errors import INTERRUPTED
 from meva_cli.options import AMOUNT, json_option
 from meva_cli.render import print_json, print_line
+from meva_cli.signals import INTERRUPTED
 from meva_core.amounts import parse_e8
 from meva_core.errors import BadInput
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv6Address
 from typing import Any, ClassVar, Final, Protocol
 
 from attrs import frozen
@@ -284,9 +285,28 @@ class Text:
         return value
 
 
+_HOST: Final = re.compile(
+    r"[a-z]+://(?:\[(?P<number>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?)(?::(?P<port>[0-9]{1,5}))?(?:/.*)?"
+)
+
+
+def _names_a_host(address: str) -> bool:
+    found = _HOST.fullmatch(address)
+    if found is None or not 0 < int(found["port"] or 1) < 2**16:
+        return False
+    try:
+        return found["number"] is None or IPv6Address(found["number"]) is not None
+    except ValueError:
+        return False
+
+
 @frozen
 class Address(Text):
     """A text that names a host; what it may not hold, a password among it, is not shown either."""
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is a text of that form, its host a name or a number and its port one that exists."""
+        return super().accepts(value) and isinstance(value, str) and _names_a_host(value)
 
 
 @frozen

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from meva_adapters.sql import ensure, reader, writer
 from meva_adapters.sql.engine import database_url, reading_uri, shown, translated, writer_engine
-from meva_core.errors import BadInput, StoreBusy, StoreCorrupt, StoreError, StoreUnready
+from meva_core.errors import StoreBusy, StoreCorrupt, StoreError, StoreUnready
 
 
 @pytest.mark.parametrize("name", ["state.db", "odd name?#%41.db", "şişli ₺.db"])
@@ -24,26 +24,6 @@ def test_a_path_and_its_url_name_the_same_file(
     with reader(tmp_path / name) as one, writer(name) as two:
         assert one.name == two.name == str(tmp_path / name)
     assert shown(database_url(f"sqlite:///{tmp_path}/plain.db")) == str(tmp_path / "plain.db")
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "",
-        ":memory:",
-        "a\0b",
-        "sqlite://",
-        "sqlite:///:memory:",
-        "sqlite:///file:x?uri=true",
-        "mysql://h/d",
-        "postgresql://u:pw@h:bad/x",
-        "b\udcff.db",
-        "://",
-    ],
-)
-def test_what_names_no_database_is_refused(target: str) -> None:
-    with pytest.raises(BadInput):
-        database_url(target)
 
 
 def test_a_password_is_never_shown() -> None:
@@ -59,15 +39,10 @@ def test_a_password_is_never_shown() -> None:
     [
         ("postgresql://u@h/d?password=s3cret&application_name=meva", "application_name=meva"),
         ("postgresql://u@h/d?sslmode=require&SSLPassword=s3cret", "sslmode=require"),
-        ("mysql://u:s3cret@h/d?token=s3cret", "mysql is not supported"),
-        ("sqlite://u:s3cret@h", "names no file"),
     ],
 )
 def test_a_password_in_a_query_is_not_shown_either(target: str, kept: str) -> None:
-    try:
-        text = shown(database_url(target))
-    except BadInput as error:
-        text = str(error)
+    text = shown(database_url(target))
     assert "s3cret" not in text
     assert "***" in text
     assert kept in text
