@@ -21,6 +21,13 @@ from meva_cli.signals import INTERRUPTED
 DONE: Final = 0
 FAILED: Final = 1
 MAY_NOT_START: Final = 2
+_NO_MEMORY: Final = (
+    "failed to map segment",
+    "Cannot allocate memory",
+    "can't start new thread",
+    "Failed to launch worker thread",
+)
+"""What the loader, the system, Python and Arrow say when memory ran out, each under an error of its own."""
 _WORD: Final = 600
 _LONG_WORD: Final = re.compile(rf"\S{{{_WORD},}}")
 _LOGIN: Final = re.compile(r"([\w+.-]+:(?://[\w.%+-]*:)?)(?!//[^\s:@]*@)[^\s'\"]*@")
@@ -138,10 +145,7 @@ def _is_lack_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: for data, for a library that could not be loaded, or for a thread."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    libraries = isinstance(error, ImportError | OSError) and any(
-        word in str(error) for word in ("failed to map segment", "Cannot allocate memory")
-    )
-    return libraries or (isinstance(error, RuntimeError) and "can't start new thread" in str(error))
+    return isinstance(error, Exception) and any(word in str(error) for word in _NO_MEMORY)
 
 
 def _going_on(arguments: Sequence[str]) -> str:

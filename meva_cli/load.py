@@ -138,8 +138,12 @@ def read_toml(path: Path, problems: list[Problem]) -> dict[str, Given]:
         return {}
     try:
         tree = tomllib.loads(text, parse_float=_digits)
-    except (ValueError, RecursionError) as error:  # ValueError: a whole number of thousands of digits, too
-        raise BadInput(f"{path.name}: not TOML: {error}", action=f"mend {path.name}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path.name}: not TOML: {error}") from None
+    except RecursionError:
+        raise BadInput(f"{path.name}: not TOML that is read: nested too deeply") from None
+    except ValueError:  # Python's own limit, which the parser hands on
+        raise BadInput(f"{path.name}: a whole number in it has thousands of digits") from None
     given: dict[str, Given] = {}
     for heading, table in tree.items():
         if heading not in GROUPS or not isinstance(table, dict):

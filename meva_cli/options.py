@@ -30,7 +30,10 @@ class TimeParam(click.ParamType[int]):
             moment = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is no ISO 8601 time; expected one such as 2026-01-31T12:00:00Z", param, ctx)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        try:
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except OverflowError:
+            self.fail(f"{value!r} lies outside the years 1 to 9999", param, ctx)
         if moment.microsecond:
             self.fail(f"{value!r} has a fraction of a second; cycles run on whole seconds", param, ctx)
         return int(moment.timestamp())
@@ -68,6 +71,8 @@ class SymbolsParam(click.ParamType[tuple[str, ...]]):
 
 
 TIME: Final = TimeParam()
+COUNT: Final = click.IntRange(1, 10**12)
+"""How many of something; what is beyond would not fit where it is counted."""
 SYMBOLS: Final = SymbolsParam()
 AMOUNT: Final = AmountParam()
 FOLDER: Final = click.Path(path_type=Path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from meva_cli.options import TIME
+from meva_cli.options import COUNT, TIME
 from meva_cli.runs import pick_run, run_option
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def window_options(last: int | None) -> Callable[[F], F]:
         for option in (
             click.option("--end", type=TIME, help="No cycle after this time."),
             click.option("--start", type=TIME, help="No cycle before this time."),
-            click.option(
-                "--last", type=click.IntRange(1), metavar="N", help=f"The newest N cycles only.{shown}"
-            ),
+            click.option("--last", type=COUNT, metavar="N", help=f"The newest N cycles only.{shown}"),
             run_option,
         ):
             command = option(command)

@@ -13,7 +13,7 @@ import click
 from meva_cli.commands.db import DB, database, shown_database
 from meva_cli.commands.replay import dataset_folder
 from meva_cli.load import Loaded, settings_for
-from meva_cli.options import FOLDER, TIME, json_option
+from meva_cli.options import COUNT, FOLDER, TIME, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import print_json, print_line, print_pairs
 from meva_core.errors import BadInput
@@ -33,8 +33,8 @@ LABELS: Final = {"cycles_traded": "cycles_with_fills"}
 @DB
 @click.option("--start", type=TIME, help="First cycle.  [default: first order book of the dataset]")
 @click.option("--end", type=TIME, help="Last cycle at most.  [default: last order book]")
-@click.option("--step", type=click.IntRange(min=1), help="Seconds between cycles.  [default: the dataset's]")
-@click.option("--cycles", type=click.IntRange(min=1), help="Run so many cycles at most.")
+@click.option("--step", type=COUNT, help="Seconds between cycles.  [default: the dataset's]")
+@click.option("--cycles", type=COUNT, help="Run so many cycles at most.")
 @click.option(
     "--times", "times_db", metavar="DB", help="Run the cycle times of the last run of this database."
 )

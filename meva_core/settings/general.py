@@ -28,7 +28,8 @@ def _url(name: str, default: str, schemes: str, doc: str) -> Any:
     # No user name and no query in it: these addresses are shown, and paths are put behind them.
     kind = Address(
         rf"(?:{schemes})://[^\s/@?#]+(?:/[^\s@?#]*)?",
-        f"an address without a user name or a query, beginning with {schemes.replace('|', ':// or ')}://",
+        f"an address of a host, with a port up to 65535 if any, without a user name or a query, "
+        f"beginning with {schemes.replace('|', ':// or ')}://",
     )
     return setting(Variable(name, kind, default, doc))
 

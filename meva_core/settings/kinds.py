@@ -285,8 +285,9 @@ class Text:
         return value
 
 
+_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST: Final = re.compile(
-    r"[a-z]+://(?:\[(?P<number>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?)(?::(?P<port>[0-9]{1,5}))?(?:/.*)?"
+    rf"[a-z]+://(?:\[(?P<number>[0-9A-Fa-f:.]+)\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::(?P<port>[0-9]{{1,5}}))?(?:/.*)?"
 )
 
 

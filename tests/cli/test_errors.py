@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -56,7 +57,7 @@ CODES = {
     IllegalStep: (1, "bug"),
     BrokenBooks: (1, "bug"),
     ValueError: (1, "bug"),
-    MemoryError: (1, "bug"),
+    MemoryError: (1, "out_of_memory"),
     KeyboardInterrupt: (130, "interrupted"),
     click.Abort: (130, "interrupted"),
 }
@@ -98,7 +99,7 @@ def test_every_error_has_its_exit_code_in_text_and_in_json(
     assert machine.document["error"]["code"] == expected[1]
     assert plain.out == ""
     assert "Traceback" not in plain.err + machine.err
-    if expected[0] != 130:
+    if expected[1] not in ("interrupted", "out_of_memory"):
         assert "what happened" in plain.err
         assert "what happened" in machine.document["error"]["message"]
 
@@ -143,6 +144,99 @@ def test_the_systems_refusals_name_the_file(error: OSError, code: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        OSError(12, "Cannot allocate memory"),
+        ImportError("libarrow.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+        Exception("Unknown error: Failed to launch worker thread: Resource temporarily unavailable"),
+    ],
+)
+def test_what_fails_for_lack_of_memory_says_so(error: BaseException) -> None:
+    ending = ending_of(error)
+    assert (ending.exit_code, ending.code) == (1, "out_of_memory")
+    assert "ulimit -v" in ending.action
+
+
+def test_a_process_that_may_not_have_the_memory_says_so(tmp_path: Path) -> None:
+    ended = in_a_shell("ulimit -v 60000; meva runs --db a.db", tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: there is not enough memory for this\nTo do: ")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("extra argument (postgresql://u:s3cret@h/x)", "extra argument (postgresql://u:***@h/x)"),
+        ("cannot open postgresql://u:s3@cret@h/x now", "cannot open postgresql://u:***@h/x now"),
+        ("postgres:/u:s3cret@h/x", "postgres:***@h/x"),
+        ("user:s3cret@h/db", "user:***@h/db"),
+        ("host=h password=s3cret dbname=d", "host=h password=*** dbname=d"),
+        ("BTCTURK_API_SECRET=s3cret", "BTCTURK_API_SECRET=***"),
+        ("postgresql://u@h/x", "postgresql://u@h/x"),
+        ("http://127.0.0.1:8080/a?b=c at 12:30:00", "http://127.0.0.1:8080/a?b=c at 12:30:00"),
+        ("STAGE7_TOKEN_BUCKET=20", "STAGE7_TOKEN_BUCKET=20"),
+    ],
+)
+def test_whatever_an_error_repeats_it_shows_no_password(
+    said: str, shown: str, meva: Callable[..., Any], failing: Any
+) -> None:
+    assert ending_of(BadInput(said, action=said))[2:] == (shown, shown)
+    failing(BadInput(said))
+    plain, machine = meva("--debug", "boom"), meva("boom", "--json")
+    assert shown in plain.err
+    assert machine.document["error"]["message"] == shown
+    assert "s3" not in plain.err + machine.out + machine.err
+
+
+@pytest.mark.parametrize("option", ["--last", "--start"])
+def test_a_value_of_thousands_of_digits_is_not_repeated_whole(option: str, meva: Callable[..., Any]) -> None:
+    ended = meva("report", "--db", "a.db", option, "9" * 50_000)
+    assert ended.code == 2
+    assert f"Invalid value for '{option}'" in ended.err
+    assert len(ended.err) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("report --db a.db --last 9223372036854775808", "9223372036854775808 is not in the range"),
+        ("export --db a.db --last 1000000000001", "1000000000001 is not in the range"),
+        ("backtest --data d --db a.db --cycles 9223372036854775808", "is not in the range"),
+        ("backtest --data d --db a.db --step 9223372036854775808", "is not in the range"),
+        ("report --db a.db --start 0001-01-01T00:00:00+14:00", "lies outside the years 1 to 9999"),
+        ("report --db a.db --end 9999-12-31T23:59:59-01:00", "lies outside the years 1 to 9999"),
+    ],
+)
+def test_a_number_that_nothing_can_count_is_a_wrong_command_line(
+    line: str, message: str, meva: Callable[..., Any]
+) -> None:
+    ended = meva(*line.split())
+    assert ended.code == 2
+    assert message in ended.err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-8"])
+def test_letters_that_the_output_lacks_are_spelled_out(encoding: str, tmp_path: Path) -> None:
+    folder = tmp_path / "şişli ₺ é 😀"
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "meva_cli", "replay", "init", str(folder / "ş"), "--minutes", "5"]
+    plain = subprocess.run(command, capture_output=True, env=environment, timeout=60)
+    assert (plain.returncode, plain.stderr) == (0, b"")
+    command[-3] = str(folder / "ç")
+    machine = subprocess.run([*command, "--json"], capture_output=True, env=environment, timeout=60)
+    assert (machine.returncode, machine.stderr) == (0, b"")
+    assert str(folder / "ç") in json.loads(machine.stdout).values()
+    command[-3:] = ["none"]
+    failed = subprocess.run(
+        [*command[:4], "validate", str(folder / "none")], capture_output=True, env=environment, timeout=60
+    )
+    assert failed.returncode == 2
+    assert b"Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("gate",), "No such command 'gate'. Did you mean 'gates'?"),
@@ -164,7 +258,8 @@ def test_a_wrong_command_line_is_2_and_names_its_help(
 
 
 SLEEPER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # these tests may run where it is switched off
 import click
 from meva_cli import app, lazy
 from meva_cli.registry import Command

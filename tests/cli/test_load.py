@@ -96,6 +96,25 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 # -- meva.toml --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("9" * 50_000, "meva.toml: a whole number in it has thousands of digits"),
+        ("0x" + "f" * 50_000, "STAGE7_FEES_BPS: '0xfff"),
+        ("1." + "9" * 50_000, "STAGE7_FEES_BPS: '1.999"),
+        ("1e999999999", "STAGE7_FEES_BPS: '1e999999999'"),
+        ("[" * 5_000, "meva.toml: not TOML that is read: nested too deeply"),
+    ],
+)
+def test_a_number_that_no_setting_takes_is_bad_input_in_few_words(
+    value: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        from_files(tmp_path, toml=f"[stage7]\nstage7_fees_bps = {value}\n")
+    assert message in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
 def test_numbers_of_a_toml_file_keep_their_digits(tmp_path: Path) -> None:
     loaded = from_files(
         tmp_path,

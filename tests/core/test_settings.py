@@ -289,10 +289,23 @@ def test_weights_of_another_form_are_refused(text: str) -> None:
         build_settings({"STAGE7_SCORE_WEIGHTS": text})
 
 
-@pytest.mark.parametrize("text", ["ftp://a", "api.btcturk.com", "https://user:pw@host", "https://a b"])
+@pytest.mark.parametrize(
+    "text",
+    ["ftp://a", "api.btcturk.com", "https://user:pw@host", "https://a b", "http://[", "https://[::1", "https://[::g]",
+     "https://h:99999", "https://h:0", "https://h:", "https://h:80x", "https://a..b", "https://-a",
+     "https://" + "a" * 64],
+)  # fmt: skip
 def test_an_address_that_is_none_or_carries_a_user_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match=r"BTCTURK_BASE_URL: .*without a user name"):
         build_settings({"BTCTURK_BASE_URL": text})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://api.btcturk.com", "http://127.0.0.1:8080/api/", "https://[::1]:65535", "http://localhost:1"],
+)
+def test_an_address_of_a_host_is_taken(text: str) -> None:
+    assert build_settings({"BTCTURK_BASE_URL": text}).exchange.base_url == text
 
 
 def test_signs_that_unicode_folds_into_letters_are_no_letters() -> None:

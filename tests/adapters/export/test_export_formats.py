@@ -87,12 +87,30 @@ def test_csv_gives_back_every_value_and_no_formula(records: list[tuple[Any, ...]
                 assert (Decimal(cell) if cell else None) == value
                 assert "E" not in cell
                 continue
-            assert not cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))
+            assert not cell.strip().startswith(tuple("=+-@＝＋－＠"))
+            assert not cell.startswith(tuple("\t\r\n"))
             plain = cell[1:] if cell.startswith("'") and value and not str(value).startswith("'") else cell
             if field.kind == "stamp":
                 assert as_stamp(plain or None) == value
             else:
                 assert plain == (" ".join(value) if isinstance(value, list) else value or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", " =1+1", "\xa0\u2003=1+1", "\t=1+1", "\r@SUM(A1)", "\n-2+3", "\x00+1", "\x1f=1", "\ufeff=1",
+     "\u200b=1", "＝1+1", " ＠x", "\tplain", "-", " \t \r=cmd|' /C calc'!A0"],
+)  # fmt: skip
+def test_what_a_spreadsheet_would_run_is_made_text(text: str) -> None:
+    (_, row) = csv.reader(io.StringIO(exported("csv", [record(mode=text)]).decode(), newline=""))
+    assert f"'{text}" in row
+
+
+@pytest.mark.parametrize("text", ["plain", " plain", "a=1", "1 - 2", "", "'=1"])
+def test_other_text_stays_as_it_is(text: str) -> None:
+    (_, row) = csv.reader(io.StringIO(exported("csv", [record(mode=text)]).decode(), newline=""))
+    assert text in row
+    assert f"'{text}" not in row
 
 
 @given(RECORDS)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from meva_adapters.system.files import replacing
+from meva_adapters.system.files import make_folder, replacing
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -48,3 +49,41 @@ def test_a_device_is_written_into_and_stays(tmp_path: Path) -> None:
     with replacing(device) as file:
         file.write(b"new")
     assert stat.S_ISCHR(device.stat().st_mode)
+
+
+@pytest.fixture(params=[0, 0o002, 0o022, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.parametrize("old", [None, 0o600, 0o644, 0o666])
+def test_a_file_is_for_its_owner_alone_whatever_the_umask_and_the_file_before(
+    umask: int, old: int | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "cycles.csv"
+    if old is not None:
+        path.write_bytes(b"old")
+        path.chmod(old)
+    with replacing(path) as file:
+        (beside,) = tmp_path.glob(".cycles.csv.*.tmp")
+        assert beside.stat().st_mode & 0o777 == 0o600
+        file.write(b"new")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes() == b"new"
+
+
+def test_folders_are_for_their_owner_alone_and_stay_as_they_are_where_they_are_there(
+    umask: int, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there").chmod(0o755)
+    make_folder(tmp_path / "there" / "new" / "inner")
+    make_folder(tmp_path / "there" / "new" / "inner")
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "there", tmp_path / "there" / "new")]
+    assert modes == [0o755, 0o700]
+    assert (tmp_path / "there" / "new" / "inner").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "file")
