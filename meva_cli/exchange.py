@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from meva_adapters.system.clock import SystemClock
 from meva_core.ports import MarketData
 from meva_core.rules import FallbackRules
@@ -32,7 +34,9 @@ def fallback_of(settings: Settings) -> FallbackRules:
 def exchange(
     settings: Settings, *, with_account: bool = False, manners: Manners | None = None
 ) -> Iterator[Btcturk]:
-    """Open the exchange of the settings for reading. No key is read without `with_account`."""
+    """Open the exchange of the settings for reading. No key is read without `with_account`, and where it
+    goes to a host that is not the exchange's own, that is said in red.
+    """
     # Imported here: it costs a command that asks nothing more than all its own work.
     from meva_adapters.btcturk import connect
 
@@ -44,9 +48,18 @@ def exchange(
         manners=manners,
     )
     try:
+        if with_account:
+            warn_of_foreign_host(settings)
         yield opened
     finally:
         opened.close()
+
+
+def warn_of_foreign_host(settings: Settings) -> None:
+    """Say where the key goes, if that is neither the exchange nor this machine."""
+    if (host := settings.exchange.foreign_host()) is not None:
+        warning = f"warning: the key and its signatures go to {host}, since BTCTURK_ALLOW_HOSTS names it"
+        click.secho(warning, fg="red", err=True)
 
 
 @contextmanager

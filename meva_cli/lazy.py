@@ -8,15 +8,21 @@ from importlib import import_module
 
 import click
 
+from meva_cli.named import FALLBACK, SET_NAME, set_option
 from meva_cli.registry import ALIASES, BY_PATH, GROUPS, Alias
 
 
 def load_command(path: str) -> click.Command:
-    """Import and return the command of that path, such as `replay init`."""
+    """Import and return the command of that path, such as `replay init`.
+
+    One that reads settings gets `--set`.
+    """
     entry = BY_PATH[path]
     module, _, attribute = entry.target.partition(":")
     command: click.Command = getattr(import_module(module), attribute)
     command.short_help = entry.help
+    if entry.settings is not None and not any(option.name == SET_NAME for option in command.params):
+        command.params.append(set_option(entry.path, entry.settings))
     return command
 
 
@@ -27,17 +33,30 @@ def modern_arguments(alias: Alias, name: str, arguments: Sequence[str]) -> list[
     tokens = iter(arguments)
     for token in tokens:
         option, equals, value = token.partition("=")
-        meaning = alias.options.get(option)
-        if meaning is None:
-            rest.append(token)
-        elif isinstance(meaning, str):
+        meaning = alias.options.get(option, option)
+        if isinstance(meaning, str):
             rest.append(meaning + equals + value)
-        else:
-            given = value if equals else next(tokens, None)
-            if given is None:
-                raise click.UsageError(f"Option '{option}' of {name} requires an argument.")
+            continue
+        given = value if equals else next(tokens, None)
+        if given is None:
+            raise click.UsageError(f"Option '{option}' of {name} requires an argument.")
+        if meaning is not None:
             positional[meaning] = given
+    if not {"-h", "--help"} & set(rest):
+        _take_defaults(alias, name, positional, rest)
     return [positional[place] for place in sorted(positional)] + rest
+
+
+def _take_defaults(alias: Alias, name: str, positional: dict[int, str], rest: list[str]) -> None:
+    """Add what the earlier system took where nothing was given; raise UsageError for what it did not have."""
+    for option, default in alias.defaults.items():
+        if isinstance(option, int):
+            positional.setdefault(option, default)
+        elif not any(token.partition("=")[0] == option for token in rest):
+            rest += [option, default]
+    for option, place in alias.options.items():
+        if isinstance(place, int) and place not in positional and positional:
+            raise click.UsageError(f"Missing option '{option}' of {name}.")
 
 
 class LazyGroup(click.Group):
@@ -64,6 +83,7 @@ class LazyGroup(click.Group):
         """Find the command that the first argument names, by its own name or by the earlier system's."""
         alias = None if self.path else ALIASES.get(args[0])
         if alias and alias.path in BY_PATH:
+            ctx.meta[FALLBACK] = alias.settings
             args = [*alias.path.split(), *modern_arguments(alias, args[0], args[1:])]
         try:
             return super().resolve_command(ctx, args)

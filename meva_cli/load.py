@@ -1,6 +1,7 @@
 """Where settings come from: the command line, the environment, `.env`, `meva.toml`, in this order.
 
-Every value keeps a word on where it stood, so that a message can name the line to change.
+Every value keeps a word on where it stood, so that a message can name the line to change. A name that is
+probably a misspelt setting is refused in a file, and warned of in the environment, which is not ours alone.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,13 +20,17 @@ import click
 from dotenv.parser import parse_stream
 
 from meva_cli.context import Invocation
+from meva_cli.named import FALLBACK, SET
 from meva_core.errors import BadInput, Problem
 from meva_core.settings import GROUPS, VARIABLES, Settings, build_settings, variables_of
+from meva_core.settings.names import ENVIRONMENT_ONLY, near_name
 from meva_core.settings.variables import refuse_all
 
 DOTENV: Final = ".env"
 TOML: Final = "meva.toml"
 _LARGEST: Final = 10**60
+COMMAND_LINE: Final = "the command line"
+_WARNED: Final = "meva.warned"
 
 
 class Given(NamedTuple):
@@ -35,20 +41,33 @@ class Given(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """Settings, and where each that is not a default was given, by the name of its variable."""
+    """Settings, and where each that is not a default was given, by the name of its variable.
+
+    `unused` are the other places that name a variable; `warnings` are what a user should know of the sources.
+    """
 
     settings: Settings
     origin: Mapping[str, str]
+    unused: Mapping[str, Sequence[str]] = {}
+    warnings: Sequence[str] = ()
 
 
 def settings_for(*groups: str, options: Mapping[str, str | None] | None = None) -> Loaded:
     """Load the settings that the running command uses, and set up its logs.
 
     `options` are raw texts by variable from the command line, None where an option was not given. They are
-    checked like any other source.
+    checked like any other source, and so is what `--set` named. Warnings go to stderr, each once.
     """
-    loaded = load_settings(options or {}, os.environ, Path.cwd(), {*groups, "state"})
-    invocation = click.get_current_context().find_object(Invocation)
+    context = click.get_current_context()
+    chosen = _command_line(options or {}, context.meta.get(SET, {}))
+    fallback = context.meta.get(FALLBACK, {})
+    loaded = load_settings(chosen, os.environ, Path.cwd(), {*groups, "state"}, fallback)
+    said: set[str] = context.meta.setdefault(_WARNED, set())
+    for warning in loaded.warnings:
+        if warning not in said:
+            click.echo(f"warning: {warning}", err=True)
+            said.add(warning)
+    invocation = context.find_object(Invocation)
     # Imported here: commands that only show something have no logs to set up.
     from meva_adapters.system.logs import set_up_logs
 
@@ -57,22 +76,35 @@ def settings_for(*groups: str, options: Mapping[str, str | None] | None = None) 
     return loaded
 
 
+def _command_line(options: Mapping[str, str | None], named: Mapping[str, str]) -> dict[str, str | None]:
+    """Return what options and `--set` say together; raise BadInput for a setting that both name."""
+    both = [name for name, text in options.items() if text is not None and name in named]
+    if both:
+        raise BadInput(
+            f"{both[0]} is named by --set and by an option of its own", action="leave one of them out"
+        )
+    return {**options, **named}
+
+
 def load_settings(
     options: Mapping[str, str | None],
     environment: Mapping[str, str],
     folder: Path,
     groups: Collection[str] = tuple(GROUPS),
+    fallback: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Return the settings of all sources, the first that names a variable winning.
 
-    Raises BadInput that lists every fault of every source that could be read.
+    `fallback` counts where no source names one. Raises BadInput that lists every fault of every source that
+    could be read.
     """
     problems: list[Problem] = []
+    files = {DOTENV: read_dotenv(folder / DOTENV, problems), TOML: read_toml(folder / TOML, problems)}
     sources = [
-        _own({name: Given(text, "the command line") for name, text in options.items() if text is not None}),
+        _own({name: Given(text, COMMAND_LINE) for name, text in options.items() if text is not None}),
         _own({name: Given(text, "the environment") for name, text in environment.items()}),
-        _own(read_dotenv(folder / DOTENV)),
-        _own(read_toml(folder / TOML, problems)),
+        *map(_own, files.values()),
+        _own({name: Given(text, "the earlier system") for name, text in (fallback or {}).items()}),
     ]
     given = {name: value for source in reversed(sources) for name, value in source.items()}
     texts = {name: value.text for name, value in given.items()}
@@ -82,7 +114,34 @@ def load_settings(
     except BadInput as error:
         problems += error.problems
     refuse_all(problems)
-    return Loaded(settings, origin)
+    unused = {
+        name: places for name in given if (places := [s[name].origin for s in sources if name in s][1:])
+    }
+    warnings = [*_misspelt(environment), *filter(None, (_exposed(folder / f, files[f]) for f in files))]
+    return Loaded(settings, origin, unused, warnings)
+
+
+def _misspelt(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for every name that is probably a misspelt setting."""
+    for name in sorted(environment):
+        if near := near_name(name):
+            yield f"{name} in the environment is no setting and changes nothing; did you mean {near}?"
+
+
+def _exposed(path: Path, given: Mapping[str, Given]) -> str | None:
+    """Return what is wrong with the permissions of a file of settings, if anything is.
+
+    Others must not read a secret, and not write what opens a gate.
+    """
+    if os.name != "posix" or not path.is_file():
+        return None
+    mode = stat.S_IMODE(path.stat().st_mode)
+    secret = any(value.text and VARIABLES[name].secret for name, value in _own(given).items())
+    others = stat.S_IRWXG | stat.S_IRWXO if secret else stat.S_IWOTH
+    if not mode & others:
+        return None
+    what = "holds a secret, and others can read or write it" if secret else "can be written by others"
+    return f"{path.name} {what} (mode {mode:04o}); run `chmod 600 {path.name}`"
 
 
 def _own(source: Mapping[str, Given]) -> dict[str, Given]:
@@ -105,16 +164,16 @@ def _read(path: Path) -> str | None:
         raise BadInput(f"{path.name}: not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
-def read_dotenv(path: Path) -> dict[str, Given]:
+def read_dotenv(path: Path, problems: list[Problem]) -> dict[str, Given]:
     """Return the assignments of a `.env` file, {} if there is none. Values are taken as they stand.
 
-    Raises BadInput for a line that is no assignment: skipping it could skip a gate.
+    What may not be skipped goes to `problems`, since it could be a gate: a line that is no assignment, a
+    name that is probably a misspelt setting, a setting that no file may hold.
     """
     text = _read(path)
     if text is None:
         return {}
     given: dict[str, Given] = {}
-    problems: list[Problem] = []
     for binding in parse_stream(io.StringIO(text)):
         # The parser counts from the blank lines before a statement.
         blank = len(binding.original.string) - len(binding.original.string.lstrip())
@@ -122,10 +181,25 @@ def read_dotenv(path: Path) -> dict[str, Given]:
         origin = f"{path.name} line {line}"
         if binding.error or (binding.key in VARIABLES and binding.value is None):
             problems.append(_fault(origin, "is no assignment; expected NAME=value"))
+        elif binding.key and (wrong := _wrong_name(binding.key)):
+            problems.append(_fault(origin, wrong, binding.key))
         elif binding.key and binding.value is not None:
             given[binding.key] = Given(binding.value, origin)
-    refuse_all(problems)
     return given
+
+
+def _wrong_name(name: str) -> str:
+    """Return why a name may not stand in a `.env`, or nothing: names of other programs may."""
+    if name in ENVIRONMENT_ONLY:
+        return f"{name} is taken from the environment alone: a file in this folder may be another's"
+    if not _in_files(name):
+        return f"{name} is not taken from a file, which may be another's; use the environment or --set"
+    near = near_name(name)
+    return f"unknown setting {name}; did you mean {near}?" if near else ""
+
+
+def _in_files(name: str) -> bool:
+    return name not in ENVIRONMENT_ONLY and (name not in VARIABLES or VARIABLES[name].in_files)
 
 
 def read_toml(path: Path, problems: list[Problem]) -> dict[str, Given]:
@@ -151,7 +225,9 @@ def read_toml(path: Path, problems: list[Problem]) -> dict[str, Given]:
             continue
         names = _toml_names(heading)
         for key, value in table.items():
-            if key in names:
+            if key in names and not _in_files(names[key]):
+                problems.append(_fault(f"{path.name} [{heading}]", _wrong_name(names[key]), key))
+            elif key in names:
                 given[names[key]] = Given(_as_text(value), f"{path.name} [{heading}]")
             else:
                 problems.append(_unknown_key(f"{path.name} [{heading}]", key))

@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from meva_cli.lazy import load_command
-from meva_cli.registry import ALIASES, BY_PATH, COMMANDS, Command
+from meva_cli.registry import ALIASES, BY_PATH, COMMANDS, Alias, Command
 from meva_core.settings import GROUPS, Variable, variables_of
 
 FOLDER: Final = Path("docs/reference")
@@ -25,6 +25,11 @@ _SETTINGS: Final = f"""{_MADE}
 
 Every setting has one name. A value is taken from the first of these that has it: the command line, the
 environment, `.env` in the working directory, `meva.toml` there, the default below.
+
+`--set NAME=VALUE` on the command line names any setting that the command reads. `meva config` shows which
+settings are not their defaults, and where each came from. An unknown name near a known one (`KILLSWITCH`,
+`STAGE7_FEE_BPS`) is an error in `.env` and a warning in the environment; in `meva.toml` every unknown name is
+an error.
 
 `.env` holds `NAME=value` lines. `meva.toml` holds the same names in lower case, under the headings in
 brackets below:
@@ -38,7 +43,7 @@ Values are exact: a number is plain digits with an optional minus and point, at 
 below 92 000 000 000. `bps` are 1/10 000. A list is written with commas or as JSON; `btc_try` means `BTCTRY`.
 What is optional takes nothing or `none`. Anything that does not parse or breaks a bound stops the program
 before it opens anything, with exit code 2 and one line for each fault. A command looks at the groups it uses,
-and at no other.
+and at no other. Only the environment has `MEVA_CACHE_DIR`, the folder of machine code.
 """
 
 _COMMANDS: Final = f"""{_MADE}
@@ -58,6 +63,14 @@ and for an error `{{"error": {{"code": ..., "message": ..., "action": ...}}}}`.
 | 130 | interrupted |
 """
 
+_ALIASES: Final = """
+## Names of the earlier system
+
+They keep working, with their options; options that are not listed are called as they are today. What they
+print is what the commands of today print.
+
+"""
+
 
 def settings_page() -> str:
     """Return the page of all settings, a table for each group."""
@@ -71,6 +84,8 @@ def settings_page() -> str:
 
 def _setting_row(variable: Variable) -> tuple[str, ...]:
     meaning = f"{variable.doc}; never shown" if variable.secret else variable.doc
+    if not variable.in_files:
+        meaning += "; from the command line and the environment alone"
     if variable.old_name:
         meaning += f"; its old name `{variable.old_name}` is accepted"
     shown = variable.default_text
@@ -82,11 +97,28 @@ def commands_page() -> str:
     """Return the page of all commands and of the earlier system's names for them."""
     parts = [_COMMANDS, *map(_command_part, COMMANDS)]
     aliases = [
-        (f"`{name}`", f"`meva {alias.path}`") for name, alias in ALIASES.items() if alias.path in BY_PATH
+        (f"`{name}`", f"`meva {alias.path}`", _old_options(alias), alias.differs)
+        for name, alias in ALIASES.items()
+        if alias.path in BY_PATH
     ]
-    parts.append("\n## Names of the earlier system\n\nThey keep working, with their options.\n\n")
-    parts.append(_table(("name", "means"), aliases))
+    parts.append(_ALIASES)
+    parts.append(_table(("name", "means", "its options", "where it differs"), aliases))
     return "".join(parts)
+
+
+def _old_options(alias: Alias) -> str:
+    """Return what the options of the earlier system mean, and what is taken where they are left out."""
+    usage = load_command(alias.path).collect_usage_pieces(click.Context(load_command(alias.path)))
+    places = [piece for piece in usage if piece != "[OPTIONS]"]
+    said = []
+    for option, meaning in alias.options.items():
+        if isinstance(meaning, int):
+            meaning = places[meaning]
+        said.append(f"`{option}` = `{meaning}`" if meaning else f"`{option}` is taken and not used")
+    for name, default in alias.defaults.items():
+        said.append(f"without `{places[name] if isinstance(name, int) else name}`: `{default}`")
+    said += [f"without `{name}`: `{default}`" for name, default in alias.settings.items()]
+    return ", ".join(said)
 
 
 def _command_part(entry: Command) -> str:

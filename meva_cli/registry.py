@@ -10,21 +10,37 @@ from typing import Final, NamedTuple
 
 
 class Command(NamedTuple):
-    """A command: its words, `module:attribute` of its click command, and its one line."""
+    """A command: its words, `module:attribute` of its click command, and its one line.
+
+    `settings` are the groups that it reads besides `state`; None for one that reads no setting at all.
+    """
 
     path: str
     target: str
     help: str
+    settings: tuple[str, ...] | None = ()
 
 
 class Alias(NamedTuple):
     """A name of the earlier system: the command it means, and what its options are called there.
 
-    An option that maps to a number is the positional argument of that place.
+    An option that maps to a number is the positional argument of that place, one that maps to None is taken
+    with its value and changes nothing. `defaults` are what the earlier system took where an option, by its
+    name of today or its place, was not given; `settings` likewise where no source names them. `differs` says
+    where it does something else than the earlier system did.
     """
 
     path: str
-    options: Mapping[str, str | int] = {}
+    options: Mapping[str, str | int | None] = {}
+    defaults: Mapping[str | int, str] = {}
+    settings: Mapping[str, str] = {}
+    differs: str = ""
+
+
+ALL_GROUPS: Final = ("gates", "exchange", "live", "risk", "degrade", "universe", "stage7")
+_OF_EXCHANGE: Final = ("exchange", "stage7")
+DATASET: Final = "data/replay"
+"""Where the earlier system looked for its dataset."""
 
 
 GROUPS: Final[Mapping[str, str]] = {
@@ -39,16 +55,29 @@ COMMANDS: Final = (
         "gates",
         "meva_cli.commands.gates:gates",
         "What the settings allow, what blocks, and which line to change.",
+        ("gates", "exchange", "live"),
+    ),
+    Command(
+        "config",
+        "meva_cli.commands.config:config",
+        "Show every setting that is not its default, and where it came from.",
+        ALL_GROUPS,
     ),
     Command(
         "backtest",
         "meva_cli.commands.backtest:backtest",
         "Run Stage 7 over recorded markets and record every cycle.",
+        ("exchange", "live", "stage7"),
     ),
-    Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases."),
+    Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases.", None),
     Command("report", "meva_cli.commands.report:report", "Show recent cycles and what they add up to."),
     Command("alerts", "meva_cli.commands.alerts:alerts", "Show which cycles raised an alert or a flag."),
-    Command("why", "meva_cli.commands.why:why", "Say why a cycle did, or did not, trade."),
+    Command(
+        "why",
+        "meva_cli.commands.why:why",
+        "Say why a cycle did, or did not, trade.",
+        ("gates", "exchange", "live", "stage7"),
+    ),
     Command("export", "meva_cli.commands.export:export", "Write cycles as JSON lines, CSV or Parquet."),
     Command("runs", "meva_cli.commands.runs:runs", "Show the runs of a database."),
     Command("count", "meva_cli.commands.count:count", "Show how many rows every table has."),
@@ -57,11 +86,12 @@ COMMANDS: Final = (
     Command("db current", "meva_cli.commands.db:current", "Show the revision of a database."),
     Command("db check", "meva_cli.commands.db:check", "Show whether a database is sound, and what it needs."),
     Command("db backup", "meva_cli.commands.db:backup", "Write a checked copy of an SQLite database."),
-    Command("db copy", "meva_cli.commands.db:copy", "Copy a history between SQLite and PostgreSQL."),
+    Command("db copy", "meva_cli.commands.db:copy", "Copy a history between SQLite and PostgreSQL.", None),
     Command(
         "replay init",
         "meva_cli.commands.replay:make",
         "Make a dataset folder, with made-up markets to try things on.",
+        None,
     ),
     Command("replay validate", "meva_cli.commands.replay:validate", "List every problem of a dataset."),
     Command(
@@ -71,13 +101,21 @@ COMMANDS: Final = (
         "emulator serve",
         "meva_cli.commands.emulator:serve",
         "Serve a local exchange that speaks BTCTurk's API.",
+        None,
     ),
-    Command("health", "meva_cli.commands.health:health", "Say whether the exchange answers."),
-    Command("replay capture", "meva_cli.commands.capture:capture", "Record the live market."),
-    Command("replay fetch", "meva_cli.commands.fetch:fetch", "Bring candle history of a period."),
+    Command("health", "meva_cli.commands.health:health", "Say whether the exchange answers.", _OF_EXCHANGE),
+    Command("replay capture", "meva_cli.commands.capture:capture", "Record the live market.", _OF_EXCHANGE),
+    Command(
+        "replay fetch", "meva_cli.commands.fetch:fetch", "Bring candle history of a period.", _OF_EXCHANGE
+    ),
 )
 
 BY_PATH: Final[Mapping[str, Command]] = {command.path: command for command in COMMANDS}
+
+_EXPORTED: Final = (
+    "all cycles of the run, not the last 50; without --out to stdout; other fields, and the version of "
+    "their schema; Parquet, too"
+)
 
 ALIASES: Final[Mapping[str, Alias]] = {
     "stage4-run": Alias("run stage4"),
@@ -91,14 +129,34 @@ ALIASES: Final[Mapping[str, Alias]] = {
             "--step-seconds": "--step",
             "--pair-info-json": "--pair-info",
         },
+        settings={"MEVA_REPLAY_DATASET": DATASET},
+        differs="--start and --end may be left out; the step is the dataset's, not 60 s, the seed 0, not "
+        "123; a database may hold many runs; cycles, orders, ids and the fingerprint are Meva's own",
     ),
-    "stage7-parity": Alias("parity", {"--db-a": 0, "--db-b": 1}),
-    "stage7-report": Alias("report"),
-    "stage7-alerts": Alias("alerts"),
-    "stage7-export": Alias("export"),
-    "stage7-backtest-export": Alias("export", {"--out-db": "--db"}),
-    "stage7-db-count": Alias("count"),
-    "replay-init": Alias("replay init", {"--dataset": 0, "--data": 0, "--out": 0}),
-    "replay-capture": Alias("replay capture", {"--dataset": 0, "--data": 0, "--out": 0}),
+    "stage7-parity": Alias(
+        "parity",
+        {"--db-a": 0, "--out-a": 0, "--db-b": 1, "--out-b": 1, "--dataset": None, "--data": None},
+        differs="--start and --end may be left out; --dataset changes nothing; fingerprints are Meva's own",
+    ),
+    "stage7-report": Alias("report", differs="the last 20 cycles, not 10; other columns, and totals"),
+    "stage7-alerts": Alias("alerts", differs="all cycles of the run, not the last 50; counted by flag"),
+    "stage7-export": Alias("export", differs=_EXPORTED),
+    "stage7-backtest-export": Alias("export", {"--out-db": "--db"}, differs=_EXPORTED),
+    "stage7-backtest-report": Alias("export", {"--out-db": "--db"}, differs=_EXPORTED),
+    "stage7-db-count": Alias(
+        "count", differs="every table, also those that are not Stage 7's; a tab, not a colon, before the rows"
+    ),
+    "replay-init": Alias(
+        "replay init",
+        {"--dataset": 0, "--data": 0, "--out": 0, "--no-synthetic": "--empty"},
+        {0: DATASET},
+        differs="the seed is 1, not 123, and makes other markets; a folder that holds something is refused",
+    ),
+    "replay-capture": Alias(
+        "replay capture",
+        {"--dataset": 0, "--data": 0, "--out": 0, "--interval-seconds": "--interval"},
+        {0: DATASET, "--seconds": "300"},
+        differs="a poll every 5 s, not every second; without --symbols those of SYMBOLS",
+    ),
 }
 """Names of the earlier system; one works as soon as the command it means is there."""

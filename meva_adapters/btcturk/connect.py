@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from attrs import fields_dict, frozen
 
 from meva_adapters.btcturk.client import Client, Manners, Permit
@@ -11,11 +9,11 @@ from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import PublicData
 from meva_adapters.btcturk.signing import Signer
-from meva_adapters.btcturk.transport import is_loopback
 from meva_core.errors import BadInput
 from meva_core.ports import Account, Clock, MarketData, RulesSource, Venue
 from meva_core.rules import FallbackRules
 from meva_core.settings import Exchange
+from meva_core.settings.hosts import EXCHANGE_HOSTS, host_of, is_loopback
 
 API_VERSION = "v2"
 """Of the public calls; private ones are v1, candles the graph's v1."""
@@ -50,8 +48,10 @@ def connect(
 
     Without `with_account` no key is read, and there is no account. `permit` is asked right before every
     submit and cancel; without one nothing can be placed or canceled. Raises BadInput for addresses or
-    credentials that cannot be used.
+    credentials that cannot be used, and for an address that the key may not be sent to.
     """
+    if with_account:
+        check_key_host(exchange)
     signer = _signer(exchange) if with_account else None
     client = Client(exchange.base_url, graph_address(exchange), clock, signer=signer, manners=manners)
     payloads = Payloads()
@@ -79,8 +79,23 @@ def stream_address(exchange: Exchange) -> str:
 def _alone(exchange: Exchange, address: str) -> bool:
     """Whether REST is on this machine while another address is still the exchange's own."""
     default: str = getattr(fields_dict(Exchange)[address], "default", "")
-    host = urlsplit(exchange.base_url).hostname or ""
-    return getattr(exchange, address) == default and is_loopback(host)
+    return getattr(exchange, address) == default and is_loopback(host_of(exchange.base_url))
+
+
+def check_key_host(exchange: Exchange) -> None:
+    """Raise BadInput unless the key may be sent to the host of BTCTURK_BASE_URL.
+
+    A file in the working folder may name any address; only who starts the program may name hosts for the key.
+    """
+    if exchange.may_have_key():
+        return
+    host = exchange.foreign_host()
+    raise BadInput(
+        f"BTCTURK_BASE_URL: the key and its signatures are not sent to {host}: it is not the exchange's "
+        f"({EXCHANGE_HOSTS[0]}), not this machine, and not in BTCTURK_ALLOW_HOSTS",
+        action=f"set BTCTURK_BASE_URL right; or, if {host} is yours, name it in BTCTURK_ALLOW_HOSTS, in the "
+        "environment or with --set (it is not read from .env or meva.toml)",
+    )
 
 
 def _signer(exchange: Exchange) -> Signer:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from requests.auth import AuthBase
 from meva_adapters.btcturk.sockets import DeadlineAdapter
 from meva_core import __version__
 from meva_core.errors import BadInput
+from meva_core.settings.hosts import is_loopback
 from meva_core.settings.secret import masked_address
 
 MAX_BODY: Final = 4 * 2**20
@@ -133,16 +133,6 @@ def check_address(url: str, *, secure: str, plain: str) -> str:
         f"{masked_address(url)}: not an address that begins with {secure}://",
         action=f"use {secure}://; {plain}:// is for an emulator on this machine (127.0.0.1) only",
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, by its name or its number."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _new_session() -> requests.Session:

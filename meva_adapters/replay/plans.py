@@ -3,9 +3,11 @@ it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from meva_adapters.replay.dataset import Dataset
 from meva_adapters.replay.faults import Fault
@@ -16,6 +18,8 @@ from meva_core.ids import stamp_text
 from meva_core.settings import Settings
 from meva_core.stages.plan import BACKTEST, Pairs, RunPlan, choose_pairs, cycle_times
 from meva_core.symbols import canonical_symbol
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def plan_backtest(
@@ -106,7 +110,8 @@ def dataset_pairs(
     dataset: Dataset, settings: Settings, configured: Sequence[str] | None, pair_info: Path | None
 ) -> Pairs:
     """Return the pairs of a dataset, with the rules of its metadata or of the file that takes their place."""
-    metadata = read_pair_info(pair_info) if pair_info else pair_entries(dataset.exchangeinfo)
+    least = settings.stage7.rules_fallback_min_notional_try
+    metadata = read_pair_info(pair_info, least) if pair_info else pair_entries(dataset.exchangeinfo)
     return choose_pairs(dataset.symbols, metadata, settings, configured)
 
 
@@ -118,14 +123,39 @@ def pair_entries(document: Mapping[str, Any] | None) -> dict[str, Mapping[str, A
     return {canonical_symbol(str(entry["name"]), "exchangeinfo"): entry for entry in inner["symbols"]}
 
 
-def read_pair_info(path: Path) -> dict[str, Mapping[str, Any]] | None:
-    """Return the exchange's metadata out of a file in the exchange's own shape.
+def read_pair_info(path: Path, least: Decimal) -> dict[str, Mapping[str, Any]] | None:
+    """Return the exchange's metadata out of a file in the exchange's own shape, or the earlier system's list.
 
-    Raises BadInput if it cannot be read or has another shape.
+    The list names no minimum of an order: there it is `least`, in TRY. Raises BadInput if the file cannot be
+    read or has another shape.
     """
     try:
-        return pair_entries(read_json_file(path))
+        document = read_json_file(path)
+        return listed_pairs(document, least) if isinstance(document, list) else pair_entries(document)
     except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(
-            f"{path}: not the exchange's metadata: expected an object with a list 'symbols' of named pairs"
+            f"{path}: not the exchange's metadata: expected an object with a list 'symbols' of named pairs, "
+            "or a list of pairs that each have a 'pairSymbol'"
         ) from error
+
+
+def listed_pairs(entries: Sequence[Mapping[str, Any]], least: Decimal) -> dict[str, Mapping[str, Any]]:
+    """Return the earlier system's list of pairs by symbol, with `least` where one names no minimum.
+
+    Raises BadInput for a pair that stands there twice.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for entry in entries:
+        symbol = canonical_symbol(str(entry.get("pairSymbol") or entry["name"]), "pair info")
+        if symbol in found:
+            raise BadInput(f"pair info: {symbol} stands there twice", action="leave one of them out")
+        if entry.get("minTotalAmount") is None and not entry.get("filters"):
+            _LOG.warning(
+                "the pair info names no least order of %s: %s TRY of STAGE7_RULES_FALLBACK_MIN_NOTIONAL_TRY "
+                "stands in",
+                symbol,
+                least,
+            )
+            entry = {**entry, "minTotalAmount": least}
+        found[symbol] = entry
+    return found

@@ -37,7 +37,7 @@ def gates(as_json: bool) -> None:
 
 def gates_report(loaded: Loaded) -> dict[str, Any]:
     """Return the effect of the gates as JSON holds it."""
-    settings, origin = loaded
+    settings, origin = loaded.settings, loaded.origin
     live = live_blocks(settings.gates, settings.exchange)
     block = stage7_block(settings.gates)
     return {
@@ -59,6 +59,9 @@ def _gate_rows(settings: Settings, origin: Mapping[str, str]) -> Iterator[dict[s
 def _notes(settings: Settings) -> Iterator[str]:
     if settings.live.notional_cap_try_per_cycle == 0:
         yield "NOTIONAL_CAP_TRY_PER_CYCLE is 0: no new orders are placed, live or simulated"
+    if (host := settings.exchange.foreign_host()) is not None:
+        sent = "is sent" if settings.exchange.may_have_key() else "is not sent, and nothing private works"
+        yield f"BTCTURK_BASE_URL leads to {host}, which is not the exchange's: the key {sent} there"
     if settings.gates.kill_switch:
         yield "KILL_SWITCH blocks writes to an exchange only: planning and simulated orders go on"
 

@@ -136,7 +136,7 @@ _FLAGS: Final = {"true": True, "1": True, "yes": True, "on": True} | dict.fromke
 )
 
 
-def _lower(text: str) -> str:
+def lower(text: str) -> str:
     """Return an ASCII text in small letters, any other as it is: Unicode folds other signs into letters."""
     return text.lower() if text.isascii() else text
 
@@ -152,9 +152,9 @@ class Flag:
 
     def parse(self, text: str) -> bool:
         """Read true, false, 1, 0, yes, no, on or off in any case."""
-        if _lower(text) not in _FLAGS:
+        if lower(text) not in _FLAGS:
             raise ValueError
-        return _FLAGS[_lower(text)]
+        return _FLAGS[lower(text)]
 
     def accepts(self, value: object) -> bool:
         """Whether it is a bool."""
@@ -179,9 +179,9 @@ class Choice:
     def parse(self, text: str) -> Enum:
         """Read a name in any case."""
         by_name = {name.lower(): member for name, member in self.members.items()}
-        if _lower(text) not in by_name:
+        if lower(text) not in by_name:
             raise ValueError
-        return by_name[_lower(text)]
+        return by_name[lower(text)]
 
     def accepts(self, value: object) -> bool:
         """Whether it is one of the members."""
@@ -192,7 +192,7 @@ class Choice:
         return next(name for name, member in self.members.items() if member is value)
 
 
-def _items(text: str) -> list[str]:
+def texts_of(text: str) -> list[str]:
     """Return the entries of a JSON list or of a text with commas; raise ValueError for broken JSON."""
     if not text.startswith("["):
         return [item.strip(" \t") for item in text.split(",") if item.strip(" \t")]
@@ -217,7 +217,7 @@ class Symbols:
     def parse(self, text: str) -> tuple[str, ...]:
         """Read a JSON list or commas; `btc_try` is BTCTRY."""
         try:
-            return tuple(dict.fromkeys(canonical_symbol(item) for item in _items(text)))
+            return tuple(dict.fromkeys(canonical_symbol(item) for item in texts_of(text)))
         except BadInput as error:
             raise ValueError(str(error)) from None
 
@@ -249,7 +249,7 @@ class Codes:
     def parse(self, text: str) -> tuple[str, ...]:
         """Read a JSON list or commas, in any case."""
         names = {code.lower(): code for code in self.known}
-        items = dict.fromkeys(map(_lower, _items(text)))
+        items = dict.fromkeys(map(lower, texts_of(text)))
         unknown = [item for item in items if item not in names]
         if unknown:
             raise ValueError(f"{unknown[0][:40]!r} is not one")

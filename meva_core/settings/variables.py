@@ -39,6 +39,8 @@ class Variable:
     """One setting: its name in the environment, its kind and default, its unit and meaning.
 
     An `optional` value may be None, written as nothing or `none`; `old_name` is accepted in place of `name`.
+    What is not `in_files` is taken from the command line and the environment alone: a file in the working
+    folder may be somebody else's.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Variable:
     unit: str = ""
     optional: bool = False
     old_name: str = ""
+    in_files: bool = True
 
     @property
     def expected(self) -> str:

@@ -125,6 +125,20 @@ def test_health_with_an_address_that_may_not_be_used_does_not_start(meva: Meva) 
     assert "https://" in err
 
 
+def test_the_key_goes_nowhere_that_a_file_names(meva: Meva, tmp_path: Path) -> None:
+    del meva.environment["BTCTURK_BASE_URL"]
+    (tmp_path / ".env").write_text("BTCTURK_BASE_URL=https://evil.invalid\n")
+    code, out, err = meva.run("health", "--account")
+    assert (code, out) == (2, "")
+    assert "not sent to evil.invalid" in err
+    (tmp_path / ".env").write_text(
+        "BTCTURK_BASE_URL=https://evil.invalid\nBTCTURK_ALLOW_HOSTS=evil.invalid\n"
+    )
+    code, out, err = meva.run("health", "--account")
+    assert (code, out) == (2, "")
+    assert ".env line 2: BTCTURK_ALLOW_HOSTS is not taken from a file" in err
+
+
 def test_health_reads_no_key_unless_it_is_told_to(meva: Meva, local: LocalExchange) -> None:
     bad = {"BTCTURK_API_SECRET": "not-base64!"}
     assert meva.json("health", **bad)[0] == 0

@@ -69,3 +69,12 @@ def test_a_bad_secret_is_masked_in_text_and_document(
     assert "BTCTURK_API_KEY: <secret> from the environment; expected" in plain.err
     assert document.document["error"]["code"] == "bad_input"
     assert CANARY not in plain.out + plain.err + document.out + document.err
+
+
+def test_an_address_that_is_not_the_exchanges_is_told(
+    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BTCTURK_BASE_URL", "https://mirror.example")
+    assert "leads to mirror.example, which is not the exchange's: the key is not sent" in meva("gates").out
+    monkeypatch.setenv("BTCTURK_ALLOW_HOSTS", "mirror.example")
+    assert "leads to mirror.example, which is not the exchange's: the key is sent there" in meva("gates").out

@@ -47,7 +47,7 @@ def test_the_first_source_that_names_a_setting_wins(tmp_path: Path, present: int
 
 
 def test_nothing_anywhere_is_all_defaults(tmp_path: Path) -> None:
-    assert load_settings({}, {"PATH": "/bin"}, tmp_path) == Loaded(Settings(), {})
+    assert load_settings({}, {"PATH": "/bin"}, tmp_path) == Loaded(Settings(), {}, {}, [])
 
 
 def test_the_old_name_of_the_dataset_counts_and_the_new_one_wins_in_its_source(tmp_path: Path) -> None:
@@ -91,6 +91,37 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"SYMBOLS=\xff\n")
     with pytest.raises(BadInput, match=r"\.env: not UTF-8"):
         load_settings({}, {}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("STAGE7_FEE_BPS=200", "unknown setting STAGE7_FEE_BPS; did you mean STAGE7_FEES_BPS?"),
+        ("export KILLSWITCH=true", "unknown setting KILLSWITCH; did you mean KILL_SWITCH?"),
+        ("KILLSWITCH", "unknown setting KILLSWITCH"),
+        ("kill_switch=true", "unknown setting kill_switch; did you mean KILL_SWITCH?"),
+        ("BTCTURK_ALLOW_HOSTS=evil.example", "BTCTURK_ALLOW_HOSTS is not taken from a file"),
+        ("MEVA_CACHE_DIR=cache", "MEVA_CACHE_DIR is taken from the environment alone"),
+    ],
+)
+def test_a_name_that_may_not_be_skipped_is_refused_by_its_line(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        from_files(tmp_path, f"# first\n{line}\nTTL_SECONDS=0\n")
+    assert f".env line 2: {message}" in str(caught.value)
+    assert "TTL_SECONDS: '0' from .env line 3" in str(caught.value)
+
+
+def test_names_of_other_programs_may_stand_in_a_dotenv(tmp_path: Path) -> None:
+    loaded = from_files(tmp_path, "DATABASE_URL=x\nTELEGRAM_TOKEN=y\nBTCTURK_TELEGRAM_TOKEN=z\n")
+    assert (loaded.settings, loaded.warnings) == (Settings(), [])
+
+
+def test_the_environment_is_warned_of_and_not_refused(tmp_path: Path) -> None:
+    loaded = load_settings({}, {"KILLSWITCH": "true", "PATH": "/bin"}, tmp_path)
+    assert loaded.settings == Settings()
+    assert [warning.split()[0] for warning in loaded.warnings] == ["KILLSWITCH"]
 
 
 # -- meva.toml --------------------------------------------------------------------------------------------
@@ -153,6 +184,10 @@ def test_what_is_no_plain_number_is_refused(tmp_path: Path, number: str) -> None
         (
             "[stage7]\nstage7_fee_bps = 1",
             r"meva.toml \[stage7\]: unknown key 'stage7_fee_bps'.* 'stage7_fees_bps'",
+        ),
+        (
+            "[exchange]\nbtcturk_allow_hosts = ['evil.example']",
+            r"BTCTURK_ALLOW_HOSTS is not taken from a file",
         ),
         ("[stage7]\nSTAGE7_FEES_BPS = 1", r"unknown key 'STAGE7_FEES_BPS'"),
         ("[live]\nkill_switch = true", r"nearest known one is 'kill_switch' under \[gates\]"),

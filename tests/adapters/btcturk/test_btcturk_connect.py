@@ -58,3 +58,23 @@ def test_without_a_permission_nothing_can_be_placed() -> None:
     opened = connect(exchange, FALLBACK, SystemClock(), with_account=True, permit=lambda: None)
     assert opened.venue is not None
     opened.close()
+
+
+@pytest.mark.parametrize("address", ["https://evil.example", "https://api.btcturk.com.evil.example"])
+def test_the_key_is_not_sent_to_a_host_that_nobody_named(address: str) -> None:
+    given = Exchange(base_url=address, api_key=KEY, api_secret=SECRET)
+    with pytest.raises(
+        BadInput, match="BTCTURK_BASE_URL: the key and its signatures are not sent to"
+    ) as caught:
+        connect(given, FALLBACK, SystemClock(), with_account=True)
+    assert "BTCTURK_ALLOW_HOSTS" in caught.value.action
+    connect(given, FALLBACK, SystemClock()).close()  # public data may come from anywhere
+
+
+def test_a_host_that_the_user_named_gets_the_key() -> None:
+    named = Exchange(
+        base_url="https://mirror.example", api_key=KEY, api_secret=SECRET, allow_hosts=("mirror.example",)
+    )
+    opened = connect(named, FALLBACK, SystemClock(), with_account=True)
+    assert opened.account is not None
+    opened.close()

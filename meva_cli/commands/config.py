@@ -1,0 +1,93 @@
+"""`meva config`: which settings are not their defaults, and where each came from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from meva_cli.load import Loaded, settings_for
+from meva_cli.options import json_option
+from meva_cli.render import print_json, print_line, print_table
+from meva_core.errors import BadInput
+from meva_core.gates import check_gates
+from meva_core.settings import GROUPS, variables_of
+from meva_core.settings.names import ENVIRONMENT_ONLY
+from meva_core.settings.secret import masked_address
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Show every setting, defaults too.")
+@json_option
+def config(everything: bool, as_json: bool) -> None:
+    """Show every setting that is not its default, and where it came from.
+
+    Where several places name a setting, the last column lists those that do not count. Secrets are masked.
+    A value that does not parse is an error (exit 2) that names its place.
+    """
+    loaded = settings_for(*GROUPS)
+    rows = [row for row in config_rows(loaded) if everything or row["changed"]]
+    notes = list(contradictions(loaded))
+    if as_json:
+        print_json({"settings": rows, "contradictions": notes, "warnings": list(loaded.warnings)})
+        return
+    if rows:
+        shown = ("name", "value", "default", "origin", "unused")
+        print_table(
+            ["name", "value", "default", "from", "named in vain by"],
+            [[_text(row[name]) for name in shown] for row in rows],
+        )
+    else:
+        print_line("Every setting is its default; `meva config --all` shows them.")
+    for note in notes:
+        print_line(f"Gates contradict: {note}")
+
+
+def config_rows(loaded: Loaded) -> Iterator[dict[str, Any]]:
+    """Yield every setting as JSON holds it: group, name, value, default, whether they differ, its places."""
+    for name, group in GROUPS.items():
+        for attribute, variable in variables_of(group).items():
+            value = getattr(getattr(loaded.settings, name), attribute)
+            yield {
+                "group": name,
+                "name": variable.name,
+                "value": _shown(variable.plain(value)),
+                "default": _shown(variable.plain(variable.default)),
+                "changed": value != variable.default,
+                "origin": loaded.origin.get(variable.name, "default"),
+                "unused": list(loaded.unused.get(variable.name, ())),
+            }
+    for name in ENVIRONMENT_ONLY:
+        value = os.environ.get(name) or None
+        origin = "the environment" if value else "default"
+        yield {
+            "group": "environment",
+            "name": name,
+            "value": value,
+            "default": None,
+            "changed": value is not None,
+            "origin": origin,
+            "unused": [],
+        }
+
+
+def _shown(value: Any) -> Any:
+    """Hide who logs in where a path is an address."""
+    return masked_address(value) if isinstance(value, str) and "://" in value else value
+
+
+def _text(value: Any) -> Any:
+    """Return a value as a cell: nothing is said as the reference says it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return "none" if value is None else value
+
+
+def contradictions(loaded: Loaded) -> Iterator[str]:
+    """Yield each combination of gates that contradicts itself, which `meva gates` refuses."""
+    try:
+        check_gates(loaded.settings)
+    except BadInput as error:
+        yield from map(str, error.problems)
