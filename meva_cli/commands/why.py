@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from meva_core.ports import Reads
     from meva_core.reasons import Reason
     from meva_core.stages.history import Window
+    from meva_core.stages.limits import Limits
     from meva_core.stages.why import Explained, Fate
     from meva_core.stages.why_many import Held, Many
+    from meva_core.stages.words import Telling
 
 
 @click.command()
@@ -40,8 +42,10 @@ def why(
 
     CYCLE is an id as `meva report --json` shows it, or a time: then it is the newest cycle up to it. Without
     it the last cycle is explained. Shown are the gates, the parts of the mode and which of them bound, every
-    rule that fired and the fate of every symbol, each with its value, its limit and what would have let it
-    trade.
+    rule that fired and the fate of every symbol, each with its value, its limit, the setting or the rule of
+    the exchange that is behind the limit, and what would have let it trade. A symbol that differs from its
+    target by less than the least order is on target; with --json `code` is what is recorded, `told` what is
+    told.
 
     With --last, --start or --end it says how often each reason held in these cycles.
     """
@@ -82,9 +86,43 @@ def _one(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
 
     found = explain_cycle(reads, window, CODEC.decode)
     gates = gates_of(found.kind)
+    telling = telling_of(found.kind, found.limits)
     if not as_json:
-        print_cycle(found, gates)
-    return cycle_document(found, gates)
+        print_cycle(found, gates, telling)
+    return cycle_document(found, gates, telling)
+
+
+def telling_of(kind: str, limits: Limits) -> Telling:
+    """Return what is known around the reasons of a run. Where its settings were set is told by today's."""
+    from meva_core.stages.words import Telling
+
+    return Telling(kind, limits, places() if limits.settings else Telling().place)
+
+
+def places() -> Callable[[str, Any], str]:
+    """Return what says where a setting with a run's value was set, by the settings of today."""
+    from meva_cli.load import settings_for
+    from meva_core.settings import VARIABLES, settings_texts
+
+    today: Mapping[str, Any] = {}
+    origin: Mapping[str, str] = {}
+    try:
+        loaded = settings_for("gates", "exchange", "live", "stage7")
+        today, origin = settings_texts(loaded.settings), loaded.origin
+    except BadInput as error:  # they do not matter to what was recorded
+        click.echo(f"warning: today's settings cannot be read: {error}", err=True)
+
+    def place(name: str, value: Any) -> str:
+        variable = VARIABLES[name]
+        default = variable.plain(variable.default)
+        source = f"from {origin[name]}" if name in origin else "the default"
+        now = today.get(name, value)
+        if now == value and name in today:
+            return source
+        said = "the default" if value == default else "set for this run"
+        return said + (f"; today {as_text(now) or 'empty'}, {source}" if now != value else "")
+
+    return place
 
 
 def gates_of(kind: str) -> dict[str, Any]:
@@ -107,7 +145,7 @@ def gates_of(kind: str) -> dict[str, Any]:
     }
 
 
-def cycle_document(found: Explained, gates: Mapping[str, Any]) -> dict[str, Any]:
+def cycle_document(found: Explained, gates: Mapping[str, Any], telling: Telling) -> dict[str, Any]:
     """Return an explained cycle as JSON holds it."""
     import attrs
 
@@ -128,34 +166,48 @@ def cycle_document(found: Explained, gates: Mapping[str, Any]) -> dict[str, Any]
             "parts": mode,
             "inputs": [attrs.asdict(one) for one in found.inputs],
         },
-        "reasons": [_reason_document(reason) for reason in found.reasons],
-        "symbols": [_fate_document(fate) for fate in found.fates],
+        "reasons": [_reason_document(reason, telling) for reason in found.reasons],
+        "symbols": [_fate_document(fate, telling) for fate in found.fates],
         "orders": [attrs.asdict(order) for order in found.placed],
         "fills": [attrs.asdict(fill) for fill in found.filled],
         "ended": [attrs.asdict(one) for one in found.ended],
     }
 
 
-def _reason_document(reason: Reason) -> dict[str, Any]:
+def _reason_document(reason: Reason, telling: Telling) -> dict[str, Any]:
     import attrs
 
+    from meva_core.stages.recorded import told_code
     from meva_core.stages.words import say
 
-    return {**attrs.asdict(reason), "text": say(reason)}
+    bound = telling.limits.behind(reason)
+    placed = bound is not None and bound.setting
+    return {
+        **attrs.asdict(reason),
+        "told": told_code(reason, telling.limits.largest_position),
+        "limit_from": {
+            **attrs.asdict(bound),
+            "setting": bound.setting or None,
+            "place": telling.place(bound.setting, bound.value) if placed else None,
+        }
+        if bound
+        else None,
+        "text": say(reason, telling),
+    }
 
 
-def _fate_document(fate: Fate) -> dict[str, Any]:
+def _fate_document(fate: Fate, telling: Telling) -> dict[str, Any]:
     return {
         "symbol": fate.reason.scope,
         "ordered": fate.ordered,
-        **_reason_document(fate.reason),
+        **_reason_document(fate.reason, telling),
         "target_try": fate.target_try,
         "value_try": fate.value_try,
         "delta_try": fate.delta_try,
     }
 
 
-def print_cycle(found: Explained, gates: Mapping[str, Any]) -> None:
+def print_cycle(found: Explained, gates: Mapping[str, Any], telling: Telling) -> None:
     """Print an explained cycle for people."""
     from meva_core.stages.words import explain, say
 
@@ -169,12 +221,12 @@ def print_cycle(found: Explained, gates: Mapping[str, Any]) -> None:
     print_line()
     print_line("Rules for the whole cycle:")
     for reason in found.reasons:
-        print_line(f"  {say(reason)}")
+        print_line(f"  {say(reason, telling)}")
     print_line()
     print_table(
         ["symbol", "order", "step", "reason", "why"],
         [
-            [fate.reason.scope, fate.ordered, fate.reason.step, fate.reason.code, explain(fate.reason)]
+            [fate.reason.scope, fate.ordered, fate.reason.step, fate.told, explain(fate.reason, telling)]
             for fate in found.fates
         ],
     )
@@ -191,6 +243,8 @@ def headline(found: Explained) -> str:
         mode += f", bound by {' and '.join(binding)}"
     if ordered:
         return f"It placed orders for {ordered} of {len(found.fates)} symbols; {mode}."
+    if found.main == "on_target":
+        return f"It placed no order: what is held is on target within one least order; {mode}."
     return f"It placed no order, mainly because of {found.main}; {mode}."
 
 
@@ -265,12 +319,13 @@ def _many(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
     from meva_core.stages.why_many import explain_cycles
 
     found = explain_cycles(reads, window, CODEC.decode)
+    telling = telling_of(found.kind, found.limits)
     if not as_json:
-        print_many(window, found)
-    return many_document(window, found)
+        print_many(window, found, telling)
+    return many_document(window, found, telling)
 
 
-def many_document(window: Window, found: Many) -> dict[str, Any]:
+def many_document(window: Window, found: Many, telling: Telling) -> dict[str, Any]:
     """Return what many cycles say as JSON holds it."""
     return {
         "run_id": window.run,
@@ -278,20 +333,21 @@ def many_document(window: Window, found: Many) -> dict[str, Any]:
         "last_ts": window.last_ts,
         "cycles": found.cycles,
         "cycles_without_orders": found.idle,
-        "blocked_by": dict(found.blocked_by.most_common()),
-        "reasons": [_held_document(held) for held in found.of_cycles()],
+        "cycles_on_target": found.on_target(),
+        "blocked_by": found.blocked(),
+        "reasons": [_held_document(held, telling) for held in found.of_cycles()],
         "symbols": [
             {
                 "symbol": symbol,
                 "cycles_ordered": found.ordered[symbol],
-                "reasons": [_held_document(held) for held in found.of_symbol(symbol)],
+                "reasons": [_held_document(held, telling) for held in found.of_symbol(symbol)],
             }
             for symbol in found.symbols()
         ],
     }
 
 
-def _held_document(held: Held) -> dict[str, Any]:
+def _held_document(held: Held, telling: Telling) -> dict[str, Any]:
     return {
         "code": held.nearest.code,
         "step": held.nearest.step,
@@ -299,41 +355,46 @@ def _held_document(held: Held) -> dict[str, Any]:
         "cycles_without_orders": held.idle,
         "first_ts": held.first_ts,
         "last_ts": held.last_ts,
-        "nearest": _reason_document(held.nearest),
+        "nearest": _reason_document(held.nearest, telling),
     }
 
 
-def print_many(window: Window, found: Many) -> None:
+def print_many(window: Window, found: Many, telling: Telling) -> None:
     """Print what many cycles say for people."""
     span = f"{as_text(window.first_ts)} to {as_text(window.last_ts)}"
     print_line(f"Run {window.run}, {found.cycles} cycles from {span}")
     print_line(f"{found.cycles - found.idle} placed orders, {found.idle} did not")
-    for code, count in found.blocked_by.most_common():
+    if on_target := found.on_target():
+        print_line(f"  on target for {on_target} of {found.cycles} cycles, within one least order")
+    for code, count in found.blocked().items():
         print_line(f"  blocked for {count} of {found.cycles} cycles by {code}")
     if found.of_cycles():
         print_line()
         print_table(
             ["rule for the whole cycle", "cycles", "without orders", "nearest to letting go"],
-            [_held_row(held) for held in found.of_cycles()],
+            [_held_row(held, telling) for held in found.of_cycles()],
         )
     print_line()
     print_table(
         ["symbol", "reason", "step", "cycles", "of", "nearest to letting go"],
-        [row for symbol in found.symbols() for row in _symbol_rows(found, symbol)],
+        [row for symbol in found.symbols() for row in _symbol_rows(found, symbol, telling)],
     )
 
 
-def _held_row(held: Held) -> list[object]:
+def _held_row(held: Held, telling: Telling) -> list[object]:
     from meva_core.stages.words import explain
 
-    return [held.nearest.code, held.cycles, held.idle, explain(held.nearest)]
+    return [held.nearest.code, held.cycles, held.idle, explain(held.nearest, telling)]
 
 
-def _symbol_rows(found: Many, symbol: str) -> Iterator[list[object]]:
+def _symbol_rows(found: Many, symbol: str, telling: Telling) -> Iterator[list[object]]:
+    from meva_core.stages.recorded import told_code
     from meva_core.stages.words import explain
 
+    largest = found.limits.largest_position
     if found.ordered[symbol]:
         yield [symbol, "ok", "build", found.ordered[symbol], found.cycles, "an order was placed"]
     for held in found.of_symbol(symbol):
         reason = held.nearest
-        yield [symbol, reason.code, reason.step, held.cycles, found.cycles, explain(reason)]
+        told = told_code(reason, largest)
+        yield [symbol, told, reason.step, held.cycles, found.cycles, explain(reason, telling)]

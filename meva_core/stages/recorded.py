@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from attrs import frozen
@@ -17,6 +18,7 @@ from meva_core.reasons import Code, Reason
 from meva_core.stages.history import LEGACY, Decode, Row, document
 
 OK: Final = Code.OK.text
+ON_TARGET: Final = Code.ON_TARGET.text
 REASON_COLUMNS: Final = ("reasons_json",)
 LEGACY_COLUMNS: Final = (
     "mode_json",
@@ -40,11 +42,24 @@ def reasons_of(run: str, row: Row, decode: Decode) -> list[Reason]:
     return [Reason(*stored) for stored in document(decode, row["reasons_json"], [])]
 
 
-def main_reason(reasons: Sequence[Reason]) -> str:
+def told_code(reason: Reason, largest: Decimal | None = None) -> str:
+    """Return the code that a reason is told by, which is not always the one that is recorded.
+
+    A planned difference below the least order is no hindrance: the symbol is on target as nearly as orders
+    can bring it. But where no position may reach the least order (`largest`, in TRY), nothing is ever bought.
+    """
+    if (reason.code, reason.step) != (Code.MIN_NOTIONAL.text, "plan"):
+        return reason.code
+    least = None if reason.limit is None else Decimal(reason.limit)
+    never = least is not None and largest is not None and largest < least
+    return reason.code if never else ON_TARGET
+
+
+def main_reason(reasons: Sequence[Reason], largest: Decimal | None = None) -> str:
     """Return the code that says most about a cycle without orders: the first rule for the whole of it, else
-    what most symbols share."""
+    what most symbols share. Codes are those that are told (`told_code`)."""
     whole = [reason.code for reason in reasons if not reason.scope and reason.code != OK]
-    codes = Counter(reason.code for reason in reasons if reason.scope)
+    codes = Counter(told_code(reason, largest) for reason in reasons if reason.scope)
     return whole[0] if whole else next((code for code, _ in codes.most_common(1)), OK)
 
 

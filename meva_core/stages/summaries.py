@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from meva_core.stages.history import (
     Window,
     cycles,
 )
+from meva_core.stages.limits import limits_of
 from meva_core.stages.recorded import (
     NO_TROUBLE,
     OK,
@@ -74,16 +76,17 @@ class Line:
 def report_lines(reads: Reads, window: Window, decode: Decode) -> Iterator[Line]:
     """Yield a line for each cycle of a window, oldest first."""
     columns = {TRACE: reason_columns(window.run), RUN_METRICS: _METRICS, LEDGER_METRICS: _LEDGER}
+    largest = limits_of(window.run, reads.run(window.run), decode).largest_position
     for row in cycles(reads, window, columns):
-        yield _line(window.run, row, decode)
+        yield _line(window.run, row, decode, largest)
 
 
-def _line(run: str, row: Row, decode: Decode) -> Line:
+def _line(run: str, row: Row, decode: Decode, largest: Decimal | None) -> Line:
     orders = row["oms_submitted_count"] or 0
     filled, applied = row["oms_filled_count"] or 0, row["fills_applied_count"] or 0
     reason = OK
     if not orders:
-        found = main_reason(reasons_of(run, row, decode))
+        found = main_reason(reasons_of(run, row, decode), largest)
         reason = (row["no_trades_reason"] if found == OK else None) or found
     return Line(
         ts=row["ts"],

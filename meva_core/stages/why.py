@@ -24,7 +24,17 @@ from meva_core.stages.history import (
     document,
     find_cycle,
 )
-from meva_core.stages.recorded import LEGACY_COLUMNS, OK, ModeParts, main_reason, mode_parts, reasons_of
+from meva_core.stages.limits import Limits, limits_of
+from meva_core.stages.recorded import (
+    LEGACY_COLUMNS,
+    OK,
+    ON_TARGET,
+    ModeParts,
+    main_reason,
+    mode_parts,
+    reasons_of,
+    told_code,
+)
 
 BACKTEST: Final = "backtest"
 _TRACE: Final = (*LEGACY_COLUMNS, "reasons_json", "portfolio_plan_json")
@@ -45,10 +55,11 @@ class Input:
 
 @frozen
 class Fate:
-    """What became of a symbol: its reason, and the plan's figures (texts in TRY, None where the trace was
-    brief)."""
+    """What became of a symbol: its reason, the code it is told by, and the plan's figures (texts in TRY, None
+    where the trace was brief)."""
 
     reason: Reason
+    told: str
     target_try: str | None = None
     value_try: str | None = None
     delta_try: str | None = None
@@ -57,6 +68,11 @@ class Fate:
     def ordered(self) -> bool:
         """Whether an order was placed."""
         return self.reason.code == OK
+
+    @property
+    def on_target(self) -> bool:
+        """Whether what is held and on order is what the plan wants, within one least order."""
+        return self.told == ON_TARGET
 
 
 @frozen
@@ -106,6 +122,7 @@ class Explained:
 
     run: str
     kind: str
+    limits: Limits
     cycle_id: str
     ts: Any
     trace: str
@@ -144,20 +161,21 @@ def explain_cycle(reads: Reads, window: Window, decode: Decode) -> Explained:
     """Return what is recorded about the first cycle of a window."""
     row = next(cycles(reads, window, {TRACE: _TRACE, RUN_METRICS: _METRICS}))
     run = reads.run(window.run) or {}
-    settings = document(decode, run.get("settings_json"), {})
+    limits = limits_of(window.run, run, decode)
     reasons = reasons_of(window.run, row, decode)
     kind = str(run.get("kind", LEGACY))
     return Explained(
         run=window.run,
         kind=kind,
+        limits=limits,
         cycle_id=row["cycle_id"],
         ts=row["ts"],
         trace=_level(window.run, row),
-        mode=mode_parts(row, reasons, settings, decode),
+        mode=mode_parts(row, reasons, limits.settings, decode),
         inputs=tuple(_inputs(reads, kind, row["ts"])),
         reasons=[reason for reason in reasons if not reason.scope],
-        fates=list(_fates(reasons, document(decode, row["portfolio_plan_json"], {}))),
-        main=main_reason(reasons),
+        fates=list(_fates(reasons, document(decode, row["portfolio_plan_json"], {}), limits)),
+        main=main_reason(reasons, limits.largest_position),
         placed=list(_placed(reads, window, row)),
         filled=list(_filled(reads, window, row)),
         ended=list(_ended(reads, window, row, decode)),
@@ -170,13 +188,14 @@ def _level(run: str, row: Row) -> str:
     return "full" if row["mode_json"] not in (None, "{}") else "changes"
 
 
-def _fates(reasons: Sequence[Reason], plan: Mapping[str, Any]) -> Iterator[Fate]:
+def _fates(reasons: Sequence[Reason], plan: Mapping[str, Any], limits: Limits) -> Iterator[Fate]:
     symbols = plan.get("symbols", [])
     columns = [plan.get(name, []) for name in ("target_try", "value_try", "delta_try")]
     figures = {symbol: values for symbol, *values in zip(symbols, *columns, strict=False)}
     for reason in reasons:
         if reason.scope:
-            yield Fate(reason, *figures.get(reason.scope, ()))
+            told = told_code(reason, limits.largest_position)
+            yield Fate(reason, told, *figures.get(reason.scope, ()))
 
 
 # -- Parts of the mode from outside -----------------------------------------------------------------------

@@ -11,8 +11,9 @@ from attrs import Factory, define
 
 from meva_core.ports import Reads
 from meva_core.reasons import Reason
-from meva_core.stages.history import RUN_METRICS, TRACE, Decode, Window, cycles
-from meva_core.stages.recorded import OK, main_reason, reason_columns, reasons_of
+from meva_core.stages.history import LEGACY, RUN_METRICS, TRACE, Decode, Window, cycles
+from meva_core.stages.limits import Limits, limits_of
+from meva_core.stages.recorded import OK, ON_TARGET, main_reason, reason_columns, reasons_of
 
 
 @define
@@ -29,9 +30,11 @@ class Held:
 
 @define
 class Many:
-    """What many cycles say: how many there were and had no order, what mainly blocked those, and every
-    reason, by (symbol or nothing, code, step, unit)."""
+    """What many cycles say: how many there were and had no order, the main reason of those (`on_target` where
+    nothing was to be done), and every reason, by (symbol or nothing, code, step, unit)."""
 
+    kind: str = LEGACY
+    limits: Limits = Factory(Limits)
     cycles: int = 0
     idle: int = 0
     blocked_by: Counter[str] = Factory(Counter)
@@ -44,7 +47,7 @@ class Many:
         self.cycles += 1
         if idle:
             self.idle += 1
-            self.blocked_by[main_reason(found)] += 1
+            self.blocked_by[main_reason(found, self.limits.largest_position)] += 1
         for reason in found:
             if reason.code == OK:
                 self.ordered[reason.scope] += 1
@@ -59,6 +62,14 @@ class Many:
         held.last_ts = ts
         if _distance(reason) <= _distance(held.nearest):
             held.nearest = reason
+
+    def on_target(self) -> int:
+        """Return how many cycles had no order since all was on target."""
+        return self.blocked_by[ON_TARGET]
+
+    def blocked(self) -> dict[str, int]:
+        """Return what mainly blocked the others, the most frequent first."""
+        return {code: count for code, count in self.blocked_by.most_common() if code != ON_TARGET}
 
     def of_cycles(self) -> list[Held]:
         """Return the reasons for whole cycles, the most frequent first."""
@@ -84,7 +95,8 @@ def _distance(reason: Reason) -> Decimal:
 
 def explain_cycles(reads: Reads, window: Window, decode: Decode) -> Many:
     """Return what the cycles of a window say."""
-    many = Many()
+    run = reads.run(window.run) or {}
+    many = Many(str(run.get("kind", LEGACY)), limits_of(window.run, run, decode))
     columns = {TRACE: reason_columns(window.run), RUN_METRICS: ("oms_submitted_count",)}
     for row in cycles(reads, window, columns):
         many.add(row["ts"], not row["oms_submitted_count"], reasons_of(window.run, row, decode))

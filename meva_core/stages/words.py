@@ -1,11 +1,17 @@
-"""Reasons in words: what was measured, against which limit, and what would have let it trade."""
+"""Reasons in words: what was measured, against which limit, whose limit that is, and what would have let it
+trade."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+from attrs import Factory, frozen
 
 from meva_core.reasons import Reason
+from meva_core.stages.limits import EXCHANGE, OWN_LEAST, USER, Bound, Limits
+from meva_core.stages.recorded import ON_TARGET, told_code
 
 _FRESHER: Final = "data {distance} younger would have let it trade"
 _HIGHER: Final = "{distance} places higher would have let it in"
@@ -91,29 +97,124 @@ _ABSENT: Final[dict[str, str]] = {
     "price_out_of_range": "the limit price leaves the range of an amount",
 }
 """What is said where there was nothing to measure."""
+_BACKTEST: Final[dict[str, str]] = {"max_drawdown_breach": "it lasts to the end of a backtest"}
+"""What is said in a backtest, where nobody can do what is advised elsewhere."""
+_NEAR: Final = "{value} from its target, less than the least order of {limit}"
+_NOT_DUE: Final = "a difference of {value} was planned, less than the least order: none was due in any mode"
+_OF_EXCHANGE: Final = {
+    "not_a_candidate": "no setting keeps it out: the exchange does not trade it",
+    "max_qty": "the limit is the exchange's, or that of an amount",
+}
 _SUFFIX: Final = {"TRY": " TRY", "s": " s", "bps": " bps"}
 
 
-def say(reason: Reason) -> str:
+def _unplaced(setting: str, value: Any) -> str:
+    return ""
+
+
+@frozen
+class Telling:
+    """What is known around reasons: the kind of their run, what is behind its limits, and `place`, which says
+    where a setting with the run's value was set."""
+
+    kind: str = ""
+    limits: Limits = Factory(Limits)
+    place: Callable[[str, Any], str] = _unplaced
+
+
+def say(reason: Reason, telling: Telling | None = None) -> str:
     """Return a reason as a line for people, such as `ETHTRY: min_notional at plan: 12.3 TRY planned, 99.91
     TRY needed; 87.61 TRY more would have let it trade`."""
     head = f"{reason.scope}: " if reason.scope else ""
-    words = explain(reason)
-    return f"{head}{reason.code} at {reason.step}" + (f": {words}" if words else "")
+    words = explain(reason, telling)
+    code = told_code(reason, telling.limits.largest_position) if telling else reason.code
+    return f"{head}{code} at {reason.step}" + (f": {words}" if words else "")
 
 
-def explain(reason: Reason) -> str:
-    """Return what a reason means, without its name: measured, limit, and what would have changed it."""
+def explain(reason: Reason, telling: Telling | None = None) -> str:
+    """Return what a reason means, without its name: measured, limit, what would have changed it, and, with
+    `telling`, whose limit it is and where that was set."""
     if reason.code == "ok":
         return "an order was placed" if reason.scope else "no rule of risk fired"
     key = _key(reason)
     if key in _ABSENT and (reason.value is None or reason.value.startswith("-")):
-        return _ABSENT[key]
-    if key not in WORDS:
-        return _plain(reason)
+        said = [_ABSENT[key]]
+    elif key in WORDS:
+        said = _measured(reason, *_words(reason, key, telling))
+    else:
+        said = [_plain(reason)]
+    bound = telling.limits.behind(reason) if telling else None
+    if telling and bound:
+        said.append(whose(reason, bound, telling))
+    if telling and (key, reason.step) == ("min_notional", "plan"):
+        said.append(_too_small(reason, telling))
+    return "; ".join(filter(None, said))
+
+
+def _words(reason: Reason, key: str, telling: Telling | None) -> tuple[str, str]:
+    measured, flip = WORDS[key]
+    if telling is None:
+        return measured, flip
+    if told_code(reason, telling.limits.largest_position) == ON_TARGET != reason.code:
+        return _NEAR, ""
+    if key == "not_a_candidate" and telling.limits.behind(reason):
+        return "no candidate", ""
+    if reason.scope and reason.code in ("observe_only", "mode_reduce_risk_only") and reason.value:
+        least = telling.limits.least_order(reason.scope)
+        if least is not None and abs(Decimal(reason.value)) < least:
+            return _NOT_DUE, ""
+    return measured, _BACKTEST.get(key, flip) if telling.kind == "backtest" else flip
+
+
+def _measured(reason: Reason, *texts: str) -> list[str]:
     values = {name: measure(getattr(reason, name), reason.unit) for name in ("value", "limit", "distance")}
-    measured, flip = (_fill(text, values) for text in WORDS[key])
-    return "; ".join(filter(None, (measured, flip)))
+    return [_fill(text, values) for text in texts]
+
+
+def whose(reason: Reason, bound: Bound, telling: Telling) -> str:
+    """Return whose limit it is: the setting with its value and place, or the exchange."""
+    if bound.user_minimum_try is not None:
+        return _whose_minimum(bound, telling)
+    if bound.whose == EXCHANGE:
+        return _OF_EXCHANGE.get(reason.code, "the limit is the exchange's")
+    if bound.whose != USER:
+        return "the limit is the program's own"
+    named = _named(bound.setting, bound.value, telling)
+    if bound.adapted:
+        return f"the limit was adapted from your {named}"
+    what = "the cap is" if reason.code == "turnover_cap" else "the limit is" if reason.limit else "set by"
+    return f"{what} your {named}"
+
+
+def _whose_minimum(bound: Bound, telling: Telling) -> str:
+    """Return whose least order it is, and what the other's is."""
+    if bound.whose == USER:
+        known = bound.exchange_minimum_try
+        other = f"the exchange's is {known} TRY" if known else "the exchange names none"
+        return f"that is your {_named(bound.setting, bound.value, telling)}; {other}"
+    own = _named(OWN_LEAST, bound.user_minimum_try, telling)
+    same = Decimal(bound.user_minimum_try or 0) == Decimal(bound.exchange_minimum_try or 0)
+    return f"that is the exchange's minimum; your {own} is {'the same' if same else 'smaller'}"
+
+
+def _named(setting: str, value: Any, telling: Telling) -> str:
+    place = telling.place(setting, value)
+    return f"{setting}={_value(value)}" + (f" ({place})" if place else "")
+
+
+def _too_small(reason: Reason, telling: Telling) -> str:
+    """Say that no position may reach the least order, where that is so."""
+    largest = telling.limits.largest_position
+    if largest is None or reason.limit is None or largest >= Decimal(reason.limit):
+        return ""
+    name = "MAX_POSITION_NOTIONAL_TRY"
+    return f"no position may be larger than your {_named(name, telling.limits.settings[name], telling)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, list) else str(value)
 
 
 def _key(reason: Reason) -> str:

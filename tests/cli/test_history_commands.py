@@ -245,7 +245,9 @@ def test_many_cycles_are_explained_by_how_often_each_reason_held(
     )
     reasons = [reason for text, _ in stored for reason in json.loads(text)]
     assert document["cycles_without_orders"] == sum(orders == 0 for _, orders in stored)
-    assert sum(document["blocked_by"].values()) == document["cycles_without_orders"]
+    blocked, on_target = document["blocked_by"], document["cycles_on_target"]
+    assert sum(blocked.values()) + on_target == document["cycles_without_orders"]
+    assert not {"min_notional", "on_target"} & set(blocked)
     for symbol in document["symbols"]:
         own = [reason[0] for reason in reasons if reason[2] == symbol["symbol"]]
         assert symbol["cycles_ordered"] == own.count("ok")
@@ -255,6 +257,69 @@ def test_many_cycles_are_explained_by_how_often_each_reason_held(
     shown = meva("why", "--last", 60, "--db", recorded).out
     for code, count in document["blocked_by"].items():
         assert f"blocked for {count} of 60 cycles by {code}" in shown
+
+
+def test_cycles_on_target_are_told_so_and_stay_recorded_as_they_were(
+    meva: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert meva("replay", "init", "data", "--minutes", "90", "--symbols", "BTCTRY,ETHTRY").code == 0
+    assert meva("backtest", "--data", "data", "--db", "a.db").code == 0
+    stored = [
+        json.loads(text) for (text,) in rows(tmp_path / "a.db", "SELECT reasons_json FROM stage7_cycle_trace")
+    ]
+    quiet = [
+        {reason[0] for reason in cycle if reason[2]} == {"min_notional"} and cycle[0][0] == "ok"
+        for cycle in stored
+    ]
+    assert sum(quiet) > 20
+    many = meva("why", "--db", "a.db", "--last", len(stored), "--json").document
+    assert many["cycles_on_target"] >= sum(quiet)
+    assert not {"min_notional", "on_target"} & set(many["blocked_by"])
+    shown = meva("why", "--db", "a.db", "--last", len(stored)).out
+    assert (
+        f"on target for {many['cycles_on_target']} of {len(stored)} cycles, within one least order" in shown
+    )
+    assert quiet[-1]
+    one = meva("why", "--db", "a.db", "--json").document
+    assert one["main_reason"] == "on_target"
+    assert [(s["code"], s["told"]) for s in one["symbols"]] == [("min_notional", "on_target")] * 2
+    assert [s["limit_from"]["whose"] for s in one["symbols"]] == ["exchange"] * 2
+    assert "your MIN_ORDER_NOTIONAL_TRY=10 (the default) is smaller" in one["symbols"][0]["text"]
+    assert (
+        "It placed no order: what is held is on target within one least order"
+        in meva("why", "--db", "a.db").out
+    )
+    assert meva("report", "--db", "a.db", "--last", 1).out.rstrip().endswith("on_target")
+
+
+def test_a_limit_names_its_setting_and_where_that_was_set(
+    meva: Callable[..., Any], recorded: Path, full_run: str, tmp_path: Path
+) -> None:
+    """The runs were made with a loss limit of 200 TRY in their environment."""
+    (cycle, *_) = next(
+        row
+        for row in rows(
+            recorded, "SELECT cycle_id, reasons_json FROM stage7_cycle_trace WHERE run_id = ?", full_run
+        )
+        if "daily_loss_breach" in row[1]
+    )
+
+    def told() -> Any:
+        found = meva("why", cycle, "--db", recorded, "--json").document["reasons"]
+        return next(reason for reason in found if reason["code"] == "daily_loss_breach")["limit_from"]
+
+    name = "STAGE7_MAX_DAILY_LOSS_TRY"
+    assert (told()["whose"], told()["setting"], told()["value"]) == ("user", name, "200")
+    assert told()["place"] == "set for this run; today 500, the default"
+    (tmp_path / ".env").write_text(f"{name}=200.0\n")
+    assert told()["place"] == "from .env line 1"
+    (tmp_path / ".env").write_text(f"{name}=perhaps\n")
+    assert told()["place"] == "set for this run"
+    assert (
+        "today's settings cannot be read: STAGE7_MAX_DAILY_LOSS_TRY"
+        in meva("why", cycle, "--db", recorded).err
+    )
+    assert f"the limit is your {name}=200" in meva("why", "--db", recorded, "--last", CYCLES).out
 
 
 def test_cycles_of_the_earlier_system_are_explained_as_far_as_their_rows_tell(

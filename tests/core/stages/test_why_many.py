@@ -31,6 +31,8 @@ def test_every_cycle_and_every_reason_is_counted_once(cycles: list[tuple[bool, l
         many.add(place, idle, reasons)
     assert many.cycles == len(cycles)
     assert many.idle == sum(idle for idle, _ in cycles) == many.blocked_by.total()
+    assert many.on_target() + sum(many.blocked().values()) == many.idle
+    assert "min_notional" not in many.blocked()
     for symbol in ("BTCTRY", "ETHTRY"):
         own = [(place, r) for place, (_, reasons) in enumerate(cycles) for r in reasons if r.scope == symbol]
         held = many.of_symbol(symbol)
