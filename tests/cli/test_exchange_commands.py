@@ -14,10 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 from local_exchange import LocalExchange, start_emulator, stop_emulator
 
 from meva_adapters import replay
+from meva_cli.exchange import warn_of_foreign_host
+from meva_core.settings import build_settings
 
 KEY = "c4n4ry00-1111-4222-8333-444444444444"
 SECRET = base64.b64encode(b"a canary that must not sing").decode()
@@ -137,6 +141,18 @@ def test_the_key_goes_nowhere_that_a_file_names(meva: Meva, tmp_path: Path) -> N
     code, out, err = meva.run("health", "--account")
     assert (code, out) == (2, "")
     assert ".env line 2: BTCTURK_ALLOW_HOSTS is not taken from a file" in err
+
+
+def test_a_key_that_goes_to_a_host_of_the_users_own_is_said_in_red() -> None:
+    def said(address: str) -> str:
+        settings = build_settings({"BTCTURK_BASE_URL": address, "BTCTURK_ALLOW_HOSTS": "mirror.example"})
+        tell = click.command()(lambda: warn_of_foreign_host(settings))
+        return CliRunner().invoke(tell, color=True).output
+
+    assert said("https://mirror.example").startswith(
+        "\x1b[31mwarning: the key and its signatures go to mirror"
+    )
+    assert said("https://api.btcturk.com") == said("http://127.0.0.1:1") == ""
 
 
 def test_health_reads_no_key_unless_it_is_told_to(meva: Meva, local: LocalExchange) -> None:
