@@ -57,7 +57,9 @@ def exchange(
 
 def warn_of_foreign_host(settings: Settings) -> None:
     """Say where the key goes, if that is neither the exchange nor this machine."""
-    if (host := settings.exchange.foreign_host()) is not None:
+    from meva_adapters.btcturk.hosts import foreign_host
+
+    if (host := foreign_host(settings.exchange)) is not None:
         warning = f"warning: the key and its signatures go to {host}, since BTCTURK_ALLOW_HOSTS names it"
         click.secho(warning, fg="red", err=True)
 

@@ -21,9 +21,9 @@ from dotenv.parser import parse_stream
 
 from meva_cli.context import Invocation
 from meva_cli.named import FALLBACK, SET
+from meva_cli.names import ENVIRONMENT_ONLY, near_name
 from meva_core.errors import BadInput, Problem
 from meva_core.settings import GROUPS, VARIABLES, Settings, build_settings, variables_of
-from meva_core.settings.names import ENVIRONMENT_ONLY, near_name
 from meva_core.settings.variables import refuse_all
 
 DOTENV: Final = ".env"

@@ -41,9 +41,9 @@ def named_settings(given: Iterable[str], path: str, groups: Collection[str]) -> 
     Raises BadInput for what is no NAME=VALUE, an unknown name, a value that the setting does not take, a
     name that stands there twice, and a setting of a group that the command does not read.
     """
+    from meva_cli.names import ENVIRONMENT_ONLY, near_name
     from meva_core.errors import BadInput
     from meva_core.settings import GROUPS, VARIABLES, variables_of
-    from meva_core.settings.names import ENVIRONMENT_ONLY, near_name
 
     homes = {
         variable.name: name for name, group in GROUPS.items() for variable in variables_of(group).values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import fields_dict, frozen
 
 from meva_adapters.btcturk.client import Client, Manners, Permit
+from meva_adapters.btcturk.hosts import check_key_host, host_of, is_loopback
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import PublicData
@@ -13,7 +14,6 @@ from meva_core.errors import BadInput
 from meva_core.ports import Account, Clock, MarketData, RulesSource, Venue
 from meva_core.rules import FallbackRules
 from meva_core.settings import Exchange
-from meva_core.settings.hosts import EXCHANGE_HOSTS, host_of, is_loopback
 
 API_VERSION = "v2"
 """Of the public calls; private ones are v1, candles the graph's v1."""
@@ -80,22 +80,6 @@ def _alone(exchange: Exchange, address: str) -> bool:
     """Whether REST is on this machine while another address is still the exchange's own."""
     default: str = getattr(fields_dict(Exchange)[address], "default", "")
     return getattr(exchange, address) == default and is_loopback(host_of(exchange.base_url))
-
-
-def check_key_host(exchange: Exchange) -> None:
-    """Raise BadInput unless the key may be sent to the host of BTCTURK_BASE_URL.
-
-    A file in the working folder may name any address; only who starts the program may name hosts for the key.
-    """
-    if exchange.may_have_key():
-        return
-    host = exchange.foreign_host()
-    raise BadInput(
-        f"BTCTURK_BASE_URL: the key and its signatures are not sent to {host}: it is not the exchange's "
-        f"({EXCHANGE_HOSTS[0]}), not this machine, and not in BTCTURK_ALLOW_HOSTS",
-        action=f"set BTCTURK_BASE_URL right; or, if {host} is yours, name it in BTCTURK_ALLOW_HOSTS, in the "
-        "environment or with --set (it is not read from .env or meva.toml)",
-    )
 
 
 def _signer(exchange: Exchange) -> Signer:

@@ -16,10 +16,10 @@ import urllib3
 from attrs import field, frozen
 from requests.auth import AuthBase
 
+from meva_adapters.btcturk.hosts import is_loopback
 from meva_adapters.btcturk.sockets import DeadlineAdapter
 from meva_core import __version__
 from meva_core.errors import BadInput
-from meva_core.settings.hosts import is_loopback
 from meva_core.settings.secret import masked_address
 
 MAX_BODY: Final = 4 * 2**20

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from meva_cli.load import Loaded, settings_for
+from meva_cli.names import ENVIRONMENT_ONLY
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
 from meva_core.errors import BadInput
 from meva_core.gates import check_gates
 from meva_core.settings import GROUPS, variables_of
-from meva_core.settings.names import ENVIRONMENT_ONLY
 from meva_core.settings.secret import masked_address
 
 

@@ -11,7 +11,7 @@ from meva_cli.load import Loaded, settings_for
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
 from meva_core.gates import Block, check_gates, live_blocks, stage7_block
-from meva_core.settings import Gates, Settings, settings_texts, variables_of
+from meva_core.settings import Exchange, Gates, Settings, settings_texts, variables_of
 
 
 @click.command()
@@ -59,11 +59,19 @@ def _gate_rows(settings: Settings, origin: Mapping[str, str]) -> Iterator[dict[s
 def _notes(settings: Settings) -> Iterator[str]:
     if settings.live.notional_cap_try_per_cycle == 0:
         yield "NOTIONAL_CAP_TRY_PER_CYCLE is 0: no new orders are placed, live or simulated"
-    if (host := settings.exchange.foreign_host()) is not None:
-        sent = "is sent" if settings.exchange.may_have_key() else "is not sent, and nothing private works"
-        yield f"BTCTURK_BASE_URL leads to {host}, which is not the exchange's: the key {sent} there"
+    if settings.exchange.base_url != Exchange().base_url:
+        yield from _where_the_key_goes(settings.exchange)
     if settings.gates.kill_switch:
         yield "KILL_SWITCH blocks writes to an exchange only: planning and simulated orders go on"
+
+
+def _where_the_key_goes(exchange: Exchange) -> Iterator[str]:
+    # Imported here: it costs more than all the rest of this command.
+    from meva_adapters.btcturk.hosts import foreign_host, may_have_key
+
+    if (host := foreign_host(exchange)) is not None:
+        sent = "is sent there" if may_have_key(exchange) else "is not sent there, and nothing private works"
+        yield f"BTCTURK_BASE_URL leads to {host}, which is not the exchange's: the key {sent}"
 
 
 def _permission(blocks: list[Block], origin: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_core.settings.hosts import EXCHANGE_HOSTS, Hosts, host_of, is_loopback
+from meva_core.settings.hosts import Hosts
 from meva_core.settings.kinds import NOT_NEGATIVE, Address, Hidden, Text
 from meva_core.settings.secret import Secret
 from meva_core.settings.variables import Variable, check_fields, choice, flag, setting, symbols, whole
@@ -100,16 +100,6 @@ class Exchange:
     def has_credentials(self) -> bool:
         """Whether both the key and the secret are there."""
         return self.api_key is not None and self.api_secret is not None
-
-    def foreign_host(self) -> str | None:
-        """Return the host that the key would be sent to, None if it is the exchange's or this machine."""
-        host = host_of(self.base_url)
-        return None if host in EXCHANGE_HOSTS or is_loopback(host) else host
-
-    def may_have_key(self) -> bool:
-        """Whether the key may be sent where `base_url` leads."""
-        host = self.foreign_host()
-        return host is None or host in self.allow_hosts
 
 
 @frozen(kw_only=True)

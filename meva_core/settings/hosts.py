@@ -1,11 +1,9 @@
-"""Hosts: which of them an account's key and signatures may be sent to."""
+"""Names of hosts: the exchange's own, and those that a setting lists."""
 
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -16,6 +14,9 @@ EXCHANGE_HOSTS: Final = ("api.btcturk.com", "graph-api.btcturk.com", "ws-feed-pr
 _NAME: Final = (
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
+
+_NUMBER: Final = r"(?=[^:]*:[^:]*:)[0-9a-f:.]{2,45}"
+"""Of version 6; one of version 4 has the form of a name."""
 
 
 @frozen
@@ -46,28 +47,4 @@ class Hosts:
 
 def is_host(text: str) -> bool:
     """Whether a text is a host's name in small letters, or its number."""
-    if re.fullmatch(_NAME, text, re.ASCII):
-        return True
-    try:
-        return ip_address(text).version == 6
-    except ValueError:
-        return False
-
-
-def host_of(address: str) -> str:
-    """Return the host of an address in small letters, empty where none can be read."""
-    try:
-        host = urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
-    return host if host.isascii() else ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, by its name or its number."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return re.fullmatch(rf"{_NAME}|{_NUMBER}", text, re.ASCII) is not None

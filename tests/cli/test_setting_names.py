@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meva_cli.names import ENVIRONMENT_ONLY, known_names, near_name
 from meva_core.settings import VARIABLES
-from meva_core.settings.names import ENVIRONMENT_ONLY, known_names, near_name
 
 OTHERS = """
 PATH HOME PWD USER SHELL LANG LC_ALL TERM HOSTNAME LOGNAME EDITOR TMPDIR TZ PYTHONPATH VIRTUAL_ENV

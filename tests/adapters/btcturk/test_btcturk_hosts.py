@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from meva_adapters.btcturk.hosts import foreign_host, may_have_key
 from meva_core.errors import BadInput
 from meva_core.settings import Exchange, build_settings
 
@@ -29,7 +30,7 @@ from meva_core.settings import Exchange, build_settings
 )
 def test_where_the_key_may_go(address: str, allowed: str, foreign: str | None, may: bool) -> None:
     exchange = build_settings({"BTCTURK_BASE_URL": address, "BTCTURK_ALLOW_HOSTS": allowed}).exchange
-    assert (exchange.foreign_host(), exchange.may_have_key()) == (foreign, may)
+    assert (foreign_host(exchange), may_have_key(exchange)) == (foreign, may)
 
 
 @pytest.mark.parametrize(

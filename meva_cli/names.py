@@ -12,7 +12,7 @@ from difflib import SequenceMatcher, get_close_matches
 from functools import cache
 from typing import Final
 
-from meva_core.settings.build import VARIABLES
+from meva_core.settings import VARIABLES
 
 ENVIRONMENT_ONLY: Final[Mapping[str, str]] = {
     "MEVA_CACHE_DIR": "the folder of machine code and of other things that can be made again",
