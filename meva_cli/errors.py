@@ -30,8 +30,11 @@ _NO_MEMORY: Final = (
 """What the loader, the system, Python and Arrow say when memory ran out, each under an error of its own."""
 _WORD: Final = 600
 _LONG_WORD: Final = re.compile(rf"\S{{{_WORD},}}")
-_LOGIN: Final = re.compile(r"([\w+.-]+:(?://[\w.%+-]*:)?)(?!//[^\s:@]*@)[^\s'\"]*@")
-_ASSIGNED: Final = re.compile(r"(?i)(\b\w*(?:password|passwd|pwd|api_?secret|api_?key)\w*\s*=\s*)[^\s&'\"]+")
+# Names have bounds: else a long word is gone through again from each of its letters.
+_LOGIN: Final = re.compile(r"([\w+.-]{1,64}:(?://[\w.%+-]{0,256}:)?)(?!//[^\s:@]*@)[^\s'\"]*@")
+_ASSIGNED: Final = re.compile(
+    r"(?i)(\b\w{0,64}(?:password|passwd|pwd|api_?secret|api_?key)\w{0,64}\s{0,8}=\s{0,8})[^\s&'\"]+"
+)
 
 
 class Ending(NamedTuple):
@@ -111,7 +114,8 @@ def ending_of(error: BaseException, arguments: Sequence[str] = ()) -> Ending:
 
 def without_secrets(text: str) -> str:
     """Return a text in which no address shows who logs in there, and no assignment a password."""
-    text = _LOGIN.sub(r"\1***@", text)
+    if "@" in text:
+        text = _LOGIN.sub(r"\1***@", text)
     return _ASSIGNED.sub(r"\1***", text)
 
 

@@ -144,6 +144,8 @@ def listed_pairs(entries: Sequence[Mapping[str, Any]], least: Decimal) -> dict[s
 
     Raises BadInput for a pair that stands there twice.
     """
+    if not entries:
+        raise KeyError("pairSymbol")
     found: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
         symbol = canonical_symbol(str(entry.get("pairSymbol") or entry["name"]), "pair info")

@@ -105,7 +105,9 @@ class Desk:
         except Refused as error:
             return self._not_canceled(record, error)
         except OutcomeUnknown as error:
-            return Settled(self._became(record, Standing.CANCEL_REQUESTED, error))
+            asked = self._became(record, Standing.CANCEL_REQUESTED, error)
+            alarm = f"{record.symbol}: it is not known whether {record.label} was canceled: {error}"
+            return Settled(asked, alarm, Mode.REDUCE_RISK_ONLY)
         except Unavailable as error:
             if error.reason is VenueReason.CLOCK:  # it was answered, and refused
                 return self._not_canceled(record, error)

@@ -86,6 +86,9 @@ def test_nothing_else_is_taken_for_one(member: Enum, given_: Any) -> None:
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("side", NO_SIDE, ids=repr)
 def test_no_number_and_no_other_text_becomes_a_side(door: str, side: Any) -> None:
+    if door == "Trade" and side is None:  # of a public trade the taker's side may not be known
+        assert DOORS[door](side).side is None
+        return
     with pytest.raises(BadInput, match=r"^side: .* is no Side; expected Side\.BUY .*texts BUY, SELL$"):
         DOORS[door](side)
 

@@ -105,16 +105,29 @@ def test_what_ended_is_asked_for_twice_more_and_no_longer(desk: Desk, order: New
     assert watched(desk) == {}
 
 
-@pytest.mark.parametrize("status", [429, 403])
 def test_a_refusal_that_anyone_may_have_spoken_is_looked_into(
-    local: LocalExchange, desk: Desk, order: NewOrder, status: int
+    local: LocalExchange, desk: Desk, order: NewOrder
 ) -> None:
-    local.fault("answer", ORDER, status=status, times=1, headers={"Retry-After": "0"})
+    words = {"success": False, "message": "Too many requests", "code": 1, "data": None}
+    local.fault("answer", ORDER, status=429, times=1, headers={"Retry-After": "0"}, body=json.dumps(words))
     assert desk.place(order).record.standing is Standing.REJECTED
     desk.venue.submit(order)  # it had come through after all
     (settled,) = desk.settle()
     assert settled.record.standing is Standing.OPEN
     assert (settled.mode, "was taken for refused" in settled.alarm) == (Mode.REDUCE_RISK_ONLY, True)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_an_answer_without_known_words_refuses_nothing(
+    local: LocalExchange, desk: Desk, order: NewOrder, status: int
+) -> None:
+    local.fault(
+        "answer", ORDER, status=status, times=1, headers={"Retry-After": "0"}, body="<html>busy</html>"
+    )
+    assert desk.place(order).record.standing is Standing.UNKNOWN
+    desk.venue.submit(order)  # it had come through after all
+    (settled,) = desk.settle()
+    assert settled.record.standing is Standing.OPEN
 
 
 # -- What is there to sell ----------------------------------------------------------------------------
@@ -283,16 +296,30 @@ def test_anothers_order_under_our_name_is_not_taken_for_ours(
 # -- Cancels ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [401, 403, 429])
+@pytest.mark.parametrize(
+    ("status", "words", "standing", "alarm"),
+    [
+        (
+            429,
+            '{"success": false, "message": "Too many requests", "code": 1}',
+            Standing.OPEN,
+            "was not canceled",
+        ),
+        (401, '{"success": true, "message": "Unauthorized"}', Standing.OPEN, "was not canceled"),
+        (429, "<html>busy</html>", Standing.CANCEL_REQUESTED, "was canceled"),
+        (403, "<html>denied</html>", Standing.CANCEL_REQUESTED, "was canceled"),
+        (401, "<html>denied</html>", Standing.CANCEL_REQUESTED, "was canceled"),
+    ],
+)
 def test_a_cancel_that_was_not_taken_is_on_record_and_alarming(
-    local: LocalExchange, desk: Desk, order: NewOrder, status: int
+    local: LocalExchange, desk: Desk, order: NewOrder, status: int, words: str, standing: Standing, alarm: str
 ) -> None:
     desk.place(order)
-    local.fault("answer", CANCEL, status=status, times=1, headers={"Retry-After": "0"})
+    local.fault("answer", CANCEL, status=status, times=1, headers={"Retry-After": "0"}, body=words)
     canceled = desk.cancel(order.client_id)
-    assert canceled.record.standing is Standing.OPEN
+    assert canceled.record.standing is standing
     assert f"HTTP {status}" in canceled.record.error
-    assert f"{order.client_id} was not canceled" in canceled.alarm
+    assert f"{order.client_id} {alarm}" in canceled.alarm
     assert canceled.mode is Mode.REDUCE_RISK_ONLY
     with desk.store.read() as view:
         assert records(view) == [canceled.record]

@@ -22,7 +22,6 @@ from meva_core.settings import Exchange, build_settings
         ("https://evil-api.btcturk.com", "", "evil-api.btcturk.com", False),
         ("https://btcturk.com", "", "btcturk.com", False),
         ("https://localhost.evil.example", "", "localhost.evil.example", False),
-        ("https://evil.example\\.api.btcturk.com", "", "evil.example\\.api.btcturk.com", False),
         ("https://10.0.0.5", "10.0.0.5", "10.0.0.5", True),
         ("https://Mirror.example:8443", "other.example, MIRROR.example", "mirror.example", True),
         ("https://sub.mirror.example", "mirror.example", "sub.mirror.example", False),

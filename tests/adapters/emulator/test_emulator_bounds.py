@@ -51,7 +51,7 @@ def rule(**settings: Any) -> bytes:
         ("faults", rule(status=99), "expected 200 to 599"),
         ("faults", rule(status=600), "expected 200 to 599"),
         ("faults", rule(status=True), "expected a int"),
-        ("faults", rule(body="\ud800"), "half a character"),
+        ("faults", rule(body="\ud800"), "half of a surrogate pair"),
         ("faults", rule(headers={"a\r\nb": "c"}), "no header"),
         ("faults", rule(headers={"a": "b\r\nc: d"}), "no header"),
         ("faults", rule(headers={"a": "ş"}), "no header"),
