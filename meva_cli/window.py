@@ -13,8 +13,8 @@ from meva_cli.options import COUNT, TIME
 from meva_cli.runs import pick_run, run_option
 
 if TYPE_CHECKING:
+    from meva_core.history.window import Window
     from meva_core.ports import Reads
-    from meva_core.stages.history import Window
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,7 +59,7 @@ def asked_window(
     default_last: int | None = None,
 ) -> Window:
     """Return the cycles that were asked for. Raises BadInput for an unknown run or when there is none."""
-    from meva_core.stages.history import choose_window
+    from meva_core.history.window import choose_window
 
     if last is None and start is None and end is None:
         last = default_last

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import IO, Any, Final
 
 from meva_adapters.export.texts import plain_text
-from meva_core.stages.cycle_export import FIELDS
+from meva_core.history.cycle_export import FIELDS
 
 _FORMULA: Final = re.compile(r"[\s\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
 """What a cell begins with that a spreadsheet would run, some in their full-width form, also behind blanks and

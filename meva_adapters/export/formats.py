@@ -7,7 +7,7 @@ from typing import IO, Any, Final
 
 from meva_adapters.export.delimited import write_csv
 from meva_adapters.export.jsonl import write_jsonl
-from meva_core.stages.cycle_export import Digits
+from meva_core.history.cycle_export import Digits
 
 FORMATS: Final = ("jsonl", "csv", "parquet")
 

@@ -8,7 +8,7 @@ from typing import IO, Any, Final
 import orjson
 
 from meva_adapters.export.texts import plain_text
-from meva_core.stages.cycle_export import FIELDS
+from meva_core.history.cycle_export import FIELDS
 
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_APPEND_NEWLINE
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from meva_adapters.export.texts import plain_text
 from meva_core.errors import BadInput
-from meva_core.stages.cycle_export import FIELDS, Digits, Field
+from meva_core.history.cycle_export import FIELDS, Digits, Field
 
 ROWS: Final = 2048
 """Records that are held in memory, and make a row group, at a time."""

@@ -27,6 +27,7 @@ COMPILED_FROM: Final = 100_000
 APART: Final = (
     "fingerprint.py",
     "gates.py",
+    "history",
     "ids.py",
     "ports.py",
     "stages",

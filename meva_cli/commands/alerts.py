@@ -14,8 +14,8 @@ from meva_cli.render import print_json, print_line, print_table
 from meva_cli.window import asked_window, reading, window_options
 
 if TYPE_CHECKING:
+    from meva_core.history.summaries import Alerts, Raised
     from meva_core.ports import Reads
-    from meva_core.stages.summaries import Alerts, Raised
 
 SHOWN: Final = 20
 """So many cycles are listed for people; --json has all."""
@@ -45,7 +45,7 @@ def alerts(
             return
         window = asked_window(reads, run, start, end, last)
         from meva_cli.wiring import CODEC
-        from meva_core.stages.summaries import Alerts
+        from meva_core.history.summaries import Alerts
 
         found = Alerts()
         listed: deque[Raised] = deque(found.look(reads, window, CODEC.decode), None if as_json else SHOWN)
@@ -92,7 +92,7 @@ def print_alerts(run: str, found: Alerts, listed: deque[Raised]) -> None:
 def _anomalies(
     reads: Reads, run: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
 ) -> None:
-    from meva_core.stages.summaries import ANOMALY_COLUMNS
+    from meva_core.history.summaries import ANOMALY_COLUMNS
 
     rows = stage4_rows(reads, "anomaly_events", ANOMALY_COLUMNS, run, start, end, last or LAST)
     if as_json:

@@ -17,8 +17,8 @@ from meva_cli.window import asked_window, reading, window_options
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
+    from meva_core.history.window import Window
     from meva_core.ports import Progress, Reads
-    from meva_core.stages.history import Window
 
 STEPS: Final = 500
 """Progress moves every so many cycles."""
@@ -96,8 +96,8 @@ def write_window(
     """Write the cycles of a window to a binary stream, and return what was written."""
     from meva_adapters.export import write_records
     from meva_cli.wiring import CODEC
-    from meva_core.stages.cycle_export import digits_of, head_of, records
-    from meva_core.stages.history import LEGACY
+    from meva_core.history.cycle_export import digits_of, head_of, records
+    from meva_core.history.window import LEGACY
 
     head = head_of(window)
     exact = digits_of(reads, window) if form == "parquet" and window.run == LEGACY else None

@@ -57,8 +57,8 @@ def parity(
     from meva_adapters.sql import reader
     from meva_cli.runs import pick_run
     from meva_cli.wiring import CODEC
-    from meva_core.stages.parity import Side, Window
-    from meva_core.stages.parity import parity as compare
+    from meva_core.history.parity import Side, Window
+    from meva_core.history.parity import parity as compare
 
     if quantize_try is not None and quantize_try <= 0:
         raise BadInput(f"--quantize-try: {quantize_try} is not above zero")

@@ -16,8 +16,8 @@ from meva_cli.window import asked_window, moment, reading, window_options
 from meva_core.errors import BadInput, StoreUnready
 
 if TYPE_CHECKING:
+    from meva_core.history.summaries import Line, Totals
     from meva_core.ports import Reads
-    from meva_core.stages.summaries import Line, Totals
 
 LAST: Final = 20
 STAGE: Final = click.option(
@@ -72,7 +72,7 @@ def report(
             return
         window = asked_window(reads, run, start, end, last, LAST)
         from meva_cli.wiring import CODEC
-        from meva_core.stages.summaries import Totals, report_lines
+        from meva_core.history.summaries import Totals, report_lines
 
         totals = Totals()
         lines = totals.counted(report_lines(reads, window, CODEC.decode))
@@ -162,7 +162,7 @@ def _report_stage4(
     reads: Reads, run: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
 ) -> None:
     """Show Stage 4's cycles; where no metrics of them are, what else tells of them: audits and snapshots."""
-    from meva_core.stages.summaries import STAGE4_TABLES
+    from meva_core.history.summaries import STAGE4_TABLES
 
     _refuse_run(run)
     counts = reads.count()

@@ -15,13 +15,13 @@ from meva_cli.window import asked_window, reading, window_options
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
+    from meva_core.history.explain import Explained, Fate
+    from meva_core.history.explain_many import Held, Many
+    from meva_core.history.limits import Limits
+    from meva_core.history.window import Window
+    from meva_core.history.words import Telling
     from meva_core.ports import Reads
     from meva_core.reasons import Reason
-    from meva_core.stages.history import Window
-    from meva_core.stages.limits import Limits
-    from meva_core.stages.why import Explained, Fate
-    from meva_core.stages.why_many import Held, Many
-    from meva_core.stages.words import Telling
 
 
 @click.command()
@@ -65,7 +65,7 @@ def why(
 
 def _window_of(reads: Reads, cycle: str | None, run: str | None) -> Window:
     from meva_cli.runs import pick_run
-    from meva_core.stages.why import cycle_at, cycle_named
+    from meva_core.history.explain import cycle_at, cycle_named
 
     if cycle is None:
         return asked_window(reads, run, None, None, 1)
@@ -82,7 +82,7 @@ def _window_of(reads: Reads, cycle: str | None, run: str | None) -> Window:
 
 def _one(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
     from meva_cli.wiring import CODEC
-    from meva_core.stages.why import explain_cycle
+    from meva_core.history.explain import explain_cycle
 
     found = explain_cycle(reads, window, CODEC.decode)
     gates = gates_of(found.kind)
@@ -94,7 +94,7 @@ def _one(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
 
 def telling_of(kind: str, limits: Limits) -> Telling:
     """Return what is known around the reasons of a run. Where its settings were set is told by today's."""
-    from meva_core.stages.words import Telling
+    from meva_core.history.words import Telling
 
     return Telling(kind, limits, places() if limits.settings else Telling().place)
 
@@ -177,8 +177,8 @@ def cycle_document(found: Explained, gates: Mapping[str, Any], telling: Telling)
 def _reason_document(reason: Reason, telling: Telling) -> dict[str, Any]:
     import attrs
 
-    from meva_core.stages.recorded import told_code
-    from meva_core.stages.words import say
+    from meva_core.history.recorded import told_code
+    from meva_core.history.words import say
 
     bound = telling.limits.behind(reason)
     placed = bound is not None and bound.setting
@@ -209,7 +209,7 @@ def _fate_document(fate: Fate, telling: Telling) -> dict[str, Any]:
 
 def print_cycle(found: Explained, gates: Mapping[str, Any], telling: Telling) -> None:
     """Print an explained cycle for people."""
-    from meva_core.stages.words import explain, say
+    from meva_core.history.words import explain, say
 
     print_line(f"Cycle {found.cycle_id} at {as_text(found.ts)}, run {found.run} ({found.kind})")
     print_line(headline(found))
@@ -316,7 +316,7 @@ def _print_trades(found: Explained) -> None:
 
 def _many(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
     from meva_cli.wiring import CODEC
-    from meva_core.stages.why_many import explain_cycles
+    from meva_core.history.explain_many import explain_cycles
 
     found = explain_cycles(reads, window, CODEC.decode)
     telling = telling_of(found.kind, found.limits)
@@ -382,14 +382,14 @@ def print_many(window: Window, found: Many, telling: Telling) -> None:
 
 
 def _held_row(held: Held, telling: Telling) -> list[object]:
-    from meva_core.stages.words import explain
+    from meva_core.history.words import explain
 
     return [held.nearest.code, held.cycles, held.idle, explain(held.nearest, telling)]
 
 
 def _symbol_rows(found: Many, symbol: str, telling: Telling) -> Iterator[list[object]]:
-    from meva_core.stages.recorded import told_code
-    from meva_core.stages.words import explain
+    from meva_core.history.recorded import told_code
+    from meva_core.history.words import explain
 
     largest = found.limits.largest_position
     if found.ordered[symbol]:

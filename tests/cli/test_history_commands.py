@@ -22,8 +22,8 @@ from postgres_server import new_postgres
 from meva_adapters.sql import ensure, writer
 from meva_cli.app import run as run_meva
 from meva_cli.commands.report import SHOWN, SPARED, fitting
+from meva_core.history.summaries import Line
 from meva_core.settings import VARIABLES
-from meva_core.stages.summaries import Line
 
 __all__ = ["new_postgres"]
 CYCLES = 90

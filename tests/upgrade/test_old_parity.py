@@ -14,8 +14,8 @@ import pytest
 
 from meva_adapters.sql import reader
 from meva_adapters.sql.migrate import upgrade
-from meva_core.stages.history import LEGACY
-from meva_core.stages.parity import Side, Verdict, Window, parity
+from meva_core.history.parity import Side, Verdict, Window, parity
+from meva_core.history.window import LEGACY
 
 Built = Callable[[str], Path]
 CYCLE = "cycle_id-1"

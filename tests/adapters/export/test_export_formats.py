@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from meva_adapters.export import FORMATS, write_records
 from meva_adapters.system.files import replacing
 from meva_core.errors import BadInput
-from meva_core.stages.cycle_export import FIELDS, Digits
+from meva_core.history.cycle_export import FIELDS, Digits
 
 NAMES = [field.name for field in FIELDS]
 HEAD = {"schema_version": 1, "run_id": "abc1234"}

@@ -10,8 +10,17 @@ from typing import Any, Final
 
 from attrs import Factory, define, frozen
 
-from meva_core.ports import Reads
-from meva_core.stages.history import (
+from meva_core.history.limits import limits_of
+from meva_core.history.recorded import (
+    NO_TROUBLE,
+    OK,
+    main_reason,
+    mode_of,
+    raised,
+    reason_columns,
+    reasons_of,
+)
+from meva_core.history.window import (
     LEDGER_METRICS,
     LEGACY,
     RUN_METRICS,
@@ -21,16 +30,7 @@ from meva_core.stages.history import (
     Window,
     cycles,
 )
-from meva_core.stages.limits import limits_of
-from meva_core.stages.recorded import (
-    NO_TROUBLE,
-    OK,
-    main_reason,
-    mode_of,
-    raised,
-    reason_columns,
-    reasons_of,
-)
+from meva_core.ports import Reads
 
 _METRICS: Final = (
     "mode_final",

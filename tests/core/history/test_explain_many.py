@@ -7,8 +7,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meva_core.history.explain_many import Many
 from meva_core.reasons import Reason
-from meva_core.stages.why_many import Many
 
 REASONS = st.builds(
     Reason,

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from meva_core.history.limits import _SETTINGS, EXCHANGE, PROGRAM, USER, Bound, Limits, limits_of
+from meva_core.history.recorded import main_reason, told_code
+from meva_core.history.words import Telling, explain, say
 from meva_core.reasons import Code, Reason
 from meva_core.settings import VARIABLES
-from meva_core.stages.limits import _SETTINGS, EXCHANGE, PROGRAM, USER, Bound, Limits, limits_of
-from meva_core.stages.recorded import main_reason, told_code
-from meva_core.stages.words import Telling, explain, say
 
 SETTINGS = {
     "MIN_ORDER_NOTIONAL_TRY": "10",

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from meva_adapters.sql import ensure, reader, writer
 from meva_core.errors import BadInput
+from meva_core.history.cycle_export import FIELDS, digits_of, records
+from meva_core.history.summaries import Alerts, Totals, report_lines
+from meva_core.history.window import LEDGER_METRICS, RUN_METRICS, TRACE, choose_window, cycles, find_cycle
 from meva_core.ports import Reads
-from meva_core.stages.cycle_export import FIELDS, digits_of, records
-from meva_core.stages.history import LEDGER_METRICS, RUN_METRICS, TRACE, choose_window, cycles, find_cycle
-from meva_core.stages.summaries import Alerts, Totals, report_lines
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(minutes=5)

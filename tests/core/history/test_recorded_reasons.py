@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from meva_core.history.recorded import main_reason, mode_of, mode_parts, raised, reasons_of
 from meva_core.reasons import Reason
-from meva_core.stages.recorded import main_reason, mode_of, mode_parts, raised, reasons_of
 
 
 def legacy(**documents: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meva_core.history.words import WORDS, explain, say
 from meva_core.reasons import Code, Reason
-from meva_core.stages.words import WORDS, explain, say
 
 NO_REASON = {
     Code.OK,  # said apart

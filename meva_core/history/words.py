@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from attrs import Factory, frozen
 
+from meva_core.history.limits import EXCHANGE, OWN_LEAST, USER, Bound, Limits
+from meva_core.history.recorded import ON_TARGET, told_code
 from meva_core.reasons import Reason
-from meva_core.stages.limits import EXCHANGE, OWN_LEAST, USER, Bound, Limits
-from meva_core.stages.recorded import ON_TARGET, told_code
 
 _FRESHER: Final = "data {distance} younger would have let it trade"
 _HIGHER: Final = "{distance} places higher would have let it in"

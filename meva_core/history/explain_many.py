@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import Factory, define
 
+from meva_core.history.limits import Limits, limits_of
+from meva_core.history.recorded import OK, ON_TARGET, main_reason, reason_columns, reasons_of
+from meva_core.history.window import LEGACY, RUN_METRICS, TRACE, Decode, Window, cycles
 from meva_core.ports import Reads
 from meva_core.reasons import Reason
-from meva_core.stages.history import LEGACY, RUN_METRICS, TRACE, Decode, Window, cycles
-from meva_core.stages.limits import Limits, limits_of
-from meva_core.stages.recorded import OK, ON_TARGET, main_reason, reason_columns, reasons_of
 
 
 @define

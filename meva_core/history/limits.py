@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from attrs import Factory, evolve, frozen
 
+from meva_core.history.window import LEGACY, Decode, document
 from meva_core.reasons import Reason
-from meva_core.stages.history import LEGACY, Decode, document
 
 USER: Final = "user"
 EXCHANGE: Final = "exchange"

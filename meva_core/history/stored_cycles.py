@@ -14,9 +14,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_core.orders import TERMINAL
-from meva_core.ports import Reads
-from meva_core.stages.history import (
+from meva_core.history.window import (
     LEDGER_METRICS,
     LEGACY,
     RUN_METRICS,
@@ -28,6 +26,8 @@ from meva_core.stages.history import (
     document,
     spine,
 )
+from meva_core.orders import TERMINAL
+from meva_core.ports import Reads
 
 _FILLED: Final = "filled_notional_try"
 MOVING: Final = ("filled_qty", "avg_fill_price_try", "status", _FILLED, "fee_try", "end_reason")

@@ -14,10 +14,9 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from meva_core.stages.comparable import comparable, is_ratio
-from meva_core.stages.differences import first_difference
-from meva_core.stages.history import LEGACY, Decode
-from meva_core.stages.stored_cycles import (
+from meva_core.history.comparable import comparable, is_ratio
+from meva_core.history.differences import first_difference
+from meva_core.history.stored_cycles import (
     ADAPT,
     ENDS,
     MOVING,
@@ -29,6 +28,7 @@ from meva_core.stages.stored_cycles import (
     opened,
     sources_of,
 )
+from meva_core.history.window import LEGACY, Decode
 
 _WORDS: Final[Mapping[str, str]] = {
     "mode_base": "modes",

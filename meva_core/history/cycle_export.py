@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 
 from attrs import define, frozen
 
-from meva_core.ports import Reads
-from meva_core.stages.history import (
+from meva_core.history.recorded import mode_of, raised
+from meva_core.history.window import (
     DIGESTS,
     LEDGER_METRICS,
     RUN_METRICS,
@@ -20,7 +20,7 @@ from meva_core.stages.history import (
     Window,
     cycles,
 )
-from meva_core.stages.recorded import mode_of, raised
+from meva_core.ports import Reads
 
 SCHEMA_VERSION: Final = 1
 """Grows whenever a field is renamed, removed or changes its meaning; new fields at the end do not count."""

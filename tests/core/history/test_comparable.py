@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_core.stages.comparable import comparable, on_grid
+from meva_core.history.comparable import comparable, on_grid
 
 amounts = st.decimals(-(10**12), 10**12, places=8)
 steps = st.decimals("0.00000001", 10**6, places=8)

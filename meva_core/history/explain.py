@@ -10,9 +10,18 @@ from typing import Any, Final
 from attrs import frozen
 
 from meva_core.errors import BadInput
-from meva_core.ports import Reads
-from meva_core.reasons import Reason
-from meva_core.stages.history import (
+from meva_core.history.limits import Limits, limits_of
+from meva_core.history.recorded import (
+    LEGACY_COLUMNS,
+    OK,
+    ON_TARGET,
+    ModeParts,
+    main_reason,
+    mode_parts,
+    reasons_of,
+    told_code,
+)
+from meva_core.history.window import (
     LEGACY,
     RUN_METRICS,
     TRACE,
@@ -24,17 +33,8 @@ from meva_core.stages.history import (
     document,
     find_cycle,
 )
-from meva_core.stages.limits import Limits, limits_of
-from meva_core.stages.recorded import (
-    LEGACY_COLUMNS,
-    OK,
-    ON_TARGET,
-    ModeParts,
-    main_reason,
-    mode_parts,
-    reasons_of,
-    told_code,
-)
+from meva_core.ports import Reads
+from meva_core.reasons import Reason
 
 BACKTEST: Final = "backtest"
 _TRACE: Final = (*LEGACY_COLUMNS, "reasons_json", "portfolio_plan_json")

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from meva_core.history.window import LEGACY, Decode, Row, document
 from meva_core.modes import Mode
 from meva_core.reasons import Code, Reason
-from meva_core.stages.history import LEGACY, Decode, Row, document
 
 OK: Final = Code.OK.text
 ON_TARGET: Final = Code.ON_TARGET.text

@@ -18,11 +18,11 @@ from attrs import define, evolve, frozen
 
 from meva_core.errors import StoreUnready
 from meva_core.fingerprint import NO_LINK, STEPS
+from meva_core.history.differences import Explainer
+from meva_core.history.stored_cycles import Cycle, stored_cycles
+from meva_core.history.stored_rows import StoredRows
+from meva_core.history.window import LEGACY, Decode, document
 from meva_core.ports import Reads
-from meva_core.stages.differences import Explainer
-from meva_core.stages.history import LEGACY, Decode, document
-from meva_core.stages.stored_cycles import Cycle, stored_cycles
-from meva_core.stages.stored_rows import StoredRows
 
 _SCHEMA_CHANGES: Final = "schema_changes"
 _DIGESTS: Final = tuple(f"{step}_sha256" for step in STEPS)

@@ -1,0 +1,1 @@
+"""What stored cycles say: windows of them, what each says of itself, summaries, explanations, parity."""
