@@ -31,7 +31,7 @@ APART: Final = (
     "ids.py",
     "ports.py",
     "stages",
-    "standing.py",
+    "live",
     "trace",
     "venue.py",
     "why.py",

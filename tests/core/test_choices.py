@@ -18,11 +18,11 @@ from strategies import worlds
 from meva_core.choices import member_of, recorded_text
 from meva_core.errors import BadInput, VenueReason
 from meva_core.ids import client_id
+from meva_core.live.standing import Standing, after, reported
 from meva_core.modes import Mode, combine, parse_mode
 from meva_core.orders import Event, Side, Status, advance
 from meva_core.reasons import Code
 from meva_core.rules import RuleStatus, SymbolRules, quantize
-from meva_core.standing import Standing, after, reported
 from meva_core.steps.inputs import Fault
 from meva_core.trace import Names, Renderer
 from meva_core.venue import Method, NewOrder, OrderState, Trade

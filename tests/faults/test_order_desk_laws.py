@@ -33,13 +33,13 @@ from hypothesis.stateful import (
 from meva_adapters.sql import migrate
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import IdTaken, OutcomeUnknown, Refused, Unavailable, VenueReason
+from meva_core.live import desk as desk_module
+from meva_core.live import inquiry as order_inquiry
+from meva_core.live.desk import Desk, Patience, Settled
+from meva_core.live.inquiry import Inquiry
+from meva_core.live.live_orders import Record, records
+from meva_core.live.standing import MAY_REST, UNSETTLED, Standing, reported
 from meva_core.orders import Side
-from meva_core.stages import desk as desk_module
-from meva_core.stages import order_inquiry
-from meva_core.stages.desk import Desk, Patience, Settled
-from meva_core.stages.live_orders import Record, records
-from meva_core.stages.order_inquiry import Inquiry
-from meva_core.standing import MAY_REST, UNSETTLED, Standing, reported
 from meva_core.venue import Accepted, Balance, Method, NewOrder, OrderState, VenueOrder
 
 SECOND = 1_000_000

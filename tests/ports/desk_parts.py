@@ -12,9 +12,9 @@ from local_exchange import LocalExchange
 from meva_adapters.btcturk import Btcturk
 from meva_adapters.sql import migrate
 from meva_adapters.sql.store import SqlStore, writer
-from meva_core.stages.desk import Desk, Patience
-from meva_core.stages.live_orders import records
-from meva_core.standing import Standing
+from meva_core.live.desk import Desk, Patience
+from meva_core.live.live_orders import records
+from meva_core.live.standing import Standing
 from meva_core.venue import NewOrder
 
 ORDER = "POST /api/v1/order"

@@ -15,9 +15,9 @@ from local_exchange import FALLBACK
 from meva_adapters.btcturk import connect
 from meva_adapters.sql.store import writer
 from meva_adapters.system.clock import SystemClock
+from meva_core.live.desk import Desk
 from meva_core.orders import Side
 from meva_core.settings import Exchange, Secret
-from meva_core.stages.desk import Desk
 from meva_core.venue import NewOrder
 
 

@@ -15,8 +15,8 @@ from exchange_contract import MICROS, new_order, wait_for_fills, wait_for_state
 from local_exchange import LocalExchange, start_emulator, stop_emulator
 
 from meva_adapters.btcturk import Btcturk, PrivateData
-from meva_core.booking import entries_of, missing_quantity
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
+from meva_core.live.booking import entries_of, missing_quantity
 from meva_core.orders import Side
 from meva_core.settings import Secret
 from meva_core.venue import NewOrder, OrderState

@@ -37,12 +37,12 @@ from meva_adapters.btcturk import Btcturk
 from meva_adapters.sql import migrate
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import BadInput, IdTaken
+from meva_core.live.desk import Desk, Settled
+from meva_core.live.live_orders import add, records
+from meva_core.live.standing import Standing
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.settings import Secret
-from meva_core.stages.desk import Desk, Settled
-from meva_core.stages.live_orders import add, records
-from meva_core.standing import Standing
 from meva_core.venue import NewOrder
 
 __all__ = ["desk", "new_postgres", "order", "store"]

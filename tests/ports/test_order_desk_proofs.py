@@ -24,12 +24,12 @@ from meva_core.errors import (
     Unavailable,
     VenueReason,
 )
+from meva_core.live.desk import Desk, Settled
+from meva_core.live.live_orders import Record, records
+from meva_core.live.standing import Standing
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.settings import Secret
-from meva_core.stages.desk import Desk, Settled
-from meva_core.stages.live_orders import Record, records
-from meva_core.standing import Standing
 from meva_core.venue import NewOrder
 
 __all__ = ["desk", "order", "store"]

@@ -14,9 +14,9 @@ from typing import Any, Final
 from attrs import asdict, evolve, field, fields_dict, frozen
 
 from meva_core.errors import StoreCorrupt
+from meva_core.live.live_orders import Record, records, stamp
+from meva_core.live.standing import MAY_REST, Standing
 from meva_core.ports import Reads, UnitOfWork
-from meva_core.stages.live_orders import Record, records, stamp
-from meva_core.standing import MAY_REST, Standing
 from meva_core.venue import EXACT
 
 _TABLE: Final = "op_state"

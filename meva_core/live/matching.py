@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from meva_core.live.live_orders import Record
 from meva_core.modes import Mode
 from meva_core.orders import Side
-from meva_core.stages.live_orders import Record
 from meva_core.venue import Method, OrderState, VenueOrder
 
 Alarm = tuple[str, Mode]

@@ -30,14 +30,14 @@ from meva_core.errors import (
     VenueError,
     VenueReason,
 )
+from meva_core.live.adopted_orders import take_over, unread
+from meva_core.live.inquiry import Inquiry, Patience, Settled
+from meva_core.live.live_orders import Record, Unread, add, change, records, resting, rows
+from meva_core.live.standing import CANCELABLE, MAY_REST, Standing, sellable
+from meva_core.live.watch import Watch, Watches, has_namesake, load, save, unbooked
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.ports import Account, Clock, Reads, Store, UnitOfWork, Venue
-from meva_core.stages.adopted_orders import take_over, unread
-from meva_core.stages.live_orders import Record, Unread, add, change, records, resting, rows
-from meva_core.stages.order_inquiry import Inquiry, Patience, Settled
-from meva_core.stages.order_watch import Watch, Watches, has_namesake, load, save, unbooked
-from meva_core.standing import CANCELABLE, MAY_REST, Standing, sellable
 from meva_core.venue import EXACT, Accepted, Balance, NewOrder
 
 _IN_DOUBT: Final = frozenset(

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_core.errors import IllegalStep
-from meva_core.standing import CANCELABLE, MAY_REST, STEPS, UNSETTLED, Standing, after, reported, sellable
+from meva_core.live.standing import (
+    CANCELABLE,
+    MAY_REST,
+    STEPS,
+    UNSETTLED,
+    Standing,
+    after,
+    reported,
+    sellable,
+)
 from meva_core.venue import Balance, OrderState
 
 STANDINGS = st.sampled_from(Standing)

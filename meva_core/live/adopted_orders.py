@@ -10,10 +10,10 @@ from typing import Final
 
 from attrs import evolve
 
+from meva_core.live.live_orders import ACTIVE, KNOWN, Record, Unread, add, read_row, records, rows
+from meva_core.live.standing import Standing
+from meva_core.live.watch import Watch, Watches
 from meva_core.ports import Reads, UnitOfWork
-from meva_core.stages.live_orders import ACTIVE, KNOWN, Record, Unread, add, read_row, records, rows
-from meva_core.stages.order_watch import Watch, Watches
-from meva_core.standing import Standing
 
 _STAGE3: Final = "orders"
 _STAGE3_COLUMNS: Final = (

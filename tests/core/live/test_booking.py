@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_core.booking import Entry, Sums, entries_of, entry_of, missing_quantity, sum_of
+from meva_core.live.booking import Entry, Sums, entries_of, entry_of, missing_quantity, sum_of
 from meva_core.orders import Side
 from meva_core.venue import Method, OrderState, VenueFill, VenueOrder
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from meva_core.live.standing import MAY_REST, Standing
 from meva_core.orders import Side
 from meva_core.ports import Reads, UnitOfWork
-from meva_core.standing import MAY_REST, Standing
 
 _TABLE: Final = "stage4_orders"
 _COLUMNS: Final = (

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from attrs import evolve, frozen
 
 from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueError, VenueReason
+from meva_core.live.live_orders import Record, add, change, records
+from meva_core.live.matching import Alarm, Look, described, is_same
+from meva_core.live.standing import ENDED, MAY_REST, Standing, after, reported
+from meva_core.live.watch import Watch, has_namesake, load, save, unbooked
 from meva_core.market import MICROS
 from meva_core.modes import Mode, combine
 from meva_core.ports import Account, Clock, Store, UnitOfWork, Venue
-from meva_core.stages.live_orders import Record, add, change, records
-from meva_core.stages.order_matching import Alarm, Look, described, is_same
-from meva_core.stages.order_watch import Watch, has_namesake, load, save, unbooked
-from meva_core.standing import ENDED, MAY_REST, Standing, after, reported
 from meva_core.venue import OrderState, VenueOrder
 
 
