@@ -44,8 +44,8 @@ from meva_core.fingerprint import Digester
 from meva_core.modes import Mode
 from meva_core.ports import MarketHistory
 from meva_core.settings import Settings, build_settings, settings_document
+from meva_core.stages.figures import TOTALS
 from meva_core.stages.plan import RunPlan
-from meva_core.stages.record import TOTALS
 from meva_core.steps.inputs import no_inputs
 
 _LAST_ROWS: Final = 5

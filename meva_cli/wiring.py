@@ -8,7 +8,7 @@ import orjson
 
 from meva_adapters.system.texts import fixed_texts
 from meva_core import __version__
-from meva_core.stages.record import Codec
+from meva_core.stages.codec import Codec
 
 CODEC = Codec(
     encode=lambda document: orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),

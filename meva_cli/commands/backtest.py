@@ -84,7 +84,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     from meva_adapters.system.compiled import choose, will_compile
     from meva_cli.wiring import CODEC, about_run
     from meva_core.stages import backtest as stage
-    from meva_core.stages.record import summary
+    from meva_core.stages.figures import summary
 
     dataset = open_dataset(folder)
     plan = plan_of(loaded, dataset, options)

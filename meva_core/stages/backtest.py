@@ -7,8 +7,9 @@ from typing import Final
 
 from meva_core.engine import Engine
 from meva_core.ports import MarketHistory, Progress, Store
+from meva_core.stages.codec import Codec
 from meva_core.stages.plan import RunPlan
-from meva_core.stages.record import Codec, Progressing, Recorder, find_run
+from meva_core.stages.record import Progressing, Recorder, find_run
 from meva_core.steps.inputs import no_inputs
 
 ROWS: Final = 1024

@@ -5,13 +5,13 @@ Each stretch is one unit of work: its cycles' rows, what the next cycle needs, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, field
 
 from meva_core.amounts import format_e8
 from meva_core.cycle import Out
@@ -19,83 +19,22 @@ from meva_core.errors import BadInput, MevaError, StoreBusy
 from meva_core.fingerprint import NO_LINK, Digester
 from meva_core.ids import cycle_id, stamp_text
 from meva_core.market import Market
-from meva_core.modes import Mode
 from meva_core.ports import Reads, Store, UnitOfWork
+from meva_core.stages.codec import Codec
+from meva_core.stages.figures import Tally
 from meva_core.stages.plan import RunPlan
 from meva_core.state import State, open_gross, restore_state, state_document
-from meva_core.steps.adapt import NO_CHANGE
 from meva_core.trace import (
     CHANGES,
     COLUMNS,
     FULL,
     ORDER_CHANGES,
     Names,
-    Rendered,
     Renderer,
-    Texts,
-    plain_texts,
 )
 
-COUNTS: Final = (
-    "cycles",
-    "cycles_traded",
-    "orders",
-    "fills",
-    "fills_resting",
-    "fills_taking",
-    "param_changes",
-)
-
-
-TOTALS: Final = (
-    "gross_pnl_try",
-    "realized_pnl_try",
-    "unrealized_pnl_try",
-    "net_pnl_try",
-    "fees_try",
-    "slippage_try",
-    "turnover_try",
-    "max_drawdown_ratio",
-)
-"""What a run's figures show of its last cycle beside the equity."""
 _MAKERS: Final = ("engine", "code_version")
 """What recorded a run; nothing that was decided depends on it."""
-
-
-@frozen
-class Codec:
-    """How documents become stored JSON and back, and columns of numbers text."""
-
-    encode: Callable[[Any], str]
-    decode: Callable[[str], Any]
-    texts: Texts = plain_texts
-
-
-@define
-class Tally:
-    """Counts over a run so far, and its cycles by final mode."""
-
-    counts: dict[str, int] = field(factory=lambda: dict.fromkeys(COUNTS, 0))
-    modes: dict[str, int] = field(factory=lambda: {mode.name: 0 for mode in Mode})
-
-    def add(self, out: Out, start: int, stop: int, rendered: Rendered) -> None:
-        """Count a stretch."""
-        j, part = out.journal, slice(start, stop)
-        fills = int(j.fills_end[stop - 1])
-        resting = int(j.fills.resting[:fills].sum())
-        added = {
-            "cycles": stop - start,
-            "cycles_traded": len(np.unique(j.fills.cycle[:fills])),
-            "orders": len(rendered.rows["stage7_orders"]),
-            "fills": fills,
-            "fills_resting": resting,
-            "fills_taking": fills - resting,
-            "param_changes": int((out.adapt.outcome[part] != NO_CHANGE).sum()),
-        }
-        for name, count in added.items():
-            self.counts[name] += count
-        for mode in Mode:
-            self.modes[mode.name] += int((out.plan.mode[part] == mode).sum())
 
 
 @define
@@ -239,7 +178,7 @@ class Recorder:
         run = self.run
         digests = self._digester.digest(market, out, start, stop)
         rendered = self._renderer.render(market, out, start, stop, digests)
-        run.tally.add(out, start, stop, rendered)
+        run.tally.add(out, start, stop)
         run.state, run.link = state, self._digester.link
         run.seq, run.last_mode = self._renderer.seq, self._renderer.last_mode
         run.last_time = int(market.time[stop - 1])
@@ -328,41 +267,3 @@ def _refuse_begun(reads: Reads, run: str) -> None:
 def _joined(before: str, now: str) -> str:
     """Return what recorded a run, in turn: `interpreted, compiled`."""
     return ", ".join(dict.fromkeys([*filter(None, before.split(", ")), now]))
-
-
-def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
-    """Return the figures of a recorded run, amounts as Decimals, times aware."""
-    row, stored = reads.run(run), reads.state(run)
-    if row is None or stored is None:
-        raise BadInput(f"there is no run {run} in the database", action="`meva runs` lists them")
-    document = codec.decode(stored["state_json"])
-    table = "stage7_ledger_metrics"
-    columns = ("equity_try", *TOTALS)
-    ledger = next(reads.rows(table, columns, run_id=run, newest_first=True, limit=1))
-    figures = dict(zip(columns, ledger, strict=True))
-    counts = document["counts"]
-    return {
-        "run_id": run,
-        "dataset": row["dataset"],
-        "engine": row["engine"],
-        "fill_model": row["fill_model"],
-        "start": row["start_ts"],
-        "end": row["last_ts"],
-        "step_seconds": row["step_seconds"],
-        "symbols": codec.decode(row["symbols_json"]),
-        "cycles": counts["cycles"],
-        "cycles_traded": counts["cycles_traded"],
-        "orders": counts["orders"],
-        "fills": counts["fills"],
-        "starting_cash_try": row["starting_cash_try"],
-        "final_equity_try": figures.pop("equity_try"),
-        **figures,
-        "fills_resting": counts["fills_resting"],
-        "fills_taking": counts["fills_taking"],
-        "modes": document["modes"],
-        "param_changes": counts["param_changes"],
-        "dataset_sha256": row["dataset_sha256"],
-        "fingerprint": row["fingerprint"],
-        "code_version": row["code_version"],
-        "trace": row["trace_level"],
-    }
