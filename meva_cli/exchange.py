@@ -16,7 +16,7 @@ from meva_core.settings import Settings
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk, Manners
-    from meva_adapters.replay.recording import Source
+    from meva_adapters.replay.recording.recording import Source
 
 
 def fallback_of(settings: Settings) -> FallbackRules:
@@ -85,7 +85,7 @@ def streamed(opened: Btcturk, settings: Settings, symbols: Sequence[str]) -> Ite
 def source_of(settings: Settings) -> Source:
     """Return what a manifest says of where its data come from."""
     from meva_adapters.btcturk.connect import API_VERSION
-    from meva_adapters.replay.recording import Source
+    from meva_adapters.replay.recording.recording import Source
 
     return Source(f"btcturk {settings.exchange.base_url}", API_VERSION)
 

@@ -13,20 +13,19 @@ from typing import Any, Final
 import numpy as np
 from attrs import field, frozen
 
-from meva_adapters.replay.faults import Fault, Report
-from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER
-from meva_adapters.replay.manifest import Manifest
-from meva_adapters.replay.reading import BLOCK, FileFacts
-from meva_adapters.replay.rows import Rows
-from meva_adapters.replay.spacing import most_common
-from meva_adapters.replay.survey import Survey, survey
+from meva_adapters.replay.checking.manifest import Manifest
+from meva_adapters.replay.checking.reading import BLOCK, FileFacts, checked_blocks
+from meva_adapters.replay.checking.survey import Survey, survey
+from meva_adapters.replay.format.faults import Fault, Report
+from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK, TICKER
+from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.format.spacing import most_common
 from meva_adapters.replay.windows import (
     BookStream,
     CandleStream,
     DayStream,
     Stream,
     TickerStream,
-    checked_blocks,
 )
 from meva_core.market import MICROS, Market, empty_market
 

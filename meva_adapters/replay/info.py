@@ -8,8 +8,8 @@ from os import PathLike
 from attrs import frozen
 
 from meva_adapters.replay.dataset import Dataset, open_dataset
-from meva_adapters.replay.layout import CANDLES
-from meva_adapters.replay.stamps import iso_stamp
+from meva_adapters.replay.format.layout import CANDLES
+from meva_adapters.replay.format.stamps import iso_stamp
 
 
 @frozen

@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from meva_adapters.replay.checking.manifest import manifest_tree
 from meva_adapters.replay.dataset import Dataset
-from meva_adapters.replay.faults import Fault
-from meva_adapters.replay.manifest import manifest_tree
+from meva_adapters.replay.format.faults import Fault
 from meva_adapters.system.strict_json import read_json_file
 from meva_core.errors import BadInput
 from meva_core.ids import stamp_text

@@ -7,19 +7,13 @@ own on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 
-from meva_adapters.replay.columns import read_checked
-from meva_adapters.replay.faults import FaultList, bad_dataset
-from meva_adapters.replay.files import whole_lines
-from meva_adapters.replay.layout import KINDS
-from meva_adapters.replay.lines import LineReader
-from meva_adapters.replay.reading import FileFacts
-from meva_adapters.replay.rows import Rows
-from meva_adapters.replay.wide import RunningVolume, quote_volume, range_extremes
+from meva_adapters.replay.checking.reading import FileFacts, checked_blocks
+from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.format.wide import RunningVolume, quote_volume, range_extremes
 from meva_core.amounts import ABSENT
 from meva_core.market import MICROS, Market, closes_measures
 
@@ -191,21 +185,3 @@ class DayStream(CandleStream):
         for name, extreme in zip(("high", "low"), extremes, strict=True):
             out[name][:] = ABSENT
             out[name][traded] = extreme
-
-
-def checked_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
-    """Yield the `wanted` columns of a file that was checked, block by block."""
-    faults = FaultList(facts.source.name)
-    slow = LineReader(facts.columns, KINDS[facts.kind].prices, faults)
-    line = 2
-    for number, block in enumerate(whole_lines(facts.source, block_size)):
-        body = block if number else block.partition(b"\n")[2]
-        if not body:
-            continue
-        rows = read_checked(body, facts.columns, wanted, line)
-        if rows is None:
-            rows = slow.read(body, line)
-        if faults.errors:
-            raise bad_dataset(facts.source.name, faults.errors)
-        line += body.count(b"\n")
-        yield rows

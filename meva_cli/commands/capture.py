@@ -14,7 +14,7 @@ from meva_cli.options import FOLDER, SYMBOLS, json_option
 from meva_cli.render import print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from meva_adapters.replay.capture import Captured
+    from meva_adapters.replay.recording.capture import Captured
 
 
 @click.command()
@@ -46,9 +46,9 @@ def capture(
     ends the program; a stop with Ctrl-C also writes the checksums. The exchange allows about 160 order
     books a minute: five symbols every two seconds.
     """
-    from meva_adapters.replay.capture import MINUTE, Pace
-    from meva_adapters.replay.capture import capture as record
-    from meva_adapters.replay.recording import Recording
+    from meva_adapters.replay.recording.capture import MINUTE, Pace
+    from meva_adapters.replay.recording.capture import capture as record
+    from meva_adapters.replay.recording.recording import Recording
     from meva_adapters.system.clock import SystemClock
 
     settings = settings_for("exchange", "stage7").settings

@@ -18,7 +18,7 @@ from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Manners
-    from meva_adapters.replay.fetch import Fetched, Period
+    from meva_adapters.replay.recording.fetch import Fetched, Period
 
 DAY = 86_400
 LONG_WAIT = 3.0
@@ -68,9 +68,9 @@ def fetch(
     are assumed from the closes, half the spread to each side, and manifest.json says so. Fills against such
     books are a model, not a record.
     """
-    from meva_adapters.replay.fetch import Fetched
-    from meva_adapters.replay.fetch import fetch as bring
-    from meva_adapters.replay.recording import Recording
+    from meva_adapters.replay.recording.fetch import Fetched
+    from meva_adapters.replay.recording.fetch import fetch as bring
+    from meva_adapters.replay.recording.recording import Recording
     from meva_adapters.system.clock import SystemClock
     from meva_core.errors import VenueError
 
@@ -103,8 +103,8 @@ def fetch(
 
 def _period(start: int | None, end: int | None, interval: int, now: int) -> Period:
     """Return the period asked for; by default the day before now, of bars that no longer change."""
-    from meva_adapters.replay.capture import SETTLE_SECONDS
-    from meva_adapters.replay.fetch import Period
+    from meva_adapters.replay.recording.capture import SETTLE_SECONDS
+    from meva_adapters.replay.recording.fetch import Period
 
     end = now - SETTLE_SECONDS if end is None else end
     period = Period(end - DAY if start is None else start, end, interval)

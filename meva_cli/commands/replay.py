@@ -48,7 +48,7 @@ def make(
     It gets a README and a schema that explain the layout and, unless --empty is given, made-up markets to try
     things on.
     """
-    from meva_adapters.replay.scaffold import DEFAULT_SYMBOLS, init
+    from meva_adapters.replay.made_up.scaffold import DEFAULT_SYMBOLS, init
 
     root = init(folder, empty=empty, minutes=minutes, seed=seed, symbols=symbols or DEFAULT_SYMBOLS)
     if as_json:

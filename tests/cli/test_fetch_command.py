@@ -11,8 +11,8 @@ import pytest
 from candle_host import ERROR, HTML, CandleHost, candle_host
 
 from meva_adapters import replay
-from meva_adapters.replay.capture import SETTLE_SECONDS
-from meva_adapters.replay.stamps import MICROS, iso_stamp
+from meva_adapters.replay.format.stamps import MICROS, iso_stamp
+from meva_adapters.replay.recording.capture import SETTLE_SECONDS
 from meva_cli.commands import fetch
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meva_adapters.replay.scaffold import init
+from meva_adapters.replay.made_up.scaffold import init
 from meva_core.errors import BadInput
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import define, field
 
-from meva_adapters.replay.recording import Recording, Source
+from meva_adapters.replay.recording.recording import Recording, Source
 from meva_core.errors import BadInput, MevaError
 from meva_core.ports import BadBar
 from meva_core.rules import FallbackRules, SymbolRules, symbol_rules

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_adapters.replay.appending import Table, price_cell, quantity_cell, stamped_lines
-from meva_adapters.replay.layout import KINDS
+from meva_adapters.replay.format.layout import KINDS
+from meva_adapters.replay.recording.appending import Table, price_cell, quantity_cell, stamped_lines
 from meva_core.errors import BadInput
 
 NOON = 1_760_011_200_000_000

@@ -12,8 +12,8 @@ from attrs import evolve
 from paper_exchange import NOON, SOURCE, PaperExchange, new_recording
 
 from meva_adapters import replay
-from meva_adapters.replay.capture import GIVE_UP_SECONDS, SETTLE_SECONDS, Captured, Pace, capture
-from meva_adapters.replay.recording import Recording
+from meva_adapters.replay.recording.capture import GIVE_UP_SECONDS, SETTLE_SECONDS, Captured, Pace, capture
+from meva_adapters.replay.recording.recording import Recording
 from meva_core.errors import BadInput, Refused, Unavailable, VenueReason
 from meva_core.venue import Level, Ticker
 

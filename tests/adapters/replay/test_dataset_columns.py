@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from small_dataset import BOOK, CANDLES, TICKER, build
 
 from meva_adapters.replay import open_dataset, validate
-from meva_adapters.replay.columns import read_checked, read_columns, whole_and_rest
-from meva_adapters.replay.faults import FaultList
-from meva_adapters.replay.files import list_dataset, whole_lines
-from meva_adapters.replay.layout import KINDS
-from meva_adapters.replay.lines import LineReader
-from meva_adapters.replay.rows import Rows
+from meva_adapters.replay.checking.files import list_dataset, whole_lines
+from meva_adapters.replay.format.columns import read_checked, read_columns, whole_and_rest
+from meva_adapters.replay.format.faults import FaultList
+from meva_adapters.replay.format.layout import KINDS
+from meva_adapters.replay.format.lines import LineReader
+from meva_adapters.replay.format.rows import Rows
 from meva_core.amounts import E8, LIMIT
 from meva_core.errors import BadInput
 

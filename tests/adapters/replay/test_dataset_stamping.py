@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_adapters import replay
-from meva_adapters.replay.rows import Rows
-from meva_adapters.replay.stamping import Votes, count_votes
-from meva_adapters.replay.stamps import MICROS
+from meva_adapters.replay.checking.stamping import Votes, count_votes
+from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.format.stamps import MICROS
 
 STEP = 60
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_adapters.replay.stamps import BAD_STAMP, iso_stamp, parse_stamp, parse_stamps
+from meva_adapters.replay.format.stamps import BAD_STAMP, iso_stamp, parse_stamp, parse_stamps
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 zones = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))

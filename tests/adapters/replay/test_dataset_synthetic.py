@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_adapters.replay import open_dataset, validate, write_synthetic
-from meva_adapters.replay.profiles import pair_of, profile_of
-from meva_adapters.replay.rendering import Column, csv_blocks
+from meva_adapters.replay.format.rendering import Column, csv_blocks
+from meva_adapters.replay.made_up.profiles import pair_of, profile_of
 from meva_core.errors import BadInput
 
 START = 1_704_067_200

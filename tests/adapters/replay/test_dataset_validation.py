@@ -6,9 +6,9 @@ import pytest
 from small_dataset import BOOK, CANDLES, TICKER, build, with_row
 
 from meva_adapters.replay import Fault, open_dataset, validate
-from meva_adapters.replay.faults import MAX_FAULTS
-from meva_adapters.replay.files import list_dataset
-from meva_adapters.replay.reading import check_file
+from meva_adapters.replay.checking.files import list_dataset
+from meva_adapters.replay.checking.reading import check_file
+from meva_adapters.replay.format.faults import MAX_FAULTS
 from meva_core.errors import BadInput
 
 ROW = "2024-01-01T00:02:00Z,101,103,100.25,102,0"

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from meva_adapters.replay.wide import RunningVolume, quote_volume, range_extremes
+from meva_adapters.replay.format.wide import RunningVolume, quote_volume, range_extremes
 from meva_core.amounts import E8, LIMIT
 
 wholes = st.one_of(st.integers(0, 10**6), st.integers(0, LIMIT), st.just(LIMIT))

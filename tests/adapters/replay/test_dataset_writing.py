@@ -5,9 +5,9 @@ import pytest
 from small_dataset import BOOK, build, with_row
 
 from meva_adapters.replay import info, init, open_dataset, validate, write_manifest
-from meva_adapters.replay.codes import ERRORS, MORE, WARNINGS
-from meva_adapters.replay.layout import KINDS
-from meva_adapters.replay.scaffold import DEFAULT_SYMBOLS, readme, schema
+from meva_adapters.replay.format.codes import ERRORS, MORE, WARNINGS
+from meva_adapters.replay.format.layout import KINDS
+from meva_adapters.replay.made_up.scaffold import DEFAULT_SYMBOLS, readme, schema
 from meva_core.errors import BadInput
 
 # -- Manifest -----------------------------------------------------------------------------------------

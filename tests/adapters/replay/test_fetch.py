@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from paper_exchange import MICROS, NOON, PaperExchange, new_recording
 
 from meva_adapters import replay
-from meva_adapters.replay.assumed import around
-from meva_adapters.replay.capture import SETTLE_SECONDS, Pace, capture
-from meva_adapters.replay.fetch import BARS_PER_STEP, Fetched, Period, fetch, joined, pages
+from meva_adapters.replay.recording.assumed import around
+from meva_adapters.replay.recording.capture import SETTLE_SECONDS, Pace, capture
+from meva_adapters.replay.recording.fetch import BARS_PER_STEP, Fetched, Period, fetch, joined, pages
 from meva_core.errors import BadInput, Unavailable, VenueReason
 
 DAY = Period(NOON - 86_400, NOON, 60)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_adapters.replay.noise import without_noise
+from meva_adapters.replay.recording.noise import without_noise
 
 
 def single(price: Decimal) -> Decimal:

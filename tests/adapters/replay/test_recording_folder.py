@@ -14,15 +14,15 @@ import pytest
 from paper_exchange import NOON, SOURCE, PaperExchange, new_recording
 
 from meva_adapters import replay
-from meva_adapters.replay.capture import Pace, capture
-from meva_adapters.replay.fetch import Period, fetch
-from meva_adapters.replay.holding import LOCK, held
+from meva_adapters.replay.recording.capture import Pace, capture
+from meva_adapters.replay.recording.fetch import Period, fetch
+from meva_adapters.replay.recording.holding import LOCK, held
 from meva_core.errors import BadInput
 
 HOLD = """
 import sys
 from pathlib import Path
-from meva_adapters.replay.holding import held
+from meva_adapters.replay.recording.holding import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

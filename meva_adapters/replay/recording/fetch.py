@@ -16,13 +16,13 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from meva_adapters.replay.appending import Table, csv_line, stamped_lines
-from meva_adapters.replay.assumed import assume_books
-from meva_adapters.replay.capture import MICROS, SETTLE_SECONDS, candle_cells, finishing
-from meva_adapters.replay.layout import CANDLES, KINDS, ORDERBOOK
-from meva_adapters.replay.manifest import Spans
-from meva_adapters.replay.recording import Recording
-from meva_adapters.replay.stamps import iso_stamp
+from meva_adapters.replay.checking.manifest import Spans
+from meva_adapters.replay.format.layout import CANDLES, KINDS, ORDERBOOK
+from meva_adapters.replay.format.stamps import iso_stamp
+from meva_adapters.replay.recording.appending import Table, csv_line, stamped_lines
+from meva_adapters.replay.recording.assumed import assume_books
+from meva_adapters.replay.recording.capture import MICROS, SETTLE_SECONDS, candle_cells, finishing
+from meva_adapters.replay.recording.recording import Recording
 from meva_adapters.system.files import replacing
 from meva_core.errors import BadInput, Refused, Unavailable, VenueError, VenueReason
 from meva_core.ports import MarketData, Progress, RulesSource

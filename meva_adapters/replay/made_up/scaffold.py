@@ -7,9 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from meva_adapters.replay.layout import COLUMN_MEANINGS, KINDS
-from meva_adapters.replay.synthetic import claim_folder, write_synthetic
-from meva_adapters.replay.writer import write_json
+from meva_adapters.replay.format.layout import COLUMN_MEANINGS, KINDS
+from meva_adapters.replay.made_up.synthetic import claim_folder, write_synthetic
+from meva_adapters.replay.recording.writer import write_json
 from meva_adapters.system.files import replacing
 
 DEFAULT_SYMBOLS: Final = ("BTCTRY", "ETHTRY", "SOLTRY")

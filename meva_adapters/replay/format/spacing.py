@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from meva_adapters.replay.faults import MAX_FAULTS, FaultList
-from meva_adapters.replay.stamps import MICROS, iso_stamp
+from meva_adapters.replay.format.faults import MAX_FAULTS, FaultList
+from meva_adapters.replay.format.stamps import MICROS, iso_stamp
 
 GAP_STEPS: Final = 10
 """A distance of more than this many steps is a gap."""

@@ -14,15 +14,15 @@ from typing import Any
 
 from attrs import frozen
 
-from meva_adapters.replay.documents import read_json
-from meva_adapters.replay.exchangeinfo import read_exchangeinfo
-from meva_adapters.replay.faults import Fault, FaultList, Report
-from meva_adapters.replay.files import Listing, list_dataset
-from meva_adapters.replay.layout import CANDLES, EXCHANGEINFO, KINDS, MANIFEST, ORDERBOOK, TICKER
-from meva_adapters.replay.manifest import Manifest, check_manifest, parse_manifest
-from meva_adapters.replay.reading import FileFacts, check_file
-from meva_adapters.replay.spacing import most_common
-from meva_adapters.replay.stamping import look, report_opening
+from meva_adapters.replay.checking.documents import read_json
+from meva_adapters.replay.checking.exchangeinfo import read_exchangeinfo
+from meva_adapters.replay.checking.files import Listing, list_dataset
+from meva_adapters.replay.checking.manifest import Manifest, check_manifest, parse_manifest
+from meva_adapters.replay.checking.reading import FileFacts, check_file
+from meva_adapters.replay.checking.stamping import look, report_opening
+from meva_adapters.replay.format.faults import Fault, FaultList, Report
+from meva_adapters.replay.format.layout import CANDLES, EXCHANGEINFO, KINDS, MANIFEST, ORDERBOOK, TICKER
+from meva_adapters.replay.format.spacing import most_common
 from meva_core.errors import BadInput
 
 

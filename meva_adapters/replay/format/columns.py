@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from meva_adapters.replay.layout import MAX_CELL, VOLUME
-from meva_adapters.replay.rows import Rows
-from meva_adapters.replay.stamps import parse_stamps
+from meva_adapters.replay.format.layout import MAX_CELL, VOLUME
+from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.format.stamps import parse_stamps
 from meva_core.amounts import E8, LIMIT
 
 _DECIMAL: Final = pa.decimal128(38, 8)

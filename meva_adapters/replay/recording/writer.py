@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
-from meva_adapters.replay.faults import bad_dataset
-from meva_adapters.replay.layout import MANIFEST
-from meva_adapters.replay.manifest import FileEntry, Manifest, Spans, manifest_tree
-from meva_adapters.replay.stamps import iso_stamp
-from meva_adapters.replay.survey import survey_data
+from meva_adapters.replay.checking.manifest import FileEntry, Manifest, Spans, manifest_tree
+from meva_adapters.replay.checking.survey import survey_data
+from meva_adapters.replay.format.faults import bad_dataset
+from meva_adapters.replay.format.layout import MANIFEST
+from meva_adapters.replay.format.stamps import iso_stamp
 from meva_adapters.system.files import replacing
 
 

@@ -13,11 +13,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from meva_adapters.replay.faults import FaultList
-from meva_adapters.replay.reading import BLOCK, FileFacts
-from meva_adapters.replay.rows import Rows
-from meva_adapters.replay.stamps import MICROS
-from meva_adapters.replay.windows import checked_blocks
+from meva_adapters.replay.checking.reading import BLOCK, FileFacts, checked_blocks
+from meva_adapters.replay.format.faults import FaultList
+from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.format.stamps import MICROS
 from meva_core.errors import BadInput
 
 _CANDLES: Final = 20_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from meva_adapters.replay.documents import read_json
-from meva_adapters.replay.files import SourceFile
+from meva_adapters.replay.checking.documents import read_json
+from meva_adapters.replay.checking.files import SourceFile
 from meva_core.errors import BadInput
 
 

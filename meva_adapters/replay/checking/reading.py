@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import field, frozen
 
-from meva_adapters.replay.checks import RowChecks
-from meva_adapters.replay.columns import read_columns
-from meva_adapters.replay.faults import FaultList
-from meva_adapters.replay.files import SourceFile, whole_lines
-from meva_adapters.replay.layout import KINDS, MAX_LINE, Kind
-from meva_adapters.replay.lines import LineReader
+from meva_adapters.replay.checking.checks import RowChecks
+from meva_adapters.replay.checking.files import SourceFile, whole_lines
+from meva_adapters.replay.format.columns import read_checked, read_columns
+from meva_adapters.replay.format.faults import FaultList, bad_dataset
+from meva_adapters.replay.format.layout import KINDS, MAX_LINE, Kind
+from meva_adapters.replay.format.lines import LineReader
+from meva_adapters.replay.format.rows import Rows
 from meva_core.errors import BadInput
 
 BLOCK: Final = 2**20
@@ -145,3 +147,21 @@ class _Pass:
             longest_gap_seconds=spacing.longest_gap_seconds,
             steps=spacing.counts,
         )
+
+
+def checked_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
+    """Yield the `wanted` columns of a file that was checked, block by block."""
+    faults = FaultList(facts.source.name)
+    slow = LineReader(facts.columns, KINDS[facts.kind].prices, faults)
+    line = 2
+    for number, block in enumerate(whole_lines(facts.source, block_size)):
+        body = block if number else block.partition(b"\n")[2]
+        if not body:
+            continue
+        rows = read_checked(body, facts.columns, wanted, line)
+        if rows is None:
+            rows = slow.read(body, line)
+        if faults.errors:
+            raise bad_dataset(facts.source.name, faults.errors)
+        line += body.count(b"\n")
+        yield rows

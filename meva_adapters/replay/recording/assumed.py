@@ -6,8 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from meva_adapters.replay.appending import csv_line, stamped_lines
-from meva_adapters.replay.layout import CANDLES, KINDS, ORDERBOOK
+from meva_adapters.replay.format.layout import CANDLES, KINDS, ORDERBOOK
+from meva_adapters.replay.recording.appending import csv_line, stamped_lines
 from meva_adapters.system.files import replacing
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from meva_adapters.replay.appending import Table
-from meva_adapters.replay.holding import held
-from meva_adapters.replay.layout import EXCHANGEINFO, KINDS, MANIFEST
-from meva_adapters.replay.manifest import Manifest, manifest_tree
-from meva_adapters.replay.origin import examine, verify
-from meva_adapters.replay.stamps import iso_stamp
-from meva_adapters.replay.writer import write_json, write_manifest
+from meva_adapters.replay.checking.manifest import Manifest, manifest_tree
+from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS, MANIFEST
+from meva_adapters.replay.format.stamps import iso_stamp
+from meva_adapters.replay.recording.appending import Table
+from meva_adapters.replay.recording.holding import held
+from meva_adapters.replay.recording.origin import examine, verify
+from meva_adapters.replay.recording.writer import write_json, write_manifest
 from meva_adapters.system.files import make_folder, replacing
 from meva_core.errors import BadInput
 from meva_core.ports import Clock, MarketData, RulesSource

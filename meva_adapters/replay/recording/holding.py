@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from meva_adapters.replay.faults import shown
+from meva_adapters.replay.format.faults import shown
 from meva_core.errors import BadInput
 
 LOCK: Final = ".recording"

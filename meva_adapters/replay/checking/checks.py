@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from meva_adapters.replay.faults import FaultList
-from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER, Kind
-from meva_adapters.replay.rows import Rows
-from meva_adapters.replay.spacing import Spacing
-from meva_adapters.replay.stamps import iso_stamp
+from meva_adapters.replay.format.faults import FaultList
+from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK, TICKER, Kind
+from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.format.spacing import Spacing
+from meva_adapters.replay.format.stamps import iso_stamp
 from meva_core.amounts import format_e8
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import define, field, frozen
 from attrs.validators import in_
 
-from meva_adapters.replay.codes import ERRORS, MORE, WARNINGS
+from meva_adapters.replay.format.codes import ERRORS, MORE, WARNINGS
 from meva_core.errors import BadInput, Problem
 
 MAX_FAULTS: Final = 1000

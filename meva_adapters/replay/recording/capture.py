@@ -16,10 +16,10 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from meva_adapters.replay.appending import price_cell, quantity_cell
-from meva_adapters.replay.layout import CANDLES, ORDERBOOK, TICKER
-from meva_adapters.replay.recording import Recording
-from meva_adapters.replay.stamps import iso_stamp
+from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK, TICKER
+from meva_adapters.replay.format.stamps import iso_stamp
+from meva_adapters.replay.recording.appending import price_cell, quantity_cell
+from meva_adapters.replay.recording.recording import Recording
 from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueReason
 from meva_core.ports import MarketData, RulesSource
 from meva_core.venue import Book, Candle, Ticker

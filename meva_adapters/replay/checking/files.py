@@ -10,8 +10,8 @@ from typing import Final
 
 from attrs import frozen
 
-from meva_adapters.replay.faults import Fault, shown
-from meva_adapters.replay.layout import EXCHANGEINFO, KINDS, MANIFEST, Kind
+from meva_adapters.replay.format.faults import Fault, shown
+from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS, MANIFEST, Kind
 from meva_core.errors import BadInput
 from meva_core.symbols import is_symbol
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_adapters.replay.faults import FaultList
-from meva_adapters.replay.layout import EXCHANGEINFO, KINDS
-from meva_adapters.replay.stamps import MICROS, iso_stamp, parse_stamp
+from meva_adapters.replay.format.faults import FaultList
+from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS
+from meva_adapters.replay.format.stamps import MICROS, iso_stamp, parse_stamp
 from meva_core.symbols import is_symbol
 
 STAMPS: Final = ("close", "open")

@@ -8,9 +8,9 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from pathlib import Path
 from typing import Final
 
-from meva_adapters.replay.layout import MAX_CELL, MAX_LINE, Kind
-from meva_adapters.replay.noise import without_noise
-from meva_adapters.replay.stamps import iso_stamp, parse_stamp
+from meva_adapters.replay.format.layout import MAX_CELL, MAX_LINE, Kind
+from meva_adapters.replay.format.stamps import iso_stamp, parse_stamp
+from meva_adapters.replay.recording.noise import without_noise
 from meva_adapters.system.files import replacing
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from meva_adapters.replay.faults import FaultList
-from meva_adapters.replay.layout import MAX_CELL, MAX_LINE, VOLUME
-from meva_adapters.replay.rows import BAD_CELL, Rows
-from meva_adapters.replay.stamps import BAD_STAMP, parse_stamp
+from meva_adapters.replay.format.faults import FaultList
+from meva_adapters.replay.format.layout import MAX_CELL, MAX_LINE, VOLUME
+from meva_adapters.replay.format.rows import BAD_CELL, Rows
+from meva_adapters.replay.format.stamps import BAD_STAMP, parse_stamp
 from meva_core.amounts import E8, LIMIT
 
 _NUMBER: Final = re.compile(rb"([0-9]+)(?:\.([0-9]+))?")

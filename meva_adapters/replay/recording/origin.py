@@ -13,11 +13,11 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from meva_adapters.replay.documents import read_json
-from meva_adapters.replay.faults import FaultList, bad_dataset, shown
-from meva_adapters.replay.files import Listing, SourceFile, list_dataset
-from meva_adapters.replay.layout import EXCHANGEINFO, KINDS, MANIFEST
-from meva_adapters.replay.manifest import Manifest, parse_manifest
+from meva_adapters.replay.checking.documents import read_json
+from meva_adapters.replay.checking.files import Listing, SourceFile, list_dataset
+from meva_adapters.replay.checking.manifest import Manifest, parse_manifest
+from meva_adapters.replay.format.faults import FaultList, bad_dataset, shown
+from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS, MANIFEST
 from meva_core.errors import BadInput
 
 _BLOCK: Final = 2**20

@@ -15,11 +15,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from meva_adapters.replay.layout import CANDLES, EXCHANGEINFO, KINDS, ORDERBOOK, TICKER
-from meva_adapters.replay.profiles import Profile, exchangeinfo, profile_of
-from meva_adapters.replay.rendering import Column, csv_blocks
-from meva_adapters.replay.wide import quote_volume, range_extremes
-from meva_adapters.replay.writer import write_json, write_manifest
+from meva_adapters.replay.format.layout import CANDLES, EXCHANGEINFO, KINDS, ORDERBOOK, TICKER
+from meva_adapters.replay.format.rendering import Column, csv_blocks
+from meva_adapters.replay.format.wide import quote_volume, range_extremes
+from meva_adapters.replay.made_up.profiles import Profile, exchangeinfo, profile_of
+from meva_adapters.replay.recording.writer import write_json, write_manifest
 from meva_adapters.system.files import make_folder, replacing
 from meva_core.errors import BadInput
 

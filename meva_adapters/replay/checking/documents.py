@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meva_adapters.replay.files import SourceFile
+from meva_adapters.replay.checking.files import SourceFile
 from meva_adapters.system import strict_json
 from meva_core.errors import BadInput
 

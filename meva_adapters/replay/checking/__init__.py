@@ -1,0 +1,1 @@
+"""A dataset as it was found: every byte looked at, every fault named."""

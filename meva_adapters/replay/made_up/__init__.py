@@ -1,0 +1,1 @@
+"""Datasets out of nothing, to try things on."""

@@ -1,0 +1,1 @@
+"""A dataset in the making: captures and fetches, kept whole, held by one process at a time."""
