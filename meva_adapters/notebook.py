@@ -43,7 +43,7 @@ from meva_core.errors import BadInput, MevaError
 from meva_core.fingerprint import Digester
 from meva_core.modes import Mode
 from meva_core.ports import MarketHistory
-from meva_core.settings import Settings, build_settings, settings_document
+from meva_core.settings import Settings, build_settings, settings_document, with_later
 from meva_core.stages.figures import TOTALS
 from meva_core.stages.plan import RunPlan
 from meva_core.steps.inputs import no_inputs
@@ -99,7 +99,7 @@ def _backtest(
     folder: str | PathLike[str], chosen: Settings, engine: str, symbols_are_named: bool, **options: Any
 ) -> Backtest:
     configured: Sequence[str] | None = chosen.exchange.symbols
-    if configured == Settings().exchange.symbols and not symbols_are_named:
+    if set(chosen.exchange.symbols) == set(Settings().exchange.symbols) and not symbols_are_named:
         configured = None
     dataset = open_dataset(folder)
     plan = plan_backtest(dataset, chosen, configured=configured, **options)
@@ -236,7 +236,7 @@ def _settings(settings: Settings | None, values: Mapping[str, Any]) -> Settings:
                 action="give one or the other",
             )
         return settings
-    known = settings_document(Settings())
+    known = with_later(settings_document(Settings()))
     for name in values:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0)[0]

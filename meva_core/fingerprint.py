@@ -2,7 +2,8 @@
 
 The canonical form of a step's output is, in this order:
 
-1. a tag: JSON of format version, step, symbols in order, and the names of parameters and columns;
+1. a tag: JSON of format version, step, symbols in order, and the names of parameters and columns, without
+those that came after the first form and are switched off;
 2. the parameters that the step reads, used or not, as little-endian int64; for measure also the exchange
 rules; 3. the cycle's values of the tuned parameters that the step reads;
 4. the columns with one value per cycle, then those with one per symbol, symbol by symbol;
@@ -15,7 +16,7 @@ wall-clock times, engines and databases are in none of it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +27,7 @@ from meva_core.cycle import Out
 from meva_core.ids import canonical_json
 from meva_core.journal import Events, Fills, Intents
 from meva_core.market import Market
-from meva_core.params import READS, READS_TUNED, Params
+from meva_core.params import COLUMNS_IF_SET, READS_TUNED, Params, columns_off, reads
 from meva_core.rules import Rules
 from meva_core.steps.account import Accounted
 from meva_core.steps.adapt import Adapted
@@ -38,6 +39,8 @@ from meva_core.steps.select import Selected
 FORMAT: Final = 1
 STEPS: Final = ("measure", "settle", "assess", "select", "plan", "build", "execute", "account")
 NO_LINK: Final = bytes(32)
+FIRST_FORM: Final = bytes.fromhex("477a632e043054443b58e0daa960e0c07f18b169864716827a41b1b1fe5897fe")
+"""The form (`form_of`) of every run that switches nothing on which came after it."""
 ROWS: Final = {
     "settle": ("events", "fills"),
     "plan": ("events",),
@@ -71,12 +74,13 @@ class Digester:
     def __init__(self, symbols: Sequence[str], params: Params, rules: Rules, link: bytes = NO_LINK) -> None:
         """Begin after the cycle whose link is `link`."""
         self.link = link
+        self._off = columns_off(params)
         self._heads = {step: _head(step, symbols, params, rules) for step in (*STEPS, "adapt")}
 
     def digest(self, market: Market, out: Out, start: int, stop: int) -> Iterator[CycleDigests]:
         """Yield the digests of cycles [start, stop) of a stretch."""
-        bodies = [_bodies(step, market, out, start, stop) for step in STEPS]
-        adapts = _bodies("adapt", market, out, start, stop)
+        bodies = [_bodies(step, market, out, start, stop, self._off) for step in STEPS]
+        adapts = _bodies("adapt", market, out, start, stop, self._off)
         heads = [self._heads[step] for step in STEPS]
         for c in range(stop - start):
             digests = []
@@ -98,25 +102,58 @@ def columns_of(step: str, out: Out) -> Any:
     return getattr(out, step, None)
 
 
+def form_of(params: Params) -> bytes:
+    """Return the form of the fingerprints of runs with these parameters.
+
+    It is the SHA-256 over the tags of all steps and of adapt, each with its newline, their symbols left out.
+    """
+    form = hashlib.sha256()
+    for step in (*STEPS, "adapt"):
+        form.update(_tag(step, params))
+    return form.digest()
+
+
+def _tag(step: str, params: Params, *symbols: Sequence[str]) -> bytes:
+    """Return what a step's canonical form begins with; without symbols, what its run's form is made of."""
+    off = columns_off(params)
+    names = canonical_json(
+        [FORMAT, step, *map(list, symbols), reads(step, params), _tuned(step, off), _columns(step, off)]
+    )
+    return names.encode() + b"\n"
+
+
 def _head(step: str, symbols: Sequence[str], params: Params, rules: Rules) -> Any:
     """Return a hash that has taken in what does not change from cycle to cycle."""
-    names = _columns(step)
-    tag = canonical_json([FORMAT, step, list(symbols), READS[step], READS_TUNED.get(step, ()), names])
-    head = hashlib.sha256(tag.encode() + b"\n")
-    head.update(_little(np.array([getattr(params, name) for name in READS[step]], dtype=np.int64)))
+    head = hashlib.sha256(_tag(step, params, symbols))
+    numbers = [getattr(params, name) for name in reads(step, params)]
+    head.update(_little(np.array(numbers, dtype=np.int64)))
     if step == "measure":
-        for column in rules:
-            head.update(_little(column))
+        for name in _kept("rules", Rules, columns_off(params)):
+            head.update(_little(getattr(rules, name)))
     return head
 
 
-def _columns(step: str) -> list[str]:
+def _columns(step: str, off: Collection[str]) -> list[str]:
     """Return the names of a step's columns and rows, as its tag lists them."""
-    names = list(GROUPS[step]._fields) if step in GROUPS else []
+    names = _kept(step, GROUPS[step], off) if step in GROUPS else []
     if step == "measure":
-        names = [*Market._fields, *names]
+        later = {column for columns in COLUMNS_IF_SET.values() for column in columns}
+        of_rules = [name for name in _kept("rules", Rules, off) if f"rules.{name}" in later]
+        names = [*(f"rules.{name}" for name in of_rules), *_kept("market", Market, off), *names]
     rows: dict[str, Any] = {"intents": Intents, "events": Events, "fills": Fills}
-    return names + [f"{table}.{name}" for table in ROWS.get(step, ()) for name in rows[table]._fields[1:]]
+    return names + [
+        f"{table}.{name}" for table in ROWS.get(step, ()) for name in _kept(table, rows[table], off)[1:]
+    ]
+
+
+def _tuned(step: str, off: Collection[str]) -> list[str]:
+    """Return the tuned parameters that a step reads; they are columns of adapt."""
+    return [name for name in READS_TUNED.get(step, ()) if f"adapt.{name}" not in off]
+
+
+def _kept(group: str, kind: Any, off: Collection[str]) -> list[str]:
+    """Return the names of a group's columns without those that are switched off."""
+    return [name for name in kind._fields if f"{group}.{name}" not in off]
 
 
 def _little(column: Any) -> bytes:
@@ -124,16 +161,16 @@ def _little(column: Any) -> bytes:
     return raw
 
 
-def _bodies(step: str, market: Market, out: Out, start: int, stop: int) -> list[Any]:
+def _bodies(step: str, market: Market, out: Out, start: int, stop: int, off: Collection[str]) -> list[Any]:
     """Return, for every cycle of a stretch, the bytes that follow the head."""
     count = stop - start
-    parts: list[Any] = [getattr(out.adapt, name)[start:stop] for name in READS_TUNED.get(step, ())]
+    parts: list[Any] = [getattr(out.adapt, name)[start:stop] for name in _tuned(step, off)]
     if step == "measure":
         parts.append(market.time[start:stop])
     group = columns_of(step, out)
-    columns = list(group) if group is not None else []
+    columns = [] if group is None else [getattr(group, name) for name in _kept(step, group, off)]
     if step == "measure":
-        columns = [*market[1:], *columns]
+        columns = [*(getattr(market, name) for name in _kept("market", market, off)[1:]), *columns]
     parts += [column[start:stop] for column in columns if column.ndim == 1]
     symbols = tuple(column[start:stop] for column in columns if column.ndim == 2)
     if symbols:
@@ -141,7 +178,7 @@ def _bodies(step: str, market: Market, out: Out, start: int, stop: int) -> list[
         parts.append((np.stack(symbols, axis=-1) if block is None else block).reshape(count, -1))
     fixed = _rows_of_bytes(parts, count)
     for table in ROWS.get(step, ()):
-        rows = _journal_bytes(step, table, out, start, stop)
+        rows = _journal_bytes(step, table, out, start, stop, off)
         fixed = [before + after for before, after in zip(fixed, rows, strict=True)]
     return fixed
 
@@ -155,10 +192,13 @@ def _rows_of_bytes(parts: Sequence[Any], count: int) -> list[bytes]:
     return [raw[at : at + width] for at in range(0, len(raw), width)]
 
 
-def _journal_bytes(step: str, table: str, out: Out, start: int, stop: int) -> list[bytes]:
+def _journal_bytes(
+    step: str, table: str, out: Out, start: int, stop: int, off: Collection[str]
+) -> list[bytes]:
     """Return, for every cycle, how many rows of a table the step wrote, and the rows."""
     first, last = row_bounds(step, table, out, start, stop)
-    columns = getattr(out.journal, table)[1:]
+    group = getattr(out.journal, table)
+    columns = [getattr(group, name) for name in _kept(table, group, off)[1:]]
     used = int(last[-1]) if len(last) else 0
     matrix = np.column_stack([column[:used] for column in columns])
     raw = _little(matrix)

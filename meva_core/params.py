@@ -25,7 +25,7 @@ class Params(NamedTuple):
     fallback_lot: int
     fallback_min_notional: int
     require_metadata: int
-    quote: int  # a number for each list of names: see `_number_of`
+    quote: int  # a number for each list of names: see `number_of`
     whitelist: int
     blacklist: int
     # settle, execute
@@ -66,6 +66,7 @@ class Params(NamedTuple):
     own_max_orders: int
     own_max_spread: int
     own_min_volume: int
+    # What came after the first form stands here, with its neutral value as its default: see READS_IF_SET.
 
 
 MARK_MID: Final = 0
@@ -129,6 +130,14 @@ READS_TUNED: Final[dict[str, tuple[str, ...]]] = {
     "build": ("order_offset_bps",),
 }
 """Which tuned parameters each step reads, by their names in `state.TUNED`."""
+
+READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {}
+"""Which parameters that came after the first form each step reads. While one has its neutral value, the
+default of its field, it is in no tag and no head: a feature that is switched off changes no digest."""
+
+COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {}
+"""Which columns belong to such a parameter, each as `group.column`: of `market`, `rules`, a step or a table
+of the journal. They are in tag, head and body when it is set, whatever they hold, and else nowhere."""
 
 VARIABLES: Final[Mapping[str, str]] = {
     "mark_source": "STAGE7_MARK_PRICE_SOURCE",
@@ -195,9 +204,9 @@ def params_from(settings: Settings, *, seed: int = 0, adapt: bool = False) -> Pa
         fallback_lot=parse_e8(s7.rules_fallback_lot_size),
         fallback_min_notional=parse_e8(s7.rules_fallback_min_notional_try),
         require_metadata=int(s7.rules_require_metadata),
-        quote=_number_of([s7.universe_quote_ccy]),
-        whitelist=_number_of(s7.universe_whitelist),
-        blacklist=_number_of(s7.universe_blacklist),
+        quote=number_of([s7.universe_quote_ccy]),
+        whitelist=number_of(sorted(set(s7.universe_whitelist))),
+        blacklist=number_of(sorted(set(s7.universe_blacklist))),
         fill_model=FILL_TOUCH if s7.fill_model is FillModel.TOUCH else FILL_INSTANT,
         ttl=min(live.ttl_seconds, _MOST_SECONDS),
         slippage=_rate(s7.slippage_bps),
@@ -234,6 +243,23 @@ def params_from(settings: Settings, *, seed: int = 0, adapt: bool = False) -> Pa
     )
 
 
+def reads(step: str, params: Params) -> tuple[str, ...]:
+    """Return the parameters that a step's digest begins with: all of READS, of the later ones those set."""
+    return READS[step] + tuple(name for name in READS_IF_SET.get(step, ()) if is_set(name, params))
+
+
+def columns_off(params: Params) -> frozenset[str]:
+    """Return the columns, each as `group.column`, all of whose parameters are neutral."""
+    later = {column for columns in COLUMNS_IF_SET.values() for column in columns}
+    on = {column for name, columns in COLUMNS_IF_SET.items() if is_set(name, params) for column in columns}
+    return frozenset(later - on)
+
+
+def is_set(name: str, params: Params) -> bool:
+    """Whether a parameter that came after the first form has another value than its neutral one."""
+    return bool(getattr(params, name) != params._field_defaults[name])
+
+
 def own_tuned(p: Params) -> tuple[int, ...]:
     """Return the user's own values of the tuned parameters, in the order of `state.TUNED`."""
     return (
@@ -251,8 +277,11 @@ def _rate(bps: Decimal) -> int:
     return parse_e8(bps, "bps")
 
 
-def _number_of(names: Sequence[str]) -> int:
-    """Return 0 for no names, and for others the first 8 bytes of the SHA-256 of their JSON, as an int64."""
+def number_of(names: Sequence[str]) -> int:
+    """Return 0 for no names, and for others the first 8 bytes of the SHA-256 of their JSON, as an int64.
+
+    Sets of names are sorted before: in whatever order they were written, they have one number.
+    """
     if not names:
         return 0
     digest = hashlib.sha256(json.dumps(list(names), separators=(",", ":")).encode()).digest()

@@ -41,6 +41,10 @@ def test_the_demo_ends_with_the_figures_that_the_readme_quotes(demo):
     assert {name: str(demo[name]) for name in shown} == shown
 
 
+def test_the_demo_keeps_its_id(demo):
+    assert demo["run_id"] == "x1yi6vf"
+
+
 def test_the_demo_shows_what_it_promises(demo):
     assert demo["fills_resting"] > 0
     assert demo["fills_taking"] > 0

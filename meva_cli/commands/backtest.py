@@ -85,6 +85,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     from meva_cli.wiring import CODEC, about_run
     from meva_core.stages import backtest as stage
     from meva_core.stages.figures import summary
+    from meva_core.stages.written_lists import as_recorded
 
     dataset = open_dataset(folder)
     plan = plan_of(loaded, dataset, options)
@@ -98,6 +99,8 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     gc.set_threshold(200_000, 50, 50)
     began = time.perf_counter()
     with writer(target, durable=False) as store:
+        with store.read() as reads:
+            plan = as_recorded(plan, reads, CODEC.decode)
         ran = stage.backtest(
             plan,
             dataset,
@@ -136,8 +139,9 @@ def _to_do(fault: Fault) -> str:
 def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
     """Return what a user may not expect of a run, each said once."""
     from meva_core.rules import RuleStatus
+    from meva_core.stages.written_lists import order_note
 
-    notes = []
+    notes = [order_note(plan)] if plan.written else []
     step, ttl = plan.step_seconds, loaded.settings.live.ttl_seconds
     if step is not None and step > ttl:
         notes.append(

@@ -80,10 +80,14 @@ def run_entry(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def changed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a run that are not the defaults."""
-    from meva_core.settings import Settings, settings_document
+    from meva_core.settings import Settings, in_order, settings_document, with_later
 
-    defaults = settings_document(Settings())
-    return {name: value for name, value in settings.items() if name in defaults and value != defaults[name]}
+    defaults = with_later(settings_document(Settings()))
+    return {
+        name: value
+        for name, value in settings.items()
+        if name in defaults and in_order(value) != defaults[name]
+    }
 
 
 def _decoded(text: str | None) -> Any:

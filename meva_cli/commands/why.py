@@ -102,7 +102,7 @@ def telling_of(kind: str, limits: Limits) -> Telling:
 def places() -> Callable[[str, Any], str]:
     """Return what says where a setting with a run's value was set, by the settings of today."""
     from meva_cli.load import settings_for
-    from meva_core.settings import VARIABLES, settings_texts
+    from meva_core.settings import VARIABLES, in_order, settings_texts
 
     today: Mapping[str, Any] = {}
     origin: Mapping[str, str] = {}
@@ -114,9 +114,9 @@ def places() -> Callable[[str, Any], str]:
 
     def place(name: str, value: Any) -> str:
         variable = VARIABLES[name]
-        default = variable.plain(variable.default)
+        value, default = in_order(value), variable.recorded(variable.default)
         source = f"from {origin[name]}" if name in origin else "the default"
-        now = today.get(name, value)
+        now = in_order(today.get(name, value))
         if now == value and name in today:
             return source
         said = "the default" if value == default else "set for this run"

@@ -10,6 +10,7 @@ from attrs import Factory, evolve, frozen
 
 from meva_core.history.window import LEGACY, Decode, document
 from meva_core.reasons import Reason
+from meva_core.settings import with_later
 
 USER: Final = "user"
 EXCHANGE: Final = "exchange"
@@ -137,7 +138,8 @@ def limits_of(run: str, row: Mapping[str, Any] | None, decode: Decode) -> Limits
     if run == LEGACY or row is None:
         return Limits()
     rules = document(decode, row.get("rules_json"), [])
-    return Limits(document(decode, row.get("settings_json"), {}), {rule["symbol"]: rule for rule in rules})
+    settings = with_later(document(decode, row.get("settings_json"), {}))
+    return Limits(settings, {rule["symbol"]: rule for rule in rules})
 
 
 def _same(one: Any, other: Any) -> bool:

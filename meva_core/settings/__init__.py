@@ -11,13 +11,14 @@ from meva_core.settings.build import (
     build_settings,
     settings_document,
     settings_texts,
+    with_later,
 )
 from meva_core.settings.general import LIVE_ACKNOWLEDGEMENT, Exchange, Gates, LogLevel, State
 from meva_core.settings.kinds import Interval, ScoreWeights
 from meva_core.settings.operational import Degrade, Live, Risk, Universe
 from meva_core.settings.secret import MASK, Secret
 from meva_core.settings.stage7 import FillModel, InvalidRules, MarkSource, Stage7
-from meva_core.settings.variables import Variable, variables_of
+from meva_core.settings.variables import Variable, in_order, variables_of
 
 __all__ = [
     "GROUPS",
@@ -42,7 +43,9 @@ __all__ = [
     "Universe",
     "Variable",
     "build_settings",
+    "in_order",
     "settings_document",
     "settings_texts",
     "variables_of",
+    "with_later",
 ]

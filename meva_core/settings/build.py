@@ -105,8 +105,32 @@ def settings_texts(settings: Settings) -> dict[str, Any]:
 def settings_document(settings: Settings) -> dict[str, Any]:
     """Return what a Stage 7 run depends on, sorted by variable: amounts as plain text, no secret, no path.
 
-    Equal settings give equal documents, however they were written (`5.0` or `5`).
+    Equal settings give equal documents, however they were written (`5.0` or `5`, symbols in any order). One
+    that is `later` and at its default is left out: `with_later` puts it back.
     """
+    return {
+        variable.name: variable.recorded(value)
+        for variable, value in _of_stage7(settings)
+        if not (variable.later and value == variable.default)
+    }
+
+
+def with_later(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recorded document together with the later settings that it leaves out, at their defaults.
+
+    One without any setting, of cycles of the earlier system, stays without.
+    """
+    left_out = (variable for variable, _ in _of_stage7(Settings()) if variable.later and document)
+    return {variable.name: variable.recorded(variable.default) for variable in left_out} | dict(document)
+
+
+def _of_stage7(settings: Settings) -> list[tuple[Variable, Any]]:
+    """Return the variables that Stage 7 reads with their values, sorted by name."""
     own = {variable.name for variable in variables_of(Stage7).values()}
-    texts = settings_texts(settings)
-    return {name: texts[name] for name in sorted(own | set(STAGE7_READS))}
+    found = [
+        (variable, getattr(getattr(settings, name), attribute))
+        for name, group in GROUPS.items()
+        for attribute, variable in variables_of(group).items()
+        if variable.name in own or variable.name in STAGE7_READS
+    ]
+    return sorted(found, key=lambda pair: pair[0].name)

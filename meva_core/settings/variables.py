@@ -40,7 +40,8 @@ class Variable:
 
     An `optional` value may be None, written as nothing or `none`; `old_name` is accepted in place of `name`.
     What is not `in_files` is taken from the command line and the environment alone: a file in the working
-    folder may be somebody else's.
+    folder may be somebody else's. What is `later` than the first form of fingerprints is recorded only where
+    it is not at its default, so that runs which leave it alone keep their ids.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Variable:
     optional: bool = False
     old_name: str = ""
     in_files: bool = True
+    later: bool = False
 
     @property
     def expected(self) -> str:
@@ -85,6 +87,10 @@ class Variable:
         """Return the value as JSON would hold it, secrets masked."""
         return None if value is None else self.kind.plain(value)
 
+    def recorded(self, value: Any) -> Any:
+        """Return the value as a run's settings hold it: as JSON would, names sorted, for they are a set."""
+        return in_order(self.plain(value))
+
     def _refuse(self, text: str, origin: str, detail: str = "") -> BadInput:
         problem = self._problem(text, origin, detail)
         return BadInput(str(problem), action=problem.action, problems=[problem])
@@ -117,6 +123,11 @@ class Variable:
         return (",".join(plain) if isinstance(plain, list) else str(plain)) or "empty"
 
 
+def in_order(plain: Any) -> Any:
+    """Return a value as JSON holds it, a list of names sorted and each once: every list is a set of them."""
+    return sorted(set(plain)) if isinstance(plain, list) else plain
+
+
 def setting(variable: Variable) -> Any:
     """Return the attrs field of a variable."""
     return field(default=variable.default, metadata={_METADATA: variable})
@@ -141,31 +152,42 @@ def refuse_all(problems: Iterable[Problem]) -> None:
 # -- Fields, one line a setting ------------------------------------------------------------------------
 
 
-def number(name: str, default: str | None, bound: Interval, unit: str, doc: str) -> Any:
+def number(
+    name: str, default: str | None, bound: Interval, unit: str, doc: str, *, later: bool = False
+) -> Any:
     """Return a field of exact decimals; optional if the default is None."""
     value = None if default is None else Decimal(default)
-    return setting(Variable(name, Number(bound), value, doc, unit, optional=value is None))
+    return setting(Variable(name, Number(bound), value, doc, unit, optional=value is None, later=later))
 
 
-def whole(name: str, default: int, bound: Interval, unit: str, doc: str, *, optional: bool = False) -> Any:
+def whole(
+    name: str,
+    default: int,
+    bound: Interval,
+    unit: str,
+    doc: str,
+    *,
+    optional: bool = False,
+    later: bool = False,
+) -> Any:
     """Return a field of whole numbers."""
-    return setting(Variable(name, Whole(bound), default, doc, unit, optional=optional))
+    return setting(Variable(name, Whole(bound), default, doc, unit, optional=optional, later=later))
 
 
-def flag(name: str, default: bool, doc: str) -> Any:
+def flag(name: str, default: bool, doc: str, *, later: bool = False) -> Any:
     """Return a field that is true or false."""
-    return setting(Variable(name, Flag(), default, doc))
+    return setting(Variable(name, Flag(), default, doc, later=later))
 
 
-def choice(name: str, default: Enum, doc: str) -> Any:
+def choice(name: str, default: Enum, doc: str, *, later: bool = False) -> Any:
     """Return a field that takes the values of the default's enum, written as they are there."""
     members = {str(member.value): member for member in type(default)}
-    return setting(Variable(name, Choice(members), default, doc))
+    return setting(Variable(name, Choice(members), default, doc, later=later))
 
 
-def symbols(name: str, default: tuple[str, ...], doc: str) -> Any:
+def symbols(name: str, default: tuple[str, ...], doc: str, *, later: bool = False) -> Any:
     """Return a field of pair symbols."""
-    return setting(Variable(name, Symbols(), default, doc))
+    return setting(Variable(name, Symbols(), default, doc, later=later))
 
 
 def quote_currency(name: str, doc: str) -> Any:

@@ -11,8 +11,9 @@ from attrs import field, frozen
 
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput
+from meva_core.fingerprint import FIRST_FORM, form_of
 from meva_core.ids import content_hash, run_id, stamp_text
-from meva_core.params import Params, own_tuned, params_from
+from meva_core.params import VARIABLES, Params, number_of, own_tuned, params_from
 from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, rules_columns, symbol_rules
 from meva_core.settings import Settings, settings_document
 from meva_core.state import State, new_state
@@ -109,7 +110,9 @@ class RunPlan:
     """A Stage 7 run before it begins.
 
     `times` are the cycles' times, int64 seconds, increasing; `step_seconds` is None when they were given one
-    by one. `source` names the data for people, `source_sha256` for the run's identity.
+    by one. `source` names the data for people, `source_sha256` for the run's identity. `written` are lists of
+    names, by variable, that an earlier version recorded the run with as they were written: its id and its
+    digests are made of them, where others are made of the sorted lists (`as_recorded`).
     """
 
     kind: str
@@ -122,6 +125,7 @@ class RunPlan:
     manifest: Mapping[str, Any] | None = None
     seed: int = 0
     adapt: bool = False
+    written: Mapping[str, Sequence[str]] = field(factory=dict)
     params: Params = field(init=False)
     run: str = field(init=False)
 
@@ -130,14 +134,22 @@ class RunPlan:
             raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
         if not 0 <= self.seed <= MOST_SEED:
             raise BadInput(f"seed: {self.seed} is not a whole number from 0 to {MOST_SEED}")
-        object.__setattr__(self, "params", params_from(self.settings, seed=self.seed, adapt=self.adapt))
+        params = params_from(self.settings, seed=self.seed, adapt=self.adapt)
+        lists = {name: self.written.get(VARIABLES[name]) for name in ("whitelist", "blacklist")}
+        numbers = {name: number_of(names) for name, names in lists.items() if names is not None}
+        object.__setattr__(self, "params", params._replace(**numbers))
         name = run_id(self.kind, self.identity(), self.source_sha256, int(self.times[0]))
         object.__setattr__(self, "run", name)
 
     def identity(self) -> dict[str, Any]:
-        """Return what, beside data and start, makes this run another than any other."""
+        """Return what, beside data and start, makes this run another than any other.
+
+        The form of its fingerprint is in it where it is not the first: such runs keep the ids they had.
+        """
+        form = form_of(self.params)
         return {
-            "settings": settings_document(self.settings),
+            **({} if form == FIRST_FORM else {"form": form.hex()}),
+            "settings": settings_document(self.settings) | dict(self.written),
             "seed": self.seed,
             "step_seconds": self.step_seconds,
             "include_adaptation": self.adapt,
@@ -146,7 +158,9 @@ class RunPlan:
 
     def settings_record(self) -> dict[str, Any]:
         """Return the settings as the run's row keeps them: by variable, and the options of the run."""
-        return settings_document(self.settings) | {
+        return {
+            **settings_document(self.settings),
+            **self.written,
             "seed": self.seed,
             "include_adaptation": self.adapt,
             "step_seconds": self.step_seconds,

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of
 from strategies import worlds
 
+from meva_core import params as parameters
 from meva_core.cycle import Out
-from meva_core.fingerprint import GROUPS, ROWS, STEPS, CycleDigests, Digester, columns_of
+from meva_core.fingerprint import (
+    GROUPS,
+    ROWS,
+    STEPS,
+    CycleDigests,
+    Digester,
+    columns_of,
+    form_of,
+)
 from meva_core.journal import Events, Fills, Intents
 from meva_core.market import Market
-from meva_core.params import READS, READS_TUNED, VARIABLES, Params, own_tuned, params_from
+from meva_core.params import READS, READS_IF_SET, READS_TUNED, VARIABLES, Params, own_tuned, params_from
 from meva_core.rules import Rules
 from meva_core.settings import VARIABLES as SETTINGS
 from meva_core.settings import Settings, build_settings, settings_document
@@ -131,13 +141,13 @@ def test_every_parameter_changes_the_steps_that_read_it_from_the_first_cycle_on(
     before = ran.digests()
     for name in Params._fields:
         params = ran.params._replace(**{name: getattr(ran.params, name) + 1})
-        readers = {step for step, names in READS.items() if name in names}
+        readers = {step for reads in (READS, READS_IF_SET) for step, names in reads.items() if name in names}
         expected = {(c, step) for c in range(ran.cycles) for step in readers}
         assert differing(before, ran.digests(params=params)) == expected, name
 
 
 def test_every_parameter_is_read_by_a_step_or_is_the_users_value_of_a_tuned_one() -> None:
-    read = {name for names in READS.values() for name in names}
+    read = {name for reads in (READS, READS_IF_SET) for names in reads.values() for name in names}
     own = [name for name in Params._fields if name not in read]
     numbered = Params(*range(len(Params._fields)))
     assert own_tuned(numbered) == tuple(getattr(numbered, name) for name in own)
@@ -217,6 +227,66 @@ def test_digesting_in_parts_gives_the_same_chain(ran: Ran, data: st.DataObject) 
             found += digester.digest(market, out, start, stop)
             link = digester.link
     assert found == ran.digests()
+
+
+# -- What came later -----------------------------------------------------------------------------------
+
+LATER = ("plan.share", "adapt.max_orders", "market.close_ts", "rules.max_qty", "fills.cost")
+"""Columns as they would be if a parameter that came later had brought them along."""
+HAVE_THEM = {"plan", "adapt", "measure", "settle", "execute"}
+"""The steps that have some of them; `max_orders` is read by plan."""
+Later = namedtuple("Later", [*Params._fields, "later"], defaults=[7])
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a parameter come later that account reads, and those columns with it."""
+    monkeypatch.setitem(parameters.READS_IF_SET, "account", ("later",))
+    monkeypatch.setitem(parameters.COLUMNS_IF_SET, "later", LATER)
+
+
+def all_touched(ran: Ran) -> dict[str, Any]:
+    """Return a run's groups with another number in every cell of those columns."""
+    journal, rules = ran.out.journal, ran.rules
+    out = ran.out._replace(
+        plan=ran.out.plan._replace(share=ran.out.plan.share + 1),
+        adapt=ran.out.adapt._replace(max_orders=ran.out.adapt.max_orders + 1),
+        journal=journal._replace(fills=journal.fills._replace(cost=journal.fills.cost + 1)),
+    )
+    market = ran.market._replace(close_ts=ran.market.close_ts + 1)
+    return {"out": out, "market": market, "rules": rules._replace(max_qty=rules.max_qty + 1)}
+
+
+@pytest.mark.usefixtures("later")
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ran=runs())
+def test_what_came_later_is_in_no_digest_while_it_is_neutral_whatever_its_columns_hold(ran: Ran) -> None:
+    neutral = Later(*ran.params)
+    assert ran.digests(params=neutral) == ran.digests(params=neutral, **all_touched(ran))
+
+
+@pytest.mark.usefixtures("later")
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ran=runs())
+def test_what_came_later_is_in_the_digests_of_its_steps_once_it_is_set(ran: Ran) -> None:
+    neutral, on, other = (Later(*ran.params, later=value) for value in (7, 8, 9))
+    cycles = range(ran.cycles)
+    switched = differing(ran.digests(params=neutral), ran.digests(params=on))
+    assert switched == {(c, step) for c in cycles for step in (*HAVE_THEM, "account")}
+    assert differing(ran.digests(params=on), ran.digests(params=other)) == {(c, "account") for c in cycles}
+    touched_steps = differing(ran.digests(params=on), ran.digests(params=on, **all_touched(ran)))
+    assert {step for _, step in touched_steps} >= {"plan", "adapt", "measure"}
+    assert form_of(on) == form_of(other) != form_of(neutral)
+
+
+def test_a_parameter_that_came_later_has_a_neutral_value_a_variable_and_columns_that_exist() -> None:
+    later_ones = {name for names in READS_IF_SET.values() for name in names}
+    assert later_ones == Params._field_defaults.keys()
+    assert parameters.COLUMNS_IF_SET.keys() <= later_ones
+    groups = {**GROUPS, **TABLES, "market": Market, "rules": Rules}
+    for column in (column for columns in parameters.COLUMNS_IF_SET.values() for column in columns):
+        group, _, name = column.partition(".")
+        assert name in groups[group]._fields, column
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -17,7 +17,7 @@ import pytest
 from meva_core.blocks import axes_of
 from meva_core.cycle import KINDS, Out
 from meva_core.engine import Engine
-from meva_core.fingerprint import CycleDigests, Digester
+from meva_core.fingerprint import FIRST_FORM, CycleDigests, Digester, form_of
 from meva_core.loop import interpreted
 from meva_core.market import MICROS, Market, empty_market
 from meva_core.params import Params, own_tuned, params_from
@@ -65,6 +65,15 @@ def test_the_fingerprint_follows_from_the_digests() -> None:
         digests = [bytes.fromhex(shown[f"sha256 {cycle}"][step]) for step in CHAIN]
         link = hashlib.sha256(link + b"".join(digests)).digest()
         assert link.hex() == shown[f"sha256 {cycle}"]["link"]
+
+
+def test_the_first_form_follows_from_the_tags_without_their_symbols() -> None:
+    shown, form = example(), hashlib.sha256()
+    for step in (*CHAIN, "adapt"):
+        version, name, _, *rest = shown[f"{step} tag"]
+        form.update(json.dumps([version, name, *rest], separators=(",", ":")).encode() + b"\n")
+    assert form.hexdigest() in DOCUMENT.read_text()
+    assert form.digest() == FIRST_FORM == form_of(params_from(build_settings({})))
 
 
 # -- The run behind it --------------------------------------------------------------------------------

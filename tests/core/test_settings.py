@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +31,7 @@ from meva_core.settings import (
     settings_document,
     settings_texts,
     variables_of,
+    with_later,
 )
 from meva_core.settings.kinds import Choice, Codes, Flag, Hidden, Number, Symbols, Weights, Whole
 
@@ -467,6 +469,42 @@ def test_equal_values_written_differently_give_one_document() -> None:
     )
     assert settings_document(one_way) == settings_document(other)
     assert one_way.stage7.fill_model is FillModel.INSTANT
+
+
+@pytest.mark.parametrize("name", ["SYMBOLS", "STAGE7_UNIVERSE_WHITELIST", "STAGE7_UNIVERSE_BLACKLIST"])
+def test_names_in_another_order_or_twice_give_one_document(name: str) -> None:
+    documents = [
+        settings_document(build_settings({name: text}))
+        for text in ("ETHTRY,BTCTRY", "BTCTRY,ETHTRY", "btc_try,ETHTRY,BTCTRY")
+    ]
+    assert documents[0] == documents[1] == documents[2]
+    assert documents[0][name] == ["BTCTRY", "ETHTRY"]
+
+
+def test_every_list_in_the_document_is_a_set_of_names() -> None:
+    lists = {name for name, value in settings_document(Settings()).items() if isinstance(value, list)}
+    assert lists == {"SYMBOLS", "STAGE7_UNIVERSE_WHITELIST", "STAGE7_UNIVERSE_BLACKLIST"}
+    assert {type(VARIABLES[name].kind) for name in lists} == {Symbols}
+
+
+@pytest.fixture
+def fee_came_later() -> Iterator[None]:
+    """Mark the fee as a setting that came after the first form."""
+    fee = VARIABLES["STAGE7_FEES_BPS"]
+    object.__setattr__(fee, "later", True)
+    yield
+    object.__setattr__(fee, "later", False)
+
+
+def test_a_setting_that_came_later_is_in_the_document_only_away_from_its_default(
+    fee_came_later: None,
+) -> None:
+    at_default = settings_document(build_settings({"STAGE7_FEES_BPS": "20.0"}))
+    assert "STAGE7_FEES_BPS" not in at_default
+    assert with_later(at_default) == at_default | {"STAGE7_FEES_BPS": "20"}
+    away = settings_document(build_settings({"STAGE7_FEES_BPS": "21"}))
+    assert away == with_later(away) == at_default | {"STAGE7_FEES_BPS": "21"}
+    assert with_later({}) == {}
 
 
 def test_the_document_changes_with_what_stage_7_reads_and_with_nothing_else() -> None:

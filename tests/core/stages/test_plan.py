@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_core.errors import BadInput
+from meva_core.fingerprint import form_of
+from meva_core.params import COLUMNS_IF_SET, Params
 from meva_core.settings import Settings, Stage7, build_settings
 from meva_core.stages.plan import BACKTEST, RunPlan, choose_pairs, cycle_times
 
@@ -145,6 +147,47 @@ def test_a_run_keeps_its_name_when_it_grows_or_its_folder_is_renamed() -> None:
     same = Settings(stage7=Stage7(fees_bps=Decimal("20.0")))
     assert planned(same).settings_sha256() == planned().settings_sha256()
     assert evolve(planned(), seed=3).params.seed == 3
+
+
+LISTS = ("STAGE7_UNIVERSE_WHITELIST", "STAGE7_UNIVERSE_BLACKLIST", "SYMBOLS")
+
+
+@given(data=st.data())
+def test_lists_of_names_in_another_order_are_the_same_run(data: st.DataObject) -> None:
+    names = {
+        "STAGE7_UNIVERSE_WHITELIST": ["BTCTRY", "ETHTRY", "SOLTRY"],
+        "STAGE7_UNIVERSE_BLACKLIST": ["DOGETRY", "XRPTRY", "BTCUSDT"],
+        "SYMBOLS": ["AVAXTRY", "BTCTRY", "ETHTRY"],
+    }
+    texts = {}
+    for name, listed in names.items():
+        shuffled = data.draw(st.permutations(listed))
+        texts[name] = ",".join([*shuffled, data.draw(st.sampled_from(listed))])
+    written = {name: ",".join(listed) for name, listed in names.items()}
+    plans = [planned(build_settings(given)) for given in (texts, written)]
+    assert plans[0].run == plans[1].run
+    assert plans[0].params == plans[1].params
+    assert plans[0].settings_sha256() == plans[1].settings_sha256()
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_other_names_in_a_list_are_another_run(name: str) -> None:
+    one, other = (planned(build_settings({name: text})) for text in ("BTCTRY,ETHTRY", "BTCTRY,SOLTRY"))
+    assert one.run != other.run
+
+
+def test_a_run_of_another_form_is_another_run_and_the_first_form_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = planned()
+    assert "form" not in first.identity()
+    # As if the column had come with the seed: without a seed it is in no tag.
+    monkeypatch.setitem(COLUMNS_IF_SET, "seed", ("plan.share",))
+    monkeypatch.setitem(Params._field_defaults, "seed", 0)
+    assert "form" not in planned(seed=1).identity()
+    other = planned()
+    assert other.identity()["form"] == form_of(other.params).hex()
+    assert other.run != first.run
 
 
 def test_the_record_of_settings_has_no_secret_and_no_path() -> None:
