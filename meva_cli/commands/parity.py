@@ -10,7 +10,7 @@ import attrs
 import click
 
 from meva_cli.options import AMOUNT, TIME, json_option
-from meva_cli.render import print_json, print_line, print_pairs
+from meva_cli.render import as_text, print_json, print_line, print_pairs
 from meva_core.errors import BadInput
 
 
@@ -51,8 +51,8 @@ def parity(
 
     Our own runs compare by the digests of their steps. Cycles of the earlier system have none, and on a grid
     (--quantize-try) digests cannot decide: these compare by their stored rows, mode, scores, plan, intents,
-    orders with what happened to them, fills, holdings and ledger. The verdict says what was compared, and
-    what was not.
+    orders with what happened to them, fills, holdings and ledger. The verdict says what was compared, what
+    was not, which settings differ, and both equities at the end of the window.
     """
     from meva_adapters.sql import reader
     from meva_cli.runs import pick_run
@@ -86,20 +86,35 @@ def _moment(seconds: int | None) -> datetime | None:
 
 def _print(document: dict[str, Any], explain: bool) -> None:
     difference = document.pop("first_difference")
+    apart = {one["name"]: one for one in document.pop("differing_settings")}
     # Next to the verdict stands of what it is one; a fingerprint that rows do not have is not shown empty.
     head = {"equal": document.pop("equal")}
     head |= {name: "; ".join(document.pop(name)) for name in ("compared", "not_compared")}
     print_pairs(head | {name: value for name, value in document.items() if value is not None})
+    print_pairs({f"setting.{name}": _both(one) for name, one in apart.items()})
     if difference is None:
         return
     print_pairs({f"first_difference.{name}": value for name, value in difference.items()})
     if explain:
-        print_line(in_words(difference))
+        one = apart.get(difference["field"])
+        print_line(in_words(difference, order_only=one is not None and one["order_only"]))
 
 
-def in_words(difference: dict[str, Any]) -> str:
-    """Return what a first difference means."""
+def _both(apart: dict[str, Any]) -> str:
+    """Return both values of a setting."""
+    values = f"{as_text(apart['a'])} in A, {as_text(apart['b'])} in B"
+    return f"{values} (only the order differs)" if apart["order_only"] else values
+
+
+def in_words(difference: dict[str, Any], *, order_only: bool = False) -> str:
+    """Return what a first difference means; `order_only`: its field is a list of the same names."""
     values = f"{difference['a']} in A and {difference['b']} in B"
+    if order_only:
+        values = f"{as_text(difference['a'])} in A and {as_text(difference['b'])} in B"
+        return (
+            f"Only the order of {difference['field']} differs: {values}, as it was written for a version "
+            "that did not sort it. The names are the same, and so is what all steps after measure did."
+        )
     moment = f"{difference['cycle_ts']:%Y-%m-%d %H:%M:%S} UTC"
     place = "the stored rows" if difference["step"] == "stored" else f"step {difference['step']}"
     where = f"Before {moment} the runs agree. There, in {place},"

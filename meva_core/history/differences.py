@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from meva_core.history.settings_apart import Apart, settings_apart, variables_read
 from meva_core.market import Market
-from meva_core.params import READS, READS_TUNED, VARIABLES
+from meva_core.params import VARIABLES
 from meva_core.ports import Reads
+from meva_core.settings import with_later
 
 _DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
     "settle": (),
@@ -24,24 +26,22 @@ _DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
 """The columns of stage7_cycle_trace that show what a step put out."""
 _HAPPENINGS: Final = ("settle", "plan", "execute")
 _NAMES: Final = frozenset({"client_order_id", "cycle_id"})
-_BESIDE: Final[dict[str, tuple[str, ...]]] = {
-    "measure": ("SYMBOLS",),
-    "assess": ("DRY_RUN_TRY_BALANCE",),
-}
-"""The variables that shape what a step starts from without being a parameter of it: which symbols there are,
-and the first cash."""
 _CLOSES: Final = ("closes", "closes_check", "deviation")
 _LOOKBACK: Final = VARIABLES["vol_lookback"]
 
 
 @frozen
 class Cause:
-    """A field that differs, with both values; `inputs_equal` is False for data of the market."""
+    """A field that differs, with both values; `inputs_equal` is False for data of the market.
+
+    `order_only` says that the field is a list of the same names in another order (`settings_apart`).
+    """
 
     field: str
     a: Any
     b: Any
     inputs_equal: bool
+    order_only: bool = False
 
 
 @frozen
@@ -71,13 +71,29 @@ class Explainer:
             or Cause("digest", None, None, inputs_equal=False)
         )
 
+    def settings(self) -> list[Apart]:
+        """Return all settings that differ, those of earlier steps first."""
+        found = settings_apart(*map(with_later, self._both("settings_json", {})))
+        configured = self._configured()
+        if configured is not None and not any(one.name == configured.field for one in found):
+            found.insert(0, Apart(configured.field, configured.a, configured.b, "measure", order_only=False))
+        return found
+
     def _setting(self, step: str) -> Cause | None:
-        a, b = self._settings(self.reads_a, self.run_a), self._settings(self.reads_b, self.run_b)
-        parameters = (VARIABLES[name] for name in (*READS[step], *READS_TUNED.get(step, ())))
-        for variable in (*parameters, *_BESIDE.get(step, ())):
-            if a.get(variable) != b.get(variable):
-                return Cause(variable, a.get(variable), b.get(variable), inputs_equal=True)
-        return self._configured() if step == "measure" else None
+        """Return a setting that the step reads and that differs; one of which only the order does last."""
+        read = set(variables_read(step))
+        a, b = map(with_later, self._both("settings_json", {}))
+        found = [apart for apart in settings_apart(a, b) if apart.name in read]
+        for apart in found:
+            if not apart.order_only:
+                return Cause(apart.name, apart.a, apart.b, inputs_equal=True)
+        configured = self._configured() if step == "measure" else None
+        if configured is not None:
+            return configured
+        for apart in found:
+            if apart.name != "SYMBOLS":  # whose order was never digested
+                return Cause(apart.name, apart.a, apart.b, inputs_equal=True, order_only=True)
+        return None
 
     def _configured(self) -> Cause | None:
         """Return SYMBOLS where one run left it to the data: the settings show its default then."""
@@ -100,11 +116,6 @@ class Explainer:
         seen_a, seen_b = ({name: seen.get(name) for name in names} for seen in (a, b))
         found = first_difference(seen_a, seen_b, "market")
         return Cause(*found, inputs_equal=False) if found else None
-
-    def _settings(self, reads: Reads, run: str) -> dict[str, Any]:
-        row = reads.run(run)
-        found: dict[str, Any] = self.decode(row["settings_json"]) if row and row["settings_json"] else {}
-        return found
 
     def _rules(self) -> Cause | None:
         found = first_difference(*self._both("rules_json", []), "rules")

@@ -19,9 +19,10 @@ from attrs import define, evolve, frozen
 from meva_core.errors import StoreUnready
 from meva_core.fingerprint import NO_LINK, STEPS
 from meva_core.history.differences import Explainer
+from meva_core.history.settings_apart import Apart
 from meva_core.history.stored_cycles import Cycle, stored_cycles
 from meva_core.history.stored_rows import StoredRows
-from meva_core.history.window import LEGACY, Decode, document
+from meva_core.history.window import LEDGER_METRICS, LEGACY, Decode, document
 from meva_core.ports import Reads
 
 _SCHEMA_CHANGES: Final = "schema_changes"
@@ -67,6 +68,8 @@ class Verdict:
     """What a comparison found, of what, and what it left out.
 
     A fingerprint is the chain over the digests of the window; there is none where rows were compared.
+    `differing_settings` are all that differ, first the one whose step does; an equity is that after the last
+    cycle of the window, in TRY.
     """
 
     equal: bool = True
@@ -79,6 +82,9 @@ class Verdict:
     first_difference: Difference | None = None
     compared: Sequence[str] = ()
     not_compared: Sequence[str] = ()
+    differing_settings: Sequence[Apart] = ()
+    final_equity_try_a: Decimal | None = None
+    final_equity_try_b: Decimal | None = None
 
 
 def parity(
@@ -112,10 +118,35 @@ def parity(
         raise StoreUnready(
             f"the {empty} database has no cycle in the window", action="check --start and --end"
         )
+    verdict.first_difference = verdict.first_difference or comparison.order
+    _tell_apart(verdict, a, b, window, decode)
     verdict.fingerprint_a, verdict.fingerprint_b = comparison.fingerprints()
     verdict.equal = verdict.first_difference is None
     verdict.compared, verdict.not_compared = comparison.covered()
     return verdict
+
+
+def _tell_apart(verdict: Verdict, a: Side, b: Side, window: Window, decode: Decode) -> None:
+    """Add the settings that differ, and where both books ended."""
+    found = Explainer(a.reads, b.reads, a.run, b.run, decode).settings()
+    first = verdict.first_difference
+    verdict.differing_settings = sorted(found, key=lambda one: first is None or one.name != first.field)
+    verdict.final_equity_try_a, verdict.final_equity_try_b = _last_equity(a, window), _last_equity(b, window)
+
+
+def _last_equity(side: Side, window: Window) -> Decimal | None:
+    """Return the equity after a run's last cycle in the window; None where an old file has no row of it."""
+    rows = side.reads.rows(
+        LEDGER_METRICS,
+        ("equity_try",),
+        run_id=side.run,
+        start=window.start,
+        end=window.end,
+        newest_first=True,
+        limit=1,
+    )
+    found: Decimal | None = next(rows, (None,))[0]
+    return found
 
 
 def _count(verdict: Verdict, a: Cycle | None, b: Cycle | None) -> None:
@@ -148,6 +179,8 @@ class _ByDigests:
     decode: Decode
     adaptation: bool
     links: tuple[bytes, bytes] = (NO_LINK, NO_LINK)
+    order: Difference | None = None
+    """That a list is digested by measure as it was written, in another order, if that is all that differs."""
 
     def cycles(self, side: Side) -> Iterator[Cycle]:
         columns = (*_DIGESTS, "adapt_sha256") if self.adaptation else _DIGESTS
@@ -161,13 +194,18 @@ class _ByDigests:
     def difference(self, one: Cycle | None, other: Cycle | None) -> Difference | None:
         assert one is not None
         assert other is not None
-        step = next((name for name in one.parts if one.parts[name] != other.parts[name]), None)
-        if step is None:
-            return None
+        steps = [step for step in one.parts if one.parts[step] != other.parts[step]]
+        if steps == ["measure"] and self.order is not None:
+            return None  # as in every cycle of these two
         explainer = Explainer(self.a.reads, self.b.reads, self.a.run, self.b.run, self.decode)
-        found = explainer.explain(step, one.cycle_id, other.cycle_id)
-        values = found.field, found.a, found.b, found.inputs_equal
-        return Difference(one.ts, one.cycle_id, other.cycle_id, step, *values)
+        for step in steps:
+            found = explainer.explain(step, one.cycle_id, other.cycle_id)
+            values = found.field, found.a, found.b, found.inputs_equal
+            difference = Difference(one.ts, one.cycle_id, other.cycle_id, step, *values)
+            if not found.order_only:
+                return difference
+            self.order = self.order or difference
+        return None
 
     def fingerprints(self) -> tuple[str | None, str | None]:
         return self.links[0].hex(), self.links[1].hex()
@@ -175,6 +213,9 @@ class _ByDigests:
     def covered(self) -> tuple[list[str], list[str]]:
         steps = [*STEPS, *(["adapt"] if self.adaptation else [])]
         left_out = [] if self.adaptation else ["adaptation (--include-adaptation)"]
+        if self.order is not None:
+            steps.remove("measure")
+            left_out.append(f"measure, whose digest has {self.order.field} in the order it was written in")
         return ["cycle times", f"digests of {', '.join(steps)}"], left_out
 
 
@@ -187,6 +228,7 @@ class _ByRows:
     window: Window
     decode: Decode
     rows: StoredRows
+    order: None = None
 
     def cycles(self, side: Side) -> Iterator[Cycle]:
         return stored_cycles(side.reads, side.run, self.window.start, self.window.end)

@@ -115,7 +115,12 @@ def test_the_same_run_again_is_equal(meva: Meva, busy: pytest.MonkeyPatch, data:
         "first_difference",
         "compared",
         "not_compared",
+        "differing_settings",
+        "final_equity_try_a",
+        "final_equity_try_b",
     ]
+    assert verdict["differing_settings"] == []
+    assert verdict["final_equity_try_a"] == verdict["final_equity_try_b"] == ran[0]["final_equity_try"]
     assert (verdict["equal"], verdict["first_difference"]) == (True, None)
     assert verdict["fingerprint_a"] == verdict["fingerprint_b"] == ran[0]["fingerprint"]
     assert (verdict["cycles_a"], verdict["cycles_b"]) == (40, 40)
@@ -198,6 +203,59 @@ def test_a_setting_that_no_step_reads_leaves_two_runs_equal(
     backtest(meva, data, "b.db", "--cycles", 3)
     verdict = compare(meva, 0)
     assert verdict["fingerprint_a"] == verdict["fingerprint_b"]
+
+
+def test_all_settings_that_differ_are_named_first_the_one_whose_step_differs_first(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path
+) -> None:
+    ran = [backtest(meva, data, "a.db", "--cycles", 20)]
+    changed = {
+        "STAGE7_RETRY_ALERT_THRESHOLD": "6",  # account
+        "STAGE7_CONCENTRATION_TOP_N": "4",  # no step
+        "STAGE7_FEES_BPS": "12.26",  # settle
+        "STAGE7_SPREAD_SPIKE_BPS": "301",  # assess
+        "SYMBOLS": "BTCTRY,ETHTRY",  # measure
+    }
+    for name, value in changed.items():
+        busy.setenv(name, value)
+    ran.append(backtest(meva, data, "b.db", "--cycles", 20, "--seed", 3))
+    verdict = compare(meva, 1)
+    named = [(one["name"], one["step"]) for one in verdict["differing_settings"]]
+    assert named == [
+        ("SYMBOLS", "measure"),
+        ("STAGE7_FEES_BPS", "settle"),
+        ("STAGE7_SPREAD_SPIKE_BPS", "assess"),
+        ("seed", "execute"),
+        ("STAGE7_RETRY_ALERT_THRESHOLD", "account"),
+        ("STAGE7_CONCENTRATION_TOP_N", ""),
+    ]
+    assert verdict["first_difference"]["field"] == "SYMBOLS"
+    assert [verdict["final_equity_try_a"], verdict["final_equity_try_b"]] == [
+        one["final_equity_try"] for one in ran
+    ]
+    told = meva("parity", "a.db", "b.db")
+    assert "setting.STAGE7_FEES_BPS\t12.25 in A, 12.26 in B\n" in told.out
+    on_grid = compare(meva, 1, "--quantize-try", "0.01")
+    assert [(one["name"], one["step"]) for one in on_grid["differing_settings"]] == named
+
+
+def test_settings_that_no_step_reads_are_named_beside_an_equal_verdict(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, three_cycles: Path
+) -> None:
+    shutil.copy(three_cycles, "a.db")
+    for name, value in SILENT.items():
+        busy.setenv(name, value)
+    backtest(meva, data, "b.db", "--cycles", 3)
+    assert {one["name"] for one in compare(meva, 0)["differing_settings"]} == SILENT.keys()
+
+
+def test_equities_are_those_at_the_end_of_the_window(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path
+) -> None:
+    short = backtest(meva, data, "a.db", "--cycles", 21)
+    backtest(meva, data, "b.db")
+    verdict = compare(meva, 0, "--end", "2026-01-01T00:20")
+    assert verdict["final_equity_try_a"] == verdict["final_equity_try_b"] == short["final_equity_try"]
 
 
 @pytest.mark.parametrize("variable", FALLBACK)
