@@ -9,15 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from stage7_runs import demo_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-
-
-def demo_settings() -> dict[str, str]:
-    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
-    [line] = re.findall(r"^DEMO := (.*)$", makefile, re.MULTILINE)
-    return dict(pair.split("=", 1) for pair in line.split())
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,166 @@
+"""What is added later leaves old runs alone: a copy of the core with a setting, a parameter and columns more.
+
+While they are switched off, the copy goes on with a run of the core as it is, under its id and to its
+fingerprint. Once they are switched on, it is another run, of another form.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage7_runs import demo_settings, rows_of
+
+import meva_core
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "replay" / "sample"
+ID = "x1yi6vf"
+FINGERPRINT = "2252c23ca39b21a579e2ec654e1e62d3649b08c02c670e65a8e4ab631657e687"
+"""Of the run that the README shows."""
+
+EDITS = (
+    (
+        "settings/stage7.py",
+        "    __attrs_post_init__ = check_fields",
+        '    patience: int = whole("STAGE7_PATIENCE", 4, NOT_NEGATIVE, "", "added later", later=True)\n\n',
+    ),
+    ("params.py", "\n\nMARK_MID: Final = 0", "    patience: int = 4\n"),
+    ("params.py", '    "min_volume_try": "STAGE7_MIN_QUOTE', '    "patience": "STAGE7_PATIENCE",\n'),
+    ("params.py", "        own_min_volume=parse_e8", "        patience=s7.patience,\n"),
+    ("steps/plan.py", "    mode: Any\n", "    waited: Any\n"),
+    ("steps/plan.py", '"target", "value", "open_value"', '"asked", '),
+    ("steps/plan.py", "    target: Any\n", "    asked: Any\n"),
+    (
+        "steps/plan.py",
+        "    mode = final_mode(c, x, r, p, s, assessed, chosen, o)\n    if",
+        "    o.waited[c] = 77 + c\n",
+    ),
+    ("journal.py", "    attempt: Any\n", "    note: Any\n"),
+)
+"""Files of the core, and what is put before which text of them."""
+REPLACED = (
+    (
+        "params.py",
+        "READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {}",
+        'READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {"plan": ("patience",)}',
+    ),
+    (
+        "params.py",
+        "COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {}",
+        "COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {\n"
+        '    "patience": ("plan.waited", "plan.asked", "events.note")\n}',
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the core that has something more."""
+    folder = tmp_path_factory.mktemp("grown")
+    core = folder / "meva_core"
+    shutil.copytree(Path(meva_core.__file__).parent, core, ignore=shutil.ignore_patterns("__pycache__"))
+    inserted = [(file, text, more + text) for file, text, more in EDITS]
+    for file, before, after in (*inserted, *REPLACED):
+        source = (core / file).read_text()
+        assert source.count(before) == 1, (file, before)
+        (core / file).write_text(source.replace(before, after))
+    return folder
+
+
+def python(folder: Path, core: Path | None, *arguments: object, **settings: str) -> str:
+    """Run Python in a folder, with another core if one is given, and return what it prints."""
+    plain = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env=plain | settings | ({"PYTHONPATH": str(core)} if core else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def backtest(
+    folder: Path, core: Path | None, db: str, cycles: int, *options: str, **settings: str
+) -> Mapping[str, Any]:
+    command = (
+        "-m",
+        "meva_cli",
+        "backtest",
+        "--data",
+        SAMPLE,
+        "--db",
+        db,
+        "--engine",
+        "interpreted",
+        "--json",
+    )
+    printed = python(folder, core, *command, "--cycles", cycles, *options, **settings)
+    found: dict[str, Any] = json.loads(printed)
+    return found
+
+
+def test_what_is_switched_off_goes_on_under_the_same_id_to_the_same_fingerprint(
+    grown: Path, tmp_path: Path
+) -> None:
+    demo = demo_settings()
+    begun = backtest(tmp_path, None, "a.db", 400, **demo)
+    done = backtest(tmp_path, grown, "a.db", 720, "--resume", **demo)
+    assert begun["run_id"] == done["run_id"] == ID
+    assert (done["cycles_run"], done["fingerprint"]) == (320, FINGERPRINT)
+    [row] = rows_of(tmp_path / "a.db", "SELECT settings_json FROM stage7_runs")
+    assert "STAGE7_PATIENCE" not in row["settings_json"]
+
+
+def test_what_is_switched_on_is_another_run_of_another_form(grown: Path, tmp_path: Path) -> None:
+    off = backtest(tmp_path, grown, "a.db", 5)
+    on = backtest(tmp_path, grown, "b.db", 5, STAGE7_PATIENCE="5")
+    said = backtest(tmp_path, grown, "c.db", 5, STAGE7_PATIENCE="4")
+    assert said["run_id"] == off["run_id"] != on["run_id"]
+    assert said["fingerprint"] == off["fingerprint"] != on["fingerprint"]
+    digests = [
+        rows_of(tmp_path / db, "SELECT * FROM stage7_cycle_digests ORDER BY ts")[-1]
+        for db in ("a.db", "b.db")
+    ]
+    differing = {name for name in digests[0] if digests[0][name] != digests[1][name]}
+    steps = {name.removesuffix("_sha256") for name in differing if name.endswith("_sha256")}
+    assert steps == {"settle", "plan", "execute", "link"}  # the steps that have one of the columns
+    [row] = rows_of(tmp_path / "b.db", "SELECT settings_json FROM stage7_runs")
+    assert row["settings_json"]["STAGE7_PATIENCE"] == 5
+
+
+def test_the_form_is_the_first_one_while_all_of_it_is_switched_off(grown: Path, tmp_path: Path) -> None:
+    code = (
+        "import meva_core; print(meva_core.__file__)\n"
+        "from meva_core.fingerprint import FIRST_FORM, form_of\n"
+        "from meva_core.params import params_from\n"
+        "from meva_core.settings import build_settings\n"
+        "for text in '4567': print(form_of(params_from(build_settings({'STAGE7_PATIENCE': text}))).hex())\n"
+        "print(FIRST_FORM.hex())"
+    )
+    file, neutral, *others, first = python(tmp_path, grown, "-c", code).split()
+    assert Path(file).is_relative_to(grown)
+    assert neutral == first
+    assert len(set(others)) == 1
+    assert others[0] != first
+
+
+def test_parity_names_a_setting_that_only_one_run_recorded(grown: Path, tmp_path: Path) -> None:
+    backtest(tmp_path, None, "a.db", 3)
+    backtest(tmp_path, grown, "b.db", 3, STAGE7_PATIENCE="5")
+    code = "import sys; from meva_cli.app import run\nprint(run(['parity', 'a.db', 'b.db', '--json']))"
+    document, code_line = python(tmp_path, grown, "-c", code).splitlines()
+    verdict = json.loads(document)
+    assert code_line == "1"
+    [apart] = verdict["differing_settings"]
+    assert (apart["name"], apart["a"], apart["b"], apart["step"]) == ("STAGE7_PATIENCE", 4, 5, "plan")
