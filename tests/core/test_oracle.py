@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from golden_worlds import KINDS, world_of
 from hypothesis import given, note
 from oracle import Oracle, World
 from oracle.engine_view import engine_of, final_of, records_of
@@ -39,3 +41,8 @@ def check(world: World) -> None:
 @given(world=worlds())
 def test_the_engine_decides_what_the_oracle_decides(world: World) -> None:
     check(world)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_so_it_does_in_the_worlds_of_the_golden_fingerprints(name: str) -> None:
+    check(world_of(name, KINDS[name]))
