@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from meva_core.blocks import axes, new_group
 from meva_core.kernel import kernel
-from meva_core.ledger import book_fill
+from meva_core.ledger import book, priced
 from meva_core.orders import EVENTS, ILLEGAL, NEXT, Event, Side, Status
 from meva_core.state import ERROR, FLOOR, OPEN_ORDERS, ORDER_COLUMNS, STREAK, State
 
@@ -177,7 +177,8 @@ def fill(
     resting: int,
 ) -> None:
     """Fill `qty` of open order k at `price`: book it, record it, and end the order if that was the rest."""
-    notional, fee, reference, cost = book_fill(s, k, price, qty, mark, fee_rate)
+    notional, fee = priced(s, k, price, qty, fee_rate)
+    reference, cost = book(s, k, qty, notional, fee, mark)
     s.order_fills[k] += 1
     row = j.used[FILLS_USED]
     j.used[FILLS_USED] = row + 1

@@ -7,6 +7,9 @@ Lots carry R, so with gross = realized + unrealized and net = gross - fees - sli
     starting cash + net = cash + sum(quantity x mark)
 
 holds exactly, in integers, after every fill and at any marks.
+
+What a simulated fill costs (`priced`) is one thing, what given amounts do to the books (`book`) another: a
+fill of a real exchange brings its amounts along and is booked the same way.
 """
 
 from __future__ import annotations
@@ -86,13 +89,13 @@ def add_lot(s: State, i: int, qty: int, cost: int) -> None:
 
 
 @kernel
-def book_fill(s: State, k: int, price: int, qty: int, mark: int, fee_rate: int) -> tuple[int, int, int, int]:
-    """Book a fill of order k: `qty` at `price`, with the mark of this cycle and the fee in 1e-12 of notional.
+def priced(s: State, k: int, price: int, qty: int, fee_rate: int) -> tuple[int, int]:
+    """Return what a fill of order k costs, `qty` at `price`, as (notional, fee); `fee_rate` is in 1e-12 of
+    notional.
 
-    Notional and fee of an order are cumulative, each rounded once; a fill has their increases. Returns the
-    fill's (notional, fee, reference notional, cost of the lots a SELL took).
+    Notional and fee of an order are cumulative, each rounded once; a fill has their increases. The order's
+    exact sum takes the fill in, so this is asked once for a fill, before it is booked.
     """
-    i = s.order_symbol[k]
     whole, rest = product_parts(price, qty)
     rest += s.order_gross_rest[k]
     whole += s.order_gross[k]
@@ -103,17 +106,27 @@ def book_fill(s: State, k: int, price: int, qty: int, mark: int, fee_rate: int) 
     s.order_gross_rest[k] = rest
     notional_so_far = half_even(whole, rest, E8)
     fee_so_far = scale(notional_so_far, fee_rate)
-    notional = notional_so_far - s.order_notional[k]
-    fee = fee_so_far - s.order_fee[k]
-    s.order_notional[k] = notional_so_far
-    s.order_fee[k] = fee_so_far
+    return notional_so_far - s.order_notional[k], fee_so_far - s.order_fee[k]
+
+
+@kernel
+def book(s: State, k: int, qty: int, notional: int, fee: int, mark: int) -> tuple[int, int]:
+    """Book a fill of order k, of given amounts in e8, at the mark of its time.
+
+    The amounts are those of `priced`, or what an exchange charged (`live.booking.Entry`). Returns the fill's
+    (reference, cost of the lots a SELL took).
+    """
+    i = s.order_symbol[k]
+    s.order_notional[k] += notional
+    s.order_fee[k] += fee
     s.order_filled[k] += qty
     reference = mul_e8(mark, qty)
     cost = 0
     if s.order_side[k] == Side.BUY:
         if reference < 0 or reference > notional:
             reference = notional
-        add_lot(s, i, qty, reference)
+        if qty > 0:  # an exchange may match less than a unit, and its part comes with a later fill
+            add_lot(s, i, qty, reference)
         s.qty[i] += qty
         pair_add(s.money, CASH, -notional)
         pair_add(s.money, SLIPPAGE, notional - reference)
@@ -128,4 +141,4 @@ def book_fill(s: State, k: int, price: int, qty: int, mark: int, fee_rate: int) 
     pair_add(s.money, CASH, -fee)
     pair_add(s.money, FEES, fee)
     pair_add(s.money, TURNOVER, notional)
-    return notional, fee, reference, cost
+    return reference, cost

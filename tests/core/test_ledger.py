@@ -9,11 +9,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_core.amounts import E8, LIMIT, join_pair
-from meva_core.ledger import add_lot, book_fill, share_of, take_lots
+from meva_core.amounts import E8, LIMIT, join_pair, to_decimal
+from meva_core.ledger import add_lot, book, priced, share_of, take_lots
+from meva_core.live.booking import entries_of
 from meva_core.loop import views
 from meva_core.orders import Side
 from meva_core.state import CASH, FEES, REALIZED, SLIPPAGE, TURNOVER, State, new_state
+from meva_core.venue import VenueFill
 
 prices = st.one_of(st.integers(1, 10**12), st.integers(1, 1_000))
 quantities = st.one_of(st.integers(1, 10**10), st.integers(1, 1_000))
@@ -23,7 +25,7 @@ fills = st.lists(st.tuples(st.sampled_from(Side), prices, quantities, prices), m
 """(side, price, quantity, mark)."""
 
 
-def book(room: int = 64) -> State:
+def new_book(room: int = 64) -> State:
     """Return an empty book of one symbol, read and written as the interpreted engine does."""
     return views(new_state(1, 0, (0,) * 6, 0, room=room))
 
@@ -33,6 +35,13 @@ def order(s: State, k: int, side: Side) -> int:
         column[k] = 0
     s.order_side[k] = side
     return k
+
+
+def fill(s: State, k: int, price: int, qty: int, mark: int, fee: int) -> tuple[int, int, int, int]:
+    """Price and book a fill of order k as the simulated venue does; return (notional, fee, reference,
+    cost)."""
+    notional, charged = priced(s, k, price, qty, fee)
+    return notional, charged, *book(s, k, qty, notional, charged, mark)
 
 
 def total(s: State, place: int) -> int:
@@ -51,14 +60,12 @@ def possible(fills: list[Fill]) -> list[Fill]:
 
 
 def run(s: State, fills: list[Fill], fee: int) -> list[tuple[int, int, int, int]]:
-    return [
-        book_fill(s, order(s, 0, side), price, qty, mark, fee) for side, price, qty, mark in possible(fills)
-    ]
+    return [fill(s, order(s, 0, side), price, qty, mark, fee) for side, price, qty, mark in possible(fills)]
 
 
 @given(fills=fills, fee=fees, mark=prices)
 def test_nothing_is_made_or_lost(fills: list[Fill], fee: int, mark: int) -> None:
-    s = book()
+    s = new_book()
     run(s, fills, fee)
     value = round(Fraction(s.qty[0] * mark, E8))
     gross = total(s, REALIZED) + value - s.cost[0]
@@ -67,7 +74,7 @@ def test_nothing_is_made_or_lost(fills: list[Fill], fee: int, mark: int) -> None
 
 @given(fills=fills, fee=fees)
 def test_totals_are_the_sums_of_the_fills(fills: list[Fill], fee: int) -> None:
-    s = book()
+    s = new_book()
     booked = run(s, fills, fee)
     sides = [side for side, *_ in possible(fills)]
     signed = [n if side is Side.SELL else -n for side, (n, *_) in zip(sides, booked, strict=True)]
@@ -83,7 +90,7 @@ def test_totals_are_the_sums_of_the_fills(fills: list[Fill], fee: int) -> None:
 
 @given(fills=fills, fee=fees)
 def test_cost_and_slippage_of_buys_sum_to_what_was_paid(fills: list[Fill], fee: int) -> None:
-    s = book()
+    s = new_book()
     booked = run(s, fills, fee)
     kept = possible(fills)
     bought = [(n, r) for (side, *_), (n, _, r, _) in zip(kept, booked, strict=True) if side is Side.BUY]
@@ -94,20 +101,20 @@ def test_cost_and_slippage_of_buys_sum_to_what_was_paid(fills: list[Fill], fee: 
 
 @given(fills=fills, fee=fees, price=prices)
 def test_nothing_held_costs_nothing(fills: list[Fill], fee: int, price: int) -> None:
-    s = book()
+    s = new_book()
     run(s, fills, fee)
     if s.qty[0] > 0:
-        book_fill(s, order(s, 0, Side.SELL), price, s.qty[0], price, fee)
+        fill(s, order(s, 0, Side.SELL), price, s.qty[0], price, fee)
     assert s.qty[0] == s.cost[0] == s.lot_count[0] == 0
 
 
 @given(fills=fills, fee=fees, cut=st.integers(0, 25))
 def test_folding_in_parts_is_folding_at_once(fills: list[Fill], fee: int, cut: int) -> None:
     kept = possible(fills)
-    parts, whole = book(), book()
-    for fill in (kept[:cut], kept[cut:]):
-        for side, price, qty, mark in fill:
-            book_fill(parts, order(parts, 0, side), price, qty, mark, fee)
+    parts, whole = new_book(), new_book()
+    for part in (kept[:cut], kept[cut:]):
+        for side, price, qty, mark in part:
+            fill(parts, order(parts, 0, side), price, qty, mark, fee)
     run(whole, kept, fee)
     assert all(a.tolist() == b.tolist() for a, b in zip(parts, whole, strict=True))
 
@@ -116,9 +123,9 @@ def test_folding_in_parts_is_folding_at_once(fills: list[Fill], fee: int, cut: i
 def test_slices_of_an_order_cost_what_the_whole_order_costs(
     slices: list[tuple[int, int]], fee: int, mark: int
 ) -> None:
-    s = book()
+    s = new_book()
     order(s, 0, Side.BUY)
-    booked = [book_fill(s, 0, price, qty, mark, fee) for price, qty in slices]
+    booked = [fill(s, 0, price, qty, mark, fee) for price, qty in slices]
     exact = sum(Fraction(price * qty, E8) for price, qty in slices)
     assert sum(n for n, *_ in booked) == s.order_notional[0] == round(exact)
     assert sum(f for _, f, *_ in booked) == s.order_fee[0] == round(Fraction(round(exact) * fee, 10**12))
@@ -126,9 +133,62 @@ def test_slices_of_an_order_cost_what_the_whole_order_costs(
     assert s.order_notional[0] <= round(Fraction(worst, E8))
 
 
+@given(
+    side=st.sampled_from(Side),
+    slices=st.lists(st.tuples(prices, quantities, prices), min_size=1, max_size=8),
+    fee=fees,
+)
+def test_what_an_exchange_charged_is_booked_as_what_a_fill_costs(
+    side: Side, slices: list[tuple[int, int, int]], fee: int
+) -> None:
+    """One order, filled by the simulated venue and by an exchange that charges the same, slice by slice."""
+    simulated, real = new_book(), new_book()
+    for s in (simulated, real):
+        add_lot(s, 0, 10**12, 10**14)
+        s.qty[0] = 10**12
+        order(s, 0, side)
+    booked = [fill(simulated, 0, price, qty, mark, fee) for price, qty, mark in slices]
+    told = [
+        venue_fill(side, price, qty, charged)
+        for (price, qty, _), (_, charged, *_) in zip(slices, booked, strict=True)
+    ]
+    entries = zip(slices, entries_of(told), booked, strict=True)
+    for (_, qty, mark), entry, (notional, charged, reference, cost) in entries:
+        assert (entry.qty, entry.notional, entry.fee) == (qty, notional, charged)
+        assert book(real, 0, entry.qty, entry.notional, entry.fee, mark) == (reference, cost)
+    # An exchange's prices may be finer than the exact sum holds, so it is the simulated venue's alone.
+    for name in set(State._fields) - {"order_gross", "order_gross_rest"}:
+        assert getattr(simulated, name).tolist() == getattr(real, name).tolist(), name
+
+
+def venue_fill(side: Side, price: int, qty: int, fee: int) -> VenueFill:
+    amounts = to_decimal(price), to_decimal(qty), to_decimal(fee)
+    return VenueFill("1", "7", None, "BTCTRY", side, *amounts, "TRY", 0)
+
+
+@given(notional=st.integers(0, 10**6), fee=st.integers(0, 10**3), mark=prices)
+def test_a_fill_below_a_unit_moves_money_and_makes_no_lot(notional: int, fee: int, mark: int) -> None:
+    s = new_book()
+    book(s, order(s, 0, Side.BUY), 0, notional, fee, mark)
+    assert s.qty[0] == s.cost[0] == s.lot_count[0] == 0
+    assert total(s, CASH) == -notional - fee == -total(s, SLIPPAGE) - total(s, FEES)
+
+
+@given(price=prices, qty=quantities, fee=fees)
+def test_pricing_a_fill_books_nothing(price: int, qty: int, fee: int) -> None:
+    s, before = new_book(), new_book()
+    order(s, 0, Side.BUY)
+    notional, charged = priced(s, 0, price, qty, fee)
+    assert notional == round(Fraction(price * qty, E8))
+    assert charged == round(Fraction(notional * fee, 10**12))
+    assert join_pair(s.order_gross[0], s.order_gross_rest[0]) == price * qty
+    for name in set(State._fields) - {"order_gross", "order_gross_rest"}:
+        assert getattr(s, name).tolist() == getattr(before, name).tolist(), name
+
+
 @given(lots=st.lists(st.tuples(quantities, quantities), max_size=12), parts=st.lists(quantities, max_size=12))
 def test_lots_go_first_in_first_out(lots: list[tuple[int, int]], parts: list[int]) -> None:
-    s, plain = book(room=16), [list(lot) for lot in lots]
+    s, plain = new_book(room=16), [list(lot) for lot in lots]
     for qty, cost in lots:
         add_lot(s, 0, qty, cost)
     for part in parts:
@@ -148,7 +208,7 @@ def test_lots_go_first_in_first_out(lots: list[tuple[int, int]], parts: list[int
 
 
 def test_the_ring_of_lots_turns_without_losing_any() -> None:
-    s = book(room=3)
+    s = new_book(room=3)
     taken: list[Any] = []
     for turn in range(10):
         add_lot(s, 0, 10, turn)
