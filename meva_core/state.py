@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from meva_core.amounts import ABSENT, E8, join_pair
+from meva_core.amounts import ABSENT, E8, format_e8, join_pair
 from meva_core.blocks import axes, copied, names_by_axes, new_group
 from meva_core.errors import BadInput
 
@@ -144,12 +144,18 @@ def new_state(symbols: int, starting_cash: int, tuned: Sequence[int], tokens: in
 
     `starting_cash` in e8, `tuned` in the order of TUNED, `tokens` the full submit bucket in 1e-6 tokens.
     """
-    state = _zeros(symbols, room, room)
+    state = _empty(symbols, room, room)
     for place in (CASH, STARTING, EQUITY, PEAK, PEAK_EVER, LOW, DAY_OPEN, LAST_EQUITY):
         state.money[place : place + 2] = divmod(starting_cash, E8)
     state.facts[[TIME, DAY]] = ABSENT
     state.facts[TOKENS] = tokens
     state.tuned[:] = state.good_tuned[:] = tuned
+    return state
+
+
+def _empty(symbols: int, lots: int, orders: int) -> State:
+    """Return a state whose symbols have nothing yet."""
+    state = _zeros(symbols, lots, orders)
     for column in (state.valuation, state.valuation_time, state.book_ts):
         column[:] = ABSENT
     state.rank[:] = np.arange(symbols)
@@ -183,6 +189,52 @@ def with_room(state: State, lots: int, orders: int) -> State:
     for name in ORDER_COLUMNS:
         getattr(grown, name)[:count] = getattr(state, name)[:count]
     return grown
+
+
+def with_symbols(state: State, before: Sequence[str], after: Sequence[str]) -> State:
+    """Return the state of a book of symbols `before` for a book of symbols `after`: each keeps what it had,
+    by name, and a new one has nothing yet. Of the book itself everything stays.
+
+    Raises BadInput for names that do not fit the state or are there twice, and for a symbol that is held or
+    has an open order and would be left out: neither may be lost without a word.
+    """
+    for symbols in (before, after):
+        if len(set(symbols)) < len(symbols):
+            raise BadInput(f"state: a symbol is named twice in {list(symbols)}")
+    if len(before) != len(state.qty):
+        raise BadInput(f"state: it is for {len(state.qty)} symbols, not for {list(before)}")
+    _refuse_to_lose(state, before, after)
+    places = {symbol: i for i, symbol in enumerate(before)}
+    to = [i for i, symbol in enumerate(after) if symbol in places]
+    of = [places[after[i]] for i in to]
+    moved = dict(zip(of, to, strict=True))
+    carried = _empty(len(after), state.lot_qty.shape[1], len(state.order_time))
+    for name in ("money", "facts", "tuned", "good_tuned", *ORDER_COLUMNS):
+        getattr(carried, name)[:] = getattr(state, name)
+    for name in (*SYMBOL_COLUMNS, "lot_qty", "lot_cost"):
+        getattr(carried, name)[to] = getattr(state, name)[of]
+    used = int(state.facts[OPEN_ORDERS])
+    carried.order_symbol[:used] = [moved[i] for i in state.order_symbol[:used].tolist()]
+    carried.order_symbol[used:] = 0
+    ranked = [moved[i] for i in state.rank.tolist() if i in moved]
+    carried.rank[:] = [*ranked, *sorted(set(range(len(after))) - set(ranked))]
+    return carried
+
+
+def _refuse_to_lose(state: State, before: Sequence[str], after: Sequence[str]) -> None:
+    """Refuse to leave out symbols of which something is held or on order; raises BadInput that names them."""
+    ordered = set(state.order_symbol[: int(state.facts[OPEN_ORDERS])].tolist())
+    kept, lost = set(after), []
+    for i, symbol in enumerate(before):
+        held = bool(state.qty[i] or state.lot_count[i])
+        if symbol not in kept and (held or i in ordered):
+            parts = [f"{format_e8(int(state.qty[i]))} held"] * held + ["an open order"] * (i in ordered)
+            lost.append(f"{symbol} ({', '.join(parts)})")
+    if lost:
+        raise BadInput(
+            f"state: {', '.join(lost)} would be left out of the symbols, and lost",
+            action="keep them among the symbols until they are sold and their orders have ended",
+        )
 
 
 def open_gross(state: State) -> dict[tuple[int, int], int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, records_of, state_of
-from strategies import examples, worlds
+from oracle.world import Row
+from strategies import NAMES, examples, worlds
 
 from meva_core.errors import BadInput
-from meva_core.state import copy_state, new_state, restore_state, state_document, with_room
+from meva_core.state import (
+    OPEN_ORDERS,
+    State,
+    copy_state,
+    new_state,
+    restore_state,
+    state_document,
+    with_room,
+    with_symbols,
+)
 
 
 def run(world: World, **how: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -63,6 +74,142 @@ def test_a_copy_shares_nothing(world: World) -> None:
     copy = copy_state(engine.state)
     list(records_of(world, engine))
     assert state_document(copy, world.symbols) == state_document(state_of(world), world.symbols)
+
+
+# -- Other symbols ------------------------------------------------------------------------------------
+
+
+def by_name(state: State, symbols: Sequence[str]) -> dict[str, Any]:
+    """Return what a state holds with symbols told by name, in no order of theirs but the ranking's."""
+    found = state_document(state, symbols)
+    del found["symbols"]
+    columns = {name: found.pop(name) for name in list(found) if name not in BOOK}
+    found["ranking"] = [symbols[i] for i in columns.pop("rank")]
+    found["orders"] |= {"symbol": [symbols[i] for i in found["orders"]["symbol"]]}
+    found["by symbol"] = {
+        symbol: {name: column[i] for name, column in columns.items()} for i, symbol in enumerate(symbols)
+    }
+    return found
+
+
+BOOK = {"version", "facts", "money", "tuned", "good_tuned", "orders"}
+
+
+def ran(world: World) -> State:
+    engine = engine_of(world)
+    list(records_of(world, engine))
+    return engine.state
+
+
+def needed(state: State, symbols: Sequence[str]) -> set[str]:
+    """Return the symbols that a state may not be without."""
+    used = int(state.facts[OPEN_ORDERS])
+    held = {symbol for symbol, qty in zip(symbols, state.qty, strict=True) if qty}
+    return held | {symbols[i] for i in state.order_symbol[:used]}
+
+
+@examples(0.6)
+@given(world=worlds(), data=st.data())
+def test_symbols_keep_what_is_theirs_by_name_and_new_ones_have_nothing(
+    world: World, data: st.DataObject
+) -> None:
+    state, before = ran(world), world.symbols
+    left = data.draw(st.sets(st.sampled_from(sorted({*NAMES, *before})))) | needed(state, before)
+    after = data.draw(st.permutations(sorted(left)))
+    carried = with_symbols(state, before, after)
+    one, other = by_name(state, before), by_name(carried, after)
+    empty = by_name(new_state(1, 0, (0,) * 6, 0), ["NEWTRY"])["by symbol"]["NEWTRY"]
+    assert other.pop("by symbol") == {symbol: one["by symbol"].get(symbol, empty) for symbol in after}
+    kept = [symbol for symbol in one.pop("ranking") if symbol in after]
+    assert other.pop("ranking") == [*kept, *(symbol for symbol in after if symbol not in before)]
+    del one["by symbol"]
+    assert other == one
+
+
+@examples(0.3)
+@given(world=worlds(), data=st.data())
+def test_carrying_over_twice_is_carrying_over_once(world: World, data: st.DataObject) -> None:
+    state, before = ran(world), world.symbols
+    after = sorted(needed(state, before) | data.draw(st.sets(st.sampled_from(NAMES))))
+    between = sorted({*before, *after})
+    two = with_symbols(with_symbols(state, before, between), between, after)
+    assert state_document(two, after) == state_document(with_symbols(state, before, after), after)
+
+
+@examples(0.3)
+@given(world=worlds())
+def test_the_same_symbols_give_an_independent_copy(world: World) -> None:
+    state, untouched = ran(world), copy_state(ran(world))
+    carried = with_symbols(state, world.symbols, world.symbols)
+    assert state_document(carried, world.symbols) == state_document(state, world.symbols)
+    for column in carried:
+        column[...] = 7
+    assert all(np.array_equal(one, other) for one, other in zip(state, untouched, strict=True))
+
+
+NOTHING = Row(*[None] * 10, closes=())
+
+
+def without(world: World, symbol: str) -> World:
+    """Return a world that does not have a symbol."""
+    i = world.symbols.index(symbol)
+    cycles = tuple(evolve(given, rows=(*given.rows[:i], *given.rows[i + 1 :])) for given in world.cycles)
+    symbols = tuple(name for name in world.symbols if name != symbol)
+    rules = tuple(rule for rule in world.rules if rule.symbol != symbol)
+    return evolve(world, symbols=symbols, rules=rules, cycles=cycles)
+
+
+@examples(0.6)
+@given(world=worlds().filter(lambda world: len(world.symbols) > 1), data=st.data())
+def test_a_symbol_that_joins_later_was_as_good_as_there_all_the_time(
+    world: World, data: st.DataObject
+) -> None:
+    """Unknown to the market and watched by nobody until then, it changed nothing."""
+    late = data.draw(st.sampled_from(world.symbols))
+    cut = data.draw(st.integers(0, len(world.cycles) - 1))
+    i = world.symbols.index(late)
+    shown = tuple(
+        given if c >= cut else evolve(given, rows=(*given.rows[:i], NOTHING, *given.rows[i + 1 :]))
+        for c, given in enumerate(world.cycles)
+    )
+    unwatched = {"candidates": world.candidates - {late}, "configured": world.configured - {late}}
+    always = evolve(world, cycles=shown[:cut], **unwatched)
+    fewer = without(always, late)
+    carried = with_symbols(ran(fewer), fewer.symbols, world.symbols)
+    _, joined = run(evolve(world, cycles=shown[cut:]), state=carried)
+    _, there = run(evolve(world, cycles=shown[cut:]), state=ran(always))
+    assert joined == there
+
+
+def test_what_is_held_or_on_order_is_not_left_out() -> None:
+    state = new_state(3, 0, (0,) * 6, 0)
+    state.qty[0] = 50_000_000
+    state.facts[OPEN_ORDERS] = 1
+    state.order_symbol[0] = 2
+    symbols = ("BTCTRY", "ETHTRY", "SOLTRY")
+    named = r"BTCTRY \(0.5 held\), SOLTRY \(an open order\) would be left out of the symbols, and lost"
+    with pytest.raises(BadInput, match=named) as refused:
+        with_symbols(state, symbols, ("ETHTRY",))
+    assert refused.value.action.startswith("keep them among the symbols until they are sold")
+    assert with_symbols(state, symbols, ("BTCTRY", "SOLTRY")).order_symbol[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (("A", "A"), ("A",), r"named twice in \['A', 'A'\]"),
+        (("A", "B"), ("B", "B"), r"named twice in \['B', 'B'\]"),
+        (("A",), ("A",), r"it is for 2 symbols, not for \['A'\]"),
+    ],
+)
+def test_names_that_do_not_fit_a_state_are_refused(
+    before: tuple[str, ...], after: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(BadInput, match=said):
+        with_symbols(new_state(2, 0, (0,) * 6, 0), before, after)
+
+
+# -- Refused ------------------------------------------------------------------------------------------
 
 
 def test_a_state_of_another_version_is_refused() -> None:
