@@ -54,7 +54,7 @@ class Laps:
         self._done = 0
         self._laps: list[tuple[int, float]] = []
 
-    def start(self, total: int, label: str) -> None:
+    def start(self, total: int | None, label: str) -> None:
         """Begin."""
         self._laps = [(0, time.process_time())]
 

@@ -67,12 +67,12 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
         warm(loop, symbols)
     bare = njit(nogil=True, error_model="numpy")(floor)
     warm_floor(bare, symbols)
-    engine = Engine(rules_of(symbols), params, state_of(params, starting, symbols), loop)
+    engine, rules = Engine(params, state_of(params, starting, symbols), loop), rules_of(symbols)
     held, cash, fills, intents = np.zeros(symbols, dtype=np.int64), starting, 0, 0
     for market in windows(cycles, symbols):
         inputs, equity = no_inputs(len(market.time)), np.zeros(len(market.time), dtype=np.int64)
         with engine_clock.running():
-            for _, _, out in engine.advance(market, inputs):
+            for _, _, out in engine.advance(market, inputs, rules):
                 intents += int(out.journal.used[0])
                 fills += int(out.journal.used[2])
         with floor_clock.running():
@@ -91,9 +91,9 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
 def warm(loop: Any, symbols: int) -> None:
     """Compile, or load what was compiled before, on a few cycles of their own."""
     params, starting = params_of("idle", symbols)
-    engine = Engine(rules_of(symbols), params, state_of(params, starting, symbols), loop)
+    engine = Engine(params, state_of(params, starting, symbols), loop)
     for market in windows(4, symbols):
-        for _ in engine.advance(market, no_inputs(4)):
+        for _ in engine.advance(market, no_inputs(4), rules_of(symbols)):
             pass
 
 

@@ -38,16 +38,17 @@ from meva_adapters.replay.dataset import open_dataset
 from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
 from meva_adapters.system.compiled import Speed, choose
 from meva_core.amounts import parse_e8, to_decimal
-from meva_core.engine import Engine
 from meva_core.errors import BadInput, MevaError
 from meva_core.fingerprint import Digester
 from meva_core.modes import Mode
 from meva_core.ports import MarketHistory
 from meva_core.settings import Settings, build_settings, settings_document, with_later
+from meva_core.stages.backtest import recorded
 from meva_core.stages.figures import TOTALS
 from meva_core.stages.plan import RunPlan
-from meva_core.steps.inputs import no_inputs
+from meva_core.stages.run import run
 
+_ROWS: Final = 8192  # cycles in memory as columns, before they become tables
 _LAST_ROWS: Final = 5
 _MOST_DIGITS: Final = 400  # a float has 324 at most; a Decimal could have a thousand million
 Value = str | int | bool | float | Decimal | Sequence[str] | Mapping[str, Any] | None
@@ -214,13 +215,12 @@ class Backtest:
 
 def _run(plan: RunPlan, history: MarketHistory, speed: Speed) -> Backtest:
     """Run all cycles of the plan, digest them, and keep them as tables."""
-    rules, symbols = plan.pairs.columns(), plan.pairs.symbols
-    engine = Engine(rules, plan.params, plan.new_state(), speed.loop)
-    digester, tables = Digester(symbols, plan.params, rules), Tables(symbols)
-    for market in history.windows(plan.times, plan.params.vol_lookback, symbols=symbols):
-        for start, stop, out in engine.advance(market, no_inputs(len(market.time))):
-            links = [digests.link for digests in digester.digest(market, out, start, stop)]
-            tables.take(market, out, start, stop, links)
+    book = plan.new_book()
+    digester, tables = Digester(book.symbols, book.params), Tables(book.symbols)
+    for stretch in run(book, recorded(plan, history, plan.times, _ROWS), speed.loop):
+        market, _, rules, out, start, stop, _ = stretch
+        links = [digests.link for digests in digester.digest(market, rules, out, start, stop)]
+        tables.take(market, out, start, stop, links)
     return Backtest(plan, speed.name, digester.link.hex(), **tables.tables())
 
 

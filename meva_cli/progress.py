@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class NoProgress:
     """Nobody watches."""
 
-    def start(self, total: int, label: str) -> None:
+    def start(self, total: int | None, label: str) -> None:
         """Say nothing."""
 
     def advance(self, steps: int) -> None:
@@ -26,22 +26,30 @@ class NoProgress:
 
 
 class ProgressBar:
-    """A bar with the time left. It is wiped away at the end, so what stays is the command's own output."""
+    """A bar with the time left, or the time taken where nobody knows how much there is to do. It is wiped
+    away at the end, so what stays is the command's own output."""
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
-    def start(self, total: int, label: str) -> None:
+    def start(self, total: int | None, label: str) -> None:
         """Show the bar."""
         # Imported here: most commands are done before it would be.
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
         from rich.progress import Progress as Bar
 
         self.done()
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        self._bar = Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        time = TimeElapsedColumn() if total is None else TimeRemainingColumn()
+        self._bar = Bar(*columns, time, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(label, total=total)
         self._bar.start()
 

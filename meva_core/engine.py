@@ -51,33 +51,35 @@ def compiled(*, cache: bool = False) -> Loop:
 class Engine:
     """A book in motion: its state, and the loop that advances it.
 
-    `loop` is `interpreted` or what `compiled()` returned. `rules` has one position per symbol of the market.
+    `loop` is `interpreted` or what `compiled()` returned.
     """
 
-    rules: Rules
     params: Params
     state: State
     loop: Loop = interpreted
     rows: int = 4096
     _out: Out | None = field(default=None, init=False)
 
-    def advance(self, market: Market, inputs: Inputs) -> Iterator[tuple[int, int, Out]]:
-        """Run all cycles of `market` and yield (start, stop, out) for each stretch that is done.
+    def advance(self, market: Market, inputs: Inputs, rules: Rules) -> Iterator[tuple[int, int, Out]]:
+        """Run all cycles of `market` under `rules` and yield (start, stop, out) for each stretch that is
+        done.
 
+        `rules` and the state have one position per symbol of the market; the next market may come with
+        others.
         The columns of `out` are used again for the next stretch: take what you need before going on. `state`
         may be another object after each. The journal holds the rows of this stretch only; their `cycle`
         counts from the start of `market`. Raises BadInput for columns that are not as they should be, and
         IllegalStep or BrokenBooks for a bug in Meva, after which the state is not to be used.
         """
-        check_columns(market, inputs, self.rules, self.state)
-        market, inputs, self.rules, self.state = map(in_blocks, (market, inputs, self.rules, self.state))
+        check_columns(market, inputs, rules, self.state)
+        market, inputs, rules, self.state = map(in_blocks, (market, inputs, rules, self.state))
         cycles, symbols = market.bid.shape
         out = self._room_for(cycles, symbols)
         scratch = new_scratch(symbols, len(self.state.order_time))
         start = 0
         while start < cycles:
             out.journal.used[:] = 0
-            stop = self.loop(start, cycles, market, inputs, self.rules, self.params, self.state, out, scratch)
+            stop = self.loop(start, cycles, market, inputs, rules, self.params, self.state, out, scratch)
             self._halt_on_error(market, stop)
             if stop > start:
                 yield start, stop, out

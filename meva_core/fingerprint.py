@@ -5,7 +5,7 @@ The canonical form of a step's output is, in this order:
 1. a tag: JSON of format version, step, symbols in order, and the names of parameters and columns, without
 those that came after the first form and are switched off;
 2. the parameters that the step reads, used or not, as little-endian int64; for measure also the exchange
-rules; 3. the cycle's values of the tuned parameters that the step reads;
+rules that held in the cycle; 3. the cycle's values of the tuned parameters that the step reads;
 4. the columns with one value per cycle, then those with one per symbol, symbol by symbol;
 5. the numbers of its journal rows, and the rows.
 
@@ -71,17 +71,19 @@ class CycleDigests:
 class Digester:
     """Digests the cycles of one book, stretch by stretch, carrying the chain along."""
 
-    def __init__(self, symbols: Sequence[str], params: Params, rules: Rules, link: bytes = NO_LINK) -> None:
+    def __init__(self, symbols: Sequence[str], params: Params, link: bytes = NO_LINK) -> None:
         """Begin after the cycle whose link is `link`."""
         self.link = link
         self._off = columns_off(params)
-        self._heads = {step: _head(step, symbols, params, rules) for step in (*STEPS, "adapt")}
+        self._heads = {step: _head(step, symbols, params) for step in (*STEPS, "adapt")}
 
-    def digest(self, market: Market, out: Out, start: int, stop: int) -> Iterator[CycleDigests]:
-        """Yield the digests of cycles [start, stop) of a stretch."""
+    def digest(self, market: Market, rules: Rules, out: Out, start: int, stop: int) -> Iterator[CycleDigests]:
+        """Yield the digests of cycles [start, stop) of a stretch, in which `rules` held."""
         bodies = [_bodies(step, market, out, start, stop, self._off) for step in STEPS]
         adapts = _bodies("adapt", market, out, start, stop, self._off)
-        heads = [self._heads[step] for step in STEPS]
+        heads = [self._heads[step].copy() for step in STEPS]
+        for name in _kept("rules", Rules, self._off):
+            heads[STEPS.index("measure")].update(_little(getattr(rules, name)))
         for c in range(stop - start):
             digests = []
             chain = hashlib.sha256(self.link)
@@ -122,14 +124,11 @@ def _tag(step: str, params: Params, *symbols: Sequence[str]) -> bytes:
     return names.encode() + b"\n"
 
 
-def _head(step: str, symbols: Sequence[str], params: Params, rules: Rules) -> Any:
-    """Return a hash that has taken in what does not change from cycle to cycle."""
+def _head(step: str, symbols: Sequence[str], params: Params) -> Any:
+    """Return a hash that has taken in the tag and the parameters."""
     head = hashlib.sha256(_tag(step, params, symbols))
     numbers = [getattr(params, name) for name in reads(step, params)]
     head.update(_little(np.array(numbers, dtype=np.int64)))
-    if step == "measure":
-        for name in _kept("rules", Rules, columns_off(params)):
-            head.update(_little(getattr(rules, name)))
     return head
 
 

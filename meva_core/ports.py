@@ -37,8 +37,10 @@ class Clock(Protocol):
 class Progress(Protocol):
     """Someone who may want to watch long work. Nothing depends on whether anyone does."""
 
-    def start(self, total: int, label: str) -> None:
-        """Say that work of `total` equal steps begins, and what it is. A second start begins anew."""
+    def start(self, total: int | None, label: str) -> None:
+        """Say that work of `total` equal steps begins, and what it is; None where nobody knows how many. A
+        second start begins anew.
+        """
 
     def advance(self, steps: int) -> None:
         """Say that so many more steps are done."""

@@ -13,6 +13,7 @@ from enum import IntEnum
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from attrs import evolve, field, frozen
 
 from meva_core.amounts import BAD, LIMIT, format_e8, mul_e8, parse_e8, to_decimal
@@ -201,8 +202,16 @@ def rules_columns(
         columns.max_price[i] = _e8(rule.max_price, LIMIT - 1)
         columns.min_qty[i] = _e8(rule.min_qty, 0)
         columns.max_qty[i] = _e8(rule.max_qty, LIMIT - 1)
-        columns.letters[i, : len(rule.symbol)] = list(rule.symbol.encode("ascii"))
+    columns.letters[:] = letters_of([rule.symbol for rule in rules])
     return columns
+
+
+def letters_of(symbols: Sequence[str]) -> Any:
+    """Return the names of symbols as rules hold them: int64 [symbols, LETTERS], ASCII, 0 behind the end."""
+    letters = np.zeros((len(symbols), LETTERS), dtype=np.int64)
+    for i, symbol in enumerate(symbols):
+        letters[i, : len(symbol)] = list(symbol.encode("ascii"))
+    return letters
 
 
 def _e8(amount: Decimal | None, absent: int) -> int:

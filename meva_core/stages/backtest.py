@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
-from meva_core.engine import Engine
 from meva_core.ports import MarketHistory, Progress, Store
 from meva_core.stages.codec import Codec
 from meva_core.stages.plan import RunPlan
-from meva_core.stages.record import Progressing, Recorder, find_run
+from meva_core.stages.record import Recorder, find_run, record_all
+from meva_core.stages.run import Part
 from meva_core.steps.inputs import no_inputs
 
 ROWS: Final = 1024
@@ -37,31 +37,17 @@ def backtest(
     store.take(plan.run)
     with store.read() as reads:
         run = find_run(plan, reads, codec, resume=resume, trace_level=about["trace_level"])
-    count = len(run.times)
-    if count:
+    times = plan.times_after(run.book.last_time)
+    if len(times):
         recorder = Recorder(store, run, codec, about)
-        progress.start(count, "backtest")
-        try:
-            _run_cycles(run, history, recorder, loop, progress)
-        except KeyboardInterrupt:
-            recorder.note_interruption()
-            raise
-        finally:
-            progress.done()
-    return count
+        source = recorded(plan, history, times, ROWS)
+        record_all(recorder, source, loop, progress, len(times), "backtest")
+    return len(times)
 
 
-def _run_cycles(
-    run: Progressing,
-    history: MarketHistory,
-    recorder: Recorder,
-    loop: Callable[..., int],
-    progress: Progress,
-) -> None:
-    plan = run.plan
-    engine = Engine(plan.pairs.columns(), plan.params, run.state, loop)
-    windows = history.windows(run.times, plan.params.vol_lookback, ROWS, plan.pairs.symbols)
-    for market in windows:
-        for start, stop, out in engine.advance(market, no_inputs(len(market.time))):
-            recorder.record(market, out, start, stop, engine.state)
-            progress.advance(stop - start)
+def recorded(plan: RunPlan, history: MarketHistory, times: Any, rows: int) -> Iterator[Part]:
+    """Yield the recorded markets at `times` in parts of at most `rows` cycles, under the rules of the
+    plan."""
+    rules = plan.pairs.columns()
+    for market in history.windows(times, plan.params.vol_lookback, rows, plan.pairs.symbols):
+        yield market, no_inputs(len(market.time)), rules

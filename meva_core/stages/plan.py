@@ -16,7 +16,8 @@ from meva_core.ids import content_hash, run_id, stamp_text
 from meva_core.params import VARIABLES, Params, number_of, own_tuned, params_from
 from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, rules_columns, symbol_rules
 from meva_core.settings import Settings, settings_document
-from meva_core.state import State, new_state
+from meva_core.stages.run import Book
+from meva_core.state import new_state
 
 BACKTEST = "backtest"
 MOST_CYCLES: Final = 20_000_000
@@ -106,19 +107,18 @@ def choose_pairs(
 
 
 @frozen(eq=False)
-class RunPlan:
-    """A Stage 7 run before it begins.
+class RunTerms:
+    """What a Stage 7 run is, whatever its times.
 
-    `times` are the cycles' times, int64 seconds, increasing; `step_seconds` is None when they were given one
-    by one. `source` names the data for people, `source_sha256` for the run's identity. `written` are lists of
-    names, by variable, that an earlier version recorded the run with as they were written: its id and its
-    digests are made of them, where others are made of the sorted lists (`as_recorded`).
+    `step_seconds` is None when times were given one by one. `source` names the data for people,
+    `source_sha256` for the run's identity. `written` are lists of names, by variable, that an earlier version
+    recorded the run with as they were written: its id and its digests are made of them, where others are made
+    of the sorted lists (`as_recorded`). Raises BadInput for a seed out of range.
     """
 
     kind: str
     settings: Settings
     pairs: Pairs
-    times: Any
     step_seconds: int | None
     source: str
     source_sha256: str
@@ -127,19 +127,18 @@ class RunPlan:
     adapt: bool = False
     written: Mapping[str, Sequence[str]] = field(factory=dict)
     params: Params = field(init=False)
-    run: str = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        if len(self.times) == 0:
-            raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
         if not 0 <= self.seed <= MOST_SEED:
             raise BadInput(f"seed: {self.seed} is not a whole number from 0 to {MOST_SEED}")
         params = params_from(self.settings, seed=self.seed, adapt=self.adapt)
         lists = {name: self.written.get(VARIABLES[name]) for name in ("whitelist", "blacklist")}
         numbers = {name: number_of(names) for name, names in lists.items() if names is not None}
         object.__setattr__(self, "params", params._replace(**numbers))
-        name = run_id(self.kind, self.identity(), self.source_sha256, int(self.times[0]))
-        object.__setattr__(self, "run", name)
+
+    def run_beginning(self, first: int) -> str:
+        """Return the name of the run whose first cycle is at `first`, seconds."""
+        return run_id(self.kind, self.identity(), self.source_sha256, first)
 
     def identity(self) -> dict[str, Any]:
         """Return what, beside data and start, makes this run another than any other.
@@ -174,10 +173,28 @@ class RunPlan:
         """Return the cash of the book before its first cycle, e8."""
         return parse_e8(self.settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
 
-    def new_state(self) -> State:
-        """Return the state before the first cycle."""
-        p = self.params
-        return new_state(len(self.pairs.symbols), self.starting_cash(), own_tuned(p), p.token_burst)
+    def new_book(self) -> Book:
+        """Return the book before the first cycle."""
+        p, symbols = self.params, self.pairs.symbols
+        return Book(symbols, p, new_state(len(symbols), self.starting_cash(), own_tuned(p), p.token_burst))
+
+
+@frozen(eq=False)
+class RunPlan(RunTerms):
+    """A Stage 7 run whose times are known before it begins: int64 seconds, increasing."""
+
+    times: Any = field(kw_only=True)
+    run: str = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.times) == 0:
+            raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
+        super().__attrs_post_init__()
+        object.__setattr__(self, "run", self.run_beginning(int(self.times[0])))
+
+    def times_after(self, last: int | None) -> Any:
+        """Return the times after `last`, seconds; all for None."""
+        return self.times if last is None else self.times[np.searchsorted(self.times, last, side="right") :]
 
 
 def cycle_times(start: int, end: int, step: int, cycles: int | None = None) -> Any:

@@ -1,29 +1,31 @@
 """A run on its way into the store: begun, resumed, recorded stretch by stretch, summed up.
 
-Each stretch is one unit of work: its cycles' rows, what the next cycle needs, and how the run stands.
+Each stretch is one unit of work: its cycles' rows, what the next cycle needs, and how the run stands. A run
+that is planned has its name and its end before its first cycle. Where only the source knows its times, the
+first market names the run, and it has no end until the source ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import numpy as np
-from attrs import define, field
+from attrs import define, evolve, field
 
 from meva_core.amounts import format_e8
-from meva_core.cycle import Out
 from meva_core.errors import BadInput, MevaError, StoreBusy
-from meva_core.fingerprint import NO_LINK, Digester
+from meva_core.fingerprint import Digester
 from meva_core.ids import cycle_id, stamp_text
-from meva_core.market import Market
-from meva_core.ports import Reads, Store, UnitOfWork
+from meva_core.loop import Loop
+from meva_core.ports import Progress, Reads, Store, UnitOfWork
 from meva_core.stages.codec import Codec
 from meva_core.stages.figures import Tally
-from meva_core.stages.plan import RunPlan
-from meva_core.state import State, open_gross, restore_state, state_document
+from meva_core.stages.plan import RunPlan, RunTerms
+from meva_core.stages.run import Book, Part, Stretch
+from meva_core.stages.run import run as run_book
+from meva_core.state import open_gross, restore_state, state_document
 from meva_core.trace import (
     CHANGES,
     COLUMNS,
@@ -39,34 +41,30 @@ _MAKERS: Final = ("engine", "code_version")
 
 @define
 class Progressing:
-    """A run that is being recorded: where it stands."""
+    """A run that is being recorded: where it stands.
 
-    plan: RunPlan
-    state: State
-    link: bytes = NO_LINK
-    seq: int = 0
+    `run_id` is empty until the first market names the run; `end` is the time of its last cycle, seconds, None
+    where only the source knows.
+    """
+
+    terms: RunTerms
+    book: Book
+    run_id: str = ""
+    end: int | None = None
     last_mode: int = -1
-    last_time: int | None = None
     tally: Tally = field(factory=Tally)
     stored: bool = False
     recorded_with: Mapping[str, str] = field(factory=dict)
     """Engine and code version of what is stored; several where another one went on."""
 
-    @property
-    def times(self) -> Any:
-        """The times of the cycles that are still to run."""
-        if self.last_time is None:
-            return self.plan.times
-        return self.plan.times[np.searchsorted(self.plan.times, self.last_time, side="right") :]
-
     def document(self) -> dict[str, Any]:
         """Return all that a later process needs to go on, JSON-able."""
         return {
-            "state": state_document(self.state, self.plan.pairs.symbols),
-            "link": self.link.hex(),
-            "seq": self.seq,
+            "state": state_document(self.book.state, self.book.symbols),
+            "link": self.book.link.hex(),
+            "seq": self.book.seq,
             "last_mode": self.last_mode,
-            "last_time": self.last_time,
+            "last_time": self.book.last_time,
             "counts": self.tally.counts,
             "modes": self.tally.modes,
         }
@@ -90,7 +88,7 @@ def find_run(
                 f"holds {', '.join(others)}",
                 action="leave out --resume to begin it, or give settings and data of the run to resume",
             )
-        return Progressing(plan, plan.new_state())
+        return Progressing(plan, plan.new_book(), plan.run, int(plan.times[-1]))
     stored = reads.state(plan.run)
     assert stored is not None, "a run and its state are written together"
     document = codec.decode(stored["state_json"])
@@ -98,8 +96,9 @@ def find_run(
     if plan.step_seconds is None:
         _refuse_other_times(plan, reads)
     found.recorded_with = {name: row[name] for name in _MAKERS}
-    _refuse_other_trace(plan.run, row["trace_level"], trace_level, goes_on=len(found.times) > 0)
-    if len(found.times) and not resume:
+    goes_on = len(plan.times_after(found.book.last_time)) > 0
+    _refuse_other_trace(plan.run, row["trace_level"], trace_level, goes_on=goes_on)
+    if goes_on and not resume:
         last = stamp_text(document["last_time"])
         raise BadInput(
             f"run {plan.run} is recorded up to {last} only", action="add --resume to continue it from there"
@@ -131,23 +130,23 @@ def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
 
 
 def _standing(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
-    tally = Tally(dict(document["counts"]), dict(document["modes"]))
+    symbols = plan.pairs.symbols
+    state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
     return Progressing(
         plan,
-        restore_state(document["state"], plan.pairs.symbols),
-        bytes.fromhex(document["link"]),
-        document["seq"],
+        Book(symbols, plan.params, state, link, document["seq"]),
+        plan.run,
+        int(plan.times[-1]),
         document["last_mode"],
-        document["last_time"],
-        tally,
+        Tally(dict(document["counts"]), dict(document["modes"])),
         stored=True,
     )
 
 
 @define
 class Recorder:
-    """Writes the stretches of one run. `about` holds what only people want to know of it: engine, code
-    version, trace level, time of creation (stored text)."""
+    """Writes the stretches of one run, from where it stands. `about` holds what only people want to know of
+    it: engine, code version, trace level, time of creation (stored text)."""
 
     store: Store
     run: Progressing
@@ -157,35 +156,37 @@ class Recorder:
     _renderer: Renderer = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        plan, run = self.run.plan, self.run
-        rules, s7 = plan.pairs.columns(), plan.settings.stage7
-        self._digester = Digester(plan.pairs.symbols, plan.params, rules, run.link)
+        terms, book = self.run.terms, self.run.book
+        self._digester = Digester(book.symbols, book.params, book.link)
         self._renderer = Renderer(
-            Names(plan.run, plan.pairs.symbols, s7.universe_quote_ccy),
-            rules,
-            plan.params,
-            format_e8(plan.starting_cash()),
+            Names(self.run.run_id, book.symbols, terms.settings.stage7.universe_quote_ccy),
+            book.params,
+            format_e8(terms.starting_cash()),
             self.about["trace_level"],
             self.codec.encode,
             self.codec.texts,
-            run.seq,
-            run.last_mode,
-            open_gross(run.state),
+            book.seq,
+            self.run.last_mode,
+            open_gross(book.state),
         )
 
-    def record(self, market: Market, out: Out, start: int, stop: int, state: State) -> None:
-        """Store cycles [start, stop) and the state after them, as one unit of work."""
-        run = self.run
-        digests = self._digester.digest(market, out, start, stop)
-        rendered = self._renderer.render(market, out, start, stop, digests)
+    def record(self, stretch: Stretch) -> None:
+        """Store the cycles of a stretch and the book after them, as one unit of work.
+
+        Raises StoreBusy while another process records the run that the first market names.
+        """
+        market, _, rules, out, start, stop, _ = stretch
+        run, first = self.run, int(market.time[start])
+        if not run.run_id:
+            self._name(run.terms.run_beginning(first))
+        digests = self._digester.digest(market, rules, out, start, stop)
+        rendered = self._renderer.render(market, rules, out, start, stop, digests)
         run.tally.add(out, start, stop)
-        run.state, run.link = state, self._digester.link
-        run.seq, run.last_mode = self._renderer.seq, self._renderer.last_mode
-        run.last_time = int(market.time[stop - 1])
+        run.book.link, run.last_mode = self._digester.link, self._renderer.last_mode
         with self.store.unit() as work:
             if not run.stored:
-                _refuse_begun(work, run.plan.run)
-                work.insert("stage7_runs", *self._run_row())
+                _refuse_begun(work, run.run_id)
+                work.insert("stage7_runs", *self._run_row(first))
             for table, rows in rendered.rows.items():
                 if rows:
                     work.insert(table, COLUMNS[table], rows)
@@ -195,6 +196,15 @@ class Recorder:
             work.commit()
         run.stored = True
 
+    def finish(self) -> None:
+        """Note that the source has ended: the last cycle was the end of a run whose end nobody knew."""
+        run = self.run
+        if run.stored and run.end is None:
+            run.end = run.book.last_time
+            with self.store.unit() as work:
+                self._note_standing(work)
+                work.commit()
+
     def note_interruption(self) -> None:
         """Say of a run that has begun that nobody goes on with it.
 
@@ -202,57 +212,90 @@ class Recorder:
         """
         if self.run.stored:
             with suppress(MevaError), self.store.unit() as work:
-                work.update("stage7_runs", "run_id", ("status",), [(self.run.plan.run, "interrupted")])
+                work.update("stage7_runs", "run_id", ("status",), [(self.run.run_id, "interrupted")])
                 work.commit()
 
+    def _name(self, run_id: str) -> None:
+        """Name the run, and hold it for this process."""
+        self.store.take(run_id)
+        self.run.run_id = run_id
+        self._renderer.names = evolve(self._renderer.names, run=run_id)
+
     def _note_standing(self, work: UnitOfWork) -> None:
-        run, plan = self.run, self.run.plan
-        assert run.last_time is not None
-        last, ts = cycle_id(plan.run, run.last_time), stamp_text(run.last_time)
-        moment = datetime.fromtimestamp(run.last_time, UTC)
+        run, time = self.run, self.run.book.last_time
+        assert time is not None
+        last, moment = cycle_id(run.run_id, time), datetime.fromtimestamp(time, UTC)
         state = self.codec.encode(run.document())
         work.upsert(
-            "stage7_run_state", {"run_id": plan.run, "cycle_id": last, "ts": moment, "state_json": state}
+            "stage7_run_state", {"run_id": run.run_id, "cycle_id": last, "ts": moment, "state_json": state}
         )
-        end = int(plan.times[-1])
         changes = {
-            "end_ts": stamp_text(end),
+            "end_ts": _stamp(run.end),
             "cycles": run.tally.counts["cycles"],
             "last_cycle_id": last,
-            "last_ts": ts,
-            "fingerprint": run.link.hex(),
-            "status": "complete" if run.last_time >= end else "running",
+            "last_ts": stamp_text(time),
+            "fingerprint": run.book.link.hex(),
+            "status": "complete" if run.end is not None and time >= run.end else "running",
             **{name: _joined(run.recorded_with.get(name, ""), self.about[name]) for name in _MAKERS},
         }
-        work.update("stage7_runs", "run_id", tuple(changes), [(plan.run, *changes.values())])
+        work.update("stage7_runs", "run_id", tuple(changes), [(run.run_id, *changes.values())])
 
-    def _run_row(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        plan, encode = self.run.plan, self.codec.encode
-        times = plan.times
+    def _run_row(self, first: int) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Return the row of a run that begins with a cycle at `first`."""
+        terms, encode = self.run.terms, self.codec.encode
         row = {
-            "run_id": plan.run,
-            "kind": plan.kind,
+            "run_id": self.run.run_id,
+            "kind": terms.kind,
             "created_at": self.about["created_at"],
-            "start_ts": stamp_text(int(times[0])),
-            "end_ts": stamp_text(int(times[-1])),
-            "step_seconds": plan.step_seconds,
-            "settings_json": encode(plan.settings_record()),
-            "settings_sha256": plan.settings_sha256(),
-            "dataset": plan.source,
-            "dataset_sha256": plan.source_sha256,
-            "manifest_json": encode(plan.manifest) if plan.manifest is not None else None,
-            "symbols_json": encode(list(plan.pairs.symbols)),
-            "rules_json": encode(plan.pairs.document()),
-            "fill_model": plan.settings.stage7.fill_model.value,
+            "start_ts": stamp_text(first),
+            "end_ts": _stamp(self.run.end),
+            "step_seconds": terms.step_seconds,
+            "settings_json": encode(terms.settings_record()),
+            "settings_sha256": terms.settings_sha256(),
+            "dataset": terms.source,
+            "dataset_sha256": terms.source_sha256,
+            "manifest_json": encode(terms.manifest) if terms.manifest is not None else None,
+            "symbols_json": encode(list(terms.pairs.symbols)),
+            "rules_json": encode(terms.pairs.document()),
+            "fill_model": terms.settings.stage7.fill_model.value,
             "engine": self.about["engine"],
             "trace_level": self.about["trace_level"],
-            "seed": plan.seed,
+            "seed": terms.seed,
             "code_version": self.about["code_version"],
-            "starting_cash_try": format_e8(plan.starting_cash()),
+            "starting_cash_try": format_e8(terms.starting_cash()),
             "cycles": 0,
             "status": "running",
         }
         return tuple(row), [tuple(row.values())]
+
+
+def record_all(
+    recorder: Recorder,
+    source: Iterable[Part],
+    loop: Loop,
+    progress: Progress,
+    total: int | None,
+    label: str,
+) -> None:
+    """Run a source to its end and record every stretch; `total` is its cycles, None where nobody knows.
+
+    An interruption leaves whole stretches and is noted in the run.
+    """
+    progress.start(total, label)
+    try:
+        for stretch in run_book(recorder.run.book, source, loop):
+            recorder.record(stretch)
+            progress.advance(stretch.stop - stretch.start)
+        recorder.finish()
+    except KeyboardInterrupt:
+        recorder.note_interruption()
+        raise
+    finally:
+        progress.done()
+
+
+def _stamp(time: int | None) -> str | None:
+    return None if time is None else stamp_text(time)
 
 
 def _refuse_begun(reads: Reads, run: str) -> None:

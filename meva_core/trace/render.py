@@ -70,7 +70,6 @@ class Renderer:
     """
 
     names: Names
-    rules: Rules
     params: Params
     starting_cash: str
     level: str = FULL
@@ -79,18 +78,22 @@ class Renderer:
     seq: int = 0
     last_mode: int = -1
     gross: dict[tuple[int, int], int] = field(factory=dict)
-    fates: Fates = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.level not in (FULL, CHANGES):
             raise BadInput(f"level: {self.level!r} is no level of the trace; expected {FULL} or {CHANGES}")
-        self.fates = Fates(self.names.symbols, self.rules, self.params)
 
     def render(
-        self, market: Market, out: Out, start: int, stop: int, digests: Iterable[CycleDigests]
+        self,
+        market: Market,
+        rules: Rules,
+        out: Out,
+        start: int,
+        stop: int,
+        digests: Iterable[CycleDigests],
     ) -> Rendered:
-        """Return the rows of cycles [start, stop) of a stretch."""
-        stretch = _Stretch(self, market, out, start, stop)
+        """Return the rows of cycles [start, stop) of a stretch, in which `rules` held."""
+        stretch = _Stretch(self, market, rules, out, start, stop)
         for c, digest in zip(range(start, stop), digests, strict=True):
             stretch.cycle(c, digest)
         return stretch.finish()
@@ -99,9 +102,13 @@ class Renderer:
 class _Stretch:
     """One stretch on its way into rows."""
 
-    def __init__(self, renderer: Renderer, market: Market, out: Out, start: int, stop: int) -> None:
+    def __init__(
+        self, renderer: Renderer, market: Market, rules: Rules, out: Out, start: int, stop: int
+    ) -> None:
         self.r = renderer
         self.market = market
+        self.rules = rules
+        self.fates = Fates(renderer.names.symbols, rules, renderer.params)
         self.out = out
         self.start = start
         self.done = Rendered()
@@ -291,11 +298,11 @@ class _Stretch:
         if self.unrestricted[c - self.start]:
             found = [_UNRESTRICTED]
         else:
-            reasons = cycle_reasons(c, self.market, self.out, r.rules, r.params)
+            reasons = cycle_reasons(c, self.market, self.out, self.rules, r.params)
             found = [reason_row(reason) for reason in reasons]
         by_symbol = {intent.symbol: first_intent + intent.n for intent in intents}
         for i in range(len(r.names.symbols)):
-            reason = r.fates.reason(c, i, self.market, self.out, by_symbol.get(i))
+            reason = self.fates.reason(c, i, self.market, self.out, by_symbol.get(i))
             found.append(reason_row(reason))
         return found
 

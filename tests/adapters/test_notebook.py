@@ -28,7 +28,7 @@ from meva_core.engine import Engine
 from meva_core.errors import BadInput
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
-from meva_core.steps.inputs import no_inputs
+from meva_core.stages.backtest import recorded as parts_of
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +126,10 @@ def test_amounts_are_exact_decimals_and_times_are_utc(run: Backtest) -> None:
 
 def test_where_stretches_and_windows_are_cut_makes_no_difference(dataset: Path, run: Backtest) -> None:
     plan, tables, count = run.plan, Tables(run.plan.pairs.symbols), 0
-    engine = Engine(plan.pairs.columns(), plan.params, plan.new_state(), interpreted, rows=60)
-    for market in open_dataset(dataset).windows(plan.times, plan.params.vol_lookback, 47, plan.pairs.symbols):
-        for start, stop, out in engine.advance(market, no_inputs(len(market.time))):
+    engine = Engine(plan.params, plan.new_book().state, interpreted, rows=60)
+    for part in parts_of(plan, open_dataset(dataset), plan.times, 47):
+        market = part[0]
+        for start, stop, out in engine.advance(*part):
             tables.take(market, out, start, stop, [bytes(32)] * (stop - start))
             count += 1
     assert count > len(plan.times) / 47 + 1  # the journal was full within windows

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle.engine_view import engine_of, inputs_of, market_of
+from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from strategies import worlds
 
 from meva_core.choices import member_of, recorded_text
@@ -159,11 +159,11 @@ def test_every_public_door_takes_recorded_texts() -> None:
 def test_no_cycle_runs_on_a_number_that_is_no_member(
     world: Any, group: str, column: str, number: int, said: str
 ) -> None:
-    engine, inputs = engine_of(world), inputs_of(world)
-    columns = {"inputs": inputs, "rules": engine.rules, "state": engine.state}[group]
+    engine, inputs, rules = engine_of(world), inputs_of(world), rules_of(world)
+    columns = {"inputs": inputs, "rules": rules, "state": engine.state}[group]
     getattr(columns, column)[0] = number
     with pytest.raises(BadInput, match=said):
-        next(engine.advance(market_of(world), inputs))
+        next(engine.advance(market_of(world), inputs, rules))
 
 
 @given(world=worlds())
@@ -171,4 +171,4 @@ def test_a_level_of_the_trace_is_one_of_two(world: Any) -> None:
     engine = engine_of(world)
     names = Names("abcdefg", tuple(world.symbols))
     with pytest.raises(BadInput, match="level: 'change' is no level of the trace; expected full or changes"):
-        Renderer(names, engine.rules, engine.params, "1000", level="change")
+        Renderer(names, engine.params, "1000", level="change")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from oracle import World
-from oracle.engine_view import engine_of, inputs_of, market_of
+from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from strategies import amounts, examples, worlds
 
 from meva_core.amounts import (
@@ -52,7 +52,7 @@ def columns(group: Any, name: str, rows: slice) -> dict[str, np.ndarray]:
 def run(world: World, loop: Loop) -> dict[str, np.ndarray]:
     """Return everything that a run puts out, and the state it leaves."""
     engine, found = engine_of(world, loop, room=2, rows=40), {}
-    for start, stop, out in engine.advance(market_of(world), inputs_of(world)):
+    for start, stop, out in engine.advance(market_of(world), inputs_of(world), rules_of(world)):
         used = dict(zip(("intents", "events", "fills"), out.journal.used.tolist(), strict=True))
         for name, group in out._asdict().items():
             if name != "journal":

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from oracle import World
-from oracle.engine_view import engine_of, inputs_of, market_of
+from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from strategies import worlds
 
 from meva_core import params as parameters
@@ -51,18 +51,18 @@ class Ran(NamedTuple):
 
     def digests(self, **changes: Any) -> list[CycleDigests]:
         ran = self._replace(**changes)
-        digester = Digester(ran.world.symbols, ran.params, ran.rules)
-        return list(digester.digest(ran.market, ran.out, 0, self.cycles))
+        digester = Digester(ran.world.symbols, ran.params)
+        return list(digester.digest(ran.market, ran.rules, ran.out, 0, self.cycles))
 
 
 @st.composite
 def runs(draw: st.DrawFn) -> Ran:
     """Draw a world and run it."""
     world = draw(worlds())
-    engine, market = engine_of(world), market_of(world)
-    [(start, stop, out)] = engine.advance(market, inputs_of(world))
+    engine, market, rules = engine_of(world), market_of(world), rules_of(world)
+    [(start, stop, out)] = engine.advance(market, inputs_of(world), rules)
     assert (start, stop) == (0, len(world.cycles))
-    return Ran(world, market, out, engine.rules, engine.params)
+    return Ran(world, market, out, rules, engine.params)
 
 
 def touched(column: Any, at: Any) -> Any:
@@ -190,7 +190,7 @@ def test_every_setting_is_a_parameter_of_its_own_or_the_first_cash(name: str) ->
 def test_the_users_value_of_a_tuned_parameter_changes_the_first_cycle(ran: Ran, place: int) -> None:
     engine = engine_of(ran.world)
     engine.state.tuned[place] += 1
-    [(_, _, out)] = engine.advance(ran.market, inputs_of(ran.world))
+    [(_, _, out)] = engine.advance(ran.market, inputs_of(ran.world), ran.rules)
     found = differing(ran.digests(), ran.digests(out=out))
     reader = next(step for step, names in READS_TUNED.items() if TUNED[place] in names)
     assert (0, reader) in found
@@ -205,11 +205,8 @@ def test_the_exchanges_rules_and_the_symbols_change_every_cycle(ran: Ran, data: 
         column = getattr(ran.rules, name)
         rules = ran.rules._replace(**{name: touched(column, (i,) if column.ndim == 1 else (i, 0))})
         assert differing(before, ran.digests(rules=rules)) == measured, name
-    named = list(
-        Digester(("OTHERTRY", *ran.world.symbols[1:]), ran.params, ran.rules).digest(
-            ran.market, ran.out, 0, 1
-        )
-    )
+    other = Digester(("OTHERTRY", *ran.world.symbols[1:]), ran.params)
+    named = list(other.digest(ran.market, ran.rules, ran.out, 0, 1))
     assert all(x != y for x, y in zip(before[0].steps, named[0].steps, strict=True))
 
 
@@ -222,9 +219,9 @@ def test_digesting_in_parts_gives_the_same_chain(ran: Ran, data: st.DataObject) 
         market = Market(*(column[part].copy() for column in ran.market))
         inputs = inputs_of(ran.world)
         inputs = type(inputs)(*(column[part].copy() for column in inputs))
-        for start, stop, out in engine.advance(market, inputs):
-            digester = Digester(ran.world.symbols, ran.params, ran.rules, link)
-            found += digester.digest(market, out, start, stop)
+        for start, stop, out in engine.advance(market, inputs, ran.rules):
+            digester = Digester(ran.world.symbols, ran.params, link)
+            found += digester.digest(market, ran.rules, out, start, stop)
             link = digester.link
     assert found == ran.digests()
 

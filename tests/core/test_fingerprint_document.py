@@ -98,10 +98,10 @@ def tiny_run() -> tuple[Market, Params, Rules, Out, list[CycleDigests]]:
     rule = SymbolRules(SYMBOLS[0], RuleStatus.OK, Decimal(1), Decimal("1E-8"), Decimal("99.91"))
     rules = rules_columns([rule])
     state = new_state(1, 1_000 * E8, own_tuned(params), params.token_burst)
-    [(start, stop, out)] = Engine(rules, params, state, interpreted).advance(market, no_inputs(2))
+    [(start, stop, out)] = Engine(params, state, interpreted).advance(market, no_inputs(2), rules)
     assert (start, stop) == (0, 2)
     assert out.journal.fills_end.tolist() == [0, 1]
-    digests = list(Digester(SYMBOLS, params, rules).digest(market, out, 0, 2))
+    digests = list(Digester(SYMBOLS, params).digest(market, rules, out, 0, 2))
     return market, params, rules, out, digests
 
 

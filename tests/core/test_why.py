@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from oracle import World
-from oracle.engine_view import engine_of, inputs_of, market_of
+from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from strategies import worlds
 
 from meva_core.modes import Mode
@@ -31,9 +31,9 @@ EITHER = {"market_liquidity_guardrail", "price_out_of_range", "share_below_minim
 
 def told(world: World) -> Iterator[tuple[list[Reason], dict[str, Reason], dict[str, str], int]]:
     """Yield for every cycle its own reasons, the symbols' reasons, what became intents, and the mode."""
-    engine, market = engine_of(world), market_of(world)
-    for start, stop, out in engine.advance(market, inputs_of(world)):
-        fates, intents = Fates(world.symbols, engine.rules, engine.params), out.journal.intents
+    engine, market, rules = engine_of(world), market_of(world), rules_of(world)
+    for start, stop, out in engine.advance(market, inputs_of(world), rules):
+        fates, intents = Fates(world.symbols, rules, engine.params), out.journal.intents
         for c in range(start, stop):
             first = int(out.journal.intents_end[c - 1]) if c > start else 0
             rows = {int(intents.symbol[row]): row for row in range(first, int(out.journal.intents_end[c]))}
@@ -42,7 +42,7 @@ def told(world: World) -> Iterator[tuple[list[Reason], dict[str, Reason], dict[s
                 for i in range(len(world.symbols))
             }
             became = {world.symbols[i]: Status(int(intents.status[row])).name for i, row in rows.items()}
-            own = list(cycle_reasons(c, market, out, engine.rules, engine.params))
+            own = list(cycle_reasons(c, market, out, rules, engine.params))
             yield own, symbols, became, int(out.plan.mode[c])
 
 

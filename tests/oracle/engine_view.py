@@ -15,7 +15,7 @@ from meva_core.modes import Mode
 from meva_core.orders import Event, Side, Status
 from meva_core.params import Params, own_tuned, params_from
 from meva_core.reasons import Code, fired_codes
-from meva_core.rules import rules_columns
+from meva_core.rules import Rules, rules_columns
 from meva_core.state import OPEN_ORDERS, STREAK, TOKENS, State, new_state
 from meva_core.steps.inputs import Inputs, no_inputs
 from oracle.world import E8, World, e8
@@ -80,6 +80,11 @@ def params_of(world: World) -> Params:
     return params_from(world.settings, seed=world.seed, adapt=world.adapt)
 
 
+def rules_of(world: World) -> Rules:
+    """Return the rules of the world's symbols as columns."""
+    return rules_columns(world.rules, candidates=world.candidates, configured=world.configured)
+
+
 def state_of(world: World, room: int = 64) -> State:
     """Return the state before the first cycle."""
     p = params_of(world)
@@ -95,13 +100,12 @@ def engine_of(
     state: State | None = None,
 ) -> Engine:
     """Return an engine for the world, before its first cycle unless a state is given."""
-    rules = rules_columns(world.rules, candidates=world.candidates, configured=world.configured)
-    return Engine(rules, params_of(world), state or state_of(world, room), loop=loop, rows=rows)
+    return Engine(params_of(world), state or state_of(world, room), loop=loop, rows=rows)
 
 
 def records_of(world: World, engine: Engine) -> Iterator[dict[str, Any]]:
     """Run all cycles and yield what each decided."""
-    for start, stop, out in engine.advance(market_of(world), inputs_of(world)):
+    for start, stop, out in engine.advance(market_of(world), inputs_of(world), rules_of(world)):
         for c in range(start, stop):
             yield record_of(world, out, c, start)
 

@@ -28,7 +28,7 @@ class Quiet:
     def __init__(self) -> None:
         self.total = self.done_steps = 0
 
-    def start(self, total: int, label: str) -> None:
+    def start(self, total: int | None, label: str) -> None:
         self.total = total
 
     def advance(self, steps: int) -> None:

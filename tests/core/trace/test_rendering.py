@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import World
-from oracle.engine_view import engine_of, inputs_of, market_of
+from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from strategies import worlds
 
 from meva_adapters.system.texts import fixed_texts
@@ -37,13 +37,13 @@ def stretches(
     world: World, rows: int = 4096, **options: Any
 ) -> Iterator[tuple[Any, Any, int, int, Rendered]]:
     """Run a world and yield market, out, start, stop and rows of each stretch, out as it then stands."""
-    engine, market = engine_of(world, rows=rows), market_of(world)
-    digester = Digester(world.symbols, engine.params, engine.rules)
+    engine, market, rules = engine_of(world, rows=rows), market_of(world), rules_of(world)
+    digester = Digester(world.symbols, engine.params)
     names = Names("abcdefg", tuple(world.symbols))
-    renderer = Renderer(names, engine.rules, engine.params, "1000", **options)
-    for start, stop, out in engine.advance(market, inputs_of(world)):
-        digests = digester.digest(market, out, start, stop)
-        yield market, out, start, stop, renderer.render(market, out, start, stop, digests)
+    renderer = Renderer(names, engine.params, "1000", **options)
+    for start, stop, out in engine.advance(market, inputs_of(world), rules):
+        digests = digester.digest(market, rules, out, start, stop)
+        yield market, out, start, stop, renderer.render(market, rules, out, start, stop, digests)
 
 
 def rendered(world: World, rows: int = 4096, **options: Any) -> dict[str, list[dict[str, Any]]]:
@@ -137,7 +137,7 @@ def test_what_is_rendered_is_what_the_columns_say(world: World) -> None:
         }
         for c in range(start, stop):
             trace, money, metrics = (tables[table][c - start] for table in PER_CYCLE[:3])
-            own = [reason_row(r) for r in cycle_reasons(c, market, out, engine.rules, engine.params)]
+            own = [reason_row(r) for r in cycle_reasons(c, market, out, rules_of(world), engine.params)]
             reasons = json.loads(trace["reasons_json"])
             assert reasons[: len(own)] == own
             assert [row[2] for row in reasons[len(own) :]] == list(world.symbols)
@@ -192,26 +192,24 @@ def test_an_average_is_rounded_once(fills: list[tuple[str, str]], average: str) 
 @settings(max_examples=40)
 @given(world=worlds())
 def test_another_process_may_take_over_after_any_stretch(world: World) -> None:
-    engine, market = engine_of(world, rows=40), market_of(world)
-    digester = Digester(world.symbols, engine.params, engine.rules)
+    engine, market, rules = engine_of(world, rows=40), market_of(world), rules_of(world)
+    digester = Digester(world.symbols, engine.params)
     whole = list(stretches(world, rows=40))
     place, mode = 0, -1
     gross: dict[tuple[int, int], int] = {}
     for (start, stop, out), (*_, expected) in zip(
-        engine.advance(market, inputs_of(world)), whole, strict=True
+        engine.advance(market, inputs_of(world), rules), whole, strict=True
     ):
         renderer = Renderer(
             Names("abcdefg", tuple(world.symbols)),
-            engine.rules,
             engine.params,
             "1000",
             seq=place,
             last_mode=mode,
             gross=gross,
         )
-        assert (
-            renderer.render(market, out, start, stop, digester.digest(market, out, start, stop)) == expected
-        )
+        digests = digester.digest(market, rules, out, start, stop)
+        assert renderer.render(market, rules, out, start, stop, digests) == expected
         place, mode, gross = renderer.seq, renderer.last_mode, open_gross(engine.state)
 
 
@@ -241,7 +239,7 @@ def flags_by_hand(c: int, market: Any, out: Any, kinds: list[str], params: Any) 
 @given(world=worlds())
 def test_the_link_does_not_depend_on_the_level(level: str, world: World) -> None:
     links = [row["link_sha256"] for row in rendered(world, level=level)["stage7_cycle_digests"]]
-    engine, market = engine_of(world), market_of(world)
-    digester = Digester(world.symbols, engine.params, engine.rules)
-    [(start, stop, out)] = engine.advance(market, inputs_of(world))
-    assert links == [digest.link for digest in digester.digest(market, out, start, stop)]
+    engine, market, rules = engine_of(world), market_of(world), rules_of(world)
+    digester = Digester(world.symbols, engine.params)
+    [(start, stop, out)] = engine.advance(market, inputs_of(world), rules)
+    assert links == [digest.link for digest in digester.digest(market, rules, out, start, stop)]
