@@ -132,3 +132,17 @@ def test_progress_shows_on_a_terminal_only_and_wipes_itself_away(monkeypatch: py
     assert "cycles [1]" in shown
     assert "10/10" in shown
     assert shown.rstrip().endswith(("\x1b[2K", "\x1b[?25h"))
+
+
+def test_progress_of_work_without_a_known_end_shows_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    bar = make_progress()
+    bar.start(None, "cycles")
+    bar.advance(7)
+    bar.done()
+    shown = terminal.getvalue()
+    assert "7/?" in shown
+    assert "0:00:00" in shown  # the time taken: none is left to be told
