@@ -192,7 +192,7 @@ class Recorder:
                     work.insert(table, COLUMNS[table], rows)
             if rendered.order_changes:
                 work.update("stage7_orders", "order_id", ORDER_CHANGES, rendered.order_changes)
-            self._note_standing(work)
+            self._note_standing(work, run.end)
             work.commit()
         run.stored = True
 
@@ -200,10 +200,10 @@ class Recorder:
         """Note that the source has ended: the last cycle was the end of a run whose end nobody knew."""
         run = self.run
         if run.stored and run.end is None:
-            run.end = run.book.last_time
             with self.store.unit() as work:
-                self._note_standing(work)
+                self._note_standing(work, run.book.last_time)
                 work.commit()
+            run.end = run.book.last_time
 
     def note_interruption(self) -> None:
         """Say of a run that has begun that nobody goes on with it.
@@ -221,7 +221,8 @@ class Recorder:
         self.run.run_id = run_id
         self._renderer.names = evolve(self._renderer.names, run=run_id)
 
-    def _note_standing(self, work: UnitOfWork) -> None:
+    def _note_standing(self, work: UnitOfWork, end: int | None) -> None:
+        """Write down what the next cycle needs, and how a run that ends at `end` stands."""
         run, time = self.run, self.run.book.last_time
         assert time is not None
         last, moment = cycle_id(run.run_id, time), datetime.fromtimestamp(time, UTC)
@@ -230,12 +231,12 @@ class Recorder:
             "stage7_run_state", {"run_id": run.run_id, "cycle_id": last, "ts": moment, "state_json": state}
         )
         changes = {
-            "end_ts": _stamp(run.end),
+            "end_ts": _stamp(end),
             "cycles": run.tally.counts["cycles"],
             "last_cycle_id": last,
             "last_ts": stamp_text(time),
             "fingerprint": run.book.link.hex(),
-            "status": "complete" if run.end is not None and time >= run.end else "running",
+            "status": "complete" if end is not None and time >= end else "running",
             **{name: _joined(run.recorded_with.get(name, ""), self.about[name]) for name in _MAKERS},
         }
         work.update("stage7_runs", "run_id", tuple(changes), [(run.run_id, *changes.values())])
