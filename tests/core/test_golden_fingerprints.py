@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import pytest
 from golden_worlds import KINDS, world_of
-from oracle.engine_view import engine_of, inputs_of, market_of
+from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 
 from meva_core.cycle import Out
 from meva_core.fingerprint import FIRST_FORM, NO_LINK, Digester, form_of
@@ -100,11 +100,11 @@ class Ran(NamedTuple):
 def run(name: str) -> Ran:
     """Run a world, interpreted."""
     world = world_of(name, KINDS[name])
-    engine, market = engine_of(world), market_of(world)
+    engine, market, rules = engine_of(world), market_of(world), rules_of(world)
     link, adapt, codes = NO_LINK, hashlib.sha256(), set[Code]()
-    for start, stop, out in engine.advance(market, inputs_of(world)):
-        digester = Digester(world.symbols, engine.params, engine.rules, link)
-        for found in digester.digest(market, out, start, stop):
+    for start, stop, out in engine.advance(market, inputs_of(world), rules):
+        digester = Digester(world.symbols, engine.params, link)
+        for found in digester.digest(market, rules, out, start, stop):
             adapt.update(found.adapt)
         link = digester.link
         codes.update(codes_of(out, slice(start, stop)))
