@@ -25,7 +25,7 @@ from meva_adapters.replay import open_dataset, write_synthetic
 from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import ensure, writer
 from meva_adapters.system.compiled import choose
-from meva_cli.wiring import CODEC, about_run
+from meva_cli.wiring import CODEC, AboutRun
 from meva_core.settings import build_settings
 from meva_core.stages.backtest import backtest
 
@@ -85,7 +85,7 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
     database.unlink(missing_ok=True)
     ensure(str(database))
     with writer(str(database), durable=False) as store, clock.running():
-        about = about_run(speed.name, case["trace"])
+        about = AboutRun(lambda: speed.name, case["trace"])
         backtest(plan, dataset, store, loop=speed.loop, codec=CODEC, about=about, progress=laps)
         with store.read() as reads:
             rows = reads.count()

@@ -36,7 +36,8 @@ from attrs import frozen
 from meva_adapters.arrow_tables import Tables
 from meva_adapters.replay.dataset import open_dataset
 from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
-from meva_adapters.system.compiled import Speed, choose
+from meva_adapters.system.compiled import choose
+from meva_adapters.system.speeds import Speed
 from meva_core.amounts import parse_e8, to_decimal
 from meva_core.errors import BadInput, MevaError
 from meva_core.fingerprint import Digester

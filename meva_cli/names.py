@@ -7,7 +7,7 @@ added, changed or moved, but for the unit at its end, or nearly the same as a wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher, get_close_matches
 from functools import cache
 from typing import Final
@@ -16,6 +16,7 @@ from meva_core.settings import VARIABLES
 
 ENVIRONMENT_ONLY: Final[Mapping[str, str]] = {
     "MEVA_CACHE_DIR": "the folder of machine code and of other things that can be made again",
+    "MEVA_WARM": "off: what is compiled beside a run ends with it, on a terminal, too",
 }
 """Names that only the environment holds: they are read before, and apart from, any setting."""
 
@@ -49,15 +50,17 @@ def near_name(name: str) -> str | None:
     if same_stem:
         return _closest(letters, same_stem)
     if ours := next((prefix for prefix in _OURS if name.upper().startswith(prefix)), ""):
-        return _nearest(name, [known for known in known_names() if known.startswith(ours)])
+        return _nearest_behind(ours, name.upper())
     if name.upper().startswith(_EXCHANGE):
         return _near_behind_prefix(name.upper())
     alike = {known for known in _sharing_a_word(name) if _alike(letters, _letters(known))}
     return _closest(letters, alike) if alike else None
 
 
-def _nearest(name: str, names: Collection[str]) -> str:
-    return get_close_matches(name.upper(), sorted(names), n=1, cutoff=0)[0]
+def _nearest_behind(prefix: str, name: str) -> str:
+    """Return the known name of this prefix whose end is most like that of `name`, however little it is."""
+    ends = {known.removeprefix(prefix): known for known in known_names() if known.startswith(prefix)}
+    return ends[get_close_matches(name.removeprefix(prefix), sorted(ends), n=1, cutoff=0)[0]]
 
 
 def _near_behind_prefix(name: str) -> str | None:

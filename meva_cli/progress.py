@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from meva_core.ports import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
 
 class NoProgress:
@@ -26,10 +27,14 @@ class NoProgress:
 
 
 class ProgressBar:
-    """A bar with the time left, or the time taken where nobody knows how much there is to do. It is wiped
-    away at the end, so what stays is the command's own output."""
+    """A bar with the time left, or the time taken where nobody knows how much there is to do, and a word of
+    `doing` on what happens at the moment.
 
-    def __init__(self) -> None:
+    It is wiped away at the end, so what stays is the command's own output.
+    """
+
+    def __init__(self, doing: Callable[[], str] | None = None) -> None:
+        self._doing = doing
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
@@ -47,9 +52,10 @@ class ProgressBar:
         from rich.progress import Progress as Bar
 
         self.done()
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        time = TimeElapsedColumn() if total is None else TimeRemainingColumn()
-        self._bar = Bar(*columns, time, console=Console(stderr=True), transient=True)
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()]
+        columns.append(TimeElapsedColumn() if total is None else TimeRemainingColumn())
+        columns += [] if self._doing is None else [_column(self._doing)]
+        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(label, total=total)
         self._bar.start()
 
@@ -65,6 +71,20 @@ class ProgressBar:
         self._bar = self._task = None
 
 
-def make_progress() -> Progress:
-    """Return a bar if stderr is a terminal, and nobody otherwise."""
-    return ProgressBar() if sys.stderr.isatty() else NoProgress()
+def _column(doing: Callable[[], str]) -> ProgressColumn:
+    """Return a column of a bar that asks for its text each time it is drawn, ten times a second."""
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class Doing(ProgressColumn):
+        max_refresh = None
+
+        def render(self, task: object) -> Text:
+            return Text(doing())
+
+    return Doing()
+
+
+def make_progress(doing: Callable[[], str] | None = None) -> Progress:
+    """Return a bar if stderr is a terminal, and nobody otherwise. `doing` says what happens beside it."""
+    return ProgressBar(doing) if sys.stderr.isatty() else NoProgress()

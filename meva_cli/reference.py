@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from meva_cli.lazy import load_command
+from meva_cli.names import ENVIRONMENT_ONLY
 from meva_cli.registry import ALIASES, BY_PATH, COMMANDS, Alias, Command
 from meva_core.settings import GROUPS, Variable, variables_of
 
@@ -43,7 +44,10 @@ Values are exact: a number is plain digits with an optional minus and point, at 
 below 92 000 000 000. `bps` are 1/10 000. A list is written with commas or as JSON; `btc_try` means `BTCTRY`.
 What is optional takes nothing or `none`. Anything that does not parse or breaks a bound stops the program
 before it opens anything, with exit code 2 and one line for each fault. A command looks at the groups it uses,
-and at no other. Only the environment has `MEVA_CACHE_DIR`, the folder of machine code.
+and at no other. Names that only the environment has, and no file and no option:
+
+| name | meaning |
+|---|---|
 """
 
 _COMMANDS: Final = f"""{_MADE}
@@ -74,7 +78,7 @@ print is what the commands of today print.
 
 def settings_page() -> str:
     """Return the page of all settings, a table for each group."""
-    parts = [_SETTINGS]
+    parts = [_SETTINGS, *(f"| `{name}` | {what} |\n" for name, what in ENVIRONMENT_ONLY.items())]
     for name, group in GROUPS.items():
         rows = [_setting_row(variable) for variable in variables_of(group).values()]
         parts.append(f"\n## {group.__name__} [{name}]\n\n{group.__doc__}\n\n")

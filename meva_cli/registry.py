@@ -45,6 +45,7 @@ DATASET: Final = "data/replay"
 
 GROUPS: Final[Mapping[str, str]] = {
     "db": "The database: its revision, its soundness, its backups.",
+    "engine": "The engine's machine code.",
     "emulator": "A local exchange to rehearse on.",
     "replay": "Datasets of recorded markets.",
 }
@@ -68,6 +69,12 @@ COMMANDS: Final = (
         "meva_cli.commands.backtest:backtest",
         "Run Stage 7 over recorded markets and record every cycle.",
         ("exchange", "live", "stage7"),
+    ),
+    Command(
+        "engine warm",
+        "meva_cli.commands.engine:warm",
+        "Compile the engine, so that runs find it compiled.",
+        None,
     ),
     Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases.", None),
     Command("report", "meva_cli.commands.report:report", "Show recent cycles and what they add up to."),

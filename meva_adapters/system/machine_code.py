@@ -46,6 +46,16 @@ def is_kept(shelf: Path | None, name: str) -> bool:
         return False
 
 
+def can_keep(shelf: Path | None) -> bool:
+    """Whether machine code can be kept there: a folder that is ours alone, made if need be."""
+    if shelf is None:
+        return False
+    try:
+        return os.access(own_folder(shelf), os.W_OK | os.X_OK)
+    except (NotOurs, OSError):
+        return False
+
+
 def kept_loop(shelf: Path | None, name: str, compiling: Compile) -> Loop:
     """Return a compiled loop whose machine code is taken from, and kept in, `shelf`/`name`.
 
@@ -73,7 +83,7 @@ def kept_loop(shelf: Path | None, name: str, compiling: Compile) -> Loop:
     if loop is None:
         _remove(working)
         return _in_memory(compiling, f"numba does not use {shelf}")
-    return _keeping(loop, working, shelf / name, compiling)
+    return KeptLoop(loop, working, shelf / name, compiling)
 
 
 def _in_memory(compiling: Compile, why: str) -> Loop:
@@ -102,25 +112,36 @@ def _reading_from(folder: Path, compiling: Compile) -> Any:
     return loop if inside else None
 
 
-def _keeping(loop: Any, working: Path, folder: Path, compiling: Compile) -> Loop:
-    """Return `loop` as it is, but what numba compiles in its first call is kept in `folder`."""
+class KeptLoop:
+    """A loop whose first call takes its machine code from a folder, or compiles it and keeps it there."""
 
-    def kept(*arguments: Any) -> int:
-        nonlocal loop
+    def __init__(self, loop: Any, working: Path, folder: Path, compiling: Compile) -> None:
+        self._loop, self._working, self._folder, self._compiling = loop, working, folder, compiling
+        self._leaving = finalize(self, _remove, working)
+
+    @property
+    def signatures(self) -> Any:
+        """What it is compiled for."""
+        return self._loop.signatures
+
+    def __call__(self, *arguments: Any) -> int:
+        """Call the loop."""
         try:
-            result: int = loop(*arguments)
+            result: int = self._loop(*arguments)
         except OSError as error:  # of numba's, when it reads or writes: the loop itself touches no file
             _LOG.warning("the engine's machine code is not kept: %s", error)
-            loop = loop if loop.signatures else compiling(False)
-            result = loop(*arguments)
-        if leaving.detach():
-            if getattr(getattr(loop, "stats", None), "cache_misses", None):
-                _publish(working, folder)
-            _remove(working)
+            self._loop = self._loop if self._loop.signatures else self._compiling(False)
+            result = self._loop(*arguments)
+        if self._leaving.detach():
+            if getattr(getattr(self._loop, "stats", None), "cache_misses", None):
+                _publish(self._working, self._folder)
+            _remove(self._working)
         return result
 
-    leaving = finalize(kept, _remove, working)
-    return kept
+    def give_up(self) -> None:
+        """Take away what was written so far, for a process that ends while another thread of it compiles."""
+        if self._leaving.detach():
+            _throw_away(self._working)
 
 
 def _publish(working: Path, folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +22,14 @@ from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset, Fault
-    from meva_adapters.system.compiled import Speed
+    from meva_adapters.system.speeds import Speed
     from meva_core.stages.plan import RunPlan
 
 WARNINGS_SHOWN: Final = 4
+STAYS: Final = (
+    "the engine is still being compiled, for the next run: at the lowest priority, three minutes at most; "
+    "MEVA_WARM=off forbids it"
+)
 LABELS: Final = {"cycles_traded": "cycles_with_fills"}
 """What figures are called for people, where the name in JSON leaves open what it counts."""
 
@@ -45,7 +51,8 @@ LABELS: Final = {"cycles_traded": "cycles_with_fills"}
     type=click.Choice(["auto", "interpreted", "compiled"]),
     default="auto",
     show_default=True,
-    help="Both give the same bits; compiling takes half a minute once.",
+    help="Both give the same bits. auto: compiled where its machine code is at hand; "
+    "else a long run compiles beside, and goes on compiled.",
 )
 @click.option(
     "--trace",
@@ -82,16 +89,17 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     from meva_adapters.replay.plans import look_ahead, window_notes
     from meva_adapters.sql import ensure, writer
     from meva_adapters.system.compiled import choose, will_compile
-    from meva_cli.wiring import CODEC, about_run
+    from meva_cli.wiring import CODEC, AboutRun
     from meva_core.stages import backtest as stage
     from meva_core.stages.figures import summary
     from meva_core.stages.written_lists import as_recorded
 
+    stays = may_compile_afterwards()
     dataset = open_dataset(folder)
     plan = plan_of(loaded, dataset, options)
     target = database(db)
     if will_compile(options["engine"], len(plan.times)):
-        click.echo("compiling the engine: once for this version, takes about a minute", err=True)
+        click.echo("compiling the engine: once for this version, takes about half a minute", err=True)
     speed = choose(options["engine"], len(plan.times))
     ensure(target)
     # Recording makes and drops rows by the hundred thousand, none in circles: look for circles less often.
@@ -107,13 +115,15 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
             store,
             loop=speed.loop,
             codec=CODEC,
-            about=about_run(speed.name, options["trace"]),
-            progress=make_progress(),
+            about=AboutRun(lambda: speed.name, options["trace"]),
+            progress=make_progress(speed.doing),
             resume=options["resume"],
         )
         seconds = time.perf_counter() - began
         with store.read() as reads:
             figures = summary(reads, plan.run, CODEC)
+    if stays and speed.let_stay():
+        click.echo(STAYS, err=True)
     figures["dataset"] = str(folder)
     grave = look_ahead(dataset)
     rest = [fault for fault in dataset.warnings if fault not in grave]
@@ -123,6 +133,24 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     return _with_timing(
         figures, shown_database(target), ran, seconds, _engine_reason(figures, speed, ran), notes
     )
+
+
+def may_compile_afterwards() -> bool:
+    """Whether what is compiled beside a run may be finished after it: only where somebody sees that said.
+
+    Raises BadInput for a MEVA_WARM that is neither on nor off.
+    """
+    from meva_core.settings.kinds import Flag
+
+    text = os.environ.get("MEVA_WARM") or "on"
+    try:
+        allowed = Flag().parse(text)
+    except ValueError:
+        raise BadInput(
+            f"MEVA_WARM: {text!r} is neither on nor off",
+            action="set it to off, or take it out of the environment",
+        ) from None
+    return allowed and sys.stderr.isatty()
 
 
 def _engine_reason(figures: dict[str, Any], speed: Speed, ran: int) -> str:

@@ -146,7 +146,8 @@ def _standing(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
 @define
 class Recorder:
     """Writes the stretches of one run, from where it stands. `about` holds what only people want to know of
-    it: engine, code version, trace level, time of creation (stored text)."""
+    it: engine, code version, trace level, time of creation (stored text). It is looked at in each commit: the
+    engine may be another one by then."""
 
     store: Store
     run: Progressing
@@ -309,5 +310,5 @@ def _refuse_begun(reads: Reads, run: str) -> None:
 
 
 def _joined(before: str, now: str) -> str:
-    """Return what recorded a run, in turn: `interpreted, compiled`."""
-    return ", ".join(dict.fromkeys([*filter(None, before.split(", ")), now]))
+    """Return what recorded a run, in turn: `interpreted, compiled`. Each of both may be several."""
+    return ", ".join(dict.fromkeys(filter(None, [*before.split(", "), *now.split(", ")])))

@@ -146,3 +146,16 @@ def test_progress_of_work_without_a_known_end_shows_what_is_done(monkeypatch: py
     shown = terminal.getvalue()
     assert "7/?" in shown
     assert "0:00:00" in shown  # the time taken: none is left to be told
+
+
+def test_a_bar_says_what_happens_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    said = iter(f"interpreted, compiling beside: {seconds} s" for seconds in range(1000))
+    bar = make_progress(lambda: next(said))
+    bar.start(10, "backtest")
+    bar.done()
+    assert "interpreted, compiling beside: 0 s" in terminal.getvalue()
+    assert "interpreted, compiling beside: 1 s" in terminal.getvalue()

@@ -178,3 +178,5 @@ def test_all_that_recorded_a_run_is_named_once() -> None:
     assert _joined("", "interpreted") == "interpreted"
     assert _joined("interpreted", "compiled") == "interpreted, compiled"
     assert _joined("interpreted, compiled", "interpreted") == "interpreted, compiled"
+    assert _joined("interpreted", "interpreted, compiled") == "interpreted, compiled"
+    assert _joined("", "interpreted, compiled") == "interpreted, compiled"

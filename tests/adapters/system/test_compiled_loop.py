@@ -14,14 +14,16 @@ import meva_core
 from meva_adapters.system import compiled, machine_code
 from meva_adapters.system.compiled import (
     APART,
+    BESIDE_FROM,
     CACHED_FROM,
-    COMPILED_FROM,
+    IN_MEMORY_FROM,
     choose,
     core_hash,
     is_cached,
     shelf,
     will_compile,
 )
+from meva_adapters.system.speeds import Switching
 from meva_core.errors import BadInput
 from meva_core.loop import interpreted
 
@@ -43,33 +45,42 @@ def leave_machine_code() -> None:
 
 
 def test_auto_interprets_short_runs_and_says_why() -> None:
-    speed = choose("auto", COMPILED_FROM)
+    speed = choose("auto", BESIDE_FROM - 1)
     assert (speed.loop, speed.name) == (interpreted, "interpreted")
-    assert str(COMPILED_FROM) in speed.why
-    assert "compiling takes" in speed.why
+    assert speed.why == "fewer than 3000 cycles, and its machine code is not cached"
 
 
-def test_auto_compiles_long_runs_earlier_where_machine_code_is_kept() -> None:
-    assert choose("auto", COMPILED_FROM + 1).name == "compiled"
-    assert choose("auto", CACHED_FROM + 1).name == "interpreted"
+def test_auto_begins_longer_runs_interpreted_and_compiles_beside_them() -> None:
+    speed = choose("auto", BESIDE_FROM)
+    assert (type(speed), speed.name) == (Switching, "interpreted")
+    assert not speed.let_stay()  # nothing is begun before the first cycle
+
+
+def test_auto_takes_machine_code_that_is_kept() -> None:
     leave_machine_code()
-    assert choose("auto", CACHED_FROM).name == "interpreted"
-    speed = choose("auto", CACHED_FROM + 1)
-    assert speed.name == "compiled"
-    assert "cached" in speed.why
+    assert choose("auto", CACHED_FROM - 1).name == "interpreted"
+    speed = choose("auto", CACHED_FROM)
+    assert (speed.name, speed.why) == ("compiled", "2000 cycles or more, and its machine code is cached")
+
+
+def test_auto_compiles_in_memory_for_very_long_runs_alone_where_nothing_can_be_kept(cache: Path) -> None:
+    (cache / "meva").write_text("a file in the way")
+    short, long = choose("auto", IN_MEMORY_FROM - 1), choose("auto", IN_MEMORY_FROM)
+    assert (short.name, long.name) == ("interpreted", "compiled")
+    assert short.why == "fewer than 100000 cycles, and there is no place to keep its machine code"
+    assert [will_compile("auto", n) for n in (IN_MEMORY_FROM - 1, IN_MEMORY_FROM)] == [False, True]
 
 
 def test_compiling_is_announced_where_it_happens() -> None:
     assert will_compile("compiled", 1)
-    assert will_compile("auto", COMPILED_FROM + 1)
-    assert not will_compile("auto", COMPILED_FROM)
+    assert not will_compile("auto", 10**9)
     assert not will_compile("interpreted", 10**9)
     leave_machine_code()
     assert not will_compile("compiled", 1)
 
 
 def test_an_engine_that_was_asked_for_is_taken() -> None:
-    assert choose("interpreted", 10**6)[:2] == (interpreted, "interpreted")
+    assert choose("interpreted", 10**6).loop is interpreted
     assert choose("compiled", 1).name == "compiled"
 
 
@@ -125,7 +136,6 @@ def test_where_nothing_can_be_written_the_engine_is_compiled_without_a_cache(
 ) -> None:
     (cache / "meva").write_text("a file in the way")
     assert choose("compiled", 1).name == "compiled"
-    assert choose("auto", CACHED_FROM + 1).name == "interpreted"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
