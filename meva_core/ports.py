@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from meva_core.errors import BadInput
-from meva_core.market import Market
-from meva_core.rules import SymbolRules
 from meva_core.venue import (
     Accepted,
     Balance,
@@ -25,6 +23,10 @@ from meva_core.venue import (
     VenueFill,
     VenueOrder,
 )
+
+if TYPE_CHECKING:  # what only reads a history needs no columns
+    from meva_core.market import Market
+    from meva_core.rules import SymbolRules
 
 
 class Clock(Protocol):

@@ -125,6 +125,14 @@ def test_the_core_makes_no_float_outside_of_scores(path: Path) -> None:
             assert not re.match(r"(float|double|longdouble)\d*$", node.attr), f"{place} float column"
 
 
+@each(PACKAGES)
+def test_events_are_logged_by_the_standard_library(path: Path) -> None:
+    """structlog makes their lines: it is imported with the first of them."""
+    at_import = {name for node in tree_of(path).body for _, name in imports_of_statement(node)}
+    guarded = name_of(path) == "meva_adapters/system/logs.py"
+    assert guarded or not any(name.partition(".")[0] == "structlog" for name in at_import)
+
+
 # -- What no module does ----------------------------------------------------------------------------------
 
 

@@ -4,31 +4,57 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-import structlog
-from structlog.processors import ExceptionRenderer
-from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import Processor
+if TYPE_CHECKING:
+    from structlog.typing import Processor
 
 LogFormat = Literal["text", "json"]
 _OURS: Final = ("meva_core", "meva_adapters", "meva_cli")
+
+
+class Lines(logging.Formatter):
+    """Turns an event into its line. structlog does, which takes longer to import than a quick command runs:
+
+    so it is imported with the first event. Our packages log by the standard library (a test looks).
+    """
+
+    def __init__(self, form: LogFormat) -> None:
+        super().__init__()
+        self._form: LogFormat = form
+        self._made: logging.Formatter | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        if self._made is None:
+            import structlog
+
+            self._made = structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=_common(), processors=_last(self._form)
+            )
+        return self._made.format(record)
 
 
 def set_up_logs(form: LogFormat, level: str) -> None:
     """Send what our packages log at or above `level` to stderr, and of libraries the warnings.
 
     At DEBUG all of theirs goes there, too. May be called again: the last call holds. Values that hide
-    themselves, such as secrets, stay hidden.
+    themselves, such as secrets, stay hidden. Loggers of structlog's own, where it is imported already, write
+    the same lines.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_common(), processors=_last(form))
-    )
+    handler.setFormatter(Lines(form))
     # Libraries tell of their ordinary work, too, at INFO: that is for those who look for a fault.
     logging.basicConfig(handlers=[handler], level="WARNING" if level == "INFO" else level, force=True)
     for package in _OURS:
         logging.getLogger(package).setLevel(level)
+    if "structlog" in sys.modules:
+        _set_up_structlog()
+
+
+def _set_up_structlog() -> None:
+    import structlog
+
     structlog.configure(
         processors=[*_common(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -39,6 +65,8 @@ def set_up_logs(form: LogFormat, level: str) -> None:
 
 def _common() -> list[Processor]:
     """Return what every event gets, ours and that of libraries."""
+    import structlog
+
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -49,6 +77,10 @@ def _common() -> list[Processor]:
 
 def _last(form: LogFormat) -> list[Processor]:
     """Return what turns an event into its line."""
+    import structlog
+    from structlog.processors import ExceptionRenderer
+    from structlog.tracebacks import ExceptionDictTransformer
+
     drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     # Tracebacks without the values of local variables: one of them may be a secret that has been revealed.
     if form == "json":

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from meva_core.amounts import ABSENT
 
 
@@ -16,6 +12,11 @@ def fixed_texts(column: Any, places: int, *, signed: bool) -> list[str | None]:
 
     Unless `signed`, -1 stands for no value and gives None.
     """
+    # Imported here: reading commands come with the same codec, and render nothing.
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     absent = None if signed else column == ABSENT
     digits = pc.ascii_lpad(pc.cast(pa.array(np.abs(column), mask=absent), pa.string()), places + 1, "0")
     pointed = pc.binary_replace_slice(digits, -places, -places, ".")

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import Factory, frozen
 
-from meva_core.trace import Texts, plain_texts
+if TYPE_CHECKING:
+    from meva_core.trace import Texts
+
+
+def _plain() -> Texts:
+    from meva_core.trace import plain_texts  # it renders: what only reads a history has its own
+
+    return plain_texts
 
 
 @frozen
@@ -16,4 +23,4 @@ class Codec:
 
     encode: Callable[[Any], str]
     decode: Callable[[str], Any]
-    texts: Texts = plain_texts
+    texts: Texts = Factory(_plain)
