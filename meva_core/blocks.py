@@ -61,20 +61,31 @@ def new_group(kind: Any, **sizes: int) -> Any:
 
 
 def block_of(columns: tuple[Any, ...]) -> Any:
-    """Return the block that columns lie in, side by side in this order; None if they do not."""
+    """Return the block that columns lie in, these and no others, in this order; None if they do not."""
     first, width = columns[0], len(columns)
+    if not first.size:
+        return np.zeros((*first.shape, width), dtype=np.int64)
     strides = tuple(_CELL * width * prod(first.shape[axis + 1 :], start=1) for axis in range(first.ndim))
+    if first.strides != strides or not all(column.flags.writeable for column in columns):
+        return None
+    return side_by_side(columns)
+
+
+def side_by_side(columns: tuple[Any, ...]) -> Any:
+    """Return columns as one array, the last axis over them, without a copy; None if they do not lie side by
+    side in this order, in rows that may hold others, too.
+    """
+    first = columns[0]
     at = first.__array_interface__["data"][0]
     for place, column in enumerate(columns):
         if (
             column.shape != first.shape
-            or column.strides != strides
+            or column.strides != first.strides
             or column.dtype != np.int64
-            or not column.flags.writeable
             or column.__array_interface__["data"][0] != at + _CELL * place
         ):
             return None
-    return as_strided(first, (*first.shape, width), (*strides, _CELL))
+    return as_strided(first, (*first.shape, len(columns)), (*first.strides, _CELL))
 
 
 def blocks_of(group: Any) -> tuple[Any, ...] | None:

@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import frozen
 
-from meva_core.blocks import block_of
+from meva_core.blocks import side_by_side
 from meva_core.cycle import Out
 from meva_core.ids import canonical_json
 from meva_core.journal import Events, Fills, Intents
@@ -162,32 +162,47 @@ def _little(column: Any) -> bytes:
 
 def _bodies(step: str, market: Market, out: Out, start: int, stop: int, off: Collection[str]) -> list[Any]:
     """Return, for every cycle of a stretch, the bytes that follow the head."""
-    count = stop - start
-    parts: list[Any] = [getattr(out.adapt, name)[start:stop] for name in _tuned(step, off)]
-    if step == "measure":
-        parts.append(market.time[start:stop])
+    tuned = tuple(getattr(out.adapt, name) for name in _tuned(step, off))
     group = columns_of(step, out)
-    columns = [] if group is None else [getattr(group, name) for name in _kept(step, group, off)]
+    kept = () if group is None else tuple(getattr(group, name) for name in _kept(step, group, off))
+    by_cycle = tuple(column for column in kept if column.ndim == 1)
+    by_symbol = tuple(column for column in kept if column.ndim == 2)
     if step == "measure":
-        columns = [*(getattr(market, name) for name in _kept("market", market, off)[1:]), *columns]
-    parts += [column[start:stop] for column in columns if column.ndim == 1]
-    symbols = tuple(column[start:stop] for column in columns if column.ndim == 2)
-    if symbols:
-        block = block_of(symbols)  # as most steps write them; else they are brought together here
-        parts.append((np.stack(symbols, axis=-1) if block is None else block).reshape(count, -1))
-    fixed = _rows_of_bytes(parts, count)
+        known = tuple(getattr(market, name) for name in _kept("market", market, off))
+        parts = [tuned, known[:1], by_cycle], [known[1:], by_symbol]
+    else:
+        parts = [tuned, by_cycle], [by_symbol]
+    fixed = _rows_of_bytes(*([_together(part, start, stop) for part in some if part] for some in parts))
+    fixed = fixed or [b""] * (stop - start)
     for table in ROWS.get(step, ()):
         rows = _journal_bytes(step, table, out, start, stop, off)
         fixed = [before + after for before, after in zip(fixed, rows, strict=True)]
     return fixed
 
 
-def _rows_of_bytes(parts: Sequence[Any], count: int) -> list[bytes]:
-    if not parts:
-        return [b""] * count
-    matrix = np.column_stack([part.reshape(count, -1) for part in parts])
-    raw = _little(matrix)
-    width = matrix.shape[1] * 8
+def _together(columns: tuple[Any, ...], start: int, stop: int) -> Any:
+    """Return rows [start, stop) of columns as one array, the last axis over them: as a step's columns lie, or
+    a copy where they lie otherwise."""
+    cut = tuple(column[start:stop] for column in columns)
+    found = side_by_side(cut)
+    return np.stack(cut, axis=-1) if found is None else found
+
+
+def _rows_of_bytes(by_cycle: Sequence[Any], by_symbol: Sequence[Any]) -> list[bytes]:
+    """Return each cycle's values as bytes: those it has once, then those of each symbol. They are copied
+    once."""
+    if not by_cycle and not by_symbol:
+        return []
+    count, symbols = len((*by_cycle, *by_symbol)[0]), by_symbol[0].shape[1] if by_symbol else 0
+    once, each = (sum(part.shape[-1] for part in parts) for parts in (by_cycle, by_symbol))
+    rows = np.empty((count, once + symbols * each), dtype="<i8")
+    cells = rows[:, once:].reshape(count, symbols, each)  # a view: the last axis is split
+    for target, parts in ((rows, by_cycle), (cells, by_symbol)):
+        at = 0
+        for part in parts:
+            target[..., at : at + part.shape[-1]] = part
+            at += part.shape[-1]
+    raw, width = rows.tobytes(), rows.shape[1] * 8
     return [raw[at : at + width] for at in range(0, len(raw), width)]
 
 
@@ -199,9 +214,7 @@ def _journal_bytes(
     group = getattr(out.journal, table)
     columns = [getattr(group, name) for name in _kept(table, group, off)[1:]]
     used = int(last[-1]) if len(last) else 0
-    matrix = np.column_stack([column[:used] for column in columns])
-    raw = _little(matrix)
-    width = matrix.shape[1] * 8
+    raw, width = _little(_together(columns, 0, used)), len(columns) * 8
     return [
         int(b - a).to_bytes(8, "little") + raw[a * width : b * width]
         for a, b in zip(first.tolist(), last.tolist(), strict=True)

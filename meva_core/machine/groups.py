@@ -31,6 +31,8 @@ from meva_core.kernel import quotient
 
 _INT: Final = types.int64
 _POINTER: Final = types.CPointer(_INT)
+_WHOLE: Final = (types.Integer, types.Boolean, types.IntEnumMember)
+"""What Python takes for an int of a column."""
 SIZES: Final = "cikln"
 """The axes whose lengths are passed along, in this order; others are read from the array itself."""
 
@@ -143,22 +145,33 @@ def _shape_of(context: Any, builder: Any, kind: Any, value: Any, name: str) -> A
 # -- A column's values --------------------------------------------------------------------------------
 
 
-def _index(column: ColumnType) -> Any:
+def _index(column: Any, given: Any) -> Any:
+    """Return the type of a column's index; None for what is no column, or no index of one.
+
+    numba would cut a float to an int where Python raises.
+    """
+    if not isinstance(column, ColumnType):
+        return None
+    places = tuple(given) if isinstance(given, types.BaseTuple) else (given,)
+    if len(places) != column.axes or not all(isinstance(place, _WHOLE) for place in places):
+        return None
     return types.intp if column.axes == 1 else types.UniTuple(types.intp, column.axes)
 
 
 @infer_global(operator.getitem)
 class _Get(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
-        return signature(_INT, args[0], _index(args[0])) if isinstance(args[0], ColumnType) else None
+        index = _index(*args)
+        return None if index is None else signature(_INT, args[0], index)
 
 
 @infer_global(operator.setitem)
 class _Set(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
-        if isinstance(args[0], ColumnType):
-            return signature(types.none, args[0], _index(args[0]), _INT)
-        return None
+        index = _index(*args[:2])
+        if index is None or not isinstance(args[2], _WHOLE):
+            return None
+        return signature(types.none, args[0], index, _INT)
 
 
 def _address(context: Any, builder: Any, kind: ColumnType, value: Any, index: Any) -> Any:
@@ -239,7 +252,9 @@ def maker(kind: Any) -> Any:
                 setattr(made, f"data{number}", array.data)
                 for axis, letter in enumerate(letters):
                     # One number for an axis of all groups: then it is known that their rows are equally long.
-                    length = lengths[SIZES.index(letter)] if letter in SIZES else own[axis]
+                    # Indexes are held against what the array itself has.
+                    shared = letter in SIZES and not config.BOUNDSCHECK
+                    length = lengths[SIZES.index(letter)] if shared else own[axis]
                     setattr(made, f"n{number}_{axis}", length)
             return made._getvalue()
 

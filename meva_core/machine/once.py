@@ -1,7 +1,8 @@
 """One optimisation of the whole loop instead of one of every kernel before it is inlined.
 
-Compiling takes half the time so. It replaces two private methods of numba while it compiles; a numba that
-lacks them compiles as it always does, to the same results.
+Compiling takes half the time so. It replaces two private methods of numba while it compiles, and holds
+numba's lock on compiling, so that no other thread meets them; a numba that lacks them compiles as it always
+does, to the same results.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from numba.core.codegen import CPUCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu import CPUContext
 
 _OPTIMISE = "_optimize_final_module"
@@ -41,10 +43,11 @@ def optimised_once(entry: str) -> Iterator[None]:
         # Nothing calls a kernel by itself; numba files it under something callable that is like no other.
         return [next(unnamed)].append
 
-    setattr(CPUCodeLibrary, _OPTIMISE, optimise_entry)
-    setattr(CPUContext, _EXECUTABLE, executable_entry)
-    try:
-        yield
-    finally:
-        setattr(CPUCodeLibrary, _OPTIMISE, optimise)
-        setattr(CPUContext, _EXECUTABLE, executable)
+    with global_compiler_lock:
+        setattr(CPUCodeLibrary, _OPTIMISE, optimise_entry)
+        setattr(CPUContext, _EXECUTABLE, executable_entry)
+        try:
+            yield
+        finally:
+            setattr(CPUCodeLibrary, _OPTIMISE, optimise)
+            setattr(CPUContext, _EXECUTABLE, executable)

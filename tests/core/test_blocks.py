@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meva_core.blocks import blocks_of, copied, in_blocks, names_by_axes
+from meva_core.blocks import blocks_of, copied, in_blocks, names_by_axes, side_by_side
 from meva_core.cycle import KINDS, PLACES, new_out, out_blocks
 from meva_core.market import Market, empty_market
 from meva_core.rules import RuleStatus, SymbolRules, rules_columns
@@ -44,6 +44,26 @@ def test_the_outputs_of_all_steps_lie_in_two_blocks() -> None:
         block[...] = np.arange(block.size).reshape(block.shape)
         for place, (kind, name) in enumerate(places):
             assert np.array_equal(getattr(out[KINDS.index(kind)], name), block[..., place])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_columns_of_one_step_lie_side_by_side_in_the_blocks_of_all(kind: Any) -> None:
+    group = new_out(3, 2, 5)[KINDS.index(kind)]
+    for names in names_by_axes(kind).values():
+        columns = tuple(getattr(group, name)[1:3] for name in names)
+        found = side_by_side(columns)
+        for place, column in enumerate(columns):
+            column[...] = place
+            assert (found[..., place] == place).all()
+    swapped = (group[1], group[0])
+    assert side_by_side(swapped) is None
+
+
+@pytest.mark.parametrize(("cycles", "symbols"), [(0, 2), (3, 0)])
+def test_an_empty_group_lies_in_blocks(cycles: int, symbols: int) -> None:
+    blocks = blocks_of(empty_market(cycles, symbols))
+    assert blocks is not None
+    assert [block.shape[:-1] for block in blocks] == [(cycles,), (cycles, symbols)]
 
 
 def test_a_part_of_a_group_along_time_lies_in_its_blocks_still() -> None:

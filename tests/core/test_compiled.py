@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +16,8 @@ from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from strategies import amounts, examples, worlds
 
+from meva_adapters.system.warming import warm
 from meva_core.amounts import (
-    ABSENT,
     LIMIT,
     div_e8,
     midpoint,
@@ -29,10 +28,8 @@ from meva_core.amounts import (
     scale_down,
     scale_up,
 )
-from meva_core.blocks import blocks_of
 from meva_core.ledger import share_of
 from meva_core.loop import interpreted
-from meva_core.market import Market, empty_market
 from meva_core.steps.assess import spread_above
 
 pytestmark = pytest.mark.xdist_group("compiled")
@@ -71,6 +68,14 @@ def test_both_speeds_give_the_same_bits(machine_code: Loop, world: World) -> Non
     assert one.keys() == other.keys()
     different = [name for name, column in one.items() if not np.array_equal(column, other[name])]
     assert different == []
+
+
+@examples(0.1)
+@given(world=worlds())
+def test_a_call_for_no_cycle_compiles_it_for_markets_of_every_size(machine_code: Any, world: World) -> None:
+    warm(machine_code)
+    run(world, machine_code)
+    assert len(machine_code.signatures) == 1
 
 
 @pytest.fixture(scope="module")
@@ -113,23 +118,3 @@ def test_no_kernel_wraps_in_machine_integers(
     probe: Callable[..., tuple[int, ...]], a: int, b: int, factor: int, rate: int, part: int
 ) -> None:
     assert probe(a, b, factor, rate, part) == all_kernels(a, b, factor, rate, part)
-
-
-@pytest.mark.skipif(not os.environ.get("NUMBA_BOUNDSCHECK"), reason="asks for NUMBA_BOUNDSCHECK=1")
-@pytest.mark.parametrize("place", [(2, 0), (0, 2), (-1, 0), (0, -1)])
-def test_an_index_out_of_bounds_is_noticed(place: tuple[int, int]) -> None:
-    from numba import njit
-
-    from meva_core.machine.groups import maker
-
-    make = maker(Market)
-
-    @njit(nogil=True, _nrt=False)
-    def read(blocks: Any, c: int, i: int) -> int:
-        market = make(blocks, (2, 2, 0, 0, 0))
-        return int(market.bid[c, i])
-
-    blocks = blocks_of(empty_market(2, 2))
-    assert read(blocks, 1, 1) == ABSENT
-    with pytest.raises(IndexError):
-        read(blocks, *place)

@@ -226,6 +226,16 @@ def test_digesting_in_parts_gives_the_same_chain(ran: Ran, data: st.DataObject) 
     assert found == ran.digests()
 
 
+def apart(group: Any) -> Any:
+    """Return copies of all columns of a group, at any depth, each in memory of its own."""
+    return group.copy() if hasattr(group, "dtype") else type(group)(*map(apart, group))
+
+
+@given(ran=runs())
+def test_how_columns_lie_in_memory_is_in_no_digest(ran: Ran) -> None:
+    assert ran.digests(market=apart(ran.market), out=apart(ran.out)) == ran.digests()
+
+
 # -- What came later -----------------------------------------------------------------------------------
 
 LATER = ("plan.share", "adapt.max_orders", "market.close_ts", "rules.max_qty", "fills.cost")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from stage7_runs import BUSY, make_dataset, rows_of
 
+from meva_adapters.system import compiled
 from meva_core.stages import backtest as stage
 
 Meva = Callable[..., Any]
@@ -76,6 +77,36 @@ def test_interpreted_and_compiled_store_the_same_rows(
     assert [found["engine"] for found in ran] == ["interpreted", "compiled"]
     assert ran[0]["fills"] > 10
     assert figures(ran[0]) == figures(ran[1])
+    assert contents(tmp_path / "a.db") == contents(tmp_path / "b.db")
+
+
+@pytest.mark.xdist_group("compiled")
+def test_a_run_that_is_switched_in_the_middle_stores_the_same_rows_and_says_so(
+    meva: Meva, eventful: pytest.MonkeyPatch, data: Path, tmp_path: Path, machine_cache: None
+) -> None:
+    whole = backtest(meva, data, "a.db", "--engine", "interpreted")
+    assert meva("engine", "warm").code == 0
+    record = stage.Recorder.record
+    found: list[Any] = []
+
+    def wait_once(recorder: Any, *given: Any) -> None:
+        record(recorder, *given)
+        (row,) = rows_of(tmp_path / "b.db", "SELECT engine FROM stage7_runs")
+        found.append(row["engine"])
+        if len(found) == 2:
+            (beside,) = compiled._BESIDE.values()
+            beside._process.wait(timeout=300)
+
+    eventful.setattr(stage, "ROWS", 10)
+    eventful.setattr(stage.Recorder, "record", wait_once)
+    eventful.setattr(compiled, "_BESIDE", {})
+    eventful.setattr(compiled, "BESIDE_FROM", 1)
+    eventful.setattr(compiled, "is_cached", lambda: False)  # as it was before the other process compiled
+    switched = backtest(meva, data, "b.db")
+    assert switched["engine"] == "interpreted, compiled"
+    assert switched["engine_reason"].startswith("compiled beside, within ")
+    assert found == ["interpreted", "interpreted", "interpreted, compiled", "interpreted, compiled"]
+    assert figures(switched) == figures(whole)
     assert contents(tmp_path / "a.db") == contents(tmp_path / "b.db")
 
 

@@ -16,6 +16,7 @@ from small_dataset import BOOK, CANDLES, build
 from meva_adapters.replay import dataset as dataset_module
 from meva_adapters.replay import open_dataset
 from meva_core.amounts import ABSENT, LIMIT
+from meva_core.blocks import in_blocks
 from meva_core.errors import BadInput
 from meva_core.market import CLOSES_BASE, CLOSES_PRIME, SCORE, SCORE_LIMIT, Market
 
@@ -340,11 +341,11 @@ def test_a_symbol_that_the_dataset_lacks_has_nothing_in_its_columns(tmp_path):
 
 
 def test_columns_are_what_the_engine_takes(tmp_path):
-    market = only_market(build(tmp_path), 1_704_067_440)
+    market = only_market(build(tmp_path), 1_704_067_380, 1_704_067_440, symbols=["BTCTRY", "XRPTRY"])
     for column in market:
         assert column.dtype == np.int64
-        assert column.flags.c_contiguous
         assert column.flags.writeable
+    assert in_blocks(market) is market  # no copy of it is made
 
 
 @pytest.mark.parametrize("times", [[2, 1], [1, 1]])
