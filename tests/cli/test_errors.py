@@ -159,7 +159,7 @@ def test_what_fails_for_lack_of_memory_says_so(error: BaseException) -> None:
 
 
 def test_a_process_that_may_not_have_the_memory_says_so(tmp_path: Path) -> None:
-    ended = in_a_shell("ulimit -v 60000; meva runs --db a.db", tmp_path)
+    ended = in_a_shell("ulimit -v 60000; meva replay validate .", tmp_path)
     assert ended.returncode == 1
     assert ended.stderr.startswith("Error: there is not enough memory for this\nTo do: ")
 
