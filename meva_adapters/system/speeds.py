@@ -101,7 +101,8 @@ class Switching(Speed):
         why_not = self._beside.why_not
         compiled = self._pick_up() if why_not is None else None
         if compiled is None:
-            self._why = f"compiling beside failed: {why_not or 'its machine code was not kept'}"
+            failed = why_not or "its machine code was not kept"
+            self._why = f"compiling beside failed: {failed}; `meva engine warm` may say more"
             return
         self._now = compiled
         self._name = f"{INTERPRETED}, {COMPILED}" if self._has_run else COMPILED

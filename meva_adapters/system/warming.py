@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Final
 
 from meva_adapters.system.beside import STAY
@@ -47,6 +48,7 @@ def compile_beside(loop: Any, call: Callable[[Any], object], *, stays_seconds: f
     """
     if not isinstance(loop, KeptLoop):
         return _GAVE_UP
+    sys.excepthook = _say_in_one_line
     _be_nice(NICE)
     threading.Thread(target=_watch, args=(loop, stays_seconds), daemon=True).start()
     call(loop)
@@ -61,6 +63,11 @@ def _watch(loop: KeptLoop, stays_seconds: float) -> None:
         threading.Event().wait(stays_seconds)
     loop.give_up()
     os._exit(_GAVE_UP)
+
+
+def _say_in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say what went wrong as the run shows it; `meva engine warm` compiles the same and shows the rest."""
+    print(f"{kind.__name__}: {str(error).partition(chr(10))[0]}", file=sys.stderr)
 
 
 def _be_nice(level: int) -> None:

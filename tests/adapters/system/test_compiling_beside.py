@@ -50,7 +50,7 @@ def call(loop):
     word = open(go).readline()
     os.write(told_to, b"%d\\n" % os.getpriority(os.PRIO_PROCESS, 0))
     if word != "go\\n":
-        sys.exit(f"no compiler today: {word!r}")
+        raise RuntimeError(f"no compiler today: {word.strip()}\\nand so on")
     loop(2, 3)
 
 sys.exit(compile_beside(kept_loop(Path(shelf), NAME, compiling), call, stays_seconds=float(seconds)))
@@ -145,7 +145,8 @@ def test_a_process_that_does_not_do_its_work_leaves_the_run_interpreted_and_says
     finish(beside)
     assert [speed.loop(2, 3), speed.loop(2, 3)] == [5, 5]
     assert (speed.name, speed.doing()) == ("interpreted", "interpreted")
-    assert speed.why == r"compiling beside failed: no compiler today: 'stop\n'"
+    failed = "RuntimeError: no compiler today: stop"
+    assert speed.why == f"compiling beside failed: {failed}; `meva engine warm` may say more"
 
 
 def test_what_cannot_be_kept_is_not_compiled(held: Held) -> None:
@@ -169,7 +170,7 @@ def test_a_python_that_cannot_be_started_leaves_the_run_interpreted(monkeypatch:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     speed = Switching(interpreted, Beside(["-c", ""]), lambda: None)
     assert [speed.loop(2, 3), speed.loop(2, 3)] == [5, 5]
-    assert speed.why == "compiling beside failed: No such file or directory"
+    assert speed.why.startswith("compiling beside failed: No such file or directory; ")
 
 
 def test_what_the_process_warns_of_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
