@@ -212,7 +212,7 @@ def _journal_bytes(
     """Return, for every cycle, how many rows of a table the step wrote, and the rows."""
     first, last = row_bounds(step, table, out, start, stop)
     group = getattr(out.journal, table)
-    columns = [getattr(group, name) for name in _kept(table, group, off)[1:]]
+    columns = tuple(getattr(group, name) for name in _kept(table, group, off)[1:])
     used = int(last[-1]) if len(last) else 0
     raw, width = _little(_together(columns, 0, used)), len(columns) * 8
     return [
