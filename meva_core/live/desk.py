@@ -89,8 +89,8 @@ class Desk:
     def cancel(self, client_id: str | None = None, *, order_id: str | None = None) -> Settled:
         """Ask for an order of ours to be canceled, by our name for it or the exchange's number.
 
-        Returns where it stands; what kept it from being canceled is in its error, and in the alarm while it
-        may rest on. Nothing is sent for an order that has ended, nor for one of which the exchange's number
+        Returns where it stands; what kept it from being canceled, or from being known to be, is in its error,
+        and in the alarm while it may rest on. Nothing is sent for an order that has ended, nor for one of which the exchange's number
         is not known: that one is looked up. Raises KeyError for a name or number that we do not have,
         Unavailable if nothing was sent, OutcomeNotRecorded if it was and that could not be recorded, and
         what the venue's gates raise.
@@ -106,7 +106,7 @@ class Desk:
             return self._not_canceled(record, error)
         except OutcomeUnknown as error:
             asked = self._became(record, Standing.CANCEL_REQUESTED, error)
-            alarm = f"{record.symbol}: it is not known whether {record.label} was canceled: {error}"
+            alarm = f"{record.symbol}: whether {record.label} was canceled is not known: {error}"
             return Settled(asked, alarm, Mode.REDUCE_RISK_ONLY)
         except Unavailable as error:
             if error.reason is VenueReason.CLOCK:  # it was answered, and refused

@@ -205,6 +205,12 @@ class Inquiry:
         if record.standing is Standing.REJECTED and own.state is not OrderState.REJECTED:
             text = f"{record.label} was taken for refused, and is at the exchange"
             alarms.append((text, Mode.REDUCE_RISK_ONLY))
+        if record.standing is Standing.CANCEL_REQUESTED and news in (
+            Standing.OPEN,
+            Standing.PARTIALLY_FILLED,
+        ):
+            text = f"{record.label} was to be canceled, and rests at the exchange: cancel it again"
+            alarms.append((text, Mode.REDUCE_RISK_ONLY))
         if own.state is OrderState.UNKNOWN:
             text = f"{record.label} is {own.status[:60]!r} at the exchange, a word that is not known"
             alarms.append((text, Mode.REDUCE_RISK_ONLY))

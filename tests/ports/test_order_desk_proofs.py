@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from attrs import define, evolve
@@ -24,17 +24,27 @@ from meva_core.errors import (
     Unavailable,
     VenueReason,
 )
-from meva_core.live.desk import Desk, Settled
-from meva_core.live.live_orders import Record, records
-from meva_core.live.standing import Standing
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.settings import Secret
+from meva_core.live.desk import Desk, Settled
+from meva_core.live.live_orders import Record, records
+from meva_core.live.standing import Standing
 from meva_core.venue import NewOrder
 
 __all__ = ["desk", "order", "store"]
 
 YEAR_AND_MORE = 400 * 86_400
+REFUSALS: Final = {
+    401: {"message": "Unauthorized - Invalid X-Signature", "success": True, "code": 0},
+    429: {"message": "TOO_MANY_REQUESTS", "success": False, "code": 429},
+}
+"""What the exchange itself says with a status that others answer with, too."""
+
+
+def refusal(status: int) -> dict[str, Any]:
+    """The settings of a fault that answers with the exchange's own words."""
+    return {"status": status, "body": json.dumps(REFUSALS[status]), "headers": {"Retry-After": "0"}}
 
 
 def standings(settled: list[Settled]) -> list[Standing]:
@@ -105,29 +115,16 @@ def test_what_ended_is_asked_for_twice_more_and_no_longer(desk: Desk, order: New
     assert watched(desk) == {}
 
 
+@pytest.mark.parametrize("status", REFUSALS)
 def test_a_refusal_that_anyone_may_have_spoken_is_looked_into(
-    local: LocalExchange, desk: Desk, order: NewOrder
+    local: LocalExchange, desk: Desk, order: NewOrder, status: int
 ) -> None:
-    words = {"success": False, "message": "Too many requests", "code": 1, "data": None}
-    local.fault("answer", ORDER, status=429, times=1, headers={"Retry-After": "0"}, body=json.dumps(words))
+    local.fault("answer", ORDER, times=1, **refusal(status))
     assert desk.place(order).record.standing is Standing.REJECTED
     desk.venue.submit(order)  # it had come through after all
     (settled,) = desk.settle()
     assert settled.record.standing is Standing.OPEN
     assert (settled.mode, "was taken for refused" in settled.alarm) == (Mode.REDUCE_RISK_ONLY, True)
-
-
-@pytest.mark.parametrize("status", [401, 403, 429])
-def test_an_answer_without_known_words_refuses_nothing(
-    local: LocalExchange, desk: Desk, order: NewOrder, status: int
-) -> None:
-    local.fault(
-        "answer", ORDER, status=status, times=1, headers={"Retry-After": "0"}, body="<html>busy</html>"
-    )
-    assert desk.place(order).record.standing is Standing.UNKNOWN
-    desk.venue.submit(order)  # it had come through after all
-    (settled,) = desk.settle()
-    assert settled.record.standing is Standing.OPEN
 
 
 # -- What is there to sell ----------------------------------------------------------------------------
@@ -296,33 +293,38 @@ def test_anothers_order_under_our_name_is_not_taken_for_ours(
 # -- Cancels ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("status", "words", "standing", "alarm"),
-    [
-        (
-            429,
-            '{"success": false, "message": "Too many requests", "code": 1}',
-            Standing.OPEN,
-            "was not canceled",
-        ),
-        (401, '{"success": true, "message": "Unauthorized"}', Standing.OPEN, "was not canceled"),
-        (429, "<html>busy</html>", Standing.CANCEL_REQUESTED, "was canceled"),
-        (403, "<html>denied</html>", Standing.CANCEL_REQUESTED, "was canceled"),
-        (401, "<html>denied</html>", Standing.CANCEL_REQUESTED, "was canceled"),
-    ],
-)
+@pytest.mark.parametrize("status", REFUSALS)
 def test_a_cancel_that_was_not_taken_is_on_record_and_alarming(
-    local: LocalExchange, desk: Desk, order: NewOrder, status: int, words: str, standing: Standing, alarm: str
+    local: LocalExchange, desk: Desk, order: NewOrder, status: int
 ) -> None:
     desk.place(order)
-    local.fault("answer", CANCEL, status=status, times=1, headers={"Retry-After": "0"}, body=words)
+    local.fault("answer", CANCEL, times=1, **refusal(status))
     canceled = desk.cancel(order.client_id)
-    assert canceled.record.standing is standing
+    assert canceled.record.standing is Standing.OPEN
     assert f"HTTP {status}" in canceled.record.error
-    assert f"{order.client_id} {alarm}" in canceled.alarm
+    assert f"{order.client_id} was not canceled" in canceled.alarm
     assert canceled.mode is Mode.REDUCE_RISK_ONLY
     with desk.store.read() as view:
         assert records(view) == [canceled.record]
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 502])
+def test_a_cancel_that_a_page_answered_is_on_record_and_alarming_until_it_is_known(
+    local: LocalExchange, desk: Desk, order: NewOrder, status: int
+) -> None:
+    desk.place(order)
+    page = {"html": True, "body": "<html>blocked</html>", "headers": {"Retry-After": "0"}}
+    local.fault("answer", CANCEL, status=status, times=1, **page)
+    canceled = desk.cancel(order.client_id)
+    assert canceled.record.standing is Standing.CANCEL_REQUESTED
+    assert f"HTTP {status}" in canceled.record.error
+    assert f"whether {order.client_id} was canceled is not known" in canceled.alarm
+    assert canceled.mode is Mode.REDUCE_RISK_ONLY
+    pass_time(desk, 121)
+    (rests,) = desk.settle()
+    assert rests.record.standing is Standing.OPEN
+    assert f"{order.client_id} was to be canceled, and rests" in rests.alarm
+    assert rests.mode is Mode.REDUCE_RISK_ONLY
 
 
 def test_a_clocks_refusal_of_a_cancel_is_on_record_too(desk: Desk, order: NewOrder) -> None:
