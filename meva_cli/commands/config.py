@@ -15,7 +15,7 @@ from meva_cli.render import print_json, print_line, print_table
 from meva_core.errors import BadInput
 from meva_core.gates import check_gates
 from meva_core.settings import GROUPS, variables_of
-from meva_core.settings.secret import masked_address
+from meva_core.settings.secret import masked_place
 
 
 @click.command()
@@ -74,8 +74,8 @@ def config_rows(loaded: Loaded) -> Iterator[dict[str, Any]]:
 
 
 def _shown(value: Any) -> Any:
-    """Hide who logs in where a path is an address."""
-    return masked_address(value) if isinstance(value, str) and "://" in value else value
+    """Hide who logs in where a path is an address, or was meant to be one."""
+    return masked_place(value) if isinstance(value, str) else value
 
 
 def _text(value: Any) -> Any:

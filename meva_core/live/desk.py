@@ -90,10 +90,10 @@ class Desk:
         """Ask for an order of ours to be canceled, by our name for it or the exchange's number.
 
         Returns where it stands; what kept it from being canceled, or from being known to be, is in its error,
-        and in the alarm while it may rest on. Nothing is sent for an order that has ended, nor for one of which the exchange's number
-        is not known: that one is looked up. Raises KeyError for a name or number that we do not have,
-        Unavailable if nothing was sent, OutcomeNotRecorded if it was and that could not be recorded, and
-        what the venue's gates raise.
+        and in the alarm while it may rest on. Nothing is sent for an order that has ended, nor for one of
+        which the exchange's number is not known: that one is looked up. Raises KeyError for a name or number
+        that we do not have, Unavailable if nothing was sent, OutcomeNotRecorded if it was and that could not
+        be recorded, and what the venue's gates raise.
         """
         record = self._ours(client_id, order_id)
         if record.standing in MAY_REST and record.order_id is None:

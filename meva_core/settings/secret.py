@@ -46,3 +46,13 @@ def masked_address(text: str) -> str:
     """Return an address as messages show it: without who logs in there, and without its query."""
     named = re.sub(r"^(\s*[\w+.-]*://)?.*@", r"\1***@", text, flags=re.DOTALL)
     return re.sub(r"\?.*", "?***", named, flags=re.DOTALL)
+
+
+def masked_place(text: str) -> str:
+    """Return what names a file or a database as people may see it: a path whole, of an address no login.
+
+    What only looks like an address, as one that was mistyped does, is taken for one.
+    """
+    if re.search(r"\b(?:password|passwd|pwd)\s*=", text, flags=re.IGNORECASE):
+        return MASK
+    return masked_address(text) if "@" in text or "://" in text else text

@@ -64,6 +64,26 @@ def test_secrets_are_masked_wherever_they_stand(
     assert "postgresql://***@host/db" in plain.out
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (f"postgresql:/me:{CANARY}@host/db", "***@host/db"),
+        (f"me:{CANARY}@host/db", "***@host/db"),
+        (f"postgresql//me:{CANARY}@host/db", "***@host/db"),
+        (f"sqlite://me:{CANARY}@host/x", "sqlite://***@host/x"),
+        (f"host=host user=me password={CANARY}", "<secret>"),
+        ("data/state.db", "data/state.db"),
+    ],
+)
+def test_no_login_of_a_mistyped_address_is_shown(
+    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, address: str, shown: str
+) -> None:
+    monkeypatch.setenv("STATE_DB_PATH", address)
+    plain, document = meva("config"), meva("config", "--json")
+    assert by_name(document.document)["STATE_DB_PATH"]["value"] == shown
+    assert CANARY not in plain.out + plain.err + document.out + document.err
+
+
 def test_gates_that_contradict_are_told_and_shown_all_the_same(
     meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

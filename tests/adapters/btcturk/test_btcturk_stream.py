@@ -55,7 +55,7 @@ def streaming(url: str, **given: Any) -> Iterator[Stream]:
 
 
 def wait_for(what: Callable[[], Any]) -> Any:
-    for _ in range(500):
+    for _ in range(6000):
         if found := what():
             return found
         time.sleep(0.01)
@@ -71,7 +71,7 @@ def test_a_book_follows_its_changes() -> None:
     with speaking(talk) as (url, heard), streaming(url, tell=events.append) as stream:
         book = wait_for(lambda: (b := stream.book("BTCTRY")) and b.bids[0].price == 3035150 and b)
         assert isinstance(book, Book)
-        assert heard[0][1]["event"] == "BTCTRY"
+        assert wait_for(lambda: heard)[0][1]["event"] == "BTCTRY"
         wait_for(lambda: len(events) == 2)
     assert not stream.is_connected
     assert stream.book("BTCTRY") is None
@@ -81,8 +81,10 @@ def test_a_dropped_connection_is_made_anew_and_no_old_book_is_shown_meanwhile() 
     go_on = threading.Event()
 
     def talk(connection: ServerConnection, place: int) -> None:
+        # What is closed before it was joined through is no connection yet, and not counted.
+        wait_for(lambda: len(heard) > place)
         if place == 1:
-            go_on.wait(5)
+            go_on.wait(60)
         connection.send(snapshot(sequence=place))
         if place == 0:
             connection.close()
