@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 
 from meva_cli.layout import pair_lines, table_lines, wrapped
+from meva_core.amounts import digits_of
 
 _HANGING: Final = 4
 """How far the further lines of a long one are set in."""
@@ -70,7 +71,7 @@ def as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return digits_of(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Enum):

@@ -71,7 +71,8 @@ def nothing_recorded(reads: Reads) -> StoreUnready:
         )
     shown = list(dict.fromkeys(_SHOWN_BY[table] for table in held if table in _SHOWN_BY))
     commands = " and ".join(f"`{command}`" for command in shown) or "`meva count`"
+    show = f"{'show' if len(shown) > 1 else 'shows'} {'them' if shown else 'how many'}"
     return StoreUnready(
         f"the database holds no run of Stage 7{held_of_earlier_stages(reads)}",
-        action=f"{commands} shows {'them' if shown else 'how many'}; `meva backtest` records a run",
+        action=f"{commands} {show}; `meva backtest` records a run",
     )

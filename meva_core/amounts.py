@@ -25,6 +25,9 @@ BAD: Final = -1
 ABSENT: Final = -1
 """What a column holds where there is no value; all real values of such columns are >= 0."""
 
+_MOST_DIGITS: Final = 100
+"""Before the point and behind it: what is longer is no amount."""
+
 # -- Text and Decimal ---------------------------------------------------------------------------------
 
 _PLAIN: Final = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?", re.ASCII)
@@ -63,6 +66,19 @@ def parse_e8(value: str | int | Decimal, field: str = "amount") -> int:
     if magnitude >= LIMIT:
         raise BadInput(f"{field}: {value} is too large; amounts stay below 92 000 000 000")
     return -magnitude if sign else magnitude
+
+
+def is_usable(number: Decimal) -> bool:
+    """Whether a number is one that can be written out and added up: a row of a file may hold 1E+999999."""
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):  # NaN and infinities have a letter there
+        return False
+    return abs(exponent) <= _MOST_DIGITS and abs(number.adjusted()) <= _MOST_DIGITS
+
+
+def digits_of(number: Decimal) -> str:
+    """Return a number as people read it: plain digits, with an exponent where they would fill a page."""
+    return f"{number:f}" if is_usable(number) else str(number)
 
 
 def format_e8(amount: int) -> str:

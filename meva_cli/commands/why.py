@@ -64,11 +64,13 @@ def why(
 
 
 def _window_of(reads: Reads, cycle: str | None, run: str | None) -> Window:
-    from meva_cli.runs import pick_run
+    from meva_cli.runs import nothing_recorded, pick_run
     from meva_core.history.explain import cycle_at, cycle_named
 
     if cycle is None:
         return asked_window(reads, run, None, None, 1)
+    if not reads.runs():
+        raise nothing_recorded(reads)
     try:
         moment = datetime.fromisoformat(cycle)
     except ValueError:

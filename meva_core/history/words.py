@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import Factory, frozen
 
+from meva_core.amounts import digits_of
 from meva_core.history.limits import EXCHANGE, OWN_LEAST, USER, Bound, Limits
 from meva_core.history.recorded import ON_TARGET, told_code
 from meva_core.reasons import Reason
@@ -242,6 +243,6 @@ def measure(number: str | None, unit: str) -> str:
     if number is None:
         return ""
     if unit == "ratio":
-        return f"{(Decimal(number) * 100).normalize():f} %"
+        return f"{digits_of((Decimal(number) * 100).normalize())} %"
     numeric = number.removeprefix("-")[:1].isdigit()
     return f"{number}{_SUFFIX.get(unit, '')}" if numeric else number

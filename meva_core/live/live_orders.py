@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from meva_core.amounts import is_usable
 from meva_core.live.standing import MAY_REST, Standing
 from meva_core.orders import Side
 from meva_core.ports import Reads, UnitOfWork
@@ -121,8 +122,8 @@ def read_row(
     for what, is_read, value in (
         ("status", status in KNOWN, status),
         ("side", side.upper() in Side.__members__, side),
-        ("price", isinstance(price, Decimal) and price.is_finite(), price),
-        ("quantity", isinstance(qty, Decimal) and qty.is_finite() and qty > 0, qty),
+        ("price", isinstance(price, Decimal) and is_usable(price), price),
+        ("quantity", isinstance(qty, Decimal) and is_usable(qty) and qty > 0, qty),
         ("time of creation", isinstance(created, datetime), created),
         ("time of change", isinstance(updated, datetime), updated),
     ):

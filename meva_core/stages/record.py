@@ -211,8 +211,10 @@ class Recorder:
 
         What keeps the store from that does not hide the interruption, and the run can be told without.
         """
-        if self.run.stored:
-            with suppress(MevaError), self.store.unit() as work:
+        # The store is asked: the interruption may have come between a commit and what was to follow it.
+        with suppress(MevaError), self.store.unit() as work:
+            found = work.rows("stage7_runs", ("status",), where={"run_id": self.run.run_id})
+            if next(found, (None,))[0] == "running":
                 work.update("stage7_runs", "run_id", ("status",), [(self.run.run_id, "interrupted")])
                 work.commit()
 

@@ -18,7 +18,9 @@ from meva_core.amounts import (
     E8,
     E12,
     LIMIT,
+    digits_of,
     format_e8,
+    is_usable,
     join_pair,
     midpoint,
     mul_e8,
@@ -221,3 +223,30 @@ def test_sums_that_are_carried_once_give_what_adding_one_by_one_gives(start, add
     pair_carry(once, 0, sum(amount // E8 for amount in added), sum(amount % E8 for amount in added))
     assert once == one
     assert join_pair(*once) == join_pair(*start) + sum(added)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "usable"),
+    [
+        ("1E+3", "1000", True),
+        ("-0.000000010", "-0.000000010", True),
+        ("1E-30", f"0.{'0' * 29}1", True),
+        ("0E+999999", "0E+999999", False),
+        ("1E+999999999", "1E+999999999", False),
+        ("-1E-999999999", "-1E-999999999", False),
+        ("NaN", "NaN", False),
+        ("-Infinity", "-Infinity", False),
+    ],
+)
+def test_a_number_of_a_file_is_written_out_only_as_far_as_anybody_would_read(
+    number: str, shown: str, usable: bool
+) -> None:
+    assert digits_of(Decimal(number)) == shown
+    assert is_usable(Decimal(number)) is usable
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_a_number_that_is_written_out_is_the_same_number_in_few_letters(number: Decimal) -> None:
+    text = digits_of(number)
+    assert Decimal(text) == number
+    assert len(text) <= 250 + len(str(number))

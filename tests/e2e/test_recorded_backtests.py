@@ -235,5 +235,24 @@ def test_an_interrupted_run_says_so_and_is_complete_once_resumed(
     assert meva("runs", "--db", "a.db", "--json").document["runs"][0]["status"] == "complete"
 
 
+def test_an_interruption_right_behind_a_commit_is_noted_and_no_complete_run_is_unsaid(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path, tmp_path: Path
+) -> None:
+    run = ("backtest", "--data", data, "--engine", "interpreted")
+    for name, rows, status in (("a.db", 10, "interrupted"), ("b.db", 10_000, "complete")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stage_module, "ROWS", rows)
+            note = stage_module.Recorder._note_standing
+
+            def note_and_end(recorder: Any, work: Any, note: Any = note) -> None:
+                note(recorder, work)
+                work.commit()
+                interrupt()  # before the recorder knows of the commit
+
+            patch.setattr(stage_module.Recorder, "_note_standing", note_and_end)
+            assert meva(*run, "--db", name).code == 130
+        assert rows_of(tmp_path / name, "SELECT status FROM stage7_runs") == [{"status": status}]
+
+
 def interrupt() -> None:
     raise KeyboardInterrupt

@@ -24,12 +24,12 @@ from meva_core.errors import (
     Unavailable,
     VenueReason,
 )
-from meva_core.modes import Mode
-from meva_core.orders import Side
-from meva_core.settings import Secret
 from meva_core.live.desk import Desk, Settled
 from meva_core.live.live_orders import Record, records
 from meva_core.live.standing import Standing
+from meva_core.modes import Mode
+from meva_core.orders import Side
+from meva_core.settings import Secret
 from meva_core.venue import NewOrder
 
 __all__ = ["desk", "order", "store"]
@@ -493,6 +493,22 @@ def test_open_orders_of_stage_3_are_taken_over_and_asked_for(desk: Desk, order: 
     desk.settle()
     assert stored(desk) == {order.client_id: Standing.OPEN, "x": Standing.ABSENT}
     assert desk.cancel(order.client_id).record.standing is Standing.CANCEL_REQUESTED
+
+
+@pytest.mark.parametrize("column", ["price", "qty"])
+@pytest.mark.parametrize("amount", ["1E+999999", "1E-999999", "NaN"])
+def test_a_row_with_an_amount_that_nothing_can_be_added_to_is_named_and_costs_no_other(
+    desk: Desk, order: NewOrder, column: str, amount: str
+) -> None:
+    add_row(desk, left_behind(order, "odd", "1"), "open")
+    with desk.store.unit() as work:
+        work.update("stage4_orders", "client_order_id", (column,), [("odd", amount)])
+        work.commit()
+    desk.place(order)
+    mine, odd = desk.settle()
+    assert (mine.record.client_id, mine.alarm) == (order.client_id, "")
+    assert f"'{amount}' is not one" in odd.alarm
+    assert [record.client_id for record, _ in desk.unbooked()] == [order.client_id]
 
 
 def test_rows_that_cannot_be_read_are_named_each_time_and_never_left_out(desk: Desk, order: NewOrder) -> None:
