@@ -211,7 +211,8 @@ class Backtest:
         figures = self.summary
         figures["modes"] = ", ".join(f"{mode} {count}" for mode, count in figures["modes"].items())
         figures["symbols"] = ", ".join(figures["symbols"])
-        return figures
+        # As the commands say it: cycles that had orders are counted elsewhere.
+        return {"cycles_with_fills" if n == "cycles_traded" else n: value for n, value in figures.items()}
 
 
 def _run(plan: RunPlan, history: MarketHistory, speed: Speed) -> Backtest:

@@ -98,8 +98,11 @@ _ABSENT: Final[dict[str, str]] = {
     "price_out_of_range": "the limit price leaves the range of an amount",
 }
 """What is said where there was nothing to measure."""
-_BACKTEST: Final[dict[str, str]] = {"max_drawdown_breach": "it lasts to the end of a backtest"}
-"""What is said in a backtest, where nobody can do what is advised elsewhere."""
+_ENDED: Final[dict[str, dict[str, str]]] = {
+    "backtest": {"max_drawdown_breach": "it lasts to the end of a backtest"},
+    "legacy": {"max_drawdown_breach": "in the earlier system it stayed until a person reset it"},
+}
+"""What is said in runs, by kind, in which nobody can do what is advised elsewhere."""
 _NEAR: Final = "{value} from its target, less than the least order of {limit}"
 _NOT_DUE: Final = "a difference of {value} was planned, less than the least order: none was due in any mode"
 _OF_EXCHANGE: Final = {
@@ -164,7 +167,7 @@ def _words(reason: Reason, key: str, telling: Telling | None) -> tuple[str, str]
         least = telling.limits.least_order(reason.scope)
         if least is not None and abs(Decimal(reason.value)) < least:
             return _NOT_DUE, ""
-    return measured, _BACKTEST.get(key, flip) if telling.kind == "backtest" else flip
+    return measured, _ENDED.get(telling.kind, {}).get(key, flip)
 
 
 def _measured(reason: Reason, *texts: str) -> list[str]:

@@ -174,6 +174,7 @@ def test_a_mode_keeps_back_only_what_could_have_been_an_order(value: str, due: b
 def test_in_a_backtest_nobody_is_told_to_reset_anything() -> None:
     breach = Reason("max_drawdown_breach", "assess", "", "0.3", "0.25", "0.05", "ratio")
     assert "risk reset" in explain(breach, Telling("dry_run", limits()))
+    assert "risk reset" not in explain(breach, Telling("legacy", limits()))
     told = explain(breach, Telling("backtest", limits(), lambda name, value: f"from .env line 4: {value}"))
     assert told == (
         "equity is 30 % below its peak, the limit is 25 %; it lasts to the end of a backtest; "
