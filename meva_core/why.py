@@ -1,18 +1,18 @@
 """Why a cycle did, or did not, trade: typed reasons out of the columns of its steps.
 
-For the cycle: the rules of risk that fired and the parts of the mode. For every symbol: the step that stopped
-it, what was measured, the limit, and what would have let it through.
+For the cycle: the rules of risk that fired and the parts of the mode. For an intent: what kept it from
+becoming an order, what was measured, and the limit. `trace.fates` has those of all other symbols, by column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from attrs import evolve
 
 from meva_core.amounts import ABSENT, BAD, E8, format_e8, join_pair, mul_e8
 from meva_core.cycle import Out
+from meva_core.journal import Intents
 from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.params import Params
@@ -95,81 +95,29 @@ def _numbers(code: Code, step: str, scope: str, value: int, limit: int, unit: st
     return Reason(code.text, step, scope, format_e8(value), format_e8(limit), format_e8(distance), unit)
 
 
-class Fates:
-    """What became of every symbol in a cycle, as reasons."""
+def intent_reason(row: int, symbol: str, n: Intents, rules: Rules, least: int) -> Reason:
+    """Return why an intent, a row of the journal, did not become an order, or `ok`.
 
-    def __init__(self, symbols: Sequence[str], rules: Rules, p: Params) -> None:
-        self.symbols = symbols
-        self.rules = rules
-        self.params = p
-        self.least = [max(p.min_order_notional, int(least)) for least in rules.min_notional]
+    `least` is the smallest order of its symbol in TRY.
+    """
+    code, i = CODES[int(n.code[row])], int(n.symbol[row])
+    price, qty = int(n.price[row]), int(n.qty[row])
+    if code is Code.MIN_NOTIONAL:
+        return _numbers(code, "build", symbol, int(n.notional[row]), least, "TRY")
+    if code is Code.MIN_QTY:
+        return _numbers(code, "build", symbol, qty, int(rules.min_qty[i]), "qty")
+    if code is Code.QTY_ROUNDS_TO_ZERO:
+        lot = _lot_value(int(rules.lot[i]), int(n.mark[row]))
+        return _numbers(code, "build", symbol, int(n.amount[row]), lot, "TRY")
+    if code is Code.TICK_TOO_COARSE:
+        moved = abs(price - int(n.mark[row])) * 10**12 // int(n.mark[row])
+        return _numbers(code, "build", symbol, moved, 10**12 // COARSE, "bps")
+    if code is Code.PRICE_OUT_OF_RANGE and price > 0:
+        low, high = int(rules.min_price[i]), int(rules.max_price[i])
+        return _numbers(code, "build", symbol, price, low if price < low else high, "TRY")
+    return Reason(code.text, "build", symbol)
 
-    def reason(self, c: int, i: int, market: Market, out: Out, intent: int | None) -> Reason:
-        """Return why symbol i did not get an order in cycle c, or `ok`; `intent` is its row of the
-        journal."""
-        plan = CODES[int(out.plan.code[c, i])]
-        if intent is not None:
-            return self._skipped(c, i, out, intent)
-        if plan is Code.NOT_SELECTED and out.select.code[c, i] != Code.OK:
-            return self._unselected(c, i, market, out)
-        return self._unplanned(plan, c, i, market, out)
 
-    def _unselected(self, c: int, i: int, market: Market, out: Out) -> Reason:
-        code, scope = CODES[int(out.select.code[c, i])], self.symbols[i]
-        if code is Code.BELOW_MIN_VOLUME:
-            limit = int(out.adapt.min_volume_try[c])
-            return _numbers(code, "select", scope, max(0, int(market.quote_volume[c, i])), limit, "TRY")
-        if code is Code.ABOVE_MAX_SPREAD:
-            spread = spread_bps(int(market.bid[c, i]), int(market.ask[c, i]))
-            return _numbers(code, "select", scope, spread, int(out.adapt.max_spread_bps[c]), "bps")
-        if code is Code.UNIVERSE_FULL:
-            place, size = int(out.select.rank[c, i]) + 1, int(out.adapt.universe_size[c])
-            return _numbers(code, "select", scope, place * E8, size * E8, "rank")
-        return Reason(code.text, "select", scope)
-
-    def _unplanned(self, code: Code, c: int, i: int, market: Market, out: Out) -> Reason:
-        scope, plan = self.symbols[i], out.plan
-        if code in (Code.MIN_NOTIONAL, Code.DUST):
-            return _numbers(code, "plan", scope, int(plan.amount[c, i]), self.least[i], "TRY")
-        if code is Code.TURNOVER_CAP:
-            left = int(plan.cap_left[c])
-            # What is left may be enough for the minimum and yet not make whole lots of it.
-            needed = self.least[i] if left < self.least[i] else int(plan.amount[c, i])
-            return _numbers(code, "plan", scope, left, needed, "TRY")
-        if code is Code.SHARE_BELOW_MINIMUM:
-            share = int(plan.investable[c]) // (int(plan.shares[c]) + 1)
-            return _numbers(code, "plan", scope, share, self.least[i], "TRY")
-        if code is Code.STALE_MARKET_DATA:
-            age, limit = int(out.measure.book_age[c, i]), self.params.max_data_age
-            if age == ABSENT:
-                return Reason(code.text, "plan", scope, limit=str(limit), unit="s")
-            return _numbers(code, "plan", scope, age * E8, limit * E8, "s")
-        if code is Code.MAX_ORDERS:
-            limit = int(out.adapt.max_orders[c])
-            return _numbers(code, "plan", scope, (limit + 1) * E8, limit * E8, "orders")
-        if code in (Code.OBSERVE_ONLY, Code.MODE_REDUCE_RISK_ONLY):
-            return Reason(code.text, "plan", scope, value=format_e8(int(plan.delta[c, i])), unit="TRY")
-        return Reason(code.text, "plan", scope)
-
-    def _skipped(self, c: int, i: int, out: Out, intent: int) -> Reason:
-        n = out.journal.intents
-        code, scope = CODES[int(n.code[intent])], self.symbols[i]
-        price, qty = int(n.price[intent]), int(n.qty[intent])
-        rules = self.rules
-        if code is Code.MIN_NOTIONAL:
-            return _numbers(code, "build", scope, int(n.notional[intent]), self.least[i], "TRY")
-        if code is Code.MIN_QTY:
-            return _numbers(code, "build", scope, qty, int(rules.min_qty[i]), "qty")
-        if code is Code.QTY_ROUNDS_TO_ZERO:
-            return _numbers(code, "build", scope, int(n.amount[intent]), self._lot_value(i, n, intent), "TRY")
-        if code is Code.TICK_TOO_COARSE:
-            moved = abs(price - int(n.mark[intent])) * 10**12 // int(n.mark[intent])
-            return _numbers(code, "build", scope, moved, 10**12 // COARSE, "bps")
-        if code is Code.PRICE_OUT_OF_RANGE and price > 0:
-            low, high = int(rules.min_price[i]), int(rules.max_price[i])
-            return _numbers(code, "build", scope, price, low if price < low else high, "TRY")
-        return Reason(code.text, "build", scope)
-
-    def _lot_value(self, i: int, n: Any, intent: int) -> int:
-        value = mul_e8(int(self.rules.lot[i]), int(n.mark[intent]))
-        return 0 if value == BAD else value
+def _lot_value(lot: int, mark: int) -> int:
+    value = mul_e8(lot, mark)
+    return 0 if value == BAD else value

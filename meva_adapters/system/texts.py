@@ -1,27 +1,85 @@
-"""Columns of fixed-point numbers as text, many at a time: what `trace.texts` does one by one."""
+"""Columns of text, all rows at a time, as Arrow keeps them: what `trace.texts.PlainTexts` does row by row."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
 
-from meva_core.amounts import ABSENT
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 
-def fixed_texts(column: Any, places: int, *, signed: bool) -> list[str | None]:
-    """Return an int64 column [n] of units of 10^-places as plain decimal text without trailing zeros.
+@lru_cache(maxsize=256)
+def _one(text: str) -> Any:
+    """Return a single text as Arrow has it: `pa.scalar` tries to import dateutil whenever it is called."""
+    return pa.array([text], pa.string())[0]
 
-    Unless `signed`, -1 stands for no value and gives None.
-    """
-    # Imported here: reading commands come with the same codec, and render nothing.
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
-    absent = None if signed else column == ABSENT
-    digits = pc.ascii_lpad(pc.cast(pa.array(np.abs(column), mask=absent), pa.string()), places + 1, "0")
-    pointed = pc.binary_replace_slice(digits, -places, -places, ".")
-    text = pc.ascii_rtrim(pc.ascii_rtrim(pointed, "0"), ".")
-    if signed and (column < 0).any():
-        text = pc.if_else(pa.array(column < 0), pc.binary_join_element_wise("-", text, ""), text)
-    found: list[str | None] = text.to_numpy(zero_copy_only=False).tolist()
-    return found
+_EMPTY, _COMMA, _NULL = map(_one, ("", ",", "null"))
+_END: Final = 2**31 - 1
+"""A place behind the last byte of any text."""
+
+
+class ArrowTexts:
+    """`Texts` of Arrow arrays: one buffer of bytes a column, no object a text until it is listed."""
+
+    def fixed(self, numbers: Any, places: int, *, none: int | None = None) -> Any:
+        """Return int64 numbers [n] in units of 10^-places as plain decimal text without trailing zeros.
+
+        Where the number is `none`, there is no text.
+        """
+        absent = None if none is None else numbers == none
+        digits = pc.ascii_lpad(pc.cast(pa.array(np.abs(numbers), mask=absent), pa.string()), places + 1, "0")
+        pointed = pc.binary_replace_slice(digits, -places, -places, ".")
+        text = pc.ascii_rtrim(pc.ascii_rtrim(pointed, "0"), ".")
+        negative = numbers < 0
+        if negative.any():
+            text = pc.if_else(pa.array(negative), self.joined("-", text), text)
+        return text
+
+    def whole(self, numbers: Any) -> Any:
+        """Return int64 numbers [n] as JSON."""
+        return pc.cast(pa.array(numbers), pa.string())
+
+    def chosen(self, names: Any, which: Any) -> Any:
+        """Return one of `names`, a sequence of str or a column, a row: by its place in them, int64 [n]."""
+        column = names if isinstance(names, pa.Array) else pa.array(names, pa.string())
+        return column.take(pa.array(which))
+
+    def given(self, texts: Sequence[str]) -> Any:
+        """Return the texts themselves as a column."""
+        return pa.array(texts, pa.string())
+
+    def quoted(self, column: Any) -> Any:
+        """Return each text as a JSON string, null where there is none."""
+        opened = pc.binary_replace_slice(column, 0, 0, '"')
+        closed = pc.binary_replace_slice(opened, _END, _END, '"')  # quicker than putting parts together
+        return closed.fill_null(_NULL) if closed.null_count else closed
+
+    def joined(self, *parts: Any) -> Any:
+        """Return the texts of some columns put together row by row; a part that is a str is in every row."""
+        rows = next(len(part) for part in parts if not isinstance(part, str))
+        # Arrow looks at a single text anew in every row, which takes thrice as long as a column of it.
+        columns = [pa.repeat(_one(part), rows) if isinstance(part, str) else part for part in parts]
+        return pc.binary_join_element_wise(*columns, _EMPTY)
+
+    def lists(self, cells: Any, counts: Any) -> Any:
+        """Return cells with commas between: the first counts[0] of them, then the next counts[1], ..."""
+        ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+        return pc.binary_join(pa.ListArray.from_arrays(ends, cells), _COMMA)
+
+    def replaced(self, column: Any, texts: dict[int, str]) -> Any:
+        """Return a column with other texts in some rows."""
+        if not texts:
+            return column
+        mask = np.zeros(len(column), dtype=bool)
+        mask[list(texts)] = True
+        others = [texts[row] for row in sorted(texts)]
+        return pc.replace_with_mask(column, pa.array(mask), pa.array(others, pa.string()))
+
+    def listed(self, column: Any) -> list[Any]:
+        """Return the texts of a column, None where there is none."""
+        found: list[Any] = column.to_pylist()
+        return found

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from attrs import Factory, frozen
+from attrs import frozen
 
 if TYPE_CHECKING:
     from meva_core.trace import Texts
 
 
 def _plain() -> Texts:
-    from meva_core.trace import plain_texts  # it renders: what only reads a history has its own
+    from meva_core.trace import PLAIN  # it renders: what only reads a history does without
 
-    return plain_texts
+    return PLAIN
 
 
 @frozen
 class Codec:
-    """How documents become stored JSON and back, and columns of numbers text."""
+    """How documents become stored JSON and back, and what makes columns of text, asked for when rows are
+    rendered."""
 
     encode: Callable[[Any], str]
     decode: Callable[[str], Any]
-    texts: Texts = Factory(_plain)
+    texts: Callable[[], Texts] = _plain

@@ -165,7 +165,7 @@ class Recorder:
             format_e8(terms.starting_cash()),
             self.about["trace_level"],
             self.codec.encode,
-            self.codec.texts,
+            self.codec.texts(),
             book.seq,
             self.run.last_mode,
             open_gross(book.state),

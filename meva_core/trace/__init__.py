@@ -5,16 +5,17 @@
 
 from meva_core.trace.columns import COLUMNS, ORDER_CHANGES, Names, Rendered
 from meva_core.trace.render import CHANGES, FULL, Renderer
-from meva_core.trace.texts import Texts, plain_texts
+from meva_core.trace.texts import PLAIN, PlainTexts, Texts
 
 __all__ = [
     "CHANGES",
     "COLUMNS",
     "FULL",
     "ORDER_CHANGES",
+    "PLAIN",
     "Names",
+    "PlainTexts",
     "Rendered",
     "Renderer",
     "Texts",
-    "plain_texts",
 ]

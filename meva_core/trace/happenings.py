@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from attrs import frozen
 
 from meva_core.amounts import format_e8, half_even
@@ -44,6 +45,37 @@ def listed(journal: Journal, last: int) -> Listed:
         Events(*(column[:events].tolist() for column in journal.events)),
         Fills(*(column[:fills].tolist() for column in journal.fills)),
     )
+
+
+class Ends:
+    """Where the journal's rows of each cycle of a stretch begin and end."""
+
+    def __init__(self, journal: Journal, start: int, stop: int) -> None:
+        self._bounds = {
+            name: [0, *getattr(journal, f"{name}_end")[start:stop].tolist()]
+            for name in ("intents", "events", "fills")
+        }
+        self.intended = np.diff(self._bounds["intents"]) > 0
+        """The cycles that have intents, bool [cycles]."""
+        self.happened = (np.diff(self._bounds["events"]) > 0) | (np.diff(self._bounds["fills"]) > 0)
+        """The cycles in which something happened to orders, bool [cycles]."""
+
+    def counts(self, table: str) -> list[int]:
+        """Return how many events, or fills, each cycle has."""
+        found: list[int] = np.diff(self._bounds[table]).tolist()
+        return found
+
+    def intents(self, k: int) -> tuple[int, int]:
+        """Return the rows of intents of the k-th cycle of the stretch."""
+        return self._bounds["intents"][k], self._bounds["intents"][k + 1]
+
+    def events(self, k: int) -> range:
+        """Return its rows of events."""
+        return range(self._bounds["events"][k], self._bounds["events"][k + 1])
+
+    def fills(self, k: int) -> range:
+        """Return its rows of fills."""
+        return range(self._bounds["fills"][k], self._bounds["fills"][k + 1])
 
 
 @frozen

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from oracle import World
@@ -14,7 +16,9 @@ from strategies import worlds
 from meva_core.modes import Mode
 from meva_core.orders import Status
 from meva_core.reasons import Code, Reason
-from meva_core.why import Fates, cycle_reasons, spread_bps
+from meva_core.trace import PLAIN
+from meva_core.trace.fates import Fates
+from meva_core.why import cycle_reasons, intent_reason, spread_bps
 
 TOO_LITTLE = {
     "below_min_volume",
@@ -33,13 +37,19 @@ def told(world: World) -> Iterator[tuple[list[Reason], dict[str, Reason], dict[s
     """Yield for every cycle its own reasons, the symbols' reasons, what became intents, and the mode."""
     engine, market, rules = engine_of(world), market_of(world), rules_of(world)
     for start, stop, out in engine.advance(market, inputs_of(world), rules):
-        fates, intents = Fates(world.symbols, rules, engine.params), out.journal.intents
+        intents, width = out.journal.intents, len(world.symbols)
+        least = np.array([max(engine.params.min_order_notional, int(own)) for own in rules.min_notional])
+        fates = Fates(market, out, slice(start, stop), least, engine.params)
+        cells = fates.cells([json.dumps(symbol) for symbol in world.symbols], PLAIN)
+        unordered = [Reason(*json.loads(cell)) for cell in cells]
         for c in range(start, stop):
             first = int(out.journal.intents_end[c - 1]) if c > start else 0
             rows = {int(intents.symbol[row]): row for row in range(first, int(out.journal.intents_end[c]))}
             symbols = {
-                world.symbols[i]: fates.reason(c, i, market, out, rows.get(i))
-                for i in range(len(world.symbols))
+                symbol: intent_reason(rows[i], symbol, intents, rules, int(least[i]))
+                if i in rows
+                else unordered[(c - start) * width + i]
+                for i, symbol in enumerate(world.symbols)
             }
             became = {world.symbols[i]: Status(int(intents.status[row])).name for i, row in rows.items()}
             own = list(cycle_reasons(c, market, out, rules, engine.params))

@@ -16,14 +16,12 @@ from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from strategies import worlds
 
-from meva_adapters.system.texts import fixed_texts
-from meva_cli.wiring import CODEC
 from meva_core.amounts import format_e8, join_pair, parse_e8
 from meva_core.fingerprint import Digester
 from meva_core.ids import canonical_json
 from meva_core.reasons import fired_codes
 from meva_core.state import open_gross
-from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer, plain_texts
+from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer
 from meva_core.trace.documents import FLAGS
 from meva_core.trace.happenings import average_price
 from meva_core.trace.texts import reason_row
@@ -56,13 +54,6 @@ def rendered(world: World, rows: int = 4096, **options: Any) -> dict[str, list[d
         for name, *values in part.order_changes:
             orders[name] |= zip(ORDER_CHANGES, values, strict=True)
     return found
-
-
-@settings(max_examples=40)
-@given(world=worlds())
-def test_quick_and_plain_rendering_give_the_same_rows(world: World) -> None:
-    plain = rendered(world, encode=canonical_json, texts=plain_texts)
-    assert rendered(world, encode=CODEC.encode, texts=fixed_texts) == plain
 
 
 @settings(max_examples=40)

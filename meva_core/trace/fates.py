@@ -1,0 +1,136 @@
+"""What became of cycles and their symbols, as stored reasons, column by column.
+
+The step that stopped it, what was measured, the limit, and what would have let it through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from meva_core.amounts import ABSENT, E8
+from meva_core.cycle import Out
+from meva_core.market import Market
+from meva_core.params import Params
+from meva_core.reasons import Code, Reason
+from meva_core.rules import Rules
+from meva_core.trace.documents import CODES_IN_JSON
+from meva_core.trace.texts import AMOUNT_PLACES, Texts, reason_row
+from meva_core.why import cycle_reasons, spread_bps
+
+NO_NUMBER: Final = -(2**63)
+"""Stands where a reason has no value, no limit or no distance: no amount is as low."""
+_UNRESTRICTED: Final = reason_row(Reason(Code.OK.text, "assess"))
+"""What `cycle_reasons` gives where no rule fired and every mode is NORMAL."""
+_UNITS: Final = ("", "TRY", "bps", "rank", "s", "orders")
+_UNITS_IN_JSON: Final = tuple(f'"{unit}"' for unit in _UNITS)
+_STEPS: Final = ('"plan"', '"select"')
+
+
+class Fates:
+    """Why symbols did not get as far as an intent, in some cycles of a stretch."""
+
+    def __init__(self, market: Market, out: Out, cycles: slice, least: Any, p: Params) -> None:
+        """`least` is the smallest order of each symbol, int64 [symbols]."""
+        self.market, self.out, self.cycles = market, out, cycles
+        self.least, self.params = least, p
+        plan, select = out.plan.code[cycles], out.select.code[cycles]
+        self._unselected = (plan == Code.NOT_SELECTED) & (select != Code.OK)
+        self.codes = np.where(self._unselected, select, plan)
+        """What stopped each symbol before there was an intent, int64 [cycles, symbols]."""
+        self._value = np.full(plan.shape, NO_NUMBER)
+        self._limit = np.full(plan.shape, NO_NUMBER)
+        self._unit = np.zeros(plan.shape, dtype=np.int64)
+
+    def cells(self, symbols: Sequence[str], texts: Texts) -> Any:
+        """Return the reasons as a column of JSON, cycle by cycle and symbol by symbol; `symbols` are JSON."""
+        self._selection()
+        self._planning()
+        both = (self._value != NO_NUMBER) & (self._limit != NO_NUMBER)
+        distance = np.where(both, np.abs(self._value - np.where(both, self._limit, 0)), NO_NUMBER)
+
+        def number(column: Any) -> Any:
+            return texts.quoted(texts.fixed(column.reshape(-1), AMOUNT_PLACES, none=NO_NUMBER))
+
+        count, width = self.codes.shape
+        steps = self._unselected.astype(np.int64)
+        parts = (
+            texts.chosen(CODES_IN_JSON, self.codes.reshape(-1)),
+            texts.chosen(_STEPS, steps.reshape(-1)),
+            texts.chosen(symbols, np.tile(np.arange(width), count)),
+            number(self._value),
+            number(self._limit),
+            number(distance),
+            texts.chosen(_UNITS_IN_JSON, self._unit.reshape(-1)),
+        )
+        commas = [piece for part in parts for piece in (",", part)]
+        return texts.joined("[", *commas[1:], "]")
+
+    def _selection(self) -> None:
+        """Note the numbers of symbols that were not selected."""
+        market, tuned, at = self.market, self.out.adapt, self.cycles
+        spreads = np.zeros(self.codes.shape, dtype=np.int64)
+        wide = self._unselected & (self.codes == Code.ABOVE_MAX_SPREAD)
+        books = zip(market.bid[at][wide].tolist(), market.ask[at][wide].tolist(), strict=True)
+        spreads[wide] = [spread_bps(bid, ask) for bid, ask in books]  # its products need more than 63 bits
+        volumes = np.maximum(0, market.quote_volume[at])
+        places = self.out.select.rank[at] + 1
+        note = partial(self._note, self._unselected)
+        note("TRY", volumes, _each(tuned.min_volume_try[at]), Code.BELOW_MIN_VOLUME)
+        note("bps", spreads, _each(tuned.max_spread_bps[at]), Code.ABOVE_MAX_SPREAD)
+        note("rank", places * E8, _each(tuned.universe_size[at] * E8), Code.UNIVERSE_FULL)
+
+    def _planning(self) -> None:
+        """Note the numbers of symbols whose difference from the target did not become an intent."""
+        out, plan, at, least = self.out, self.out.plan, self.cycles, self.least
+        note = partial(self._note, ~self._unselected)
+        amount, left = plan.amount[at], _each(plan.cap_left[at])
+        note("TRY", amount, least, Code.MIN_NOTIONAL, Code.DUST)
+        # What is left may be enough for the minimum and yet not make whole lots of it.
+        note("TRY", left, np.where(left < least, least, amount), Code.TURNOVER_CAP)
+        share = _each(plan.investable[at] // (plan.shares[at] + 1))
+        note("TRY", share, least, Code.SHARE_BELOW_MINIMUM)
+        age = out.measure.book_age[at]
+        ages = np.where(age == ABSENT, NO_NUMBER, age * E8)
+        note("s", ages, self.params.max_data_age * E8, Code.STALE_MARKET_DATA)
+        most = _each(out.adapt.max_orders[at])
+        note("orders", (most + 1) * E8, most * E8, Code.MAX_ORDERS)
+        note("TRY", plan.delta[at], NO_NUMBER, Code.OBSERVE_ONLY, Code.MODE_REDUCE_RISK_ONLY)
+
+    def _note(self, among: Any, unit: str, values: Any, limits: Any, *codes: Code) -> None:
+        """Note values and limits, which have the shape of the cells or go with it, where a code stands."""
+        at = among & np.isin(self.codes, codes)
+        if at.any():
+            self._value[at] = np.broadcast_to(values, at.shape)[at]
+            self._limit[at] = np.broadcast_to(limits, at.shape)[at]
+            self._unit[at] = _UNITS.index(unit)
+
+
+def own_reasons(
+    market: Market, out: Out, part: slice, rules: Rules, p: Params, encode: Callable[[Any], str]
+) -> list[str]:
+    """Return what applies to the whole of each of some cycles in a row, in JSON, without the array's ends."""
+    plan = out.plan
+    restricting = plan.base_mode[part] | plan.override_mode[part] | plan.rules_mode[part]
+    restricted = (out.assess.fired[part] | restricting | plan.cycle_code[part]) != 0
+    found = [encode(_UNRESTRICTED)] * len(restricted)
+    for k in np.flatnonzero(restricted).tolist():
+        reasons = cycle_reasons(part.start + k, market, out, rules, p)
+        found[k] = ",".join(encode(reason_row(reason)) for reason in reasons)
+    return found
+
+
+def commonest(codes: Any) -> Any:
+    """Return the code that most symbols of each cycle share, the first of equals; int64 [cycles]."""
+    cycles, most = np.arange(len(codes))[:, np.newaxis], int(codes.max()) + 1
+    counts = np.bincount((cycles * most + codes).reshape(-1), minlength=len(codes) * most)
+    shared = counts.reshape(-1, most)[cycles, codes]
+    return codes[cycles[:, 0], shared.argmax(axis=1)]
+
+
+def _each(column: Any) -> Any:
+    """Return a column with one value a cycle as one that goes with those by symbol."""
+    return column[:, np.newaxis]

@@ -1,0 +1,152 @@
+"""Rows rendered by column are those that a plain renderer makes cycle by cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle import World
+from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
+from plain_renderer import PlainRenderer
+from strategies import worlds
+
+from meva_adapters.replay import open_dataset
+from meva_adapters.replay.plans import plan_backtest
+from meva_adapters.system.texts import ArrowTexts
+from meva_cli.wiring import CODEC
+from meva_core.cycle import Out
+from meva_core.engine import Engine
+from meva_core.fingerprint import Digester
+from meva_core.ids import canonical_json, cycle_id, stamp_text
+from meva_core.market import Market
+from meva_core.params import Params
+from meva_core.reasons import Code
+from meva_core.rules import Rules
+from meva_core.settings import build_settings
+from meva_core.state import open_gross
+from meva_core.steps.inputs import no_inputs
+from meva_core.trace import Names, PlainTexts, Rendered, Renderer
+from meva_core.trace.texts import cycle_names
+
+SAMPLE = Path(__file__).parents[3] / "replay" / "sample"
+TEXTS = (PlainTexts(), ArrowTexts())
+levels = st.sampled_from(("full", "changes"))
+
+
+class Pair:
+    """Both renderers of a book, which have to agree, in type and text, on every stretch."""
+
+    def __init__(self, symbols: tuple[str, ...], rules: Rules, params: Params, **options: Any) -> None:
+        self.rules, self.digester = rules, Digester(symbols, params)
+        names, rest = Names("abcdefg", symbols), (params, "1000", options.pop("level", "full"))
+        self.plain = PlainRenderer(names, rules, *rest)
+        self.quick = [
+            Renderer(names, *rest, encode, texts, **options)
+            for encode, texts in zip((canonical_json, CODEC.encode), TEXTS, strict=True)
+        ]
+
+    def check(self, market: Market, out: Out, start: int, stop: int) -> Rendered:
+        """Render a stretch with all of them and return its rows."""
+        digests = list(self.digester.digest(market, self.rules, out, start, stop))
+        expected = self.plain.render(market, out, start, stop, digests)
+        for renderer in self.quick:
+            found = renderer.render(market, self.rules, out, start, stop, digests)
+            assert list(typed(found)) == list(typed(expected))
+            assert (renderer.seq, renderer.last_mode) == (self.plain.seq, self.plain.last_mode)
+            assert renderer.gross == self.plain.gross
+        return expected
+
+
+def typed(rendered: Rendered) -> Iterator[tuple[str, Any]]:
+    """Yield every row with the types of its values: 1 is not True in a database."""
+    for table, rows in {**rendered.rows, "changes": rendered.order_changes}.items():
+        for row in rows:
+            yield table, [(type(value).__name__, value) for value in row]
+
+
+def pair_of(world: World, **options: Any) -> Pair:
+    return Pair(tuple(world.symbols), rules_of(world), engine_of(world).params, **options)
+
+
+@settings(max_examples=120)
+@given(world=worlds(), level=levels, rows=st.sampled_from((40, 4096)), cells=st.sampled_from((1, 17, 8192)))
+def test_a_world_is_rendered_as_the_plain_renderer_does(
+    world: World, level: str, rows: int, cells: int
+) -> None:
+    pair, market = pair_of(world, level=level, cells=cells), market_of(world)
+    for start, stop, out in engine_of(world, rows=rows).advance(market, inputs_of(world), rules_of(world)):
+        pair.check(market, out, start, stop)
+
+
+@settings(max_examples=60)
+@given(world=worlds(), level=levels, seed=st.integers(0, 2**32 - 1))
+def test_every_code_reads_as_the_plain_renderer_has_it(world: World, level: str, seed: int) -> None:
+    pair, market, chance = pair_of(world, level=level), market_of(world), np.random.default_rng(seed)
+    [(start, stop, out)] = engine_of(world).advance(market, inputs_of(world), rules_of(world))
+    for codes in (out.select.code, out.plan.code):
+        codes[...] = chance.choice([int(code) for code in Code], codes.shape)
+        no_book = (codes == Code.ABOVE_MAX_SPREAD) & ((market.bid <= 0) | (market.ask <= 0))
+        codes[no_book] = Code.OK
+    out.plan.code[chance.random(out.plan.code.shape) < 0.5] = Code.NOT_SELECTED
+    out.plan.cycle_code[...] = chance.choice([int(Code.OK), int(Code.NOTHING_TO_REDUCE)], stop)
+    pair.check(market, out, start, stop)
+
+
+@pytest.mark.parametrize("width", [1, 7, 60, 200])
+@settings(max_examples=4)
+@given(world=worlds())
+def test_any_number_of_symbols_is_rendered(width: int, world: World) -> None:
+    wide = widened(evolve(world, cycles=world.cycles[:5]), width)
+    pair, market = pair_of(wide, cells=500), market_of(wide)
+    for start, stop, out in engine_of(wide).advance(market, inputs_of(wide), rules_of(wide)):
+        pair.check(market, out, start, stop)
+
+
+def widened(world: World, width: int) -> World:
+    """Return a world with so many symbols, which repeat the markets of the given ones."""
+    symbols = tuple(f"S{i:03}TRY" for i in range(width))
+    source = [i % len(world.symbols) for i in range(width)]
+    rules = tuple(evolve(world.rules[i], symbol=name) for i, name in zip(source, symbols, strict=True))
+    traded = frozenset(rule.symbol for rule in rules if rule.tradable)
+    cycles = tuple(evolve(given, rows=tuple(given.rows[i] for i in source)) for given in world.cycles)
+    return evolve(world, symbols=symbols, rules=rules, candidates=traded, configured=traded, cycles=cycles)
+
+
+@settings(max_examples=40)
+@given(world=worlds(), level=levels)
+def test_a_run_that_is_resumed_after_every_stretch_is_rendered_alike(world: World, level: str) -> None:
+    pair, market = pair_of(world, level=level), market_of(world)
+    engine = engine_of(world, rows=40)
+    for start, stop, out in engine.advance(market, inputs_of(world), rules_of(world)):
+        pair.check(market, out, start, stop)
+        # As another process has it, which knows no more than what was stored.
+        for renderer in pair.quick:
+            renderer.gross = open_gross(engine.state)
+        pair.plain.gross = open_gross(engine.state)
+
+
+@pytest.mark.parametrize("level", ["full", "changes"])
+@pytest.mark.parametrize("model", ["touch", "instant"])
+def test_the_sample_is_rendered_as_the_plain_renderer_does(level: str, model: str) -> None:
+    dataset = open_dataset(SAMPLE)
+    plan = plan_backtest(dataset, build_settings({"STAGE7_FILL_MODEL": model}), cycles=300)
+    rules, symbols = plan.pairs.columns(), plan.pairs.symbols
+    pair = Pair(symbols, rules, plan.params, level=level)
+    engine, ordered = Engine(plan.params, plan.new_book().state), 0
+    for market in dataset.windows(plan.times, plan.params.vol_lookback, 128, symbols):
+        for start, stop, out in engine.advance(market, no_inputs(len(market.time)), rules):
+            ordered += len(pair.check(market, out, start, stop).rows["stage7_orders"])
+    assert ordered > 0
+
+
+@given(seconds=st.lists(st.integers(0, 253_402_300_799), max_size=9))
+def test_names_and_times_of_many_cycles_are_those_of_each(seconds: list[int]) -> None:
+    ids, stamps = cycle_names("abcdefg", np.array(seconds, dtype=np.int64))
+    assert ids == [cycle_id("abcdefg", time) for time in seconds]
+    assert stamps == [stamp_text(time) for time in seconds]
