@@ -85,8 +85,16 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
     database.unlink(missing_ok=True)
     ensure(str(database))
     with writer(str(database), durable=False) as store, clock.running():
-        about = AboutRun(lambda: speed.name, case["trace"])
-        backtest(plan, dataset, store, loop=speed.loop, codec=CODEC, about=about, progress=laps)
+        backtest(
+            plan,
+            dataset,
+            store,
+            loop=speed.loop,
+            codec=CODEC,
+            about=AboutRun(lambda: speed.name),
+            progress=laps,
+            trace_level=case["trace"],
+        )
         with store.read() as reads:
             rows = reads.count()
     size = database.stat().st_size

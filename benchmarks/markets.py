@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 
 from meva_core.amounts import E8
-from meva_core.engine import BATCH
 from meva_core.market import MICROS, Market, closes_measures, empty_market
 from meva_core.params import Params, own_tuned, params_from
 from meva_core.rules import Rules, RuleStatus, SymbolRules, rules_columns
@@ -19,6 +18,7 @@ from meva_core.state import State, new_state
 START: Final = 1_704_067_200
 STEP: Final = 60
 LOOKBACK: Final = 20
+BATCH: Final = 8192
 _PRICES: Final = (4_000_000, 150_000, 6_000, 95, 9, 1_100, 45, 220, 33, 0.8)
 _TICKS: Final = ("10", "1", "0.1", "0.01", "0.0001", "0.1", "0.01", "0.1", "0.01", "0.0001")
 _COMMON: Final = {

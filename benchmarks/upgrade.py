@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "upgrade"))
 
 from old_files import GENERATIONS
 
+from meva_adapters.sql.addresses import database_url
 from meva_adapters.sql.check import check_database
-from meva_adapters.sql.engine import database_url, writer_engine
+from meva_adapters.sql.engine import writer_engine
 from meva_adapters.sql.migrate import rehearse, upgrade
 from meva_adapters.sql.upgrade import upgrade_database
 from meva_cli.progress import NoProgress

@@ -173,7 +173,7 @@ class Backtest:
         modes = {row["values"]: row["counts"] for row in counted}
         resting = pc.sum(pc.equal(fills["liquidity"].cast(pa.string()), "resting")).as_py() or 0
         return {
-            "run_id": plan.run,
+            "run_id": plan.run_id,
             "dataset": plan.source,
             "engine": self.engine,
             "fill_model": plan.settings.stage7.fill_model.value,

@@ -6,13 +6,17 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from meva_cli.context import Invocation
 from meva_cli.lazy import LazyGroup
 from meva_cli.signals import leave_at_once, raise_interrupt
+
+if TYPE_CHECKING:
+    from meva_adapters.system.logs import LogFormat
+    from meva_core.settings import Settings
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -26,14 +30,21 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     show_default=True,
     help="Form of logs.",
 )
-@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback with an error.")
 @click.pass_context
-def app(ctx: click.Context, log_format: str, debug: bool) -> None:
+def app(ctx: click.Context, log_format: LogFormat) -> None:
     """Decide, simulate and, behind gates, execute a spot portfolio on BTCTurk.
 
     Settings come from options, the environment, .env and meva.toml in this folder, in this order.
     """
-    ctx.obj = Invocation(log_format=log_format, debug=debug)
+    ctx.obj = Invocation(settled=lambda settings: _log(log_format, settings))
+
+
+def _log(form: LogFormat, settings: Settings) -> None:
+    """Send logs where they go. A command that reads no settings only shows something: it has none."""
+    from meva_adapters.system.logs import set_up_logs
+
+    set_up_logs(form, settings.state.log_level.value)
 
 
 def run(arguments: Sequence[str]) -> int:

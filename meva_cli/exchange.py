@@ -11,23 +11,11 @@ import click
 
 from meva_adapters.system.clock import SystemClock
 from meva_core.ports import MarketData
-from meva_core.rules import FallbackRules
 from meva_core.settings import Settings
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk, Manners
     from meva_adapters.replay.recording.recording import Source
-
-
-def fallback_of(settings: Settings) -> FallbackRules:
-    """Return the rules that the user configured for pairs without usable metadata."""
-    stage7 = settings.stage7
-    return FallbackRules(
-        tick_size=stage7.rules_fallback_tick_size,
-        lot_size=stage7.rules_fallback_lot_size,
-        min_notional_try=stage7.rules_fallback_min_notional_try,
-        require_metadata=stage7.rules_require_metadata,
-    )
 
 
 @contextmanager
@@ -39,6 +27,7 @@ def exchange(
     """
     # Imported here: it costs a command that asks nothing more than all its own work.
     from meva_adapters.btcturk import connect
+    from meva_core.stages.plan import fallback_of
 
     opened = connect(
         settings.exchange,

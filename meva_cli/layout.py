@@ -96,7 +96,7 @@ def wrapped_after(head: str, text: str, width: int) -> Iterator[str]:
 
 
 @define
-class _Plan:
+class _Arrangement:
     """Which columns stand side by side, at which widths, and which below the row."""
 
     beside: list[int]
@@ -112,48 +112,48 @@ def table_lines(
     columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], width: int, rule: str
 ) -> Iterator[str]:
     """Yield a table: names, a line of `rule`, rows. Numbers are set to the right."""
-    plan = _plan(columns, rows, numeric, width)
-    yield from _row(columns, plan, numeric)
-    yield (" " * GAP).join(rule * plan.widths[i] for i in plan.beside)
+    placed = _arranged(columns, rows, numeric, width)
+    yield from _row(columns, placed, numeric)
+    yield (" " * GAP).join(rule * placed.widths[i] for i in placed.beside)
     for row in rows:
-        yield from _row(row, plan, numeric)
-        for i in plan.below:
+        yield from _row(row, placed, numeric)
+        for i in placed.below:
             if row[i]:
                 yield from wrapped(f"{' ' * INDENT}{columns[i]}: {row[i]}", width, INDENT + GAP)
 
 
-def _row(cells: Sequence[str], plan: _Plan, numeric: Sequence[bool]) -> Iterator[str]:
-    folded = {i: wrapped(cells[i], plan.widths[i]) for i in plan.beside}
+def _row(cells: Sequence[str], placed: _Arrangement, numeric: Sequence[bool]) -> Iterator[str]:
+    folded = {i: wrapped(cells[i], placed.widths[i]) for i in placed.beside}
     for k in range(max(map(len, folded.values()))):
         padded = []
         for i, lines in folded.items():
             text = lines[k] if k < len(lines) else ""
-            blanks = " " * (plan.widths[i] - wide(text))
+            blanks = " " * (placed.widths[i] - wide(text))
             padded.append(blanks + text if numeric[i] else text + blanks)
         yield (" " * GAP).join(padded).rstrip()
 
 
-def _plan(
+def _arranged(
     columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], width: int
-) -> _Plan:
+) -> _Arrangement:
     """Find the layout: all beside each other, with words wrapped, or with columns moved below."""
     cells = [[columns[i], *(row[i] for row in rows)] for i in range(len(columns))]
     natural = [max(map(wide, column)) for column in cells]
     least = [natural[i] if numeric[i] else _least(column, natural[i]) for i, column in enumerate(cells)]
-    plan = _Plan(list(range(len(columns))), [], natural)
-    if plan.total > width and OWN_LINE in columns[1:]:
-        _move(plan, columns.index(OWN_LINE))
-    while plan.total > width:
-        narrow = _Plan(plan.beside, plan.below, least)
+    placed = _Arrangement(list(range(len(columns))), [], natural)
+    if placed.total > width and OWN_LINE in columns[1:]:
+        _move(placed, columns.index(OWN_LINE))
+    while placed.total > width:
+        narrow = _Arrangement(placed.beside, placed.below, least)
         if narrow.total <= width:
             return _spread(narrow, natural, width)
-        movable = plan.beside[1:]
+        movable = placed.beside[1:]
         if not movable:
             # One column left, and that is too wide: its words are broken.
-            plan.widths = [min(one, max(width, 1)) for one in natural]
+            placed.widths = [min(one, max(width, 1)) for one in natural]
             break
-        _move(plan, max(movable, key=lambda i: (not numeric[i], natural[i], i)))
-    return plan
+        _move(placed, max(movable, key=lambda i: (not numeric[i], natural[i], i)))
+    return placed
 
 
 def _least(column: Sequence[str], natural: int) -> int:
@@ -162,17 +162,17 @@ def _least(column: Sequence[str], natural: int) -> int:
     return min(natural, max(readable, *map(_longest_word, column)))
 
 
-def _move(plan: _Plan, i: int) -> None:
-    plan.beside.remove(i)
-    plan.below = sorted([*plan.below, i])
+def _move(placed: _Arrangement, i: int) -> None:
+    placed.beside.remove(i)
+    placed.below = sorted([*placed.below, i])
 
 
-def _spread(plan: _Plan, natural: Sequence[int], width: int) -> _Plan:
+def _spread(placed: _Arrangement, natural: Sequence[int], width: int) -> _Arrangement:
     """Give the columns that are narrower than they could be what room is left, evenly."""
-    plan.widths = list(plan.widths)
-    while plan.total < width:
-        wanting = [i for i in plan.beside if plan.widths[i] < natural[i]]
+    placed.widths = list(placed.widths)
+    while placed.total < width:
+        wanting = [i for i in placed.beside if placed.widths[i] < natural[i]]
         if not wanting:
             break
-        plan.widths[min(wanting, key=lambda i: plan.widths[i])] += 1
-    return plan
+        placed.widths[min(wanting, key=lambda i: placed.widths[i])] += 1
+    return placed

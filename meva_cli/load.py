@@ -53,7 +53,7 @@ class Loaded(NamedTuple):
 
 
 def settings_for(*groups: str, options: Mapping[str, str | None] | None = None) -> Loaded:
-    """Load the settings that the running command uses, and set up its logs.
+    """Load the settings that the running command uses, and tell the root command of them.
 
     `options` are raw texts by variable from the command line, None where an option was not given. They are
     checked like any other source, and so is what `--set` named. Warnings go to stderr, each once.
@@ -68,11 +68,8 @@ def settings_for(*groups: str, options: Mapping[str, str | None] | None = None) 
             click.echo(f"warning: {warning}", err=True)
             said.add(warning)
     invocation = context.find_object(Invocation)
-    # Imported here: commands that only show something have no logs to set up.
-    from meva_adapters.system.logs import set_up_logs
-
-    log_format = invocation.log_format if invocation else "text"
-    set_up_logs("json" if log_format == "json" else "text", loaded.settings.state.log_level.value)
+    if invocation:
+        invocation.settled(loaded.settings)
     return loaded
 
 

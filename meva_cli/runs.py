@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def run_option(command: F) -> F:
     """Add `--run`."""
-    return click.option("--run", "run", metavar="ID", help="The run.  [default: the last one]")(command)
+    return click.option("--run", "run_id", metavar="ID", help="The run.  [default: the last one]")(command)
 
 
 def pick_run(reads: Reads, wanted: str | None) -> str:

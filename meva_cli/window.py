@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from meva_core.ports import Reads
 
 F = TypeVar("F", bound=Callable[..., Any])
+LAST: Final = 20
+"""So many cycles are shown where no others are asked for."""
 
 
 def window_options(last: int | None) -> Callable[[F], F]:
@@ -36,15 +37,6 @@ def window_options(last: int | None) -> Callable[[F], F]:
     return add
 
 
-@contextmanager
-def reading(target: str) -> Iterator[Reads]:
-    """Open a database for one look."""
-    from meva_adapters.sql import reader
-
-    with reader(target) as store, store.read() as reads:
-        yield reads
-
-
 def moment(seconds: int | None) -> datetime | None:
     """Return a time in seconds since 1970 as a datetime."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
@@ -52,7 +44,7 @@ def moment(seconds: int | None) -> datetime | None:
 
 def asked_window(
     reads: Reads,
-    run: str | None,
+    run_id: str | None,
     start: int | None,
     end: int | None,
     last: int | None,
@@ -63,4 +55,4 @@ def asked_window(
 
     if last is None and start is None and end is None:
         last = default_last
-    return choose_window(reads, pick_run(reads, run), start=moment(start), end=moment(end), last=last)
+    return choose_window(reads, pick_run(reads, run_id), start=moment(start), end=moment(end), last=last)

@@ -32,10 +32,9 @@ CODEC = Codec(
 class AboutRun(Mapping[str, str]):
     """What only people want to know of a run. Its engine is what has run until it is asked for."""
 
-    def __init__(self, engine: Callable[[], str], trace_level: str) -> None:
+    def __init__(self, engine: Callable[[], str]) -> None:
         self._engine = engine
         self._rest = {
-            "trace_level": trace_level,
             "code_version": __version__,
             # In full: runs are told apart by their order, and two may begin in one second.
             "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),

@@ -258,44 +258,44 @@ def midpoint(low: int, high: int) -> int:
 
 
 @kernel
-def pair_add(v: Any, i: int, amount: int) -> None:
-    """Add a signed e8 amount to the pair in v[i], v[i + 1]."""
-    rest = v[i + 1] + amount % E8
-    v[i] += amount // E8
+def pair_add(to: Any, a: int, amount: int) -> None:
+    """Add a signed e8 amount to the pair in to[a], to[a + 1]."""
+    rest = to[a + 1] + amount % E8
+    to[a] += amount // E8
     if rest >= E8:
         rest -= E8
-        v[i] += 1
-    v[i + 1] = rest
+        to[a] += 1
+    to[a + 1] = rest
 
 
 @kernel
-def pair_carry(v: Any, i: int, whole: int, rest: int) -> None:
-    """Add sums of whole TRY and of rests, of either sign, not carried yet, to the pair in v[i], v[i + 1]."""
-    rest += v[i + 1]
+def pair_carry(to: Any, a: int, whole: int, rest: int) -> None:
+    """Add sums of whole TRY and of rests, of either sign, not yet carried, to the pair at to[a]."""
+    rest += to[a + 1]
     carried = rest // E8
-    v[i] += whole + carried
-    v[i + 1] = rest - carried * E8
+    to[a] += whole + carried
+    to[a + 1] = rest - carried * E8
 
 
 @kernel
-def pair_set(v: Any, i: int, w: Any, j: int) -> None:
-    """Copy the pair at w[j] to v[i]."""
-    v[i] = w[j]
-    v[i + 1] = w[j + 1]
+def pair_set(to: Any, a: int, of: Any, b: int) -> None:
+    """Copy the pair at of[b] to to[a]."""
+    to[a] = of[b]
+    to[a + 1] = of[b + 1]
 
 
 @kernel
-def pair_sum(v: Any, i: int, w: Any, j: int, sign: int) -> None:
-    """Add sign times the pair at w[j] to the pair at v[i]; sign is 1 or -1."""
-    rest = v[i + 1] + sign * w[j + 1]
-    v[i] += sign * w[j]
+def pair_sum(to: Any, a: int, of: Any, b: int, sign: int) -> None:
+    """Add sign times the pair at of[b] to the pair at to[a]; sign is 1 or -1."""
+    rest = to[a + 1] + sign * of[b + 1]
+    to[a] += sign * of[b]
     if rest >= E8:
         rest -= E8
-        v[i] += 1
+        to[a] += 1
     elif rest < 0:
         rest += E8
-        v[i] -= 1
-    v[i + 1] = rest
+        to[a] -= 1
+    to[a + 1] = rest
 
 
 @kernel

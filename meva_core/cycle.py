@@ -52,7 +52,7 @@ def cycle(c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w
     build(c, r, p, s, o.measure, o.plan, o.journal, w)
     execute(c, m, x, r, p, s, o.measure, o.journal, w)
     account(c, m.time[c], s, o.account, w)
-    adapt(c, r, p, s, o.measure, o.assess, o.plan, o.journal, o.adapt, w)
+    adapt(c, r, p, s, o.measure, o.plan, o.journal, o.adapt, w)
 
 
 KINDS: Final = (Measured, Assessed, Selected, Planned, Accounted, Adapted)

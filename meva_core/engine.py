@@ -22,14 +22,11 @@ from meva_core.orders import Side, Status
 from meva_core.params import Params
 from meva_core.rules import LETTERS, Rules, RuleStatus
 from meva_core.state import ERROR, FACT_CELLS, MONEY_CELLS, NEED, TUNED, State, with_room
-from meva_core.steps.inputs import Fault, Inputs
+from meva_core.steps.inputs import Inputs, SubmitFault
 from meva_core.steps.scratch import new_scratch
 
-BATCH: Final = 8192
-"""Cycles of one call, so that progress shows and Ctrl-C is heard."""
-
 _MEMBERS: Final[dict[str, dict[str, type[IntEnum]]]] = {
-    "inputs": {"base_mode": Mode, "override_mode": Mode, "fault_kind": Fault},
+    "inputs": {"base_mode": Mode, "override_mode": Mode, "fault_kind": SubmitFault},
     "rules": {"status": RuleStatus},
     "state": {"order_side": Side, "order_status": Status},
 }

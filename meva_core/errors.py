@@ -3,7 +3,6 @@
 * MevaError               somebody outside Meva can do something about it; it says what
   x BadInput              a text, row, file or setting is not what its format allows
   x RulesUnusable         no tick, lot or minimum for this symbol: skip it, carry on
-  x CycleRefused          this cycle time is taken, or lies before the last one
   x VenueError
     + Refused             the venue proved that it did not accept: nothing rests there
     + OutcomeUnknown      it may rest there: look it up by client order id, never resend
@@ -69,12 +68,6 @@ class RulesUnusable(MevaError):
     """A symbol without usable exchange rules."""
 
     code = "rules_unusable"
-
-
-class CycleRefused(MevaError):
-    """A cycle time that was already recorded with other inputs, or that lies before the last one."""
-
-    code = "cycle_refused"
 
 
 class VenueReason(StrEnum):

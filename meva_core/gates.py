@@ -1,6 +1,7 @@
 """The gates: which settings stand between a command and an exchange, and which line opens each.
 
-The policy answers with the first block. It is asked on every write, whatever its caller checked before.
+What blocks first is what a write is refused with. The gates are asked on every write, whatever its caller
+checked before.
 """
 
 from __future__ import annotations
@@ -45,13 +46,8 @@ class Block:
     changes: tuple[Change, ...]
 
 
-def live_block(gates: Gates, exchange: Exchange) -> Block | None:
-    """Return the first gate that blocks a write to an exchange, in the order of the codes, or None."""
-    return next(live_blocks(gates, exchange), None)
-
-
 def live_blocks(gates: Gates, exchange: Exchange) -> Iterator[Block]:
-    """Yield every gate that blocks a write to an exchange, in the order in which the policy names them."""
+    """Yield every gate that blocks a write to an exchange, in the order of the codes."""
     if gates.kill_switch:
         yield Block(BlockCode.KILL_SWITCH, (Change("KILL_SWITCH", "true", "false"),))
     if gates.dry_run:

@@ -68,10 +68,10 @@ def civil(seconds: int) -> tuple[int, int, int, int, int, int]:
 
 
 @lru_cache(maxsize=1024)
-def cycle_id(run: str, seconds: int) -> str:
+def cycle_id(run_id: str, seconds: int) -> str:
     """Return the name of a run's cycle at a time in seconds since 1970."""
     year, month, day, hour, minute, second = civil(seconds)
-    return f"{run}-{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
+    return f"{run_id}-{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
 
 
 @lru_cache(maxsize=1024)

@@ -30,17 +30,17 @@ def take_lots(s: State, i: int, qty: int) -> int:
     left = qty
     cost = 0
     while left > 0 and s.lot_count[i] > 0:
-        k = s.lot_first[i]
-        lot = s.lot_qty[i, k]
+        oldest = s.lot_first[i]
+        lot = s.lot_qty[i, oldest]
         if lot <= left:
-            part = s.lot_cost[i, k]
+            part = s.lot_cost[i, oldest]
             left -= lot
-            s.lot_first[i] = (k + 1) % room
+            s.lot_first[i] = (oldest + 1) % room
             s.lot_count[i] -= 1
         else:
-            part = share_of(s.lot_cost[i, k], left, lot)
-            s.lot_qty[i, k] = lot - left
-            s.lot_cost[i, k] -= part
+            part = share_of(s.lot_cost[i, oldest], left, lot)
+            s.lot_qty[i, oldest] = lot - left
+            s.lot_cost[i, oldest] -= part
             left = 0
         cost += part
     s.cost[i] -= cost
@@ -58,32 +58,32 @@ def share_of(amount: int, part: int, whole: int) -> int:
         return amount * part // whole
     step = amount // whole
     step_rest = amount - step * whole
-    q = 0
-    r = 0
+    share = 0
+    rest = 0
     for bit in range(62, -1, -1):
-        q += q
-        if r >= whole - r:
-            r -= whole - r
-            q += 1
+        share += share
+        if rest >= whole - rest:
+            rest -= whole - rest
+            share += 1
         else:
-            r += r
+            rest += rest
         if (part >> bit) & 1:
-            q += step
-            if r >= whole - step_rest:
-                r -= whole - step_rest
-                q += 1
+            share += step
+            if rest >= whole - step_rest:
+                rest -= whole - step_rest
+                share += 1
             else:
-                r += step_rest
-    return q
+                rest += step_rest
+    return share
 
 
 @kernel
 def add_lot(s: State, i: int, qty: int, cost: int) -> None:
     """Append a lot; the engine has made sure that there is room."""
     room = s.lot_qty.shape[1]
-    k = (s.lot_first[i] + s.lot_count[i]) % room
-    s.lot_qty[i, k] = qty
-    s.lot_cost[i, k] = cost
+    newest = (s.lot_first[i] + s.lot_count[i]) % room
+    s.lot_qty[i, newest] = qty
+    s.lot_cost[i, newest] = cost
     s.lot_count[i] += 1
     s.cost[i] += cost
 

@@ -23,7 +23,7 @@ from meva_core.steps.inputs import Inputs
 from meva_core.steps.scratch import Scratch
 
 Loop = Callable[[int, int, Market, Inputs, Rules, Params, State, Out, Scratch], int]
-"""`run` at one of its speeds: cycles [start, stop) over columns; returns where it stopped."""
+"""`run_cycles` at one of its speeds: cycles [start, stop) over columns; returns where it stopped."""
 
 ROOM_FOR_LOTS: Final = 1
 ROOM_FOR_ORDERS: Final = 2
@@ -51,7 +51,7 @@ def lacks_room(p: Params, s: State, o: Out) -> int:
     return 0
 
 
-def run(
+def run_cycles(
     start: int, stop: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch
 ) -> int:
     """Run cycles [start, stop) and return where it stopped: earlier if room is lacking or an identity
@@ -77,5 +77,5 @@ def views(group: Any) -> Any:
 def interpreted(
     start: int, stop: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch
 ) -> int:
-    """`run`, interpreted."""
-    return run(start, stop, views(m), views(x), views(r), p, views(s), views(o), views(w))
+    """`run_cycles`, interpreted."""
+    return run_cycles(start, stop, views(m), views(x), views(r), p, views(s), views(o), views(w))

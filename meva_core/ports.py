@@ -66,9 +66,6 @@ class Reads(Protocol):
     def state(self, run_id: str) -> dict[str, Any] | None:
         """Return what a run's next cycle needs (`cycle_id`, `ts`, `state_json`), None before its first."""
 
-    def last_cycle(self, run_id: str) -> dict[str, Any] | None:
-        """Return the digests of a run's last cycle, None when it has none."""
-
     def rows(
         self,
         table: str,
@@ -126,9 +123,9 @@ class MarketHistory(Protocol):
     """Recorded markets, read in windows of cycles without looking ahead."""
 
     def windows(
-        self, times: Any, lookback: int, rows: int = 8192, symbols: Sequence[str] | None = None
+        self, times: Any, lookback: int, cycles: int = 8192, symbols: Sequence[str] | None = None
     ) -> Iterator[Market]:
-        """Yield the market at `times` (int64 seconds, increasing) in groups of at most `rows` cycles.
+        """Yield the market at `times` (int64 seconds, increasing) in groups of at most `cycles`.
 
         Each cell is the newest value stamped at or before its cycle. `lookback` is how many closes the
         measures take, `symbols` which columns there are, in sorted order.

@@ -31,10 +31,10 @@ def from_settings():
     """Return the database that the settings name."""
     from pathlib import Path
 
+    from meva_cli.database import named_by
     from meva_cli.load import load_settings
 
-    state = load_settings({}, os.environ, Path.cwd(), ("state",)).settings.state
-    return state.database_url.reveal() if state.database_url else state.db_path
+    return named_by(load_settings({}, os.environ, Path.cwd(), ("state",)).settings.state)
 
 
 given = context.config.attributes.get("connection")

@@ -27,7 +27,7 @@ from meva_adapters.emulator.bounds import (
 from meva_adapters.emulator.exchange.audit import faults_of, totals
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.exchange.rejections import Rejected
-from meva_adapters.emulator.faults.plan import rules_of
+from meva_adapters.emulator.faults.rules import rules_of
 from meva_adapters.emulator.markets.driver import on_grid
 from meva_adapters.emulator.world import World
 from meva_core.amounts import E8, format_e8, parse_e8
@@ -77,8 +77,8 @@ def state(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
         "open_orders": len(open_orders),
         "pairs": len(exchange.pairs),
         "policy": attrs.asdict(world.venue.policy),
-        "rules": [attrs.asdict(rule) for rule in world.plan.rules],
-        "happened": dict(world.plan.happened),
+        "rules": [attrs.asdict(rule) for rule in world.faults.rules],
+        "happened": dict(world.faults.happened),
     }
 
 
@@ -104,13 +104,13 @@ def set_policy(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
 def add_faults(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Add rules: `{"rules": [...]}`, or one rule by itself."""
     rules = rules_of(body.get("rules", [body]), "faults")
-    world.plan.add(*rules)
-    return {"rules": len(world.plan.rules)}
+    world.faults.add(*rules)
+    return {"rules": len(world.faults.rules)}
 
 
 def clear_faults(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     """Take all rules away."""
-    world.plan.clear()
+    world.faults.clear()
     return {"rules": 0}
 
 

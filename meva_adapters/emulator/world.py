@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from meva_adapters.emulator.api.policy import Policy
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.exchange.matching import Exchange
-from meva_adapters.emulator.faults.plan import FaultPlan, read_fault_file
+from meva_adapters.emulator.faults.rules import FaultRules, read_fault_file
 from meva_adapters.emulator.markets.candles import Tape
 from meva_adapters.emulator.markets.driver import Driver, build, leading_minutes
 from meva_adapters.emulator.markets.metadata import (
@@ -45,7 +45,7 @@ class World:
 
     venue: Venue
     driver: Driver
-    plan: FaultPlan
+    faults: FaultRules
 
     def step(self) -> None:
         """Let the markets come to the present."""
@@ -70,23 +70,23 @@ def build_world(options: Options, clock: Callable[[], int]) -> World:
     )
     if dataset is not None:
         driver.recording, driver.speed = DatasetRecording(dataset), options.speed
-    plan, policy = _faults(options)
+    faults, policy = _faults(options)
     venue = Venue(exchange, listing, driver.tapes, clock, policy)
     venue.open_user(options.key, options.secret, options.balances)
     driver.begin(now)
     venue.publish()
-    return World(venue, driver, plan)
+    return World(venue, driver, faults)
 
 
-def _faults(options: Options) -> tuple[FaultPlan, Policy]:
-    """Return the plan and the switches that the faults file asks for."""
-    plan, policy = FaultPlan(options.seed), Policy()
+def _faults(options: Options) -> tuple[FaultRules, Policy]:
+    """Return the rules of faults and the switches that the faults file asks for."""
+    faults, policy = FaultRules(options.seed), Policy()
     if options.faults is not None:
         file = read_fault_file(options.faults)
-        plan.seed = options.seed if file.seed is None else file.seed
-        plan.add(*file.rules)
+        faults.seed = options.seed if file.seed is None else file.seed
+        faults.add(*file.rules)
         policy.change(file.policy)
-    return plan, policy
+    return faults, policy
 
 
 def _listing(options: Options, dataset: Dataset | None) -> Listing:

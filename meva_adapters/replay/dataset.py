@@ -105,9 +105,9 @@ class Dataset:
         return -(-self.last_ts // MICROS)
 
     def windows(
-        self, times: Any, lookback: int, rows: int = 8192, symbols: Sequence[str] | None = None
+        self, times: Any, lookback: int, cycles: int = 8192, symbols: Sequence[str] | None = None
     ) -> Iterator[Market]:
-        """Yield the market at `times`, at most `rows` cycles at once; each cell is the newest row known then.
+        """Yield the market at `times`, at most `cycles` at once; each cell is the newest row known then.
 
         `times` are int64 seconds, strictly increasing. `lookback` is how many closes the measures take.
         `symbols` (default: all) are columns in sorted order; one that the dataset lacks has nothing in its
@@ -115,15 +115,15 @@ class Dataset:
         other arguments.
         """
         times = np.ascontiguousarray(times, dtype=np.int64)
-        if lookback < 1 or rows < 1 or (np.diff(times) <= 0).any():
-            raise ValueError("lookback and rows must be at least 1, and times must strictly increase")
+        if lookback < 1 or cycles < 1 or (np.diff(times) <= 0).any():
+            raise ValueError("lookback and cycles must be at least 1, and times must strictly increase")
         chosen = self.symbols if symbols is None else tuple(sorted(set(symbols)))
         streams = [
             (i, stream) for i, symbol in enumerate(chosen) for stream in self._streams(symbol, lookback)
         ]
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-            for first in range(0, len(times), rows):
-                part = times[first : first + rows]
+            for first in range(0, len(times), cycles):
+                part = times[first : first + cycles]
                 market = empty_market(len(part), len(chosen))
                 market.time[:] = part
                 jobs = [pool.submit(stream.fill, part * MICROS, market, i) for i, stream in streams]

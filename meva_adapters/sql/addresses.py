@@ -30,11 +30,17 @@ _SPELL_OUT: Final = (
 )
 
 
-def database_url(target: str | os.PathLike[str]) -> sa.URL:
-    """Return the URL of a path or a URL. Raises BadInput for one that names no database of a kind we know.
+Target = str | os.PathLike[str] | sa.URL
+"""How a caller names a database: a path or a text, which is read once, or what came of reading it."""
+
+
+def database_url(target: Target) -> sa.URL:
+    """Return the URL of a path or a text. Raises BadInput for one that names no database of a kind we know.
 
     Its message repeats a path, and of anything like an address nothing.
     """
+    if isinstance(target, sa.URL):
+        return target
     text = os.fspath(target)
     if _is_no_text(text):
         raise BadInput(f"{text!r} is no name in UTF-8", action="rename the file")

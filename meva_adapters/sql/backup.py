@@ -14,9 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from meva_adapters.sql.addresses import database_url
 from meva_adapters.sql.engine import (
     BUSY_SECONDS,
-    database_url,
     reading_uri,
     refuse_overwriting,
     require_file,

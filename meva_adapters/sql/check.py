@@ -12,8 +12,9 @@ from attrs import field, frozen
 from sqlalchemy.pool import StaticPool
 
 from meva_adapters.sql import migrate
-from meva_adapters.sql.account import Account
-from meva_adapters.sql.engine import database_url, looking_at, shown
+from meva_adapters.sql.addresses import Target, database_url, shown
+from meva_adapters.sql.changes import Changes
+from meva_adapters.sql.engine import looking_at
 from meva_adapters.sql.inspection import Shape, quoted, shape_of
 from meva_adapters.sql.revisions import HEAD, Found, identify, lacking, refusal
 from meva_adapters.sql.tables import META
@@ -51,7 +52,7 @@ class Check:
         return not (self.integrity or self.losses or self.missing)
 
 
-def check_database(target: migrate.Target) -> Check:
+def check_database(target: Target) -> Check:
     """Look at a database. Raises StoreUnready for one that is newer or not ours."""
     url = database_url(target)
     name = shown(url)
@@ -119,11 +120,11 @@ def _withheld(connection: sa.Connection, index: sa.Index, shape: Shape) -> bool:
         return True  # the column is what is missing
     if _repeats(connection, index, columns):
         return True
-    notes = [note for account in _accounts(connection, shape) for note in account.get("withheld", ())]
+    notes = [note for noted in _noted(connection, shape) for note in noted.get("withheld", ())]
     return any(note.startswith(f"unique index {index.name}:") for note in notes)
 
 
-def _accounts(
+def _noted(
     connection: sa.Connection, shape: Shape, *conditions: sa.ColumnElement[bool]
 ) -> list[Mapping[str, Any]]:
     """Return what upgrades noted in the database, the oldest first."""
@@ -172,13 +173,13 @@ def _and_more(found: list[str], total: int) -> list[str]:
 def _losses(connection: sa.Connection, shape: Shape, tables: Mapping[str, int]) -> Iterator[str]:
     """Yield what a database has lost since it was adopted: rows of its history, or sums of its ledgers."""
     adopted = META.tables["schema_changes"].c.from_revision.is_(None)
-    for account in _accounts(connection, shape, adopted):
-        for table, rows in account["rows"].items():
+    for noted in _noted(connection, shape, adopted):
+        for table, rows in noted["rows"].items():
             if tables.get(table, 0) < rows and table not in _PRUNED:
                 yield f"{table} had {rows} rows when it was adopted and has {tables.get(table, 'none')} now"
         for table in LEDGERS:
-            if table in account["rows"] and _can_be_summed(table, shape):
-                yield from _changed_sums(connection, shape, table, account)
+            if table in noted["rows"] and _can_be_summed(table, shape):
+                yield from _changed_sums(connection, shape, table, noted)
 
 
 def _can_be_summed(table: str, shape: Shape) -> bool:
@@ -187,15 +188,15 @@ def _can_be_summed(table: str, shape: Shape) -> bool:
 
 
 def _changed_sums(
-    connection: sa.Connection, shape: Shape, table: str, account: Mapping[str, Any]
+    connection: sa.Connection, shape: Shape, table: str, noted: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield sums that differ, unless rows have come since that cannot be told from the adopted ones."""
     condition = "book IS NULL" if "book" in shape.columns[table] else "TRUE"
     query = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
-    if connection.execute(sa.text(query)).scalar_one() != account["rows"][table]:
+    if connection.execute(sa.text(query)).scalar_one() != noted["rows"][table]:
         return
     now = ledger_sums(connection, table, condition)
-    for name, amount in account["ledger"].items():
+    for name, amount in noted["ledger"].items():
         if name.startswith(f"{table} ") and now.get(name) != Decimal(amount):
             yield f"{name} was {amount} when it was adopted and is {now.get(name, 'gone')} now"
 
@@ -206,11 +207,11 @@ def _actions(connection: sa.Connection, found: Found) -> list[str]:
         return []
     if connection.dialect.name != "sqlite":
         return [f"upgrade to revision {HEAD}"]
-    account = _rehearse(connection, found.revision)
-    return [f"add {what}" for what in account.added]
+    changes = _rehearse(connection, found.revision)
+    return [f"add {what}" for what in changes.added]
 
 
-def _rehearse(connection: sa.Connection, revision: str | None) -> Account:
+def _rehearse(connection: sa.Connection, revision: str | None) -> Changes:
     statements = connection.exec_driver_sql(
         "SELECT sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
         " AND name NOT LIKE 'sqlite%' AND sql NOT LIKE 'CREATE VIRTUAL %' ORDER BY type DESC, rowid"

@@ -20,8 +20,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool, QueuePool
 
-from meva_adapters.sql.addresses import database_url as database_url
-from meva_adapters.sql.addresses import shown as shown
+from meva_adapters.sql.addresses import shown
 from meva_adapters.sql.columns import parse_stamp, stamp_text
 from meva_adapters.sql.driver_errors import make_writable, ours
 from meva_core.errors import BadInput, StoreUnready

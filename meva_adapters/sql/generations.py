@@ -25,7 +25,6 @@ ledger_events.inserted_at  37 op_state  38 stage4_run_metrics  39 symbol_cooldow
 stage4_orders.last_error_code  41 dynamic_universe_symbol_state  42 process_instances.status 43
 stage7_universe_state  44 stage7_universe_state.freeze_reasons_json  45 stage7_risk_decisions.metrics_json
 """
-NEWEST: Final = 45
 
 
 def generation_of(shape: Shape) -> int:

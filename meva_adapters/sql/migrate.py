@@ -8,7 +8,6 @@ all run. The backup before it is `backup.py`'s.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,14 +17,13 @@ from typing import Any
 import sqlalchemy as sa
 from attrs import asdict
 
-from meva_adapters.sql.account import Account
+from meva_adapters.sql.addresses import Target, database_url, shown
+from meva_adapters.sql.changes import Changes
 from meva_adapters.sql.engine import (
     create_file,
-    database_url,
     file_of,
     looking_at,
     recover,
-    shown,
     translated,
     writer_engine,
 )
@@ -34,7 +32,6 @@ from meva_adapters.sql.tables import META
 from meva_adapters.sql.totals import Totals, differences, totals_of
 from meva_core.errors import StoreUnready
 
-Target = str | os.PathLike[str]
 Prepare = Callable[[Found], None]
 """Called with what the database is found to be, the lock held and nothing changed yet."""
 
@@ -66,51 +63,50 @@ def ensure(target: Target) -> None:
         if found.state != "empty":
             require_head(connection, shown(url))
     if found.state == "empty":
-        upgrade(target)
+        upgrade(url)
 
 
-def upgrade(target: Target, revision: str = "head", *, prepare: Prepare | None = None) -> Account:
+def upgrade(target: Target, revision: str = "head", *, prepare: Prepare | None = None) -> Changes:
     """Upgrade in one transaction, and return what was done.
 
     `prepare` is called with the lock held and nothing changed yet: the moment for a backup. Raises
     StoreUnready for a database that is newer or neither ours nor the earlier system's, StoreBusy when
     another process holds it; it stays as it was.
     """
-    return _run("upgrade", target, revision, prepare)
+    return _run("upgrade", database_url(target), revision, prepare)
 
 
-def downgrade(target: Target, revision: str, *, prepare: Prepare | None = None) -> Account:
+def downgrade(target: Target, revision: str, *, prepare: Prepare | None = None) -> Changes:
     """Go back to a revision in one transaction, and return what was done. What holds rows stays.
 
     Raises as `upgrade` does, and StoreUnready for a revision that is not one of ours.
     """
-    return _run("downgrade", target, revision, prepare)
+    return _run("downgrade", database_url(target), revision, prepare)
 
 
-def _run(way: str, target: Target, revision: str, prepare: Prepare | None) -> Account:
+def _run(way: str, url: sa.URL, revision: str, prepare: Prepare | None) -> Changes:
     from alembic import command
     from alembic.util import CommandError
 
-    url = database_url(target)
     config = alembic_config()
-    with transaction(url, prepare) as (connection, account):
-        config.attributes.update(connection=connection, account=account)
+    with transaction(url, prepare) as (connection, changes):
+        config.attributes.update(connection=connection, changes=changes)
         try:
             getattr(command, way)(config, revision)
         except CommandError as error:
             raise StoreUnready(f"{shown(url)}: {error}") from error
-    return account
+    return changes
 
 
-def rehearse(connection: sa.Connection) -> Account:
+def rehearse(connection: sa.Connection) -> Changes:
     """Upgrade on an open connection, and return what was done; the caller throws the database away."""
     from alembic import command
 
     config = alembic_config()
-    config.attributes.update(connection=connection, account=Account())
+    config.attributes.update(connection=connection, changes=Changes())
     command.upgrade(config, "head")
-    account: Account = config.attributes["account"]
-    return account
+    changes: Changes = config.attributes["changes"]
+    return changes
 
 
 def alembic_config() -> Any:
@@ -124,13 +120,13 @@ def alembic_config() -> Any:
 
 
 @contextmanager
-def transaction(url: sa.URL, prepare: Prepare | None = None) -> Iterator[tuple[sa.Connection, Account]]:
+def transaction(url: sa.URL, prepare: Prepare | None = None) -> Iterator[tuple[sa.Connection, Changes]]:
     """Hold the write lock around the revisions: look first; then check, record and commit what was done.
 
     Raises StoreUnready, and commits nothing, when a row is missing afterwards or the ledger adds up to
     something else.
     """
-    name, account = shown(url), Account()
+    name, changes = shown(url), Changes()
     # Off before BEGIN, where SQLite takes the pragma; references are checked before COMMIT.
     engine = writer_engine(url, foreign_keys=False)
     try:
@@ -141,10 +137,10 @@ def transaction(url: sa.URL, prepare: Prepare | None = None) -> Iterator[tuple[s
             if prepare:
                 prepare(found)
             before = totals_of(connection), count_broken_references(connection)
-            yield connection, account
+            yield connection, changes
             after = totals_of(connection), count_broken_references(connection)
             _refuse_losses(name, before, after)
-            _record(connection, found, account, before[0])
+            _record(connection, found, changes, before[0])
     finally:
         engine.dispose()
 
@@ -164,12 +160,12 @@ def _refuse_losses(name: str, before: tuple[Totals, int], after: tuple[Totals, i
         raise StoreUnready(f"{name}: {lost[0]}; nothing was changed", action="report this as a fault of Meva")
 
 
-def _record(connection: sa.Connection, found: Found, account: Account, before: Totals) -> None:
+def _record(connection: sa.Connection, found: Found, changes: Changes, before: Totals) -> None:
     after = identify(connection)
     if found.revision == after.revision:
         return
     ledger = {name: str(amount) for name, amount in before.ledger.items()}
-    document = {"found": str(found), "rows": before.rows, "ledger": ledger, **asdict(account)}
+    document = {"found": str(found), "rows": before.rows, "ledger": ledger, **asdict(changes)}
     row = {
         "ts": datetime.now(UTC),
         "from_revision": found.revision,

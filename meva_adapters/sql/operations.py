@@ -6,7 +6,7 @@ touched, so it brings any file to the same schema, however it came about. A uniq
 file violate is withheld from that file. `release` takes away what holds nothing and leaves what holds rows,
 so the way back loses nothing either.
 
-Both note what they did in the account of the running upgrade (`config.attributes["account"]`).
+Both note what they did in the changes of the running upgrade (`config.attributes["changes"]`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy.schema import CreateColumn, CreateTable, DropTable
 
-from meva_adapters.sql.account import Account
+from meva_adapters.sql.changes import Changes
 from meva_adapters.sql.columns import NOW
 from meva_adapters.sql.inspection import Shape, quoted, shape_of
 from meva_adapters.sql.notation import parse_schema
@@ -67,11 +67,11 @@ class Release(MigrateOperation):
 @Operations.implementation_for(Ensure)
 def ensure(operations: Operations, operation: Ensure) -> None:
     """Run `op.ensure`."""
-    connection, account = operations.get_bind(), _account(operations)
+    connection, changes = operations.get_bind(), _changes(operations)
     shape = shape_of(connection)
     for table in operation.meta.sorted_tables:
         if table.name in shape.columns:
-            _add_columns(connection, table, shape, operation.fills.get(table.name, {}), account)
+            _add_columns(connection, table, shape, operation.fills.get(table.name, {}), changes)
         elif table.info["added"]:
             raise StoreUnready(
                 f"table {table.name} is missing from a database that should have it",
@@ -79,34 +79,34 @@ def ensure(operations: Operations, operation: Ensure) -> None:
             )
         else:
             connection.execute(CreateTable(table))
-            account.added.append(f"table {table.name}")
+            changes.added.append(f"table {table.name}")
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             if index.name not in shape.indexes:
-                _add_index(connection, index, account)
+                _add_index(connection, index, changes)
 
 
 @Operations.implementation_for(Release)
 def release(operations: Operations, operation: Release) -> None:
     """Run `op.release`."""
-    connection, account = operations.get_bind(), _account(operations)
+    connection, changes = operations.get_bind(), _changes(operations)
     shape = shape_of(connection)
     for table in reversed(operation.meta.sorted_tables):
         if table.name not in shape.columns:
             continue
         if not table.info["added"]:
-            _drop_table(connection, table, account)
+            _drop_table(connection, table, changes)
             continue
         for index in table.indexes:
             connection.execute(sa.text(f"DROP INDEX IF EXISTS {quoted(str(index.name))}"))
         for column in table.columns:
             if "given" not in column.info and column.name in shape.columns[table.name]:
-                _drop_column(connection, table.name, column.name, account)
+                _drop_column(connection, table.name, column.name, changes)
 
 
-def _account(operations: Operations) -> Account:
+def _changes(operations: Operations) -> Changes:
     config = operations.migration_context.config
-    found = config.attributes.get("account") if config else None
-    return found if isinstance(found, Account) else Account()
+    found = config.attributes.get("changes") if config else None
+    return found if isinstance(found, Changes) else Changes()
 
 
 def _add_columns(
@@ -114,7 +114,7 @@ def _add_columns(
     table: sa.Table,
     shape: Shape,
     fills: Mapping[str, tuple[str, str]],
-    account: Account,
+    changes: Changes,
 ) -> None:
     there = shape.columns[table.name]
     missing = [column for column in table.columns if column.name not in there]
@@ -129,7 +129,7 @@ def _add_columns(
         connection.execute(
             sa.text(f"ALTER TABLE {quoted(table.name)} ADD COLUMN {_definition(connection, column)}")
         )
-        account.added.append(f"column {table.name}.{column.name}")
+        changes.added.append(f"column {table.name}.{column.name}")
     sources = {c.name: fills[c.name] for c in missing if c.name in fills and fills[c.name][0] in there}
     if sources:
         assignments = ", ".join(f"{quoted(name)} = {expression}" for name, (_, expression) in sources.items())
@@ -149,30 +149,30 @@ def _definition(connection: sa.Connection, column: sa.Column[Any]) -> str:
     return str(CreateColumn(added).compile(dialect=connection.dialect))
 
 
-def _add_index(connection: sa.Connection, index: sa.Index, account: Account) -> None:
+def _add_index(connection: sa.Connection, index: sa.Index, changes: Changes) -> None:
     try:
         with savepoint(connection):
             index.create(connection)
     except sa.exc.IntegrityError:
         table = index.table.name if index.table is not None else ""
         columns = ", ".join(column.name for column in index.columns)
-        account.withheld.append(f"unique index {index.name}: rows of {table} repeat ({columns})")
+        changes.withheld.append(f"unique index {index.name}: rows of {table} repeat ({columns})")
     else:
-        account.added.append(f"index {index.name}")
+        changes.added.append(f"index {index.name}")
 
 
-def _drop_table(connection: sa.Connection, table: sa.Table, account: Account) -> None:
+def _drop_table(connection: sa.Connection, table: sa.Table, changes: Changes) -> None:
     if connection.execute(sa.text(f"SELECT 1 FROM {quoted(table.name)} LIMIT 1")).first():  # noqa: S608
-        account.kept.append(f"table {table.name}: it holds rows")
+        changes.kept.append(f"table {table.name}: it holds rows")
         return
     connection.execute(DropTable(table))
-    account.released.append(f"table {table.name}")
+    changes.released.append(f"table {table.name}")
 
 
-def _drop_column(connection: sa.Connection, table: str, column: str, account: Account) -> None:
+def _drop_column(connection: sa.Connection, table: str, column: str, changes: Changes) -> None:
     held = f"SELECT 1 FROM {quoted(table)} WHERE {quoted(column)} IS NOT NULL LIMIT 1"  # noqa: S608
     if connection.execute(sa.text(held)).first():
-        account.kept.append(f"column {table}.{column}: it holds values")
+        changes.kept.append(f"column {table}.{column}: it holds values")
         return
     try:
         with savepoint(connection):
@@ -180,9 +180,9 @@ def _drop_column(connection: sa.Connection, table: str, column: str, account: Ac
     except (sa.exc.OperationalError, sa.exc.InternalError) as error:
         if not _speaks_of_it(error):
             raise
-        account.kept.append(f"column {table}.{column}: a view or trigger uses it")
+        changes.kept.append(f"column {table}.{column}: a view or trigger uses it")
     else:
-        account.released.append(f"column {table}.{column}")
+        changes.released.append(f"column {table}.{column}")
 
 
 def _speaks_of_it(error: sa.exc.DBAPIError) -> bool:

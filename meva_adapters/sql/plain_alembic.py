@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.util import CommandError
 
-from meva_adapters.sql.engine import create_file, database_url, file_of, looking_at, shown
+from meva_adapters.sql.addresses import database_url, shown
+from meva_adapters.sql.engine import create_file, file_of, looking_at
 from meva_adapters.sql.migrate import transaction
 from meva_adapters.sql.revisions import identify, refusal
 from meva_core.errors import BadInput, MevaError
@@ -60,8 +61,8 @@ def _to_write(url: sa.URL, config: Any) -> Iterator[sa.Connection]:
         config.print_stdout(
             "No backup is written by plain alembic: `meva db backup` and `meva db upgrade` do."
         )
-    with transaction(url) as (connection, account):
-        config.attributes["account"] = account
+    with transaction(url) as (connection, changes):
+        config.attributes["changes"] = changes
         yield connection
-    for line in (*account.withheld, *account.kept):
+    for line in (*changes.withheld, *changes.kept):
         config.print_stdout("Note: %s", line)

@@ -63,13 +63,6 @@ class SqlReads:
         table = META.tables["stage7_run_state"]
         return self._one(sa.select(table).where(table.c.run_id == run_id))
 
-    def last_cycle(self, run_id: str) -> dict[str, Any] | None:
-        """Return the row of stage7_cycle_digests of a run's last cycle, None when it has no cycle."""
-        table = META.tables["stage7_cycle_digests"]
-        return self._one(
-            sa.select(table).where(table.c.run_id == run_id).order_by(table.c.ts.desc()).limit(1)
-        )
-
     def rows(
         self,
         table: str,

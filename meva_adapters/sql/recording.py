@@ -33,8 +33,8 @@ _LOCKS: Final = 0x6D657662
 _PAUSE_SECONDS: Final = 0.05
 
 
-def _place(run: str) -> int:
-    return zlib.crc32(run.encode())
+def _place(run_id: str) -> int:
+    return zlib.crc32(run_id.encode())
 
 
 class FileLocks:
@@ -48,26 +48,26 @@ class FileLocks:
         self._descriptor: int | None = None
         self._flags = os.O_RDWR if writes else os.O_RDONLY
 
-    def take(self, run: str) -> None:
+    def take(self, run_id: str) -> None:
         """Hold a run. Raises StoreBusy when another process holds it for longer than the wait."""
         if not _can_lock():
             return
-        if not _within_the_wait(lambda: self._try(run)):
-            raise _busy(run, str(self._path), holders(self._path))
+        if not _within_the_wait(lambda: self._try(run_id)):
+            raise _busy(run_id, str(self._path), holders(self._path))
 
-    def _try(self, run: str) -> bool:
+    def _try(self, run_id: str) -> bool:
         try:
-            fcntl.fcntl(self._file(), fcntl.F_OFD_SETLK, _flock(fcntl.F_WRLCK, run))
+            fcntl.fcntl(self._file(), fcntl.F_OFD_SETLK, _flock(fcntl.F_WRLCK, run_id))
         except (BlockingIOError, PermissionError):
             return False
         return True
 
-    def is_held(self, run: str) -> bool | None:
+    def is_held(self, run_id: str) -> bool | None:
         """Whether a process holds a run; None where that cannot be told."""
         if not _can_lock():
             return None
         try:
-            found = fcntl.fcntl(self._file(), fcntl.F_OFD_GETLK, _flock(fcntl.F_WRLCK, run))
+            found = fcntl.fcntl(self._file(), fcntl.F_OFD_GETLK, _flock(fcntl.F_WRLCK, run_id))
         except OSError:  # a file system without locks
             return None
         kind: int = struct.unpack_from("h", found)[0]
@@ -93,19 +93,19 @@ class ServerLocks:
         self._name = name
         self._session: sa.Connection | None = None
 
-    def take(self, run: str) -> None:
+    def take(self, run_id: str) -> None:
         """Hold a run, as `FileLocks.take` does."""
-        if not _within_the_wait(lambda: self._try(run)):
-            raise _busy(run, self._name, "another session")
+        if not _within_the_wait(lambda: self._try(run_id)):
+            raise _busy(run_id, self._name, "another session")
 
-    def _try(self, run: str) -> bool:
+    def _try(self, run_id: str) -> bool:
         with translated(self._name):
             if self._session is None:
                 self._session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            query = sa.select(sa.func.pg_try_advisory_lock(_LOCKS, _signed(run)))
+            query = sa.select(sa.func.pg_try_advisory_lock(_LOCKS, _signed(run_id)))
             return bool(self._session.execute(query).scalar())
 
-    def is_held(self, run: str) -> bool | None:
+    def is_held(self, run_id: str) -> bool | None:
         """Whether a session holds a run."""
         query = sa.text(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = :kind "
@@ -113,7 +113,7 @@ class ServerLocks:
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         with translated(self._name), self._engine.connect() as connection:
-            found = connection.execute(query, {"kind": _LOCKS, "place": _place(run)})
+            found = connection.execute(query, {"kind": _LOCKS, "place": _place(run_id)})
             return bool(found.scalar_one())
 
     def close(self) -> None:
@@ -129,12 +129,12 @@ def _can_lock() -> bool:
     return fcntl is not None and hasattr(fcntl, "F_OFD_SETLK")
 
 
-def _flock(kind: int, run: str) -> bytes:
-    return struct.pack("hhqqi4x", kind, os.SEEK_SET, _BYTES + _place(run), 1, 0)
+def _flock(kind: int, run_id: str) -> bytes:
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, _BYTES + _place(run_id), 1, 0)
 
 
-def _signed(run: str) -> int:
-    place = _place(run)
+def _signed(run_id: str) -> int:
+    place = _place(run_id)
     return place - (1 << 32) if place >= 1 << 31 else place
 
 
@@ -147,8 +147,9 @@ def _within_the_wait(attempt: Callable[[], bool]) -> bool:
     return True
 
 
-def _busy(run: str, name: str, holder: str) -> StoreError:
+def _busy(run_id: str, name: str, holder: str) -> StoreError:
     return StoreBusy(
-        f"run {run} is being recorded into {name} by {holder}; waited {BUSY_SECONDS} s, nothing was written",
+        f"run {run_id} is being recorded into {name} by {holder}; waited {BUSY_SECONDS} s, "
+        "nothing was written",
         action="wait until that is done: the same command then says that the run is recorded",
     )

@@ -15,7 +15,6 @@ IdTaken or StoreError.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -23,12 +22,11 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from meva_adapters.sql.addresses import Target, database_url, shown
 from meva_adapters.sql.engine import (
-    database_url,
     file_of,
     reader_engine,
     recover,
-    shown,
     translated,
     writer_engine,
 )
@@ -130,16 +128,16 @@ class SqlStore(SqlReader):
         super().close()
 
 
-def reader(target: str | os.PathLike[str]) -> SqlReader:
-    """Open a database, by path or URL, that is only looked at.
+def reader(target: Target) -> SqlReader:
+    """Open a database that is only looked at.
 
     Raises StoreUnready when it is absent, a directory, nobody's of ours or at another revision; StoreCorrupt.
     """
     return SqlReader(database_url(target))
 
 
-def writer(target: str | os.PathLike[str], *, durable: bool = True) -> SqlStore:
-    """Open a database, by path or URL, for reading and writing.
+def writer(target: Target, *, durable: bool = True) -> SqlStore:
+    """Open a database for reading and writing.
 
     `durable`: each commit survives a power cut; backtests do without. Raises as `reader` does, and
     StoreUnready for a read-only file.

@@ -17,8 +17,9 @@ from attrs import frozen
 from sqlalchemy.schema import DropConstraint
 
 from meva_adapters.sql import migrate
+from meva_adapters.sql.addresses import Target, database_url, shown
 from meva_adapters.sql.columns import BIG, REAL, Amount, Stamp
-from meva_adapters.sql.engine import database_url, looking_at, shown, translated, writer_engine
+from meva_adapters.sql.engine import looking_at, translated, writer_engine
 from meva_adapters.sql.inspection import STREAM, quoted, shape_of
 from meva_adapters.sql.revisions import require_head
 from meva_adapters.sql.tables import META
@@ -37,7 +38,7 @@ class Copied:
     withheld: list[str]
 
 
-def copy_database(source: migrate.Target, to: migrate.Target, progress: Progress) -> Copied:
+def copy_database(source: Target, to: Target, progress: Progress) -> Copied:
     """Copy all rows into a database that has none yet; one that is not there is created.
 
     Raises BadInput that lists values which the other kind of database cannot hold, StoreError when there
@@ -48,7 +49,7 @@ def copy_database(source: migrate.Target, to: migrate.Target, progress: Progress
         raise BadInput("both are SQLite files", action="meva db backup copies a file exactly")
     with looking_at(from_url) as reading:
         require_head(reading, shown(from_url))
-        migrate.ensure(to)
+        migrate.ensure(to_url)
         engine = writer_engine(to_url, foreign_keys=False)
         try:
             with translated(shown(to_url)), engine.begin() as writing:

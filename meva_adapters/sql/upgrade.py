@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from attrs import frozen
 
 from meva_adapters.sql import migrate
-from meva_adapters.sql.account import Account
+from meva_adapters.sql.addresses import Target, database_url, shown
 from meva_adapters.sql.backup import backup_beside, integrity
-from meva_adapters.sql.engine import create_file, database_url, file_of, reading_uri, recover, shown
+from meva_adapters.sql.changes import Changes
+from meva_adapters.sql.engine import create_file, file_of, reading_uri, recover
 from meva_adapters.sql.revisions import HEAD, KNOWN, Found
 from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.ports import Progress
@@ -27,7 +28,7 @@ class Outcome:
     before: Found
     after: Found
     backup: Path | None
-    account: Account
+    changes: Changes
 
     @property
     def changed(self) -> bool:
@@ -35,7 +36,7 @@ class Outcome:
         return self.before != self.after
 
 
-def upgrade_database(target: migrate.Target, progress: Progress, *, with_backup: bool = True) -> Outcome:
+def upgrade_database(target: Target, progress: Progress, *, with_backup: bool = True) -> Outcome:
     """Bring a database to the program's revision; a file that is not there or empty becomes a fresh one.
 
     Raises StoreUnready for one that is newer or not ours, StoreBusy, StoreCorrupt, or StoreError for a full
@@ -45,37 +46,35 @@ def upgrade_database(target: migrate.Target, progress: Progress, *, with_backup:
     path = file_of(url)
     if path is not None and (not path.exists() or (path.is_file() and path.stat().st_size == 0)):
         create_file(path)
-    return _change(url, lambda prepare: migrate.upgrade(target, prepare=prepare), HEAD, progress, with_backup)
+    return _change(url, lambda prepare: migrate.upgrade(url, prepare=prepare), HEAD, progress, with_backup)
 
 
 def downgrade_database(
-    target: migrate.Target, revision: str, progress: Progress, *, with_backup: bool = True
+    target: Target, revision: str, progress: Progress, *, with_backup: bool = True
 ) -> Outcome:
     """Bring a database back to a revision of ours; what holds rows stays. Raises as upgrading does."""
     if revision not in KNOWN:
         raise BadInput(f"{revision!r} is not a revision to go back to; expected one of {', '.join(KNOWN)}")
     url = database_url(target)
 
-    def go(prepare: migrate.Prepare) -> Account:
-        return migrate.downgrade(target, revision, prepare=prepare)
+    def go(prepare: migrate.Prepare) -> Changes:
+        return migrate.downgrade(url, revision, prepare=prepare)
 
     return _change(url, go, revision, progress, with_backup)
 
 
 def _change(
     url: sa.URL,
-    go: Callable[[migrate.Prepare], Account],
+    go: Callable[[migrate.Prepare], Changes],
     revision: str,
     progress: Progress,
     with_backup: bool,
 ) -> Outcome:
     path = file_of(url)
-    # A path stays a path: in a URL `?` and `%` of its name would mean something.
-    target = path or url.render_as_string(hide_password=False)
     recover(url)
-    before = migrate.current(target)
+    before = migrate.current(url)
     if before.revision == revision:
-        return Outcome(shown(url), before, before, None, Account())
+        return Outcome(shown(url), before, before, None, Changes())
     written: list[Path] = []
 
     def prepare(found: Found) -> None:
@@ -92,8 +91,8 @@ def _change(
         else:
             _refuse_damage(path)
 
-    account = go(prepare)
-    return Outcome(shown(url), before, migrate.current(target), written[0] if written else None, account)
+    changes = go(prepare)
+    return Outcome(shown(url), before, migrate.current(url), written[0] if written else None, changes)
 
 
 def _refuse_damage(path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.commands.db import DB, database
-from meva_cli.commands.report import LAST, STAGE, stage4_rows
+from meva_cli.database import DB, database, reading
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
-from meva_cli.window import asked_window, reading, window_options
+from meva_cli.stage4 import STAGE, stage4_rows
+from meva_cli.window import LAST, asked_window, window_options
 
 if TYPE_CHECKING:
     from meva_core.history.summaries import Alerts, Raised
@@ -28,7 +28,7 @@ SHOWN: Final = 20
 @json_option
 def alerts(
     db: str | None,
-    run: str | None,
+    run_id: str | None,
     start: int | None,
     end: int | None,
     last: int | None,
@@ -41,18 +41,18 @@ def alerts(
     """
     with reading(database(db)) as reads:
         if stage == "stage4":
-            _anomalies(reads, run, start, end, last, as_json)
+            _anomalies(reads, run_id, start, end, last, as_json)
             return
-        window = asked_window(reads, run, start, end, last)
+        window = asked_window(reads, run_id, start, end, last)
         from meva_cli.wiring import CODEC
         from meva_core.history.summaries import Alerts
 
         found = Alerts()
         listed: deque[Raised] = deque(found.look(reads, window, CODEC.decode), None if as_json else SHOWN)
     if as_json:
-        print_json({"run_id": window.run, **alerts_document(found, listed)})
+        print_json({"run_id": window.run_id, **alerts_document(found, listed)})
     else:
-        print_alerts(window.run, found, listed)
+        print_alerts(window.run_id, found, listed)
 
 
 def alerts_document(found: Alerts, listed: deque[Raised]) -> dict[str, Any]:
@@ -68,9 +68,9 @@ def alerts_document(found: Alerts, listed: deque[Raised]) -> dict[str, Any]:
     }
 
 
-def print_alerts(run: str, found: Alerts, listed: deque[Raised]) -> None:
+def print_alerts(run_id: str, found: Alerts, listed: deque[Raised]) -> None:
     """Print what was raised for people: how often, then the newest cycles."""
-    print_line(f"Run {run}: {found.raised} of {found.cycles} cycles raised an alert or a quality flag")
+    print_line(f"Run {run_id}: {found.raised} of {found.cycles} cycles raised an alert or a quality flag")
     if found.unrecorded:
         print_line(f"Of {found.unrecorded} of them no flags were recorded: what they raised is not known")
     if not found.raised:
@@ -90,11 +90,11 @@ def print_alerts(run: str, found: Alerts, listed: deque[Raised]) -> None:
 
 
 def _anomalies(
-    reads: Reads, run: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
+    reads: Reads, run_id: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
 ) -> None:
     from meva_core.history.summaries import ANOMALY_COLUMNS
 
-    rows = stage4_rows(reads, "anomaly_events", ANOMALY_COLUMNS, run, start, end, last or LAST)
+    rows = stage4_rows(reads, "anomaly_events", ANOMALY_COLUMNS, run_id, start, end, last or LAST)
     if as_json:
         print_json({"anomalies": [dict(zip(ANOMALY_COLUMNS, row, strict=True)) for row in rows]})
     else:

@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import click
 
-from meva_cli.commands.db import DB, database, shown_database
-from meva_cli.commands.replay import dataset_folder
+from meva_cli.database import DB, address_of, database, reading, shown_database
+from meva_cli.dataset import dataset_folder
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import COUNT, FOLDER, TIME, json_option
 from meva_cli.progress import make_progress
@@ -21,6 +22,8 @@ from meva_cli.render import print_json, print_line, print_pairs
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from meva_adapters.replay import Dataset, Fault
     from meva_adapters.system.speeds import Speed
     from meva_core.stages.plan import RunPlan
@@ -32,6 +35,24 @@ STAYS: Final = (
 )
 LABELS: Final = {"cycles_traded": "cycles_with_fills"}
 """What figures are called for people, where the name in JSON leaves open what it counts."""
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """Which cycles of a dataset to run, and how. Times are seconds, None is what the dataset holds; `times`
+    is the database whose cycle times are run instead, `pair_info` the file whose metadata is used instead."""
+
+    start: int | None
+    end: int | None
+    step: int | None
+    cycles: int | None
+    times: URL | None
+    seed: int
+    engine: str
+    trace: str
+    resume: bool
+    adapt: bool
+    pair_info: Path | None
 
 
 @click.command()
@@ -68,7 +89,12 @@ LABELS: Final = {"cycles_traded": "cycles_with_fills"}
 @click.option("--pair-info", type=FOLDER, help="Exchange metadata (JSON) to use instead of the dataset's.")
 @json_option
 def backtest(
-    folder: Path | None, db: str | None, fill_model: str | None, as_json: bool, **options: Any
+    folder: Path | None,
+    db: str | None,
+    times_db: str | None,
+    fill_model: str | None,
+    as_json: bool,
+    **asked: Any,
 ) -> None:
     """Run Stage 7 over recorded markets and record every cycle.
 
@@ -76,14 +102,15 @@ def backtest(
     nothing and says so. Nothing here reaches an exchange.
     """
     loaded = settings_for("exchange", "state", "live", "stage7", options={"STAGE7_FILL_MODEL": fill_model})
-    result = run_backtest(loaded, dataset_folder(folder), db, options)
+    options = Options(times=address_of(times_db) if times_db else None, **asked)
+    result = run_backtest(loaded, dataset_folder(folder), database(db), options)
     if as_json:
         print_json(result)
     else:
         print_backtest(result)
 
 
-def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str, Any]) -> dict[str, Any]:
+def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dict[str, Any]:
     """Check the data, run what is still to run, and return the run's figures."""
     from meva_adapters.replay import open_dataset
     from meva_adapters.replay.plans import look_ahead, window_notes
@@ -97,16 +124,15 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     stays = may_compile_afterwards()
     dataset = open_dataset(folder)
     plan = plan_of(loaded, dataset, options)
-    target = database(db)
-    if will_compile(options["engine"], len(plan.times)):
+    if will_compile(options.engine, len(plan.times)):
         click.echo("compiling the engine: once for this version, takes about half a minute", err=True)
-    speed = choose(options["engine"], len(plan.times))
-    ensure(target)
+    speed = choose(options.engine, len(plan.times))
+    ensure(db)
     # Recording makes and drops rows by the hundred thousand, none in circles: look for circles less often.
     gc.freeze()
     gc.set_threshold(200_000, 50, 50)
     began = time.perf_counter()
-    with writer(target, durable=False) as store:
+    with writer(db, durable=False) as store:
         with store.read() as reads:
             plan = as_recorded(plan, reads, CODEC.decode)
         ran = stage.backtest(
@@ -115,13 +141,14 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
             store,
             loop=speed.loop,
             codec=CODEC,
-            about=AboutRun(lambda: speed.name, options["trace"]),
+            about=AboutRun(lambda: speed.name),
             progress=make_progress(speed.doing),
-            resume=options["resume"],
+            trace_level=options.trace,
+            resume=options.resume,
         )
         seconds = time.perf_counter() - began
         with store.read() as reads:
-            figures = summary(reads, plan.run, CODEC)
+            figures = summary(reads, plan.run_id, CODEC)
     if stays and speed.let_stay():
         click.echo(STAYS, err=True)
     figures["dataset"] = str(folder)
@@ -130,9 +157,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: str | None, options: dict[str
     notes = [*map(_to_do, grave), *window_notes(dataset, plan), *notes_on(plan, loaded), *map(str, rest)]
     if figures["cycles"] > len(plan.times):
         notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
-    return _with_timing(
-        figures, shown_database(target), ran, seconds, _engine_reason(figures, speed, ran), notes
-    )
+    return _with_timing(figures, shown_database(db), ran, seconds, _engine_reason(figures, speed, ran), notes)
 
 
 def may_compile_afterwards() -> bool:
@@ -185,34 +210,42 @@ def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
     return notes
 
 
-def plan_of(loaded: Loaded, dataset: Dataset, options: dict[str, Any]) -> RunPlan:
+def plan_of(loaded: Loaded, dataset: Dataset, options: Options) -> RunPlan:
     """Return the run that settings, data and options describe."""
     from meva_adapters.replay.plans import plan_backtest
 
-    if options["times_db"] and options["step"]:
+    if options.times and options.step:
         raise BadInput("--times and --step exclude each other")
-    times = stored_times(options["times_db"], options) if options["times_db"] else None
-    asked = {name: options[name] for name in ("pair_info", "start", "end", "step", "cycles", "seed", "adapt")}
-    configured = loaded.settings.exchange.symbols if "SYMBOLS" in loaded.origin else None
-    return plan_backtest(dataset, loaded.settings, configured=configured, times=times, **asked)
+    return plan_backtest(
+        dataset,
+        loaded.settings,
+        configured=loaded.settings.exchange.symbols if "SYMBOLS" in loaded.origin else None,
+        pair_info=options.pair_info,
+        times=stored_times(options.times, options) if options.times else None,
+        start=options.start,
+        end=options.end,
+        step=options.step,
+        cycles=options.cycles,
+        seed=options.seed,
+        adapt=options.adapt,
+    )
 
 
-def stored_times(db: str, options: dict[str, Any]) -> Any:
+def stored_times(db: URL, options: Options) -> Any:
     """Return the cycle times of the last run of a database, within the window asked for."""
     import numpy as np
 
-    from meva_adapters.sql import reader
     from meva_cli.runs import pick_run
 
-    with reader(db) as store, store.read() as reads:
-        run = pick_run(reads, None)
-        found = [_seconds(ts) for (ts,) in reads.rows("stage7_ledger_metrics", ("ts",), run_id=run)]
+    with reading(db) as reads:
+        run_id = pick_run(reads, None)
+        found = [_seconds(ts) for (ts,) in reads.rows("stage7_ledger_metrics", ("ts",), run_id=run_id)]
     times = np.array(found, dtype=np.int64)
-    if options["start"] is not None:
-        times = times[times >= options["start"]]
-    if options["end"] is not None:
-        times = times[times <= options["end"]]
-    return times[: options["cycles"]]
+    if options.start is not None:
+        times = times[times >= options.start]
+    if options.end is not None:
+        times = times[times <= options.end]
+    return times[: options.cycles]
 
 
 def _seconds(moment: datetime) -> int:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from meva_cli.commands.db import DB, database
+from meva_cli.database import DB, database, reading
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_table
-from meva_cli.window import reading
 
 
 @click.command()

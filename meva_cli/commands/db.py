@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.load import settings_for
+from meva_cli.database import DB, address_of, database, shown_database
 from meva_cli.options import json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import print_json, print_line, print_pairs, print_table
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from meva_adapters.sql.revisions import Found
     from meva_adapters.sql.upgrade import Outcome
 
-DB: Final = click.option(
-    "--db",
-    metavar="FILE-OR-URL",
-    help="The database; without it MEVA_DATABASE_URL, else STATE_DB_PATH.",
-)
 BACKUP: Final = click.option(
     "--backup/--no-backup",
     default=True,
@@ -73,12 +68,12 @@ def current(db: str | None, as_json: bool) -> None:
     from meva_adapters.sql import head
     from meva_adapters.sql.revisions import refusal
 
-    name = database(db)
-    found = look(name)
+    url = database(db)
+    found = look(url)
     if found.state in ("newer", "foreign"):
-        raise refusal(found, shown_database(name))
+        raise refusal(found, shown_database(url))
     report = {
-        "database": shown_database(name),
+        "database": shown_database(url),
         **_found(found),
         "head": head(),
         "up_to_date": found.revision == head(),
@@ -130,10 +125,10 @@ def backup(db: str | None, out: Path | None, as_json: bool) -> None:
     """Write a checked copy of an SQLite database, also while it is in use. Never overwrites a file."""
     from meva_adapters.sql.backup import backup as write
     from meva_adapters.sql.backup import backup_beside
-    from meva_adapters.sql.engine import database_url, file_of
+    from meva_adapters.sql.engine import file_of
     from meva_core.errors import BadInput
 
-    path = file_of(database_url(database(db)))
+    path = file_of(database(db))
     if path is None:
         raise BadInput("PostgreSQL has backups of its own", action="use pg_dump")
     to = write(path, out, make_progress()) if out else backup_beside(path, "backup", make_progress())
@@ -153,10 +148,11 @@ def copy(source: str, to: str, as_json: bool) -> None:
     """
     from meva_adapters.sql.transfer import copy_database
 
-    copied = copy_database(source, to, make_progress())
+    from_url, to_url = address_of(source), address_of(to)
+    copied = copy_database(from_url, to_url, make_progress())
     report: dict[str, Any] = {
-        "from": shown_database(source),
-        "to": shown_database(to),
+        "from": shown_database(from_url),
+        "to": shown_database(to_url),
         "rows": sum(copied.rows.values()),
         "tables": dict(copied.rows),
         "left_behind": copied.left_behind,
@@ -170,37 +166,22 @@ def copy(source: str, to: str, as_json: bool) -> None:
     _print_list("Not demanded there, since rows break it", copied.withheld)
 
 
-def database(db: str | None) -> str:
-    """Return the database that a command is about: its option, else what the settings name."""
-    if db:
-        return db
-    state = settings_for("state").settings.state
-    return state.database_url.reveal() if state.database_url else state.db_path
-
-
-def shown_database(name: str) -> str:
-    """Return a database as it may be shown: without a password."""
-    from meva_adapters.sql.engine import database_url, shown
-
-    return shown(database_url(name))
-
-
 def _found(found: Found) -> dict[str, Any]:
     return {"state": found.state, "revision": found.revision, "generation": found.generation}
 
 
 def _report(outcome: Outcome, as_json: bool) -> None:
-    account = outcome.account
+    changes = outcome.changes
     report = {
         "database": outcome.database,
         "changed": outcome.changed,
         "before": _found(outcome.before),
         "after": _found(outcome.after),
         "backup": str(outcome.backup) if outcome.backup else None,
-        "added": account.added,
-        "released": account.released,
-        "kept": account.kept,
-        "withheld": account.withheld,
+        "added": changes.added,
+        "released": changes.released,
+        "kept": changes.kept,
+        "withheld": changes.withheld,
     }
     if as_json:
         print_json(report)
@@ -213,10 +194,10 @@ def _report(outcome: Outcome, as_json: bool) -> None:
     if outcome.backup:
         print_line(f"Backup: {outcome.backup}")
     if outcome.before.state != "empty":
-        _print_list("Added", account.added)
-    _print_list("Taken away", account.released)
-    _print_list("Kept, it holds something", account.kept)
-    _print_list("Not applied to this database, since rows break it", account.withheld)
+        _print_list("Added", changes.added)
+    _print_list("Taken away", changes.released)
+    _print_list("Kept, it holds something", changes.kept)
+    _print_list("Not applied to this database, since rows break it", changes.withheld)
 
 
 def _print_check(report: dict[str, Any]) -> None:

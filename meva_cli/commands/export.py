@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.commands.db import DB, database
+from meva_cli.database import DB, database, reading
 from meva_cli.options import json_option
 from meva_cli.progress import NoProgress, make_progress
 from meva_cli.render import print_json, print_pairs
-from meva_cli.window import asked_window, reading, window_options
+from meva_cli.window import asked_window, window_options
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from meva_core.history.window import Window
     from meva_core.ports import Progress, Reads
 
@@ -41,7 +43,7 @@ STEPS: Final = 500
 @json_option
 def export(
     db: str | None,
-    run: str | None,
+    run_id: str | None,
     start: int | None,
     end: int | None,
     last: int | None,
@@ -54,10 +56,10 @@ def export(
     Every record carries the version of the export's schema and the window. The file appears when it is
     complete, or not at all. With --json says what was written; it needs --out.
     """
-    name = database(db)
-    check_target(form, out, as_json, name)
-    with reading(name) as reads:
-        window = asked_window(reads, run, start, end, last)
+    url = database(db)
+    check_target(form, out, as_json, url)
+    with reading(url) as reads:
+        window = asked_window(reads, run_id, start, end, last)
         if out is None:
             write_window(reads, window, form, sys.stdout.buffer, NoProgress(), last)
             return
@@ -70,7 +72,7 @@ def export(
     print_json(report) if as_json else print_pairs(report)
 
 
-def check_target(form: str, out: Path | None, as_json: bool, name: str) -> None:
+def check_target(form: str, out: Path | None, as_json: bool, url: URL) -> None:
     """Raise BadInput for a place that the format cannot be written to, or that is the database itself."""
     if out is None and form == "parquet":
         raise BadInput("Parquet is no text for stdout", action="name a file with --out FILE")
@@ -85,9 +87,9 @@ def check_target(form: str, out: Path | None, as_json: bool, name: str) -> None:
         return
     if not out.parent.is_dir():
         raise BadInput(f"there is no folder {out.parent}", action=f"mkdir -p {out.parent}")
-    from meva_adapters.sql.engine import database_url, refuse_overwriting
+    from meva_adapters.sql.engine import refuse_overwriting
 
-    refuse_overwriting(database_url(name), out)
+    refuse_overwriting(url, out)
 
 
 def write_window(
@@ -100,8 +102,8 @@ def write_window(
     from meva_core.history.window import LEGACY
 
     head = head_of(window)
-    exact = digits_of(reads, window) if form == "parquet" and window.run == LEGACY else None
-    known = (reads.run(window.run) or {}).get("cycles") or 0
+    exact = digits_of(reads, window) if form == "parquet" and window.run_id == LEGACY else None
+    known = (reads.run(window.run_id) or {}).get("cycles") or 0
     progress.start(min(known, last or known), "export")
     try:
         found = _watched(records(reads, window, CODEC.decode), progress)

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import click
 
+from meva_cli.database import address_of
 from meva_cli.options import AMOUNT, TIME, json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs
 from meva_core.errors import BadInput
@@ -57,17 +58,18 @@ def parity(
     from meva_adapters.sql import reader
     from meva_cli.runs import pick_run
     from meva_cli.wiring import CODEC
-    from meva_core.history.parity import Side, Window
+    from meva_core.history.parity import Side, Span
     from meva_core.history.parity import parity as compare
 
     if quantize_try is not None and quantize_try <= 0:
         raise BadInput(f"--quantize-try: {quantize_try} is not above zero")
-    window = Window(_moment(start), _moment(end))
-    with reader(a) as one, reader(b) as other, one.read() as reads_a, other.read() as reads_b:
+    span = Span(_moment(start), _moment(end))
+    url_a, url_b = address_of(a), address_of(b)
+    with reader(url_a) as one, reader(url_b) as other, one.read() as reads_a, other.read() as reads_b:
         verdict = compare(
             Side(reads_a, pick_run(reads_a, run_a)),
             Side(reads_b, pick_run(reads_b, run_b)),
-            window,
+            span,
             CODEC.decode,
             include_adaptation=include_adaptation,
             quantize=quantize_try,

@@ -8,23 +8,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from meva_cli.load import settings_for
+from meva_cli.dataset import dataset_folder
 from meva_cli.options import FOLDER, SYMBOLS, json_option
 from meva_cli.render import print_json, print_line, print_pairs, print_table
-from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Fault, Info, Report
-
-
-def dataset_folder(folder: Path | None) -> Path:
-    """Return the folder of the argument, or else of the settings; raise BadInput if neither names one."""
-    if folder is not None:
-        return folder
-    named = settings_for().settings.state.replay_dataset
-    if named is None:
-        raise BadInput("no dataset is named", action="name its folder, or set MEVA_REPLAY_DATASET")
-    return Path(named)
 
 
 @click.command()

@@ -9,24 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.commands.db import DB, database
+from meva_cli.database import DB, database, reading
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
-from meva_cli.window import asked_window, moment, reading, window_options
-from meva_core.errors import BadInput, StoreUnready
+from meva_cli.stage4 import STAGE, refuse_run, stage4_rows
+from meva_cli.window import LAST, asked_window, window_options
+from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
     from meva_core.history.summaries import Line, Totals
     from meva_core.ports import Reads
 
-LAST: Final = 20
-STAGE: Final = click.option(
-    "--stage",
-    type=click.Choice(["stage4", "stage7"]),
-    default="stage7",
-    show_default=True,
-    help="Whose cycles.",
-)
 SHOWN: Final = {
     "time": "ts",
     "mode": "mode",
@@ -52,7 +45,7 @@ SPARED: Final = ("universe", "slippage_try", "fees_try", "max_drawdown", "net_pn
 @json_option
 def report(
     db: str | None,
-    run: str | None,
+    run_id: str | None,
     start: int | None,
     end: int | None,
     last: int | None,
@@ -68,9 +61,9 @@ def report(
     """
     with reading(database(db)) as reads:
         if stage == "stage4":
-            _report_stage4(reads, run, start, end, last, as_json)
+            _report_stage4(reads, run_id, start, end, last, as_json)
             return
-        window = asked_window(reads, run, start, end, last, LAST)
+        window = asked_window(reads, run_id, start, end, last, LAST)
         from meva_cli.wiring import CODEC
         from meva_core.history.summaries import Totals, report_lines
 
@@ -80,9 +73,9 @@ def report(
             import attrs
 
             found = [attrs.asdict(line) for line in lines]
-            print_json({"run_id": window.run, "cycles": found, "totals": totals_of(totals)})
+            print_json({"run_id": window.run_id, "cycles": found, "totals": totals_of(totals)})
         else:
-            print_report(window.run, lines, totals)
+            print_report(window.run_id, lines, totals)
 
 
 def totals_of(totals: Totals) -> dict[str, Any]:
@@ -103,7 +96,7 @@ def totals_of(totals: Totals) -> dict[str, Any]:
     }
 
 
-def print_report(run: str, lines: Iterator[Line], totals: Totals) -> None:
+def print_report(run_id: str, lines: Iterator[Line], totals: Totals) -> None:
     """Print lines and totals for people; for pipes the table alone."""
     if not sys.stdout.isatty():
         print_table(list(SHOWN), ([getattr(line, name) for name in SHOWN.values()] for line in lines))
@@ -112,7 +105,7 @@ def print_report(run: str, lines: Iterator[Line], totals: Totals) -> None:
     columns = fitting(found, shutil.get_terminal_size().columns)
     print_table(columns, [[getattr(line, SHOWN[name]) for name in columns] for line in found])
     print_line()
-    for text in totals_lines(run, totals):
+    for text in totals_lines(run_id, totals):
         print_line(text)
     if left_out := [name for name in SHOWN if name not in columns]:
         print_line(f"Not shown at this width: {', '.join(left_out)}.")
@@ -134,11 +127,11 @@ def _table_width(lines: Sequence[Line], columns: Sequence[str]) -> int:
     return sum(3 + max(map(len, [name, *texts])) for name, texts in zip(columns, cells, strict=True))
 
 
-def totals_lines(run: str, totals: Totals) -> Iterator[str]:
+def totals_lines(run_id: str, totals: Totals) -> Iterator[str]:
     """Yield what the cycles add up to, in words."""
     figures = totals_of(totals)
     yield (
-        f"Run {run}: {totals.cycles} cycles, {totals.cycles_with_orders} placed orders, "
+        f"Run {run_id}: {totals.cycles} cycles, {totals.cycles_with_orders} placed orders, "
         f"{totals.cycles_with_fills} had fills. "
         f"Orders {totals.orders}, fills {totals.fills}, rejected {totals.rejected}, "
         f"canceled {totals.canceled}."
@@ -159,12 +152,12 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def _report_stage4(
-    reads: Reads, run: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
+    reads: Reads, run_id: str | None, start: int | None, end: int | None, last: int | None, as_json: bool
 ) -> None:
     """Show Stage 4's cycles; where no metrics of them are, what else tells of them: audits and snapshots."""
     from meva_core.history.summaries import STAGE4_TABLES
 
-    _refuse_run(run)
+    refuse_run(run_id)
     counts = reads.count()
     tables = (
         ["cycle_metrics"] if counts["cycle_metrics"] else [name for name in STAGE4_TABLES if counts[name]]
@@ -175,7 +168,7 @@ def _report_stage4(
             action="leave out --stage to see Stage 7's cycles, or check --db",
         )
     found = {
-        name: stage4_rows(reads, name, STAGE4_TABLES[name][1], run, start, end, last or LAST)
+        name: stage4_rows(reads, name, STAGE4_TABLES[name][1], run_id, start, end, last or LAST)
         for name in tables
     }
     documents = {
@@ -195,43 +188,3 @@ def _report_stage4(
         if len(documents) > 1:
             print_line(f"{what}:")
         print_table(names, rows)
-
-
-def stage4_rows(
-    reads: Reads,
-    table: str,
-    columns: Sequence[str],
-    run: str | None,
-    start: int | None,
-    end: int | None,
-    last: int,
-) -> list[tuple[Any, ...]]:
-    """Return the newest rows of a table of Stage 4, oldest first; raise BadInput or StoreUnready for none."""
-    _refuse_run(run)
-    found = reads.rows(table, columns, start=moment(start), end=moment(end), newest_first=True, limit=last)
-    rows = list(found)[::-1]
-    if not rows:
-        raise _no_rows(reads, table, columns[0])
-    return rows
-
-
-def _refuse_run(run: str | None) -> None:
-    if run is not None:
-        raise BadInput("Stage 4's cycles belong to no run", action="leave out --run")
-
-
-def _no_rows(reads: Reads, table: str, moment_column: str) -> BadInput | StoreUnready:
-    """Return the error for a window of a table without rows: it says from when to when its rows are."""
-    from meva_cli.runs import held_of_earlier_stages
-
-    first = next(reads.rows(table, (moment_column,), limit=1), None)
-    last = next(reads.rows(table, (moment_column,), newest_first=True, limit=1), None)
-    if first is None or last is None:
-        return StoreUnready(
-            f"Stage 4's table {table} holds no row yet{held_of_earlier_stages(reads)}",
-            action="`meva report --stage stage4` shows cycles, audits and snapshots; or check --db",
-        )
-    return BadInput(
-        f"{table} holds no row of that time; its rows are from {as_text(first[0])} to {as_text(last[0])}",
-        action="check --start and --end",
-    )

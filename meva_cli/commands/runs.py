@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from meva_cli.commands.db import DB, database
+from meva_cli.database import DB, database
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table
 from meva_cli.runs import nothing_recorded

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meva_cli.commands.db import DB, database
+from meva_cli.database import DB, database, reading
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
-from meva_cli.window import asked_window, reading, window_options
+from meva_cli.window import asked_window, window_options
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def why(
     cycle: str | None,
     db: str | None,
-    run: str | None,
+    run_id: str | None,
     start: int | None,
     end: int | None,
     last: int | None,
@@ -56,27 +56,27 @@ def why(
         )
     with reading(database(db)) as reads:
         if many:
-            report = _many(reads, asked_window(reads, run, start, end, last), as_json)
+            report = _many(reads, asked_window(reads, run_id, start, end, last), as_json)
         else:
-            report = _one(reads, _window_of(reads, cycle, run), as_json)
+            report = _one(reads, _window_of(reads, cycle, run_id), as_json)
     if as_json:
         print_json(report)
 
 
-def _window_of(reads: Reads, cycle: str | None, run: str | None) -> Window:
+def _window_of(reads: Reads, cycle: str | None, run_id: str | None) -> Window:
     from meva_cli.runs import nothing_recorded, pick_run
     from meva_core.history.explain import cycle_at, cycle_named
 
     if cycle is None:
-        return asked_window(reads, run, None, None, 1)
+        return asked_window(reads, run_id, None, None, 1)
     if not reads.runs():
         raise nothing_recorded(reads)
     try:
         moment = datetime.fromisoformat(cycle)
     except ValueError:
-        return cycle_named(reads, cycle, run)
+        return cycle_named(reads, cycle, run_id)
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return cycle_at(reads, pick_run(reads, run), aware)
+    return cycle_at(reads, pick_run(reads, run_id), aware)
 
 
 # -- One cycle ------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def cycle_document(found: Explained, gates: Mapping[str, Any], telling: Telling)
 
     mode = attrs.asdict(found.mode)
     return {
-        "run_id": found.run,
+        "run_id": found.run_id,
         "kind": found.kind,
         "cycle_id": found.cycle_id,
         "ts": found.ts,
@@ -213,7 +213,7 @@ def print_cycle(found: Explained, gates: Mapping[str, Any], telling: Telling) ->
     """Print an explained cycle for people."""
     from meva_core.history.words import explain, say
 
-    print_line(f"Cycle {found.cycle_id} at {as_text(found.ts)}, run {found.run} ({found.kind})")
+    print_line(f"Cycle {found.cycle_id} at {as_text(found.ts)}, run {found.run_id} ({found.kind})")
     print_line(headline(found))
     print_line()
     for line in _gate_lines(gates):
@@ -330,7 +330,7 @@ def _many(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
 def many_document(window: Window, found: Many, telling: Telling) -> dict[str, Any]:
     """Return what many cycles say as JSON holds it."""
     return {
-        "run_id": window.run,
+        "run_id": window.run_id,
         "first_ts": window.first_ts,
         "last_ts": window.last_ts,
         "cycles": found.cycles,
@@ -364,7 +364,7 @@ def _held_document(held: Held, telling: Telling) -> dict[str, Any]:
 def print_many(window: Window, found: Many, telling: Telling) -> None:
     """Print what many cycles say for people."""
     span = f"{as_text(window.first_ts)} to {as_text(window.last_ts)}"
-    print_line(f"Run {window.run}, {found.cycles} cycles from {span}")
+    print_line(f"Run {window.run_id}, {found.cycles} cycles from {span}")
     print_line(f"{found.cycles - found.idle} placed orders, {found.idle} did not")
     if on_target := found.on_target():
         print_line(f"  on target for {on_target} of {found.cycles} cycles, within one least order")

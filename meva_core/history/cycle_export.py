@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -16,7 +15,7 @@ from meva_core.history.window import (
     RUN_METRICS,
     TRACE,
     Decode,
-    Row,
+    StoredRow,
     Window,
     cycles,
 )
@@ -109,13 +108,13 @@ def head_of(window: Window) -> dict[str, Any]:
     for, else its first and last cycle."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "run_id": window.run,
+        "run_id": window.run_id,
         "window_start": window.first_ts if window.start is None else window.start,
         "window_end": window.last_ts if window.end is None else window.end,
     }
 
 
-def _value(field: Field, row: Row, decode: Decode) -> Any:
+def _value(field: Field, row: StoredRow, decode: Decode) -> Any:
     value = row[field.column or field.name]
     if value is None and field.name in ("mode_base", "mode_final"):
         return mode_of(row, field.name, decode)
@@ -150,8 +149,3 @@ def digits_of(reads: Reads, window: Window) -> Digits:
             if isinstance(row[name], Decimal):
                 found.add(row[name])
     return found
-
-
-def is_time(value: Any) -> bool:
-    """Whether a stamp is a time, and not a text of the earlier system that is none."""
-    return isinstance(value, datetime)

@@ -26,7 +26,7 @@ from meva_core.history.window import (
     RUN_METRICS,
     TRACE,
     Decode,
-    Row,
+    StoredRow,
     Window,
     choose_window,
     cycles,
@@ -120,7 +120,7 @@ class Explained:
     """All that can be said about a cycle. `trace` is `full`, `changes` (a quiet cycle, kept briefly) or
     `legacy`; `main` is the code that says most about why no order was placed."""
 
-    run: str
+    run_id: str
     kind: str
     limits: Limits
     cycle_id: str
@@ -136,8 +136,8 @@ class Explained:
     ended: Sequence[Ended]
 
 
-def cycle_named(reads: Reads, cycle: str, run: str | None) -> Window:
-    """Return the window of the one cycle of that id. Raises BadInput if there is none, or not in `run`."""
+def cycle_named(reads: Reads, cycle: str, run_id: str | None) -> Window:
+    """Return the window of the one cycle of that id. Raises BadInput if there is none, or not in that run."""
     found = find_cycle(reads, cycle)
     if found is None:
         raise BadInput(
@@ -145,32 +145,32 @@ def cycle_named(reads: Reads, cycle: str, run: str | None) -> Window:
             action="name a cycle as `meva report` shows it, or a time such as 2026-01-31T12:00:00Z",
         )
     of, ts = found
-    if run is not None and run != of:
-        raise BadInput(f"cycle {cycle} is of run {of}, not of {run}", action=f"leave out --run {run}")
+    if run_id is not None and run_id != of:
+        raise BadInput(f"cycle {cycle} is of run {of}, not of {run_id}", action=f"leave out --run {run_id}")
     moment = ts if isinstance(ts, datetime) else None
     return Window(of, cycle, ts, ts, moment, moment)
 
 
-def cycle_at(reads: Reads, run: str, moment: datetime) -> Window:
+def cycle_at(reads: Reads, run_id: str, moment: datetime) -> Window:
     """Return the window of a run's newest cycle at or before a time. Raises BadInput if there is none."""
-    window = choose_window(reads, run, end=moment, last=1)
-    return cycle_named(reads, window.first_cycle, run)
+    window = choose_window(reads, run_id, end=moment, last=1)
+    return cycle_named(reads, window.first_cycle, run_id)
 
 
 def explain_cycle(reads: Reads, window: Window, decode: Decode) -> Explained:
     """Return what is recorded about the first cycle of a window."""
     row = next(cycles(reads, window, {TRACE: _TRACE, RUN_METRICS: _METRICS}))
-    run = reads.run(window.run) or {}
-    limits = limits_of(window.run, run, decode)
-    reasons = reasons_of(window.run, row, decode)
+    run = reads.run(window.run_id) or {}
+    limits = limits_of(window.run_id, run, decode)
+    reasons = reasons_of(window.run_id, row, decode)
     kind = str(run.get("kind", LEGACY))
     return Explained(
-        run=window.run,
+        run_id=window.run_id,
         kind=kind,
         limits=limits,
         cycle_id=row["cycle_id"],
         ts=row["ts"],
-        trace=_level(window.run, row),
+        trace=_level(window.run_id, row),
         mode=mode_parts(row, reasons, limits.settings, decode),
         inputs=tuple(_inputs(reads, kind, row["ts"])),
         reasons=[reason for reason in reasons if not reason.scope],
@@ -182,8 +182,8 @@ def explain_cycle(reads: Reads, window: Window, decode: Decode) -> Explained:
     )
 
 
-def _level(run: str, row: Row) -> str:
-    if run == LEGACY:
+def _level(run_id: str, row: StoredRow) -> str:
+    if run_id == LEGACY:
         return LEGACY
     return "full" if row["mode_json"] not in (None, "{}") else "changes"
 
@@ -249,14 +249,16 @@ _FILLED: Final = (
 )
 
 
-def _of_cycle(reads: Reads, table: str, columns: Sequence[str], window: Window, row: Row) -> Iterator[Any]:
+def _of_cycle(
+    reads: Reads, table: str, columns: Sequence[str], window: Window, row: StoredRow
+) -> Iterator[Any]:
     """Yield a cycle's rows of a table; the time spares our own tables a search for the id."""
-    moment = None if window.run == LEGACY else row["ts"]
+    moment = None if window.run_id == LEGACY else row["ts"]
     where = {"cycle_id": row["cycle_id"]}
-    yield from reads.rows(table, columns, run_id=window.run, start=moment, end=moment, where=where)
+    yield from reads.rows(table, columns, run_id=window.run_id, start=moment, end=moment, where=where)
 
 
-def _placed(reads: Reads, window: Window, row: Row) -> Iterator[Placed]:
+def _placed(reads: Reads, window: Window, row: StoredRow) -> Iterator[Placed]:
     found = (Placed(*values) for values in _of_cycle(reads, "stage7_orders", _PLACED, window, row))
     return iter(sorted(found, key=_place))
 
@@ -267,8 +269,8 @@ def _place(order: Placed) -> tuple[int, str]:
     return len(number), number
 
 
-def _filled(reads: Reads, window: Window, row: Row) -> Iterator[Filled]:
-    if window.run != LEGACY:
+def _filled(reads: Reads, window: Window, row: StoredRow) -> Iterator[Filled]:
+    if window.run_id != LEGACY:
         yield from (Filled(*values) for values in _of_cycle(reads, "ledger_events", _FILLED, window, row))
         return
     # Its fills name their orders, not their cycle.
@@ -278,7 +280,7 @@ def _filled(reads: Reads, window: Window, row: Row) -> Iterator[Filled]:
         yield from (Filled(*values) for values in found)
 
 
-def _ended(reads: Reads, window: Window, row: Row, decode: Decode) -> Iterator[Ended]:
+def _ended(reads: Reads, window: Window, row: StoredRow, decode: Decode) -> Iterator[Ended]:
     columns = ("client_order_id", "event_type", "payload_json")
     for client, event, payload in _of_cycle(reads, "stage7_order_events", columns, window, row):
         if event in ("CANCELED", "REJECTED"):

@@ -95,9 +95,9 @@ def _distance(reason: Reason) -> Decimal:
 
 def explain_cycles(reads: Reads, window: Window, decode: Decode) -> Many:
     """Return what the cycles of a window say."""
-    run = reads.run(window.run) or {}
-    many = Many(str(run.get("kind", LEGACY)), limits_of(window.run, run, decode))
-    columns = {TRACE: reason_columns(window.run), RUN_METRICS: ("oms_submitted_count",)}
+    run = reads.run(window.run_id) or {}
+    many = Many(str(run.get("kind", LEGACY)), limits_of(window.run_id, run, decode))
+    columns = {TRACE: reason_columns(window.run_id), RUN_METRICS: ("oms_submitted_count",)}
     for row in cycles(reads, window, columns):
-        many.add(row["ts"], not row["oms_submitted_count"], reasons_of(window.run, row, decode))
+        many.add(row["ts"], not row["oms_submitted_count"], reasons_of(window.run_id, row, decode))
     return many

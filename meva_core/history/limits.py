@@ -133,9 +133,9 @@ class Limits:
         return Bound(EXCHANGE) if self.settings else None
 
 
-def limits_of(run: str, row: Mapping[str, Any] | None, decode: Decode) -> Limits:
+def limits_of(run_id: str, row: Mapping[str, Any] | None, decode: Decode) -> Limits:
     """Return the limits of a run by its row; none are known of the earlier system's cycles."""
-    if run == LEGACY or row is None:
+    if run_id == LEGACY or row is None:
         return Limits()
     rules = document(decode, row.get("rules_json"), [])
     settings = with_later(document(decode, row.get("settings_json"), {}))

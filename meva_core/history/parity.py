@@ -34,11 +34,11 @@ class Side:
     """One of the two runs: a view of its database, and which run of it."""
 
     reads: Reads
-    run: str
+    run_id: str
 
 
 @frozen
-class Window:
+class Span:
     """What part of the runs is compared; None is open. Times are inclusive."""
 
     start: datetime | None = None
@@ -67,9 +67,9 @@ class Difference:
 class Verdict:
     """What a comparison found, of what, and what it left out.
 
-    A fingerprint is the chain over the digests of the window; there is none where rows were compared.
+    A fingerprint is the chain over the digests of the span; there is none where rows were compared.
     `differing_settings` are all that differ, first the one whose step does; an equity is that after the last
-    cycle of the window, in TRY.
+    cycle of the span, in TRY.
     """
 
     equal: bool = True
@@ -90,23 +90,23 @@ class Verdict:
 def parity(
     a: Side,
     b: Side,
-    window: Window,
+    span: Span,
     decode: Decode,
     *,
     include_adaptation: bool = False,
     quantize: Decimal | None = None,
 ) -> Verdict:
-    """Compare two runs over a window.
+    """Compare two runs over a span.
 
-    Raises StoreUnready if one of them has no cycle in the window: nothing is never equal to nothing.
+    Raises StoreUnready if one of them has no cycle in the span: nothing is never equal to nothing.
     """
     comparison: _ByDigests | _ByRows
-    if quantize is not None or LEGACY in (a.run, b.run):
+    if quantize is not None or LEGACY in (a.run_id, b.run_id):
         lacking = _never_had(a, decode) | _never_had(b, decode)
-        rows = StoredRows((a.run, b.run), lacking, decode, quantize, window.end, include_adaptation)
-        comparison = _ByRows(a, b, window, decode, rows)
+        rows = StoredRows((a.run_id, b.run_id), lacking, decode, quantize, span.end, include_adaptation)
+        comparison = _ByRows(a, b, span, decode, rows)
     else:
-        comparison = _ByDigests(a, b, window, decode, include_adaptation)
+        comparison = _ByDigests(a, b, span, decode, include_adaptation)
     verdict = Verdict()
     for one, other in zip_longest(comparison.cycles(a), comparison.cycles(b)):
         _count(verdict, one, other)
@@ -119,29 +119,29 @@ def parity(
             f"the {empty} database has no cycle in the window", action="check --start and --end"
         )
     verdict.first_difference = verdict.first_difference or comparison.order
-    _tell_apart(verdict, a, b, window, decode)
+    _tell_apart(verdict, a, b, span, decode)
     verdict.fingerprint_a, verdict.fingerprint_b = comparison.fingerprints()
     verdict.equal = verdict.first_difference is None
     verdict.compared, verdict.not_compared = comparison.covered()
     return verdict
 
 
-def _tell_apart(verdict: Verdict, a: Side, b: Side, window: Window, decode: Decode) -> None:
+def _tell_apart(verdict: Verdict, a: Side, b: Side, span: Span, decode: Decode) -> None:
     """Add the settings that differ, and where both books ended."""
-    found = Explainer(a.reads, b.reads, a.run, b.run, decode).settings()
+    found = Explainer(a.reads, b.reads, a.run_id, b.run_id, decode).settings()
     first = verdict.first_difference
     verdict.differing_settings = sorted(found, key=lambda one: first is None or one.name != first.field)
-    verdict.final_equity_try_a, verdict.final_equity_try_b = _last_equity(a, window), _last_equity(b, window)
+    verdict.final_equity_try_a, verdict.final_equity_try_b = _last_equity(a, span), _last_equity(b, span)
 
 
-def _last_equity(side: Side, window: Window) -> Decimal | None:
-    """Return the equity after a run's last cycle in the window; None where an old file has no row of it."""
+def _last_equity(side: Side, span: Span) -> Decimal | None:
+    """Return the equity after a run's last cycle in the span; None where an old file has no row of it."""
     rows = side.reads.rows(
         LEDGER_METRICS,
         ("equity_try",),
-        run_id=side.run,
-        start=window.start,
-        end=window.end,
+        run_id=side.run_id,
+        start=span.start,
+        end=span.end,
         newest_first=True,
         limit=1,
     )
@@ -175,7 +175,7 @@ class _ByDigests:
 
     a: Side
     b: Side
-    window: Window
+    span: Span
     decode: Decode
     adaptation: bool
     links: tuple[bytes, bytes] = (NO_LINK, NO_LINK)
@@ -184,7 +184,7 @@ class _ByDigests:
 
     def cycles(self, side: Side) -> Iterator[Cycle]:
         columns = (*_DIGESTS, "adapt_sha256") if self.adaptation else _DIGESTS
-        rows = _of_window(side, self.window, "stage7_cycle_digests", ("ts", "cycle_id", *columns))
+        rows = _of_span(side, self.span, "stage7_cycle_digests", ("ts", "cycle_id", *columns))
         for ts, cycle_id, *digests in rows:
             yield Cycle(ts, cycle_id, dict(zip((*STEPS, "adapt"), digests, strict=False)))
 
@@ -197,7 +197,7 @@ class _ByDigests:
         steps = [step for step in one.parts if one.parts[step] != other.parts[step]]
         if steps == ["measure"] and self.order is not None:
             return None  # as in every cycle of these two
-        explainer = Explainer(self.a.reads, self.b.reads, self.a.run, self.b.run, self.decode)
+        explainer = Explainer(self.a.reads, self.b.reads, self.a.run_id, self.b.run_id, self.decode)
         for step in steps:
             found = explainer.explain(step, one.cycle_id, other.cycle_id)
             values = found.field, found.a, found.b, found.inputs_equal
@@ -225,13 +225,13 @@ class _ByRows:
 
     a: Side
     b: Side
-    window: Window
+    span: Span
     decode: Decode
     rows: StoredRows
     order: None = None
 
     def cycles(self, side: Side) -> Iterator[Cycle]:
-        return stored_cycles(side.reads, side.run, self.window.start, self.window.end)
+        return stored_cycles(side.reads, side.run_id, self.span.start, self.span.end)
 
     def met(self, one: Cycle | None, other: Cycle | None) -> None:
         """Note nothing: rows make no chain."""
@@ -253,20 +253,20 @@ class _ByRows:
 
     def _with_inputs(self, found: Difference) -> Difference:
         """Add whether the data were equal up to a difference, where digests can tell."""
-        if LEGACY in (self.a.run, self.b.run):
+        if LEGACY in (self.a.run_id, self.b.run_id):
             return found
-        until = evolve(self.window, end=found.cycle_ts)
+        until = evolve(self.span, end=found.cycle_ts)
         columns = ("cycle_id", "measure_sha256")
-        measured = [_of_window(side, until, "stage7_cycle_digests", columns) for side in (self.a, self.b)]
-        explainer = Explainer(self.a.reads, self.b.reads, self.a.run, self.b.run, self.decode)
+        measured = [_of_span(side, until, "stage7_cycle_digests", columns) for side in (self.a, self.b)]
+        explainer = Explainer(self.a.reads, self.b.reads, self.a.run_id, self.b.run_id, self.decode)
         for (cycle_a, one), (cycle_b, other) in zip(*measured, strict=True):
             if one != other:
                 return evolve(found, inputs_equal=explainer.explain("measure", cycle_a, cycle_b).inputs_equal)
         return evolve(found, inputs_equal=True)
 
 
-def _of_window(side: Side, window: Window, table: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    return side.reads.rows(table, columns, run_id=side.run, start=window.start, end=window.end)
+def _of_span(side: Side, span: Span, table: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    return side.reads.rows(table, columns, run_id=side.run_id, start=span.start, end=span.end)
 
 
 def _linked(link: bytes, cycle: Cycle | None) -> bytes:
@@ -280,7 +280,7 @@ def _linked(link: bytes, cycle: Cycle | None) -> bytes:
 
 def _never_had(side: Side, decode: Decode) -> frozenset[str]:
     """Return the tables and columns that the upgrade of an old file had to add: its cycles never had them."""
-    if side.run != LEGACY:
+    if side.run_id != LEGACY:
         return frozenset()
     found: set[str] = set()
     for (text,) in side.reads.rows(_SCHEMA_CHANGES, ("account_json",)):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_core.history.window import LEGACY, Decode, Row, document
+from meva_core.history.window import LEGACY, Decode, StoredRow, document
 from meva_core.modes import Mode
 from meva_core.reasons import Code, Reason
 
@@ -30,14 +30,14 @@ NO_TROUBLE: Final = {"simulated_execution", "blocked_exchange_writes"}
 """Quality flags of the earlier system that every dry run of its raised."""
 
 
-def reason_columns(run: str) -> tuple[str, ...]:
+def reason_columns(run_id: str) -> tuple[str, ...]:
     """Return the trace's columns that `reasons_of` needs for cycles of a run."""
-    return LEGACY_COLUMNS if run == LEGACY else REASON_COLUMNS
+    return LEGACY_COLUMNS if run_id == LEGACY else REASON_COLUMNS
 
 
-def reasons_of(run: str, row: Row, decode: Decode) -> list[Reason]:
+def reasons_of(run_id: str, row: StoredRow, decode: Decode) -> list[Reason]:
     """Return the reasons of a cycle of a run: those for the whole of it, then one for each symbol."""
-    if run == LEGACY:
+    if run_id == LEGACY:
         return [*_legacy_rules(row, decode), *_legacy_fates(row, decode)]
     return [Reason(*stored) for stored in document(decode, row["reasons_json"], [])]
 
@@ -104,7 +104,9 @@ class ModeParts:
         return [name for name, mode in parts.items() if mode == self.final]
 
 
-def mode_parts(row: Row, reasons: Sequence[Reason], settings: Mapping[str, Any], decode: Decode) -> ModeParts:
+def mode_parts(
+    row: StoredRow, reasons: Sequence[Reason], settings: Mapping[str, Any], decode: Decode
+) -> ModeParts:
     """Return the parts of a cycle's mode, from its document, or from its reasons where the trace was brief.
 
     `row` has mode_json, mode_base and mode_final; `settings` are the run's.
@@ -123,7 +125,7 @@ def mode_parts(row: Row, reasons: Sequence[Reason], settings: Mapping[str, Any],
     )
 
 
-def mode_of(row: Row, which: str, decode: Decode) -> str | None:
+def mode_of(row: StoredRow, which: str, decode: Decode) -> str | None:
     """Return a cycle's `mode_final` or `mode_base`: from its metrics, or, as the earlier system recorded none
     at first, from the trace's document."""
     if row[which] or not row["mode_json"]:
@@ -154,7 +156,7 @@ def _rule_mode(reason: Reason, settings: Mapping[str, Any]) -> str:
 # -- The earlier system's documents -------------------------------------------------------------------------
 
 
-def _legacy_rules(row: Row, decode: Decode) -> Iterator[Reason]:
+def _legacy_rules(row: StoredRow, decode: Decode) -> Iterator[Reason]:
     """Yield the rules that its risk layer named: a list of codes, or an object with a list of rules."""
     found = document(decode, row["mode_json"], {}).get("risk_reasons")
     if isinstance(found, dict):
@@ -167,7 +169,7 @@ def _legacy_rules(row: Row, decode: Decode) -> Iterator[Reason]:
     yield from (Reason(code, "assess") for code in named or [OK])
 
 
-def _legacy_fates(row: Row, decode: Decode) -> Iterator[Reason]:
+def _legacy_fates(row: StoredRow, decode: Decode) -> Iterator[Reason]:
     """Yield what became of every symbol that it ranked, selected or wanted to trade."""
     intents = {intent.get("symbol"): intent for intent in _objects(row, "order_intents_json", decode)}
     chosen = document(decode, row["selected_universe_json"], [])
@@ -185,5 +187,5 @@ def _legacy_fates(row: Row, decode: Decode) -> Iterator[Reason]:
             yield Reason("observe_only" if mode == "OBSERVE_ONLY" else "no_action", "plan", symbol)
 
 
-def _objects(row: Row, column: str, decode: Decode) -> list[dict[str, Any]]:
+def _objects(row: StoredRow, column: str, decode: Decode) -> list[dict[str, Any]]:
     return [found for found in document(decode, row[column], []) if isinstance(found, dict)]

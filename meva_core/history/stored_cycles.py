@@ -20,7 +20,7 @@ from meva_core.history.window import (
     RUN_METRICS,
     TRACE,
     Decode,
-    Row,
+    StoredRow,
     Window,
     cycles,
     document,
@@ -185,40 +185,42 @@ class Cycle:
     brief: bool = False
 
 
-def stored_cycles(reads: Reads, run: str, start: datetime | None, end: datetime | None) -> Iterator[Cycle]:
+def stored_cycles(reads: Reads, run_id: str, start: datetime | None, end: datetime | None) -> Iterator[Cycle]:
     """Yield the cycles of a run from `start` to `end`, oldest first."""
-    first = next(spine(reads, run, start, end), None)
+    first = next(spine(reads, run_id, start, end), None)
     if first is None:
         return
-    window = Window(run, first[1], first[0], None, start, end)
-    tables = [(table, _rows_of(reads, table, run, window)) for table in TABLES if _has(run, table)]
+    window = Window(run_id, first[1], first[0], None, start, end)
+    tables = [(table, _rows_of(reads, table, run_id, window)) for table in TABLES if _has(run_id, table)]
     resting = _Resting()
     for row in cycles(reads, window, _COLUMNS):
         found = {table.name: rows(row) for table, rows in tables}
-        if run != LEGACY:
+        if run_id != LEGACY:
             found[ENDS] = resting.ended(row["ts"], found["orders"])
         parts = {name: found.get(name, row.get(name)) for name in PARTS}
-        brief = run != LEGACY and row["account_json"] is None
+        brief = run_id != LEGACY and row["account_json"] is None
         yield Cycle(row["ts"], row["cycle_id"], parts, brief)
 
 
-def _has(run: str, table: Beside) -> bool:
-    return table.legacy if run == LEGACY else table.own
+def _has(run_id: str, table: Beside) -> bool:
+    return table.legacy if run_id == LEGACY else table.own
 
 
-def _rows_of(reads: Reads, table: Beside, run: str, window: Window) -> Callable[[Row], list[dict[str, Any]]]:
+def _rows_of(
+    reads: Reads, table: Beside, run_id: str, window: Window
+) -> Callable[[StoredRow], list[dict[str, Any]]]:
     """Return what finds the rows of a cycle: in step with ours, by its id where times go astray."""
     columns = tuple(table.columns)
     names = tuple(table.columns.values())
-    if run == LEGACY:
+    if run_id == LEGACY:
 
-        def looked_up(row: Row) -> list[dict[str, Any]]:
+        def looked_up(row: StoredRow) -> list[dict[str, Any]]:
             found = reads.rows(table.table, columns, where={"cycle_id": row["cycle_id"]})
             return [dict(zip(names, values, strict=True)) for values in found]
 
         return looked_up
     rows = reads.rows(
-        table.table, (table.moment, *columns), run_id=run, start=window.reads_from, end=window.end
+        table.table, (table.moment, *columns), run_id=run_id, start=window.reads_from, end=window.end
     )
     return _InStep(rows, names).at
 
@@ -231,7 +233,7 @@ class _InStep:
         self._names = names
         self._next = next(rows, None)
 
-    def at(self, row: Row) -> list[dict[str, Any]]:
+    def at(self, row: StoredRow) -> list[dict[str, Any]]:
         """Return the rows of a cycle, whose time never goes back."""
         found = []
         while self._next is not None and self._next[0] <= row["ts"]:

@@ -85,7 +85,7 @@ class StoredRows:
     had it. `step` is the grid of TRY amounts, None for exact amounts; `end` is where the window ends.
     """
 
-    runs: tuple[str, str]
+    run_ids: tuple[str, str]
     lacking: frozenset[str]
     decode: Decode
     step: Decimal | None = None
@@ -125,7 +125,7 @@ class StoredRows:
         found += [] if self.adaptation else ["adaptation (--include-adaptation)"]
         if self.step is not None:
             found += ["coin quantities but by what they are worth", "drawdown ratios"]
-        if LEGACY in self.runs:
+        if LEGACY in self.run_ids:
             found += ["ids, hashes over ids, times of the wall clock"]
         found += ["market data"]
         if self.brief:
@@ -134,7 +134,7 @@ class StoredRows:
 
     def _missed_columns(self) -> list[str]:
         """Return the columns that a file lacks of the tables that are compared."""
-        if LEGACY not in self.runs:
+        if LEGACY not in self.run_ids:
             return []
         columns = [
             f"{table.table}.{column}"
@@ -149,7 +149,7 @@ class StoredRows:
         """Whether a part is one that runs of these kinds have, and that was asked for."""
         if name in ADAPT and not self.adaptation:
             return False
-        legacy = [run == LEGACY for run in self.runs]
+        legacy = [one == LEGACY for one in self.run_ids]
         if name == ENDS:
             return not any(legacy)
         table = _COLUMNS.get(name)
@@ -160,9 +160,9 @@ class StoredRows:
     def _compares(self, name: str) -> bool:
         if not self._belongs(name) or (self.step is not None and is_ratio(name)):
             return False
-        if LEGACY not in self.runs:
+        if LEGACY not in self.run_ids:
             return True
-        one_form = set(self.runs) == {LEGACY} or name in _SHARED
+        one_form = set(self.run_ids) == {LEGACY} or name in _SHARED
         return one_form and not self.lacking & set(sources_of(name))
 
     def _part(self, name: str, a: Any, b: Any) -> tuple[str, Any, Any] | None:
@@ -180,12 +180,12 @@ class StoredRows:
 
     def _known(self, name: str, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a row without the columns that one of the files lacks, or that only ours have."""
-        if LEGACY not in self.runs:
+        if LEGACY not in self.run_ids:
             return dict(row)
         table = _COLUMNS[name].table
         gone = {column for column in row if f"column {table}.{column}" in self.lacking}
         gone |= {column for column in row if column in OURS_ONLY}
-        if set(self.runs) != {LEGACY}:
+        if set(self.run_ids) != {LEGACY}:
             gone |= _UNSHARED
         return {column: value for column, value in row.items() if column not in gone}
 
@@ -199,7 +199,7 @@ class StoredRows:
             rows = [row for row in (one, other) if row is not None]
             until = [row.pop(UNTIL, None) for row in rows]
             later = self.end is not None and any(isinstance(ts, datetime) and ts > self.end for ts in until)
-            if later or LEGACY not in self.runs:
+            if later or LEGACY not in self.run_ids:
                 for row in rows:
                     for column in MOVING:
                         row.pop(column, None)

@@ -26,7 +26,7 @@ from meva_core.history.window import (
     RUN_METRICS,
     TRACE,
     Decode,
-    Row,
+    StoredRow,
     Window,
     cycles,
 )
@@ -75,23 +75,23 @@ class Line:
 
 def report_lines(reads: Reads, window: Window, decode: Decode) -> Iterator[Line]:
     """Yield a line for each cycle of a window, oldest first."""
-    columns = {TRACE: reason_columns(window.run), RUN_METRICS: _METRICS, LEDGER_METRICS: _LEDGER}
-    largest = limits_of(window.run, reads.run(window.run), decode).largest_position
+    columns = {TRACE: reason_columns(window.run_id), RUN_METRICS: _METRICS, LEDGER_METRICS: _LEDGER}
+    largest = limits_of(window.run_id, reads.run(window.run_id), decode).largest_position
     for row in cycles(reads, window, columns):
-        yield _line(window.run, row, decode, largest)
+        yield _line(window.run_id, row, decode, largest)
 
 
-def _line(run: str, row: Row, decode: Decode, largest: Decimal | None) -> Line:
+def _line(run_id: str, row: StoredRow, decode: Decode, largest: Decimal | None) -> Line:
     orders = row["oms_submitted_count"] or 0
     filled, applied = row["oms_filled_count"] or 0, row["fills_applied_count"] or 0
     reason = OK
     if not orders:
-        found = main_reason(reasons_of(run, row, decode), largest)
+        found = main_reason(reasons_of(run_id, row, decode), largest)
         reason = (row["no_trades_reason"] if found == OK else None) or found
     return Line(
         ts=row["ts"],
         cycle_id=row["cycle_id"],
-        mode=mode_of(row, "mode_final", decode) if run == LEGACY else row["mode_final"],
+        mode=mode_of(row, "mode_final", decode) if run_id == LEGACY else row["mode_final"],
         universe_size=row["universe_size"],
         orders=orders,
         fills=max(filled, applied),  # the earlier system counted one of them only, at first
@@ -199,14 +199,14 @@ class Alerts:
         return sorted(self.flags.values(), key=lambda flag: (flag.kind, -flag.cycles, flag.flag))
 
 
-def _flag_rows(reads: Reads, window: Window) -> Iterator[Row]:
+def _flag_rows(reads: Reads, window: Window) -> Iterator[StoredRow]:
     names = ("mode_final", "quality_flags_json", "alert_flags_json")
-    if window.run == LEGACY:
+    if window.run_id == LEGACY:
         yield from cycles(reads, window, {RUN_METRICS: names})
         return
     # Of our own runs every cycle has metrics, and the trace's long rows need not be read.
     columns = ("ts", "cycle_id", *names)
-    rows = reads.rows(RUN_METRICS, columns, run_id=window.run, start=window.reads_from, end=window.end)
+    rows = reads.rows(RUN_METRICS, columns, run_id=window.run_id, start=window.reads_from, end=window.end)
     yield from (dict(zip(columns, row, strict=True)) for row in rows)
 
 

@@ -25,7 +25,7 @@ RUN_METRICS: Final = "stage7_run_metrics"
 LEDGER_METRICS: Final = "stage7_ledger_metrics"
 DIGESTS: Final = "stage7_cycle_digests"
 
-Row = dict[str, Any]
+StoredRow = dict[str, Any]
 Decode = Callable[[str], Any]
 
 
@@ -36,7 +36,7 @@ class Window:
     Times are datetimes; in a database of the earlier system one may be a text that is no time.
     """
 
-    run: str
+    run_id: str
     first_cycle: str
     first_ts: Any
     last_ts: Any
@@ -51,7 +51,7 @@ class Window:
 
 def choose_window(
     reads: Reads,
-    run: str,
+    run_id: str,
     *,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -61,27 +61,27 @@ def choose_window(
 
     Raises BadInput when there is none.
     """
-    newest = next(spine(reads, run, start, end, newest_first=True), None)
+    newest = next(spine(reads, run_id, start, end, newest_first=True), None)
     if newest is None:
-        raise _nothing_there(reads, run, start, end)
+        raise _nothing_there(reads, run_id, start, end)
     first = newest
     if last is None:
-        first = next(spine(reads, run, start, end))
+        first = next(spine(reads, run_id, start, end))
     else:
-        newest_ones = islice(spine(reads, run, start, end, newest_first=True), last)
+        newest_ones = islice(spine(reads, run_id, start, end, newest_first=True), last)
         first = deque(newest_ones, maxlen=1)[0]
-    return Window(run, first[1], first[0], newest[0], start, end)
+    return Window(run_id, first[1], first[0], newest[0], start, end)
 
 
-def _nothing_there(reads: Reads, run: str, start: datetime | None, end: datetime | None) -> BadInput:
-    first, last = next(spine(reads, run), None), next(spine(reads, run, newest_first=True), None)
+def _nothing_there(reads: Reads, run_id: str, start: datetime | None, end: datetime | None) -> BadInput:
+    first, last = next(spine(reads, run_id), None), next(spine(reads, run_id, newest_first=True), None)
     if first is None or last is None:
-        return BadInput(f"run {run} has no cycle yet", action="let it run, or name another with --run")
+        return BadInput(f"run {run_id} has no cycle yet", action="let it run, or name another with --run")
     asked = " and ".join(
         f"{word} {_shown(bound)}" for word, bound in (("from", start), ("up to", end)) if bound is not None
     )
     return BadInput(
-        f"run {run} has no cycle {asked}; its cycles are from {_shown(first[0])} to {_shown(last[0])}",
+        f"run {run_id} has no cycle {asked}; its cycles are from {_shown(first[0])} to {_shown(last[0])}",
         action="check --start and --end",
     )
 
@@ -92,12 +92,12 @@ def _shown(moment: Any) -> str:
     return str(moment)
 
 
-def cycles(reads: Reads, window: Window, columns: Mapping[str, Sequence[str]]) -> Iterator[Row]:
+def cycles(reads: Reads, window: Window, columns: Mapping[str, Sequence[str]]) -> Iterator[StoredRow]:
     """Yield the cycles of a window, oldest first, as dicts of the columns asked for by table.
 
     Each has `ts` and `cycle_id` besides. What a cycle has no row for is None.
     """
-    if window.run == LEGACY:
+    if window.run_id == LEGACY:
         yield from _legacy_cycles(reads, window, columns)
         return
     own = columns.get(TRACE, ())
@@ -115,7 +115,7 @@ def cycles(reads: Reads, window: Window, columns: Mapping[str, Sequence[str]]) -
 
 def _stream(reads: Reads, window: Window, table: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     return reads.rows(
-        table, ("ts", "cycle_id", *columns), run_id=window.run, start=window.reads_from, end=window.end
+        table, ("ts", "cycle_id", *columns), run_id=window.run_id, start=window.reads_from, end=window.end
     )
 
 
@@ -127,7 +127,7 @@ class _Beside:
         self._columns = columns
         self._next = next(rows, None)
 
-    def at(self, ts: datetime) -> Row:
+    def at(self, ts: datetime) -> StoredRow:
         """Return the row of a time, which never goes back; Nones if there is none."""
         while self._next is not None and self._next[0] < ts:
             self._next = next(self._rows, None)
@@ -141,7 +141,7 @@ class _Beside:
 
 def spine(
     reads: Reads,
-    run: str,
+    run_id: str,
     start: datetime | None = None,
     end: datetime | None = None,
     *,
@@ -151,10 +151,10 @@ def spine(
 
     def ids(table: str) -> Iterator[tuple[Any, ...]]:
         return reads.rows(
-            table, ("ts", "cycle_id"), run_id=run, start=start, end=end, newest_first=newest_first
+            table, ("ts", "cycle_id"), run_id=run_id, start=start, end=end, newest_first=newest_first
         )
 
-    if run != LEGACY:
+    if run_id != LEGACY:
         yield from ((ts, cycle) for ts, cycle in ids(TRACE))
         return
     traced = ((_order(ts, cycle), True, ts, cycle) for ts, cycle in ids(TRACE))
@@ -170,7 +170,7 @@ def _order(ts: Any, cycle: str) -> tuple[str, str]:
     return text, cycle
 
 
-def _legacy_cycles(reads: Reads, window: Window, columns: Mapping[str, Sequence[str]]) -> Iterator[Row]:
+def _legacy_cycles(reads: Reads, window: Window, columns: Mapping[str, Sequence[str]]) -> Iterator[StoredRow]:
     begun = False
     for ts, cycle in spine(reads, LEGACY, window.reads_from, window.end):
         begun = begun or cycle == window.first_cycle
@@ -182,7 +182,7 @@ def _legacy_cycles(reads: Reads, window: Window, columns: Mapping[str, Sequence[
         yield row
 
 
-def _looked_up(reads: Reads, table: str, columns: Sequence[str], cycle: str) -> Row:
+def _looked_up(reads: Reads, table: str, columns: Sequence[str], cycle: str) -> StoredRow:
     if not columns:
         return {}
     found = next(reads.rows(table, columns, where={"cycle_id": cycle}, limit=1), None)

@@ -31,7 +31,7 @@ from meva_core.errors import (
     VenueReason,
 )
 from meva_core.live.adopted_orders import take_over, unread
-from meva_core.live.inquiry import Inquiry, Patience, Settled
+from meva_core.live.inquiry import Grace, Inquiry, Settled
 from meva_core.live.live_orders import Record, Unread, add, change, records, resting, rows
 from meva_core.live.standing import CANCELABLE, MAY_REST, Standing, sellable
 from meva_core.live.watch import Watch, Watches, has_namesake, load, save, unbooked
@@ -59,7 +59,7 @@ class Desk:
     store: Store
     clock: Clock
     pause: Callable[[int], None]
-    patience: Patience = field(factory=Patience)
+    grace: Grace = field(factory=Grace)
 
     def place(self, order: NewOrder) -> Settled:
         """Send an order, once, and return where it stands; that it failed is in its standing and error.
@@ -174,7 +174,7 @@ class Desk:
         except Refused as error:
             if error.reason is not VenueReason.INSUFFICIENT_FUNDS:
                 raise
-        self.pause(self.patience.pause_ms)
+        self.pause(self.grace.pause_ms)
         return self.venue.submit(order)
 
     def _recorded(self, order: NewOrder) -> Record:
@@ -226,7 +226,7 @@ class Desk:
 
     @property
     def _inquiry(self) -> Inquiry:
-        return Inquiry(self.venue, self.account, self.store, self.clock, self.patience)
+        return Inquiry(self.venue, self.account, self.store, self.clock, self.grace)
 
     def _asked(self, record: Record) -> Settled:
         """Ask for an order to which something was just sent."""

@@ -16,13 +16,13 @@ from meva_core.live.matching import Alarm, Look, described, is_same
 from meva_core.live.standing import ENDED, MAY_REST, Standing, after, reported
 from meva_core.live.watch import Watch, has_namesake, load, save, unbooked
 from meva_core.market import MICROS
-from meva_core.modes import Mode, combine
+from meva_core.modes import Mode
 from meva_core.ports import Account, Clock, Store, UnitOfWork, Venue
 from meva_core.venue import OrderState, VenueOrder
 
 
 @frozen
-class Patience:
+class Grace:
     """How long what is not seen is believed to be on its way.
 
     An order that was not found `grace_seconds` after it was sent, or first missed, and was looked for `looks`
@@ -57,7 +57,7 @@ class Inquiry:
     account: Account
     store: Store
     clock: Clock
-    patience: Patience
+    grace: Grace
 
     def settled(self, record: Record) -> Settled:
         """Ask what became of an order. What keeps it from being asked for is named in the alarm.
@@ -76,7 +76,7 @@ class Inquiry:
     def is_due(self, record: Record, watch: Watch) -> bool:
         """Whether an order that no longer rests is to be asked for all the same."""
         if record.standing is Standing.ABSENT:
-            return watch.once or not self._is_older(record, self.patience.watch_seconds)
+            return watch.once or not self._is_older(record, self.grace.watch_seconds)
         return record.standing in ENDED and self._is_check_due(record, watch)
 
     def recorded(
@@ -190,7 +190,7 @@ class Inquiry:
         return [(text, Mode.OBSERVE_ONLY)] if shared else []
 
     def _seen(self, record: Record, watch: Watch, own: VenueOrder) -> tuple[Record, Watch, list[Alarm]]:
-        overdue = self._is_older(record, self.patience.grace_seconds)
+        overdue = self._is_older(record, self.grace.grace_seconds)
         was = Standing.UNKNOWN if record.standing is Standing.REJECTED else record.standing
         news = reported(was, own.state, overdue=overdue)
         if news is Standing.UNKNOWN:  # from a word that is not known
@@ -233,7 +233,7 @@ class Inquiry:
         watch = evolve(watch, looks=watch.looks + 1, missing=missing, known=known)
         never_seen = record.standing in (Standing.SENDING, Standing.UNKNOWN) and not watch.known
         waited = now - (record.updated if never_seen else missing)
-        if watch.looks >= self.patience.looks and waited >= self.patience.grace_seconds * MICROS:
+        if watch.looks >= self.grace.looks and waited >= self.grace.grace_seconds * MICROS:
             text = f"{record.label} is not at the exchange, and was {record.standing.name}"
             alarms = [(text, Mode.REDUCE_RISK_ONLY)] if known else []
             return self._changed(record, Standing.ABSENT), watch, alarms
@@ -287,7 +287,7 @@ class Inquiry:
             return True
         if watch.checks == 0:
             return True
-        return watch.checks == 1 and self._is_older(record, self.patience.grace_seconds)
+        return watch.checks == 1 and self._is_older(record, self.grace.grace_seconds)
 
     def _is_older(self, record: Record, seconds: int) -> bool:
         """Whether an order has stood as it does for longer. Look-ups in vain change nothing."""
@@ -319,4 +319,4 @@ def _shared(record: Record, look: Look, is_new: bool) -> list[Alarm]:
 def _alarmed(record: Record, alarms: Sequence[Alarm]) -> Settled:
     text = "; ".join(dict.fromkeys(text for text, _ in alarms))
     alarm = f"{record.symbol}: {text}" if text else ""
-    return Settled(record, alarm, combine(*(mode for _, mode in alarms)))
+    return Settled(record, alarm, max((mode for _, mode in alarms), default=Mode.NORMAL))

@@ -1,4 +1,4 @@
-"""The loop as machine code: `loop.run` over groups that are made of blocks, with all kernels inlined."""
+"""The loop as machine code: `run_cycles` over groups that are made of blocks, with all kernels inlined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meva_core.blocks import blocks_of
 from meva_core.cycle import Out, out_blocks
 from meva_core.journal import Ends, Events, Fills, Intents, Journal
 from meva_core.kernel import KERNELS
-from meva_core.loop import Loop, interpreted, run
+from meva_core.loop import Loop, interpreted, run_cycles
 from meva_core.machine.groups import maker, numbers_maker
 from meva_core.machine.once import optimised_once
 from meva_core.market import Market
@@ -51,8 +51,8 @@ def run_blocks(
     fills: Any,
     w: Any,
 ) -> int:
-    """`loop.run` over the blocks of each group, in the order of `blocks.names_by_axes`; `o` are those of
-    `cycle.PLACES`."""
+    """`loop.run_cycles` over the blocks of each group, in the order of `blocks.names_by_axes`; `o` are those
+    of `cycle.PLACES`."""
     cycles, symbols, _ = m[1].shape
     lots, orders = s[4].shape[1], s[5].shape[0]
     sizes = (cycles, symbols, orders, lots, intents[0].shape[0])
@@ -78,7 +78,7 @@ def run_blocks(
         _adapted(o, sizes),
         j,
     )
-    return run(
+    return run_cycles(
         start,
         stop,
         _market(m, sizes),
@@ -96,7 +96,7 @@ def compiled_loop(*, cache: bool) -> Loop:
     nothing."""
     if config.DISABLE_JIT:
         return interpreted
-    for function in (*KERNELS, run):
+    for function in (*KERNELS, run_cycles):
         register_jitable(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     # Without reference counting the outermost loop runs several times faster; the option is numba's own, not
     # public.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from meva_core.loop import Loop
 from meva_core.ports import MarketHistory, Progress, Store
 from meva_core.stages.codec import Codec
 from meva_core.stages.plan import RunPlan
 from meva_core.stages.record import Recorder, find_run, record_all
 from meva_core.stages.run import Part
 from meva_core.steps.inputs import no_inputs
+from meva_core.trace import FULL
 
 ROWS: Final = 1024
 """Cycles that are held in memory, and committed, at a time."""
@@ -21,10 +23,11 @@ def backtest(
     history: MarketHistory,
     store: Store,
     *,
-    loop: Callable[..., int],
+    loop: Loop,
     codec: Codec,
     about: Mapping[str, str],
     progress: Progress,
+    trace_level: str = FULL,
     resume: bool = False,
 ) -> int:
     """Run what is still to run of the plan, and return how many cycles that was; 0 if all was recorded
@@ -34,12 +37,12 @@ def backtest(
     `find_run` does; StoreBusy while another process records this run; BrokenBooks and IllegalStep for bugs;
     errors of the store as they are.
     """
-    store.take(plan.run)
+    store.take(plan.run_id)
     with store.read() as reads:
-        run = find_run(plan, reads, codec, resume=resume, trace_level=about["trace_level"])
+        run = find_run(plan, reads, codec, resume=resume, trace_level=trace_level)
     times = plan.times_after(run.book.last_time)
     if len(times):
-        recorder = Recorder(store, run, codec, about)
+        recorder = Recorder(store, run, codec, about, trace_level)
         source = recorded(plan, history, times, ROWS)
         record_all(recorder, source, loop, progress, len(times), "backtest")
     return len(times)

@@ -64,19 +64,19 @@ class Tally:
             self.modes[mode.name] += int((out.plan.mode[part] == mode).sum())
 
 
-def summary(reads: Reads, run: str, codec: Codec) -> dict[str, Any]:
+def summary(reads: Reads, run_id: str, codec: Codec) -> dict[str, Any]:
     """Return the figures of a recorded run, amounts as Decimals, times aware."""
-    row, stored = reads.run(run), reads.state(run)
+    row, stored = reads.run(run_id), reads.state(run_id)
     if row is None or stored is None:
-        raise BadInput(f"there is no run {run} in the database", action="`meva runs` lists them")
+        raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
     document = codec.decode(stored["state_json"])
     table = "stage7_ledger_metrics"
     columns = ("equity_try", *TOTALS)
-    ledger = next(reads.rows(table, columns, run_id=run, newest_first=True, limit=1))
+    ledger = next(reads.rows(table, columns, run_id=run_id, newest_first=True, limit=1))
     figures = dict(zip(columns, ledger, strict=True))
     counts = document["counts"]
     return {
-        "run_id": run,
+        "run_id": run_id,
         "dataset": row["dataset"],
         "engine": row["engine"],
         "fill_model": row["fill_model"],

@@ -64,6 +64,17 @@ def _plain(amount: Any) -> str | None:
     return None if amount is None else format_e8(parse_e8(amount))
 
 
+def fallback_of(settings: Settings) -> FallbackRules:
+    """Return the rules that the user configured for pairs without usable metadata."""
+    stage7 = settings.stage7
+    return FallbackRules(
+        tick_size=stage7.rules_fallback_tick_size,
+        lot_size=stage7.rules_fallback_lot_size,
+        min_notional_try=stage7.rules_fallback_min_notional_try,
+        require_metadata=stage7.rules_require_metadata,
+    )
+
+
 def choose_pairs(
     available: Sequence[str],
     metadata: Mapping[str, Mapping[str, Any]] | None,
@@ -76,13 +87,7 @@ def choose_pairs(
     that the user named, None for all available. A candidate has the quote currency, is on the whitelist if
     there is one, and not on the blacklist. Raises BadInput if nothing is left.
     """
-    s7 = settings.stage7
-    fallback = FallbackRules(
-        s7.rules_fallback_tick_size,
-        s7.rules_fallback_lot_size,
-        s7.rules_fallback_min_notional_try,
-        s7.rules_require_metadata,
-    )
+    s7, fallback = settings.stage7, fallback_of(settings)
     rules = {}
     for symbol in sorted(set(available)):
         if metadata is None:
@@ -184,13 +189,13 @@ class RunPlan(RunTerms):
     """A Stage 7 run whose times are known before it begins: int64 seconds, increasing."""
 
     times: Any = field(kw_only=True)
-    run: str = field(init=False)
+    run_id: str = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if len(self.times) == 0:
             raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
         super().__attrs_post_init__()
-        object.__setattr__(self, "run", self.run_beginning(int(self.times[0])))
+        object.__setattr__(self, "run_id", self.run_beginning(int(self.times[0])))
 
     def times_after(self, last: int | None) -> Any:
         """Return the times after `last`, seconds; all for None."""

@@ -79,29 +79,30 @@ def find_run(
     resume, if it went through other cycle times, and if it is stored with less than the trace level asked
     for, or would go on with another.
     """
-    row = reads.run(plan.run)
+    row = reads.run(plan.run_id)
     if row is None:
         others = [other["run_id"] for other in reads.runs()]
         if resume and others:
             raise BadInput(
-                f"there is no run {plan.run}, which is what these settings and data give; the database "
+                f"there is no run {plan.run_id}, which is what these settings and data give; the database "
                 f"holds {', '.join(others)}",
                 action="leave out --resume to begin it, or give settings and data of the run to resume",
             )
-        return Progressing(plan, plan.new_book(), plan.run, int(plan.times[-1]))
-    stored = reads.state(plan.run)
+        return Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
+    stored = reads.state(plan.run_id)
     assert stored is not None, "a run and its state are written together"
     document = codec.decode(stored["state_json"])
-    found = _standing(plan, document)
+    found = _progress_of(plan, document)
     if plan.step_seconds is None:
         _refuse_other_times(plan, reads)
     found.recorded_with = {name: row[name] for name in _MAKERS}
     goes_on = len(plan.times_after(found.book.last_time)) > 0
-    _refuse_other_trace(plan.run, row["trace_level"], trace_level, goes_on=goes_on)
+    _refuse_other_trace(plan.run_id, row["trace_level"], trace_level, goes_on=goes_on)
     if goes_on and not resume:
         last = stamp_text(document["last_time"])
         raise BadInput(
-            f"run {plan.run} is recorded up to {last} only", action="add --resume to continue it from there"
+            f"run {plan.run_id} is recorded up to {last} only",
+            action="add --resume to continue it from there",
         )
     return found
 
@@ -119,23 +120,23 @@ def _refuse_other_trace(run: str, recorded: str, asked: str, *, goes_on: bool) -
 
 def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
     """Refuse to take a recorded run for the planned one, if its times differ."""
-    recorded = reads.rows("stage7_cycle_digests", ("ts",), run_id=plan.run)
+    recorded = reads.rows("stage7_cycle_digests", ("ts",), run_id=plan.run_id)
     for wanted, (ts,) in zip(plan.times.tolist(), recorded, strict=False):
         if wanted != int(ts.timestamp()):
             raise BadInput(
-                f"run {plan.run} is recorded with other cycle times: {stamp_text(int(ts.timestamp()))} where "
-                f"{stamp_text(wanted)} was asked for",
+                f"run {plan.run_id} is recorded with other cycle times: "
+                f"{stamp_text(int(ts.timestamp()))} where {stamp_text(wanted)} was asked for",
                 action="record these times into a database of their own",
             )
 
 
-def _standing(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
+def _progress_of(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
     symbols = plan.pairs.symbols
     state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
     return Progressing(
         plan,
         Book(symbols, plan.params, state, link, document["seq"]),
-        plan.run,
+        plan.run_id,
         int(plan.times[-1]),
         document["last_mode"],
         Tally(dict(document["counts"]), dict(document["modes"])),
@@ -153,6 +154,7 @@ class Recorder:
     run: Progressing
     codec: Codec
     about: Mapping[str, str]
+    trace_level: str = FULL
     _digester: Digester = field(init=False)
     _renderer: Renderer = field(init=False)
 
@@ -163,7 +165,7 @@ class Recorder:
             Names(self.run.run_id, book.symbols, terms.settings.stage7.universe_quote_ccy),
             book.params,
             format_e8(terms.starting_cash()),
-            self.about["trace_level"],
+            self.trace_level,
             self.codec.encode,
             self.codec.texts(),
             book.seq,
@@ -193,7 +195,7 @@ class Recorder:
                     work.insert(table, COLUMNS[table], rows)
             if rendered.order_changes:
                 work.update("stage7_orders", "order_id", ORDER_CHANGES, rendered.order_changes)
-            self._note_standing(work, run.end)
+            self._note_progress(work, run.end)
             work.commit()
         run.stored = True
 
@@ -202,7 +204,7 @@ class Recorder:
         run = self.run
         if run.stored and run.end is None:
             with self.store.unit() as work:
-                self._note_standing(work, run.book.last_time)
+                self._note_progress(work, run.book.last_time)
                 work.commit()
             run.end = run.book.last_time
 
@@ -222,9 +224,9 @@ class Recorder:
         """Name the run, and hold it for this process."""
         self.store.take(run_id)
         self.run.run_id = run_id
-        self._renderer.names = evolve(self._renderer.names, run=run_id)
+        self._renderer.names = evolve(self._renderer.names, run_id=run_id)
 
-    def _note_standing(self, work: UnitOfWork, end: int | None) -> None:
+    def _note_progress(self, work: UnitOfWork, end: int | None) -> None:
         """Write down what the next cycle needs, and how a run that ends at `end` stands."""
         run, time = self.run, self.run.book.last_time
         assert time is not None
@@ -263,7 +265,7 @@ class Recorder:
             "rules_json": encode(terms.pairs.document()),
             "fill_model": terms.settings.stage7.fill_model.value,
             "engine": self.about["engine"],
-            "trace_level": self.about["trace_level"],
+            "trace_level": self.trace_level,
             "seed": terms.seed,
             "code_version": self.about["code_version"],
             "starting_cash_try": format_e8(terms.starting_cash()),

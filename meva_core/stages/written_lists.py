@@ -21,7 +21,7 @@ def as_recorded(plan: RunPlan, reads: Reads, decode: Callable[[str], Any]) -> Ru
 
     Where several differ from it by that alone, it is the one whose lists are as they are written now.
     """
-    if reads.run(plan.run) is not None:
+    if reads.run(plan.run_id) is not None:
         return plan
     found = list(_other_orders(plan, reads, decode))
     as_given = (
@@ -43,7 +43,7 @@ def _other_orders(plan: RunPlan, reads: Reads, decode: Callable[[str], Any]) -> 
         written = {name: value for name, value in record.items() if in_order(value) != value}
         if written and {name: in_order(value) for name, value in record.items()} == settings:
             one = evolve(plan, written=written)
-            if one.run == row["run_id"]:  # the same rules and data, too
+            if one.run_id == row["run_id"]:  # the same rules and data, too
                 yield one
 
 
@@ -51,6 +51,6 @@ def order_note(plan: RunPlan) -> str:
     """Return what is to be said of a run whose lists are not sorted."""
     lists = " and ".join(f"{name}={','.join(names)}" for name, names in plan.written.items())
     return (
-        f"run {plan.run} was recorded with {lists}, before such lists were sorted: only the order differs, "
-        "so it is this run, and keeps its id and fingerprint"
+        f"run {plan.run_id} was recorded with {lists}, before such lists were sorted: only the order "
+        "differs, so it is this run, and keeps its id and fingerprint"
     )

@@ -39,7 +39,7 @@ from meva_core.state import (
     UNIVERSE_SIZE,
     State,
 )
-from meva_core.steps.assess import Assessed, fallen_by
+from meva_core.steps.assess import fallen_by
 from meva_core.steps.measure import NO_MARK, Measured
 from meva_core.steps.plan import Planned
 from meva_core.steps.scratch import Scratch
@@ -105,8 +105,7 @@ def adapt(
     r: Rules,
     p: Params,
     s: State,
-    me: Measured,
-    a: Assessed,
+    measured: Measured,
     planned: Planned,
     j: Journal,
     o: Adapted,
@@ -119,7 +118,7 @@ def adapt(
     o.became_good[c] = 0
     o.why[c] = 0
     if p.adapt == 1:
-        seen = observe(c, r, p, s, me, planned.mode[c], j, w)
+        seen = observe(c, r, p, s, measured, planned.mode[c], j, w)
         triggers = seen & (DRAWDOWN | REJECT_SPIKE)
         if facts[THROTTLED_CYCLES] >= 3:
             triggers |= THROTTLING
@@ -137,7 +136,9 @@ def adapt(
 
 
 @kernel
-def observe(c: int, r: Rules, p: Params, s: State, me: Measured, mode: int, j: Journal, w: Scratch) -> int:
+def observe(
+    c: int, r: Rules, p: Params, s: State, measured: Measured, mode: int, j: Journal, w: Scratch
+) -> int:
     """Return what was seen in cycle c as bits, and keep the counts of cycles in a row."""
     seen = 0
     if fallen_by(s.money, PEAK, p.max_drawdown):
@@ -155,8 +156,8 @@ def observe(c: int, r: Rules, p: Params, s: State, me: Measured, mode: int, j: J
         seen |= REJECT_SPIKE
     if throttled > 0:
         seen |= THROTTLING
-    for i in range(me.flags.shape[1]):
-        if r.candidate[i] == 1 and me.book_age[c, i] >= 0 and me.flags[c, i] & NO_MARK:
+    for i in range(measured.flags.shape[1]):
+        if r.candidate[i] == 1 and measured.book_age[c, i] >= 0 and measured.flags[c, i] & NO_MARK:
             seen |= MISSING_MARKS
     pair_sum(w.pairs, _NET_BEFORE, s.money, NET, -1)
     lost = pair_clamped(w.pairs[_NET_BEFORE], w.pairs[_NET_BEFORE + 1])

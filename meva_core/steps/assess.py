@@ -78,13 +78,13 @@ _DAY_PNL = 2
 
 @kernel
 def assess(
-    c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, me: Measured, o: Assessed, w: Scratch
+    c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, measured: Measured, o: Assessed, w: Scratch
 ) -> None:
     """Look at all rules of risk at cycle c and give the verdict."""
     now = m.time[c]
     take_stock(now, x.reset[c], s, w)
     end_cooldown(now, s)
-    look_at_market(c, m, r, p, me, o, w)
+    look_at_market(c, m, r, p, measured, o, w)
     fired = 0
     if fallen_by(s.money, PEAK, p.max_drawdown):
         s.facts[LATCHED] = 1
@@ -134,9 +134,9 @@ def take_stock(now: int, reset: int, s: State, w: Scratch) -> None:
 
 
 @kernel
-def pair_less(v: Any, i: int, k: int) -> bool:
-    """Whether the pair at v[i] is below the pair at v[k]."""
-    return v[i] < v[k] or (v[i] == v[k] and v[i + 1] < v[k + 1])
+def pair_less(pairs: Any, a: int, b: int) -> bool:
+    """Whether the pair at `a` is below the pair at `b`."""
+    return pairs[a] < pairs[b] or (pairs[a] == pairs[b] and pairs[a + 1] < pairs[b + 1])
 
 
 @kernel
@@ -209,7 +209,9 @@ assert (Mode.NORMAL, Mode.REDUCE_RISK_ONLY, Mode.OBSERVE_ONLY) == (0, 1, 2), "ke
 
 
 @kernel
-def look_at_market(c: int, m: Market, r: Rules, p: Params, me: Measured, o: Assessed, w: Scratch) -> None:
+def look_at_market(
+    c: int, m: Market, r: Rules, p: Params, measured: Measured, o: Assessed, w: Scratch
+) -> None:
     """Find the age of the newest feed of any candidate, and spread and volume of the configured symbols."""
     newest = ABSENT
     fresh = 0
@@ -220,9 +222,11 @@ def look_at_market(c: int, m: Market, r: Rules, p: Params, me: Measured, o: Asse
     for i in range(m.bid.shape[1]):
         if r.candidate[i] == 1 and m.book_ts[c, i] >= 0:
             newest = max(newest, m.book_ts[c, i], m.ticker_ts[c, i])
-        if r.configured[i] == 1 and me.flags[c, i] & STALE == 0:
+        if r.configured[i] == 1 and measured.flags[c, i] & STALE == 0:
             fresh += 1
-            if me.flags[c, i] & ONE_SIDED == 0 and spread_above(m.bid[c, i], m.ask[c, i], p.spread_spike):
+            if measured.flags[c, i] & ONE_SIDED == 0 and spread_above(
+                m.bid[c, i], m.ask[c, i], p.spread_spike
+            ):
                 wide += 1
             if m.quote_volume[c, i] > 0:
                 part = quotient(m.quote_volume[c, i], E8)

@@ -18,7 +18,7 @@ from meva_core.steps.shape import shape
 
 @kernel
 def build(
-    c: int, r: Rules, p: Params, s: State, me: Measured, planned: Planned, j: Journal, w: Scratch
+    c: int, r: Rules, p: Params, s: State, measured: Measured, planned: Planned, j: Journal, w: Scratch
 ) -> None:
     """Build the orders of cycle c, in plan order. Proceeds of this cycle's sells are cash from the next
     on."""
@@ -27,7 +27,7 @@ def build(
     if w.counts[QUEUED] > 0:
         cash = max(0, pair_clamped(s.money[CASH], s.money[CASH + 1]) - reserved_cash(s))
         for place in range(w.counts[QUEUED]):
-            cash -= build_one(c, w.queue[place], cash, r, p, s, me, planned, j, w)
+            cash -= build_one(c, w.queue[place], cash, r, p, s, measured, planned, j, w)
     j.intents_end[c] = j.used[INTENTS_USED]
 
 
@@ -39,14 +39,14 @@ def build_one(
     r: Rules,
     p: Params,
     s: State,
-    me: Measured,
+    measured: Measured,
     planned: Planned,
     j: Journal,
     w: Scratch,
 ) -> int:
     """Build the order for symbol i and record it as PLANNED or SKIPPED; return the cash it reserves."""
     side = Side.SELL if planned.delta[c, i] < 0 else Side.BUY
-    mark = me.mark[c, i]
+    mark = measured.mark[c, i]
     amount = planned.amount[c, i]
     free = s.qty[i] - reserved_qty(s, i, Side.SELL)
     price, qty, code = shape(i, side, amount, free, w.whole[i], mark, r, p, s)

@@ -16,7 +16,7 @@ from meva_core.params import FILL_INSTANT, Params
 from meva_core.reasons import Code
 from meva_core.rules import LETTERS, Rules
 from meva_core.state import OPEN_ORDERS, TOKENS, TOKENS_TIME, State
-from meva_core.steps.inputs import Fault, Inputs
+from meva_core.steps.inputs import Inputs, SubmitFault
 from meva_core.steps.measure import ONE_SIDED, STALE, Measured
 from meva_core.steps.scratch import BUILT, FAULTS_LEFT, FIRST_INTENT, Scratch
 from meva_core.steps.settle import is_amount, use_size, whole_lots
@@ -30,7 +30,7 @@ SLICED_ABOVE: Final = 10**4  # quantity in e8
 
 @kernel
 def execute(
-    c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, me: Measured, j: Journal, w: Scratch
+    c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, measured: Measured, j: Journal, w: Scratch
 ) -> None:
     """Submit the orders that build left, in plan order."""
     if w.counts[BUILT] > 0:
@@ -42,9 +42,9 @@ def execute(
             if submitted(c, k, x.fault_kind[c], m, r, p, s, j, w):
                 emit(j, s, c, k, EXECUTE, Event.ACKED, Code.OK, 0, 0, 0)
                 if p.fill_model == FILL_INSTANT:
-                    fill_at_once(c, k, m, r, p, s, me, j)
+                    fill_at_once(c, k, m, r, p, s, measured, j)
                 else:
-                    take_touch(c, k, m, r, p, s, me, j)
+                    take_touch(c, k, m, r, p, s, measured, j)
         drop_ended(s)
     j.events_end[c] = j.used[1]
     j.fills_end[c] = j.used[2]
@@ -104,19 +104,19 @@ def submitted(
             cancel(j, s, c, k, EXECUTE, Code.THROTTLED)
             return False
         s.facts[TOKENS] -= TOKEN
-        if w.counts[FAULTS_LEFT] == 0 or kind == Fault.NONE:
+        if w.counts[FAULTS_LEFT] == 0 or kind == SubmitFault.NONE:
             if arrived:
                 emit(j, s, c, k, EXECUTE, Event.DUPLICATE_IGNORED, Code.OK, 0, 0, attempt)
             return accepted(c, k, m, r, p, s, j)
         w.counts[FAULTS_LEFT] -= 1
-        if kind == Fault.NON_RETRYABLE:
+        if kind == SubmitFault.NON_RETRYABLE:
             emit(j, s, c, k, EXECUTE, Event.REJECTED, Code.NON_RETRYABLE, 0, 0, attempt)
             return False
-        if kind == Fault.CONFLICT:
+        if kind == SubmitFault.CONFLICT:
             emit(j, s, c, k, EXECUTE, Event.IDEMPOTENCY_CONFLICT, Code.IDEMPOTENCY_CONFLICT, 0, 0, attempt)
             emit(j, s, c, k, EXECUTE, Event.REJECTED, Code.IDEMPOTENCY_CONFLICT, 0, 0, attempt)
             return False
-        if kind == Fault.TIMEOUT:
+        if kind == SubmitFault.TIMEOUT:
             arrived = True
         if attempt < p.max_attempts:
             emit(j, s, c, k, EXECUTE, Event.RETRY_SCHEDULED, Code.OK, 0, 0, attempt)
@@ -136,33 +136,35 @@ def accepted(c: int, k: int, m: Market, r: Rules, p: Params, s: State, j: Journa
 
 @kernel
 def order_draw(c: int, k: int, m: Market, r: Rules, p: Params, s: State) -> int:
-    """Return the draw of order k: a number from 1 to p - 1 or 0, from its content and the seed."""
+    """Return the draw of order k: a number below DRAW_PRIME, from its content and the seed."""
     i = s.order_symbol[k]
-    x = mixed(1, m.time[c])
+    drawn = mixed(1, m.time[c])
     for letter in range(LETTERS):
         if r.letters[i, letter] > 0:
-            x = mixed(x, r.letters[i, letter])
-    x = mixed(x, s.order_side[k])
-    x = mixed(x, s.order_limit[k])
-    x = mixed(x, s.order_qty[k])
-    x = mixed(x, p.seed)
-    return mixed(mixed(mixed(x, 0), 0), 0)
+            drawn = mixed(drawn, r.letters[i, letter])
+    drawn = mixed(drawn, s.order_side[k])
+    drawn = mixed(drawn, s.order_limit[k])
+    drawn = mixed(drawn, s.order_qty[k])
+    drawn = mixed(drawn, p.seed)
+    return mixed(mixed(mixed(drawn, 0), 0), 0)
 
 
 @kernel
-def mixed(x: int, v: int) -> int:
+def mixed(drawn: int, value: int) -> int:
     """Return one round of the draw's generator (Lehmer 1951, with the multiplier of `minstd_rand`)."""
-    return (x * DRAW_BASE + v % DRAW_PRIME) % DRAW_PRIME
+    return (drawn * DRAW_BASE + value % DRAW_PRIME) % DRAW_PRIME
 
 
 # -- Fills --------------------------------------------------------------------------------------------
 
 
 @kernel
-def take_touch(c: int, k: int, m: Market, r: Rules, p: Params, s: State, me: Measured, j: Journal) -> None:
+def take_touch(
+    c: int, k: int, m: Market, r: Rules, p: Params, s: State, measured: Measured, j: Journal
+) -> None:
     """A new order that crosses the touch takes what is there, slipped but never beyond its limit."""
     i = s.order_symbol[k]
-    if me.flags[c, i] & (STALE | ONE_SIDED):
+    if measured.flags[c, i] & (STALE | ONE_SIDED):
         return
     if s.order_side[k] == Side.BUY:
         if m.ask[c, i] > s.order_limit[k]:
@@ -177,13 +179,15 @@ def take_touch(c: int, k: int, m: Market, r: Rules, p: Params, s: State, me: Mea
         qty = whole_lots(r, i, s.order_qty[k], s.bid_left[i])
     if qty > 0 and is_amount(price, s.order_qty[k]):
         use_size(s, i, s.order_side[k], qty)
-        fill(j, s, c, k, EXECUTE, price, qty, me.mark[c, i], p.fee, 0)
+        fill(j, s, c, k, EXECUTE, price, qty, measured.mark[c, i], p.fee, 0)
 
 
 @kernel
-def fill_at_once(c: int, k: int, m: Market, r: Rules, p: Params, s: State, me: Measured, j: Journal) -> None:
+def fill_at_once(
+    c: int, k: int, m: Market, r: Rules, p: Params, s: State, measured: Measured, j: Journal
+) -> None:
     """Fill the whole order at the mark worsened by the slippage; in two slices if the draw is even."""
-    mark = me.mark[c, s.order_symbol[k]]
+    mark = measured.mark[c, s.order_symbol[k]]
     buy = s.order_side[k] == Side.BUY
     price = scale(mark, E12 + p.slippage if buy else E12 - p.slippage)
     qty = s.order_qty[k]

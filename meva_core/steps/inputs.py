@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from meva_core.blocks import axes, new_group
 
 
-class Fault(IntEnum):
+class SubmitFault(IntEnum):
     """How a submit to the simulated venue can be made to fail."""
 
     NONE = 0

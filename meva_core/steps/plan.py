@@ -58,7 +58,7 @@ def plan(
     r: Rules,
     p: Params,
     s: State,
-    me: Measured,
+    measured: Measured,
     assessed: Assessed,
     chosen: Selected,
     o: Planned,
@@ -75,13 +75,13 @@ def plan(
     w.counts[QUEUED] = 0
     for i in range(m.bid.shape[1]):
         o.amount[c, i] = abs(o.delta[c, i])
-        o.code[c, i] = examine(c, i, mode, r, p, s, me, chosen, o, j, w)
+        o.code[c, i] = examine(c, i, mode, r, p, s, measured, chosen, o, j, w)
         if o.code[c, i] == Code.OK:
             enqueue(c, i, o, w)
     o.cycle_code[c] = Code.OK
     if mode == Mode.REDUCE_RISK_ONLY and w.counts[QUEUED] == 0:
         o.cycle_code[c] = Code.NOTHING_TO_REDUCE
-    allocate(c, r, p, s, me, o, w)
+    allocate(c, r, p, s, measured, o, w)
     drop_ended(s)
     j.plan_events_end[c] = j.used[1]
 
@@ -181,7 +181,7 @@ def examine(
     r: Rules,
     p: Params,
     s: State,
-    me: Measured,
+    measured: Measured,
     chosen: Selected,
     o: Planned,
     j: Journal,
@@ -200,14 +200,14 @@ def examine(
         return Code.MODE_REDUCE_RISK_ONLY
     if rules_code(r, i) != Code.OK:
         return rules_code(r, i)
-    if me.flags[c, i] & NO_MARK:
+    if measured.flags[c, i] & NO_MARK:
         return Code.MISSING_MARK_PRICE
-    if me.flags[c, i] & STALE:
+    if measured.flags[c, i] & STALE:
         return Code.STALE_MARKET_DATA
     least = max(p.min_order_notional, r.min_notional[i])
     if delta > 0:
         return examine_buy(c, i, least, s, o, j, w)
-    return examine_sell(c, i, least, r, s, me, o, j, w)
+    return examine_sell(c, i, least, r, s, measured, o, j, w)
 
 
 @kernel
@@ -223,7 +223,7 @@ def examine_buy(c: int, i: int, least: int, s: State, o: Planned, j: Journal, w:
 
 @kernel
 def examine_sell(
-    c: int, i: int, least: int, r: Rules, s: State, me: Measured, o: Planned, j: Journal, w: Scratch
+    c: int, i: int, least: int, r: Rules, s: State, measured: Measured, o: Planned, j: Journal, w: Scratch
 ) -> int:
     """Examine a delta below zero; with target 0 all that is free goes."""
     delta = -o.delta[c, i]
@@ -233,7 +233,7 @@ def examine_sell(
     free = s.qty[i] - reserved_qty(s, i, Side.SELL)
     if free <= 0:
         return Code.NOTHING_FREE_TO_SELL
-    free_value = w.value[i] if w.valued_qty[i] == free else mul_e8(free, me.mark[c, i])
+    free_value = w.value[i] if w.valued_qty[i] == free else mul_e8(free, measured.mark[c, i])
     amount = free_value if closing or delta > free_value else delta
     o.amount[c, i] = amount
     if amount < least:
@@ -267,17 +267,17 @@ def goes_before(c: int, o: Planned, a: int, b: int) -> bool:
 
 @kernel
 def buildable(
-    c: int, i: int, amount: int, whole: int, r: Rules, p: Params, s: State, me: Measured, o: Planned
+    c: int, i: int, amount: int, whole: int, r: Rules, p: Params, s: State, measured: Measured, o: Planned
 ) -> bool:
     """Whether an order for `amount` TRY of symbol i would be one that the exchange takes."""
     side = Side.SELL if o.delta[c, i] < 0 else Side.BUY
     free = s.qty[i] - reserved_qty(s, i, Side.SELL)
-    _, _, code = shape(i, side, amount, free, whole, me.mark[c, i], r, p, s)
+    _, _, code = shape(i, side, amount, free, whole, measured.mark[c, i], r, p, s)
     return code == Code.OK
 
 
 @kernel
-def allocate(c: int, r: Rules, p: Params, s: State, me: Measured, o: Planned, w: Scratch) -> None:
+def allocate(c: int, r: Rules, p: Params, s: State, measured: Measured, o: Planned, w: Scratch) -> None:
     """Spend the turnover cap and the slots along the queue; drop what gets too little.
 
     What cannot become an order anyway stays in the queue without using either: build says why it is skipped.
@@ -287,7 +287,7 @@ def allocate(c: int, r: Rules, p: Params, s: State, me: Measured, o: Planned, w:
     kept = 0
     for place in range(w.counts[QUEUED]):
         i = w.queue[place]
-        if buildable(c, i, o.amount[c, i], w.whole[i], r, p, s, me, o):
+        if buildable(c, i, o.amount[c, i], w.whole[i], r, p, s, measured, o):
             if min(o.amount[c, i], cap) < max(p.min_order_notional, r.min_notional[i]):
                 o.code[c, i] = Code.TURNOVER_CAP
                 continue
@@ -295,7 +295,7 @@ def allocate(c: int, r: Rules, p: Params, s: State, me: Measured, o: Planned, w:
                 o.code[c, i] = Code.MAX_ORDERS
                 continue
             if o.amount[c, i] > cap:
-                if not buildable(c, i, cap, 0, r, p, s, me, o):
+                if not buildable(c, i, cap, 0, r, p, s, measured, o):
                     o.code[c, i] = Code.TURNOVER_CAP
                     continue
                 o.amount[c, i] = cap

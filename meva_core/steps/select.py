@@ -41,10 +41,10 @@ class Selected(NamedTuple):
 
 
 @kernel
-def select(c: int, m: Market, r: Rules, p: Params, s: State, me: Measured, o: Selected) -> None:
+def select(c: int, m: Market, r: Rules, p: Params, s: State, measured: Measured, o: Selected) -> None:
     """Score, rank and select the candidates of cycle c."""
     volume_low, volume_high, spread_low, spread_high, volatility_low, volatility_high = raw_measures(
-        c, m, r, me, o
+        c, m, r, measured, o
     )
     weights = (1.0 * p.weight_liquidity + 1.0 * p.weight_spread) + 1.0 * p.weight_volatility
     wl = 1.0 * p.weight_liquidity / weights
@@ -62,9 +62,9 @@ def select(c: int, m: Market, r: Rules, p: Params, s: State, me: Measured, o: Se
         volatility = component(o.volatility_raw[c, i], volatility_low, volatility_high, True)
         total = rounded((wl * liquidity + ws * spread) + wv * volatility)
         code = Code.OK
-        if me.flags[c, i] & NO_MARK:
+        if measured.flags[c, i] & NO_MARK:
             code = Code.MISSING_MARK_PRICE
-        if wide(c, i, m, s, me, o):
+        if wide(c, i, m, s, measured, o):
             total -= PENALTY
             code = Code.ABOVE_MAX_SPREAD
         if m.quote_volume[c, i] < s.tuned[MIN_VOLUME] and s.tuned[MIN_VOLUME] > 0:
@@ -85,17 +85,19 @@ def is_candidate(c: int, i: int, m: Market, r: Rules) -> bool:
 
 
 @kernel
-def wide(c: int, i: int, m: Market, s: State, me: Measured, o: Selected) -> bool:
+def wide(c: int, i: int, m: Market, s: State, measured: Measured, o: Selected) -> bool:
     """Whether the spread is above the limit for selection; 0 turns the limit off."""
     limit = s.tuned[MAX_SPREAD]
     if o.spread_raw[c, i] < limit - 2:
         return False  # the score is rounded, by less than that: nearly every spread ends here
-    return limit > 0 and me.flags[c, i] & ONE_SIDED == 0 and spread_above(m.bid[c, i], m.ask[c, i], limit)
+    return (
+        limit > 0 and measured.flags[c, i] & ONE_SIDED == 0 and spread_above(m.bid[c, i], m.ask[c, i], limit)
+    )
 
 
 @kernel
 def raw_measures(
-    c: int, m: Market, r: Rules, me: Measured, o: Selected
+    c: int, m: Market, r: Rules, measured: Measured, o: Selected
 ) -> tuple[int, int, int, int, int, int]:
     """Write spread and volatility of all candidates as scores, ABSENT where they cannot be measured.
 
@@ -106,7 +108,7 @@ def raw_measures(
         spread = ABSENT
         deviation = ABSENT
         if is_candidate(c, i, m, r):
-            spread = raw_spread(c, i, m, me)
+            spread = raw_spread(c, i, m, measured)
             deviation = raw_volatility(c, i, m)
             v_low, v_high = widened(v_low, v_high, m.quote_volume[c, i])
             s_low, s_high = widened(s_low, s_high, spread)
@@ -117,9 +119,9 @@ def raw_measures(
 
 
 @kernel
-def raw_spread(c: int, i: int, m: Market, me: Measured) -> int:
+def raw_spread(c: int, i: int, m: Market, measured: Measured) -> int:
     """Return (ask - bid) / mid as a score, ABSENT without a mid."""
-    if me.flags[c, i] & ONE_SIDED:
+    if measured.flags[c, i] & ONE_SIDED:
         return ABSENT
     bid = 1.0 * m.bid[c, i]
     ask = 1.0 * m.ask[c, i]
@@ -149,9 +151,9 @@ def widened(low: int, high: int, value: int) -> tuple[int, int]:
 
 
 @kernel
-def rounded(x: float) -> int:
-    """Return x rounded to the nearest integer, ties to even, for |x| <= SCORE_LIMIT."""
-    return int((x + _ROUNDING) - _ROUNDING)
+def rounded(value: float) -> int:
+    """Return a value rounded to the nearest integer, ties to even, for |value| <= SCORE_LIMIT."""
+    return int((value + _ROUNDING) - _ROUNDING)
 
 
 @kernel
@@ -164,10 +166,10 @@ def component(value: int, low: int, high: int, less_is_better: bool) -> float:
         return -1.0 * SCORE
     if low == high:
         return 1.0 * SCORE
-    x = 1.0 * (value - low) / (1.0 * (high - low))
+    share = 1.0 * (value - low) / (1.0 * (high - low))
     if less_is_better:
-        x = 1.0 - x
-    return (x * SCORE + _ROUNDING) - _ROUNDING
+        share = 1.0 - share
+    return (share * SCORE + _ROUNDING) - _ROUNDING
 
 
 @kernel
@@ -178,9 +180,9 @@ def rank(c: int, s: State, o: Selected) -> None:
     It starts from the order of the last cycle, which is nearly right, so the cost stays near linear.
     """
     count = s.rank.shape[0]
-    for k in range(1, count):
-        i = s.rank[k]
-        place = k
+    for first in range(1, count):
+        i = s.rank[first]
+        place = first
         while place > 0 and ranks_before(c, o, i, s.rank[place - 1]):
             s.rank[place] = s.rank[place - 1]
             place -= 1

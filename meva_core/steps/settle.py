@@ -23,12 +23,14 @@ UNLIMITED: Final = LIMIT  # no size was recorded, so it limits nothing and is ne
 
 
 @kernel
-def settle(c: int, m: Market, r: Rules, p: Params, s: State, o: Measured, j: Journal, w: Scratch) -> None:
+def settle(
+    c: int, m: Market, r: Rules, p: Params, s: State, measured: Measured, j: Journal, w: Scratch
+) -> None:
     """Let open orders meet the book of cycle c."""
     take_new_rows(c, m, s)
     count = s.facts[OPEN_ORDERS]
     if count > 0:
-        allot(c, m, r, s, o, w)
+        allot(c, m, r, s, measured, w)
         for k in range(count):
             if w.met[k] == 1:
                 s.order_met[k] = m.book_ts[c, s.order_symbol[k]]
@@ -53,7 +55,7 @@ def take_new_rows(c: int, m: Market, s: State) -> None:
 
 
 @kernel
-def allot(c: int, m: Market, r: Rules, s: State, o: Measured, w: Scratch) -> None:
+def allot(c: int, m: Market, r: Rules, s: State, measured: Measured, w: Scratch) -> None:
     """Share each row's size among our orders: best price first, then older, then by place in the plan."""
     count = s.facts[OPEN_ORDERS]
     for k in range(count):
@@ -66,7 +68,7 @@ def allot(c: int, m: Market, r: Rules, s: State, o: Measured, w: Scratch) -> Non
         k = w.turn[place]
         i = s.order_symbol[k]
         w.allotted[k] = 0
-        usable = o.flags[c, i] & (STALE | ONE_SIDED) == 0
+        usable = measured.flags[c, i] & (STALE | ONE_SIDED) == 0
         w.met[k] = 1 if usable and m.book_ts[c, i] > s.order_met[k] else 0
         if w.met[k] == 1:
             w.allotted[k] = take_size(c, m, r, s, k)

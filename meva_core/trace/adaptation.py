@@ -44,18 +44,18 @@ def change_document(out: Out, c: int) -> dict[str, Any]:
 
 def checkpoint_row(out: Out, c: int, ts: str, names: Names, encode: Callable[[Any], str]) -> Row:
     """Return the row of stage7_checkpoints of a version that proved good in cycle c."""
-    return names.run, int(out.adapt.version_before[c]), ts, encode(tuned(out, c)), 1
+    return names.run_id, int(out.adapt.version_before[c]), ts, encode(tuned(out, c)), 1
 
 
 def change_row(out: Out, c: int, cycle: str, ts: str, names: Names, encode: Callable[[Any], str]) -> Row:
     """Return the row of stage7_param_changes of cycle c."""
     change = change_document(out, c)
-    digest = content_hash([names.run, change])[:12]
+    digest = content_hash([names.run_id, change])[:12]
     versions = f"{change['from_version']}->{change['to_version']}"
     return (
         f"s7chg:{cycle.partition('-')[2]}:{versions}:{digest}",
         ts,
-        names.run,
+        names.run_id,
         change["from_version"],
         change["to_version"],
         encode(change),

@@ -221,6 +221,6 @@ class Rendered:
 class Names:
     """What the rows of a book are called by: its run, its symbols in order, and the quote currency."""
 
-    run: str
+    run_id: str
     symbols: tuple[str, ...]
     quote: str = "TRY"

@@ -133,7 +133,7 @@ def intent_rows(intents: Sequence[Intent], cycle: str, ts: str, names: Names) ->
             intent.client,
             cycle,
             ts,
-            names.run,
+            names.run_id,
             d["symbol"],
             d["side"],
             "LIMIT",
@@ -163,7 +163,7 @@ def event_rows(
     """Yield rows of stage7_order_events."""
     e = journal.events
     for row in rows:
-        origin, n, seq = cycle_id(names.run, e.time[row]), e.n[row], e.seq[row]
+        origin, n, seq = cycle_id(names.run_id, e.time[row]), e.n[row], e.seq[row]
         payload: dict[str, Any] = {"status": STATUSES[e.status[row]]}
         if e.code[row]:
             payload["reason"] = CODE_TEXTS[e.code[row]]
@@ -176,7 +176,7 @@ def event_rows(
             event_id(origin, n, seq),
             ts,
             cycle,
-            names.run,
+            names.run_id,
             order_id(origin, n),
             client_id(origin, names.symbols[e.symbol[row]], SIDES[e.side[row]], n),
             EVENT_NAMES[e.kind[row]],
@@ -189,7 +189,7 @@ def fill_rows(journal: Listed, rows: range, cycle: str, ts: str, names: Names) -
     """Yield rows of ledger_events, one per fill."""
     f = journal.fills
     for row in rows:
-        origin, n, seq = cycle_id(names.run, f.time[row]), f.n[row], f.seq[row]
+        origin, n, seq = cycle_id(names.run_id, f.time[row]), f.n[row], f.seq[row]
         side, symbol = f.side[row], names.symbols[f.symbol[row]]
         notional, reference = f.notional[row], f.reference[row]
         slippage = notional - reference if side == _BUY else reference - notional
@@ -210,7 +210,7 @@ def fill_rows(journal: Listed, rows: range, cycle: str, ts: str, names: Names) -
             "{}",
             ts,
             BOOK,
-            names.run,
+            names.run_id,
             cycle,
             format_e8(notional),
             format_e8(reference),
@@ -260,14 +260,14 @@ class Orders:
     def rows(self) -> Iterator[Row]:
         """Yield rows of stage7_orders for what this stretch submitted."""
         for (time, n), intent in self.submitted.items():
-            filled, average, status, update, notional, fee, end = self._standing(time, n)
+            filled, average, status, update, notional, fee, end = self._outcome(time, n)
             document = intent.document
-            cycle = cycle_id(self.names.run, time)
+            cycle = cycle_id(self.names.run_id, time)
             yield (
                 order_id(cycle, n),
                 document["client_order_id"],
                 cycle,
-                self.names.run,
+                self.names.run_id,
                 document["symbol"],
                 document["side"],
                 "LIMIT",
@@ -288,9 +288,9 @@ class Orders:
         """Yield changes to orders that earlier stretches submitted."""
         for time, n in self.last:
             if (time, n) not in self.submitted:
-                yield (order_id(cycle_id(self.names.run, time), n), *self._standing(time, n))
+                yield (order_id(cycle_id(self.names.run_id, time), n), *self._outcome(time, n))
 
-    def _standing(self, time: int, n: int) -> Row:
+    def _outcome(self, time: int, n: int) -> Row:
         journal, row, ts = self.last[time, n]
         e = journal.events
         status, filled, notional, code = e.status[row], e.filled[row], e.notional[row], e.code[row]

@@ -118,8 +118,8 @@ class _Stretch:
         self.journal = listed(out.journal, stop - 1)
         self.ends = Ends(out.journal, start, stop)
         self.times = market.time[part].tolist()
-        self.ids, self.stamps = cycle_names(renderer.names.run, market.time[part])
-        self.runs = [renderer.names.run] * self.count
+        self.ids, self.stamps = cycle_names(renderer.names.run_id, market.time[part])
+        self.runs = [renderer.names.run_id] * self.count
         self.counts = counted(out.journal, len(renderer.symbols), start, stop)
         self.final = out.plan.mode[part].tolist()
         self.changed = out.adapt.outcome[part] != NO_CHANGE
@@ -137,7 +137,7 @@ class _Stretch:
         done.rows["stage7_ledger_metrics"] = self._ledger(money)
         done.rows["stage7_run_metrics"] = self._metrics(money, common)
         done.rows["stage7_cycle_digests"] = [
-            (cycle, r.names.run, seq, ts, *digest.steps, digest.adapt, digest.link)
+            (cycle, r.names.run_id, seq, ts, *digest.steps, digest.adapt, digest.link)
             for cycle, seq, ts, digest in zip(self.ids, seqs, self.stamps, digests, strict=True)
         ]
         done.rows["stage7_risk_decisions"] = list(compress(self._decisions(fired, until), told.tolist()))

@@ -104,7 +104,7 @@ def test_its_fills_and_intents_are_the_recorded_ones(
     ids = zip(
         fills["submitted_ts"].to_pylist(), *(fills[name].to_pylist() for name in ("n", "seq")), strict=True
     )
-    named = [f"s7f:{run.plan.run}-{ts:%Y%m%d%H%M%S}:{n}:{seq}" for ts, n, seq in ids]
+    named = [f"s7f:{run.plan.run_id}-{ts:%Y%m%d%H%M%S}:{n}:{seq}" for ts, n, seq in ids]
     assert [row["id"] for row in rows] == named
     query = "SELECT client_order_id AS id, status, price_try, qty FROM stage7_order_intents ORDER BY rowid"
     rows, intents = rows_of(recorded[0], query), run.intents
@@ -154,7 +154,7 @@ def test_a_notebook_shows_the_figures_and_the_last_cycles(run: Backtest) -> None
 
 def test_settings_may_be_given_as_a_whole(dataset: Path, run: Backtest) -> None:
     again = backtest(dataset, build_settings(BUSY), engine="interpreted")
-    assert (again.fingerprint, again.plan.run) == (run.fingerprint, run.plan.run)
+    assert (again.fingerprint, again.plan.run_id) == (run.fingerprint, run.plan.run_id)
 
 
 def test_numbers_and_flags_are_taken_as_their_texts(dataset: Path) -> None:
@@ -169,7 +169,7 @@ def test_numbers_and_flags_are_taken_as_their_texts(dataset: Path) -> None:
     written = backtest(
         dataset, **window, STAGE7_FEES_BPS="15", TTL_SECONDS="90", STAGE7_RULES_REQUIRE_METADATA="false"
     )
-    assert numbers.plan.run == written.plan.run
+    assert numbers.plan.run_id == written.plan.run_id
     assert numbers.fingerprint == written.fingerprint
 
 
@@ -198,7 +198,7 @@ def test_a_float_counts_as_the_shortest_text_that_gives_it(dataset: Path) -> Non
         STAGE7_UNIVERSE_WHITELIST="BTCTRY,ETHTRY",
         STAGE7_RULES_REQUIRE_METADATA="false",
     )
-    assert (floats.plan.run, floats.fingerprint) == (texts.plan.run, texts.fingerprint)
+    assert (floats.plan.run_id, floats.fingerprint) == (texts.plan.run_id, texts.fingerprint)
     assert floats.plan.settings.stage7.fees_bps == Decimal("12.1")
 
 

@@ -21,7 +21,6 @@ from meva_cli.registry import Command
 from meva_core.errors import (
     BadInput,
     BrokenBooks,
-    CycleRefused,
     IdTaken,
     IllegalStep,
     MevaError,
@@ -47,7 +46,6 @@ CODES = {
     IdTaken: (1, "id_taken"),
     OrderNotRecorded: (2, "order_not_recorded"),
     OutcomeNotRecorded: (1, "outcome_not_recorded"),
-    CycleRefused: (1, "cycle_refused"),
     RulesUnusable: (1, "rules_unusable"),
     VenueError: (1, "venue_error"),
     Refused: (1, "refused"),

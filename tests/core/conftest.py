@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 import pytest
 
 from meva_adapters.system.compiled import compiled_loop
 from meva_core.engine import compiled
+from meva_core.loop import Loop
 
 
 @pytest.fixture(scope="session")
-def machine_code(pytestconfig: pytest.Config) -> Callable[..., int]:
+def machine_code(pytestconfig: pytest.Config) -> Loop:
     """Return the compiled loop; its tests belong to the xdist group `compiled`, so that one worker compiles.
 
     With NUMBA_BOUNDSCHECK=1 it checks every index; such code is not to be found in a cache.

@@ -19,11 +19,11 @@ from meva_core.choices import member_of, recorded_text
 from meva_core.errors import BadInput, VenueReason
 from meva_core.ids import client_id
 from meva_core.live.standing import Standing, after, reported
-from meva_core.modes import Mode, combine, parse_mode
+from meva_core.modes import Mode
 from meva_core.orders import Event, Side, Status, advance
 from meva_core.reasons import Code
 from meva_core.rules import RuleStatus, SymbolRules, quantize
-from meva_core.steps.inputs import Fault
+from meva_core.steps.inputs import SubmitFault
 from meva_core.trace import Names, Renderer
 from meva_core.venue import Method, NewOrder, OrderState, Trade
 
@@ -115,11 +115,6 @@ def test_a_buy_that_is_given_as_text_is_rounded_down() -> None:
         lambda: advance(0, Event.SUBMIT_REQUESTED),  # type: ignore[arg-type]
         lambda: advance(Status.PLANNED, Side.BUY),  # type: ignore[arg-type]
         lambda: advance("planned", Event.SUBMIT_REQUESTED),
-        lambda: combine(Mode.NORMAL, 2),  # type: ignore[arg-type]
-        lambda: combine(True),
-        lambda: combine("normal"),
-        lambda: parse_mode(2),  # type: ignore[arg-type]
-        lambda: parse_mode(Side.BUY),  # type: ignore[arg-type]
         lambda: after(Standing.OPEN, "FILLED"),
         lambda: after(Standing.OPEN, VenueReason.OTHER),
         lambda: reported(Standing.OPEN, "done"),
@@ -136,8 +131,6 @@ def test_every_public_door_refuses_what_is_not_a_member(call: Callable[[], objec
 
 def test_every_public_door_takes_recorded_texts() -> None:
     assert advance("PLANNED", "SUBMIT_REQUESTED") is Status.SUBMITTED
-    assert combine("NORMAL", Mode.REDUCE_RISK_ONLY) is combine("REDUCE_RISK_ONLY") is Mode.REDUCE_RISK_ONLY
-    assert parse_mode(Mode.OBSERVE_ONLY) is Mode.OBSERVE_ONLY
     assert after("sending", "unknown_closed") is Standing.ABSENT
     assert reported("open", "filled") is Standing.FILLED
     assert SymbolRules("BTCTRY", "fallback").usable
@@ -149,7 +142,7 @@ def test_every_public_door_takes_recorded_texts() -> None:
     [
         ("inputs", "base_mode", -1, r"inputs.base_mode\[0\]: -1 is no Mode; .* 2 OBSERVE_ONLY"),
         ("inputs", "override_mode", 3, r"inputs.override_mode\[0\]: 3 is no Mode"),
-        ("inputs", "fault_kind", len(Fault), r"inputs.fault_kind\[0\]: 6 is no Fault"),
+        ("inputs", "fault_kind", len(SubmitFault), r"inputs.fault_kind\[0\]: 6 is no SubmitFault"),
         ("rules", "status", 4, r"rules.status\[0\]: 4 is no RuleStatus"),
         ("state", "order_side", 2, r"state.order_side\[0\]: 2 is no Side; expected one of 0 BUY, 1 SELL"),
         ("state", "order_status", -1, r"state.order_status\[0\]: -1 is no Status"),

@@ -29,11 +29,10 @@ from meva_core.amounts import (
     scale_up,
 )
 from meva_core.ledger import share_of
-from meva_core.loop import interpreted
+from meva_core.loop import Loop, interpreted
 from meva_core.steps.assess import spread_above
 
 pytestmark = pytest.mark.xdist_group("compiled")
-Loop = Callable[..., int]
 
 
 def columns(group: Any, name: str, rows: slice) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ from meva_core.settings import FillModel, InvalidRules, Live, ScoreWeights, Sett
 from meva_core.state import EQUITY, PEAK
 from meva_core.steps.assess import fallen_by, spread_above
 from meva_core.steps.build import cost_of, fit_to_cash
-from meva_core.steps.inputs import Fault
+from meva_core.steps.inputs import SubmitFault
 
 MIDNIGHT = 19_676 * 86_400
 NOON = MIDNIGHT + 43_200
@@ -532,16 +532,16 @@ RETRY, CANCELED, REJECTED = Event.RETRY_SCHEDULED, Event.CANCELED, Event.REJECTE
 @pytest.mark.parametrize(
     ("fault", "count", "expected"),
     [
-        (Fault.RATE_LIMIT, 1, [SUBMIT, RETRY, ACK]),
-        (Fault.UNAVAILABLE, 2, [SUBMIT, RETRY, RETRY, ACK]),
-        (Fault.TIMEOUT, 1, [SUBMIT, RETRY, Event.DUPLICATE_IGNORED, ACK]),
-        (Fault.UNAVAILABLE, 3, [SUBMIT, RETRY, RETRY, Event.RETRY_GIVEUP, CANCELED]),
-        (Fault.NON_RETRYABLE, 1, [SUBMIT, REJECTED]),
-        (Fault.CONFLICT, 1, [SUBMIT, Event.IDEMPOTENCY_CONFLICT, REJECTED]),
+        (SubmitFault.RATE_LIMIT, 1, [SUBMIT, RETRY, ACK]),
+        (SubmitFault.UNAVAILABLE, 2, [SUBMIT, RETRY, RETRY, ACK]),
+        (SubmitFault.TIMEOUT, 1, [SUBMIT, RETRY, Event.DUPLICATE_IGNORED, ACK]),
+        (SubmitFault.UNAVAILABLE, 3, [SUBMIT, RETRY, RETRY, Event.RETRY_GIVEUP, CANCELED]),
+        (SubmitFault.NON_RETRYABLE, 1, [SUBMIT, REJECTED]),
+        (SubmitFault.CONFLICT, 1, [SUBMIT, Event.IDEMPOTENCY_CONFLICT, REJECTED]),
     ],
 )
 def test_failures_on_the_way_are_retried_given_up_or_final(
-    fault: Fault, count: int, expected: list[Event]
+    fault: SubmitFault, count: int, expected: list[Event]
 ) -> None:
     given = settings(order_offset_bps=Decimal(100), retry_max_attempts=3)
     [record] = run([[(100, 100)]], given, inputs={0: {"fault_kind": fault, "fault_count": count}})
@@ -637,7 +637,7 @@ def test_three_parameters_change_at_most_in_the_order_of_the_rules(
     )
     unmarked = Row(NOON * 10**6, None, 100 * E8, None, None, None, None, None, None, None, ())
     quotes: list[list[Any]] = [[(100, 100), None, None], *[[(91, 91), (100, 100), unmarked]] * 2]
-    faults = {1: {"fault_kind": Fault.NON_RETRYABLE, "fault_count": 1}}
+    faults = {1: {"fault_kind": SubmitFault.NON_RETRYABLE, "fault_count": 1}}
     _, second, third = (record["adapt"] for record in run(quotes, given, inputs=faults, adapt=True))
     assert second["why"] == why
     moved = {

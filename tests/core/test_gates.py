@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from meva_core.errors import BadInput
-from meva_core.gates import BlockCode, check_gates, live_block, live_blocks, stage7_block
+from meva_core.gates import BlockCode, check_gates, live_blocks, stage7_block
 from meva_core.settings import Exchange, Gates, Secret, Settings, build_settings
 
 FLAGS = (False, True)
@@ -27,13 +27,13 @@ def combinations() -> list[tuple[Gates, Exchange]]:
 
 
 def test_one_combination_of_all_opens_live() -> None:
-    allowed = [gates for gates, exchange in combinations() if live_block(gates, exchange) is None]
+    allowed = [gates for gates, exchange in combinations() if not list(live_blocks(gates, exchange))]
     assert allowed == [OPEN]
 
 
 def test_the_first_block_is_the_kill_switch_then_the_dry_run_then_arming() -> None:
     for gates, exchange in combinations():
-        block = live_block(gates, exchange)
+        block = next(live_blocks(gates, exchange), None)
         if gates.kill_switch:
             expected = BlockCode.KILL_SWITCH
         elif gates.dry_run:
@@ -61,7 +61,7 @@ def test_doing_what_the_blocks_say_opens_the_gate() -> None:
             api_key=exchange.api_key or changed.exchange.api_key,
             api_secret=exchange.api_secret or changed.exchange.api_secret,
         )
-        assert live_block(after, account) is None
+        assert not list(live_blocks(after, account))
 
 
 @pytest.mark.parametrize(

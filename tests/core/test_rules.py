@@ -29,7 +29,6 @@ from meva_core.rules import (
     rules_columns,
     symbol_rules,
 )
-from meva_core.settings import Settings
 
 sides = st.sampled_from(Side)
 ticks = st.one_of(steps.map(parse_e8), st.integers(1, 10**12))
@@ -168,16 +167,6 @@ def test_an_order_of_impossible_amounts_is_refused(price: str, qty: str) -> None
     rules = SymbolRules("BTCTRY", RuleStatus.OK, Decimal(1), Decimal(1), Decimal(10))
     with pytest.raises(BadInput):
         quantize(rules, Side.BUY, Decimal(price), Decimal(qty))
-
-
-def test_the_fallback_is_that_of_the_settings() -> None:
-    s7 = Settings().stage7
-    assert FallbackRules() == FallbackRules(
-        s7.rules_fallback_tick_size,
-        s7.rules_fallback_lot_size,
-        s7.rules_fallback_min_notional_try,
-        s7.rules_require_metadata,
-    )
 
 
 # -- Reading the exchange's metadata ------------------------------------------------------------------

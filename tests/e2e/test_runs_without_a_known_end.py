@@ -15,7 +15,7 @@ from meva_adapters.replay import open_dataset
 from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import writer
 from meva_cli.progress import NoProgress
-from meva_cli.wiring import CODEC, about_run
+from meva_cli.wiring import CODEC, AboutRun
 from meva_core.errors import StoreBusy
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
@@ -25,7 +25,7 @@ from meva_core.stages.record import Progressing, Recorder, record_all
 from meva_core.stages.run import Part
 
 Meva = Callable[..., Any]
-ABOUT = about_run("interpreted", "full")
+ABOUT = AboutRun(lambda: "interpreted")
 ROWS = 7
 
 
@@ -82,14 +82,20 @@ def test_it_stores_what_a_planned_run_stores(data: Path, tmp_path: Path, plan: R
         given = 0
         for part in recorded(plan, history, plan.times, ROWS):
             last = rows_of(b, "SELECT max(ts) AS ts FROM stage7_cycle_digests")[0]["ts"]
-            run = {"run_id": plan.run, "status": "running", "end_ts": None, "last_ts": last, "cycles": given}
+            run = {
+                "run_id": plan.run_id,
+                "status": "running",
+                "end_ts": None,
+                "last_ts": last,
+                "cycles": given,
+            }
             assert standing(b) == ([run] if given else [])
             given += len(part[0].time)
             yield part
 
     progress = Watched()
     run = record(b, plan, source(), progress)
-    assert (run.run_id, run.end, run.book.seq) == (plan.run, int(plan.times[-1]), len(plan.times))
+    assert (run.run_id, run.end, run.book.seq) == (plan.run_id, int(plan.times[-1]), len(plan.times))
     assert progress.told[0] == (None, "dry run")
     assert sum(progress.told[1:]) == len(plan.times)
     assert contents(a) == contents(b)
@@ -128,6 +134,6 @@ def test_a_run_that_another_process_has_begun_is_left_alone(
     first = recorded(plan, open_dataset(data), plan.times[:ROWS], ROWS)
     record(db, plan, first, Watched())
     before = contents(db)
-    with pytest.raises(StoreBusy, match=f"begun to record run {plan.run} meanwhile; nothing was written"):
+    with pytest.raises(StoreBusy, match=f"begun to record run {plan.run_id} meanwhile; nothing was written"):
         record(db, plan, recorded(plan, open_dataset(data), plan.times, ROWS), Watched())
     assert contents(db) == before

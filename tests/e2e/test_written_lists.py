@@ -13,7 +13,7 @@ from meva_adapters.replay import open_dataset
 from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import reader, writer
 from meva_cli.progress import make_progress
-from meva_cli.wiring import CODEC, about_run
+from meva_cli.wiring import CODEC, AboutRun
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
 from meva_core.stages.backtest import backtest
@@ -36,7 +36,7 @@ def sample_plan(cycles: int) -> RunPlan:
 
 
 def record(plan: RunPlan, db: str) -> None:
-    about, progress = about_run("interpreted", "full"), make_progress()
+    about, progress = AboutRun(lambda: "interpreted"), make_progress()
     with writer(Path(db), durable=False) as store:
         backtest(
             plan, open_dataset(SAMPLE), store, loop=interpreted, codec=CODEC, about=about, progress=progress
@@ -128,9 +128,9 @@ def test_behind_another_order_other_settings_are_still_found(
 def test_of_two_runs_that_differ_in_order_the_one_written_as_now_is_found() -> None:
     one = sample_plan(3)
     other = evolve(one, written=one.written | {"STAGE7_UNIVERSE_WHITELIST": ["BTCTRY", "ETHTRY"]})
-    assert one.run != other.run
+    assert one.run_id != other.run_id
     for plan in (other, one):
         record(plan, "a.db")
     with reader(Path("a.db")) as store, store.read() as reads:
-        assert as_recorded(evolve(one, written={}), reads, CODEC.decode).run == one.run == ID
+        assert as_recorded(evolve(one, written={}), reads, CODEC.decode).run_id == one.run_id == ID
         assert as_recorded(one, reads, CODEC.decode) is one

@@ -70,7 +70,7 @@ def short(victims: Victims, market: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def broken(db: Path) -> list[str]:
-    """Return what is wrong with an interrupted database: half cycles, rows of none, a wrong standing."""
+    """Return what is wrong with an interrupted database: half cycles, rows of none, wrong progress."""
     with closing(sqlite3.connect(db)) as connection:
         (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
         strays = connection.execute("PRAGMA foreign_key_check").fetchall()
@@ -86,10 +86,10 @@ def broken(db: Path) -> list[str]:
             f"SELECT cycle_id FROM {table} WHERE cycle_id NOT IN (SELECT cycle_id FROM stage7_cycle_trace)",
         )
         faults += [f"{table} has a row of {row['cycle_id']}, which is not there" for row in stray]
-    return faults + _standing(db, cycles)
+    return faults + _progress(db, cycles)
 
 
-def _standing(db: Path, cycles: list[str]) -> list[str]:
+def _progress(db: Path, cycles: list[str]) -> list[str]:
     """Check what the run says of itself, and the fills against the orders that they belong to."""
     runs, states = rows_of(db, "SELECT * FROM stage7_runs"), rows_of(db, "SELECT * FROM stage7_run_state")
     if not cycles:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve, field
-from hypothesis import Phase, settings
+from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -35,7 +35,7 @@ from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import IdTaken, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.live import desk as desk_module
 from meva_core.live import inquiry as order_inquiry
-from meva_core.live.desk import Desk, Patience, Settled
+from meva_core.live.desk import Desk, Grace, Settled
 from meva_core.live.inquiry import Inquiry
 from meva_core.live.live_orders import Record, records
 from meva_core.live.standing import MAY_REST, UNSETTLED, Standing, reported
@@ -192,7 +192,7 @@ def template() -> Path:
 class Trading(RuleBasedStateMachine):
     """A program that places, cancels, settles, books, dies and starts again."""
 
-    patience = Patience(grace_seconds=GRACE, watch_seconds=WATCH)
+    grace = Grace(grace_seconds=GRACE, watch_seconds=WATCH)
 
     @initialize(
         delay=st.sampled_from([0, 0, 5, GRACE - 1, GRACE + 50, 2 * GRACE]),
@@ -215,7 +215,7 @@ class Trading(RuleBasedStateMachine):
             self.store.close()
         self.store = writer(self.path, durable=False)
         venue = self.exchange
-        self.desk = Desk(venue, venue, self.store, venue, self._wait, self.patience)  # type: ignore[arg-type]
+        self.desk = Desk(venue, venue, self.store, venue, self._wait, self.grace)  # type: ignore[arg-type]
 
     def _wait(self, milliseconds: int) -> None:
         self.exchange.now += milliseconds * SECOND // 1000
@@ -482,8 +482,8 @@ BUGS: dict[str, tuple[object, str, object]] = {
     "twins are not looked for": (Inquiry, "_is_check_due", lambda self, record, watch: False),
     "whatever has our name is ours": (order_inquiry, "is_same", lambda record, order: True),
     "what has filled is released unbooked": (desk_module, "unbooked", _of_resting_alone),
-    "one look in vain is proof": (Trading, "patience", Patience(0, WATCH, looks=1)),
-    "no number of looks in vain is proof": (Trading, "patience", Patience(GRACE, WATCH, looks=10**9)),
+    "one look in vain is proof": (Trading, "grace", Grace(0, WATCH, looks=1)),
+    "no number of looks in vain is proof": (Trading, "grace", Grace(GRACE, WATCH, looks=10**9)),
     "a refused cancel is not told": (Desk, "_not_canceled", lambda self, record, error: Settled(record)),
 }
 
@@ -493,8 +493,9 @@ def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> No
     place, name, planted = BUGS[bug]
     monkeypatch.setattr(place, name, planted)
     searching = settings(
-        max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, database=None,
+        max_examples=60, stateful_step_count=30, deadline=None, database=None,
         phases={Phase.generate}, report_multiple_bugs=False, print_blob=False,
     )  # fmt: skip
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(Trading, settings=searching)
+        # A seed of its own: without one the search goes by the text of the class, and each edit is another.
+        run_state_machine_as_test(seed(1)(type("Trading", (Trading,), {})), settings=searching)

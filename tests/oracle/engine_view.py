@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from meva_core.cycle import Out
 from meva_core.engine import Engine
-from meva_core.loop import interpreted
+from meva_core.loop import Loop, interpreted
 from meva_core.market import Market, closes_measures, empty_market
 from meva_core.modes import Mode
 from meva_core.orders import Event, Side, Status
@@ -94,7 +94,7 @@ def state_of(world: World, room: int = 64) -> State:
 
 def engine_of(
     world: World,
-    loop: Callable[..., int] = interpreted,
+    loop: Loop = interpreted,
     room: int = 64,
     rows: int = 4096,
     state: State | None = None,

@@ -12,7 +12,7 @@ from local_exchange import LocalExchange
 from meva_adapters.btcturk import Btcturk
 from meva_adapters.sql import migrate
 from meva_adapters.sql.store import SqlStore, writer
-from meva_core.live.desk import Desk, Patience
+from meva_core.live.desk import Desk, Grace
 from meva_core.live.live_orders import records
 from meva_core.live.standing import Standing
 from meva_core.venue import NewOrder
@@ -50,11 +50,11 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
         yield opened
 
 
-def desk_over(btcturk: Btcturk, store: SqlStore, patience: Patience | None = None) -> Desk:
+def desk_over(btcturk: Btcturk, store: SqlStore, grace: Grace | None = None) -> Desk:
     assert btcturk.venue is not None
     assert btcturk.account is not None
-    patience = patience or Patience()
-    return Desk(btcturk.venue, btcturk.account, store, LaterClock(btcturk), Counter(), patience)
+    grace = grace or Grace()
+    return Desk(btcturk.venue, btcturk.account, store, LaterClock(btcturk), Counter(), grace)
 
 
 @pytest.fixture

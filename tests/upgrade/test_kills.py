@@ -22,7 +22,8 @@ import pytest
 import sqlalchemy as sa
 from old_files import Dump, dump, objects
 
-from meva_adapters.sql.engine import database_url, recover
+from meva_adapters.sql.addresses import database_url
+from meva_adapters.sql.engine import recover
 from meva_adapters.sql.migrate import downgrade, upgrade
 from meva_adapters.sql.upgrade import upgrade_database
 from meva_cli.progress import NoProgress

@@ -14,7 +14,7 @@ import pytest
 
 from meva_adapters.sql import reader
 from meva_adapters.sql.migrate import upgrade
-from meva_core.history.parity import Side, Verdict, Window, parity
+from meva_core.history.parity import Side, Span, Verdict, parity
 from meva_core.history.window import LEGACY
 
 Built = Callable[[str], Path]
@@ -42,7 +42,7 @@ NAMES = (
 
 def compare(a: Path, b: Path, step: Decimal | None = None) -> Verdict:
     with reader(a) as one, reader(b) as other, one.read() as first, other.read() as second:
-        return parity(Side(first, LEGACY), Side(second, LEGACY), Window(), orjson.loads, quantize=step)
+        return parity(Side(first, LEGACY), Side(second, LEGACY), Span(), orjson.loads, quantize=step)
 
 
 def old_copy(built: Built, name: str, path: Path, change: str = "") -> Path:

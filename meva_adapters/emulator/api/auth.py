@@ -12,7 +12,7 @@ from attrs import Factory, define, field
 
 from meva_adapters.emulator.api.calls import HTML, Call, Failed, Reply
 from meva_adapters.emulator.api.policy import Policy
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_core.errors import BadInput
 
 PERMISSIONS: Final = frozenset({"balances", "trade", "account", "websocket"})
@@ -25,7 +25,7 @@ class Key:
     """An API key. `addresses` empty means from anywhere."""
 
     public: str
-    account: Account
+    account: TradingAccount
     permissions: frozenset[str] = PERMISSIONS
     addresses: frozenset[str] = frozenset()
     last_stamp: int = 0

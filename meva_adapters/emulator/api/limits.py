@@ -40,7 +40,7 @@ BUDGETS: Final[Mapping[str, tuple[Budget, ...]]] = {
 
 
 @define
-class _Window:
+class _Spending:
     start: int
     count: int = 0
     blocked_until: int = 0
@@ -50,7 +50,7 @@ class _Window:
 class Limiter:
     """Counts requests by endpoint class and caller."""
 
-    _windows: dict[tuple[str, int, str], _Window] = Factory(dict)
+    _windows: dict[tuple[str, int, str], _Spending] = Factory(dict)
 
     def spend(self, endpoint: str, address: str, account: str, now: int) -> None:
         """Count one request at `now` in ms; raises Failed with a 429 when a budget is used up."""
@@ -59,7 +59,7 @@ class Limiter:
             key = (endpoint, budget.seconds, who)
             window = self._windows.get(key)
             if window is None or now >= max(window.start + budget.seconds * 1000, window.blocked_until):
-                window = self._windows[key] = _Window(now)
+                window = self._windows[key] = _Spending(now)
             if now < window.blocked_until:
                 raise _too_many(budget, window.blocked_until - now)
             window.count += 1

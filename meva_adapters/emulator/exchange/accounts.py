@@ -27,7 +27,7 @@ class Balance:
 
 
 @define(eq=False)
-class Account:
+class TradingAccount:
     """Someone who trades.
 
     `house` accounts make the market: nobody looks up their orders, nothing is told to them.

@@ -6,7 +6,7 @@ from collections import Counter
 
 from attrs import Factory, define
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.fees import (
     commission_of,
     notional_of,
@@ -33,7 +33,7 @@ class Clearing:
     taxes: Counter[str] = Factory(Counter)
     next_fill: int = 1181163798900000001
 
-    def deposit(self, account: Account, asset: str, amount: int, now: int) -> None:
+    def deposit(self, account: TradingAccount, asset: str, amount: int, now: int) -> None:
         """Bring new funds in."""
         account.deposit(asset, amount, now)
         self.deposits[asset] += amount

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.book import Book
 from meva_adapters.emulator.exchange.checks import check, spends_quote
 from meva_adapters.emulator.exchange.clearing import Clearing
@@ -31,7 +31,7 @@ class Exchange:
     stops_as_named: bool = False
     clearing: Clearing = field(factory=Clearing)
     register: Register = field(factory=Register)
-    accounts: list[Account] = field(factory=list)
+    accounts: list[TradingAccount] = field(factory=list)
     books: dict[str, Book] = field(init=False)
     events: list[Event] = field(factory=list)
     next_trade: int = 101963779399182811
@@ -43,15 +43,15 @@ class Exchange:
 
     # -- Accounts -------------------------------------------------------------------------------------
 
-    def open_account(self, name: str, *, house: bool = False) -> Account:
+    def open_account(self, name: str, *, house: bool = False) -> TradingAccount:
         """Add an account with nothing in it. House accounts trade without commission."""
-        account = Account(name, 700001 + len(self.accounts), FREE if house else FIRST_TIER, house)
+        account = TradingAccount(name, 700001 + len(self.accounts), FREE if house else FIRST_TIER, house)
         self.accounts.append(account)
         return account
 
     # -- Orders ---------------------------------------------------------------------------------------
 
-    def submit(self, account: Account, request: Request, now: int) -> Order:
+    def submit(self, account: TradingAccount, request: Request, now: int) -> Order:
         """Accept an order and match it.
 
         Raises Rejected, with nothing changed, for what the rules do not allow.
@@ -63,12 +63,12 @@ class Exchange:
             raise Rejected.because(Reason.MARKET_ORDER)
         return self._place(account, request, pair, book, now)
 
-    def place_house(self, account: Account, request: Request, now: int) -> Order:
+    def place_house(self, account: TradingAccount, request: Request, now: int) -> Order:
         """Place an order of the house, which no minimum and no bound holds."""
         self.advance(now)
         return self._place(account, request, *self._listed(request.pair), now)
 
-    def cancel(self, account: Account, order_id: int, now: int) -> Order:
+    def cancel(self, account: TradingAccount, order_id: int, now: int) -> Order:
         """Accept a cancel, which takes effect `cancel_ms` later; until then the order may still trade.
 
         Raises Rejected for an order that is unknown, somebody else's, about to go, or no longer open.
@@ -113,13 +113,13 @@ class Exchange:
         except KeyError:
             raise Rejected(Reason.REQUEST.code, f"Pair {name} does not exists.") from None
 
-    def _place(self, account: Account, request: Request, pair: Pair, book: Book, now: int) -> Order:
+    def _place(self, account: TradingAccount, request: Request, pair: Pair, book: Book, now: int) -> Order:
         order = self._accept(account, request, pair, now)
         self._enter(order, pair, book, now)
         self._trigger_stops(pair, book, now)
         return order
 
-    def _accept(self, account: Account, request: Request, pair: Pair, now: int) -> Order:
+    def _accept(self, account: TradingAccount, request: Request, pair: Pair, now: int) -> Order:
         """Make an order with its reservation."""
         order = Order(
             id=self.register.next_id(house=account.house),

@@ -6,7 +6,7 @@ from enum import Enum, IntEnum
 
 from attrs import Factory, define, frozen
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 
 
 class Side(IntEnum):
@@ -121,7 +121,7 @@ class Order:
     """
 
     id: int
-    account: Account
+    account: TradingAccount
     pair: str
     side: Side
     method: Method

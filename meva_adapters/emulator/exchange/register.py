@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import Factory, define
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.orders import Fill, Order
 
 _KEPT: Final = 200_000
@@ -75,14 +75,14 @@ class Register:
         """Return an order by its id, None when there is none."""
         return self._users.get(order_id) or self._house.get(order_id)
 
-    def of(self, account: Account) -> Records:
+    def of(self, account: TradingAccount) -> Records:
         """Return the records of an account."""
         records = self._records.get(account.number)
         if records is None:
             records = self._records[account.number] = Records()
         return records
 
-    def fills_of(self, account: Account) -> deque[Fill]:
+    def fills_of(self, account: TradingAccount) -> deque[Fill]:
         """Return the fills of an account, oldest first."""
         return self.of(account).fills
 

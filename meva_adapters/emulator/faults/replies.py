@@ -19,7 +19,7 @@ from meva_adapters.emulator.api.router import answer, begin
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.exchange.orders import Method, Request
 from meva_adapters.emulator.faults.kinds import REPLY, REQUEST
-from meva_adapters.emulator.faults.plan import FaultPlan, Rule
+from meva_adapters.emulator.faults.rules import FaultRules, Rule
 
 GATEWAY_PAGE: Final = (
     b"<!DOCTYPE html><html><head><title>504: Gateway time-out</title></head>"
@@ -58,24 +58,24 @@ class Delivery:
             _ON_REPLY[rule.fault](rule, self)
 
 
-def deliver(venue: Venue, plan: FaultPlan, call: Call) -> Delivery:
-    """Answer a call under a plan of faults, whole."""
-    delivery = begin_delivery(venue, plan, call)
+def deliver(venue: Venue, faults: FaultRules, call: Call) -> Delivery:
+    """Answer a call under rules of faults, whole."""
+    delivery = begin_delivery(venue, faults, call)
     delivery.finish()
     return delivery
 
 
-def begin_delivery(venue: Venue, plan: FaultPlan, call: Call) -> Delivery:
-    """Do what a call asks for under a plan of faults; the delivery is still to be finished."""
-    if not plan.rules:
+def begin_delivery(venue: Venue, faults: FaultRules, call: Call) -> Delivery:
+    """Do what a call asks for under rules of faults; the delivery is still to be finished."""
+    if not faults.rules:
         return Delivery(begin(venue, call))
     lost: Delivery | None = None
-    for rule in plan.strikes(call.method, call.path, when=REQUEST):
+    for rule in faults.strikes(call.method, call.path, when=REQUEST):
         lost = _before(rule, venue, call) or lost
     if lost is not None:
         return lost
     delivery = Delivery(begin(venue, call))
-    struck = plan.strikes(call.method, call.path, when=REPLY)
+    struck = faults.strikes(call.method, call.path, when=REPLY)
     if any(rule.fault == "fill_after" for rule in struck):
         _fill(venue, call)
         venue.publish()

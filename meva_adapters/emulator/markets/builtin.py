@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 
-class Row(NamedTuple):
+class ListedPair(NamedTuple):
     """One pair: scales as the exchange names them, the price it starts near, and its display tick."""
 
     id: int
@@ -25,21 +25,21 @@ class Row(NamedTuple):
     methods: tuple[str, ...] = ("MARKET", "LIMIT", "STOP_MARKET", "STOP_LIMIT")
 
 
-_ROWS: Final = (
-    Row(1, "BTC", "TRY", 8, 0, False, "10", "99.91", "3036000"),
-    Row(2, "ETH", "TRY", 8, 0, False, "1", "99.91", "98400"),
-    Row(4, "XRP", "TRY", 4, 3, True, "0.001", "99.91", "58.5"),
-    Row(5, "LTC", "TRY", 8, 1, True, "0.1", "99.91", "4120"),
-    Row(18, "USDT", "TRY", 2, 3, True, "0.001", "99.91", "41.25"),
-    Row(19, "BTC", "USDT", 8, 0, False, "1", "9.91", "73600"),
-    Row(20, "ETH", "USDT", 8, 1, True, "0.1", "9.91", "2385"),
-    Row(21, "XRP", "USDT", 4, 4, True, "0.0001", "9.91", "1.418"),
-    Row(31, "XLM", "TRY", 4, 4, True, "0.0001", "99.91", "9.25", ("LIMIT", "STOP_LIMIT")),
-    Row(131, "AAVE", "TRY", 4, 2, True, "0.01", "99.91", "8050"),
-    Row(160, "SHIB", "USDT", 0, 8, True, "0.00000001", "9.91", "0.0000094"),
-    Row(171, "SOL", "TRY", 4, 1, True, "0.1", "99.91", "6120"),
+_LISTED: Final = (
+    ListedPair(1, "BTC", "TRY", 8, 0, False, "10", "99.91", "3036000"),
+    ListedPair(2, "ETH", "TRY", 8, 0, False, "1", "99.91", "98400"),
+    ListedPair(4, "XRP", "TRY", 4, 3, True, "0.001", "99.91", "58.5"),
+    ListedPair(5, "LTC", "TRY", 8, 1, True, "0.1", "99.91", "4120"),
+    ListedPair(18, "USDT", "TRY", 2, 3, True, "0.001", "99.91", "41.25"),
+    ListedPair(19, "BTC", "USDT", 8, 0, False, "1", "9.91", "73600"),
+    ListedPair(20, "ETH", "USDT", 8, 1, True, "0.1", "9.91", "2385"),
+    ListedPair(21, "XRP", "USDT", 4, 4, True, "0.0001", "9.91", "1.418"),
+    ListedPair(31, "XLM", "TRY", 4, 4, True, "0.0001", "99.91", "9.25", ("LIMIT", "STOP_LIMIT")),
+    ListedPair(131, "AAVE", "TRY", 4, 2, True, "0.01", "99.91", "8050"),
+    ListedPair(160, "SHIB", "USDT", 0, 8, True, "0.00000001", "9.91", "0.0000094"),
+    ListedPair(171, "SOL", "TRY", 4, 1, True, "0.1", "99.91", "6120"),
 )
-START_PRICES: Final[Mapping[str, str]] = {row.base + row.quote: row.start for row in _ROWS}
+START_PRICES: Final[Mapping[str, str]] = {row.base + row.quote: row.start for row in _LISTED}
 """Where seeded prices start, by pair."""
 _NAMES: Final = {
     "TRY": "Türk Lirası",
@@ -57,11 +57,11 @@ _NAMES: Final = {
 
 def builtin_document() -> dict[str, Any]:
     """Return the `data` of an exchangeinfo reply, without its server time."""
-    assets = list(dict.fromkeys(asset for row in _ROWS for asset in (row.quote, row.base)))
+    assets = list(dict.fromkeys(asset for row in _LISTED for asset in (row.quote, row.base)))
     return {
         "timeZone": "UTC",
         "serverTime": 0,
-        "symbols": [_symbol(number, row) for number, row in enumerate(_ROWS)],
+        "symbols": [_symbol(number, row) for number, row in enumerate(_LISTED)],
         "currencies": [_currency(number, asset) for number, asset in enumerate(assets, start=1)],
         "currencyOperationBlocks": [
             {"currencySymbol": asset.title(), "withdrawalDisabled": False, "depositDisabled": False}
@@ -70,7 +70,7 @@ def builtin_document() -> dict[str, Any]:
     }
 
 
-def symbol_document(row: Row, order: int) -> dict[str, Any]:
+def symbol_document(row: ListedPair, order: int) -> dict[str, Any]:
     """Return one pair as exchangeinfo shows it, without bounds of its limit prices."""
     decimals = f".{'0' * row.quote_scale}" if row.has_fraction and row.quote_scale else ""
     return {
@@ -105,7 +105,7 @@ def symbol_document(row: Row, order: int) -> dict[str, Any]:
     }
 
 
-def _symbol(number: int, row: Row) -> dict[str, Any]:
+def _symbol(number: int, row: ListedPair) -> dict[str, Any]:
     return symbol_document(row, 1000 + number)
 
 

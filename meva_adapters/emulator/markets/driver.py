@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import define, field
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.matching import Exchange
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.exchange.pairs import Pair
@@ -39,8 +39,8 @@ class Driver:
     """
 
     exchange: Exchange
-    maker: Account
-    strangers: Account
+    maker: TradingAccount
+    strangers: TradingAccount
     ladders: dict[str, Ladder]
     tapes: dict[str, Tape]
     seeded: list[tuple[PricePath, Taker]]

@@ -14,7 +14,7 @@ from typing import Final
 
 from attrs import define, field
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.matching import Exchange
 from meva_adapters.emulator.exchange.orders import Method, Order, Request, Side
 from meva_adapters.emulator.exchange.pairs import Pair
@@ -32,7 +32,7 @@ class Ladder:
 
     exchange: Exchange
     pair: Pair
-    maker: Account
+    maker: TradingAccount
     wanted: int
     seed: int
     _quotes: dict[tuple[Side, int], Order] = field(factory=dict)
@@ -94,7 +94,7 @@ def _share(level: str) -> int:
     return int.from_bytes(hashlib.blake2b(level.encode(), digest_size=4).digest(), "big") % 1000 + 20
 
 
-def sweep(exchange: Exchange, account: Account, pair: Pair, side: Side, price: int, now: int) -> None:
+def sweep(exchange: Exchange, account: TradingAccount, pair: Pair, side: Side, price: int, now: int) -> None:
     """Trade as `side` with everything that rests strictly beyond `price`, so that it could be quoted."""
     half = exchange.books[pair.name].half(side.other)
     sign = 1 if side else -1
@@ -111,7 +111,7 @@ class Taker:
 
     exchange: Exchange
     pair: Pair
-    account: Account
+    account: TradingAccount
     random: Random
 
     def step(self, now: int) -> None:

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from meva_adapters.emulator.exchange.orders import Method
 from meva_adapters.emulator.exchange.pairs import Pair
-from meva_adapters.emulator.markets.builtin import START_PRICES, Row, builtin_document, symbol_document
+from meva_adapters.emulator.markets.builtin import START_PRICES, ListedPair, builtin_document, symbol_document
 from meva_adapters.system.strict_json import read_json_file
 from meva_core.amounts import E8, LIMIT, format_e8, parse_e8
 from meva_core.errors import BadInput
@@ -142,5 +142,5 @@ def _made_up(name: str, order: int) -> dict[str, Any]:
     """Return metadata for a recorded pair that nobody described."""
     quote = "USDT" if name.endswith("USDT") else name[-3:]
     minimum = "99.91" if quote == "TRY" else "9.91"
-    row = Row(order, name.removesuffix(quote), quote, 8, 8, True, "0.00000001", minimum, "0")
+    row = ListedPair(order, name.removesuffix(quote), quote, 8, 8, True, "0.00000001", minimum, "0")
     return symbol_document(row, order)

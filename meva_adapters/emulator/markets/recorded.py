@@ -86,7 +86,7 @@ def _moments(dataset: Dataset) -> Iterator[tuple[int, list[RecordedRow]]]:
     """Yield time in seconds and the rows of each moment in which any book changed."""
     times = np.arange(dataset.start, dataset.end + 1, max(1, dataset.step_seconds), dtype=np.int64)
     seen = dict.fromkeys(dataset.symbols, -1)
-    for market in dataset.windows(times, lookback=1, rows=_WINDOW):
+    for market in dataset.windows(times, lookback=1, cycles=_WINDOW):
         for moment, time in enumerate(market.time.tolist()):
             rows = [_row(market, moment, place, symbol) for place, symbol in enumerate(dataset.symbols)]
             stamps = {

@@ -69,7 +69,7 @@ class Sockets:
             await socket.close(code=1001)
 
     def _refusal(self, address: str) -> Reply | None:
-        for rule in self._world.plan.strikes("STREAM", "handshake", when=HANDSHAKE):
+        for rule in self._world.faults.strikes("STREAM", "handshake", when=HANDSHAKE):
             return Reply(rule["status"], b"", headers=dict(rule["headers"]))
         venue = self._world.venue
         if not venue.policy.limits:
@@ -88,7 +88,7 @@ class _Connection:
         self._socket = socket
         self._hub = hub
         self._out: asyncio.Queue[str | int] = asyncio.Queue()
-        self._session = Session(world.plan, self._send, self._out.put_nowait)
+        self._session = Session(world.faults, self._send, self._out.put_nowait)
         self._answered = asyncio.get_running_loop().time()
 
     async def serve(self) -> None:

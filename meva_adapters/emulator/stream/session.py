@@ -9,7 +9,7 @@ from attrs import Factory, define
 
 from meva_adapters.emulator.api.auth import Key
 from meva_adapters.emulator.faults.kinds import FRAME
-from meva_adapters.emulator.faults.plan import FaultPlan
+from meva_adapters.emulator.faults.rules import FaultRules
 from meva_adapters.emulator.stream.frames import JOIN, LOGIN, Frame
 from meva_adapters.system.strict_json import read_json
 from meva_core.errors import BadInput
@@ -27,7 +27,7 @@ class Session:
     `changes` counts book frames by topic; the number is this session's own, as the exchange's is.
     """
 
-    plan: FaultPlan
+    faults: FaultRules
     send: Callable[[str], None]
     hang_up: Callable[[int], None]
     key: Key | None = None
@@ -36,9 +36,9 @@ class Session:
     _held: list[str] = Factory(list)
 
     def push(self, frame: Frame) -> None:
-        """Send a frame, unless the plan of faults wants it otherwise."""
+        """Send a frame, unless the rules of faults want it otherwise."""
         copies = 1
-        for rule in self.plan.strikes("STREAM", str(frame.type), when=FRAME):
+        for rule in self.faults.strikes("STREAM", str(frame.type), when=FRAME):
             if rule.fault == "hold":
                 self._held.append(frame.text)
                 return

@@ -10,7 +10,7 @@ from emulator_server import BALANCES, E8, KEY, SECRET, HandClock, signed
 from meva_adapters.emulator.api.calls import Call, Reply
 from meva_adapters.emulator.api.router import answer
 from meva_adapters.emulator.api.venue import Venue
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.matching import Exchange
 from meva_adapters.emulator.exchange.orders import Method, Order, Request, Side
 from meva_adapters.emulator.markets.candles import Tape
@@ -29,7 +29,7 @@ class Desk:
         self.clock.now = OPENED
         listing = builtin_listing({"BTCTRY": 3_000_000 * E8, "XRPUSDT": 141_800_000})
         self.exchange = Exchange(listing.pairs)
-        self.house: Account = self.exchange.open_account("house", house=True)
+        self.house: TradingAccount = self.exchange.open_account("house", house=True)
         for asset in ("TRY", "BTC", "USDT", "XRP"):
             self.exchange.clearing.deposit(self.house, asset, 10**10 * E8, 0)
         self.venue = Venue(self.exchange, listing, {name: Tape(()) for name in listing.pairs}, self.clock)

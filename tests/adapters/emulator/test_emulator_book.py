@@ -6,13 +6,13 @@ from emulator_strategies import E8
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.book import Book, HalfBook
 from meva_adapters.emulator.exchange.fees import FREE
 from meva_adapters.emulator.exchange.orders import Method, Order, Side
 from meva_adapters.emulator.exchange.stops import StopBook
 
-NOBODY = Account("nobody", 1, FREE)
+NOBODY = TradingAccount("nobody", 1, FREE)
 
 
 def order(number: int, side: Side, price: int, qty: int = E8, stop: int = 0) -> Order:

@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from meva_adapters.emulator.exchange.orders import Side
-from meva_adapters.emulator.faults.plan import FaultPlan, Rule
+from meva_adapters.emulator.faults.rules import FaultRules, Rule
 from meva_adapters.emulator.stream.hub import Hub
 from meva_adapters.emulator.stream.session import Session
 
@@ -32,7 +32,7 @@ class Reader:
     session: Session = None  # type: ignore[assignment]
 
     def __attrs_post_init__(self) -> None:
-        self.session = Session(FaultPlan(), self.texts.append, lambda code: None)
+        self.session = Session(FaultRules(), self.texts.append, lambda code: None)
         self.hub.open(self.session)
 
     def say(self, channel: str, join: bool) -> None:
@@ -173,8 +173,8 @@ def test_a_dropped_diff_leaves_a_gap_in_the_change_numbers() -> None:
     desk = Desk()
     hub = Hub(desk.venue)
     texts: list[str] = []
-    plan = FaultPlan(rules=[Rule("drop", "STREAM 432", after=1, times=1)])
-    session = Session(plan, texts.append, lambda code: None)
+    rules = FaultRules(rules=[Rule("drop", "STREAM 432", after=1, times=1)])
+    session = Session(rules, texts.append, lambda code: None)
     hub.open(session)
     hub.receive(session, json.dumps([151, {"type": 151, "channel": "obdiff", "event": PAIR, "join": True}]))
     for price in (3_000_000, 2_999_000, 2_998_000):

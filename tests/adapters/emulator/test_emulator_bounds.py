@@ -15,8 +15,8 @@ from meva_adapters.emulator.api.calls import Call
 from meva_adapters.emulator.bounds import MOST_BYTES, MOST_DEPTH, MOST_RULES, read_document
 from meva_adapters.emulator.control import control
 from meva_adapters.emulator.faults.kinds import KINDS
-from meva_adapters.emulator.faults.plan import read_fault_file
 from meva_adapters.emulator.faults.replies import deliver
+from meva_adapters.emulator.faults.rules import read_fault_file
 from meva_adapters.emulator.world import World, build_world
 from meva_core.errors import BadInput
 
@@ -106,7 +106,7 @@ def test_a_plan_holds_so_many_rules_and_takes_no_part_of_more() -> None:
     assert told(made, "faults", many) == (200, {"rules": MOST_RULES - 1})
     status, reply = told(made, "faults", json.dumps({"rules": [LATE] * 2}).encode())
     assert (status, "DELETE faults" in reply["error"] or "over 1000" in reply["error"]) == (400, True)
-    assert len(made.plan.rules) == MOST_RULES - 1
+    assert len(made.faults.rules) == MOST_RULES - 1
 
 
 def test_a_file_of_faults_is_held_to_the_same_bounds_and_named(tmp_path: Path) -> None:
@@ -155,11 +155,11 @@ def test_whatever_a_control_call_says_the_exchange_goes_on(world: World, call: t
     status, reply = told(world, path, json.dumps(tree).encode())
     assert (status, "error" in reply) in ((200, False), (400, True))
     assert state(world)["broken"] == []
-    delivery = deliver(world.venue, world.plan, Call("GET", TIME, {"x": ["1"]}))
+    delivery = deliver(world.venue, world.faults, Call("GET", TIME, {"x": ["1"]}))
     assert 200 <= delivery.reply.status <= 599
     told(world, "faults", b"", "DELETE")
     told(world, "policy", b'{"clock_skew_ms":0}')
-    assert deliver(world.venue, world.plan, Call("GET", TIME)).reply.status == 200
+    assert deliver(world.venue, world.faults, Call("GET", TIME)).reply.status == 200
 
 
 @given(st.binary(max_size=40) | trees.map(lambda tree: json.dumps(tree).encode()))
@@ -174,7 +174,7 @@ def test_any_bytes_are_a_document_that_can_be_written_again_or_bad_input(body: b
 def test_faults_that_add_up_do_not_grow_a_reply_without_end(world: World) -> None:
     rules = [{"fault": "rows", "how": "repeat"}, {"fault": "garble", "how": "utf16"}] * 20
     assert told(world, "faults", json.dumps({"rules": rules}).encode())[0] == 200
-    delivery = deliver(world.venue, world.plan, Call("GET", "/api/v2/ticker"))
+    delivery = deliver(world.venue, world.faults, Call("GET", "/api/v2/ticker"))
     told(world, "faults", b"", "DELETE")
     assert len(delivery.reply.body) < 2**22
 
@@ -190,7 +190,7 @@ def test_faults_that_add_up_do_not_grow_a_reply_without_end(world: World) -> Non
 def test_half_characters_in_a_query_are_a_bad_request(
     world: World, path: str, query: dict[str, list[str]]
 ) -> None:
-    assert deliver(world.venue, world.plan, Call("GET", path, query)).reply.status == 400
+    assert deliver(world.venue, world.faults, Call("GET", path, query)).reply.status == 400
 
 
 def test_the_key_that_is_there_is_named_and_kept(world: World) -> None:

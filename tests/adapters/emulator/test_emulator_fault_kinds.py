@@ -17,8 +17,8 @@ from meva_adapters.emulator.api.calls import Call
 from meva_adapters.emulator.exchange.audit import faults_of
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.faults.kinds import KINDS, REPLY, REQUEST
-from meva_adapters.emulator.faults.plan import FaultPlan, Rule, rules_of
 from meva_adapters.emulator.faults.replies import Delivery, deliver
+from meva_adapters.emulator.faults.rules import FaultRules, Rule, rules_of
 from meva_adapters.emulator.stream.frames import result
 from meva_adapters.emulator.stream.session import Session
 
@@ -36,12 +36,12 @@ FIELDS = {
 def under(
     desk: Desk, rules: list[dict[str, Any]], method: str, path: str, body: Any = None, **query: str
 ) -> Delivery:
-    """Make a signed call under a plan of rules."""
+    """Make a signed call under rules of faults."""
     headers = {name.lower(): value for name, value in signed(stamp=desk.clock()).items()}
     raw = b"" if body is None else json.dumps(body).encode()
-    plan = FaultPlan(1, list(rules_of(rules, "test")))
+    faults = FaultRules(1, list(rules_of(rules, "test")))
     lists = {name: [value] for name, value in query.items()}
-    return deliver(desk.venue, plan, Call(method, path, lists, headers, raw))
+    return deliver(desk.venue, faults, Call(method, path, lists, headers, raw))
 
 
 def ping(**rule: Any) -> Delivery:
@@ -230,7 +230,7 @@ def test_any_faults_together_still_make_a_delivery(order: list[str], how: str) -
 
 def frames_under(*rules: Rule, count: int = 5) -> tuple[list[str], list[int]]:
     sent, closed = list[str](), list[int]()
-    session = Session(FaultPlan(1, list(rules)), sent.append, closed.append)
+    session = Session(FaultRules(1, list(rules)), sent.append, closed.append)
     for number in range(count):
         session.push(result(True, str(number)))
     return [json.loads(text)[1]["message"] for text in sent], closed
@@ -258,22 +258,22 @@ def test_frames_are_dropped_repeated_held_or_end_the_connection(rule: Rule, mess
 
 @given(st.integers(0, 6), st.integers(0, 6), st.integers(1, 20))
 def test_after_spares_and_times_ends_whatever_else_is_called(after: int, times: int, calls: int) -> None:
-    plan = FaultPlan(3, [Rule("late", "GET /a", after=after, times=times)])
+    rules = FaultRules(3, [Rule("late", "GET /a", after=after, times=times)])
     struck = []
     for _ in range(calls):
-        assert plan.strikes("GET", "/b", when=REPLY) == plan.strikes("GET", "/a", when=REQUEST) == []
-        struck.append(len(plan.strikes("GET", "/a", when=REPLY)))
+        assert rules.strikes("GET", "/b", when=REPLY) == rules.strikes("GET", "/a", when=REQUEST) == []
+        struck.append(len(rules.strikes("GET", "/a", when=REPLY)))
     ends = after + times if times else calls
     assert struck == [int(after <= number < ends) for number in range(calls)]
-    assert plan.happened == Counter({"late": sum(struck)} if sum(struck) else {})
+    assert rules.happened == Counter({"late": sum(struck)} if sum(struck) else {})
 
 
 @given(st.integers(0, 2**31), st.integers(0, 2**31), st.integers(0, 3))
 def test_draws_are_those_of_the_seed_and_another_place_or_seed_has_others(a: int, b: int, place: int) -> None:
     def struck(seed: int, before: int) -> list[bool]:
         spent = [Rule("late", "POST /never")] * before
-        plan = FaultPlan(seed, [*spent, Rule("drip", probability=0.5)])
-        return [bool(plan.strikes("GET", "/", when=REPLY)) for _ in range(64)]
+        rules = FaultRules(seed, [*spent, Rule("drip", probability=0.5)])
+        return [bool(rules.strikes("GET", "/", when=REPLY)) for _ in range(64)]
 
     assert struck(a, place) == struck(a, place)
     assert (struck(a, place) == struck(b, place)) is (a == b)
@@ -282,16 +282,16 @@ def test_draws_are_those_of_the_seed_and_another_place_or_seed_has_others(a: int
 
 def test_paths_and_methods_match_in_any_case_and_with_stars() -> None:
     for on in ("get /API/v2/*", "GET /api/v2/orderBook", "*", "* */orderbook", "?ET *"):
-        assert FaultPlan(0, [Rule("late", on)]).strikes("GET", "/api/v2/orderbook", when=REPLY), on
+        assert FaultRules(0, [Rule("late", on)]).strikes("GET", "/api/v2/orderbook", when=REPLY), on
     for on in ("POST *", "/api/v2/orderbook", "GET /api/v2"):
-        assert not FaultPlan(0, [Rule("late", on)]).strikes("GET", "/api/v2/orderbook", when=REPLY), on
+        assert not FaultRules(0, [Rule("late", on)]).strikes("GET", "/api/v2/orderbook", when=REPLY), on
 
 
 def test_rules_that_are_taken_away_strike_no_more_and_new_ones_count_from_nothing() -> None:
-    plan = FaultPlan(0, [Rule("late", times=1)])
-    assert plan.strikes("GET", "/", when=REPLY)
-    plan.clear()
-    assert not plan.strikes("GET", "/", when=REPLY)
-    plan.add(Rule("late", times=1))
-    assert [len(plan.strikes("GET", "/", when=REPLY)) for _ in range(2)] == [1, 0]
-    assert plan.happened == {"late": 2}
+    rules = FaultRules(0, [Rule("late", times=1)])
+    assert rules.strikes("GET", "/", when=REPLY)
+    rules.clear()
+    assert not rules.strikes("GET", "/", when=REPLY)
+    rules.add(Rule("late", times=1))
+    assert [len(rules.strikes("GET", "/", when=REPLY)) for _ in range(2)] == [1, 0]
+    assert rules.happened == {"late": 2}

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_adapters.emulator.faults.kinds import FRAME, HANDSHAKE, KINDS, REPLY, REQUEST
-from meva_adapters.emulator.faults.plan import FaultPlan, Rule, read_fault_file, rules_of
+from meva_adapters.emulator.faults.rules import FaultRules, Rule, read_fault_file, rules_of
 from meva_core.errors import BadInput
 
 ORDER = "POST /api/v1/order"
@@ -255,8 +255,8 @@ def test_which_matches_a_rule_strikes_depends_on_seed_place_and_count_alone(
     seed: int, probability: float, others: int
 ) -> None:
     rule = Rule("late", "GET *", probability)
-    alone = FaultPlan(seed, [rule])
-    crowded = FaultPlan(seed, [rule, *[Rule("drip", "GET *", probability)] * others])
+    alone = FaultRules(seed, [rule])
+    crowded = FaultRules(seed, [rule, *[Rule("drip", "GET *", probability)] * others])
     struck = [bool(alone.strikes("GET", "/x", when=REPLY)) for _ in range(50)]
     again = []
     for _ in range(50):
@@ -266,8 +266,8 @@ def test_which_matches_a_rule_strikes_depends_on_seed_place_and_count_alone(
 
 
 def test_a_rule_strikes_as_often_as_its_probability_says() -> None:
-    plan = FaultPlan(1, [Rule("late", probability=0.25)])
-    struck = sum(len(plan.strikes("GET", "/x", when=REPLY)) for _ in range(4000))
+    rules = FaultRules(1, [Rule("late", probability=0.25)])
+    struck = sum(len(rules.strikes("GET", "/x", when=REPLY)) for _ in range(4000))
     assert 900 < struck < 1100
 
 

@@ -8,7 +8,7 @@ from emulator_strategies import DUST, E8, MARKETS, PAIRS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.audit import faults_of
 from meva_adapters.emulator.exchange.events import Filled, Inserted, Removed, Traded
 from meva_adapters.emulator.exchange.fees import (
@@ -28,7 +28,7 @@ NOW = 1_700_000_000_000
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def opened(*names: str, cancel_ms: int = 0) -> tuple[Exchange, list[Account]]:
+def opened(*names: str, cancel_ms: int = 0) -> tuple[Exchange, list[TradingAccount]]:
     exchange = Exchange(PAIRS, cancel_ms=cancel_ms)
     accounts = [exchange.open_account(name) for name in names]
     for account in accounts:

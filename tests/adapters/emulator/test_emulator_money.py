@@ -11,7 +11,7 @@ from emulator_strategies import COARSE, E8, FINE, MARKETS, PAIRS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_adapters.emulator.exchange.accounts import Account
+from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.audit import faults_of, totals
 from meva_adapters.emulator.exchange.clearing import Clearing
 from meva_adapters.emulator.exchange.fees import (
@@ -34,7 +34,7 @@ amounts = st.integers(0, 10**18)
 rates = st.sampled_from([0, 100_000, 120_000, 140_000, 240_000, E8])
 
 
-def account(exchange: Exchange, name: str, **funds: int) -> Account:
+def account(exchange: Exchange, name: str, **funds: int) -> TradingAccount:
     """An account with funds in whole units."""
     found = exchange.open_account(name)
     for asset, amount in funds.items():
@@ -42,7 +42,7 @@ def account(exchange: Exchange, name: str, **funds: int) -> Account:
     return found
 
 
-def held(who: Account, asset: str) -> tuple[int, int]:
+def held(who: TradingAccount, asset: str) -> tuple[int, int]:
     """What is free and what is locked."""
     return who.balance(asset).free, who.balance(asset).locked
 
@@ -202,7 +202,7 @@ def test_fill_ids_grow_and_are_beyond_what_a_float_can_hold() -> None:
 
 @pytest.mark.parametrize("amount", [-1, 11])
 def test_an_account_never_locks_or_pays_what_is_not_there(amount: int) -> None:
-    who = Account("x", 1, FREE)
+    who = TradingAccount("x", 1, FREE)
     who.deposit("TRY", 10, 0)
     with pytest.raises(BrokenBooks, match="cannot lock"):
         who.reserve("TRY", amount, 0)
@@ -216,7 +216,7 @@ def test_an_account_never_locks_or_pays_what_is_not_there(amount: int) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("AB"), st.integers(0, 50)), max_size=40))
 def test_balances_of_any_earlier_moment_are_what_they_were_then(moves: list[tuple[int, str, int]]) -> None:
-    who = Account("x", 1, FREE)
+    who = TradingAccount("x", 1, FREE)
     now, seen = 0, {-1: {"A": (0, 0), "B": (0, 0)}}
     for later, asset, amount in moves:
         now += later
@@ -231,27 +231,27 @@ def test_balances_of_any_earlier_moment_are_what_they_were_then(moves: list[tupl
         assert {name: (b.free, b.locked) for name, b in then.items()} == {n: expected[n] for n in then}
 
 
-def take_away(exchange: Exchange, who: Account, ask: Order) -> None:
+def take_away(exchange: Exchange, who: TradingAccount, ask: Order) -> None:
     who.balance("TRY").free -= 2000 * E8
 
 
-def unlock(exchange: Exchange, who: Account, ask: Order) -> None:
+def unlock(exchange: Exchange, who: TradingAccount, ask: Order) -> None:
     who.balance("BTC").locked -= 1
     who.balance("BTC").free += 1
 
 
-def lock_too_much(exchange: Exchange, who: Account, ask: Order) -> None:
+def lock_too_much(exchange: Exchange, who: TradingAccount, ask: Order) -> None:
     who.reserve("BTC", 1, 0)
     ask.locked += 1
 
 
-def cross(exchange: Exchange, who: Account, ask: Order) -> None:
+def cross(exchange: Exchange, who: TradingAccount, ask: Order) -> None:
     exchange.books["BTCTRY"].asks.remove(ask)
     ask.price = 90 * E8
     exchange.books["BTCTRY"].asks.add(ask)
 
 
-def lose_a_fill(exchange: Exchange, who: Account, ask: Order) -> None:
+def lose_a_fill(exchange: Exchange, who: TradingAccount, ask: Order) -> None:
     ask.left -= 1
 
 
@@ -266,7 +266,7 @@ def lose_a_fill(exchange: Exchange, who: Account, ask: Order) -> None:
     ],
 )
 def test_the_audit_names_whatever_does_not_hold(
-    spoil: Callable[[Exchange, Account, Order], None], says: list[str]
+    spoil: Callable[[Exchange, TradingAccount, Order], None], says: list[str]
 ) -> None:
     exchange = Exchange(PAIRS)
     who = account(exchange, "who", TRY=1000, BTC=10)

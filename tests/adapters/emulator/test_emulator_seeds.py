@@ -13,7 +13,7 @@ from meva_adapters.emulator.api.router import answer
 from meva_adapters.emulator.exchange.audit import faults_of
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.faults.kinds import REPLY
-from meva_adapters.emulator.faults.plan import Rule
+from meva_adapters.emulator.faults.rules import Rule
 from meva_adapters.emulator.world import World, build_world
 
 NOW = 1_700_000_012_345
@@ -142,8 +142,8 @@ def test_no_volume_that_is_shown_is_negative(pair: str) -> None:
 
 def test_the_seed_of_the_options_is_the_seed_of_the_faults() -> None:
     def struck(seed: int) -> list[bool]:
-        plan = world(seed)[0].plan
-        plan.add(Rule("late", probability=0.5))
-        return [bool(plan.strikes("GET", "/", when=REPLY)) for _ in range(64)]
+        rules = world(seed)[0].faults
+        rules.add(Rule("late", probability=0.5))
+        return [bool(rules.strikes("GET", "/", when=REPLY)) for _ in range(64)]
 
     assert struck(1) == struck(1) != struck(2)

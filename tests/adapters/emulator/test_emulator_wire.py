@@ -17,7 +17,7 @@ from meva_adapters.emulator.api.router import answer
 from meva_adapters.emulator.api.wire import method_of, padded
 from meva_adapters.emulator.control import control
 from meva_adapters.emulator.exchange.orders import Method, Side
-from meva_adapters.emulator.faults.plan import FaultPlan
+from meva_adapters.emulator.faults.rules import FaultRules
 from meva_adapters.emulator.stream.hub import Hub
 from meva_adapters.emulator.stream.session import Session, requests_of
 from meva_adapters.emulator.world import World, build_world
@@ -339,7 +339,7 @@ TREES = st.recursive(
 def test_whatever_a_client_says_the_stream_lives_on(text: str) -> None:
     desk = Desk()
     hub, sent = Hub(desk.venue), list[str]()
-    session = Session(FaultPlan(), sent.append, lambda code: None)
+    session = Session(FaultRules(), sent.append, lambda code: None)
     hub.open(session)
     hub.receive(session, text)
     hub.receive(session, text.replace("151", "114", 1))
@@ -359,7 +359,7 @@ def test_what_is_no_frame_asks_for_nothing(text: str) -> None:
 def test_the_news_of_an_order_are_told_to_its_owner_in_order(desk: Desk) -> None:
     hub, sent, other = Hub(desk.venue), list[str](), list[str]()
     desk.venue.listeners.append(hub.tell)
-    sessions = [Session(FaultPlan(), texts.append, lambda code: None) for texts in (sent, other)]
+    sessions = [Session(FaultRules(), texts.append, lambda code: None) for texts in (sent, other)]
     for session in sessions:
         hub.open(session)
     sessions[0].key = desk.key

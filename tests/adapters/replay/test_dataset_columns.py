@@ -142,7 +142,7 @@ def outcome(root):
         return report
     dataset = open_dataset(root)
     times = np.arange(dataset.start - 60, dataset.start + 600, 30)
-    markets = list(dataset.windows(times, 3, rows=7))
+    markets = list(dataset.windows(times, 3, cycles=7))
     return report, dataset.sha256, [column.tolist() for market in markets for column in market]
 
 

@@ -177,7 +177,7 @@ class Case:
     symbols: dict[str, Recorded]
     times: list[int]
     lookback: int
-    rows: int
+    cycles: int
     block: int
     root: Path = field(default=Path())
 
@@ -210,9 +210,9 @@ def read(case: Case) -> list[dict[str, dict[str, int]]]:
         patch.setattr(dataset_module, "BLOCK", case.block)
         patch.setattr(dataset_module, "_LEAST_BLOCK", 1)
         dataset = open_dataset(case.root)
-        markets = list(dataset.windows(np.array(case.times), case.lookback, rows=case.rows))
+        markets = list(dataset.windows(np.array(case.times), case.lookback, cycles=case.cycles))
     assert [time for market in markets for time in market.time.tolist()] == case.times
-    assert all(len(market.time) == case.rows for market in markets[:-1])
+    assert all(len(market.time) == case.cycles for market in markets[:-1])
     return [
         {
             symbol: {name: int(getattr(market, name)[i, j]) for name in Market._fields[1:]}
@@ -255,7 +255,7 @@ def test_what_comes_after_a_cycle_does_not_change_it(tmp_path_factory, data):
     whole = read(case)
     now = case.times[data.draw(st.integers(0, len(case.times) - 1))]
     cut = Case(
-        case.symbols, [time for time in case.times if time <= now], case.lookback, case.rows, case.block
+        case.symbols, [time for time in case.times if time <= now], case.lookback, case.cycles, case.block
     )
     cut.root = tmp_path_factory.mktemp("cut")
     for symbol, rows in case.symbols.items():
@@ -319,7 +319,7 @@ def test_of_rows_with_one_stamp_the_last_counts_even_in_another_block(tmp_path, 
     build(tmp_path, orderbook="ts,best_bid,best_ask\n" + "\n".join(lines) + "\n")
     monkeypatch.setattr(dataset_module, "BLOCK", block)
     monkeypatch.setattr(dataset_module, "_LEAST_BLOCK", 1)
-    windows = open_dataset(tmp_path).windows(np.array([START, START + 1, START + 2, START + 3]), 20, rows=2)
+    windows = open_dataset(tmp_path).windows(np.array([START, START + 1, START + 2, START + 3]), 20, cycles=2)
     assert [bid // 10**8 for market in windows for bid in market.bid[:, 0].tolist()] == [2, 6, 9, 9]
 
 
@@ -362,7 +362,7 @@ def test_a_file_that_changes_while_it_is_read_stops_the_reading(tmp_path):
     root = build(tmp_path)
     dataset = open_dataset(root)
     dataset.recheck()
-    windows = dataset.windows(np.array([1_704_067_260, 1_704_067_440]), 20, rows=1)
+    windows = dataset.windows(np.array([1_704_067_260, 1_704_067_440]), 20, cycles=1)
     next(windows)
     (root / "candles" / "BTCTRY.csv").write_text(CANDLES.replace("103,7", "103,8"))
     with pytest.raises(BadInput, match=r"candles/BTCTRY\.csv.*changed"):

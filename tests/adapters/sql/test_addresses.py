@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meva_adapters.sql import ensure, head, reader
 from meva_adapters.sql.addresses import database_url, shown
+from meva_adapters.sql.upgrade import downgrade_database
+from meva_cli.progress import NoProgress
 from meva_core.errors import BadInput
 
 PASSWORD = "s3cret"
@@ -107,3 +110,14 @@ def test_wherever_a_password_ends_up_it_is_not_shown(before: str, behind: str, s
     except BadInput as error:
         text = f"{error} {error.action}"
     assert PASSWORD not in text
+
+
+def test_an_address_is_read_once_and_then_travels_as_it_is(tmp_path: Path) -> None:
+    url = database_url(tmp_path / "a?b%20c#d.db")
+    assert database_url(url) is url
+    ensure(url)
+    with reader(url) as store, store.read() as reads:
+        assert reads.runs() == []
+    back = downgrade_database(url, "0001", NoProgress(), with_backup=False)
+    assert (back.changed, back.before.revision, back.after.revision) == (True, head(), "0001")
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".db"] == ["a?b%20c#d.db"]

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from meva_adapters.sql import ensure, reader, writer
-from meva_adapters.sql.engine import database_url, reading_uri, shown, translated, writer_engine
+from meva_adapters.sql.addresses import database_url, shown
+from meva_adapters.sql.engine import reading_uri, translated, writer_engine
 from meva_core.errors import StoreBusy, StoreCorrupt, StoreError, StoreUnready
 
 

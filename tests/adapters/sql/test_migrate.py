@@ -16,7 +16,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from meva_adapters.sql import current, ensure, reader, writer
-from meva_adapters.sql.engine import database_url, looking_at
+from meva_adapters.sql.addresses import database_url
+from meva_adapters.sql.engine import looking_at
 from meva_adapters.sql.migrate import alembic_config, downgrade, upgrade
 from meva_adapters.sql.revisions import HEAD, KNOWN, OWN_TABLES, migrations_folder
 from meva_adapters.sql.tables import META

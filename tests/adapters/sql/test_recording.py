@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from meva_adapters.sql import ensure, reader, writer
 from meva_adapters.sql import recording as locks
+from meva_adapters.sql.addresses import Target, database_url
 from meva_adapters.sql.backup import NameTaken, backup, backup_beside
-from meva_adapters.sql.engine import database_url, translated, writer_engine
+from meva_adapters.sql.engine import translated, writer_engine
 from meva_adapters.sql.savepoints import savepoint
 from meva_adapters.sql.upgrade import downgrade_database, upgrade_database
 from meva_cli.progress import NoProgress
@@ -138,7 +139,7 @@ def test_of_two_upgrades_at_once_one_finds_nothing_to_do(db: Path, monkeypatch: 
 
     look, looked = migrate.current, []
 
-    def first_look(target: migrate.Target) -> object:
+    def first_look(target: Target) -> object:
         found = look(target)
         if not looked:  # the other process does the work between our look and our lock
             looked.append(found)

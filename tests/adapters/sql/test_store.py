@@ -147,9 +147,8 @@ def test_values_come_back_as_they_went_in(store: SqlStore) -> None:
         work.insert("stage7_ledger_metrics", METRICS, [metrics])
         work.commit()
     with store.read() as view:
-        last = view.last_cycle("abc1234")
-        assert last is not None
-        assert (last["link_sha256"], last["adapt_sha256"], last["seq"]) == (digest, None, 0)
+        digests = ("link_sha256", "adapt_sha256", "seq")
+        assert list(view.rows("stage7_cycle_digests", digests, run_id="abc1234")) == [(digest, None, 0)]
         names = ("ts", "gross_pnl_try", "net_pnl_try", "cash_try", "max_drawdown_ratio")
         (row,) = view.rows("stage7_ledger_metrics", names)
     assert row == (
@@ -190,7 +189,7 @@ def test_a_run_and_its_state_are_inserted_once_and_then_updated(store: SqlStore)
         state_now = view.state("abc1234")
         assert state_now is not None
         assert state_now["cycle_id"] == "c2"
-        assert (view.run("other"), view.state("other"), view.last_cycle("other")) == (None, None, None)
+        assert (view.run("other"), view.state("other")) == (None, None)
 
 
 def test_a_key_that_is_there_is_refused_and_both_contents_are_named(store: SqlStore) -> None:

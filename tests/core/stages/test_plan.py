@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from meva_core.errors import BadInput
 from meva_core.fingerprint import form_of
 from meva_core.params import COLUMNS_IF_SET, Params
+from meva_core.rules import FallbackRules
 from meva_core.settings import Settings, Stage7, build_settings
-from meva_core.stages.plan import BACKTEST, RunPlan, choose_pairs, cycle_times
+from meva_core.stages.plan import BACKTEST, RunPlan, choose_pairs, cycle_times, fallback_of
 
 AVAILABLE = ("SOLTRY", "BTCTRY", "BTCUSDT", "ETHTRY")
 
@@ -32,6 +33,18 @@ def planned(settings: Settings | None = None, **changes: Any) -> RunPlan:
         "source_sha256": "ab" * 32,
     }
     return RunPlan(**(given | changes))
+
+
+def test_the_fallback_is_what_the_settings_say_and_its_defaults_are_theirs() -> None:
+    settings = {
+        "STAGE7_RULES_FALLBACK_TICK_SIZE": "0.5",
+        "STAGE7_RULES_FALLBACK_LOT_SIZE": "0.25",
+        "STAGE7_RULES_FALLBACK_MIN_NOTIONAL_TRY": "20",
+        "STAGE7_RULES_REQUIRE_METADATA": "false",
+    }
+    expected = FallbackRules(Decimal("0.5"), Decimal("0.25"), Decimal(20), require_metadata=False)
+    assert fallback_of(build_settings(settings)) == expected
+    assert fallback_of(Settings()) == FallbackRules()
 
 
 @given(
@@ -134,15 +147,15 @@ def test_a_run_is_named_by_settings_rules_data_start_step_and_options() -> None:
         planned(pairs=choose_pairs(AVAILABLE[1:], None, Settings(), None)),
         planned(pairs=choose_pairs(AVAILABLE, {}, Settings(), None)),
     ]
-    names = {plan.run for plan in others}
+    names = {plan.run_id for plan in others}
     assert len(names) == len(others)
-    assert planned().run not in names
+    assert planned().run_id not in names
 
 
 def test_a_run_keeps_its_name_when_it_grows_or_its_folder_is_renamed() -> None:
     assert (
-        planned(times=np.array([60], dtype=np.int64), source="elsewhere", manifest={"a": 1}).run
-        == planned().run
+        planned(times=np.array([60], dtype=np.int64), source="elsewhere", manifest={"a": 1}).run_id
+        == planned().run_id
     )
     same = Settings(stage7=Stage7(fees_bps=Decimal("20.0")))
     assert planned(same).settings_sha256() == planned().settings_sha256()
@@ -173,7 +186,7 @@ def test_lists_of_names_in_another_order_are_the_same_run(data: st.DataObject) -
 @pytest.mark.parametrize("name", LISTS)
 def test_other_names_in_a_list_are_another_run(name: str) -> None:
     one, other = (planned(build_settings({name: text})) for text in ("BTCTRY,ETHTRY", "BTCTRY,SOLTRY"))
-    assert one.run != other.run
+    assert one.run_id != other.run_id
 
 
 def test_a_run_of_another_form_is_another_run_and_the_first_form_is_not_told(

@@ -96,7 +96,7 @@ class _Cycle:
         self.r, self.market, self.out, self.journal, self.c = renderer, market, out, journal, c
         self.symbols = renderer.names.symbols
         self.time = int(market.time[c])
-        self.cycle, self.ts = cycle_id(renderer.names.run, self.time), stamp_text(self.time)
+        self.cycle, self.ts = cycle_id(renderer.names.run_id, self.time), stamp_text(self.time)
 
         def rows(ends: Any) -> range:
             return range(int(ends[c - 1]) if c > start else 0, int(ends[c]))
@@ -122,7 +122,7 @@ class _Cycle:
         brief = quiet and r.level == CHANGES
         reasons = self.reasons()
         money = self.money()
-        head = (self.cycle, self.ts, names.run)
+        head = (self.cycle, self.ts, names.run_id)
         found: dict[str, list[Any]] = {
             "stage7_cycle_trace": [(*head, *self.documents(brief), canonical_json(reasons))],
             "stage7_ledger_metrics": [
@@ -134,7 +134,7 @@ class _Cycle:
             ],
             "stage7_run_metrics": [(*head, *self.metrics(money, reasons))],
             "stage7_cycle_digests": [
-                (self.cycle, names.run, r.seq, self.ts, *digest.steps, digest.adapt, digest.link)
+                (self.cycle, names.run_id, r.seq, self.ts, *digest.steps, digest.adapt, digest.link)
             ],
             "stage7_risk_decisions": [] if brief else [self.decision()],
             "stage7_order_intents": list(intent_rows(self.intents, self.cycle, self.ts, names)),
@@ -327,7 +327,7 @@ class _Cycle:
         assessed = b"".join(int(column[c]).to_bytes(8, "little", signed=True) for column in out.assess)
         return (
             self.cycle,
-            self.r.names.run,
+            self.r.names.run_id,
             self.ts,
             MODES[out.assess.verdict[c]],
             canonical_json(modes(out, c, None)["risk_reasons"]),

@@ -6,7 +6,7 @@ from attrs import field, frozen
 
 
 @frozen
-class Account:
+class Changes:
     """What was done to a database, in the order it was done.
 
     `added` and `released` are tables, columns and indexes; `kept` is what a downgrade left because it holds

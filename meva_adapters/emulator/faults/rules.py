@@ -1,4 +1,4 @@
-"""A plan of faults: rules that fire by a seeded draw, and a count of those that did."""
+"""The rules of faults, which fire by a seeded draw, and a count of those that did."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _Count:
 
 
 @define(eq=False)
-class FaultPlan:
+class FaultRules:
     """The rules in force.
 
     Whether the n-th match of a rule strikes depends on the seed, its place and n alone.
@@ -76,7 +76,7 @@ class FaultPlan:
     _counts: list[_Count] = field(factory=list)
 
     def add(self, *rules: Rule) -> None:
-        """Put rules behind the others, all or none; raises BadInput for more than a plan holds."""
+        """Put rules behind the others, all or none; raises BadInput for more than may be in force."""
         if len(self.rules) + len(rules) > MOST_RULES:
             raise BadInput(
                 f"{len(self.rules)} rules and {len(rules)} more are over {MOST_RULES}",
@@ -114,7 +114,7 @@ class FaultPlan:
 
 @frozen
 class FaultFile:
-    """What a plan file says: the seed (None: the emulator's), the rules, and switches of the policy."""
+    """What a faults file says: the seed (None: the emulator's), the rules, and switches of the policy."""
 
     seed: int | None
     rules: tuple[Rule, ...]
@@ -122,7 +122,7 @@ class FaultFile:
 
 
 def read_fault_file(path: Path) -> FaultFile:
-    """Read a plan file; raises BadInput, naming the rule, for anything that is not one."""
+    """Read a faults file; raises BadInput, naming the rule, for anything that is not one."""
     try:
         tree = read_document(path.read_bytes())
     except BadInput as e:
