@@ -29,7 +29,6 @@ _NO_MEMORY: Final = (
 )
 """What the loader, the system, Python and Arrow say when memory ran out, each under an error of its own."""
 _WORD: Final = 600
-_NO_MEMORY: Final = ("failed to map segment", "Cannot allocate memory")
 _LONG_WORD: Final = re.compile(rf"\S{{{_WORD},}}")
 # Names have bounds: else a long word is gone through again from each of its letters.
 _LOGIN: Final = re.compile(r"([\w+.-]{1,64}:(?://[\w.%+-]{0,256}:)?)(?!//[^\s:@]*@)[^\s'\"]*@")
@@ -148,13 +147,11 @@ def _ending(error: BaseException, arguments: Sequence[str]) -> Ending:
 
 def _is_lack_of_memory(error: BaseException | None) -> bool:
     """Whether memory ran out: for data, for a library that could not be loaded, or for a thread. A library
-    that could not load another one often says something else first."""
+    that could not load another one may say something else, with that behind it."""
     while error is not None:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
             return True
-        if isinstance(error, ImportError | OSError) and any(word in str(error) for word in _NO_MEMORY):
-            return True
-        if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        if isinstance(error, Exception) and any(word in str(error) for word in _NO_MEMORY):
             return True
         error = error.__cause__ or error.__context__
     return False
