@@ -242,14 +242,14 @@ def test_an_interruption_right_behind_a_commit_is_noted_and_no_complete_run_is_u
     for name, rows, status in (("a.db", 10, "interrupted"), ("b.db", 10_000, "complete")):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stage_module, "ROWS", rows)
-            note = stage_module.Recorder._note_standing
+            note = stage_module.Recorder._note_progress
 
-            def note_and_end(recorder: Any, work: Any, note: Any = note) -> None:
-                note(recorder, work)
+            def note_and_end(recorder: Any, work: Any, end: Any, note: Any = note) -> None:
+                note(recorder, work, end)
                 work.commit()
                 interrupt()  # before the recorder knows of the commit
 
-            patch.setattr(stage_module.Recorder, "_note_standing", note_and_end)
+            patch.setattr(stage_module.Recorder, "_note_progress", note_and_end)
             assert meva(*run, "--db", name).code == 130
         assert rows_of(tmp_path / name, "SELECT status FROM stage7_runs") == [{"status": status}]
 

@@ -178,7 +178,7 @@ def test_lists_of_names_in_another_order_are_the_same_run(data: st.DataObject) -
         texts[name] = ",".join([*shuffled, data.draw(st.sampled_from(listed))])
     written = {name: ",".join(listed) for name, listed in names.items()}
     plans = [planned(build_settings(given)) for given in (texts, written)]
-    assert plans[0].run == plans[1].run
+    assert plans[0].run_id == plans[1].run_id
     assert plans[0].params == plans[1].params
     assert plans[0].settings_sha256() == plans[1].settings_sha256()
 
@@ -200,7 +200,7 @@ def test_a_run_of_another_form_is_another_run_and_the_first_form_is_not_told(
     assert "form" not in planned(seed=1).identity()
     other = planned()
     assert other.identity()["form"] == form_of(other.params).hex()
-    assert other.run != first.run
+    assert other.run_id != first.run_id
 
 
 def test_the_record_of_settings_has_no_secret_and_no_path() -> None:
