@@ -15,7 +15,6 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 import pytest
 from attrs import define, evolve, field
@@ -33,7 +32,6 @@ from hypothesis.stateful import (
 from meva_adapters.sql import migrate
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import IdTaken, OutcomeUnknown, Refused, Unavailable, VenueReason
-from meva_core.live import desk as desk_module
 from meva_core.live import inquiry as order_inquiry
 from meva_core.live.desk import Desk, Grace, Settled
 from meva_core.live.inquiry import Inquiry
@@ -473,17 +471,13 @@ def _send_again(self: Desk, order: NewOrder) -> Accepted:
         return self.venue.submit(order)
 
 
-def _of_resting_alone(record: Record, watch: Any) -> Decimal:
-    return record.qty if record.standing in MAY_REST else Decimal(0)
-
-
 SEEDS = range(1, 13)
 """As many searches as the best hidden of the bugs may take; most are found by the first."""
+# That what has filled is released before it is booked is held by an example: searches find it too rarely.
 BUGS: dict[str, tuple[object, str, object]] = {
     "what was not heard of is sent again": (Desk, "_sent", _send_again),
     "twins are not looked for": (Inquiry, "_is_check_due", lambda self, record, watch: False),
     "whatever has our name is ours": (order_inquiry, "is_same", lambda record, order: True),
-    "what has filled is released unbooked": (desk_module, "unbooked", _of_resting_alone),
     "one look in vain is proof": (Trading, "grace", Grace(0, WATCH, looks=1)),
     "no number of looks in vain is proof": (Trading, "grace", Grace(GRACE, WATCH, looks=10**9)),
     "a refused cancel is not told": (Desk, "_not_canceled", lambda self, record, error: Settled(record)),
