@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meva_core.errors import BadInput
+from meva_core.stretches.stored import StoredStretch
 from meva_core.venue import (
     Accepted,
     Balance,
@@ -83,6 +84,20 @@ class Reads(Protocol):
         `start` and `end` are inclusive, `where` maps columns to the values they must have.
         """
 
+    def stretches(
+        self,
+        run_id: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[StoredStretch]:
+        """Yield the stretches of a run that have a cycle in [start, end], in time order, one at a time.
+
+        Whether one is what its checksum says is for whoever opens it; raises StoreCorrupt for one whose
+        values are not even of their kinds.
+        """
+
     def count(self) -> dict[str, int]:
         """Return the number of rows of every table."""
 
@@ -96,11 +111,24 @@ class UnitOfWork(Reads, Protocol):
         A key that is there already raises IdTaken, whatever its content.
         """
 
-    def update(self, table: str, key: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
-        """Update rows given as (key, values of `columns`...); one that is not there raises StoreError."""
+    def update(
+        self, table: str, key: str | Sequence[str], columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
+        """Update rows given as (key, values of `columns`...); one that is not there raises StoreError.
+
+        `key` may name several columns; a row then begins with a value for each.
+        """
 
     def upsert(self, table: str, values: Mapping[str, Any]) -> None:
         """Insert one row, or update the one with its key."""
+
+    def delete(
+        self, table: str, *, run_id: str, start: datetime | None = None, end: datetime | None = None
+    ) -> int:
+        """Take away the rows of one run within a window of time, both ends inclusive; return how many.
+
+        Rows that others refer to raise StoreError, as do those of the earlier system, which had no runs.
+        """
 
     def commit(self) -> None:
         """Make all of it permanent, or raise and leave nothing."""

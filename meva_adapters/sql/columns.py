@@ -5,9 +5,13 @@
 | amount  | Decimal                   | TEXT, plain digits                              | NUMERIC     |
 | stamp   | datetime, UTC             | TEXT, `2026-01-01T00:00:00.000000+00:00`        | TIMESTAMPTZ |
 | digest  | bytes                     | BLOB                                            | BYTEA       |
+| packed  | bytes                     | BLOB                                            | BYTEA, kept |
 | text    | str                       | TEXT                                            | TEXT        |
 | integer | int, 64 bits              | INTEGER                                         | BIGINT      |
 | real    | float (never money)       | REAL                                            | DOUBLE      |
+
+Packed bytes have no repetitions left in them: PostgreSQL keeps them as they are (STORAGE EXTERNAL) and does
+not try to compress them again.
 
 Rows of the earlier system stay as they were written: amounts with exponents, times with another offset or
 none (read as UTC). A text that is neither is handed out as it stands: one odd old value stops no report.
@@ -114,6 +118,10 @@ class Stamp(sa.types.TypeDecorator[datetime]):
         return value
 
 
+class Packed(sa.LargeBinary):
+    """Bytes that are compressed already, or cannot be."""
+
+
 BIG: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 REAL: Final[sa.types.TypeEngine[float]] = sa.REAL().with_variant(sa.Double(), "postgresql")
 
@@ -165,6 +173,11 @@ def stamp(*names: str, null: bool = False, default: Any = None, **more: Any) -> 
 def digest(*names: str, null: bool = False) -> Iterator[sa.Column[Any]]:
     """Yield columns of SHA-256 values, 32 bytes each."""
     return _columns(sa.LargeBinary(), names, null, None)
+
+
+def packed(*names: str) -> Iterator[sa.Column[Any]]:
+    """Yield columns of bytes that are compressed already, of any length."""
+    return _columns(Packed(), names, False, None)
 
 
 def where(condition: str) -> dict[str, Any]:

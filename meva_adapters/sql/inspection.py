@@ -10,6 +10,8 @@ from attrs import frozen
 
 STREAM: Final = {"yield_per": 1000}
 """Execution options of a query whose rows are not to be held all at once."""
+ONE_BY_ONE: Final = {"yield_per": 1}
+"""Of one whose rows may be of any size."""
 
 
 @frozen

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from meva_adapters.sql.columns import BIG, META, NOW, REAL, Amount, Stamp, where
+from meva_adapters.sql.columns import BIG, META, NOW, REAL, Amount, Packed, Stamp, where
 
 KINDS: Final[dict[str, Any]] = {
     "text": sa.Text(),
@@ -31,6 +31,7 @@ KINDS: Final[dict[str, Any]] = {
     "amount": Amount(),
     "stamp": Stamp(),
     "digest": sa.LargeBinary(),
+    "packed": Packed(),
 }
 _COLUMN: Final = re.compile(
     r"(?P<name>\w+):(?P<kind>\w+)(?P<key>\*)?(?P<null>\?)?(?P<unique>!)?(?:>(?P<parent>\w+))?(?:=(?P<default>.*))?"

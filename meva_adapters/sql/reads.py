@@ -14,10 +14,14 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from meva_adapters.sql.batches import is_packed
 from meva_adapters.sql.columns import Stamp, stamp_text
 from meva_adapters.sql.engine import translated
-from meva_adapters.sql.inspection import STREAM, quoted, shape_of
+from meva_adapters.sql.inspection import ONE_BY_ONE, STREAM, quoted, shape_of
+from meva_adapters.sql.revisions import OWN_TABLES
+from meva_adapters.sql.stretches import stretch_of, stretches_query
 from meva_adapters.sql.tables import META
+from meva_core.stretches.stored import StoredStretch
 
 LEGACY: Final = "legacy"
 _TIMES: Final = {
@@ -25,6 +29,7 @@ _TIMES: Final = {
     "stage7_risk_decisions": "decided_at",
     "cycle_metrics": "ts_start",
     "stage7_runs": "created_at",
+    "stage7_stretches": "start_ts",
 }
 _LEGACY_TIMES: Final = {**_TIMES, "stage7_orders": "last_update"}
 _RUNS: Final = META.tables["stage7_runs"]
@@ -83,25 +88,37 @@ class SqlReads:
         """
         found = META.tables[table]
         query = sa.select(*(found.c[name] for name in columns))
-        moment = _moment(found, run_id, self._connection.dialect.name)
+        moment = moment_of(found, run_id, self._connection.dialect.name)
         if run_id is not None:
             query = query.where(_of_run(found, run_id))
-        if start is not None:
-            query = query.where(moment >= _bound(moment, start))
-        if end is not None:
-            query = query.where(moment <= _bound(moment, end))
+        query = query.where(*within(found, moment, start, end))
         for name, value in (where or {}).items():
             query = query.where(found.c[name] == value)
         order = [*([] if moment is None else [moment]), *found.primary_key.columns]
         query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
-        # Closed when the caller stops early, too: PostgreSQL's cursors stay open on the server.
-        with self._translated(), self._connection.execute(query, execution_options=STREAM) as result:
-            self._open.add(result)
-            try:
-                for batch in result.partitions():
-                    yield from map(tuple, batch)
-            finally:
-                self._open.discard(result)
+        with (
+            self._translated(),
+            self._streaming(query, ONE_BY_ONE if is_packed(query.selected_columns) else STREAM) as result,
+        ):
+            for batch in result.partitions():
+                yield from map(tuple, batch)
+
+    def stretches(
+        self,
+        run_id: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[StoredStretch]:
+        """Yield the stretches of a run that have a cycle in [start, end], in time order, one at a time.
+
+        Raises StoreCorrupt for one whose values are not of their kinds; what is in it is not looked at.
+        """
+        query = stretches_query(run_id, start, end, newest_first=newest_first)
+        with self._translated(), self._streaming(query, ONE_BY_ONE) as result:
+            for row in result:
+                yield stretch_of(row, self._name)
 
     def count(self) -> dict[str, int]:
         """Return the number of rows of every table, unknown ones too, by name."""
@@ -109,6 +126,18 @@ class SqlReads:
             names = sorted(shape_of(self._connection).columns)
             queries = {name: sa.text(f"SELECT count(*) FROM {quoted(name)}") for name in names}  # noqa: S608
             return {name: int(self._connection.execute(q).scalar_one()) for name, q in queries.items()}
+
+    @contextmanager
+    def _streaming(self, query: sa.Select[Any], options: Mapping[str, Any]) -> Iterator[sa.CursorResult[Any]]:
+        """Hold a query's rows; they are closed when the caller stops early, too: PostgreSQL's cursors stay
+        open on the server.
+        """
+        with self._connection.execute(query, execution_options=options) as result:
+            self._open.add(result)
+            try:
+                yield result
+            finally:
+                self._open.discard(result)
 
     def _legacy_run(self) -> dict[str, Any] | None:
         trace = META.tables["stage7_cycle_trace"]
@@ -141,16 +170,27 @@ class SqlReads:
             yield
 
 
-def _moment(table: sa.Table, run_id: str | None, dialect: str) -> Any:
+def moment_of(table: sa.Table, run_id: str | None, dialect: str) -> Any:
     """Return what orders a table's rows in time, None for a table without times."""
     times = _TIMES if run_id not in (None, LEGACY) else _LEGACY_TIMES
     column = table.c.get(times.get(table.name, "ts"))
     if column is None or not isinstance(column.type, Stamp):
         return None
-    one_form = table.name in ("stage7_runs", "stage7_cycle_digests", "stage7_checkpoints", "stage7_run_state")
-    if dialect != "sqlite" or one_form or run_id not in (None, LEGACY):
+    if dialect != "sqlite" or table.name in OWN_TABLES or run_id not in (None, LEGACY):
         return column
     return sa.func.meva_instant(column, type_=sa.Text())  # see engine.py
+
+
+def within(
+    table: sa.Table, moment: Any, start: datetime | None, end: datetime | None
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the conditions of a window. Raises KeyError for a table without times."""
+    if moment is None and (start, end) != (None, None):
+        raise KeyError(f"{table.name} has no times")
+    if start is not None:
+        yield moment >= _bound(moment, start)
+    if end is not None:
+        yield moment <= _bound(moment, end)
 
 
 def _bound(moment: Any, value: datetime) -> Any:
@@ -159,8 +199,8 @@ def _bound(moment: Any, value: datetime) -> Any:
 
 def _of_run(table: sa.Table, run_id: str) -> Any:
     if run_id != LEGACY:
-        return table.c.run_id == run_id
-    none = table.c.run_id.is_(None)
+        return table.c["run_id"] == run_id
+    none = table.c["run_id"].is_(None)
     if table.name == "stage7_run_metrics":  # where the earlier system kept run ids of its own
         return none | table.c.run_id.not_in(sa.select(_RUNS.c.run_id))
     return none

@@ -16,8 +16,8 @@ from meva_adapters.sql.inspection import Shape, shape_of
 from meva_adapters.sql.tables import META
 from meva_core.errors import StoreCorrupt, StoreUnready
 
-HEAD: Final = "0002"
-KNOWN: Final = ("0001", "0002")
+HEAD: Final = "0003"
+KNOWN: Final = ("0001", "0002", "0003")
 OWN_TABLES: Final = frozenset(
     {
         "stage7_runs",
@@ -25,6 +25,9 @@ OWN_TABLES: Final = frozenset(
         "stage7_cycle_digests",
         "stage7_checkpoints",
         "stage7_risk_resets",
+        "stage7_stretches",
+        "stage7_states",
+        "stage7_forms",
         "schema_changes",
     }
 )

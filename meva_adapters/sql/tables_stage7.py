@@ -15,6 +15,7 @@ from meva_adapters.sql.columns import (
     integer,
     key,
     own_index,
+    packed,
     serial,
     stamp,
     text,
@@ -238,6 +239,7 @@ Table(
     *stamp("last_ts", null=True),
     *text("fingerprint", null=True),  # hex of the last link
     *text("status"),  # running, complete
+    *text("form", null=True),  # hex of the form of the fingerprint; NULL is the first one
 )
 Table(
     "stage7_run_state",  # all that the next cycle of a run needs
@@ -278,4 +280,31 @@ Table(
     *text("reason"),
     *amount("equity_try"),
     sqlite_autoincrement=True,
+)
+Table(
+    "stage7_forms",  # what the columns of a stretch are, told once for all that are laid out so
+    META,
+    key("form"),  # hex of the SHA-256 of the document
+    *text("document_json", "code_version"),
+)
+Table(
+    "stage7_stretches",  # consecutive cycles of one run as columns: the record, of which rows are a view
+    META,
+    Column("run_id", Text(), ForeignKey("stage7_runs.run_id"), primary_key=True),
+    *integer("seq", primary_key=True, autoincrement=False),  # of its first cycle
+    *stamp("start_ts", "end_ts"),  # of its first and its last cycle
+    *integer("cycles"),
+    Column("form", Text(), ForeignKey("stage7_forms.form"), nullable=False),
+    *text("rows"),  # few, all: which rows of its cycles stand beside it
+    *digest("sha256"),  # over all of it but `rows`
+    *packed("links"),  # 32 bytes a cycle
+    *packed("body"),
+)
+Table(
+    "stage7_states",  # states that a run, or a proof of it, begins with
+    META,
+    Column("run_id", Text(), ForeignKey("stage7_runs.run_id"), primary_key=True),
+    *integer("seq", primary_key=True, autoincrement=False),  # of the cycle after it
+    *digest("link"),  # before that cycle
+    *text("state_json"),
 )

@@ -7,18 +7,20 @@ INSERT is plain and names its columns: a key that is there already is an error t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from meva_adapters.sql.batches import batches
 from meva_adapters.sql.columns import Amount, Stamp, parse_stamp
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import quoted
-from meva_adapters.sql.reads import SqlReads
+from meva_adapters.sql.reads import LEGACY, SqlReads, moment_of, within
 from meva_adapters.sql.savepoints import savepoint
 from meva_adapters.sql.tables import META
 from meva_core.errors import IdTaken, StoreError
@@ -67,32 +69,52 @@ class SqlUnitOfWork(SqlReads):
         named = [found.c[name].name for name in columns] + list(places)
         statement = self._insert_statement(table, named)
         total = 0
-        source = iter(rows)
-        while chunk := [tuple(row) for row in islice(source, CHUNK)]:
+        for chunk in batches(map(tuple, rows), table=found, most=CHUNK):
             if places:
                 chunk = [(*row, *(row[place] for place in places.values())) for row in chunk]
             self._run(statement, chunk, found, named)
             total += len(chunk)
         return total
 
-    def update(self, table: str, key: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    def update(
+        self, table: str, key: str | Sequence[str], columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> int:
         """Update rows given as (key, values of `columns`...), and return how many.
 
-        Raises StoreError when one of them is not there.
+        `key` may name several columns; a row then begins with a value for each. Raises StoreError when one of
+        them is not there.
         """
         found = META.tables[table]
-        chunk = [(*row[1:], row[0]) for row in rows]
+        keys = (key,) if isinstance(key, str) else tuple(key)
+        chunk = [(*row[len(keys) :], *row[: len(keys)]) for row in rows]
         if not chunk:
             return 0
         mark = "?" if self._sqlite else "%s"
         changes = ", ".join(f"{quoted(found.c[name].name)} = {mark}" for name in columns)
-        statement = f"UPDATE {quoted(table)} SET {changes} WHERE {quoted(found.c[key].name)} = {mark}"  # noqa: S608
+        which = " AND ".join(f"{quoted(found.c[name].name)} = {mark}" for name in keys)
+        statement = f"UPDATE {quoted(table)} SET {changes} WHERE {which}"  # noqa: S608
         with translated(self._name):
             changed = self._connection.exec_driver_sql(statement, chunk).rowcount
         if changed != len(chunk):
             lost = len(chunk) - changed
             raise StoreError(f"{self._name}: {lost} of {len(chunk)} rows to update are not in {table}")
         return changed
+
+    def delete(
+        self, table: str, *, run_id: str, start: datetime | None = None, end: datetime | None = None
+    ) -> int:
+        """Take away the rows of one run within a window of time, both ends inclusive; return how many.
+
+        Raises StoreError when other rows refer to one of them, and for the run `legacy`: what the earlier
+        system wrote stays. KeyError for a table without runs, or, with a window, without times.
+        """
+        found = META.tables[table]
+        if run_id == LEGACY:
+            raise StoreError(f"{self._name}: rows of the earlier system are never taken away ({table})")
+        moment = moment_of(found, run_id, self._connection.dialect.name)
+        statement = sa.delete(found).where(found.c["run_id"] == run_id, *within(found, moment, start, end))
+        with translated(self._name):
+            return self._connection.execute(statement).rowcount
 
     def upsert(self, table: str, values: Mapping[str, Any]) -> None:
         """Insert one row, or update the one with its key; values are typed, or stored text."""
@@ -170,8 +192,15 @@ def _id_taken(
     if not differing:
         return IdTaken(f"{name} is there already, with the same content")
     column = differing[0]
-    difference = f"{column} is {there[column]} there and {given[column]} here"
+    difference = f"{column} is {_shown(there[column])} there and {_shown(given[column])} here"
     return IdTaken(f"{name} is there already with other content: {difference}")
+
+
+def _shown(value: Any) -> Any:
+    """Return a value for a message; bytes by what tells them apart."""
+    if not isinstance(value, bytes):
+        return value
+    return f"{len(value)} bytes with SHA-256 {hashlib.sha256(value).hexdigest()[:12]}..."
 
 
 def _same(column: sa.Column[Any], there: Any, given: Any) -> bool:

@@ -30,8 +30,8 @@ from meva_cli.progress import NoProgress
 from meva_core.errors import StoreError
 
 OldFile = Callable[[str], Path]
-GENERATIONS = ("gen-01", "gen-06", "gen-18", "gen-23", "gen-35", "gen-45", "side-b", "0001")
-"""What to start from: generations, a variant, and our own first revision."""
+GENERATIONS = ("gen-01", "gen-06", "gen-18", "gen-23", "gen-35", "gen-45", "side-b", "0001", "0002")
+"""What to start from: generations, a variant, and our own first revisions."""
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
@@ -57,6 +57,8 @@ def start(old_file: OldFile) -> Callable[[str], Path]:
             connection.execute(
                 "UPDATE stage7_cycle_trace SET run_id = 'r', market_json = '{}' WHERE rowid < 4"
             )
+            if name == "0002":  # what it leaves is gone on with
+                connection.execute("INSERT INTO stage7_forms VALUES ('f', '{}', '0.1.0')")
         downgrade(path, name)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("VACUUM")  # free pages are not in the journal: they may differ afterwards

@@ -12,8 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
+from test_stretches import record_stretches, stretch
 
 from meva_adapters.sql import current, ensure, reader, writer
 from meva_adapters.sql.addresses import database_url
@@ -78,6 +80,35 @@ def test_down_and_up_again_ends_where_it_began(place: str) -> None:
     test_migrations_build_what_the_metadata_say(place)
 
 
+def test_what_holds_rows_stays_on_the_way_down_and_is_gone_on_with(place: str) -> None:
+    ensure(place)
+    made = [stretch(0), stretch(10)]
+    with writer(place) as store:
+        record_stretches(store, *made)
+    changes = downgrade(place, "0002")
+    assert changes.released == ["table stage7_states", "column stage7_runs.form"]
+    assert changes.kept == [f"table stage7_{name}: it holds rows" for name in ("stretches", "forms")]
+    downgrade(place, "0001")
+    assert current(place).revision == "0001"
+    assert "table stage7_states" in upgrade(place).added
+    test_migrations_build_what_the_metadata_say(place)
+    with reader(place) as store, store.read() as view:
+        assert list(view.stretches(made[0].run_id)) == made
+
+
+def test_postgresql_keeps_packed_bytes_as_they_are(new_postgres: Callable[[], str]) -> None:
+    place = new_postgres()
+    ensure(place)
+    of_table = "attrelid = 'stage7_stretches'::regclass"
+    query = f"SELECT attname::text, attstorage::text FROM pg_attribute WHERE {of_table}"
+    for _ in range(2):
+        with looking_at(database_url(place)) as connection:
+            stored = {row[0]: row[1] for row in connection.execute(sa.text(query))}
+        assert (stored["body"], stored["links"], stored["form"]) == ("e", "e", "x")
+        downgrade(place, "0002")
+        upgrade(place)
+
+
 def test_below_the_adoption_there_is_no_way_back(place: str) -> None:
     ensure(place)
     with pytest.raises(StoreUnready, match="there is only the backup"):
@@ -90,7 +121,7 @@ def test_another_revision_is_refused_with_the_command_to_type(place: str) -> Non
     downgrade(place, "0001")
     for attempt in (ensure, reader, writer):
         with pytest.raises(
-            StoreUnready, match="is at revision 0001; this program needs revision 0002"
+            StoreUnready, match="is at revision 0001; this program needs revision 0003"
         ) as error:
             attempt(place)
         assert error.value.action.startswith("meva db upgrade --db ")
@@ -166,10 +197,10 @@ def test_plain_alembic_does_the_same_work(tmp_path: Path) -> None:
         return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert alembic("upgrade", "head").returncode == 0
-    assert alembic("current").stdout == "0002 (head)\n"
+    assert alembic("current").stdout == "0003 (head)\n"
     assert alembic("check").returncode == 0
     assert alembic("downgrade", "-1").returncode == 0
-    assert current(tmp_path / "state.db").revision == "0001"
+    assert current(tmp_path / "state.db").revision == "0002"
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as connection:
         columns = "order_id, symbol, side, price, qty, status, created_at, updated_at"

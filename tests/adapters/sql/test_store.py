@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from meva_adapters.sql import SqlStore, ensure, reader, writer
+from meva_adapters.sql import SqlStore, reader, writer
 from meva_adapters.sql.tables import META
 from meva_adapters.sql.work import SqlUnitOfWork
 from meva_core.errors import IdTaken, StoreBusy, StoreError
@@ -67,24 +65,6 @@ def ts(second: int) -> str:
 
 def cycle(number: int, run: str = "abc1234") -> tuple[str, ...]:
     return (f"{run}-{number:05}", ts(number), "[]", "{}", '{"şehir":"₺"}', "[]", run)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database at head without rows, of each kind."""
-    if request.param == "sqlite":
-        name = str(tmp_path / "state.db")
-    else:
-        new_postgres: Callable[[], str] = request.getfixturevalue("new_postgres")
-        name = new_postgres()
-    ensure(name)
-    return name
-
-
-@pytest.fixture
-def store(target: str) -> Iterator[SqlStore]:
-    with writer(target, durable=False) as opened:
-        yield opened
 
 
 def record(store: Store, *numbers: int, run: str = "abc1234") -> None:
@@ -313,3 +293,34 @@ def test_a_table_or_column_that_is_not_in_the_schema_is_a_key_error(store: SqlSt
         work.insert("stage7_cycle_trace", ("no_such_column",), [("x",)])
     with pytest.raises(KeyError), store.read() as view:
         next(view.rows("no_such_table", ("x",)))
+
+
+def test_rows_of_one_run_and_window_are_taken_away_and_no_others(store: SqlStore) -> None:
+    record(store, *range(10))
+    record(store, *range(10), run="zzz9999")
+    window = {"start": START + timedelta(seconds=3), "end": START + timedelta(seconds=5)}
+    with store.unit() as work:
+        assert work.delete("stage7_cycle_trace", run_id="abc1234", **window) == 3
+        assert work.delete("stage7_cycle_trace", run_id="abc1234", **window) == 0
+        work.commit()
+    assert cycles(store, run_id="abc1234") == [f"abc1234-{n:05}" for n in (0, 1, 2, 6, 7, 8, 9)]
+    assert len(cycles(store, run_id="zzz9999")) == 10
+    with store.unit() as work:
+        assert work.delete("stage7_cycle_trace", run_id="abc1234") == 7
+        work.commit()
+    assert len(cycles(store)) == 10
+
+
+def test_what_is_referred_to_and_what_the_earlier_system_wrote_is_not_taken_away(store: SqlStore) -> None:
+    record(store, 1)
+    with store.unit() as work:
+        work.insert("stage7_cycle_trace", TRACE[:-1], [cycle(9)[:-1]])
+        work.insert("stage7_ledger_metrics", METRICS, [("abc1234-00001", ts(1), *["0"] * 10, "abc1234")])
+        work.commit()
+    with pytest.raises(StoreError), store.unit() as work:
+        work.delete("stage7_cycle_trace", run_id="abc1234")
+    with pytest.raises(StoreError, match="earlier system"), store.unit() as work:
+        work.delete("stage7_cycle_trace", run_id="legacy")
+    with pytest.raises(KeyError), store.unit() as work:
+        work.delete("stage7_idempotency_keys", run_id="abc1234")
+    assert len(cycles(store)) == 2
