@@ -1,4 +1,4 @@
-"""What happened in each cycle, counted for all cycles of a stretch at once."""
+"""What happened in each cycle, counted for some cycles of a stretch at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 
 from meva_core.journal import Journal
 from meva_core.orders import Event, Status
+from meva_core.trace.ends import Ends
 
+_FATES: Final = {"planned": True, "skipped": False}
 _EVENTS: Final = {
     "filled": Event.FILLED,
     "rejected": Event.REJECTED,
@@ -18,24 +20,23 @@ _EVENTS: Final = {
     "retries": Event.RETRY_SCHEDULED,
     "giveups": Event.RETRY_GIVEUP,
 }
-COUNTS: Final = ("planned", "skipped", *_EVENTS, "positions")
-"""Intents by fate, order events by kind, and symbols of which something was filled."""
 
 
-def counted(journal: Journal, symbols: int, start: int, stop: int) -> dict[str, Any]:
-    """Return the counts of cycles [start, stop), whose rows are the journal's first, each int64 [cycles]."""
-    cycles = stop - start
-    intents, events = journal.intents, journal.events
-    i, e = int(journal.intents_end[stop - 1]), int(journal.events_end[stop - 1])
-    planned = intents.status[:i] == Status.PLANNED
-    of_intent, of_event = intents.cycle[:i] - start, events.cycle[:e] - start
-    found = {
-        "planned": np.bincount(of_intent[planned], minlength=cycles),
-        "skipped": np.bincount(of_intent[~planned], minlength=cycles),
-    }
-    for name, kind in _EVENTS.items():
-        found[name] = np.bincount(of_event[events.kind[:e] == kind], minlength=cycles)
-    filled = events.qty[:e] > 0
-    traded = np.zeros((cycles, symbols), dtype=np.int64)
-    traded[of_event[filled], events.symbol[:e][filled]] = 1
-    return {**found, "positions": traded.sum(axis=1)}
+def counted(journal: Journal, ends: Ends, symbols: int, name: str) -> Any:
+    """Return one count of the cycles of `ends`, int64 [cycles]: of intents by fate (`planned`, `skipped`), of
+    order events by kind, or of the symbols of which something was filled (`positions`)."""
+    if name in _FATES:
+        planned = journal.intents.status[ends.intents.at] == Status.PLANNED
+        return _by_cycle(ends.intents.owner[planned == _FATES[name]], ends)
+    events = journal.events
+    if name in _EVENTS:
+        return _by_cycle(ends.events.owner[events.kind[ends.events.at] == _EVENTS[name]], ends)
+    assert name == "positions", name
+    filled = events.qty[ends.events.at] > 0
+    traded = np.zeros((ends.cycles, symbols), dtype=np.int64)
+    traded[ends.events.owner[filled], events.symbol[ends.events.at][filled]] = 1
+    return traded.sum(axis=1)
+
+
+def _by_cycle(owners: Any, ends: Ends) -> Any:
+    return np.bincount(owners, minlength=ends.cycles)

@@ -6,8 +6,8 @@ A document is canonical JSON, put together out of columns of text: of all cycles
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import groupby, pairwise
+from functools import cached_property, partial
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -53,7 +53,8 @@ Parts = tuple[Any, ...]
 class Documents:
     """Documents of some cycles of a stretch, each kind as a column of text [cycles].
 
-    `symbols` are their names in JSON, `cycles` places of rows in `market` and `out`, int64 [cycles].
+    `symbols` are their names in JSON, `cycles` the places of `count` rows in `market` and `out`: a slice,
+    which copies less, or int64 [cycles].
     """
 
     def __init__(
@@ -62,20 +63,24 @@ class Documents:
         market: Market,
         out: Out,
         cycles: Any,
+        count: int,
         texts: Texts,
     ) -> None:
         self.market, self.out, self.texts = market, out, texts
-        first, last = int(cycles[0]), int(cycles[-1])
-        self.cycles = slice(first, last + 1) if last - first + 1 == len(cycles) else cycles  # copies less
+        self.cycles, self.count = cycles, count
         self.names = symbols
         self.symbols = f"[{','.join(symbols)}]"
-        self.count = len(cycles)
-        self.widths = np.full(self.count, len(symbols))
-        selected = out.select
-        # Where the symbols of each cycle lie in a flattened column, best first.
-        best = np.argsort(selected.rank[cycles], axis=1, kind="stable")
-        self._best = best + np.arange(self.count)[:, np.newaxis] * len(symbols)
-        self._valuation = self._amounts(out.measure.valuation)
+        self.widths = np.full(count, len(symbols))
+
+    @cached_property
+    def _best(self) -> Any:
+        """Where the symbols of each cycle lie in a flattened column, best first."""
+        best = np.argsort(self.out.select.rank[self.cycles], axis=1, kind="stable")
+        return best + np.arange(self.count)[:, np.newaxis] * len(self.names)
+
+    @cached_property
+    def _valuation(self) -> Parts:
+        return self._amounts(self.out.measure.valuation)
 
     def measure(self) -> Any:
         """Return what was measured, column by column, symbols in order; stamps in microseconds."""
@@ -220,42 +225,28 @@ def _merged(parts: Sequence[Any]) -> Iterator[Any]:
             yield from group
 
 
-def modes(out: Out, c: int, until: str | None) -> dict[str, Any]:
-    """Return the final mode with all its parts; `until` is when a running cooldown ends."""
-    fired = [code.text for code in fired_codes(int(out.assess.fired[c]))]
+def modes(out: Out, c: int) -> dict[str, Any]:
+    """Return the final mode of cycle c with all its parts."""
     return {
         "base_mode": MODES[out.plan.base_mode[c]],
         "override_mode": MODES[out.plan.override_mode[c]] if out.plan.override_mode[c] else None,
         "risk_mode": MODES[out.assess.verdict[c]],
         "rules_mode": MODES[out.plan.rules_mode[c]],
         "final_mode": MODES[out.plan.mode[c]],
-        "risk_reasons": fired or ["ok"],
+        "risk_reasons": risk_reasons(int(out.assess.fired[c])),
         "floor": MODES[out.assess.floor[c]],
-        "cooldown_until": until,
+        "cooldown_until": restricted_until(out, c),
     }
 
 
-def standing(
-    out: Out, part: slice, encode: Callable[[Any], str]
-) -> tuple[list[str], list[str], list[str | None]]:
-    """Return, for some cycles in a row, the modes and the rules that fired as JSON, and until when those
-    restrict: they stay as they are for hundreds of cycles."""
-    plan, assess = out.plan, out.assess
-    parts = (plan.base_mode, plan.override_mode, plan.rules_mode, plan.mode)
-    columns = (*parts, assess.verdict, assess.fired, assess.floor, assess.until)
-    values = np.column_stack([column[part] for column in columns])
-    turns = np.flatnonzero((values[1:] != values[:-1]).any(axis=1)) + 1
-    texts: list[str] = []
-    fired: list[str] = []
-    ends: list[str | None] = []
-    for first, last in pairwise((0, *turns.tolist(), len(values))):
-        c = part.start + first
-        until = stamp_text(int(assess.until[c])) if assess.floor[c] else None
-        document = modes(out, c, until)
-        texts += [encode(document)] * (last - first)
-        fired += [encode(document["risk_reasons"])] * (last - first)
-        ends += [until] * (last - first)
-    return texts, fired, ends
+def risk_reasons(fired: int) -> list[str]:
+    """Return the rules of risk whose bits are set, or `ok`."""
+    return [code.text for code in fired_codes(fired)] or ["ok"]
+
+
+def restricted_until(out: Out, c: int) -> str | None:
+    """Return when the cooldown that runs in cycle c ends."""
+    return stamp_text(int(out.assess.until[c])) if out.assess.floor[c] else None
 
 
 def decisions(intents: Sequence[Intent], ends: dict[int, str]) -> list[dict[str, Any]]:

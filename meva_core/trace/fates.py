@@ -33,20 +33,22 @@ _STEPS: Final = ('"plan"', '"select"')
 class Fates:
     """Why symbols did not get as far as an intent, in some cycles of a stretch."""
 
-    def __init__(self, market: Market, out: Out, cycles: slice, least: Any, p: Params) -> None:
-        """`least` is the smallest order of each symbol, int64 [symbols]."""
+    def __init__(self, market: Market, out: Out, cycles: Any, least: Any, p: Params) -> None:
+        """`cycles` are places of rows, a slice or int64 [cycles]; `least` is the smallest order of each
+        symbol, int64 [symbols]."""
         self.market, self.out, self.cycles = market, out, cycles
         self.least, self.params = least, p
         plan, select = out.plan.code[cycles], out.select.code[cycles]
         self._unselected = (plan == Code.NOT_SELECTED) & (select != Code.OK)
         self.codes = np.where(self._unselected, select, plan)
         """What stopped each symbol before there was an intent, int64 [cycles, symbols]."""
-        self._value = np.full(plan.shape, NO_NUMBER)
-        self._limit = np.full(plan.shape, NO_NUMBER)
-        self._unit = np.zeros(plan.shape, dtype=np.int64)
 
     def cells(self, symbols: Sequence[str], texts: Texts) -> Any:
         """Return the reasons as a column of JSON, cycle by cycle and symbol by symbol; `symbols` are JSON."""
+        shape = self.codes.shape
+        self._value, self._limit = np.full(shape, NO_NUMBER), np.full(shape, NO_NUMBER)
+        self._unit = np.zeros(shape, dtype=np.int64)
+        self._present = frozenset(np.unique(self.codes).tolist())
         self._selection()
         self._planning()
         both = (self._value != NO_NUMBER) & (self._limit != NO_NUMBER)
@@ -72,53 +74,75 @@ class Fates:
     def _selection(self) -> None:
         """Note the numbers of symbols that were not selected."""
         market, tuned, at = self.market, self.out.adapt, self.cycles
-        spreads = np.zeros(self.codes.shape, dtype=np.int64)
-        wide = self._unselected & (self.codes == Code.ABOVE_MAX_SPREAD)
-        books = zip(market.bid[at][wide].tolist(), market.ask[at][wide].tolist(), strict=True)
-        spreads[wide] = [spread_bps(bid, ask) for bid, ask in books]  # its products need more than 63 bits
-        volumes = np.maximum(0, market.quote_volume[at])
-        places = self.out.select.rank[at] + 1
         note = partial(self._note, self._unselected)
-        note("TRY", volumes, _each(tuned.min_volume_try[at]), Code.BELOW_MIN_VOLUME)
-        note("bps", spreads, _each(tuned.max_spread_bps[at]), Code.ABOVE_MAX_SPREAD)
-        note("rank", places * E8, _each(tuned.universe_size[at] * E8), Code.UNIVERSE_FULL)
+
+        def spreads() -> Any:
+            found = np.zeros(self.codes.shape, dtype=np.int64)
+            wide = self._unselected & (self.codes == Code.ABOVE_MAX_SPREAD)
+            books = zip(market.bid[at][wide].tolist(), market.ask[at][wide].tolist(), strict=True)
+            found[wide] = [spread_bps(bid, ask) for bid, ask in books]  # its products need more than 63 bits
+            return found, _each(tuned.max_spread_bps[at])
+
+        def volumes() -> Any:
+            return np.maximum(0, market.quote_volume[at]), _each(tuned.min_volume_try[at])
+
+        def places() -> Any:
+            return (self.out.select.rank[at] + 1) * E8, _each(tuned.universe_size[at] * E8)
+
+        note("TRY", volumes, Code.BELOW_MIN_VOLUME)
+        note("bps", spreads, Code.ABOVE_MAX_SPREAD)
+        note("rank", places, Code.UNIVERSE_FULL)
 
     def _planning(self) -> None:
         """Note the numbers of symbols whose difference from the target did not become an intent."""
         out, plan, at, least = self.out, self.out.plan, self.cycles, self.least
         note = partial(self._note, ~self._unselected)
-        amount, left = plan.amount[at], _each(plan.cap_left[at])
-        note("TRY", amount, least, Code.MIN_NOTIONAL, Code.DUST)
-        # What is left may be enough for the minimum and yet not make whole lots of it.
-        note("TRY", left, np.where(left < least, least, amount), Code.TURNOVER_CAP)
-        share = _each(plan.investable[at] // (plan.shares[at] + 1))
-        note("TRY", share, least, Code.SHARE_BELOW_MINIMUM)
-        age = out.measure.book_age[at]
-        ages = np.where(age == ABSENT, NO_NUMBER, age * E8)
-        note("s", ages, self.params.max_data_age * E8, Code.STALE_MARKET_DATA)
-        most = _each(out.adapt.max_orders[at])
-        note("orders", (most + 1) * E8, most * E8, Code.MAX_ORDERS)
-        note("TRY", plan.delta[at], NO_NUMBER, Code.OBSERVE_ONLY, Code.MODE_REDUCE_RISK_ONLY)
 
-    def _note(self, among: Any, unit: str, values: Any, limits: Any, *codes: Code) -> None:
+        def left() -> Any:
+            amount, cap = plan.amount[at], _each(plan.cap_left[at])
+            # What is left may be enough for the minimum and yet not make whole lots of it.
+            return cap, np.where(cap < least, least, amount)
+
+        def share() -> Any:
+            return _each(plan.investable[at] // (plan.shares[at] + 1)), least
+
+        def ages() -> Any:
+            age = out.measure.book_age[at]
+            return np.where(age == ABSENT, NO_NUMBER, age * E8), self.params.max_data_age * E8
+
+        def orders() -> Any:
+            most = _each(out.adapt.max_orders[at])
+            return (most + 1) * E8, most * E8
+
+        note("TRY", lambda: (plan.amount[at], least), Code.MIN_NOTIONAL, Code.DUST)
+        note("TRY", left, Code.TURNOVER_CAP)
+        note("TRY", share, Code.SHARE_BELOW_MINIMUM)
+        note("s", ages, Code.STALE_MARKET_DATA)
+        note("orders", orders, Code.MAX_ORDERS)
+        note("TRY", lambda: (plan.delta[at], NO_NUMBER), Code.OBSERVE_ONLY, Code.MODE_REDUCE_RISK_ONLY)
+
+    def _note(self, among: Any, unit: str, numbers: Callable[[], Any], *codes: Code) -> None:
         """Note values and limits, which have the shape of the cells or go with it, where a code stands."""
+        if self._present.isdisjoint(codes):
+            return
         at = among & np.isin(self.codes, codes)
-        if at.any():
-            self._value[at] = np.broadcast_to(values, at.shape)[at]
-            self._limit[at] = np.broadcast_to(limits, at.shape)[at]
-            self._unit[at] = _UNITS.index(unit)
+        values, limits = numbers()
+        self._value[at] = np.broadcast_to(values, at.shape)[at]
+        self._limit[at] = np.broadcast_to(limits, at.shape)[at]
+        self._unit[at] = _UNITS.index(unit)
 
 
 def own_reasons(
-    market: Market, out: Out, part: slice, rules: Rules, p: Params, encode: Callable[[Any], str]
+    market: Market, out: Out, cycles: Any, at: Any, rules: Rules, p: Params, encode: Callable[[Any], str]
 ) -> list[str]:
-    """Return what applies to the whole of each of some cycles in a row, in JSON, without the array's ends."""
+    """Return what applies to the whole of each of some cycles, in JSON, without the array's ends; `cycles`
+    are places of rows, int64 [cycles], and `at` the same or the slice that they make up."""
     plan = out.plan
-    restricting = plan.base_mode[part] | plan.override_mode[part] | plan.rules_mode[part]
-    restricted = (out.assess.fired[part] | restricting | plan.cycle_code[part]) != 0
+    restricting = plan.base_mode[at] | plan.override_mode[at] | plan.rules_mode[at]
+    restricted = (out.assess.fired[at] | restricting | plan.cycle_code[at]) != 0
     found = [encode(_UNRESTRICTED)] * len(restricted)
     for k in np.flatnonzero(restricted).tolist():
-        reasons = cycle_reasons(part.start + k, market, out, rules, p)
+        reasons = cycle_reasons(int(cycles[k]), market, out, rules, p)
         found[k] = ",".join(encode(reason_row(reason)) for reason in reasons)
     return found
 

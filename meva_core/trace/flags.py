@@ -33,10 +33,11 @@ ALERTS: Final = (
 )
 
 
-def quality_flags(market: Market, out: Out, part: slice, counts: Mapping[str, Any]) -> Any:
+def quality_flags(market: Market, out: Out, part: Any, counts: Mapping[str, Any]) -> Any:
     """Return the raised quality flags, int64 [cycles], a bit for each of QUALITY.
 
-    Those of symbols look at every symbol that has a book. `counts` are columns of the cycles of `part`.
+    Those of symbols look at every symbol that has a book. `part` are places of rows, a slice or int64
+    [cycles]; `counts` are columns of these cycles.
     """
     seen = np.bitwise_or.reduce(np.where(market.book_ts[part] >= 0, out.measure.flags[part], 0), axis=1)
     stale = out.assess.fired[part] >> int(Code.STALE_MARKET_DATA) & 1
@@ -53,7 +54,7 @@ def quality_flags(market: Market, out: Out, part: slice, counts: Mapping[str, An
     )
 
 
-def alert_flags(out: Out, part: slice, counts: Mapping[str, Any], reject_spike: int, retries: int) -> Any:
+def alert_flags(out: Out, part: Any, counts: Mapping[str, Any], reject_spike: int, retries: int) -> Any:
     """Return the raised alerts, int64 [cycles], a bit for each of ALERTS, by the thresholds given."""
     return _bits(
         out.assess.fired[part] >> int(Code.MAX_DRAWDOWN_BREACH) & 1 != 0,

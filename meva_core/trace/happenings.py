@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from attrs import frozen
 
 from meva_core.amounts import format_e8, half_even
 from meva_core.ids import client_id, cycle_id, event_id, fill_id, order_id, stamp_text
-from meva_core.journal import Events, Fills, Intents, Journal
+from meva_core.journal import Events, Fills, Intents
 from meva_core.orders import TERMINAL, Event, Side, Status
 from meva_core.params import Params
 from meva_core.reasons import Code
@@ -28,54 +27,11 @@ _TERMINAL = frozenset(int(status) for status in TERMINAL)
 
 
 class Listed(NamedTuple):
-    """The rows of a journal, its columns as lists: Python reads those several times as fast as arrays."""
+    """Rows of a journal, its columns as lists: Python reads those several times as fast as arrays."""
 
     intents: Intents
     events: Events
     fills: Fills
-
-
-def listed(journal: Journal, last: int) -> Listed:
-    """Return a journal's rows up to the end of cycle `last`."""
-    intents, events, fills = (
-        int(ends[last]) for ends in (journal.intents_end, journal.events_end, journal.fills_end)
-    )
-    return Listed(
-        Intents(*(column[:intents].tolist() for column in journal.intents)),
-        Events(*(column[:events].tolist() for column in journal.events)),
-        Fills(*(column[:fills].tolist() for column in journal.fills)),
-    )
-
-
-class Ends:
-    """Where the journal's rows of each cycle of a stretch begin and end."""
-
-    def __init__(self, journal: Journal, start: int, stop: int) -> None:
-        self._bounds = {
-            name: [0, *getattr(journal, f"{name}_end")[start:stop].tolist()]
-            for name in ("intents", "events", "fills")
-        }
-        self.intended = np.diff(self._bounds["intents"]) > 0
-        """The cycles that have intents, bool [cycles]."""
-        self.happened = (np.diff(self._bounds["events"]) > 0) | (np.diff(self._bounds["fills"]) > 0)
-        """The cycles in which something happened to orders, bool [cycles]."""
-
-    def counts(self, table: str) -> list[int]:
-        """Return how many events, or fills, each cycle has."""
-        found: list[int] = np.diff(self._bounds[table]).tolist()
-        return found
-
-    def intents(self, k: int) -> tuple[int, int]:
-        """Return the rows of intents of the k-th cycle of the stretch."""
-        return self._bounds["intents"][k], self._bounds["intents"][k + 1]
-
-    def events(self, k: int) -> range:
-        """Return its rows of events."""
-        return range(self._bounds["events"][k], self._bounds["events"][k + 1])
-
-    def fills(self, k: int) -> range:
-        """Return its rows of fills."""
-        return range(self._bounds["fills"][k], self._bounds["fills"][k + 1])
 
 
 @frozen
@@ -97,12 +53,12 @@ class Intent:
 
 
 def intents_of(
-    journal: Listed, first: int, last: int, cycle: str, names: Names, encode: Callable[[Any], str]
+    intents: Intents, rows: range, cycle: str, names: Names, encode: Callable[[Any], str]
 ) -> list[Intent]:
-    """Return the intents in rows [first, last) of the journal, which are one cycle's."""
+    """Return the intents in these rows of columns that are lists, all of one cycle."""
     found = []
-    for n, row in enumerate(range(first, last)):
-        values = [column[row] for column in journal.intents]
+    for n, row in enumerate(rows):
+        values = [column[row] for column in intents]
         _, i, side, status, code, amount, mark, price, qty, notional, reserved = values
         planned = status == _PLANNED
         client = client_id(cycle, names.symbols[i], SIDES[side], n)

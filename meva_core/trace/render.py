@@ -1,14 +1,13 @@
 """Rows of a run's cycles, rendered stretch by stretch.
 
 `full` keeps everything of every cycle. `changes` keeps of a quiet cycle, one in which nothing was decided and
-nothing happened, only metrics, reasons and digests. The fingerprint is the same at either level.
+nothing happened, only metrics, reasons and digests. `columns` makes only the rows of what happened: those
+that every cycle has can be made out of its columns (`per_cycle`). The fingerprint is the same at every level.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import compress
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -19,46 +18,30 @@ from meva_core.errors import BadInput
 from meva_core.fingerprint import CycleDigests
 from meva_core.ids import canonical_json
 from meva_core.market import Market
-from meva_core.modes import Mode
 from meva_core.params import Params
 from meva_core.rules import Rules
-from meva_core.steps.adapt import NO_CHANGE
-from meva_core.trace.adaptation import change_document, change_row, checkpoint_row
-from meva_core.trace.columns import Names, Rendered, Row
-from meva_core.trace.counts import counted
-from meva_core.trace.documents import CODE_NAMES, MODES, Documents, decisions, intents_summary, standing
-from meva_core.trace.fates import Fates, commonest, own_reasons
-from meva_core.trace.flags import ALERTS, QUALITY, alert_flags, quality_flags, raised
-from meva_core.trace.happenings import (
-    STATUSES,
-    Ends,
-    Intent,
-    Orders,
-    event_rows,
-    fill_rows,
-    intent_rows,
-    intents_of,
-    key_rows,
-    listed,
-)
-from meva_core.trace.texts import AMOUNT_PLACES, PLAIN, Texts, cycle_names, pairs, reason_row
-from meva_core.why import intent_reason
+from meva_core.trace.adaptation import change_row, checkpoint_row
+from meva_core.trace.chosen import CELLS, FEW, Chosen, Terms, parts_of
+from meva_core.trace.columns import COLUMNS, Names, Rendered, Row
+from meva_core.trace.happenings import Orders, event_rows, fill_rows, intent_rows, key_rows
+from meva_core.trace.per_cycle import TABLES, always, rows
+from meva_core.trace.texts import PLAIN, Texts
 
 FULL: Final = "full"
 CHANGES: Final = "changes"
-CELLS: Final = 8192
-"""Cycles times symbols whose documents are made at once: they stay in the processor's cache, and what is on
-its way does not grow with the stretch."""
-_LEDGER: Final = ("gross", "realized", "unrealized", "net", "fees", "slippage", "turnover", "equity")
-"""The totals of stage7_ledger_metrics, in the order of its columns."""
-_ORDERS: Final = ("planned", "skipped", "planned", "filled", "rejected", "canceled")
-"""The counts of stage7_run_metrics, in the order of its columns."""
-_MONEY: Final = ("equity", "gross", "net", "fees", "slippage")
-"""The totals of stage7_run_metrics that come before its drawdown."""
-_OBSERVE_ONLY: Final = int(Mode.OBSERVE_ONLY)
-_LATENCIES: Final = 7
-"""So many wall-clock times a cycle would have: cycles are run by the thousand, and they are 0."""
-_BRIEF: Final = ("[]", "[]", "{}", None, None)
+ONLY_COLUMNS: Final = "columns"
+LEVELS: Final = (FULL, CHANGES, ONLY_COLUMNS)
+_TRACE: Final = "stage7_cycle_trace"
+_DECISIONS: Final = "stage7_risk_decisions"
+_BRIEF: Final = {
+    "selected_universe_json": "[]",
+    "universe_scores_json": "[]",
+    "intents_summary_json": "{}",
+    "mode_json": "{}",
+    "portfolio_plan_json": "{}",
+    "market_json": None,
+    "account_json": None,
+}
 """What stands for the documents of a cycle that are not kept."""
 
 
@@ -68,8 +51,8 @@ class Renderer:
 
     `encode` turns a document into stored JSON; `seq` is the place of the next cycle in the run, `last_mode`
     the final mode of the one before (-1 before the first), `gross` what open orders have traded by then
-    (`state.open_gross`). `cells` is how many cycles times symbols are rendered at a time. Raises BadInput for
-    a `level` that is neither `full` nor `changes`.
+    (`state.open_gross`). `cells` is how many cycles times symbols are rendered at a time, `few` how many of
+    them without `texts`. Raises BadInput for a `level` that is not one of LEVELS.
     """
 
     names: Names
@@ -82,13 +65,13 @@ class Renderer:
     last_mode: int = -1
     gross: dict[tuple[int, int], int] = field(factory=dict)
     cells: int = CELLS
-    symbols: list[str] = field(init=False)
-    """The symbols in JSON."""
+    few: int = FEW
 
     def __attrs_post_init__(self) -> None:
-        if self.level not in (FULL, CHANGES):
-            raise BadInput(f"level: {self.level!r} is no level of the trace; expected {FULL} or {CHANGES}")
-        self.symbols = [self.encode(symbol) for symbol in self.names.symbols]
+        if self.level not in LEVELS:
+            raise BadInput(
+                f"level: {self.level!r} is no level of the trace; expected one of {', '.join(LEVELS)}"
+            )
 
     def render(
         self,
@@ -97,251 +80,79 @@ class Renderer:
         out: Out,
         start: int,
         stop: int,
-        digests: Iterable[CycleDigests],
+        digests: Iterable[CycleDigests] | None = None,
     ) -> Rendered:
-        """Return the rows of cycles [start, stop) of a stretch, in which `rules` held."""
-        return _Stretch(self, market, rules, out, start, stop).render(digests)
-
-
-class _Stretch:
-    """One stretch on its way into rows: all cycles by column, then those one by one in which something
-    happened."""
-
-    def __init__(
-        self, renderer: Renderer, market: Market, rules: Rules, out: Out, start: int, stop: int
-    ) -> None:
-        self.r, self.market, self.rules, self.out, self.start = renderer, market, rules, out, start
-        # The smallest order of each symbol in TRY, int64 [symbols].
-        self.least = np.maximum(rules.min_notional, renderer.params.min_order_notional)
-        self.part = part = slice(start, stop)
-        self.count = stop - start
-        self.journal = listed(out.journal, stop - 1)
-        self.ends = Ends(out.journal, start, stop)
-        self.times = market.time[part].tolist()
-        self.ids, self.stamps = cycle_names(renderer.names.run_id, market.time[part])
-        self.runs = [renderer.names.run_id] * self.count
-        self.counts = counted(out.journal, len(renderer.symbols), start, stop)
-        self.final = out.plan.mode[part].tolist()
-        self.changed = out.adapt.outcome[part] != NO_CHANGE
-        self.intents = self._intents()
-
-    def render(self, digests: Iterable[CycleDigests]) -> Rendered:
-        """Return all rows, and leave the renderer where the next stretch begins."""
-        r, done = self.r, Rendered()
-        seqs = range(r.seq, r.seq + self.count)
-        told = self._told()
-        modes, fired, until = standing(self.out, self.part, r.encode)
-        reasons, common = self._reasons()
-        money = self._money()
-        done.rows["stage7_cycle_trace"] = self._trace(told, modes, reasons)
-        done.rows["stage7_ledger_metrics"] = self._ledger(money)
-        done.rows["stage7_run_metrics"] = self._metrics(money, common)
-        done.rows["stage7_cycle_digests"] = [
-            (cycle, r.names.run_id, seq, ts, *digest.steps, digest.adapt, digest.link)
-            for cycle, seq, ts, digest in zip(self.ids, seqs, self.stamps, digests, strict=True)
-        ]
-        done.rows["stage7_risk_decisions"] = list(compress(self._decisions(fired, until), told.tolist()))
-        self._happenings(done)
-        if r.params.adapt:
-            self._adaptation(done.rows)
-        r.seq, r.last_mode = seqs.stop, self.final[-1]
-        return done
-
-    def _intents(self) -> dict[int, list[Intent]]:
-        """Return the intents of the cycles that have some."""
-        r = self.r
-        return {
-            k: intents_of(self.journal, *self.ends.intents(k), self.ids[k], r.names, r.encode)
-            for k in np.flatnonzero(self.ends.intended).tolist()
-        }
-
-    def _told(self) -> Any:
-        """Return which cycles keep their documents, bool [cycles]: all, or at level `changes` those in which
-        something was decided or happened."""
-        if self.r.level == FULL:
-            return np.ones(self.count, dtype=bool)
-        moved = np.diff(self.final, prepend=self.r.last_mode) != 0
-        return self.ends.intended | self.ends.happened | moved | self.changed
-
-    # -- Rows of all cycles ---------------------------------------------------------------------------
-
-    def _trace(self, told: Any, modes: list[str], reasons: list[str]) -> list[Row]:
-        encode, count = self.r.encode, self.count
-        decided, intended, change = ["[]"] * count, ["[]"] * count, ["{}"] * count
-        for k, intents in self.intents.items():
-            decided[k] = encode(decisions(intents, self._order_ends(k)))
-            intended[k] = f"[{','.join(intent.text for intent in intents)}]"
-        for k in np.flatnonzero(self.changed).tolist():
-            change[k] = encode(change_document(self.out, self.start + k))
-        summaries = self._summaries()
-        for k in np.flatnonzero(~told).tolist():
-            modes[k] = summaries[k] = "{}"
-        universe, ranking, portfolio, measured, account = self._documents(told)
-        versions = self.out.adapt.version_before[self.part].tolist()
-        return list(
-            zip(
-                *(self.ids, self.stamps, self.runs, universe, ranking, summaries, modes, decided, portfolio),
-                *(intended, versions, change, measured, account, reasons),
-                strict=True,
-            )
-        )
-
-    def _documents(self, told: Any) -> list[list[Any]]:
-        """Return the documents of all cycles, kind by kind; something empty where they are not told."""
-        r, found = self.r, [[nothing] * self.count for nothing in _BRIEF]
-        for cycles in self._blocks(np.flatnonzero(told)):
-            docs = Documents(r.symbols, self.market, self.out, self.start + cycles, r.texts)
-            kinds = (docs.universe, docs.ranking, docs.portfolio, docs.measure, docs.account)
-            for texts, kind in zip(found, kinds, strict=True):
-                for k, text in zip(cycles.tolist(), r.texts.listed(kind()), strict=True):
-                    texts[k] = text
-        return found
-
-    def _summaries(self) -> list[str]:
-        """Return how many intents became what; few combinations make up nearly all cycles."""
-        found: dict[tuple[int, ...], str] = {}
-        names = tuple(dict.fromkeys(_ORDERS))
-        rows = list(zip(*(self.counts[name].tolist() for name in names), strict=True))
-        for row in set(rows):
-            found[row] = self.r.encode(intents_summary(dict(zip(names, row, strict=True))))
-        return [found[row] for row in rows]
-
-    def _money(self) -> dict[str, list[Any]]:
-        """Return the totals of the stretch as text."""
-        account, texts, part = self.out.account, self.r.texts, self.part
-        money = {
-            name: pairs(
-                texts, getattr(account, f"{name}_whole")[part], getattr(account, f"{name}_rest")[part]
-            )
-            for name in (*_LEDGER, "cash")
-        }
-        money["drawdown"] = texts.fixed(account.max_drawdown[part], AMOUNT_PLACES)
-        return {name: texts.listed(column) for name, column in money.items()}
-
-    def _ledger(self, money: Mapping[str, list[Any]]) -> list[Row]:
-        names = (*_LEDGER, "drawdown", "drawdown", "cash")
-        starting = [self.r.starting_cash] * self.count
-        return list(
-            zip(self.ids, self.stamps, self.runs, *(money[name] for name in names), starting, strict=True)
-        )
-
-    def _metrics(self, money: Mapping[str, list[Any]], common: list[str]) -> list[Row]:
-        r, out, part, counts = self.r, self.out, self.part, self.counts
-        modes = (out.plan.base_mode[part].tolist(), self.final)
-        numbers = {name: column.tolist() for name, column in counts.items()}
-        quality = quality_flags(self.market, out, part, counts)
-        alerts = alert_flags(out, part, counts, r.params.reject_spike, r.params.retry_alert)
-        fills = self.ends.counts("fills")
-        totals = (*_MONEY, "drawdown", "drawdown", "turnover")
-        none = [None if planned else code for planned, code in zip(numbers["planned"], common, strict=True)]
-        return list(
-            zip(
-                *(self.ids, self.stamps, self.runs),
-                *([MODES[mode] for mode in column] for column in modes),
-                out.select.selected[part].sum(axis=1).tolist(),
-                *(numbers[name] for name in _ORDERS),
-                *(fills, fills, fills, numbers["positions"]),
-                *(self.ends.counts("events"), numbers["ignored"]),
-                *(money[name] for name in totals),
-                *([0] * self.count for _ in range(_LATENCIES)),
-                *(self._raised(quality, QUALITY), self._raised(alerts, ALERTS), none),
-                strict=True,
-            )
-        )
-
-    def _raised(self, flags: Any, names: tuple[str, ...]) -> list[str]:
-        bits = flags.tolist()
-        texts = {each: self.r.encode(raised(each, names)) for each in set(bits)}
-        return [texts[each] for each in bits]
-
-    def _decisions(self, fired: list[str], until: list[str | None]) -> Iterable[Row]:
-        """Return what was decided about risk, with the hash of all that it was decided on."""
-        assess = self.out.assess
-        assessed = np.column_stack([column[self.part] for column in assess])
-        return zip(
-            *(self.ids, self.runs, self.stamps),
-            [MODES[mode] for mode in assess.verdict[self.part].tolist()],
-            *(fired, until),
-            [hashlib.sha256(row).hexdigest() for row in assessed],
-            [int(mode < _OBSERVE_ONLY) for mode in self.final],
-            [1] * self.count,
-            strict=True,
-        )
-
-    # -- Reasons --------------------------------------------------------------------------------------
-
-    def _reasons(self) -> tuple[list[str], list[str]]:
-        """Return the reasons of every cycle, and the code that most of its symbols share."""
-        r, texts, width = self.r, self.r.texts, len(self.r.symbols)
-        intents = self._intent_reasons()
-        own = own_reasons(self.market, self.out, self.part, self.rules, r.params, r.encode)
-        reasons: list[str] = []
-        common: list[str] = []
-        for cycles in self._blocks(np.arange(self.count)):
-            first, last = int(cycles[0]), int(cycles[-1]) + 1
-            part = slice(self.start + first, self.start + last)
-            fates = Fates(self.market, self.out, part, self.least, r.params)
-            bounds = range(first * width, last * width)
-            told = {place - bounds.start: found for place, found in intents.items() if place in bounds}
-            fates.codes.reshape(-1)[list(told)] = [code for code, _ in told.values()]
-            cells = texts.replaced(
-                fates.cells(r.symbols, texts), {at: text for at, (_, text) in told.items()}
-            )
-            heads = texts.given(own[first:last])
-            lists = texts.lists(cells, np.full(last - first, width))
-            reasons += texts.listed(texts.joined("[", heads, ",", lists, "]"))
-            common += [CODE_NAMES[code] for code in commonest(fates.codes).tolist()]
-        return reasons, common
-
-    def _intent_reasons(self) -> dict[int, tuple[int, str]]:
-        """Return code and reason, in JSON, of every intent by its place among cycles x symbols."""
-        r, rows = self.r, self.journal.intents
-        found = {}
-        for k, intents in self.intents.items():
-            first, _ = self.ends.intents(k)
-            for intent in intents:
-                row, i = first + intent.n, intent.symbol
-                reason = intent_reason(row, r.names.symbols[i], rows, self.rules, int(self.least[i]))
-                found[k * len(r.symbols) + i] = (rows.code[row], r.encode(reason_row(reason)))
-        return found
-
-    # -- Rows of what happened ------------------------------------------------------------------------
-
-    def _happenings(self, done: Rendered) -> None:
-        rows, r, journal = done.rows, self.r, self.journal
-        orders = Orders(r.names, r.gross)
-        for k in np.flatnonzero(self.ends.intended | self.ends.happened).tolist():
-            cycle, ts, intents = self.ids[k], self.stamps[k], self.intents.get(k)
-            events, fills = self.ends.events(k), self.ends.fills(k)
-            if intents:
-                rows["stage7_order_intents"] += intent_rows(intents, cycle, ts, r.names)
-                rows["stage7_idempotency_keys"] += key_rows(intents, ts, r.params)
-                orders.submit(self.times[k], intents)
-            rows["stage7_order_events"] += event_rows(journal, events, cycle, ts, r.names, r.encode)
-            orders.happened(journal, events, ts)
-            rows["ledger_events"] += fill_rows(journal, fills, cycle, ts, r.names)
-            orders.filled(journal, fills)
-        rows["stage7_orders"] += orders.rows()
+        """Return the rows of cycles [start, stop) of a stretch, in which `rules` held, and stand where the
+        next one begins. At level `columns`, rules and digests are not looked at."""
+        done, orders = Rendered(), Orders(self.names, self.gross)
+        for part in parts_of(self._terms(), market, rules, out, start, stop, seq=self.seq, digests=digests):
+            for table, made in self._every_cycle(part).items():
+                done.rows[table] += made
+            _happened(part, orders, done.rows)
+            if self.params.adapt:
+                _adapted(part, done.rows)
+            self.last_mode = part.final[-1]
+        done.rows["stage7_orders"] += orders.rows()
         done.order_changes += orders.changes()
         orders.drop_ended()
+        self.seq += stop - start
+        return done
 
-    def _adaptation(self, rows: dict[str, list[Row]]) -> None:
-        r, out = self.r, self.out
-        for k in np.flatnonzero(out.adapt.became_good[self.part]).tolist():
-            rows["stage7_checkpoints"].append(
-                checkpoint_row(out, self.start + k, self.stamps[k], r.names, r.encode)
-            )
-        for k in np.flatnonzero(self.changed).tolist():
-            row = change_row(out, self.start + k, self.ids[k], self.stamps[k], r.names, r.encode)
-            rows["stage7_param_changes"].append(row)
+    def _terms(self) -> Terms:
+        names, cash, texts = self.names, self.starting_cash, self.texts
+        return Terms(names, self.params, cash, self.encode, lambda: texts, self.cells, self.few)
 
-    def _order_ends(self, k: int) -> dict[int, str]:
-        """Return the status at the end of the cycle of the orders that it submitted, by n."""
-        e, time = self.journal.events, self.times[k]
-        return {e.n[row]: STATUSES[e.status[row]] for row in self.ends.events(k) if e.time[row] == time}
+    def _every_cycle(self, part: Chosen) -> dict[str, Iterable[Row]]:
+        """Return the rows of the tables that have one for every cycle."""
+        if self.level == ONLY_COLUMNS:
+            return {}
+        found: dict[str, Iterable[Row]] = {table: rows(table, COLUMNS[table], part) for table in TABLES}
+        if self.level == CHANGES:
+            moved = np.diff(part.final, prepend=self.last_mode) != 0
+            told = np.flatnonzero(part.ends.intended | part.ends.happened | moved | part.changed)
+            found |= {_TRACE: _brief(part, told), _DECISIONS: _some(part, told, _DECISIONS)}
+        return found
 
-    def _blocks(self, cycles: Any) -> Iterator[Any]:
-        """Yield some of the cycles at a time, in order."""
-        size = max(1, self.r.cells // len(self.r.symbols))
-        for first in range(0, len(cycles), size):
-            yield cycles[first : first + size]
+
+def _some(part: Chosen, which: Any, table: str) -> Iterable[Row]:
+    """Return the rows of some of the cycles, by their places, int64 [n]."""
+    return rows(table, COLUMNS[table], part.some(which)) if len(which) else ()
+
+
+def _brief(part: Chosen, told: Any) -> list[Row]:
+    """Return the rows of the trace, without the documents of the cycles that are not told, int64 [n]."""
+    made = (
+        always(_BRIEF[name])(part) if name in _BRIEF else TABLES[_TRACE][name](part)
+        for name in COLUMNS[_TRACE]
+    )
+    found = list(zip(*made, strict=True))
+    for k, row in zip(told.tolist(), _some(part, told, _TRACE), strict=True):
+        found[k] = row
+    return found
+
+
+def _happened(part: Chosen, orders: Orders, done: dict[str, list[Row]]) -> None:
+    """Add the rows of what happened in some cycles, and note it in the orders of their stretch."""
+    names, ends = part.names, part.ends
+    for k in np.flatnonzero(ends.intended | ends.happened).tolist():
+        cycle, ts, intents = part.ids[k], part.stamps[k], part.intents.get(k)
+        events, fills = ends.events.of(k), ends.fills.of(k)
+        if intents:
+            done["stage7_order_intents"] += intent_rows(intents, cycle, ts, names)
+            done["stage7_idempotency_keys"] += key_rows(intents, ts, part.terms.params)
+            orders.submit(part.times[k], intents)
+        done["stage7_order_events"] += event_rows(part.journal, events, cycle, ts, names, part.encode)
+        orders.happened(part.journal, events, ts)
+        done["ledger_events"] += fill_rows(part.journal, fills, cycle, ts, names)
+        orders.filled(part.journal, fills)
+
+
+def _adapted(part: Chosen, done: dict[str, list[Row]]) -> None:
+    """Add the rows of versions of parameters that proved good, and of changes."""
+    out, names = part.out, part.names
+    for k in np.flatnonzero(out.adapt.became_good[part.at]).tolist():
+        row = checkpoint_row(out, int(part.cycles[k]), part.stamps[k], names, part.encode)
+        done["stage7_checkpoints"].append(row)
+    for k in np.flatnonzero(part.changed).tolist():
+        row = change_row(out, int(part.cycles[k]), part.ids[k], part.stamps[k], names, part.encode)
+        done["stage7_param_changes"].append(row)

@@ -100,13 +100,21 @@ class PlainTexts:
 PLAIN: Final[Texts] = PlainTexts()
 
 
-def cycle_names(run: str, seconds: Any) -> tuple[list[str], list[str]]:
-    """Return the ids and the stored times of a run's cycles, whose times are int64 [cycles]: what `cycle_id`
-    and `stamp_text` give, all at once."""
-    moments = np.datetime_as_string(seconds.astype("datetime64[s]")).tolist()  # 2026-01-31T23:59:59
+def moments(seconds: Any) -> list[str]:
+    """Return times, int64 [n] in seconds since 1970, as `2026-01-31T23:59:59`, all at once."""
+    found: list[str] = np.datetime_as_string(seconds.astype("datetime64[s]")).tolist()
+    return found
+
+
+def cycle_ids(run: str, of: Sequence[str]) -> list[str]:
+    """Return what `cycle_id` gives for the cycles of a run at these moments."""
     separators = str.maketrans("", "", "-:T")
-    ids = [f"{run}-{moment.translate(separators)}" for moment in moments]
-    return ids, [f"{moment}.000000+00:00" for moment in moments]
+    return [f"{run}-{moment.translate(separators)}" for moment in of]
+
+
+def stamps(of: Sequence[str]) -> list[str]:
+    """Return what `stamp_text` gives for these moments."""
+    return [f"{moment}.000000+00:00" for moment in of]
 
 
 def pairs(texts: Texts, whole: Any, rest: Any) -> Any:

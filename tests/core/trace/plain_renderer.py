@@ -16,6 +16,7 @@ from meva_core.amounts import ABSENT, E8, format_e8, join_pair
 from meva_core.cycle import Out
 from meva_core.fingerprint import CycleDigests
 from meva_core.ids import canonical_json, cycle_id, stamp_text
+from meva_core.journal import Journal
 from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.orders import Event
@@ -24,7 +25,7 @@ from meva_core.reasons import CODES, Code, Reason
 from meva_core.rules import Rules
 from meva_core.trace import CHANGES, FULL, Names, Rendered
 from meva_core.trace.adaptation import change_document, change_row, checkpoint_row
-from meva_core.trace.documents import MODES, decisions, intents_summary, modes
+from meva_core.trace.documents import MODES, decisions, intents_summary, modes, risk_reasons
 from meva_core.trace.flags import ALERTS, QUALITY, alert_flags, quality_flags, raised
 from meva_core.trace.happenings import (
     SIDES,
@@ -37,7 +38,6 @@ from meva_core.trace.happenings import (
     intent_rows,
     intents_of,
     key_rows,
-    listed,
 )
 from meva_core.trace.texts import maybe_text, reason_row, score_text
 from meva_core.why import cycle_reasons, intent_reason, spread_bps
@@ -74,7 +74,7 @@ class PlainRenderer:
     ) -> Rendered:
         """Return the rows of cycles [start, stop) of a stretch."""
         done, orders = Rendered(), Orders(self.names, self.gross)
-        journal = listed(out.journal, stop - 1)
+        journal = listed(out.journal)
         for c, digest in zip(range(start, stop), digests, strict=True):
             cycle = _Cycle(self, market, out, journal, c, start)
             for table, rows in cycle.rows(digest, orders).items():
@@ -85,6 +85,12 @@ class PlainRenderer:
         done.order_changes += orders.changes()
         orders.drop_ended()
         return done
+
+
+def listed(journal: Journal) -> Listed:
+    """All rows of a journal, its columns as lists."""
+    tables = (journal.intents, journal.events, journal.fills)
+    return Listed(*(type(table)(*(column.tolist() for column in table)) for table in tables))
 
 
 class _Cycle:
@@ -109,9 +115,7 @@ class _Cycle:
         )
         self.intents: list[Intent] = []
         if self.own:
-            self.intents = intents_of(
-                journal, self.own.start, self.own.stop, self.cycle, renderer.names, canonical_json
-            )
+            self.intents = intents_of(journal.intents, self.own, self.cycle, renderer.names, canonical_json)
         self.changed = bool(out.adapt.outcome[c])
 
     def rows(self, digest: CycleDigests, orders: Orders) -> dict[str, list[Any]]:
@@ -167,7 +171,7 @@ class _Cycle:
             canonical_json(self.universe()),
             canonical_json(self.ranking()),
             canonical_json(intents_summary(self.counts())),
-            canonical_json(modes(self.out, self.c, self.until())),
+            canonical_json(modes(self.out, self.c)),
             canonical_json(decisions(self.intents, ends)),
             canonical_json(self.portfolio()),
             canonical_json([intent.document for intent in self.intents]),
@@ -330,7 +334,7 @@ class _Cycle:
             self.r.names.run_id,
             self.ts,
             MODES[out.assess.verdict[c]],
-            canonical_json(modes(out, c, None)["risk_reasons"]),
+            canonical_json(risk_reasons(int(out.assess.fired[c]))),
             self.until(),
             hashlib.sha256(assessed).hexdigest(),
             int(out.plan.mode[c] < Mode.OBSERVE_ONLY),

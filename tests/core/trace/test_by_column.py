@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from plain_renderer import PlainRenderer
+from recorded import put_any_code, widened
 from strategies import worlds
 
 from meva_adapters.replay import open_dataset
@@ -26,13 +27,12 @@ from meva_core.fingerprint import Digester
 from meva_core.ids import canonical_json, cycle_id, stamp_text
 from meva_core.market import Market
 from meva_core.params import Params
-from meva_core.reasons import Code
 from meva_core.rules import Rules
 from meva_core.settings import build_settings
 from meva_core.state import open_gross
 from meva_core.steps.inputs import no_inputs
 from meva_core.trace import Names, PlainTexts, Rendered, Renderer
-from meva_core.trace.texts import cycle_names
+from meva_core.trace.texts import cycle_ids, moments, stamps
 
 SAMPLE = Path(__file__).parents[3] / "replay" / "sample"
 TEXTS = (PlainTexts(), ArrowTexts())
@@ -47,7 +47,7 @@ class Pair:
         names, rest = Names("abcdefg", symbols), (params, "1000", options.pop("level", "full"))
         self.plain = PlainRenderer(names, rules, *rest)
         self.quick = [
-            Renderer(names, *rest, encode, texts, **options)
+            Renderer(names, *rest, encode, texts, few=0, **options)
             for encode, texts in zip((canonical_json, CODEC.encode), TEXTS, strict=True)
         ]
 
@@ -89,12 +89,7 @@ def test_a_world_is_rendered_as_the_plain_renderer_does(
 def test_every_code_reads_as_the_plain_renderer_has_it(world: World, level: str, seed: int) -> None:
     pair, market, chance = pair_of(world, level=level), market_of(world), np.random.default_rng(seed)
     [(start, stop, out)] = engine_of(world).advance(market, inputs_of(world), rules_of(world))
-    for codes in (out.select.code, out.plan.code):
-        codes[...] = chance.choice([int(code) for code in Code], codes.shape)
-        no_book = (codes == Code.ABOVE_MAX_SPREAD) & ((market.bid <= 0) | (market.ask <= 0))
-        codes[no_book] = Code.OK
-    out.plan.code[chance.random(out.plan.code.shape) < 0.5] = Code.NOT_SELECTED
-    out.plan.cycle_code[...] = chance.choice([int(Code.OK), int(Code.NOTHING_TO_REDUCE)], stop)
+    put_any_code(market, out, chance)
     pair.check(market, out, start, stop)
 
 
@@ -106,16 +101,6 @@ def test_any_number_of_symbols_is_rendered(width: int, world: World) -> None:
     pair, market = pair_of(wide, cells=500), market_of(wide)
     for start, stop, out in engine_of(wide).advance(market, inputs_of(wide), rules_of(wide)):
         pair.check(market, out, start, stop)
-
-
-def widened(world: World, width: int) -> World:
-    """Return a world with so many symbols, which repeat the markets of the given ones."""
-    symbols = tuple(f"S{i:03}TRY" for i in range(width))
-    source = [i % len(world.symbols) for i in range(width)]
-    rules = tuple(evolve(world.rules[i], symbol=name) for i, name in zip(source, symbols, strict=True))
-    traded = frozenset(rule.symbol for rule in rules if rule.tradable)
-    cycles = tuple(evolve(given, rows=tuple(given.rows[i] for i in source)) for given in world.cycles)
-    return evolve(world, symbols=symbols, rules=rules, candidates=traded, configured=traded, cycles=cycles)
 
 
 @settings(max_examples=40)
@@ -147,6 +132,6 @@ def test_the_sample_is_rendered_as_the_plain_renderer_does(level: str, model: st
 
 @given(seconds=st.lists(st.integers(0, 253_402_300_799), max_size=9))
 def test_names_and_times_of_many_cycles_are_those_of_each(seconds: list[int]) -> None:
-    ids, stamps = cycle_names("abcdefg", np.array(seconds, dtype=np.int64))
-    assert ids == [cycle_id("abcdefg", time) for time in seconds]
-    assert stamps == [stamp_text(time) for time in seconds]
+    texts = moments(np.array(seconds, dtype=np.int64))
+    assert cycle_ids("abcdefg", texts) == [cycle_id("abcdefg", time) for time in seconds]
+    assert stamps(texts) == [stamp_text(time) for time in seconds]
