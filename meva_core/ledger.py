@@ -6,7 +6,8 @@ Lots carry R, so with gross = realized + unrealized and net = gross - fees - sli
 
     starting cash + net = cash + sum(quantity x mark)
 
-holds exactly, in integers, after every fill and at any marks.
+holds exactly, in integers, after every fill and at any marks. Beside the lots stands what was paid for the
+holding at average cost, N + F of its BUYs, which is what positions are judged by.
 
 What a simulated fill costs (`priced`) is one thing, what given amounts do to the books (`book`) another: a
 fill of a real exchange brings its amounts along and is booked the same way.
@@ -89,6 +90,22 @@ def add_lot(s: State, i: int, qty: int, cost: int) -> None:
 
 
 @kernel
+def pay(s: State, i: int, amount: int) -> None:
+    """Add `amount` to what was paid for symbol i; what no amount could hold stays at the largest."""
+    s.paid[i] = LIMIT if amount >= LIMIT - s.paid[i] else s.paid[i] + amount
+
+
+@kernel
+def take_paid(s: State, i: int, qty: int) -> None:
+    """Take out of what was paid for symbol i the part of `qty`, which is still among what is held: that is
+    floor(paid x qty / held), and the last takes all."""
+    if qty >= s.qty[i]:
+        s.paid[i] = 0
+    else:
+        s.paid[i] -= share_of(s.paid[i], qty, s.qty[i])
+
+
+@kernel
 def priced(s: State, k: int, price: int, qty: int, fee_rate: int) -> tuple[int, int]:
     """Return what a fill of order k costs, `qty` at `price`, as (notional, fee); `fee_rate` is in 1e-12 of
     notional.
@@ -128,11 +145,15 @@ def book(s: State, k: int, qty: int, notional: int, fee: int, mark: int) -> tupl
         if qty > 0:  # an exchange may match less than a unit, and its part comes with a later fill
             add_lot(s, i, qty, reference)
         s.qty[i] += qty
+        if s.qty[i] > 0:  # what was paid for nothing is a loss, no cost
+            pay(s, i, notional)
+            pay(s, i, fee)
         pair_add(s.money, CASH, -notional)
         pair_add(s.money, SLIPPAGE, notional - reference)
     else:
         reference = max(reference, notional)
         cost = take_lots(s, i, qty)
+        take_paid(s, i, qty)
         s.qty[i] -= qty
         s.order_result[k] += notional - fee - cost
         pair_add(s.money, CASH, notional)

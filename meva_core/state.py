@@ -17,7 +17,8 @@ from meva_core.amounts import ABSENT, E8, format_e8, join_pair
 from meva_core.blocks import axes, copied, names_by_axes, new_group
 from meva_core.errors import BadInput
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""What `state_document` writes. `restore_state` reads version 1, too: what it lacks is neutral."""
 
 # Places in `money`; each total is a pair (whole TRY, rest in e8) in two cells.
 CASH: Final = 0
@@ -85,6 +86,8 @@ TUNED: Final = (
     i=(
         "qty",
         "cost",
+        "paid",
+        "wanted",
         "valuation",
         "valuation_time",
         "book_ts",
@@ -106,6 +109,8 @@ class State(NamedTuple):
     good_tuned: Any
     qty: Any
     cost: Any  # sum of the lots' costs
+    paid: Any  # for what is held, at average cost: notional and fee of BUYs less the shares of SELLs
+    wanted: Any  # quantity that the last wish for it made at its cycle's mark, ABSENT before any wish
     valuation: Any  # last valuation mark, ABSENT before the first
     valuation_time: Any  # seconds
     book_ts: Any  # stamp of the newest row seen, micros
@@ -156,7 +161,7 @@ def new_state(symbols: int, starting_cash: int, tuned: Sequence[int], tokens: in
 def _empty(symbols: int, lots: int, orders: int) -> State:
     """Return a state whose symbols have nothing yet."""
     state = _zeros(symbols, lots, orders)
-    for column in (state.valuation, state.valuation_time, state.book_ts):
+    for column in (state.wanted, state.valuation, state.valuation_time, state.book_ts):
         column[:] = ABSENT
     state.rank[:] = np.arange(symbols)
     return state
@@ -275,13 +280,16 @@ def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:
 
 
 def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
-    """Return the state that `state_document` described.
+    """Return the state that `state_document` described, today or in version 1.
 
-    Raises BadInput if it is of another version or for other symbols.
+    Version 1 had no wishes, and of what was paid only what the lots cost. Raises BadInput if the document is
+    of another version or for other symbols.
     """
-    if document.get("version") != VERSION:
+    version = document.get("version")
+    if version not in (1, VERSION):
         raise BadInput(
-            f"state: version {document.get('version')!r}, but this program reads version {VERSION}"
+            f"state: version {version!r}, but this program reads versions 1 and {VERSION}",
+            action="go on with the version of Meva that wrote it",
         )
     if list(document["symbols"]) != list(symbols):
         raise BadInput(f"state: it is for {document['symbols']}, not for {list(symbols)}")
@@ -295,6 +303,8 @@ def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
         state.lot_count[i] = len(quantities)
         state.lot_qty[i, : len(quantities)] = quantities
         state.lot_cost[i, : len(costs)] = costs
+        if version == 1:
+            state.paid[i] = sum(costs)
     for name in ORDER_COLUMNS:
         getattr(state, name)[:used] = document["orders"][name.removeprefix("order_")]
     return state

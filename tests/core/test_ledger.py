@@ -14,7 +14,7 @@ from meva_core.ledger import add_lot, book, priced, share_of, take_lots
 from meva_core.live.booking import entries_of
 from meva_core.loop import views
 from meva_core.orders import Side
-from meva_core.state import CASH, FEES, REALIZED, SLIPPAGE, TURNOVER, State, new_state
+from meva_core.state import CASH, FEES, ORDER_COLUMNS, REALIZED, SLIPPAGE, TURNOVER, State, new_state
 from meva_core.venue import VenueFill
 
 prices = st.one_of(st.integers(1, 10**12), st.integers(1, 1_000))
@@ -31,8 +31,8 @@ def new_book(room: int = 64) -> State:
 
 
 def order(s: State, k: int, side: Side) -> int:
-    for column in s[16:]:
-        column[k] = 0
+    for name in ORDER_COLUMNS:
+        getattr(s, name)[k] = 0
     s.order_side[k] = side
     return k
 
@@ -105,7 +105,43 @@ def test_nothing_held_costs_nothing(fills: list[Fill], fee: int, price: int) -> 
     run(s, fills, fee)
     if s.qty[0] > 0:
         fill(s, order(s, 0, Side.SELL), price, s.qty[0], price, fee)
-    assert s.qty[0] == s.cost[0] == s.lot_count[0] == 0
+    assert s.qty[0] == s.cost[0] == s.paid[0] == s.lot_count[0] == 0
+
+
+@given(fills=fills, fee=fees)
+def test_average_cost_is_what_was_paid_and_leaves_in_parts(fills: list[Fill], fee: int) -> None:
+    s = new_book()
+    held = paid = 0
+    for side, price, qty, mark in possible(fills):
+        notional, charged, *_ = fill(s, order(s, 0, side), price, qty, mark, fee)
+        if side is Side.BUY:
+            held, paid = held + qty, paid + notional + charged
+        else:
+            held, paid = held - qty, paid - (paid * qty // held)
+        assert (s.qty[0], s.paid[0]) == (held, paid)
+
+
+def test_average_cost_of_the_example_of_the_contract() -> None:
+    """Buy 0.01 at 3 000 000 and sell 0.004 at 3 050 000, fee 24 bps."""
+    s = new_book()
+    fill(s, order(s, 0, Side.BUY), 3_000_000 * E8, E8 // 100, 2_999_000 * E8, 24 * E8)
+    assert s.paid[0] == 30_072 * E8  # 3 007 200 a piece
+    notional, charged, *_ = fill(
+        s, order(s, 0, Side.SELL), 3_050_000 * E8, E8 * 4 // 1000, 3_051_000 * E8, 24 * E8
+    )
+    assert notional - charged - (30_072 * E8 - s.paid[0]) == 14_192 * E8 // 100
+    assert s.cost[0] == E8 * 29_990 * 6 // 10
+
+
+def test_what_was_paid_stays_an_amount_in_machine_integers() -> None:
+    """Three times half of what there is: the lots keep count of what they can, the average stops at most."""
+    s = new_state(1, 0, (0,) * 6, 0)
+    with np.errstate(over="raise"):
+        for _ in range(3):
+            book(s, order(s, 0, Side.BUY), E8, LIMIT // 2, LIMIT // 4, 1)
+        assert s.paid[0] == LIMIT
+        book(s, order(s, 0, Side.SELL), 2 * E8, 1, 0, 1)
+    assert s.paid[0] == LIMIT - LIMIT * 2 // 3
 
 
 @given(fills=fills, fee=fees, cut=st.integers(0, 25))
@@ -170,8 +206,16 @@ def venue_fill(side: Side, price: int, qty: int, fee: int) -> VenueFill:
 def test_a_fill_below_a_unit_moves_money_and_makes_no_lot(notional: int, fee: int, mark: int) -> None:
     s = new_book()
     book(s, order(s, 0, Side.BUY), 0, notional, fee, mark)
-    assert s.qty[0] == s.cost[0] == s.lot_count[0] == 0
+    assert s.qty[0] == s.cost[0] == s.paid[0] == s.lot_count[0] == 0
     assert total(s, CASH) == -notional - fee == -total(s, SLIPPAGE) - total(s, FEES)
+
+
+@given(notional=st.integers(0, 10**6), fee=st.integers(0, 10**3))
+def test_a_fill_below_a_unit_is_paid_for_what_is_held(notional: int, fee: int) -> None:
+    s = new_book()
+    book(s, order(s, 0, Side.BUY), E8, E8, 0, E8)
+    book(s, order(s, 0, Side.BUY), 0, notional, fee, E8)
+    assert s.paid[0] == E8 + notional + fee
 
 
 @given(price=prices, qty=quantities, fee=fees)

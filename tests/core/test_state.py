@@ -16,6 +16,7 @@ from oracle.engine_view import engine_of, records_of, state_of
 from oracle.world import Row
 from strategies import NAMES, examples, worlds
 
+from meva_core.amounts import ABSENT
 from meva_core.errors import BadInput
 from meva_core.state import (
     OPEN_ORDERS,
@@ -209,13 +210,40 @@ def test_names_that_do_not_fit_a_state_are_refused(
         with_symbols(new_state(2, 0, (0,) * 6, 0), before, after)
 
 
+# -- Version 1 ----------------------------------------------------------------------------------------
+
+
+def as_version_1(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document as the program before wishes and average cost wrote it."""
+    later = {"paid", "wanted"}
+    return {name: value for name, value in document.items() if name not in later} | {"version": 1}
+
+
+@examples(0.6)
+@given(world=worlds(), data=st.data())
+def test_a_state_of_version_1_goes_on_with_what_its_lots_cost(world: World, data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(world.cycles)))
+    _, middle = run(evolve(world, cycles=world.cycles[:cut]))
+    state = restore_state(json.loads(json.dumps(as_version_1(middle))), world.symbols)
+    costs = [sum(costs) for _, costs in middle["lots"]]
+    assert state_document(state, world.symbols) == middle | {
+        "paid": costs,
+        "wanted": [ABSENT] * len(world.symbols),
+    }
+    rest = evolve(world, cycles=world.cycles[cut:])
+    assert run(rest, state=state)[0] == run(rest, state=restore_state(middle, world.symbols))[0]
+
+
 # -- Refused ------------------------------------------------------------------------------------------
 
 
-def test_a_state_of_another_version_is_refused() -> None:
+@pytest.mark.parametrize("version", [0, 3, "2", None])
+def test_a_state_of_another_version_is_refused(version: object) -> None:
     document = state_document(new_state(1, 0, (0,) * 6, 0), ["BTCTRY"])
-    with pytest.raises(BadInput, match="state: version 0, but this program reads version 1"):
-        restore_state(document | {"version": 0}, ["BTCTRY"])
+    said = f"state: version {version!r}, but this program reads versions 1 and 2"
+    with pytest.raises(BadInput, match=said) as refused:
+        restore_state(document | {"version": version}, ["BTCTRY"])
+    assert refused.value.action == "go on with the version of Meva that wrote it"
 
 
 def test_a_state_of_other_symbols_is_refused() -> None:
