@@ -103,7 +103,7 @@ class Engine:
         time = int(market.time[at])
         if error == ERROR_ILLEGAL_STEP:
             raise IllegalStep(f"cycle at {time}: an order took a step that the table does not have")
-        raise BrokenBooks(f"cycle at {time}: starting cash + net PnL is not cash + value of holdings")
+        raise BrokenBooks(f"cycle at {time}: starting cash + flows + net PnL is not cash + value of holdings")
 
 
 def check_columns(market: Market, inputs: Inputs, rules: Rules, state: State) -> None:

@@ -1,16 +1,17 @@
-"""The books: FIFO lots, cash and totals, changed by fills and by nothing else.
+"""The books: FIFO lots, cash and totals, changed by fills and by flows, and by nothing else.
 
 For a fill of notional N with fee F the reference notional R is what it would have cost at the mark, limited
 so that slippage is never negative: BUY R = min(N, R), slippage N - R; SELL R = max(N, R), slippage R - N.
 Lots carry R, so with gross = realized + unrealized and net = gross - fees - slippage the identity
 
-    starting cash + net = cash + sum(quantity x mark)
+    starting cash + flows + net = cash + sum(quantity x mark)
 
 holds exactly, in integers, after every fill and at any marks. Beside the lots stands what was paid for the
 holding at average cost, N + F of its BUYs, which is what positions are judged by.
 
 What a simulated fill costs (`priced`) is one thing, what given amounts do to the books (`book`) another: a
-fill of a real exchange brings its amounts along and is booked the same way.
+fill of a real exchange brings its amounts along and is booked the same way. A `flow` is money that its owner
+brings or takes away; simulated books have none.
 """
 
 from __future__ import annotations
@@ -18,7 +19,21 @@ from __future__ import annotations
 from meva_core.amounts import E8, LIMIT, half_even, mul_e8, pair_add, product_parts, scale
 from meva_core.kernel import kernel
 from meva_core.orders import Side
-from meva_core.state import CASH, FEES, REALIZED, SLIPPAGE, TURNOVER, State
+from meva_core.state import (
+    CASH,
+    DAY_OPEN,
+    EQUITY,
+    FEES,
+    FLOWS,
+    LAST_EQUITY,
+    LOW,
+    PEAK,
+    PEAK_EVER,
+    REALIZED,
+    SLIPPAGE,
+    TURNOVER,
+    State,
+)
 
 
 @kernel
@@ -163,3 +178,19 @@ def book(s: State, k: int, qty: int, notional: int, fee: int, mark: int) -> tupl
     pair_add(s.money, FEES, fee)
     pair_add(s.money, TURNOVER, notional)
     return reference, cost
+
+
+@kernel
+def flow(s: State, amount: int) -> None:
+    """Book a deposit, or a withdrawal (below 0, of no more than the cash), in e8 and between two cycles.
+
+    Whatever equity is measured from or was measured at moves along, so it is neither profit nor loss nor
+    drawdown.
+    """
+    for place in (CASH, FLOWS, EQUITY, LAST_EQUITY, DAY_OPEN, PEAK, PEAK_EVER, LOW):
+        pair_add(s.money, place, amount)
+    if s.money[PEAK] < 0:
+        # The last fills made the book worth more than the peak, which follows in the next cycle, and all of
+        # that was withdrawn: of a peak of nothing no drawdown is reckoned.
+        s.money[PEAK] = 0
+        s.money[PEAK + 1] = 0

@@ -34,7 +34,8 @@ PEAK_EVER: Final = 18  # of the whole book; max_drawdown counts from it
 LOW: Final = 20  # lowest equity since PEAK_EVER
 DAY_OPEN: Final = 22  # equity after the last cycle before this UTC day
 LAST_EQUITY: Final = 24  # equity after the last cycle
-MONEY_CELLS: Final = 26
+FLOWS: Final = 26  # deposits less withdrawals since the book began
+MONEY_CELLS: Final = 28
 
 # Places in `facts`.
 TIME: Final = 0  # of the last cycle, seconds; ABSENT before the first
@@ -282,8 +283,8 @@ def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:
 def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
     """Return the state that `state_document` described, today or in version 1.
 
-    Version 1 had no wishes, and of what was paid only what the lots cost. Raises BadInput if the document is
-    of another version or for other symbols.
+    Version 1 had no wishes and no flows, and of what was paid only what the lots cost. Raises BadInput if the
+    document is of another version or for other symbols.
     """
     version = document.get("version")
     if version not in (1, VERSION):
@@ -296,7 +297,8 @@ def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
     used = len(document["orders"]["time"])
     most = max((len(lots[0]) for lots in document["lots"]), default=0)
     state = new_state(len(symbols), 0, document["tuned"], 0, room=max(64, 2 * most, 2 * used))
-    for name in ("money", "facts", "tuned", "good_tuned", *SYMBOL_COLUMNS):
+    state.money[:] = [*document["money"], 0, 0] if version == 1 else document["money"]
+    for name in ("facts", "tuned", "good_tuned", *SYMBOL_COLUMNS):
         if name in document:
             getattr(state, name)[:] = document[name]
     for i, (quantities, costs) in enumerate(document["lots"]):

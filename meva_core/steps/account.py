@@ -13,6 +13,7 @@ from meva_core.state import (
     EQUITY,
     ERROR,
     FEES,
+    FLOWS,
     LAST_EQUITY,
     LOW,
     MAX_DRAWDOWN,
@@ -92,6 +93,7 @@ def account(c: int, now: int, s: State, o: Accounted, w: Scratch) -> None:
     pair_sum(money, NET, money, FEES, -1)
     pair_sum(money, NET, money, SLIPPAGE, -1)
     pair_set(pairs, _CHECK, money, STARTING)
+    pair_sum(pairs, _CHECK, money, FLOWS, 1)
     pair_sum(pairs, _CHECK, money, NET, 1)
     if pairs[_CHECK] != money[EQUITY] or pairs[_CHECK + 1] != money[EQUITY + 1]:
         s.facts[ERROR] = ERROR_BROKEN_BOOKS

@@ -19,6 +19,7 @@ from strategies import NAMES, examples, worlds
 from meva_core.amounts import ABSENT
 from meva_core.errors import BadInput
 from meva_core.state import (
+    FLOWS,
     OPEN_ORDERS,
     State,
     copy_state,
@@ -214,9 +215,9 @@ def test_names_that_do_not_fit_a_state_are_refused(
 
 
 def as_version_1(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document as the program before wishes and average cost wrote it."""
-    later = {"paid", "wanted"}
-    return {name: value for name, value in document.items() if name not in later} | {"version": 1}
+    """Return a document as the program before wishes, average cost and flows wrote it."""
+    kept = {name: value for name, value in document.items() if name not in ("paid", "wanted")}
+    return kept | {"version": 1, "money": document["money"][:FLOWS]}
 
 
 @examples(0.6)
