@@ -27,6 +27,12 @@ from meva_core.steps.scratch import Scratch
 from meva_core.steps.select import Selected, select
 from meva_core.steps.settle import settle
 
+WHOLE: Final = 0
+TO_ASSESS: Final = 1
+FROM_SELECT: Final = 2
+"""What of a cycle is to be run. Between its halves somebody may look at the book as it stands after settle
+and assess; what the second takes from the first lies in the columns, the state and the scratch."""
+
 
 class Out(NamedTuple):
     """What the steps of many cycles put out. settle, build and execute write the journal."""
@@ -41,18 +47,21 @@ class Out(NamedTuple):
 
 
 @kernel
-def cycle(c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch) -> None:
-    """Run cycle c: the row c of the market and the inputs, over the state that the cycle before left."""
-    note_tuned(c, s, o.adapt, w)
-    measure(c, m, p, s, o.measure, w)
-    settle(c, m, r, p, s, o.measure, o.journal, w)
-    assess(c, m, x, r, p, s, o.measure, o.assess, w)
-    select(c, m, r, p, s, o.measure, o.select)
-    plan(c, m, x, r, p, s, o.measure, o.assess, o.select, o.plan, o.journal, w)
-    build(c, r, p, s, o.measure, o.plan, o.journal, w)
-    execute(c, m, x, r, p, s, o.measure, o.journal, w)
-    account(c, m.time[c], s, o.account, w)
-    adapt(c, r, p, s, o.measure, o.plan, o.journal, o.adapt, w)
+def cycle(c: int, half: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch) -> None:
+    """Run cycle c, or half of it: the row c of the market and the inputs, over the state that the cycle
+    before left."""
+    if half != FROM_SELECT:
+        note_tuned(c, s, o.adapt, w)
+        measure(c, m, p, s, o.measure, w)
+        settle(c, m, r, p, s, o.measure, o.journal, w)
+        assess(c, m, x, r, p, s, o.measure, o.assess, w)
+    if half != TO_ASSESS:
+        select(c, m, r, p, s, o.measure, o.select)
+        plan(c, m, x, r, p, s, o.measure, o.assess, o.select, o.plan, o.journal, w)
+        build(c, r, p, s, o.measure, o.plan, o.journal, w)
+        execute(c, m, x, r, p, s, o.measure, o.journal, w)
+        account(c, m.time[c], s, o.account, w)
+        adapt(c, r, p, s, o.measure, o.plan, o.journal, o.adapt, w)
 
 
 KINDS: Final = (Measured, Assessed, Selected, Planned, Accounted, Adapted)

@@ -4,15 +4,15 @@ compiled to machine code by numba. Both give the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from attrs import define, field
 
 from meva_core.blocks import axes_of, in_blocks
-from meva_core.cycle import Out, new_out
+from meva_core.cycle import FROM_SELECT, TO_ASSESS, WHOLE, Out, new_out
 from meva_core.errors import BadInput, BrokenBooks, IllegalStep
 from meva_core.journal import ERROR_ILLEGAL_STEP, new_journal
 from meva_core.loop import ROOM_FOR_LOTS, ROOM_FOR_ORDERS, Loop, interpreted
@@ -23,7 +23,7 @@ from meva_core.params import Params
 from meva_core.rules import LETTERS, Rules, RuleStatus
 from meva_core.state import ERROR, FACT_CELLS, MONEY_CELLS, NEED, TUNED, State, with_room
 from meva_core.steps.inputs import Inputs, SubmitFault
-from meva_core.steps.scratch import new_scratch
+from meva_core.steps.scratch import Scratch, new_scratch
 
 _MEMBERS: Final[dict[str, dict[str, type[IntEnum]]]] = {
     "inputs": {"base_mode": Mode, "override_mode": Mode, "fault_kind": SubmitFault},
@@ -44,6 +44,23 @@ def compiled(*, cache: bool = False) -> Loop:
     return compiled_loop(cache=cache)
 
 
+class Halfway(NamedTuple):
+    """Cycle c after its first half: what it sees, the rules that hold, what the steps to assess put out, and
+    the book as it stands then. The columns are those of the cycles around it, in their places."""
+
+    c: int
+    market: Market
+    inputs: Inputs
+    rules: Rules
+    out: Out
+    state: State
+
+
+Decide = Callable[[Halfway], None]
+"""Asked between the halves of every cycle. It may write row c of the inputs, for the steps from select on;
+all else is to be looked at only, and used again after it."""
+
+
 @define
 class Engine:
     """A book in motion: its state, and the loop that advances it.
@@ -55,9 +72,13 @@ class Engine:
     state: State
     loop: Loop = interpreted
     rows: int = 4096
+    inputs: Inputs = field(init=False, eq=False, repr=False)
+    """Of the cycles that run, as `decide` left them; not the given ones where those lie in no blocks."""
     _out: Out | None = field(default=None, init=False)
 
-    def advance(self, market: Market, inputs: Inputs, rules: Rules) -> Iterator[tuple[int, int, Out]]:
+    def advance(
+        self, market: Market, inputs: Inputs, rules: Rules, decide: Decide | None = None
+    ) -> Iterator[tuple[int, int, Out]]:
         """Run all cycles of `market` under `rules` and yield (start, stop, out) for each stretch that is
         done.
 
@@ -65,18 +86,26 @@ class Engine:
         others.
         The columns of `out` are used again for the next stretch: take what you need before going on. `state`
         may be another object after each. The journal holds the rows of this stretch only; their `cycle`
-        counts from the start of `market`. Raises BadInput for columns that are not as they should be, and
-        IllegalStep or BrokenBooks for a bug in Meva, after which the state is not to be used.
+        counts from the start of `market`. With `decide` a cycle runs in two halves and is a stretch of its
+        own, so the state is always that after a whole one. Raises BadInput for columns that are not as they
+        should be, IllegalStep or BrokenBooks for a bug in Meva, and what `decide` raises, after which the
+        state is not to be used.
         """
         check_columns(market, inputs, rules, self.state)
         market, inputs, rules, self.state = map(in_blocks, (market, inputs, rules, self.state))
+        self.inputs = inputs
         cycles, symbols = market.bid.shape
         out = self._room_for(cycles, symbols)
         scratch = new_scratch(symbols, len(self.state.order_time))
         start = 0
         while start < cycles:
             out.journal.used[:] = 0
-            stop = self.loop(start, cycles, market, inputs, rules, self.params, self.state, out, scratch)
+            if decide is None:
+                given = market, inputs, rules, self.params, self.state, out, scratch
+                stop = self.loop(start, cycles, WHOLE, *given)
+            else:
+                at = Halfway(start, market, inputs, rules, out, self.state)
+                stop = self._in_halves(at, scratch, decide)
             self._halt_on_error(market, stop)
             if stop > start:
                 yield start, stop, out
@@ -90,6 +119,16 @@ class Engine:
                 self.rows *= 2
                 out = self._out = out._replace(journal=new_journal(cycles, self.rows))
             start = stop
+
+    def _in_halves(self, at: Halfway, scratch: Scratch, decide: Decide) -> int:
+        """Run one cycle half by half and return where the loop stopped: at the cycle itself where room was
+        lacking, before any of it, or an identity broke."""
+        given = at.market, at.inputs, at.rules, self.params, at.state, at.out, scratch
+        stop = self.loop(at.c, at.c + 1, TO_ASSESS, *given)
+        if stop == at.c:
+            return stop
+        decide(at)
+        return self.loop(at.c, at.c + 1, FROM_SELECT, *given)
 
     def _room_for(self, cycles: int, symbols: int) -> Out:
         if self._out is None or self._out.measure.mark.shape != (cycles, symbols):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from meva_core.cycle import Out, cycle
+from meva_core.cycle import FROM_SELECT, Out, cycle
 from meva_core.journal import EVENTS_USED, FILLS_USED, INTENTS_USED
 from meva_core.kernel import kernel
 from meva_core.market import Market
@@ -22,8 +22,9 @@ from meva_core.steps.execute import TOKEN
 from meva_core.steps.inputs import Inputs
 from meva_core.steps.scratch import Scratch
 
-Loop = Callable[[int, int, Market, Inputs, Rules, Params, State, Out, Scratch], int]
-"""`run_cycles` at one of its speeds: cycles [start, stop) over columns; returns where it stopped."""
+Loop = Callable[[int, int, int, Market, Inputs, Rules, Params, State, Out, Scratch], int]
+"""`run_cycles` at one of its speeds: cycles [start, stop), whole or one half of a single one, over columns;
+returns where it stopped."""
 
 ROOM_FOR_LOTS: Final = 1
 ROOM_FOR_ORDERS: Final = 2
@@ -52,16 +53,29 @@ def lacks_room(p: Params, s: State, o: Out) -> int:
 
 
 def run_cycles(
-    start: int, stop: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch
+    start: int,
+    stop: int,
+    half: int,
+    m: Market,
+    x: Inputs,
+    r: Rules,
+    p: Params,
+    s: State,
+    o: Out,
+    w: Scratch,
 ) -> int:
-    """Run cycles [start, stop) and return where it stopped: earlier if room is lacking or an identity
-    broke."""
+    """Run cycles [start, stop) and return where it stopped: earlier if room is lacking or an identity broke.
+
+    `half` is one of `cycle`: WHOLE, or for one cycle in two calls TO_ASSESS and FROM_SELECT, over the same
+    columns, state and scratch. There was room for all of it before its first half.
+    """
     for c in range(start, stop):
-        need = lacks_room(p, s, o)
-        s.facts[NEED] = need
-        if need != 0:
-            return c
-        cycle(c, m, x, r, p, s, o, w)
+        if half != FROM_SELECT:
+            need = lacks_room(p, s, o)
+            s.facts[NEED] = need
+            if need != 0:
+                return c
+        cycle(c, half, m, x, r, p, s, o, w)
         if s.facts[ERROR] != 0:
             return c
     return stop
@@ -75,7 +89,16 @@ def views(group: Any) -> Any:
 
 
 def interpreted(
-    start: int, stop: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch
+    start: int,
+    stop: int,
+    half: int,
+    m: Market,
+    x: Inputs,
+    r: Rules,
+    p: Params,
+    s: State,
+    o: Out,
+    w: Scratch,
 ) -> int:
     """`run_cycles`, interpreted."""
-    return run_cycles(start, stop, views(m), views(x), views(r), p, views(s), views(o), views(w))
+    return run_cycles(start, stop, half, views(m), views(x), views(r), p, views(s), views(o), views(w))

@@ -39,6 +39,7 @@ _params = numbers_maker(Params)
 def run_blocks(
     start: int,
     stop: int,
+    half: int,
     m: Any,
     x: Any,
     r: Any,
@@ -81,6 +82,7 @@ def run_blocks(
     return run_cycles(
         start,
         stop,
+        half,
         _market(m, sizes),
         _inputs(x, sizes),
         _rules(r, sizes),
@@ -122,14 +124,24 @@ class CompiledLoop:
         return self._machine_code.signatures
 
     def __call__(
-        self, start: int, stop: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, o: Out, w: Scratch
+        self,
+        start: int,
+        stop: int,
+        half: int,
+        m: Market,
+        x: Inputs,
+        r: Rules,
+        p: Params,
+        s: State,
+        o: Out,
+        w: Scratch,
     ) -> int:
-        """Run cycles [start, stop) and return where it stopped."""
+        """Run cycles [start, stop), or a half of one, and return where it stopped."""
         j, blocks = o.journal, self._blocks
         tables = (j, j.intents, j.events, j.fills, w)
         given = (*map(blocks.of, (m, x, r)), np.array(p, dtype=np.int64), *map(blocks.of, (s, o, *tables)))
         with nullcontext() if self.signatures else optimised_once(run_blocks.__name__):
-            stopped: int = self._machine_code(start, stop, *given)
+            stopped: int = self._machine_code(start, stop, half, *given)
         return stopped
 
 

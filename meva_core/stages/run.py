@@ -14,7 +14,7 @@ from attrs import define
 
 from meva_core.amounts import ABSENT
 from meva_core.cycle import Out
-from meva_core.engine import Engine
+from meva_core.engine import Decide, Engine
 from meva_core.errors import BadInput
 from meva_core.fingerprint import NO_LINK
 from meva_core.loop import Loop
@@ -64,24 +64,25 @@ class Stretch(NamedTuple):
     state: State
 
 
-def run(book: Book, source: Iterable[Part], loop: Loop) -> Iterator[Stretch]:
+def run(book: Book, source: Iterable[Part], loop: Loop, decide: Decide | None = None) -> Iterator[Stretch]:
     """Run all that a source gives over a book, and yield stretch by stretch; the book stands behind each as
     it is yielded.
 
     The source is asked for its next part only when the stretch before has been taken, which is when the next
     one is asked for; columns and state of a stretch are then used again. The journal of a stretch holds its
-    own rows, whose `cycle` counts from the start of its part. Raises BadInput for a part that is not of the
-    book's symbols or does not lie after its last cycle, and what `Engine.advance` raises.
+    own rows, whose `cycle` counts from the start of its part. With `decide`, which is asked between assess
+    and select of each, a stretch is one cycle. Raises BadInput for a part that is not of the book's symbols
+    or does not lie after its last cycle, and what `Engine.advance` raises.
     """
     engine = Engine(book.params, book.state, loop)
     letters = letters_of(book.symbols)
     for market, inputs, rules in source:
         if not np.array_equal(rules.letters, letters):
             raise BadInput(f"the rules are not those of {_named(book.symbols)}, in this order")
-        for start, stop, out in engine.advance(market, inputs, rules):
+        for start, stop, out in engine.advance(market, inputs, rules, decide):
             book.state = engine.state
             book.seq += stop - start
-            yield Stretch(market, inputs, rules, out, start, stop, engine.state)
+            yield Stretch(market, engine.inputs, rules, out, start, stop, engine.state)
 
 
 def _named(symbols: tuple[str, ...]) -> str:

@@ -15,7 +15,9 @@ from golden_worlds import KINDS, world_of
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 
 from meva_core.cycle import Out
+from meva_core.engine import Decide, Halfway
 from meva_core.fingerprint import FIRST_FORM, NO_LINK, Digester, form_of
+from meva_core.loop import Loop, interpreted
 from meva_core.reasons import CODES, Code, fired_codes
 
 GOLDEN: Final[Mapping[str, tuple[str, str]]] = {
@@ -97,12 +99,12 @@ class Ran(NamedTuple):
     codes: frozenset[Code]
 
 
-def run(name: str) -> Ran:
-    """Run a world, interpreted."""
+def run(name: str, loop: Loop = interpreted, decide: Decide | None = None) -> Ran:
+    """Run a world; with `decide` every cycle in two halves."""
     world = world_of(name, KINDS[name])
-    engine, market, rules = engine_of(world), market_of(world), rules_of(world)
+    engine, market, rules = engine_of(world, loop), market_of(world), rules_of(world)
     link, adapt, codes = NO_LINK, hashlib.sha256(), set[Code]()
-    for start, stop, out in engine.advance(market, inputs_of(world), rules):
+    for start, stop, out in engine.advance(market, inputs_of(world), rules, decide):
         digester = Digester(world.symbols, engine.params, link)
         for found in digester.digest(market, rules, out, start, stop):
             adapt.update(found.adapt)
@@ -147,3 +149,24 @@ def test_a_run_decides_what_it_always_decided(ran: Mapping[str, Ran], name: str)
 def test_every_reason_is_among_them(ran: Mapping[str, Ran]) -> None:
     met = {code for found in ran.values() for code in found.codes}
     assert set(Code) - met == NEVER.keys()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_half_by_half_it_decides_the_same(name: str) -> None:
+    asked: list[int] = []
+
+    def decide(at: Halfway) -> None:
+        asked.append(at.c)
+
+    assert run(name, decide=decide)[:2] == GOLDEN[name]
+    assert asked == list(range(len(world_of(name, KINDS[name]).cycles)))
+
+
+@pytest.mark.xdist_group("compiled")
+def test_so_it_does_compiled_whole_and_half_by_half(machine_code: Loop) -> None:
+    def decide(at: Halfway) -> None:
+        pass
+
+    for name, golden in GOLDEN.items():
+        assert run(name, machine_code)[:2] == golden, name
+        assert run(name, machine_code, decide)[:2] == golden, name
