@@ -8,6 +8,7 @@ little, and still shrink: to fewer cycles, fewer symbols, fewer defects.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -86,6 +87,12 @@ kinds = st.builds(
     inputs=st.sampled_from((0.0, 0.0, 0.2)),
 )
 
+short_kinds = kinds.map(lambda kind: evolve(kind, cycles=1 + kind.cycles % 10))
+"""For laws that hold of every cycle alike, and are asked again and again of one run."""
+
+_seeds = st.sampled_from((0, 1, 12_345, 2**31 - 1, 2**62, -7))
+_flags = st.booleans()
+
 _PRICES = {
     "ordinary": (E8, 10**5 * E8),
     "tiny": (1, 10**5),
@@ -111,8 +118,8 @@ def worlds(draw: st.DrawFn, kinds: st.SearchStrategy[Kind] = kinds) -> World:
         candidates=_some(symbols, rules, kind, chance),
         configured=_some(symbols, rules, kind, chance),
         settings=settings,
-        seed=draw(st.sampled_from((0, 1, 12_345, 2**31 - 1, 2**62, -7))),
-        adapt=draw(st.booleans()),
+        seed=draw(_seeds),
+        adapt=draw(_flags),
         cycles=tuple(_inputs(kind, time, tuple(path(time) for path in paths), chance) for time in times),
     )
 
@@ -269,6 +276,9 @@ def _rules(symbol: str, price: int, kind: Kind, chance: Random) -> SymbolRules:
 # -- Settings -----------------------------------------------------------------------------------------
 
 
+# The strategies are made once: to make and check them anew costs more than to draw from them.
+
+
 def _mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
     """Mostly the usual value: with thirty settings to draw, something is unusual in every world."""
     return st.sampled_from((usual,) * (4 * len(others)) + others)
@@ -283,20 +293,21 @@ def _shares(balance: int, *parts: str) -> st.SearchStrategy[Decimal]:
     return _mostly(*(to_decimal(min(LIMIT - 1, int(balance * Decimal(part)))) for part in parts))
 
 
-@st.composite
-def run_settings(draw: st.DrawFn, balance: int) -> Settings:
-    """Draw settings of a run that starts with `balance`, over all that Stage 7 reads."""
-    live = Live(
-        ttl_seconds=draw(st.sampled_from((120, 1, 60, 400, 10**6, 9 * 10**10))),
-        min_order_notional_try=draw(_numbers("10", "0.00000001", "25.5", "300")),
-        dry_run_try_balance=to_decimal(balance),
-        max_orders_per_cycle=draw(st.sampled_from((2, 1, 3, 20, 10**9))),
-        notional_cap_try_per_cycle=draw(_shares(balance, "0.3", "0.1", "1", "3", "0.02", "0")),
-        max_position_notional_try=draw(_shares(balance, "1", "0.3", "0.1", "0")),
-        try_cash_target=draw(_shares(balance, "0.1", "0", "0.6", "2")),
-        try_cash_max=draw(_shares(balance, "0.2", "0", "1")),
+@cache
+def run_settings(balance: int) -> st.SearchStrategy[Settings]:
+    """Return settings of a run that starts with `balance`, over all that Stage 7 reads."""
+    live = st.builds(
+        Live,
+        ttl_seconds=st.sampled_from((120, 1, 60, 400, 10**6, 9 * 10**10)),
+        min_order_notional_try=_numbers("10", "0.00000001", "25.5", "300"),
+        dry_run_try_balance=st.just(to_decimal(balance)),
+        max_orders_per_cycle=st.sampled_from((2, 1, 3, 20, 10**9)),
+        notional_cap_try_per_cycle=_shares(balance, "0.3", "0.1", "1", "3", "0.02", "0"),
+        max_position_notional_try=_shares(balance, "1", "0.3", "0.1", "0"),
+        try_cash_target=_shares(balance, "0.1", "0", "0.6", "2"),
+        try_cash_max=_shares(balance, "0.2", "0", "1"),
     )
-    return Settings(live=live, stage7=draw(_stage7(balance)))
+    return st.builds(Settings, live=live, stage7=_stage7(balance))
 
 
 def _stage7(balance: int) -> st.SearchStrategy[Stage7]:

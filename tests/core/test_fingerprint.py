@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from copy import copy
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
-from strategies import worlds
+from strategies import short_kinds, worlds
 
 from meva_core import params as parameters
 from meva_core.cycle import Out
@@ -36,6 +38,12 @@ TABLES = {"intents": Intents, "events": Events, "fills": Fills}
 WHOLE_ROWS = [(step, table) for step, tables in ROWS.items() for table in tables]
 
 
+@lru_cache(256)
+def digester_of(symbols: tuple[str, ...], params: Params) -> Digester:
+    """Return a digester that has digested nothing; copies of it carry chains of their own."""
+    return Digester(symbols, params)
+
+
 class Ran(NamedTuple):
     """One stretch of a world's run, and all that its digests hang on."""
 
@@ -51,14 +59,14 @@ class Ran(NamedTuple):
 
     def digests(self, **changes: Any) -> list[CycleDigests]:
         ran = self._replace(**changes)
-        digester = Digester(ran.world.symbols, ran.params)
+        digester = copy(digester_of(ran.world.symbols, ran.params))
         return list(digester.digest(ran.market, ran.rules, ran.out, 0, self.cycles))
 
 
 @st.composite
 def runs(draw: st.DrawFn) -> Ran:
     """Draw a world and run it."""
-    world = draw(worlds())
+    world = draw(worlds(short_kinds))
     engine, market, rules = engine_of(world), market_of(world), rules_of(world)
     [(start, stop, out)] = engine.advance(market, inputs_of(world), rules)
     assert (start, stop) == (0, len(world.cycles))
