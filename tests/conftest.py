@@ -20,12 +20,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the children of tests with their signals as they are by default, wherever the tests were started.
+    """Start workers and the children of tests alike, wherever the tests were started.
+
+    They keep what they compile to bytecode: hundreds of commands are run, and without it each compiles every
+    module anew, for longer than it works.
 
     A shell ignores SIGINT for the background jobs of a script, nohup ignores SIGHUP, children inherit that,
     and a command that is to be interrupted would go on for ever. A signal that is caught is at its default in
     a child, so those that are ignored are caught, and nothing is done about them.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:

@@ -111,6 +111,8 @@ def build(path: Path, name: str, made_by: str | None = None) -> Path:
     """Write a file of a generation, rows in every table; `made_by` names the older version that made it."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
         schema = deepcopy(GENERATIONS[made_by or name])
         _create(connection, schema)
         if made_by:
