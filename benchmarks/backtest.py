@@ -21,11 +21,12 @@ from typing import Any, Final
 
 from benchmarks.engine import warm
 from benchmarks.measuring import Clocks, Table, in_its_own_process, machine, peak_megabytes, sizes
+from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset, write_synthetic
 from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import ensure, writer
 from meva_adapters.system.compiled import choose
-from meva_cli.wiring import CODEC, AboutRun
+from meva_cli.wiring import AboutRun
 from meva_core.settings import build_settings
 from meva_core.stages.backtest import backtest
 

@@ -4,29 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-import orjson
 
 from meva_core import __version__
-from meva_core.stages.codec import Codec
-
-if TYPE_CHECKING:
-    from meva_core.trace import Texts
-
-
-def _arrow_texts() -> Texts:
-    from meva_adapters.system.texts import ArrowTexts  # Arrow: reading commands do without
-
-    return ArrowTexts()
-
-
-CODEC = Codec(
-    encode=lambda document: orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode(),
-    decode=orjson.loads,
-    texts=_arrow_texts,
-)
-"""Stored JSON: sorted keys, no spaces, UTF-8."""
 
 
 class AboutRun(Mapping[str, str]):

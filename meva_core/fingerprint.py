@@ -110,23 +110,27 @@ def form_of(params: Params) -> bytes:
     It is the SHA-256 over the tags of all steps and of adapt, each with its newline, their symbols left out.
     """
     form = hashlib.sha256()
-    for step in (*STEPS, "adapt"):
-        form.update(_tag(step, params))
+    for tag in tags(params):
+        form.update(tag.encode() + b"\n")
     return form.digest()
 
 
-def _tag(step: str, params: Params, *symbols: Sequence[str]) -> bytes:
-    """Return what a step's canonical form begins with; without symbols, what its run's form is made of."""
+def tags(params: Params) -> list[str]:
+    """Return the tags of all steps and of adapt, the symbols left out: what was decided is told by them."""
+    return [_tag(step, params) for step in (*STEPS, "adapt")]
+
+
+def _tag(step: str, params: Params, *symbols: Sequence[str]) -> str:
+    """Return what a step's canonical form begins with, but for its newline."""
     off = columns_off(params)
-    names = canonical_json(
+    return canonical_json(
         [FORMAT, step, *map(list, symbols), reads(step, params), _tuned(step, off), _columns(step, off)]
     )
-    return names.encode() + b"\n"
 
 
 def _head(step: str, symbols: Sequence[str], params: Params) -> Any:
     """Return a hash that has taken in the tag and the parameters."""
-    head = hashlib.sha256(_tag(step, params, symbols))
+    head = hashlib.sha256(_tag(step, params, symbols).encode() + b"\n")
     numbers = [getattr(params, name) for name in reads(step, params)]
     head.update(_little(np.array(numbers, dtype=np.int64)))
     return head

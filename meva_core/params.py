@@ -243,6 +243,13 @@ def params_from(settings: Settings, *, seed: int = 0, adapt: bool = False) -> Pa
     )
 
 
+def with_lists(params: Params, written: Mapping[str, Sequence[str]]) -> Params:
+    """Return the parameters with the numbers of lists that a run was recorded with as they were written: by
+    variable, those that earlier versions did not sort."""
+    lists = {name: written.get(VARIABLES[name]) for name in ("whitelist", "blacklist")}
+    return params._replace(**{name: number_of(names) for name, names in lists.items() if names is not None})
+
+
 def reads(step: str, params: Params) -> tuple[str, ...]:
     """Return the parameters that a step's digest begins with: all of READS, of the later ones those set."""
     return READS[step] + tuple(name for name in READS_IF_SET.get(step, ()) if is_set(name, params))

@@ -44,7 +44,7 @@ def alerts(
             _anomalies(reads, run_id, start, end, last, as_json)
             return
         window = asked_window(reads, run_id, start, end, last)
-        from meva_cli.wiring import CODEC
+        from meva_adapters.codec import CODEC
         from meva_core.history.summaries import Alerts
 
         found = Alerts()

@@ -112,11 +112,12 @@ def backtest(
 
 def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dict[str, Any]:
     """Check the data, run what is still to run, and return the run's figures."""
+    from meva_adapters.codec import CODEC
     from meva_adapters.replay import open_dataset
     from meva_adapters.replay.plans import look_ahead, window_notes
     from meva_adapters.sql import ensure, writer
     from meva_adapters.system.compiled import choose, will_compile
-    from meva_cli.wiring import CODEC, AboutRun
+    from meva_cli.wiring import AboutRun
     from meva_core.stages import backtest as stage
     from meva_core.stages.figures import summary
     from meva_core.stages.written_lists import as_recorded

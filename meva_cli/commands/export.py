@@ -96,8 +96,8 @@ def write_window(
     reads: Reads, window: Window, form: str, stream: Any, progress: Progress, last: int | None
 ) -> dict[str, Any]:
     """Write the cycles of a window to a binary stream, and return what was written."""
+    from meva_adapters.codec import CODEC
     from meva_adapters.export import write_records
-    from meva_cli.wiring import CODEC
     from meva_core.history.cycle_export import digits_of, head_of, records
     from meva_core.history.window import LEGACY
 

@@ -55,9 +55,9 @@ def parity(
     orders with what happened to them, fills, holdings and ledger. The verdict says what was compared, what
     was not, which settings differ, and both equities at the end of the window.
     """
+    from meva_adapters.codec import CODEC
     from meva_adapters.sql import reader
     from meva_cli.runs import pick_run
-    from meva_cli.wiring import CODEC
     from meva_core.history.parity import Side, Span
     from meva_core.history.parity import parity as compare
 

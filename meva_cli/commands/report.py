@@ -64,7 +64,7 @@ def report(
             _report_stage4(reads, run_id, start, end, last, as_json)
             return
         window = asked_window(reads, run_id, start, end, last, LAST)
-        from meva_cli.wiring import CODEC
+        from meva_adapters.codec import CODEC
         from meva_core.history.summaries import Totals, report_lines
 
         totals = Totals()

@@ -83,7 +83,7 @@ def _window_of(reads: Reads, cycle: str | None, run_id: str | None) -> Window:
 
 
 def _one(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
-    from meva_cli.wiring import CODEC
+    from meva_adapters.codec import CODEC
     from meva_core.history.explain import explain_cycle
 
     found = explain_cycle(reads, window, CODEC.decode)
@@ -317,7 +317,7 @@ def _print_trades(found: Explained) -> None:
 
 
 def _many(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
-    from meva_cli.wiring import CODEC
+    from meva_adapters.codec import CODEC
     from meva_core.history.explain_many import explain_cycles
 
     found = explain_cycles(reads, window, CODEC.decode)

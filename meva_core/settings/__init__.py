@@ -10,6 +10,7 @@ from meva_core.settings.build import (
     Settings,
     build_settings,
     settings_document,
+    settings_recorded,
     settings_texts,
     with_later,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "build_settings",
     "in_order",
     "settings_document",
+    "settings_recorded",
     "settings_texts",
     "variables_of",
     "with_later",

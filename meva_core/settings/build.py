@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -113,6 +114,23 @@ def settings_document(settings: Settings) -> dict[str, Any]:
         for variable, value in _of_stage7(settings)
         if not (variable.later and value == variable.default)
     }
+
+
+def settings_recorded(document: Mapping[str, Any]) -> Settings:
+    """Return the settings that a run recorded (`settings_document`); what it leaves out is at its default.
+
+    Lists come back sorted or as an earlier version wrote them: they are sets. Names that are no variable's
+    are the run's own options. Raises BadInput for a value that no setting of this version can have.
+    """
+    texts = {name: _text(value) for name, value in document.items() if name in VARIABLES}
+    return build_settings(texts, dict.fromkeys(texts, "the recorded run"))
+
+
+def _text(value: Any) -> str:
+    """Return the raw text of a value as JSON holds it."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def with_later(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 if TYPE_CHECKING:
+    from meva_core.stretches.body import ColumnCodec
     from meva_core.trace import Texts
 
 
@@ -19,9 +20,10 @@ def _plain() -> Texts:
 
 @frozen
 class Codec:
-    """How documents become stored JSON and back, and what makes columns of text, asked for when rows are
-    rendered."""
+    """How documents become stored JSON and back, what makes bytes of columns, and columns of text: both are
+    asked for where they are used."""
 
     encode: Callable[[Any], str]
     decode: Callable[[str], Any]
+    columns: Callable[[], ColumnCodec]
     texts: Callable[[], Texts] = _plain

@@ -13,7 +13,7 @@ from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput
 from meva_core.fingerprint import FIRST_FORM, form_of
 from meva_core.ids import content_hash, run_id, stamp_text
-from meva_core.params import VARIABLES, Params, number_of, own_tuned, params_from
+from meva_core.params import Params, own_tuned, params_from, with_lists
 from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, rules_columns, symbol_rules
 from meva_core.settings import Settings, settings_document
 from meva_core.stages.run import Book
@@ -137,20 +137,19 @@ class RunTerms:
         if not 0 <= self.seed <= MOST_SEED:
             raise BadInput(f"seed: {self.seed} is not a whole number from 0 to {MOST_SEED}")
         params = params_from(self.settings, seed=self.seed, adapt=self.adapt)
-        lists = {name: self.written.get(VARIABLES[name]) for name in ("whitelist", "blacklist")}
-        numbers = {name: number_of(names) for name, names in lists.items() if names is not None}
-        object.__setattr__(self, "params", params._replace(**numbers))
+        object.__setattr__(self, "params", with_lists(params, self.written))
 
     def run_beginning(self, first: int) -> str:
         """Return the name of the run whose first cycle is at `first`, seconds."""
         return run_id(self.kind, self.identity(), self.source_sha256, first)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self, form: bytes | None = None) -> dict[str, Any]:
         """Return what, beside data and start, makes this run another than any other.
 
-        The form of its fingerprint is in it where it is not the first: such runs keep the ids they had.
+        The form of its fingerprint, this version's own if none is given, is in it where it is not the first:
+        such runs keep the ids they had.
         """
-        form = form_of(self.params)
+        form = form_of(self.params) if form is None else form
         return {
             **({} if form == FIRST_FORM else {"form": form.hex()}),
             "settings": settings_document(self.settings) | dict(self.written),
@@ -196,6 +195,10 @@ class RunPlan(RunTerms):
             raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
         super().__attrs_post_init__()
         object.__setattr__(self, "run_id", self.run_beginning(int(self.times[0])))
+
+    def id_of_form(self, form: bytes) -> str:
+        """Return the name of this run where its fingerprint is of another form."""
+        return run_id(self.kind, self.identity(form), self.source_sha256, int(self.times[0]))
 
     def times_after(self, last: int | None) -> Any:
         """Return the times after `last`, seconds; all for None."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from meva_core.ids import canonical_json
+from meva_core.ids import canonical_json, stamp_text
 
 LINK_BYTES: Final = 32
 """So many bytes of `links` belong to each cycle."""
 FEW: Final = "few"
 ALL: Final = "all"
+Rows = Literal["few", "all"]
 
 
 @frozen
@@ -31,7 +32,7 @@ class StoredStretch:
     end: int
     cycles: int
     form: str
-    rows: Literal["few", "all"]
+    rows: Rows
     links: bytes
     body: bytes
     sha256: bytes
@@ -44,3 +45,26 @@ class StoredStretch:
         digest.update(self.links)
         digest.update(self.body)
         return digest.digest()
+
+    def row(self) -> tuple[Any, ...]:
+        """Return it as a row of stage7_stretches, in the order of STRETCH_COLUMNS; times are stored text."""
+        moments = stamp_text(self.start), stamp_text(self.end)
+        head = (self.run_id, self.seq, *moments, self.cycles, self.form, self.rows)
+        return (*head, self.links, self.body, self.sha256)
+
+
+STRETCH_COLUMNS: Final = (
+    *("run_id", "seq", "start_ts", "end_ts", "cycles", "form", "rows"),
+    *("links", "body", "sha256"),
+)
+STATE_COLUMNS: Final = ("run_id", "seq", "link", "state_json")
+FORM_COLUMNS: Final = ("form", "document_json", "code_version")
+
+
+def stored_stretch(
+    run_id: str, seq: int, start: int, end: int, form: str, rows: Rows, links: bytes, body: bytes
+) -> StoredStretch:
+    """Return a stretch as it is stored, with its checksum."""
+    cycles = len(links) // LINK_BYTES
+    stretch = StoredStretch(run_id, seq, start, end, cycles, form, rows, links, body, b"")
+    return evolve(stretch, sha256=stretch.checksum())

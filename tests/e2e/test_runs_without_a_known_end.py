@@ -11,11 +11,12 @@ import attrs
 import pytest
 from stage7_runs import BUSY, rows_of
 
+from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
 from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import writer
 from meva_cli.progress import NoProgress
-from meva_cli.wiring import CODEC, AboutRun
+from meva_cli.wiring import AboutRun
 from meva_core.errors import StoreBusy
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
 from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import reader, writer
 from meva_cli.progress import make_progress
-from meva_cli.wiring import CODEC, AboutRun
+from meva_cli.wiring import AboutRun
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
 from meva_core.stages.backtest import backtest

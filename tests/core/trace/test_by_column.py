@@ -17,10 +17,10 @@ from plain_renderer import PlainRenderer
 from recorded import put_any_code, widened
 from strategies import worlds
 
+from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
 from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.system.texts import ArrowTexts
-from meva_cli.wiring import CODEC
 from meva_core.cycle import Out
 from meva_core.engine import Engine
 from meva_core.fingerprint import Digester

@@ -1,0 +1,100 @@
+"""Where cycles that were decided again differ from what is stored of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from attrs import frozen
+
+from meva_core.cycle import Out
+from meva_core.fingerprint import STEPS
+from meva_core.journal import EXECUTE, PLAN, SETTLE
+from meva_core.stages.run import Stretch
+from meva_core.stretches.layout import ENDS, TABLES
+
+ORDER: Final = (*STEPS, "adapt", "link", "state")
+"""The steps in the order in which a difference of one cycle is told, and what follows from them."""
+_BY_NUMBER: Final = {SETTLE: "settle", PLAN: "plan", EXECUTE: "execute"}
+_WRITES: Final[Mapping[str, str]] = {
+    "intents_end": "build",
+    "settle_events_end": "settle",
+    "plan_events_end": "plan",
+    "events_end": "execute",
+    "settle_fills_end": "settle",
+    "fills_end": "execute",
+}
+"""Which step's rows of the journal each of its ends counts last."""
+
+
+@frozen
+class Difference:
+    """One value that is stored otherwise than it is decided: of which cycle (seconds), which step, which
+    field."""
+
+    time: int
+    step: str
+    field: str
+    stored: Any
+    decided: Any
+
+
+def first_of(found: Iterator[Difference]) -> Difference | None:
+    """Return the first of some differences: by cycle, then by step."""
+    return min(found, key=lambda one: (one.time, ORDER.index(one.step)), default=None)
+
+
+def differences(stored: Out, stretch: Stretch, symbols: Sequence[str]) -> Iterator[Difference]:
+    """Yield the first difference of every column of a stretch from what is stored of the part that it is of,
+    if there is one.
+
+    The rows of the stretch's journal are its own; those of `stored` are of all cycles of the part.
+    """
+    _, _, _, out, start, stop, _ = stretch
+    times = stretch.market.time
+    for step in Out._fields[:-1]:
+        for name in getattr(out, step)._fields:
+            then = getattr(getattr(stored, step), name)[start:stop]
+            now = getattr(getattr(out, step), name)[start:stop]
+            if np.array_equal(then, now):
+                continue
+            place = tuple(int(axis[0]) for axis in np.nonzero(then != now))
+            of = f"[{symbols[place[1]]}]" if len(place) > 1 else ""
+            time = int(times[start + place[0]])
+            yield Difference(time, step, f"{step}.{name}{of}", int(then[place]), int(now[place]))
+    yield from _of_journal(stored.journal, stretch)
+
+
+def _of_journal(stored: Any, stretch: Stretch) -> Iterator[Difference]:
+    """Yield the first difference of every column of the journal: how many rows there are, and of the rows."""
+    _, _, _, out, start, stop, _ = stretch
+    times, decided = stretch.market.time, out.journal
+    for name, step in _WRITES.items():
+        then = getattr(stored, name)[start:stop] - _rows_before(stored, ENDS[name], start)
+        now = getattr(decided, name)[start:stop]
+        if not np.array_equal(then, now):
+            at = int(np.flatnonzero(then != now)[0])
+            yield Difference(
+                int(times[start + at]), step, f"{ENDS[name]} so far", int(then[at]), int(now[at])
+            )
+    for table in TABLES:
+        before, rows = _rows_before(stored, table, start), getattr(decided, table)
+        used = int(getattr(decided, f"{table}_end")[stop - 1])
+        for name in rows._fields:
+            then = getattr(getattr(stored, table), name)[before : before + used]
+            now = getattr(rows, name)[: len(then)]
+            if np.array_equal(then, now):
+                continue
+            at = int(np.flatnonzero(then != now)[0])
+            step = "build" if table == "intents" else _BY_NUMBER[int(rows.step[at])]
+            time = int(times[int(rows.cycle[at])])
+            yield Difference(time, step, f"{table}.{name}", int(then[at]), int(now[at]))
+
+
+def _rows_before(journal: Any, table: str, cycle: int) -> int:
+    """Return how many rows of a table are of cycles before this one."""
+    return int(getattr(journal, f"{table}_end")[cycle - 1]) if cycle else 0
+
+
+assert set(_WRITES) == set(ENDS)

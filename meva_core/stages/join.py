@@ -1,0 +1,89 @@
+"""Stretches of one cycle, as a live run commits them, joined to stretches of many: what a year of cycles
+takes is then a fifth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from attrs import frozen
+
+from meva_core.errors import BadInput
+from meva_core.ports import Reads, Store, UnitOfWork
+from meva_core.stages.codec import Codec
+from meva_core.stretches.body import ColumnCodec, pack
+from meva_core.stretches.joining import CYCLES, Joiner
+from meva_core.stretches.recorded import RecordedRun, recorded_run
+from meva_core.stretches.stored import STRETCH_COLUMNS, StoredStretch, stored_stretch
+
+
+@frozen
+class _One:
+    """A stored stretch of one cycle: its place, its time, and what others must share to be joined with it."""
+
+    seq: int
+    time: datetime
+    form: str
+    rows: str
+
+    def goes_on(self, before: _One) -> bool:
+        """Whether it follows another and is of its kind."""
+        return self.seq == before.seq + 1 and (self.form, self.rows) == (before.form, before.rows)
+
+
+def join_ones(store: Store, codec: Codec, run_id: str, *, rest: bool = False, most: int = CYCLES) -> int:
+    """Join the stretches of one cycle that a run has, `most` at a time, and for `rest` also what is left of
+    them; return how many were joined.
+
+    Each stretch that comes of it is a unit of work: it is there whole, in place of those that it was made of,
+    or they are. Raises BadInput if there is no such run, and what opening a stretch raises.
+    """
+    with store.read() as reads:
+        row = reads.run(run_id)
+        if row is None:
+            raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
+        run, batches = recorded_run(row, codec.decode), list(_batches(reads, run_id, most))
+    columns, joined = codec.columns(), 0
+    for batch in batches:
+        if len(batch) == most or (rest and len(batch) > 1):
+            with store.unit() as work:
+                _join(work, run, columns, batch)
+                work.commit()
+            joined += len(batch)
+    return joined
+
+
+def _batches(reads: Reads, run_id: str, most: int) -> Iterator[list[_One]]:
+    """Yield the stretches of one cycle that may become one each."""
+    names = ("seq", "start_ts", "form", "rows")
+    batch: list[_One] = []
+    for found in reads.rows("stage7_stretches", names, run_id=run_id, where={"cycles": 1}):
+        one = _One(*found)
+        if batch and (len(batch) == most or not one.goes_on(batch[-1])):
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+def _join(work: UnitOfWork, run: RecordedRun, codec: ColumnCodec, batch: list[_One]) -> None:
+    window = {"start": batch[0].time, "end": batch[-1].time}
+    versions = dict(work.rows("stage7_forms", ("form", "code_version")))
+    joiner, links = Joiner(), b""
+    for stored in work.stretches(run.run_id, **window):
+        opened = run.open(stored, codec, versions.get(stored.form))
+        layout = opened.layout
+        kinds = {frame.group for frame in layout.frames}
+        for span in opened.spans():
+            bars = span.bars if "bars" in kinds else None
+            aside = span.aside if "aside" in kinds else None
+            joiner.add(span.market, span.inputs, span.rules, span.out, 0, span.cycles, bars=bars, aside=aside)
+        links += stored.links
+    first = batch[0]
+    body = pack(layout, joiner.groups(), codec)
+    whole = stored_stretch(
+        run.run_id, first.seq, joiner.start, joiner.end, first.form, first.rows, links, body
+    )
+    work.delete("stage7_stretches", run_id=run.run_id, **window)
+    work.insert("stage7_stretches", STRETCH_COLUMNS, [whole.row()])

@@ -1,0 +1,137 @@
+"""Where a run stands in the store: not begun, on its way, or recorded; and whether it may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import define, field
+
+from meva_core.errors import BadInput
+from meva_core.fingerprint import FIRST_FORM, form_of
+from meva_core.ids import stamp_text
+from meva_core.ports import Reads
+from meva_core.stages.codec import Codec
+from meva_core.stages.figures import Tally
+from meva_core.stages.levels import AUTO, CHANGES, FULL
+from meva_core.stages.plan import RunPlan, RunTerms
+from meva_core.stages.run import Book
+from meva_core.state import restore_state, state_document
+
+MAKERS: Final = ("engine", "code_version")
+"""What recorded a run; nothing that was decided depends on it."""
+
+
+@define
+class Progressing:
+    """A run that is being recorded: where it stands.
+
+    `run_id` is empty until the first market names the run; `end` is the time of its last cycle, seconds, None
+    where only the source knows.
+    """
+
+    terms: RunTerms
+    book: Book
+    run_id: str = ""
+    end: int | None = None
+    last_mode: int = -1
+    tally: Tally = field(factory=Tally)
+    stored: bool = False
+    trace_level: str | None = None
+    """What is stored of its cycles; None before the first."""
+    recorded_with: Mapping[str, str] = field(factory=dict)
+    """Engine and code version of what is stored; several where another one went on."""
+
+    def document(self) -> dict[str, Any]:
+        """Return all that a later process needs to go on, JSON-able."""
+        return {
+            "state": state_document(self.book.state, self.book.symbols),
+            "link": self.book.link.hex(),
+            "seq": self.book.seq,
+            "last_mode": self.last_mode,
+            "last_time": self.book.last_time,
+            "counts": dict(self.tally.counts),
+            "modes": dict(self.tally.modes),
+        }
+
+
+def find_run(
+    plan: RunPlan, reads: Reads, codec: Codec, *, resume: bool, trace_level: str = AUTO
+) -> Progressing:
+    """Return where the planned run stands in the store: at its beginning, or after what is recorded of it.
+
+    Raises BadInput if it is there unfinished and `resume` was not asked for, if there is only another run to
+    resume or this one with fingerprints of another form, if it went through other cycle times, and if rows
+    were asked for that nothing can be made of.
+    """
+    row = reads.run(plan.run_id)
+    if row is None:
+        if resume:
+            _refuse_to_resume(plan, reads)
+        return Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
+    stored = reads.state(plan.run_id)
+    assert stored is not None, "a run and its state are written together"
+    found = _progress_of(plan, codec.decode(stored["state_json"]))
+    if plan.step_seconds is None:
+        _refuse_other_times(plan, reads)
+    found.trace_level = row["trace_level"]
+    found.recorded_with = {name: row[name] for name in MAKERS}
+    goes_on = len(plan.times_after(found.book.last_time)) > 0
+    if goes_on and not resume:
+        raise BadInput(
+            f"run {plan.run_id} is recorded up to {stamp_text(found.book.last_time or 0)} only",
+            action="add --resume to continue it from there",
+        )
+    if trace_level == FULL and found.trace_level == CHANGES and not goes_on:
+        raise BadInput(
+            f"run {plan.run_id} was recorded with --trace {CHANGES}, by a version that kept no columns: the "
+            "documents of its quiet cycles cannot be made again",
+            action=f"leave out --trace {FULL}, or record it into a database of its own",
+        )
+    return found
+
+
+def _refuse_to_resume(plan: RunPlan, reads: Reads) -> None:
+    """Refuse to begin a run that was to be resumed; raises BadInput."""
+    rows = reads.runs()
+    for row in rows:
+        form = bytes.fromhex(row["form"]) if row["form"] else FIRST_FORM
+        if form != form_of(plan.params) and plan.id_of_form(form) == row["run_id"]:
+            raise BadInput(
+                f"run {row['run_id']} has these settings and data, and was recorded by version "
+                f"{row['code_version']} of Meva, whose fingerprints are of another form: this version would "
+                "go on otherwise",
+                action="finish it with that version, or leave out --resume to begin a new run",
+            )
+    if rows:
+        raise BadInput(
+            f"there is no run {plan.run_id}, which is what these settings and data give; the database "
+            f"holds {', '.join(row['run_id'] for row in rows)}",
+            action="leave out --resume to begin it, or give settings and data of the run to resume",
+        )
+
+
+def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
+    """Refuse to take a recorded run for the planned one, if its times differ."""
+    recorded = reads.rows("stage7_cycle_digests", ("ts",), run_id=plan.run_id)
+    for wanted, (ts,) in zip(plan.times.tolist(), recorded, strict=False):
+        if wanted != int(ts.timestamp()):
+            raise BadInput(
+                f"run {plan.run_id} is recorded with other cycle times: "
+                f"{stamp_text(int(ts.timestamp()))} where {stamp_text(wanted)} was asked for",
+                action="record these times into a database of their own",
+            )
+
+
+def _progress_of(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
+    symbols = plan.pairs.symbols
+    state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
+    return Progressing(
+        plan,
+        Book(symbols, plan.params, state, link, document["seq"]),
+        plan.run_id,
+        int(plan.times[-1]),
+        document["last_mode"],
+        Tally(dict(document["counts"]), dict(document["modes"])),
+        stored=True,
+    )

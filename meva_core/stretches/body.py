@@ -1,0 +1,122 @@
+"""Columns to the bytes of a body and back, frame by frame.
+
+A body is the lengths of its frames, four bytes each, little-endian, and then the frames. What makes bytes of
+a matrix is a port: `ColumnCodec`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import accumulate, pairwise
+from typing import Any, Final, Protocol
+
+import numpy as np
+from attrs import define, field
+
+from meva_core.errors import StoreCorrupt
+from meva_core.stretches.layout import SIZES, Frame, Layout, frames_in
+
+_LENGTH: Final = 4
+_MOST_CELLS: Final = 2**27
+"""No frame holds more numbers; a claim of more is damage, whatever else says so."""
+
+
+class ColumnCodec(Protocol):
+    """Makes bytes of columns, and columns of bytes, without loss."""
+
+    def pack(self, matrix: Any) -> bytes:
+        """Return an int64 matrix [columns, rows], packed; neighbours of a row are alike."""
+
+    def unpack(self, packed: memoryview, columns: int, rows: int) -> Any:
+        """Return the int64 matrix [columns, rows], writable; no more memory is taken than one of that shape
+        needs.
+
+        Raises StoreCorrupt for bytes that are no matrix of that shape.
+        """
+
+
+def pack(layout: Layout, groups: Mapping[str, Any], codec: ColumnCodec) -> bytes:
+    """Return the body of a stretch with these groups of columns, each of which lies over the whole of it."""
+    rows = {name: len(groups[name][0]) if name in groups else 0 for name in SIZES}
+    frames = [codec.pack(np.array([[rows[name]] for name in SIZES], dtype=np.int64))]
+    frames += [codec.pack(_matrix(frame, groups[frame.group])) for frame in layout.frames]
+    lengths = np.array([len(frame) for frame in frames], dtype="<u4")
+    return b"".join((lengths.tobytes(), *frames))
+
+
+def _matrix(frame: Frame, group: Any) -> Any:
+    """Return the columns of a frame as int64 [columns, rows]."""
+    columns = [getattr(group, name) for name in frame.columns]
+    if not frame.by_symbol:
+        return np.stack(columns)
+    rows, symbols = columns[0].shape
+    matrix = np.empty((len(columns), symbols, rows), dtype=np.int64)
+    for place, column in enumerate(columns):
+        matrix[place] = column.T
+    return matrix.reshape(len(columns) * symbols, rows)
+
+
+@define
+class Frames:
+    """The frames of one body, unpacked as they are asked for.
+
+    Raises StoreCorrupt for what is not as the layout, the cycles and the symbols say it must be.
+    """
+
+    layout: Layout
+    cycles: int
+    symbols: int
+    codec: ColumnCodec
+    _packed: Mapping[Frame | None, memoryview] = field(repr=False)
+    _columns: dict[tuple[str, str], Any] = field(factory=dict, init=False, repr=False)
+    _sizes: dict[str, int] = field(factory=dict, init=False)
+
+    def column(self, group: str, name: str) -> Any:
+        """Return a column: int64 [rows], or [rows, symbols]. A column that is switched off is all zeros."""
+        if (group, name) not in self._columns:
+            self._unpack(group, name)
+        return self._columns[group, name]
+
+    def rows(self, name: str) -> int:
+        """Return how many rows a group has, or a stretch cycles."""
+        if name == "cycles":
+            return self.cycles
+        if not self._sizes:
+            numbers = self._matrix(None, len(SIZES), 1)[:, 0].tolist()
+            self._sizes.update(zip(SIZES, numbers, strict=True))
+        return self._sizes[name]
+
+    def _unpack(self, group: str, name: str) -> None:
+        frame = next((f for f in self.layout.frames if f.group == group and name in f.columns), None)
+        if frame is None:
+            self._columns[group, name] = self._switched_off(group, name)
+            return
+        rows = self.rows(frame.rows)
+        matrix = self._matrix(frame, frame.width(self.symbols), rows)
+        by_symbol = matrix.reshape(len(frame.columns), self.symbols, rows) if frame.by_symbol else None
+        for place, column in enumerate(frame.columns):
+            self._columns[group, column] = matrix[place] if by_symbol is None else by_symbol[place].T
+
+    def _matrix(self, frame: Frame | None, width: int, rows: int) -> Any:
+        if rows < 0 or width * rows > _MOST_CELLS:
+            raise StoreCorrupt(f"it claims {width} columns of {rows} rows")
+        return self.codec.unpack(self._packed[frame], width, rows)
+
+    def _switched_off(self, group: str, name: str) -> Any:
+        """Return a column that the layout leaves out."""
+        [frame] = (frame for frame in frames_in(group) if name in frame.columns)
+        rows = self.rows(frame.rows)
+        return np.zeros((rows, self.symbols) if frame.by_symbol else rows, dtype=np.int64)
+
+
+def frames_of(body: bytes, layout: Layout, cycles: int, symbols: int, codec: ColumnCodec) -> Frames:
+    """Return the frames of a body, none of them unpacked yet. Raises StoreCorrupt if they do not add up."""
+    names = (None, *layout.frames)
+    head = _LENGTH * len(names)
+    lengths = np.frombuffer(body[:head], dtype="<u4").tolist() if len(body) >= head else []
+    if head + sum(lengths) != len(body) or not lengths:
+        raise StoreCorrupt(f"its body of {len(body)} bytes does not hold {len(names)} frames")
+    view = memoryview(body)
+    bounds = pairwise(accumulate(lengths, initial=head))
+    packed = {name: view[first:last] for name, (first, last) in zip(names, bounds, strict=True)}
+    return Frames(layout, cycles, symbols, codec, packed)

@@ -1,0 +1,147 @@
+"""A stored stretch, opened: the columns of its cycles, each unpacked when somebody looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from attrs import frozen
+
+from meva_core.cycle import Out
+from meva_core.errors import StoreCorrupt
+from meva_core.ids import stamp_text
+from meva_core.market import Market
+from meva_core.rules import Rules, letters_of
+from meva_core.steps.inputs import Inputs
+from meva_core.stretches.body import ColumnCodec, frames_of
+from meva_core.stretches.groups import Aside, Bars, RuleRows
+from meva_core.stretches.layout import TABLES, Layout, kind_of
+from meva_core.stretches.rule_rows import spans
+from meva_core.stretches.stored import LINK_BYTES, StoredStretch
+
+G = TypeVar("G")
+Column = Callable[[str, str], Any]
+"""Gives the column of a group, by both names."""
+
+
+class _Group:
+    """The columns of one group by name, each asked for when it is looked at first."""
+
+    def __init__(self, group: str, column: Column) -> None:
+        self._group, self._column = group, column
+        self._fields: tuple[str, ...] = kind_of(group)._fields
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._fields:
+            raise AttributeError(f"{self._group} has no column {name!r}")
+        found = self.__dict__[name] = self._column(self._group, name)
+        return found
+
+    def __iter__(self) -> Iterator[Any]:
+        return (getattr(self, name) for name in self._fields)
+
+
+class _Together:
+    """Several groups by name."""
+
+    def __init__(self, groups: Mapping[str, Any]) -> None:
+        self.__dict__.update(groups)
+
+
+class _JournalOf(_Group):
+    """A journal: its tables, and the columns of its ends."""
+
+    def __init__(self, column: Column) -> None:
+        super().__init__("ends", column)
+        self.__dict__.update({name: _Group(name, column) for name in TABLES})
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "used":
+            return super().__getattr__(name)
+        return np.array([len(getattr(self, table).cycle) for table in TABLES], dtype=np.int64)
+
+
+@frozen
+class Opened:
+    """The columns of a stored stretch. Its cycles count from 0, in the journal, too.
+
+    `market`, `inputs` and `out` have the columns of their groups by name, but are not the groups themselves:
+    a column is unpacked at the first look at it. `whole` makes a group of them, which the engine needs.
+    """
+
+    stored: StoredStretch
+    symbols: tuple[str, ...]
+    market: Market
+    inputs: Inputs
+    out: Out
+    rules: RuleRows
+    bars: Bars
+    aside: Aside
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return named(self.stored)
+
+    def links(self) -> list[bytes]:
+        """Return the links of its cycles."""
+        links = self.stored.links
+        return [links[at : at + LINK_BYTES] for at in range(0, len(links), LINK_BYTES)]
+
+    def spans(self) -> Iterator[tuple[int, int, Rules]]:
+        """Yield the cycles [start, stop) in which the same rules held, and these."""
+        return spans(self.rules, self.stored.cycles, letters_of(self.symbols))
+
+
+def open_stretch(stored: StoredStretch, symbols: Sequence[str], layout: Layout, codec: ColumnCodec) -> Opened:
+    """Return the columns of a stretch of a run with these symbols and this layout.
+
+    Raises StoreCorrupt, here or at the first look at a column, for a stretch that is damaged: its SHA-256 is
+    compared before anything of it is unpacked. The layout must be the one of its form.
+    """
+    if stored.checksum() != stored.sha256:
+        raise damaged(stored, "its SHA-256 is another")
+    assert stored.form == layout.form(), "whoever opens a stretch has compared the form"
+    if stored.cycles < 1 or len(stored.links) != LINK_BYTES * stored.cycles:
+        raise damaged(stored, f"{len(stored.links)} bytes are not the links of {stored.cycles} cycles")
+    try:
+        frames = frames_of(stored.body, layout, stored.cycles, len(symbols), codec)
+    except StoreCorrupt as error:
+        raise damaged(stored, str(error)) from error
+
+    def column(group: str, name: str) -> Any:
+        try:
+            return frames.column(group, name)
+        except StoreCorrupt as error:
+            raise damaged(stored, f"{group}.{name}: {error}") from error
+
+    steps = {name: _Group(name, column) for name in Out._fields[:-1]}
+    return Opened(
+        stored,
+        tuple(symbols),
+        cast(Market, _Group("market", column)),
+        cast(Inputs, _Group("inputs", column)),
+        cast(Out, _Together({**steps, "journal": _JournalOf(column)})),
+        cast(RuleRows, _Group("rules", column)),
+        cast(Bars, _Group("bars", column)),
+        cast(Aside, _Group("aside", column)),
+    )
+
+
+def whole(group: G, kind: Callable[..., G]) -> G:
+    """Return all columns of a group of an opened stretch as a group of that kind."""
+    return kind(*group)  # type: ignore[misc]  # a NamedTuple, or what stands for one
+
+
+def named(stored: StoredStretch) -> str:
+    """Return what a stretch is called in messages."""
+    return f"run {stored.run_id}, cycles {stamp_text(stored.start)} to {stamp_text(stored.end)}"
+
+
+def damaged(stored: StoredStretch, what: str) -> StoreCorrupt:
+    """Return the error for a stretch that is not as it was written."""
+    return StoreCorrupt(
+        f"the stored columns of {named(stored)} are damaged: {what}",
+        action="keep the file and restore a backup; `meva db check --deep` names all that is damaged",
+    )

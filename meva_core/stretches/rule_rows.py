@@ -1,0 +1,48 @@
+"""The rules of a stretch as rows: what holds at its start, and what changes after; and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from meva_core.blocks import new_group
+from meva_core.rules import LETTERS, Rules
+from meva_core.stretches.groups import RULES, RuleRows
+
+
+def rule_rows(parts: Sequence[tuple[int, Rules]]) -> RuleRows:
+    """Return the rows of the rules that held from these cycles on, the first of which is the start."""
+    found: list[Any] = []
+    before: Any = None
+    for cycle, rules in parts:
+        numbers = np.column_stack([getattr(rules, name) for name in RULES])
+        changed = np.arange(len(numbers))
+        if before is not None:
+            changed = np.flatnonzero((numbers != before).any(axis=1))
+        found.append(np.column_stack([np.full(len(changed), cycle), changed, numbers[changed]]))
+        before = numbers
+    table = np.concatenate(found).astype(np.int64)
+    return RuleRows(*(np.ascontiguousarray(column) for column in table.T))
+
+
+def spans(rows: RuleRows, cycles: int, letters: Any) -> Iterator[tuple[int, int, Rules]]:
+    """Yield the cycles [start, stop) in which the same rules held, and these, for symbols of these letters.
+
+    The rules yielded are a group of their own each.
+    """
+    starts = np.unique(rows.cycle).tolist()
+    now = np.zeros((len(letters), len(RULES)), dtype=np.int64)
+    for start, stop in zip(starts, [*starts[1:], cycles], strict=True):
+        changed = rows.cycle == start
+        now[rows.symbol[changed]] = np.column_stack([getattr(rows, name)[changed] for name in RULES])
+        yield start, stop, _rules(now, letters)
+
+
+def _rules(numbers: Any, letters: Any) -> Rules:
+    rules: Rules = new_group(Rules, i=len(numbers), L=LETTERS)
+    for name, column in zip(RULES, numbers.T, strict=True):
+        getattr(rules, name)[:] = column
+    rules.letters[:] = letters
+    return rules

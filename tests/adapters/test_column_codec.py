@@ -1,0 +1,58 @@
+"""Columns to bytes and back: nothing is lost, and bytes of nobody take neither memory nor anybody in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from meva_adapters.column_codec import ZstdColumns
+from meva_core.errors import StoreCorrupt
+
+CODEC = ZstdColumns()
+MATRICES = arrays.arrays(
+    np.int64,
+    st.tuples(st.integers(0, 6), st.integers(0, 40)),
+    elements=st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-3, 3), st.sampled_from([10**16])),
+)
+
+
+@given(MATRICES)
+def test_every_matrix_comes_back(matrix: np.ndarray) -> None:
+    back = CODEC.unpack(memoryview(CODEC.pack(matrix)), *matrix.shape)
+    assert back.dtype == np.int64
+    assert back.flags.writeable
+    assert np.array_equal(back, matrix)
+
+
+def test_what_hardly_changes_is_small() -> None:
+    times = np.arange(1_767_225_600, 1_767_225_600 + 60 * 1024, 60, dtype=np.int64)
+    quiet = np.full(1024, 10**17, dtype=np.int64)
+    assert len(CODEC.pack(np.stack([times, quiet] * 10))) < 500
+
+
+@given(MATRICES, st.data())
+def test_other_bytes_are_another_matrix_or_refused(matrix: np.ndarray, data: st.DataObject) -> None:
+    packed = bytearray(CODEC.pack(matrix))
+    packed[data.draw(st.integers(0, len(packed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    try:
+        found = CODEC.unpack(memoryview(packed), *matrix.shape)
+    except StoreCorrupt:
+        return
+    assert found.shape == matrix.shape  # what tells them apart is the SHA-256 of the stretch
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 3), (2, 2**40), (0, 0)])
+def test_a_matrix_of_another_shape_is_refused(shape: tuple[int, int]) -> None:
+    packed = memoryview(CODEC.pack(np.ones((2, 4), dtype=np.int64)))
+    with pytest.raises(StoreCorrupt, match="bytes where"):
+        CODEC.unpack(packed, *shape)
+
+
+def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
+    raw = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(64))
+    with pytest.raises(StoreCorrupt):
+        CODEC.unpack(memoryview(raw), 2, 4)

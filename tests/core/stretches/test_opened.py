@@ -1,0 +1,142 @@
+"""What the engine saw and put out comes back out of a stored stretch, column by column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+from golden_worlds import KINDS
+from kept_worlds import CODEC, Kept, kept
+from oracle.engine_view import engine_of
+
+from meva_core.cycle import Out
+from meva_core.engine import Engine
+from meva_core.errors import StoreCorrupt
+from meva_core.fingerprint import Digester
+from meva_core.market import Market
+from meva_core.steps.inputs import Inputs
+from meva_core.stretches.layout import layout_of
+from meva_core.stretches.opened import Opened, open_stretch, whole
+from meva_core.stretches.stored import StoredStretch
+
+
+def opened(one: Kept, stored: StoredStretch | None = None) -> Opened:
+    return open_stretch(stored or one.stored, one.world.symbols, one.layout, CODEC)
+
+
+def joined(one: Kept, *path: str) -> Any:
+    """Return a column over all that was seen."""
+    parts = []
+    for seen in one.seen:
+        column: Any = seen
+        for name in path:
+            column = getattr(column, name)
+        parts.append(column[seen.start : seen.stop])
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("rows", [40, 4096])
+@pytest.mark.parametrize("name", KINDS)
+def test_every_column_comes_back(name: str, rows: int) -> None:
+    one = kept(name, rows)
+    assert rows > 40 or len(one.seen) > 1 or name in ("small", "stale", "tiny prices", "huge"), len(one.seen)
+    found = opened(one)
+    for group, kind in (("market", Market), ("inputs", Inputs)):
+        for column in kind._fields:
+            assert np.array_equal(getattr(getattr(found, group), column), joined(one, group, column)), column
+    for step in Out._fields[:-1]:
+        for column in getattr(one.seen[0].out, step)._fields:
+            back = getattr(getattr(found.out, step), column)
+            assert np.array_equal(back, joined(one, "out", step, column)), (step, column)
+
+
+@pytest.mark.parametrize("rows", [40, 4096])
+@pytest.mark.parametrize("name", KINDS)
+def test_digests_are_the_same_out_of_stored_columns(name: str, rows: int) -> None:
+    one = kept(name, rows)
+    found = opened(one)
+    [(start, stop, rules)] = found.spans()
+    digester = Digester(one.world.symbols, one.params)
+    links = [d.link for d in digester.digest(found.market, rules, found.out, start, stop)]
+    assert links == found.links()
+    assert digester.link == one.fingerprint
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_cycles_can_be_decided_again(name: str) -> None:
+    one = kept(name)
+    found = opened(one)
+    engine: Engine = engine_of(one.world)
+    digester = Digester(one.world.symbols, one.params)
+    market, inputs = whole(found.market, Market), whole(found.inputs, Inputs)
+    for first, last, rules in found.spans():
+        cut = [type(g)(*(column[first:last] for column in g)) for g in (market, inputs)]
+        for start, stop, out in engine.advance(*cut, rules):
+            list(digester.digest(cut[0], rules, out, start, stop))
+    assert digester.link == one.fingerprint
+
+
+def test_only_what_is_looked_at_is_unpacked() -> None:
+    one = kept("ordinary")
+    asked: list[int] = []
+
+    class Counting:
+        def unpack(self, packed: memoryview, columns: int, rows: int) -> Any:
+            asked.append(columns)
+            return CODEC.unpack(packed, columns, rows)
+
+        def pack(self, matrix: Any) -> bytes:
+            raise AssertionError
+
+    found = open_stretch(one.stored, one.world.symbols, one.layout, Counting())
+    assert asked == []
+    assert len(found.market.time) == one.stored.cycles
+    assert asked == [1]
+    assert len(found.out.account.equity_whole) == len(found.out.account.cash_rest) == one.stored.cycles
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("name", ["ordinary", "faults", "adapting"])
+def test_a_changed_byte_is_found_before_anything_is_unpacked(name: str) -> None:
+    one = kept(name)
+    for field in ("body", "links", "sha256"):
+        raw = bytearray(getattr(one.stored, field))
+        for at in range(0, len(raw), max(1, len(raw) // 50)):
+            raw[at] ^= 1
+            with pytest.raises(StoreCorrupt, match=r"run testrun, cycles 2025-12-31T23:48:00.* SHA-256"):
+                opened(one, evolve(one.stored, **{field: bytes(raw)}))
+            raw[at] ^= 1
+    for field, value in (("start", 0), ("end", 9), ("cycles", 3), ("seq", 1), ("run_id", "another")):
+        with pytest.raises(StoreCorrupt, match="SHA-256"):
+            opened(one, evolve(one.stored, **{field: value}))
+
+
+def test_what_was_hashed_anew_over_damage_is_named_too() -> None:
+    one = kept("ordinary")
+    for cut in (b"", one.stored.body[:3], one.stored.body[:-1], one.stored.body + b"x"):
+        worse = evolve(one.stored, body=cut)
+        worse = evolve(worse, sha256=worse.checksum())
+        with pytest.raises(StoreCorrupt, match="run testrun"):
+            opened(one, worse)
+    short = evolve(one.stored, links=one.stored.links[:-32])
+    with pytest.raises(StoreCorrupt, match="links"):
+        opened(one, evolve(short, sha256=short.checksum()))
+    more = evolve(one.stored, cycles=one.stored.cycles + 1, links=one.stored.links + bytes(32))
+    found = opened(one, evolve(more, sha256=more.checksum()))
+    with pytest.raises(StoreCorrupt, match=r"market\.time"):
+        found.market.time  # noqa: B018 - looking at it is what unpacks it
+
+
+def test_rows_of_a_stretch_say_nothing_of_its_content() -> None:
+    one = kept("ordinary")
+    assert opened(one, evolve(one.stored, rows="few")).links() == opened(one).links()
+
+
+def test_bars_and_aside_are_parts_of_a_form_of_their_own() -> None:
+    params = kept("ordinary").params
+    forms = {
+        layout_of(params, bars=bars, aside=aside).form() for bars in (False, True) for aside in (False, True)
+    }
+    assert len(forms) == 4
