@@ -82,3 +82,13 @@ FOLDER: Final = click.Path(path_type=Path)
 def json_option(command: F) -> F:
     """Add `--json`, which the command takes as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+
+
+ENGINE: Final = click.option(
+    "--engine",
+    type=click.Choice(["auto", "interpreted", "compiled"]),
+    default="auto",
+    show_default=True,
+    help="Both give the same bits. auto: compiled where its machine code is at hand; "
+    "else a long run compiles beside, and goes on compiled.",
+)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -47,6 +48,17 @@ def run_id(kind: str, settings: Any, source: str, start: int) -> str:
         number, place = divmod(number, 36)
         letters.append(BASE36[place])
     return "".join(letters)
+
+
+def run_and_time(cycle: str) -> tuple[str, int] | None:
+    """Return the run and the time, seconds, that a cycle's id names; None for an id that is none of ours."""
+    run, _, digits = cycle.partition("-")
+    try:
+        time = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        found = run, int(time.timestamp())
+    except ValueError:
+        return None
+    return found if cycle_id(*found) == cycle else None
 
 
 @lru_cache(maxsize=1024)

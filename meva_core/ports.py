@@ -98,6 +98,19 @@ class Reads(Protocol):
         values are not even of their kinds.
         """
 
+    def as_stored(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        run_id: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that a table itself holds, in time order, then by key; amounts and times as stored
+        text, so that it can be compared letter for letter with what should be there.
+        """
+
     def count(self) -> dict[str, int]:
         """Return the number of rows of every table."""
 

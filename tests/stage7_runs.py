@@ -65,6 +65,22 @@ def rows_of(db: Path, query: str, *values: Any) -> list[dict[str, Any]]:
         return [dict(_decoded(row)) for row in connection.execute(query, values)]
 
 
+def contents(db: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of all tables; of stretches, which end where commits do, what they are together."""
+    names = [row["name"] for row in rows_of(db, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {name: sorted(rows_of(db, f"SELECT * FROM {name}"), key=repr) for name in names}
+    stretches = rows_of(db, "SELECT * FROM stage7_stretches ORDER BY run_id, seq")
+    together: dict[str, dict[str, Any]] = {}
+    for row in stretches:
+        run = together.setdefault(row["run_id"], {"cycles": 0, "links": b"", "start_ts": row["start_ts"]})
+        assert row["seq"] == run["cycles"]
+        run["cycles"] += row["cycles"]
+        run["links"] += row["links"]
+        run["end_ts"], run["form"], run["rows"] = row["end_ts"], row["form"], row["rows"]
+    found["stage7_stretches"] = [{"run_id": run, **row} for run, row in together.items()]
+    return found
+
+
 def _decoded(row: sqlite3.Row) -> Iterator[tuple[str, Any]]:
     for name in row.keys():  # noqa: SIM118 - a row iterates over its values
         value = row[name]

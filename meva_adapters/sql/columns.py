@@ -122,6 +122,15 @@ class Packed(sa.LargeBinary):
     """Bytes that are compressed already, or cannot be."""
 
 
+def text_of(kind: Any, value: Any) -> Any:
+    """Return a value as stored text where a column of this kind has text on SQLite, else as it is."""
+    if isinstance(value, Decimal) and isinstance(kind, Amount):
+        return amount_text(value)
+    if isinstance(value, datetime):
+        return stamp_text(value)
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
 BIG: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 REAL: Final[sa.types.TypeEngine[float]] = sa.REAL().with_variant(sa.Double(), "postgresql")
 

@@ -9,19 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime
+from functools import cached_property
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
+from attrs import evolve
 
+from meva_adapters.sql.asked import Asked
 from meva_adapters.sql.batches import is_packed
-from meva_adapters.sql.columns import Stamp, stamp_text
+from meva_adapters.sql.columns import Stamp, stamp_text, text_of
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import ONE_BY_ONE, STREAM, quoted, shape_of
 from meva_adapters.sql.revisions import OWN_TABLES
 from meva_adapters.sql.stretches import stretch_of, stretches_query
 from meva_adapters.sql.tables import META
-from meva_core.stretches.stored import StoredStretch
+from meva_adapters.sql.tables_stage7 import EVERY_CYCLE
+from meva_core.ids import run_and_time
+from meva_core.stretches.stored import FEW, StoredStretch
+
+if TYPE_CHECKING:
+    from meva_adapters.sql.from_columns import RowsFromColumns
 
 LEGACY: Final = "legacy"
 _TIMES: Final = {
@@ -33,6 +43,8 @@ _TIMES: Final = {
 }
 _LEGACY_TIMES: Final = {**_TIMES, "stage7_orders": "last_update"}
 _RUNS: Final = META.tables["stage7_runs"]
+_STRETCHES: Final = META.tables["stage7_stretches"]
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class SqlReads:
@@ -83,25 +95,82 @@ class SqlReads:
         """Yield rows of a table in time order, then by key, as tuples of `columns`; memory stays bounded.
 
         `run_id` keeps one run (`legacy`: the earlier system's), `start` and `end` a window of time, both
-        inclusive, `where` rows whose columns have these values. A KeyError means a table or column that the
-        schema lacks.
+        inclusive, `where` rows whose columns have these values. Rows of cycles that have columns only are
+        made of these. A KeyError means a table or column that the schema lacks.
         """
-        found = META.tables[table]
-        query = sa.select(*(found.c[name] for name in columns))
-        moment = moment_of(found, run_id, self._connection.dialect.name)
-        if run_id is not None:
-            query = query.where(_of_run(found, run_id))
-        query = query.where(*within(found, moment, start, end))
-        for name, value in (where or {}).items():
+        asked = Asked(table, tuple(columns), run_id, start, end, where or {}, newest_first, limit)
+        lacking = self._runs_lacking_rows(asked)
+        if not lacking:
+            return self._there(asked, asked.typed())
+        # Both in time order: what tells that, and rows of one time apart, is asked for, too.
+        wide = evolve(asked, columns=(*columns, EVERY_CYCLE[table], "cycle_id"))
+        made = [self._from_columns.rows(run, wide) for run in lacking]
+        both = merge(self._there(wide, wide.typed()), *made, key=_place, reverse=newest_first)
+        return (row[: len(columns)] for row in islice(both, limit))
+
+    def as_stored(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        run_id: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that a table holds, in time order, then by key, with amounts and times as stored
+        text: letter for letter where the database keeps them so.
+        """
+        asked = Asked(table, tuple(columns), run_id, start, end)
+        kinds = [column.type for column in asked.typed()]
+        plain = [sa.type_coerce(column, sa.types.NULLTYPE) for column in asked.typed()]
+        for row in self._there(asked, plain):
+            yield tuple(map(text_of, kinds, row))
+
+    def _there(self, asked: Asked, columns: Sequence[sa.ColumnElement[Any]]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that a table holds."""
+        found, newest_first = META.tables[asked.table], asked.newest_first
+        query = sa.select(*columns)
+        moment = moment_of(found, asked.run_id, self._connection.dialect.name)
+        if asked.run_id is not None:
+            query = query.where(_of_run(found, asked.run_id))
+        query = query.where(*within(found, moment, asked.start, asked.end))
+        for name, value in asked.where.items():
             query = query.where(found.c[name] == value)
         order = [*([] if moment is None else [moment]), *found.primary_key.columns]
-        query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
-        with (
-            self._translated(),
-            self._streaming(query, ONE_BY_ONE if is_packed(query.selected_columns) else STREAM) as result,
-        ):
+        query = query.order_by(*(column.desc() if newest_first else column for column in order))
+        query = query.limit(asked.limit)
+        options = ONE_BY_ONE if is_packed(query.selected_columns) else STREAM
+        with self._translated(), self._streaming(query, options) as result:
             for batch in result.partitions():
                 yield from map(tuple, batch)
+
+    def _runs_lacking_rows(self, asked: Asked) -> list[str]:
+        """Return the runs of which cycles in the window have columns only."""
+        if asked.table not in EVERY_CYCLE:
+            return []
+        conditions = [_STRETCHES.c.rows == FEW]
+        if asked.run_id is not None:
+            conditions.append(_STRETCHES.c.run_id == asked.run_id)
+        start, end = asked.start, asked.end
+        if "cycle_id" in asked.where:
+            ours = run_and_time(asked.where["cycle_id"])
+            if ours is None:
+                return []
+            conditions.append(_STRETCHES.c.run_id == ours[0])
+            start = end = datetime.fromtimestamp(ours[1], UTC)
+        if start is not None:
+            conditions.append(_STRETCHES.c.end_ts >= start)
+        if end is not None:
+            conditions.append(_STRETCHES.c.start_ts <= end)
+        with self._translated():
+            query = sa.select(_STRETCHES.c.run_id).where(*conditions).distinct()
+            return list(self._connection.execute(query).scalars())
+
+    @cached_property
+    def _from_columns(self) -> RowsFromColumns:
+        from meva_adapters.sql.from_columns import RowsFromColumns  # it renders: rows alone do without
+
+        return RowsFromColumns(self)
 
     def stretches(
         self,
@@ -168,6 +237,13 @@ class SqlReads:
     def _translated(self) -> Iterator[None]:
         with translated(self._name):
             yield
+
+
+def _place(row: tuple[Any, ...]) -> tuple[datetime, str]:
+    """Return what a row that ends with its time and its cycle is ordered by; a time that is none comes
+    first."""
+    moment, cycle = row[-2:]
+    return (moment if isinstance(moment, datetime) else _NEVER), cycle
 
 
 def moment_of(table: sa.Table, run_id: str | None, dialect: str) -> Any:

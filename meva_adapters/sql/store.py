@@ -122,6 +122,20 @@ class SqlStore(SqlReader):
         finally:
             connection.close()  # rolls back what was not committed
 
+    def compact(self) -> None:
+        """Give the room back that deleted rows took: SQLite keeps it in the file, PostgreSQL sees to it
+        itself.
+        """
+        if file_of(self._url) is not None:
+            with translated(self.name):
+                connection = self._writing.raw_connection()
+                try:
+                    cursor = connection.cursor()
+                    cursor.execute("VACUUM")
+                    cursor.close()
+                finally:
+                    connection.close()
+
     def close(self) -> None:
         """Let go of the database."""
         self._writing.dispose()

@@ -6,6 +6,8 @@ Cycle ids begin with their run and grow with time, so two runs may cover the sam
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, UniqueConstraint
 
 from meva_adapters.sql.columns import (
@@ -23,6 +25,16 @@ from meva_adapters.sql.columns import (
 
 STEPS = ("measure", "settle", "assess", "select", "plan", "build", "execute", "account")
 """The steps that the chain covers; each has a column `<step>_sha256` in stage7_cycle_digests."""
+
+EVERY_CYCLE: Final = {
+    "stage7_cycle_trace": "ts",
+    "stage7_ledger_metrics": "ts",
+    "stage7_run_metrics": "ts",
+    "stage7_cycle_digests": "ts",
+    "stage7_risk_decisions": "decided_at",
+}
+"""The tables that have a row for every cycle, or none for those that have columns only; and the column that
+holds the cycle's time."""
 
 # -- The earlier system's, with Meva's columns ----------------------------------------------------------
 

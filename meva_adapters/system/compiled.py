@@ -37,6 +37,7 @@ APART: Final = (
     "ports.py",
     "stages",
     "live",
+    "stretches",
     "trace",
     "venue.py",
     "why.py",

@@ -16,7 +16,7 @@ import click
 from meva_cli.database import DB, address_of, database, reading, shown_database
 from meva_cli.dataset import dataset_folder
 from meva_cli.load import Loaded, settings_for
-from meva_cli.options import COUNT, FOLDER, TIME, json_option
+from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import print_json, print_line, print_pairs
 from meva_core.errors import BadInput
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from meva_adapters.replay import Dataset, Fault
     from meva_adapters.system.speeds import Speed
+    from meva_core.stages.backtest import Done
     from meva_core.stages.plan import RunPlan
 
 WARNINGS_SHOWN: Final = 4
@@ -35,6 +36,21 @@ STAYS: Final = (
 )
 LABELS: Final = {"cycles_traded": "cycles_with_fills"}
 """What figures are called for people, where the name in JSON leaves open what it counts."""
+
+
+class TraceLevel(click.Choice[str]):
+    """A level of the trace; the one of earlier versions is refused with what came in its place."""
+
+    def __init__(self) -> None:
+        super().__init__(["auto", "full", "columns"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the level."""
+        if value == "changes":
+            self.fail(
+                "'changes' is no level any more: 'columns' takes less, and leaves nothing out", param, ctx
+            )
+        return super().convert(value, param, ctx)
 
 
 @attrs.frozen(kw_only=True)
@@ -67,20 +83,14 @@ class Options:
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the draws.")
 @click.option("--fill-model", type=click.Choice(["touch", "instant"]), help="Overrides STAGE7_FILL_MODEL.")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "interpreted", "compiled"]),
-    default="auto",
-    show_default=True,
-    help="Both give the same bits. auto: compiled where its machine code is at hand; "
-    "else a long run compiles beside, and goes on compiled.",
-)
+@ENGINE
 @click.option(
     "--trace",
-    type=click.Choice(["full", "changes"]),
-    default="full",
+    type=TraceLevel(),
+    default="auto",
     show_default=True,
-    help="full: 4 GB for a year of minutes. changes: a quarter where little happens.",
+    help="What is stored of every cycle. columns: all that it saw and decided, packed: 200 MB for a year of "
+    "minutes. full: that and rows to query, 4 GB. auto: full up to 50 000 cycles, else columns.",
 )
 @click.option("--resume", is_flag=True, help="Continue this run where it was interrupted or ended.")
 @click.option(
@@ -136,7 +146,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     with writer(db, durable=False) as store:
         with store.read() as reads:
             plan = as_recorded(plan, reads, CODEC.decode)
-        ran = stage.backtest(
+        done = stage.backtest(
             plan,
             dataset,
             store,
@@ -158,7 +168,9 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     notes = [*map(_to_do, grave), *window_notes(dataset, plan), *notes_on(plan, loaded), *map(str, rest)]
     if figures["cycles"] > len(plan.times):
         notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
-    return _with_timing(figures, shown_database(db), ran, seconds, _engine_reason(figures, speed, ran), notes)
+    return _with_timing(
+        figures, shown_database(db), done, seconds, _engine_reason(figures, speed, done.ran), notes
+    )
 
 
 def may_compile_afterwards() -> bool:
@@ -254,7 +266,7 @@ def _seconds(moment: datetime) -> int:
 
 
 def _with_timing(
-    figures: dict[str, Any], db: str, ran: int, seconds: float, why: str, notes: list[str]
+    figures: dict[str, Any], db: str, done: Done, seconds: float, why: str, notes: list[str]
 ) -> dict[str, Any]:
     """Return the figures in the order of the contract, with what this process did."""
     head = {name: figures.pop(name) for name in ("run_id", "dataset")}
@@ -264,9 +276,10 @@ def _with_timing(
         "db": db,
         **figures,
         "wall_seconds": round(seconds, 3),
-        "cycles_per_second": round(ran / seconds, 1) if ran else 0,
-        "already_recorded": ran == 0,
-        "cycles_run": ran,
+        "cycles_per_second": round(done.ran / seconds, 1) if done.ran else 0,
+        "already_recorded": not (done.ran or done.filled),
+        "cycles_run": done.ran,
+        "cycles_filled": done.filled,
         "engine_reason": why,
         **tail,
         "warnings": notes,
@@ -284,7 +297,11 @@ def print_backtest(result: dict[str, Any]) -> None:
     if result.pop("already_recorded"):
         print_line("already recorded")
     modes = result.pop("modes")
-    shown = {name: value for name, value in result.items() if name not in ("cycles_run", "engine_reason")}
+    shown = {
+        name: value
+        for name, value in result.items()
+        if name not in ("cycles_run", "cycles_filled", "engine_reason")
+    }
     shown["engine"] = f"{result['engine']} ({result['engine_reason']})"
     shown = {LABELS.get(name, name): value for name, value in shown.items()}
     shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)

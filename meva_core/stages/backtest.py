@@ -5,17 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from attrs import frozen
+
 from meva_core.loop import Loop
 from meva_core.ports import MarketHistory, Progress, Store
 from meva_core.stages.codec import Codec
+from meva_core.stages.fill import fill
+from meva_core.stages.levels import AUTO, COLUMNS, FULL, level_for
 from meva_core.stages.plan import RunPlan
-from meva_core.stages.record import Recorder, find_run, record_all
+from meva_core.stages.record import Recorder, record_all
+from meva_core.stages.resuming import find_run
 from meva_core.stages.run import Part
 from meva_core.steps.inputs import no_inputs
-from meva_core.trace import FULL
+from meva_core.stretches.joining import CYCLES
 
-ROWS: Final = 1024
-"""Cycles that are held in memory, and committed, at a time."""
+WINDOW: Final = CYCLES
+"""Cycles of the market that are held in memory at a time."""
+COMMIT: Final = CYCLES
+"""Cycles that are committed at a time."""
+
+
+@frozen
+class Done:
+    """What a call did: the cycles that it ran, and those that got the rows that they lacked."""
+
+    ran: int = 0
+    filled: int = 0
 
 
 def backtest(
@@ -27,11 +42,10 @@ def backtest(
     codec: Codec,
     about: Mapping[str, str],
     progress: Progress,
-    trace_level: str = FULL,
+    trace_level: str = AUTO,
     resume: bool = False,
-) -> int:
-    """Run what is still to run of the plan, and return how many cycles that was; 0 if all was recorded
-    already.
+) -> Done:
+    """Run what is still to run of the plan; where all rows were asked for, make those that are lacking.
 
     An interruption at any point leaves whole stretches, and `resume` goes on after them. Raises BadInput as
     `find_run` does; StoreBusy while another process records this run; BrokenBooks and IllegalStep for bugs;
@@ -42,10 +56,14 @@ def backtest(
         run = find_run(plan, reads, codec, resume=resume, trace_level=trace_level)
     times = plan.times_after(run.book.last_time)
     if len(times):
-        recorder = Recorder(store, run, codec, about, trace_level)
-        source = recorded(plan, history, times, ROWS)
+        level = level_for(trace_level, len(plan.times))
+        recorder = Recorder(store, run, codec, about, level, COMMIT)
+        source = recorded(plan, history, times, WINDOW)
         record_all(recorder, source, loop, progress, len(times), "backtest")
-    return len(times)
+    filled = 0
+    if trace_level == FULL and run.trace_level == COLUMNS:
+        filled = fill(store, codec, plan.run_id, progress).cycles
+    return Done(len(times), filled)
 
 
 def recorded(plan: RunPlan, history: MarketHistory, times: Any, rows: int) -> Iterator[Part]:

@@ -60,7 +60,8 @@ def fill(
 ) -> Filled:
     """Make the rows that cycles of a run lack, of all stretches that touch [start, end].
 
-    Raises BadInput if there is no such run, StoreBusy while it is recorded, and what opening a stretch raises.
+    Raises BadInput if there is no such run, StoreBusy while it is recorded, and what opening a stretch
+    raises.
     """
     work = _Work.on(store, codec, run_id)
     lacking = [kept for kept in work.kept(start, end) if kept.rows == FEW]
@@ -120,7 +121,9 @@ class _Work:
         with store.read() as reads:
             row = reads.run(run_id)
         if row is None or not row["settings_json"]:
-            raise BadInput(f"there is no run {run_id!r} of Meva's in the database", action="`meva runs` lists them")
+            raise BadInput(
+                f"there is no run {run_id!r} of Meva's in the database", action="`meva runs` lists them"
+            )
         return cls(store, codec, row, recorded_run(row, codec.decode))
 
     def kept(self, start: datetime | None = None, end: datetime | None = None) -> list[_Kept]:
@@ -129,7 +132,9 @@ class _Work:
         with self.store.read() as reads:
             found = [_Kept(*row) for row in reads.rows("stage7_stretches", names, run_id=self.run.run_id)]
         return [
-            kept for kept in found if (start is None or kept.end >= start) and (end is None or kept.start <= end)
+            kept
+            for kept in found
+            if (start is None or kept.end >= start) and (end is None or kept.start <= end)
         ]
 
     def each(self, stretches: list[_Kept], progress: Progress, label: str, done: Any) -> None:
@@ -157,7 +162,7 @@ class _Work:
             self.differing.append(f"{named(opened.stored)}: {found}")
             self.differing_cycles += kept.cycles
             return
-        for table in reversed(TABLES):  # those that refer to others first
+        for table in reversed(tuple(TABLES)):  # those that refer to others first
             work.delete(table, run_id=self.run.run_id, start=kept.start, end=kept.end)
         self._note_rows(work, kept, FEW)
 

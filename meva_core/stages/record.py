@@ -1,8 +1,9 @@
-"""A run on its way into the store: begun, resumed, recorded stretch by stretch, summed up.
+"""A run on its way into the store, stretch by stretch.
 
-Each stretch is one unit of work: its cycles' rows, what the next cycle needs, and how the run stands. A run
-that is planned has its name and its end before its first cycle. Where only the source knows its times, the
-first market names the run, and it has no end until the source ends.
+What the loop yields is joined to stretches. Each is one unit of work: its columns, its cycles' rows, what the
+next cycle needs, and how the run stands. A run that is planned has its name and its end before its first
+cycle. Where only the source knows its times, the first market names the run, and it has no end until the
+source ends.
 """
 
 from __future__ import annotations
@@ -15,198 +16,141 @@ from typing import Any, Final
 from attrs import define, evolve, field
 
 from meva_core.amounts import format_e8
-from meva_core.errors import BadInput, MevaError, StoreBusy
-from meva_core.fingerprint import Digester
+from meva_core.errors import MevaError, StoreBusy
+from meva_core.fingerprint import FIRST_FORM, Digester, form_of
 from meva_core.ids import cycle_id, stamp_text
 from meva_core.loop import Loop
 from meva_core.ports import Progress, Reads, Store, UnitOfWork
 from meva_core.stages.codec import Codec
-from meva_core.stages.figures import Tally
-from meva_core.stages.plan import RunPlan, RunTerms
-from meva_core.stages.run import Book, Part, Stretch
+from meva_core.stages.levels import FULL, level_of
+from meva_core.stages.resuming import MAKERS, Progressing
+from meva_core.stages.run import Part, Stretch
 from meva_core.stages.run import run as run_book
-from meva_core.state import open_gross, restore_state, state_document
-from meva_core.trace import (
-    CHANGES,
-    COLUMNS,
-    FULL,
-    ORDER_CHANGES,
-    Names,
-    Renderer,
+from meva_core.state import open_gross
+from meva_core.stretches.body import ColumnCodec, pack
+from meva_core.stretches.joining import CYCLES, Joiner
+from meva_core.stretches.layout import Layout, layout_of
+from meva_core.stretches.stored import (
+    ALL,
+    FEW,
+    FORM_COLUMNS,
+    STATE_COLUMNS,
+    STRETCH_COLUMNS,
+    StoredStretch,
+    stored_stretch,
 )
+from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer
 
-_MAKERS: Final = ("engine", "code_version")
-"""What recorded a run; nothing that was decided depends on it."""
+STATES_APART: Final = 16_384
+"""The first commit at or after so many cycles, and each time as many more, leaves its state for good."""
 
 
 @define
-class Progressing:
-    """A run that is being recorded: where it stands.
+class _Pending:
+    """What was yielded since the last commit."""
 
-    `run_id` is empty until the first market names the run; `end` is the time of its last cycle, seconds, None
-    where only the source knows.
-    """
-
-    terms: RunTerms
-    book: Book
-    run_id: str = ""
-    end: int | None = None
-    last_mode: int = -1
-    tally: Tally = field(factory=Tally)
-    stored: bool = False
-    recorded_with: Mapping[str, str] = field(factory=dict)
-    """Engine and code version of what is stored; several where another one went on."""
-
-    def document(self) -> dict[str, Any]:
-        """Return all that a later process needs to go on, JSON-able."""
-        return {
-            "state": state_document(self.book.state, self.book.symbols),
-            "link": self.book.link.hex(),
-            "seq": self.book.seq,
-            "last_mode": self.last_mode,
-            "last_time": self.book.last_time,
-            "counts": self.tally.counts,
-            "modes": self.tally.modes,
-        }
-
-
-def find_run(
-    plan: RunPlan, reads: Reads, codec: Codec, *, resume: bool, trace_level: str = FULL
-) -> Progressing:
-    """Return where the planned run stands in the store: at its beginning, or after what is recorded of it.
-
-    Raises BadInput if it is there unfinished and `resume` was not asked for, if there is only another run to
-    resume, if it went through other cycle times, and if it is stored with less than the trace level asked
-    for, or would go on with another.
-    """
-    row = reads.run(plan.run_id)
-    if row is None:
-        others = [other["run_id"] for other in reads.runs()]
-        if resume and others:
-            raise BadInput(
-                f"there is no run {plan.run_id}, which is what these settings and data give; the database "
-                f"holds {', '.join(others)}",
-                action="leave out --resume to begin it, or give settings and data of the run to resume",
-            )
-        return Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
-    stored = reads.state(plan.run_id)
-    assert stored is not None, "a run and its state are written together"
-    document = codec.decode(stored["state_json"])
-    found = _progress_of(plan, document)
-    if plan.step_seconds is None:
-        _refuse_other_times(plan, reads)
-    found.recorded_with = {name: row[name] for name in _MAKERS}
-    goes_on = len(plan.times_after(found.book.last_time)) > 0
-    _refuse_other_trace(plan.run_id, row["trace_level"], trace_level, goes_on=goes_on)
-    if goes_on and not resume:
-        last = stamp_text(document["last_time"])
-        raise BadInput(
-            f"run {plan.run_id} is recorded up to {last} only",
-            action="add --resume to continue it from there",
-        )
-    return found
-
-
-def _refuse_other_trace(run: str, recorded: str, asked: str, *, goes_on: bool) -> None:
-    """Refuse to take what is stored for more than it is, and to go on with less or more than was begun."""
-    if recorded == asked or (recorded == FULL and not goes_on):
-        return
-    lacks = ", without the documents of its quiet cycles" if recorded == CHANGES else ""
-    raise BadInput(
-        f"run {run} is recorded with --trace {recorded}{lacks}; --trace {asked} was asked for",
-        action=f"add --trace {recorded}, or record it into a database of its own",
-    )
-
-
-def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
-    """Refuse to take a recorded run for the planned one, if its times differ."""
-    recorded = reads.rows("stage7_cycle_digests", ("ts",), run_id=plan.run_id)
-    for wanted, (ts,) in zip(plan.times.tolist(), recorded, strict=False):
-        if wanted != int(ts.timestamp()):
-            raise BadInput(
-                f"run {plan.run_id} is recorded with other cycle times: "
-                f"{stamp_text(int(ts.timestamp()))} where {stamp_text(wanted)} was asked for",
-                action="record these times into a database of their own",
-            )
-
-
-def _progress_of(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
-    symbols = plan.pairs.symbols
-    state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
-    return Progressing(
-        plan,
-        Book(symbols, plan.params, state, link, document["seq"]),
-        plan.run_id,
-        int(plan.times[-1]),
-        document["last_mode"],
-        Tally(dict(document["counts"]), dict(document["modes"])),
-        stored=True,
-    )
+    seq: int
+    columns: Joiner = field(factory=Joiner)
+    rendered: Rendered = field(factory=Rendered)
+    links: list[bytes] = field(factory=list)
+    document: Mapping[str, Any] = field(factory=dict)
+    """What the cycle after the last of them needs: the book is ahead by the time they are committed."""
 
 
 @define
 class Recorder:
-    """Writes the stretches of one run, from where it stands. `about` holds what only people want to know of
-    it: engine, code version, trace level, time of creation (stored text). It is looked at in each commit: the
-    engine may be another one by then."""
+    """Writes the stretches of one run, from where it stands.
+
+    `about` holds what only people want to know of it: engine, code version, time of creation (stored text).
+    It is looked at in each commit: the engine may be another one by then. A commit is made of at most
+    `cycles` cycles: one, where each has to be there before the next begins.
+    """
 
     store: Store
     run: Progressing
     codec: Codec
     about: Mapping[str, str]
     trace_level: str = FULL
+    cycles: int = CYCLES
+    _columns: ColumnCodec = field(init=False)
+    _layout: Layout = field(init=False)
+    _form: str = field(init=False)
     _digester: Digester = field(init=False)
     _renderer: Renderer = field(init=False)
+    _pending: _Pending = field(init=False)
+    _before: Mapping[str, Any] | None = field(init=False)
+    """Where the run stood that is resumed here, until the first commit."""
 
     def __attrs_post_init__(self) -> None:
-        terms, book = self.run.terms, self.run.book
+        run, terms, book = self.run, self.run.terms, self.run.book
+        self._columns = self.codec.columns()
+        self._layout = layout_of(book.params)
+        self._form = self._layout.form()
         self._digester = Digester(book.symbols, book.params, book.link)
         self._renderer = Renderer(
-            Names(self.run.run_id, book.symbols, terms.settings.stage7.universe_quote_ccy),
+            Names(run.run_id, book.symbols, terms.settings.stage7.universe_quote_ccy),
             book.params,
             format_e8(terms.starting_cash()),
             self.trace_level,
             self.codec.encode,
             self.codec.texts(),
             book.seq,
-            self.run.last_mode,
+            run.last_mode,
             open_gross(book.state),
         )
+        self._pending = _Pending(book.seq)
+        self._before = run.document() if run.stored else None
 
     def record(self, stretch: Stretch) -> None:
-        """Store the cycles of a stretch and the book after them, as one unit of work.
+        """Take in the cycles of a stretch, and store what is then enough for a commit.
 
         Raises StoreBusy while another process records the run that the first market names.
         """
-        market, _, rules, out, start, stop, _ = stretch
-        run, first = self.run, int(market.time[start])
+        market, inputs, rules, out, start, stop, _ = stretch
+        run = self.run
+        if self._pending.columns.cycles + stop - start > self.cycles:
+            self.commit()
         if not run.run_id:
-            self._name(run.terms.run_beginning(first))
-        digests = self._digester.digest(market, rules, out, start, stop)
-        rendered = self._renderer.render(market, rules, out, start, stop, digests)
+            self._name(run.terms.run_beginning(int(market.time[start])))
+        digests = list(self._digester.digest(market, rules, out, start, stop))
+        pending = self._pending
+        pending.rendered.add(self._renderer.render(market, rules, out, start, stop, digests))
+        pending.columns.add(market, inputs, rules, out, start, stop)
+        pending.links += [digest.link for digest in digests]
         run.tally.add(out, start, stop)
         run.book.link, run.last_mode = self._digester.link, self._renderer.last_mode
+        pending.document = run.document()
+        if pending.columns.cycles >= self.cycles:
+            self.commit()
+
+    def commit(self) -> None:
+        """Store what was taken in since the last commit, as one unit of work."""
+        pending, run = self._pending, self.run
+        if not pending.columns.cycles:
+            return
+        stretch = self._stretch(pending)
         with self.store.unit() as work:
             if not run.stored:
                 _refuse_begun(work, run.run_id)
-                work.insert("stage7_runs", *self._run_row(first))
-            for table, rows in rendered.rows.items():
-                if rows:
-                    work.insert(table, COLUMNS[table], rows)
-            if rendered.order_changes:
-                work.update("stage7_orders", "order_id", ORDER_CHANGES, rendered.order_changes)
-            self._note_progress(work, run.end)
+                work.insert("stage7_runs", *self._run_row(stretch.start))
+            self._insert_rows(work, pending.rendered)
+            self._insert_columns(work, stretch, pending.document)
+            self._note_progress(work, run.end, stretch.end, pending.document)
             work.commit()
-        run.stored = True
+        run.stored, self._before = True, None
+        run.trace_level = level_of(run.trace_level or self.trace_level, self.trace_level)
+        self._pending = _Pending(pending.document["seq"])
 
     def finish(self) -> None:
-        """Note that the source has ended: the last cycle was the end of a run whose end nobody knew."""
-        run = self.run
-        if run.stored and run.end is None:
+        """Store what is left, and note that the source has ended: the last cycle was the end of a run whose
+        end nobody knew."""
+        self.commit()
+        run, last = self.run, self.run.book.last_time
+        if run.stored and run.end is None and last is not None:
             with self.store.unit() as work:
-                self._note_progress(work, run.book.last_time)
+                self._note_progress(work, last, last, run.document())
                 work.commit()
-            run.end = run.book.last_time
+            run.end = last
 
     def note_interruption(self) -> None:
         """Say of a run that has begun that nobody goes on with it.
@@ -226,29 +170,71 @@ class Recorder:
         self.run.run_id = run_id
         self._renderer.names = evolve(self._renderer.names, run_id=run_id)
 
-    def _note_progress(self, work: UnitOfWork, end: int | None) -> None:
-        """Write down what the next cycle needs, and how a run that ends at `end` stands."""
-        run, time = self.run, self.run.book.last_time
-        assert time is not None
+    def _stretch(self, pending: _Pending) -> StoredStretch:
+        columns = pending.columns
+        return stored_stretch(
+            self.run.run_id,
+            pending.seq,
+            columns.start,
+            columns.end,
+            self._form,
+            ALL if self.trace_level == FULL else FEW,
+            b"".join(pending.links),
+            pack(self._layout, columns.groups(), self._columns),
+        )
+
+    def _insert_rows(self, work: UnitOfWork, rendered: Rendered) -> None:
+        for table, rows in rendered.rows.items():
+            if rows:
+                work.insert(table, COLUMNS[table], rows)
+        if rendered.order_changes:
+            work.update("stage7_orders", "order_id", ORDER_CHANGES, rendered.order_changes)
+
+    def _insert_columns(self, work: UnitOfWork, stretch: StoredStretch, after: Mapping[str, Any]) -> None:
+        """Store the stretch, what its columns are called, and the states that a proof may begin with."""
+        form = stretch.form
+        if next(work.rows("stage7_forms", ("form",), where={"form": form}), None) is None:
+            document = self.codec.encode(self._layout.document())
+            version = self.about["code_version"]
+            work.insert("stage7_forms", FORM_COLUMNS, [(form, document, version)])
+        work.insert("stage7_stretches", STRETCH_COLUMNS, [stretch.row()])
+        states = []
+        if self._before is not None and not _has_columns_before(work, stretch):
+            states.append(self._before)
+        if stretch.seq // STATES_APART < after["seq"] // STATES_APART:
+            states.append(after)
+        work.insert("stage7_states", STATE_COLUMNS, [self._state_row(document) for document in states])
+
+    def _state_row(self, document: Mapping[str, Any]) -> tuple[Any, ...]:
+        link, state = bytes.fromhex(document["link"]), self.codec.encode(document["state"])
+        return self.run.run_id, document["seq"], link, state
+
+    def _note_progress(
+        self, work: UnitOfWork, end: int | None, time: int, document: Mapping[str, Any]
+    ) -> None:
+        """Write down what the cycle after `time` needs, and how a run that ends at `end` stands."""
+        run = self.run
         last, moment = cycle_id(run.run_id, time), datetime.fromtimestamp(time, UTC)
-        state = self.codec.encode(run.document())
+        state = self.codec.encode(document)
         work.upsert(
             "stage7_run_state", {"run_id": run.run_id, "cycle_id": last, "ts": moment, "state_json": state}
         )
         changes = {
             "end_ts": _stamp(end),
-            "cycles": run.tally.counts["cycles"],
+            "cycles": document["counts"]["cycles"],
             "last_cycle_id": last,
             "last_ts": stamp_text(time),
-            "fingerprint": run.book.link.hex(),
+            "fingerprint": document["link"],
             "status": "complete" if end is not None and time >= end else "running",
-            **{name: _joined(run.recorded_with.get(name, ""), self.about[name]) for name in _MAKERS},
+            "trace_level": level_of(run.trace_level or self.trace_level, self.trace_level),
+            **{name: _joined(run.recorded_with.get(name, ""), self.about[name]) for name in MAKERS},
         }
         work.update("stage7_runs", "run_id", tuple(changes), [(run.run_id, *changes.values())])
 
     def _run_row(self, first: int) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """Return the row of a run that begins with a cycle at `first`."""
         terms, encode = self.run.terms, self.codec.encode
+        form = form_of(terms.params)
         row = {
             "run_id": self.run.run_id,
             "kind": terms.kind,
@@ -266,6 +252,7 @@ class Recorder:
             "fill_model": terms.settings.stage7.fill_model.value,
             "engine": self.about["engine"],
             "trace_level": self.trace_level,
+            "form": None if form == FIRST_FORM else form.hex(),
             "seed": terms.seed,
             "code_version": self.about["code_version"],
             "starting_cash_try": format_e8(terms.starting_cash()),
@@ -302,6 +289,13 @@ def record_all(
 
 def _stamp(time: int | None) -> str | None:
     return None if time is None else stamp_text(time)
+
+
+def _has_columns_before(reads: Reads, stretch: StoredStretch) -> bool:
+    """Whether the run has columns of the cycle before a stretch."""
+    columns = ("seq", "cycles")
+    found = reads.rows("stage7_stretches", columns, run_id=stretch.run_id, newest_first=True, limit=2)
+    return any(seq + cycles == stretch.seq for seq, cycles in found)
 
 
 def _refuse_begun(reads: Reads, run: str) -> None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 from attrs import define, field
 
 from meva_core.cycle import Out
-from meva_core.journal import Ends
 from meva_core.market import Market
 from meva_core.rules import Rules
 from meva_core.steps.inputs import Inputs
 from meva_core.stretches.groups import Aside, Bars
-from meva_core.stretches.layout import TABLES, kind_of
+from meva_core.stretches.layout import ENDS, TABLES, kind_of
 from meva_core.stretches.rule_rows import rule_rows
 
 CYCLES: Final = 1024
 """The most cycles of a stored stretch."""
-_ENDS: Final[Mapping[str, str]] = {name: f"{name.split('_')[-2]}" for name in Ends._fields[1:]}
-"""Which table of the journal each column of its ends is about."""
-assert set(_ENDS.values()) == set(TABLES)
 assert Bars._fields[1] == "cycle"
 
 Columns = dict[str, tuple[Any, ...]]
@@ -73,7 +69,7 @@ class Joiner:
             piece["bars"][1][:] += self.cycles - start
         if aside is not None:
             piece["aside"] = _cut(aside, part)
-        moved = (getattr(out.journal, name)[part] + rows[table] for name, table in _ENDS.items())
+        moved = (getattr(out.journal, name)[part] + rows[table] for name, table in ENDS.items())
         piece["ends"] = tuple(moved)
         self._pieces.append(piece)
         if not self._rules or not _equal(self._rules[-1][1], rules):

@@ -27,6 +27,9 @@ from meva_core.stretches.groups import Aside, Bars, RuleRows
 VERSION: Final = 1
 TABLES: Final = ("intents", "events", "fills")
 """The tables of the journal."""
+ENDS: Final[Mapping[str, str]] = {name: name.split("_")[-2] for name in Ends._fields[1:]}
+"""Which table of the journal each column of its ends is about."""
+assert set(ENDS.values()) == set(TABLES)
 SIZES: Final = ("bars", "rules", *TABLES)
 """How many rows the groups have that have none for every cycle: the first frame of a body, one number each.
 """

@@ -16,7 +16,7 @@ from meva_core.rules import Rules, letters_of
 from meva_core.steps.inputs import Inputs
 from meva_core.stretches.body import ColumnCodec, frames_of
 from meva_core.stretches.groups import Aside, Bars, RuleRows
-from meva_core.stretches.layout import TABLES, Layout, kind_of
+from meva_core.stretches.layout import ENDS, TABLES, Layout, kind_of
 from meva_core.stretches.rule_rows import spans
 from meva_core.stretches.stored import LINK_BYTES, StoredStretch
 
@@ -63,6 +63,21 @@ class _JournalOf(_Group):
 
 
 @frozen
+class Span:
+    """Some cycles of a stretch in which the same rules held, all columns from the first of them on: `start`
+    is its place in the stretch, and 0 its place here, in the journal, too."""
+
+    start: int
+    cycles: int
+    market: Market
+    inputs: Inputs
+    rules: Rules
+    out: Out
+    bars: Bars
+    aside: Aside
+
+
+@frozen
 class Opened:
     """The columns of a stored stretch. Its cycles count from 0, in the journal, too.
 
@@ -71,6 +86,7 @@ class Opened:
     """
 
     stored: StoredStretch
+    layout: Layout
     symbols: tuple[str, ...]
     market: Market
     inputs: Inputs
@@ -78,6 +94,7 @@ class Opened:
     rules: RuleRows
     bars: Bars
     aside: Aside
+    _column: Column
 
     @property
     def name(self) -> str:
@@ -89,9 +106,45 @@ class Opened:
         links = self.stored.links
         return [links[at : at + LINK_BYTES] for at in range(0, len(links), LINK_BYTES)]
 
-    def spans(self) -> Iterator[tuple[int, int, Rules]]:
-        """Yield the cycles [start, stop) in which the same rules held, and these."""
-        return spans(self.rules, self.stored.cycles, letters_of(self.symbols))
+    def spans(self) -> Iterator[Span]:
+        """Yield the parts of the stretch in which the same rules held."""
+        cycles = self.stored.cycles
+        for first, last, rules in spans(self.rules, cycles, letters_of(self.symbols)):
+            column = self._column if last - first == cycles else self._sliced(first, last)
+            market, inputs, bars, aside = (
+                _Group(name, column) for name in ("market", "inputs", "bars", "aside")
+            )
+            yield Span(
+                first,
+                last - first,
+                cast(Market, market),
+                cast(Inputs, inputs),
+                rules,
+                cast(Out, _steps_of(column)),
+                cast(Bars, bars),
+                cast(Aside, aside),
+            )
+
+    def _sliced(self, first: int, last: int) -> Column:
+        """Return what gives the columns of cycles [first, last) alone."""
+
+        def before(table: str, cycle: int) -> int:
+            return int(self._column("ends", f"{table}_end")[cycle - 1]) if cycle else 0
+
+        def column(group: str, name: str) -> Any:
+            found = self._column(group, name)
+            if group == "ends":
+                return found[first:last] - before(ENDS[name], first)
+            if group == "bars":
+                cycles = self._column(group, "cycle")
+                found = found[(first <= cycles) & (cycles < last)]
+            elif group in TABLES:
+                found = found[before(group, first) : before(group, last)]
+            else:
+                return found[first:last]
+            return found - first if name == "cycle" else found
+
+        return column
 
 
 def open_stretch(stored: StoredStretch, symbols: Sequence[str], layout: Layout, codec: ColumnCodec) -> Opened:
@@ -116,17 +169,23 @@ def open_stretch(stored: StoredStretch, symbols: Sequence[str], layout: Layout, 
         except StoreCorrupt as error:
             raise damaged(stored, f"{group}.{name}: {error}") from error
 
-    steps = {name: _Group(name, column) for name in Out._fields[:-1]}
     return Opened(
         stored,
+        layout,
         tuple(symbols),
         cast(Market, _Group("market", column)),
         cast(Inputs, _Group("inputs", column)),
-        cast(Out, _Together({**steps, "journal": _JournalOf(column)})),
+        cast(Out, _steps_of(column)),
         cast(RuleRows, _Group("rules", column)),
         cast(Bars, _Group("bars", column)),
         cast(Aside, _Group("aside", column)),
+        column,
     )
+
+
+def _steps_of(column: Column) -> _Together:
+    steps = {name: _Group(name, column) for name in Out._fields[:-1]}
+    return _Together({**steps, "journal": _JournalOf(column)})
 
 
 def whole(group: G, kind: Callable[..., G]) -> G:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from meva_core.amounts import format_e8, parse_e8
-from meva_core.errors import StoreUnready
+from meva_core.errors import BadInput, StoreUnready
+from meva_core.ids import content_hash, run_id
 from meva_core.params import Params, own_tuned, params_from, with_lists
 from meva_core.settings import in_order, settings_recorded
 from meva_core.state import State, new_state
@@ -17,6 +18,9 @@ from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.layout import Layout, layout_of
 from meva_core.stretches.opened import Opened, named, open_stretch
 from meva_core.stretches.stored import StoredStretch
+
+UNREADABLE: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError, BadInput)
+"""What reading a document may raise that is not as it was written."""
 
 
 @frozen
@@ -35,15 +39,22 @@ class RecordedRun:
 
         Raises StoreUnready for a form that this version does not know, StoreCorrupt for damage.
         """
-        layout = self._layout(stored.form)
-        if layout is None:
+        if self.layout(stored.form) is None:
             writer = f", {code_version}" if code_version else ""
             raise StoreUnready(
                 f"the stored columns of {named(stored)} are of form {stored.form[:12]}, which this version "
                 "of Meva does not know",
                 action=f"read them with the version that wrote them{writer}",
             )
-        return open_stretch(stored, self.symbols, layout, codec)
+        return open_stretch(stored, self.symbols, self._layouts[stored.form], codec)
+
+    def layout(self, form: str) -> Layout | None:
+        """Return the layout of a form, None for one that this version does not know."""
+        if not self._layouts:
+            for bars, aside in product((False, True), repeat=2):
+                layout = layout_of(self.params, bars=bars, aside=aside)
+                self._layouts[layout.form()] = layout
+        return self._layouts.get(form)
 
     def new_state(self) -> State:
         """Return the state of a book before the first cycle of a run that continues no other."""
@@ -54,13 +65,6 @@ class RecordedRun:
     def starting_text(self) -> str:
         """Return the cash at the start as stored text."""
         return format_e8(self.starting_cash)
-
-    def _layout(self, form: str) -> Layout | None:
-        if not self._layouts:
-            for bars, aside in product((False, True), repeat=2):
-                layout = layout_of(self.params, bars=bars, aside=aside)
-                self._layouts[layout.form()] = layout
-        return self._layouts.get(form)
 
 
 def recorded_run(row: Mapping[str, Any], decode: Callable[[str], Any]) -> RecordedRun:
@@ -79,3 +83,39 @@ def recorded_run(row: Mapping[str, Any], decode: Callable[[str], Any]) -> Record
         settings.stage7.universe_quote_ccy,
         parse_e8(row["starting_cash_try"]),
     )
+
+
+def faults_of(row: Mapping[str, Any], decode: Callable[[str], Any]) -> Iterator[str]:
+    """Yield what is wrong with a run's row of stage7_runs: its name follows from what it is, and its settings
+    have a hash and a starting cash."""
+    run = row["run_id"]
+    try:
+        settings, rules = decode(row["settings_json"]), decode(row["rules_json"])
+        form = {"form": row["form"]} if row["form"] else {}
+        own = {name: settings[name] for name in _OPTIONS}
+        identity = {
+            **form,
+            "settings": {name: value for name, value in settings.items() if name not in own},
+            **own,
+            "rules": rules,
+        }
+        first = int(row["start_ts"].timestamp())
+        name = run_id(row["kind"], identity, row["dataset_sha256"], first)
+        recorded = recorded_run(row, decode)
+        cash = settings_recorded(settings).live.dry_run_try_balance
+        symbols = [rule["symbol"] for rule in rules]
+    except UNREADABLE as error:
+        yield f"run {run}: its settings or rules cannot be read: {error}"
+        return
+    if name != run:
+        yield f"run {run}: its settings, rules, data and start give the name {name}"
+    if content_hash(settings) != row["settings_sha256"]:
+        yield f"run {run}: settings_sha256 is not that of its settings"
+    if recorded.starting_cash != parse_e8(cash):
+        yield f"run {run}: starting_cash_try is {row['starting_cash_try']}, its settings say {cash}"
+    if symbols != list(recorded.symbols) or row["seed"] != settings["seed"]:
+        yield f"run {run}: its symbols or its seed are not those of its rules and settings"
+
+
+_OPTIONS: Final = ("seed", "include_adaptation", "step_seconds")
+"""What a run's settings hold beside the settings."""

@@ -36,7 +36,7 @@ class CycleRows:
         end: int | None = None,
         newest_first: bool = False,
     ) -> Iterator[Row]:
-        """Yield the rows of a stretch's cycles at times in [start, end], seconds, in time order or against it.
+        """Yield the rows of a stretch's cycles at times in [start, end], seconds, the oldest first or last.
 
         Amounts and times are stored text. Raises BadInput for another table or column, and what looking at
         the columns of a damaged stretch raises.
@@ -48,7 +48,9 @@ class CycleRows:
             stop = span.cycles if end is None else int(np.searchsorted(time, end, side="right"))
             cycles = np.arange(first, stop)
             if len(cycles):
-                yield from self._of_span(opened, span, table, columns, cycles[::-1] if newest_first else cycles)
+                yield from self._of_span(
+                    opened, span, table, columns, cycles[::-1] if newest_first else cycles
+                )
 
     def _of_span(
         self, opened: Opened, span: Span, table: str, columns: Sequence[str], cycles: Any

@@ -240,7 +240,9 @@ class Chosen:
         """What became of the symbols; where there was an intent, its code."""
         fates = Fates(self.market, self.out, self.at, self._least, self.terms.params)
         if self.ends.intended.any():
-            fates.codes.reshape(-1)[self._intent_cells] = self.out.journal.intents.code[self.ends.intents.at]
+            # By place: columns lie in memory as whoever gave them has them, and reshaped may be a copy.
+            places = np.divmod(self._intent_cells, self.width)
+            fates.codes[places] = self.out.journal.intents.code[self.ends.intents.at]
         return fates
 
     @cached_property

@@ -216,6 +216,12 @@ class Rendered:
     rows: dict[str, list[Row]] = field(factory=lambda: {table: [] for table in COLUMNS})
     order_changes: list[Row] = field(factory=list)
 
+    def add(self, later: Rendered) -> None:
+        """Add the rows of cycles that come after these."""
+        for table, rows in later.rows.items():
+            self.rows[table] += rows
+        self.order_changes += later.order_changes
+
 
 @frozen
 class Names:

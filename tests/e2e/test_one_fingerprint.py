@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from stage7_runs import BUSY, make_dataset, rows_of
+from stage7_runs import contents as all_contents
 
 from meva_adapters.system import compiled
 from meva_core.stages import backtest as stage
@@ -58,8 +59,7 @@ def figures(document: dict[str, Any]) -> dict[str, Any]:
 
 def contents(db: Path) -> dict[str, list[dict[str, Any]]]:
     """Return all rows of all tables, but the run's own account of when and how it was made."""
-    names = [row["name"] for row in rows_of(db, "SELECT name FROM sqlite_master WHERE type = 'table'")]
-    found = {name: sorted(rows_of(db, f"SELECT * FROM {name}"), key=repr) for name in names}
+    found = all_contents(db)
     for row in found["stage7_runs"]:
         del row["created_at"], row["engine"]
     return found
@@ -97,7 +97,8 @@ def test_a_run_that_is_switched_in_the_middle_stores_the_same_rows_and_says_so(
             (beside,) = compiled._BESIDE.values()
             beside._process.wait(timeout=300)
 
-    eventful.setattr(stage, "ROWS", 10)
+    eventful.setattr(stage, "WINDOW", 10)
+    eventful.setattr(stage, "COMMIT", 10)
     eventful.setattr(stage.Recorder, "record", wait_once)
     eventful.setattr(compiled, "_BESIDE", {})
     eventful.setattr(compiled, "BESIDE_FROM", 1)
@@ -126,17 +127,22 @@ def test_the_size_of_the_windows_in_memory_makes_no_difference(
     meva: Meva, eventful: pytest.MonkeyPatch, data: Path, tmp_path: Path, rows: int
 ) -> None:
     whole = backtest(meva, data, "a.db")
-    eventful.setattr(stage, "ROWS", rows)
+    eventful.setattr(stage, "WINDOW", rows)
     assert figures(backtest(meva, data, "b.db")) == figures(whole)
     assert contents(tmp_path / "a.db") == contents(tmp_path / "b.db")
 
 
-def test_a_brief_trace_has_the_same_fingerprint_and_is_equal_in_parity(
-    meva: Meva, eventful: pytest.MonkeyPatch, data: Path
+def test_columns_alone_have_the_same_fingerprint_and_give_the_same_rows(
+    meva: Meva, eventful: pytest.MonkeyPatch, data: Path, tmp_path: Path
 ) -> None:
-    full, brief = backtest(meva, data, "a.db"), backtest(meva, data, "b.db", "--trace", "changes")
-    assert figures(full) == figures(brief)
+    full, columns = backtest(meva, data, "a.db"), backtest(meva, data, "b.db", "--trace", "columns")
+    assert (full.pop("trace"), columns.pop("trace")) == ("full", "columns")
+    assert figures(full) == figures(columns)
     assert meva("parity", "a.db", "b.db", "--include-adaptation").code == 0
+    assert rows_of(tmp_path / "b.db", "SELECT * FROM stage7_cycle_trace") == []
+    filled = backtest(meva, data, "b.db", "--trace", "full")
+    assert (filled["cycles_run"], filled["cycles_filled"], filled["trace"]) == (0, 40, "full")
+    assert contents(tmp_path / "a.db") == contents(tmp_path / "b.db")
 
 
 def test_postgresql_and_sqlite_give_one_fingerprint(

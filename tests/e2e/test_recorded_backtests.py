@@ -68,7 +68,7 @@ def test_the_figures_are_those_of_the_contract_and_of_the_rows(
 def test_the_same_run_again_writes_nothing(meva: Meva, busy: pytest.MonkeyPatch, data: Path) -> None:
     first = backtest(meva, data)
     before = sha256("a.db")
-    for options in ((), ("--resume",), ("--trace", "changes"), ("--cycles", 40)):
+    for options in ((), ("--resume",), ("--trace", "columns"), ("--cycles", 40)):
         again = backtest(meva, data, *options)
         assert (again["already_recorded"], again["cycles_run"]) == (True, 0)
         assert again["fingerprint"] == first["fingerprint"]
@@ -194,14 +194,12 @@ def test_the_help_of_every_command_reads(meva: Meva, command: str) -> None:
     assert list(Path().iterdir()) == []
 
 
-def test_what_is_recorded_briefly_is_not_taken_for_a_full_trace(
+def test_the_level_of_earlier_versions_is_refused_with_what_came_in_its_place(
     meva: Meva, busy: pytest.MonkeyPatch, data: Path
 ) -> None:
-    run = ("backtest", "--data", data, "--db", "a.db", "--engine", "interpreted", "--cycles", 5)
-    assert meva(*run, "--trace", "changes").code == 0
-    again = meva(*run)
-    assert (again.code, "is recorded with --trace changes" in again.err) == (2, True)
-    assert meva(*run, "--trace", "changes").out.splitlines()[0] == "already recorded"
+    ended = meva("backtest", "--data", data, "--db", "a.db", "--trace", "changes")
+    assert (ended.code, "'columns' takes less, and leaves nothing out" in ended.err) == (2, True)
+    assert not Path("a.db").exists()
 
 
 def test_the_engine_shown_is_that_of_the_record(
@@ -225,7 +223,8 @@ def test_an_interrupted_run_says_so_and_is_complete_once_resumed(
 ) -> None:
     run = ("backtest", "--data", data, "--db", "a.db", "--engine", "interpreted")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage_module, "ROWS", 10)
+        patch.setattr(stage_module, "WINDOW", 10)
+        patch.setattr(stage_module, "COMMIT", 10)
         record = stage_module.Recorder.record
         patch.setattr(stage_module.Recorder, "record", lambda *given: (record(*given), interrupt())[0])
         assert meva(*run).code == 130
@@ -241,11 +240,12 @@ def test_an_interruption_right_behind_a_commit_is_noted_and_no_complete_run_is_u
     run = ("backtest", "--data", data, "--engine", "interpreted")
     for name, rows, status in (("a.db", 10, "interrupted"), ("b.db", 10_000, "complete")):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(stage_module, "ROWS", rows)
+            patch.setattr(stage_module, "WINDOW", rows)
+            patch.setattr(stage_module, "COMMIT", rows)
             note = stage_module.Recorder._note_progress
 
-            def note_and_end(recorder: Any, work: Any, end: Any, note: Any = note) -> None:
-                note(recorder, work, end)
+            def note_and_end(recorder: Any, work: Any, *given: Any, note: Any = note) -> None:
+                note(recorder, work, *given)
                 work.commit()
                 interrupt()  # before the recorder knows of the commit
 

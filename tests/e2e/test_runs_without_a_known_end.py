@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from stage7_runs import BUSY, rows_of
+from stage7_runs import BUSY, contents, rows_of
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
@@ -22,7 +22,8 @@ from meva_core.loop import interpreted
 from meva_core.settings import build_settings
 from meva_core.stages.backtest import backtest, recorded
 from meva_core.stages.plan import RunPlan, RunTerms
-from meva_core.stages.record import Progressing, Recorder, record_all
+from meva_core.stages.record import Recorder, record_all
+from meva_core.stages.resuming import Progressing
 from meva_core.stages.run import Part
 
 Meva = Callable[..., Any]
@@ -58,18 +59,13 @@ def record(db: Path, plan: RunPlan, source: Iterator[Part], progress: Watched) -
     terms = terms_of(plan)
     run = Progressing(terms, terms.new_book())
     with writer(str(db), durable=False) as store:
-        record_all(Recorder(store, run, CODEC, ABOUT), source, interpreted, progress, None, "dry run")
+        recorder = Recorder(store, run, CODEC, ABOUT, cycles=ROWS)
+        record_all(recorder, source, interpreted, progress, None, "dry run")
     return run
 
 
 def standing(db: Path) -> list[dict[str, Any]]:
     return rows_of(db, "SELECT run_id, status, end_ts, last_ts, cycles FROM stage7_runs")
-
-
-def contents(db: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return all rows of all tables; nothing of them is from a clock but when the schema was made."""
-    names = [row["name"] for row in rows_of(db, "SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {name: sorted(rows_of(db, f"SELECT * FROM {name}"), key=repr) for name in names}
 
 
 def test_it_stores_what_a_planned_run_stores(data: Path, tmp_path: Path, plan: RunPlan) -> None:

@@ -57,9 +57,10 @@ def test_every_column_comes_back(name: str, rows: int) -> None:
 def test_digests_are_the_same_out_of_stored_columns(name: str, rows: int) -> None:
     one = kept(name, rows)
     found = opened(one)
-    [(start, stop, rules)] = found.spans()
+    [span] = found.spans()
     digester = Digester(one.world.symbols, one.params)
-    links = [d.link for d in digester.digest(found.market, rules, found.out, start, stop)]
+    digests = digester.digest(span.market, span.rules, span.out, 0, span.cycles)
+    links = [digest.link for digest in digests]
     assert links == found.links()
     assert digester.link == one.fingerprint
 
@@ -70,11 +71,10 @@ def test_the_cycles_can_be_decided_again(name: str) -> None:
     found = opened(one)
     engine: Engine = engine_of(one.world)
     digester = Digester(one.world.symbols, one.params)
-    market, inputs = whole(found.market, Market), whole(found.inputs, Inputs)
-    for first, last, rules in found.spans():
-        cut = [type(g)(*(column[first:last] for column in g)) for g in (market, inputs)]
-        for start, stop, out in engine.advance(*cut, rules):
-            list(digester.digest(cut[0], rules, out, start, stop))
+    for span in found.spans():
+        market, inputs = whole(span.market, Market), whole(span.inputs, Inputs)
+        for start, stop, out in engine.advance(market, inputs, span.rules):
+            list(digester.digest(market, span.rules, out, start, stop))
     assert digester.link == one.fingerprint
 
 
