@@ -76,6 +76,7 @@ COMMANDS: Final = (
         "Compile the engine, so that runs find it compiled.",
         None,
     ),
+    Command("prove", "meva_cli.commands.prove:prove", "Decide a recorded run again, and compare everything."),
     Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases.", None),
     Command("report", "meva_cli.commands.report:report", "Show recent cycles and what they add up to."),
     Command("alerts", "meva_cli.commands.alerts:alerts", "Show which cycles raised an alert or a flag."),
@@ -92,6 +93,8 @@ COMMANDS: Final = (
     Command("db downgrade", "meva_cli.commands.db:downgrade", "Bring a database back to a revision."),
     Command("db current", "meva_cli.commands.db:current", "Show the revision of a database."),
     Command("db check", "meva_cli.commands.db:check", "Show whether a database is sound, and what it needs."),
+    Command("db fill", "meva_cli.commands.columns:fill", "Make the rows of cycles that have columns only."),
+    Command("db slim", "meva_cli.commands.columns:slim", "Take rows away that the columns give as well."),
     Command("db backup", "meva_cli.commands.db:backup", "Write a checked copy of an SQLite database."),
     Command("db copy", "meva_cli.commands.db:copy", "Copy a history between SQLite and PostgreSQL.", None),
     Command(
