@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.database import DB, address_of, database, shown_database
+from meva_cli.database import DB, address_of, database, reading, shown_database
 from meva_cli.options import json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import print_json, print_line, print_pairs, print_table
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from meva_adapters.sql.revisions import Found
     from meva_adapters.sql.upgrade import Outcome
 
@@ -85,24 +87,32 @@ def current(db: str | None, as_json: bool) -> None:
 
 @click.command()
 @DB
+@click.option(
+    "--deep", is_flag=True, help="Make all rows of all runs again out of their columns, and compare."
+)
 @json_option
 @click.pass_context
-def check(ctx: click.Context, db: str | None, as_json: bool) -> None:
+def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None:
     """Show what a database is, whether it is sound, and what an upgrade would do. Writes nothing.
 
     Rows of the earlier system that break a rule of today are listed: they stay, and the rule is not applied
     to this database. Exit code 1: the file is damaged, has lost rows since it was upgraded, or lacks tables,
-    columns or indexes of its revision; keep it as it is then and restore a backup.
+    columns or indexes of its revision; keep it as it is then and restore a backup. With `--deep` also: stored
+    columns are damaged, or rows are not what they give.
     """
+    from meva_adapters.sql import head
     from meva_adapters.sql.check import check_database
 
-    found = check_database(database(db))
+    url = database(db)
+    found = check_database(url)
+    apart = list(_rows_apart(url)) if deep and found.found.revision == head() else []
     report = {
         "database": found.database,
         **_found(found.found),
         "sound": found.sound,
         "tables": dict(found.tables),
         "integrity": found.integrity,
+        "rows_apart": apart,
         "losses": found.losses,
         "missing": found.missing,
         "broken_references": found.broken_references,
@@ -114,7 +124,18 @@ def check(ctx: click.Context, db: str | None, as_json: bool) -> None:
         print_json(report)
     else:
         _print_check(report)
-    ctx.exit(0 if found.sound else 1)
+    ctx.exit(0 if found.sound and not apart else 1)
+
+
+def _rows_apart(url: URL) -> Iterator[str]:
+    """Yield what is stored of all runs otherwise than their columns give."""
+    from meva_adapters.codec import CODEC
+    from meva_core.stages.deep import rows_apart
+
+    with reading(url) as reads:
+        for row in reads.runs():
+            if row["settings_json"]:
+                yield from rows_apart(reads, CODEC, row["run_id"], make_progress())
 
 
 @click.command()
@@ -205,6 +226,7 @@ def _print_check(report: dict[str, Any]) -> None:
     pairs = {name: report[name] for name in ("database", "state", "revision", "generation", "sound")}
     print_pairs(pairs)
     _print_list("Damage", report["integrity"])
+    _print_list("Not what the stored columns give", report["rows_apart"])
     _print_list("Lost since the upgrade", report["losses"])
     _print_list("Missing of its revision", report["missing"])
     _print_list("Rows without their parent, kept", report["broken_references"])

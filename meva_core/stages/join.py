@@ -14,7 +14,7 @@ from meva_core.stages.codec import Codec
 from meva_core.stretches.body import ColumnCodec, pack
 from meva_core.stretches.joining import CYCLES, Joiner
 from meva_core.stretches.recorded import RecordedRun, recorded_run
-from meva_core.stretches.stored import STRETCH_COLUMNS, StoredStretch, stored_stretch
+from meva_core.stretches.stored import STRETCH_COLUMNS, Rows, stored_stretch
 
 
 @frozen
@@ -24,7 +24,7 @@ class _One:
     seq: int
     time: datetime
     form: str
-    rows: str
+    rows: Rows
 
     def goes_on(self, before: _One) -> bool:
         """Whether it follows another and is of its kind."""
@@ -68,10 +68,10 @@ def _batches(reads: Reads, run_id: str, most: int) -> Iterator[list[_One]]:
 
 
 def _join(work: UnitOfWork, run: RecordedRun, codec: ColumnCodec, batch: list[_One]) -> None:
-    window = {"start": batch[0].time, "end": batch[-1].time}
+    start, end = batch[0].time, batch[-1].time
     versions = dict(work.rows("stage7_forms", ("form", "code_version")))
     joiner, links = Joiner(), b""
-    for stored in work.stretches(run.run_id, **window):
+    for stored in work.stretches(run.run_id, start=start, end=end):
         opened = run.open(stored, codec, versions.get(stored.form))
         layout = opened.layout
         kinds = {frame.group for frame in layout.frames}
@@ -85,5 +85,5 @@ def _join(work: UnitOfWork, run: RecordedRun, codec: ColumnCodec, batch: list[_O
     whole = stored_stretch(
         run.run_id, first.seq, joiner.start, joiner.end, first.form, first.rows, links, body
     )
-    work.delete("stage7_stretches", run_id=run.run_id, **window)
+    work.delete("stage7_stretches", run_id=run.run_id, start=start, end=end)
     work.insert("stage7_stretches", STRETCH_COLUMNS, [whole.row()])

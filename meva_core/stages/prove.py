@@ -28,12 +28,10 @@ from meva_core.state import restore_state, state_document
 from meva_core.steps.inputs import Inputs
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.opened import Opened, Span, whole
-from meva_core.stretches.recorded import RecordedRun, recorded_run
+from meva_core.stretches.recorded import UNREADABLE, RecordedRun, faults_of, recorded_run
 from meva_core.stretches.stored import ALL
 
 _DIGESTS: Final = tuple(f"{name}_sha256" for name in (*STEPS, "adapt", "link"))
-_UNREADABLE: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, BadInput)
-"""What a document that is not as it was written may give when it is read."""
 
 
 @frozen
@@ -87,6 +85,9 @@ def prove(
             "without what its cycles saw they cannot be decided again",
             action="record it again, into a database of its own, or resume it: what comes then can be proved",
         )
+    fault = next(faults_of(row, codec.decode), None)
+    if fault is not None:
+        raise StoreCorrupt(fault, action="keep the file and restore a backup")
     prover = _Prover(reads, row, recorded_run(row, codec.decode), codec, loop, progress)
     return prover.prove(chains, last)
 
@@ -177,7 +178,7 @@ class _Prover:
             link, text = self._states[seq]
             try:
                 state = restore_state(self.codec.decode(text), symbols)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 raise _damaged_state(self.run.run_id, seq, str(error)) from error
         elif seq == 0:
             state, link = self.run.new_state(), NO_LINK

@@ -1,0 +1,84 @@
+"""`meva prove`: a recorded run, decided again out of what is stored of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meva_cli.database import DB, database, reading
+from meva_cli.options import COUNT, ENGINE, json_option
+from meva_cli.progress import make_progress
+from meva_cli.render import as_text, print_json, print_line, print_pairs
+from meva_cli.runs import pick_run, run_option
+
+if TYPE_CHECKING:
+    from meva_core.stages.prove import Proof
+
+
+@click.command()
+@DB
+@run_option
+@click.option(
+    "--last", type=COUNT, help="Only so many of its last cycles, or some more: from a stored state on."
+)
+@ENGINE
+@json_option
+@click.pass_context
+def prove(
+    ctx: click.Context, db: str | None, run_id: str | None, last: int | None, engine: str, as_json: bool
+) -> None:
+    """Decide the cycles of a run again out of what is stored of them, and compare everything.
+
+    What its cycles saw is stored with what they decided. The engine runs over it from the state before them,
+    and columns, orders, fills, digests, links and states are compared with what is stored. No dataset, no
+    network and no key are needed. Exit code 0: all is equal. 1: something differs; the first cycle, step and
+    field are named with both values. 2: something lacks, such as the columns of a run that has rows only.
+    """
+    from meva_adapters.codec import CODEC
+    from meva_adapters.system.compiled import choose
+    from meva_core.stages.prove import prove as decide
+
+    with reading(database(db)) as reads:
+        run = pick_run(reads, run_id)
+        row = reads.run(run) or {}
+        speed = choose(engine, last or row["cycles"])
+        proof = decide(reads, run, CODEC, speed.loop, make_progress(speed.doing), last=last)
+    report = document_of(proof)
+    print_json(report) if as_json else _print(report)
+    ctx.exit(0 if proof.difference is None else 1)
+
+
+def document_of(proof: Proof) -> dict[str, Any]:
+    """Return a proof as `--json` shows it."""
+    found = proof.difference
+    return {
+        "run_id": proof.run_id,
+        "proved": found is None,
+        "cycles": proof.cycles,
+        "since": datetime.fromtimestamp(proof.since, UTC),
+        "fingerprint": proof.fingerprint,
+        "left_out": list(proof.left_out),
+        "recorded_by": proof.code_versions,
+        "difference": None
+        if found is None
+        else {
+            "cycle_ts": datetime.fromtimestamp(found.time, UTC),
+            "step": found.step,
+            "field": found.field,
+            "stored": found.stored,
+            "decided": found.decided,
+        },
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    difference = report["difference"]
+    for left_out in report["left_out"]:
+        click.echo(f"warning: not proved: {left_out}", err=True)
+    if difference is None:
+        print_line(f"proved: {report['cycles']} cycles, 1 run, fingerprint {report['fingerprint']}")
+        return
+    print_pairs({name: report[name] for name in ("run_id", "proved", "cycles", "recorded_by")})
+    print_pairs({f"difference.{name}": as_text(value) for name, value in difference.items()})
