@@ -22,11 +22,14 @@ from meva_core.market import Market
 from meva_core.params import Params
 from meva_core.reasons import Code
 from meva_core.rules import Rules
+from meva_core.state import open_gross
 from meva_core.trace import Names, Rendered
 
 CASH = "1000"
 ROOM = 60
 """Rows of the journal: so little that every world has several stretches."""
+ENOUGH = 4096
+"""So many that every world is one stretch."""
 
 
 @frozen
@@ -43,19 +46,21 @@ class Recorded:
     seq: int
     digests: list[CycleDigests]
     rendered: Rendered
+    gross: dict[tuple[int, int], int]
+    """What the orders that are open after it have traded."""
 
 
 @cache
-def golden(name: str) -> tuple[Recorded, ...]:
+def golden(name: str, room: int = ROOM) -> tuple[Recorded, ...]:
     """The stretches of a golden world."""
-    return tuple(recorded(world_of(name, KINDS[name])))
+    return tuple(recorded(world_of(name, KINDS[name]), room))
 
 
 @cache
 def wide(width: int) -> Recorded:
     """A few cycles with so many symbols, in whose columns all codes stand that may."""
     world = world_of("ordinary", KINDS["ordinary"])
-    [only] = recorded(widened(evolve(world, cycles=world.cycles[:5]), width), room=4096, any_code=True)
+    [only] = recorded(widened(evolve(world, cycles=world.cycles[:5]), width), ENOUGH, any_code=True)
     return only
 
 
@@ -71,8 +76,9 @@ def recorded(world: World, room: int = ROOM, *, any_code: bool = False) -> list[
         if any_code:
             put_any_code(market, out, np.random.default_rng(7))
         digests, seq = list(digester.digest(market, rules, out, start, stop)), plain.seq
-        rows = plain.render(market, out, start, stop, digests)
-        found.append(Recorded(names, engine.params, market, rules, out, start, stop, seq, digests, rows))
+        rows, gross = plain.render(market, out, start, stop, digests), open_gross(engine.state)
+        stretch = (market, rules, out, start, stop)
+        found.append(Recorded(names, engine.params, *stretch, seq, digests, rows, gross))
     return found
 
 

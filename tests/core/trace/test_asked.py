@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 from golden_worlds import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,7 +98,7 @@ def options() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data(), name=st.sampled_from(sorted(KINDS)), option=options())
 def test_any_columns_of_any_cycles_are_those_of_the_whole(
     data: st.DataObject, name: str, option: dict[str, Any]
@@ -133,7 +134,7 @@ def test_any_number_of_symbols_may_be_asked_about(
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("table", TABLES)
 def test_each_column_alone_is_that_of_the_whole(name: str, table: str) -> None:
-    for stretch in golden(name):
+    for stretch in golden(name)[:4]:
         terms = terms_of(stretch, texts=lambda: ARROW, few=0)
         for column in TABLES[table]:
             assert asked(stretch, terms, table, (column,)) == expected(stretch, table, (column,))
@@ -252,18 +253,8 @@ def test_only_what_a_column_needs_is_looked_at(
 ) -> None:
     seen: set[str] = set()
     for stretch in golden("ordinary"):
-        watched = Recorded(
-            stretch.names,
-            stretch.params,
-            Watched(stretch.market, seen, "market."),  # type: ignore[arg-type]
-            stretch.rules,
-            Watched(stretch.out, seen),  # type: ignore[arg-type]
-            stretch.start,
-            stretch.stop,
-            stretch.seq,
-            stretch.digests,
-            stretch.rendered,
-        )
+        lazy: Any = Watched(stretch.market, seen, "market."), Watched(stretch.out, seen)
+        watched = evolve(stretch, market=lazy[0], out=lazy[1])
         assert asked(watched, terms_of(stretch), table, columns) == expected(stretch, table, columns)
     assert seen == looked_at
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from attrs import evolve
+from golden_worlds import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from plain_renderer import PlainRenderer
-from recorded import put_any_code, widened
+from recorded import golden, put_any_code, wide
 from strategies import worlds
 
 from meva_adapters.codec import CODEC
@@ -29,7 +30,6 @@ from meva_core.market import Market
 from meva_core.params import Params
 from meva_core.rules import Rules
 from meva_core.settings import build_settings
-from meva_core.state import open_gross
 from meva_core.steps.inputs import no_inputs
 from meva_core.trace import Names, PlainTexts, Rendered, Renderer
 from meva_core.trace.texts import cycle_ids, moments, stamps
@@ -74,8 +74,8 @@ def pair_of(world: World, **options: Any) -> Pair:
     return Pair(tuple(world.symbols), rules_of(world), engine_of(world).params, **options)
 
 
-@settings(max_examples=120)
-@given(world=worlds(), level=levels, rows=st.sampled_from((40, 4096)), cells=st.sampled_from((1, 17, 8192)))
+@settings(max_examples=40)
+@given(world=worlds(), level=levels, rows=st.sampled_from((40, 4096)), cells=st.sampled_from((17, 8192)))
 def test_a_world_is_rendered_as_the_plain_renderer_does(
     world: World, level: str, rows: int, cells: int
 ) -> None:
@@ -84,36 +84,40 @@ def test_a_world_is_rendered_as_the_plain_renderer_does(
         pair.check(market, out, start, stop)
 
 
-@settings(max_examples=60)
-@given(world=worlds(), level=levels, seed=st.integers(0, 2**32 - 1))
-def test_every_code_reads_as_the_plain_renderer_has_it(world: World, level: str, seed: int) -> None:
-    pair, market, chance = pair_of(world, level=level), market_of(world), np.random.default_rng(seed)
-    [(start, stop, out)] = engine_of(world).advance(market, inputs_of(world), rules_of(world))
-    put_any_code(market, out, chance)
-    pair.check(market, out, start, stop)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_golden_world_is_rendered_as_the_plain_renderer_does(name: str) -> None:
+    whole = golden(name)
+    pair = Pair(whole[0].names.symbols, whole[0].rules, whole[0].params, cells=60)
+    for s in whole:
+        pair.check(s.market, s.out, s.start, s.stop)
+
+
+@settings(max_examples=30)
+@given(name=st.sampled_from(sorted(KINDS)), level=levels, seed=st.integers(0, 2**32 - 1))
+def test_every_code_reads_as_the_plain_renderer_has_it(name: str, level: str, seed: int) -> None:
+    stretch = golden(name)[0]
+    pair = Pair(stretch.names.symbols, stretch.rules, stretch.params, level=level)
+    out = deepcopy(stretch.out)
+    put_any_code(stretch.market, out, np.random.default_rng(seed))
+    pair.check(stretch.market, out, stretch.start, stretch.stop)
 
 
 @pytest.mark.parametrize("width", [1, 7, 60, 200])
-@settings(max_examples=4)
-@given(world=worlds())
-def test_any_number_of_symbols_is_rendered(width: int, world: World) -> None:
-    wide = widened(evolve(world, cycles=world.cycles[:5]), width)
-    pair, market = pair_of(wide, cells=500), market_of(wide)
-    for start, stop, out in engine_of(wide).advance(market, inputs_of(wide), rules_of(wide)):
-        pair.check(market, out, start, stop)
+def test_any_number_of_symbols_is_rendered(width: int) -> None:
+    s = wide(width)
+    pair = Pair(s.names.symbols, s.rules, s.params, cells=500)
+    pair.check(s.market, s.out, s.start, s.stop)
 
 
-@settings(max_examples=40)
-@given(world=worlds(), level=levels)
-def test_a_run_that_is_resumed_after_every_stretch_is_rendered_alike(world: World, level: str) -> None:
-    pair, market = pair_of(world, level=level), market_of(world)
-    engine = engine_of(world, rows=40)
-    for start, stop, out in engine.advance(market, inputs_of(world), rules_of(world)):
-        pair.check(market, out, start, stop)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_run_that_is_resumed_after_every_stretch_is_rendered_alike(name: str) -> None:
+    whole = golden(name)
+    pair = Pair(whole[0].names.symbols, whole[0].rules, whole[0].params, level="changes")
+    for s in whole:
+        pair.check(s.market, s.out, s.start, s.stop)
         # As another process has it, which knows no more than what was stored.
-        for renderer in pair.quick:
-            renderer.gross = open_gross(engine.state)
-        pair.plain.gross = open_gross(engine.state)
+        for renderer in (*pair.quick, pair.plain):
+            renderer.gross = dict(s.gross)
 
 
 @pytest.mark.parametrize("level", ["full", "changes"])

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from oracle import World
-from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
-from strategies import worlds
+from golden_worlds import KINDS
+from recorded import CASH, ENOUGH, ROOM, Recorded, golden
 
 from meva_core.amounts import format_e8, join_pair, parse_e8
-from meva_core.fingerprint import Digester
 from meva_core.ids import canonical_json
 from meva_core.reasons import fired_codes
-from meva_core.state import open_gross
-from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer
+from meva_core.trace import COLUMNS, ORDER_CHANGES, Renderer
 from meva_core.trace.documents import FLAGS
 from meva_core.trace.happenings import average_price
 from meva_core.trace.texts import reason_row
@@ -31,43 +25,35 @@ PER_CYCLE = ("stage7_cycle_trace", "stage7_ledger_metrics", "stage7_run_metrics"
 DOCUMENTS = [name for name in COLUMNS["stage7_cycle_trace"] if name.endswith("_json")]
 
 
-def stretches(
-    world: World, rows: int = 4096, **options: Any
-) -> Iterator[tuple[Any, Any, int, int, Rendered]]:
-    """Run a world and yield market, out, start, stop and rows of each stretch, out as it then stands."""
-    engine, market, rules = engine_of(world, rows=rows), market_of(world), rules_of(world)
-    digester = Digester(world.symbols, engine.params)
-    names = Names("abcdefg", tuple(world.symbols))
-    renderer = Renderer(names, engine.params, "1000", **options)
-    for start, stop, out in engine.advance(market, inputs_of(world), rules):
-        digests = digester.digest(market, rules, out, start, stop)
-        yield market, out, start, stop, renderer.render(market, rules, out, start, stop, digests)
+def renderer_of(stretch: Recorded, **options: Any) -> Renderer:
+    return Renderer(stretch.names, stretch.params, CASH, **options)
 
 
-def rendered(world: World, rows: int = 4096, **options: Any) -> dict[str, list[dict[str, Any]]]:
+def rendered(name: str, room: int = ENOUGH, **options: Any) -> dict[str, list[dict[str, Any]]]:
     """Return all rows of a world's run as dicts by table, changes of orders applied."""
     found: dict[str, list[dict[str, Any]]] = {table: [] for table in COLUMNS}
-    for *_, part in stretches(world, rows, **options):
+    whole = golden(name, room)
+    renderer = renderer_of(whole[0], **options)
+    for s in whole:
+        part = renderer.render(s.market, s.rules, s.out, s.start, s.stop, s.digests)
         for table, lines in part.rows.items():
             found[table] += [dict(zip(COLUMNS[table], line, strict=True)) for line in lines]
         orders = {row["order_id"]: row for row in found["stage7_orders"]}
-        for name, *values in part.order_changes:
-            orders[name] |= zip(ORDER_CHANGES, values, strict=True)
+        for order, *values in part.order_changes:
+            orders[order] |= zip(ORDER_CHANGES, values, strict=True)
     return found
 
 
-@settings(max_examples=40)
-@given(world=worlds())
-def test_rows_do_not_depend_on_the_stretches(world: World) -> None:
-    assert rendered(world, rows=40) == rendered(world)
+@pytest.mark.parametrize("name", KINDS)
+def test_rows_do_not_depend_on_the_stretches(name: str) -> None:
+    assert rendered(name, ROOM) == rendered(name)
 
 
-@settings(max_examples=40)
-@given(world=worlds())
-def test_every_cycle_has_its_rows_and_every_document_decodes(world: World) -> None:
-    tables = rendered(world)
+@pytest.mark.parametrize("name", KINDS)
+def test_every_cycle_has_its_rows_and_every_document_decodes(name: str) -> None:
+    tables = rendered(name)
     cycles = [row["cycle_id"] for row in tables["stage7_cycle_trace"]]
-    assert len(set(cycles)) == len(world.cycles)
+    assert len(set(cycles)) == KINDS[name].cycles
     assert cycles == sorted(cycles)
     for table in (*PER_CYCLE, "stage7_risk_decisions"):
         assert [row["cycle_id"] for row in tables[table]] == cycles
@@ -89,10 +75,9 @@ def test_every_cycle_has_its_rows_and_every_document_decodes(world: World) -> No
         assert order["intent_hash"] == hashlib.sha256(text.encode()).hexdigest()
 
 
-@settings(max_examples=40)
-@given(world=worlds())
-def test_brief_traces_keep_metrics_reasons_and_digests_of_quiet_cycles(world: World) -> None:
-    full, brief = rendered(world, level="full"), rendered(world, level="changes")
+@pytest.mark.parametrize("name", KINDS)
+def test_brief_traces_keep_metrics_reasons_and_digests_of_quiet_cycles(name: str) -> None:
+    full, brief = rendered(name, level="full"), rendered(name, level="changes")
     assert full.keys() == brief.keys()
     for table in full.keys() - {"stage7_cycle_trace", "stage7_risk_decisions"}:
         assert full[table] == brief[table], table
@@ -118,20 +103,20 @@ def test_brief_traces_keep_metrics_reasons_and_digests_of_quiet_cycles(world: Wo
             assert short == whole
 
 
-@settings(max_examples=40)
-@given(world=worlds())
-def test_what_is_rendered_is_what_the_columns_say(world: World) -> None:
-    for market, out, start, stop, part in stretches(world):
-        engine = engine_of(world)
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_rendered_is_what_the_columns_say(name: str) -> None:
+    for s in golden(name, ENOUGH):
+        market, out, start, params = s.market, s.out, s.start, s.params
+        part = renderer_of(s).render(market, s.rules, out, start, s.stop, s.digests)
         tables = {
             t: [dict(zip(COLUMNS[t], row, strict=True)) for row in rows] for t, rows in part.rows.items()
         }
-        for c in range(start, stop):
+        for c in range(start, s.stop):
             trace, money, metrics = (tables[table][c - start] for table in PER_CYCLE[:3])
-            own = [reason_row(r) for r in cycle_reasons(c, market, out, rules_of(world), engine.params)]
+            own = [reason_row(r) for r in cycle_reasons(c, market, out, s.rules, params)]
             reasons = json.loads(trace["reasons_json"])
             assert reasons[: len(own)] == own
-            assert [row[2] for row in reasons[len(own) :]] == list(world.symbols)
+            assert [row[2] for row in reasons[len(own) :]] == list(s.names.symbols)
             account = out.account
             for name, column in (("equity", "equity_try"), ("fees", "fees_try"), ("gross", "gross_pnl_try")):
                 pair = (int(getattr(account, f"{name}_{half}")[c]) for half in ("whole", "rest"))
@@ -139,15 +124,15 @@ def test_what_is_rendered_is_what_the_columns_say(world: World) -> None:
             kinds = [
                 e["event_type"] for e in tables["stage7_order_events"] if e["cycle_id"] == trace["cycle_id"]
             ]
-            quality, alerts = flags_by_hand(c, market, out, kinds, engine.params)
+            quality, alerts = flags_by_hand(c, market, out, kinds, params)
             assert json.loads(metrics["quality_flags_json"]) == dict.fromkeys(quality, True)
             assert json.loads(metrics["alert_flags_json"]) == dict.fromkeys(alerts, True)
 
 
-@settings(max_examples=60)
-@given(world=worlds(), rows=st.sampled_from([40, 4096]))
-def test_an_average_price_is_the_exact_average_of_the_fills(world: World, rows: int) -> None:
-    tables = rendered(world, rows)
+@pytest.mark.parametrize("room", [ROOM, ENOUGH])
+@pytest.mark.parametrize("name", KINDS)
+def test_an_average_price_is_the_exact_average_of_the_fills(name: str, room: int) -> None:
+    tables = rendered(name, room)
     fills: dict[str, list[tuple[Decimal, Decimal]]] = {}
     for row in tables["ledger_events"]:
         fills.setdefault(row["exchange_order_id"], []).append((Decimal(row["price"]), Decimal(row["qty"])))
@@ -180,28 +165,17 @@ def test_an_average_is_rounded_once(fills: list[tuple[str, str]], average: str) 
     assert average_price(gross, sum(parse_e8(qty) for _, qty in fills)) == average
 
 
-@settings(max_examples=40)
-@given(world=worlds())
-def test_another_process_may_take_over_after_any_stretch(world: World) -> None:
-    engine, market, rules = engine_of(world, rows=40), market_of(world), rules_of(world)
-    digester = Digester(world.symbols, engine.params)
-    whole = list(stretches(world, rows=40))
+@pytest.mark.parametrize("name", KINDS)
+def test_another_process_may_take_over_after_any_stretch(name: str) -> None:
+    whole = golden(name)
+    going_on = renderer_of(whole[0])
     place, mode = 0, -1
     gross: dict[tuple[int, int], int] = {}
-    for (start, stop, out), (*_, expected) in zip(
-        engine.advance(market, inputs_of(world), rules), whole, strict=True
-    ):
-        renderer = Renderer(
-            Names("abcdefg", tuple(world.symbols)),
-            engine.params,
-            "1000",
-            seq=place,
-            last_mode=mode,
-            gross=gross,
-        )
-        digests = digester.digest(market, rules, out, start, stop)
-        assert renderer.render(market, rules, out, start, stop, digests) == expected
-        place, mode, gross = renderer.seq, renderer.last_mode, open_gross(engine.state)
+    for s in whole:
+        stretch = (s.market, s.rules, s.out, s.start, s.stop, s.digests)
+        renderer = renderer_of(s, seq=place, last_mode=mode, gross=gross)
+        assert renderer.render(*stretch) == going_on.render(*stretch)
+        place, mode, gross = renderer.seq, renderer.last_mode, dict(s.gross)
 
 
 def flags_by_hand(c: int, market: Any, out: Any, kinds: list[str], params: Any) -> tuple[set[str], set[str]]:
@@ -226,11 +200,7 @@ def flags_by_hand(c: int, market: Any, out: Any, kinds: list[str], params: Any) 
 
 
 @pytest.mark.parametrize("level", ["full", "changes"])
-@settings(max_examples=20)
-@given(world=worlds())
-def test_the_link_does_not_depend_on_the_level(level: str, world: World) -> None:
-    links = [row["link_sha256"] for row in rendered(world, level=level)["stage7_cycle_digests"]]
-    engine, market, rules = engine_of(world), market_of(world), rules_of(world)
-    digester = Digester(world.symbols, engine.params)
-    [(start, stop, out)] = engine.advance(market, inputs_of(world), rules)
-    assert links == [digest.link for digest in digester.digest(market, rules, out, start, stop)]
+@pytest.mark.parametrize("name", KINDS)
+def test_the_link_does_not_depend_on_the_level(level: str, name: str) -> None:
+    links = [row["link_sha256"] for row in rendered(name, level=level)["stage7_cycle_digests"]]
+    assert links == [digest.link for s in golden(name, ENOUGH) for digest in s.digests]
