@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from meva_adapters.sql.columns import Packed
 
 MOST_BYTES: Final = 8 << 20
-"""So many bytes a part holds at most, but for a row that is larger alone."""
+"""So many bytes a part holds at most, where they are counted, but for a row that is larger alone."""
 Row = TypeVar("Row", bound=Sequence[Any] | Mapping[str, Any])
 
 
@@ -20,9 +20,9 @@ def is_packed(columns: Iterable[sa.ColumnElement[Any]]) -> bool:
     return any(isinstance(column.type, Packed) for column in columns)
 
 
-def batches(rows: Iterable[Row], *, table: sa.Table, most: int) -> Iterator[list[Row]]:
-    """Yield rows of a table in lists of at most `most`, and of MOST_BYTES where a row may be of any size."""
-    if is_packed(table.columns):
+def batches(rows: Iterable[Row], *, most: int, by_size: bool) -> Iterator[list[Row]]:
+    """Yield rows in lists of at most `most`, and of at most MOST_BYTES if `by_size`."""
+    if by_size:
         yield from _by_size(rows, most)
         return
     source = iter(rows)

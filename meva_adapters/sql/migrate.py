@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from attrs import asdict
 
 from meva_adapters.sql.addresses import Target, database_url, shown
-from meva_adapters.sql.changes import Changes
+from meva_adapters.sql.changes import Changes, Lacking
 from meva_adapters.sql.engine import (
     create_file,
     file_of,
@@ -27,10 +27,12 @@ from meva_adapters.sql.engine import (
     translated,
     writer_engine,
 )
+from meva_adapters.sql.inspection import shape_of
 from meva_adapters.sql.revisions import HEAD, Found, identify, migrations_folder, refusal, require_head
 from meva_adapters.sql.tables import META
 from meva_adapters.sql.totals import Totals, differences, totals_of
 from meva_core.errors import StoreUnready
+from meva_core.stretches.stored import FEW
 
 Prepare = Callable[[Found], None]
 """Called with what the database is found to be, the lock held and nothing changed yet."""
@@ -140,6 +142,7 @@ def transaction(url: sa.URL, prepare: Prepare | None = None) -> Iterator[tuple[s
             yield connection, changes
             after = totals_of(connection), count_broken_references(connection)
             _refuse_losses(name, before, after)
+            changes.lacking.extend(_lacking_rows(connection))
             _record(connection, found, changes, before[0])
     finally:
         engine.dispose()
@@ -158,6 +161,21 @@ def _refuse_losses(name: str, before: tuple[Totals, int], after: tuple[Totals, i
         lost.append(f"{after[1]} rows lack their parent, and before {before[1]} did")
     if lost:
         raise StoreUnready(f"{name}: {lost[0]}; nothing was changed", action="report this as a fault of Meva")
+
+
+def _lacking_rows(connection: sa.Connection) -> list[Lacking]:
+    """Return the runs that have cycles in columns only, in a database of a revision that knows no columns."""
+    runs, stretches = META.tables["stage7_runs"], META.tables["stage7_stretches"]
+    if identify(connection).revision == HEAD or stretches.name not in shape_of(connection).columns:
+        return []
+    few = (
+        sa.select(runs.c.run_id, sa.func.sum(stretches.c.cycles), runs.c.cycles)
+        .join_from(stretches, runs)
+        .where(stretches.c.rows == FEW)
+        .group_by(runs.c.run_id, runs.c.cycles, runs.c.created_at)
+        .order_by(runs.c.created_at, runs.c.run_id)
+    )
+    return [Lacking(run, int(lacking), cycles) for run, lacking, cycles in connection.execute(few)]
 
 
 def _record(connection: sa.Connection, found: Found, changes: Changes, before: Totals) -> None:

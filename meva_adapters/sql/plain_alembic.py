@@ -66,3 +66,5 @@ def _to_write(url: sa.URL, config: Any) -> Iterator[sa.Connection]:
         yield connection
     for line in (*changes.withheld, *changes.kept):
         config.print_stdout("Note: %s", line)
+    for run in changes.lacking:
+        config.print_stdout("Note: without rows, see `meva db downgrade --help`: %s", run)

@@ -18,15 +18,19 @@ from sqlalchemy.schema import DropConstraint
 
 from meva_adapters.sql import migrate
 from meva_adapters.sql.addresses import Target, database_url, shown
+from meva_adapters.sql.batches import batches, is_packed
 from meva_adapters.sql.columns import BIG, REAL, Amount, Stamp
 from meva_adapters.sql.engine import looking_at, translated, writer_engine
-from meva_adapters.sql.inspection import STREAM, quoted, shape_of
+from meva_adapters.sql.inspection import ONE_BY_ONE, quoted, shape_of
 from meva_adapters.sql.revisions import require_head
 from meva_adapters.sql.tables import META
 from meva_core.errors import BadInput, Problem, StoreError
 from meva_core.ports import Progress
 
 _LISTED: Final = 20
+_ROWS: Final = 1000
+"""So many rows are copied and compared at a time, or fewer that are `batches.MOST_BYTES` long."""
+_FETCHED: Final = {"yield_per": 100}
 
 
 @frozen
@@ -129,7 +133,7 @@ class _Copy:
         return wide
 
     def _copy(self, table: sa.Table, progress: Progress) -> None:
-        for batch in _batches(self._reading, sa.select(table)):
+        for batch in _batches(self._reading, table):
             self._problems += [p for row in batch for p in _unfit(table, row, self._writing.dialect.name)]
             if not self._problems:
                 self._writing.execute(table.insert(), [_stored(row) for row in batch])
@@ -141,7 +145,7 @@ class _Copy:
     def _verify(self, table: sa.Table, rows: int) -> None:
         """Compare every row with its copy, found by its key."""
         keys = list(table.primary_key.columns)
-        for batch in _batches(self._reading, sa.select(table)):
+        for batch in _batches(self._reading, table):
             wanted = [tuple(row[key.name] for key in keys) for row in batch]
             query = sa.select(table).where(sa.tuple_(*keys).in_(wanted))
             found = {
@@ -157,9 +161,10 @@ class _Copy:
             raise StoreError(f"{self._name}: {table.name} has other rows than it should; nothing was copied")
 
 
-def _batches(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[list[dict[str, Any]]]:
-    for part in connection.execute(query, execution_options=STREAM).mappings().partitions():
-        yield [dict(row) for row in part]
+def _batches(connection: sa.Connection, table: sa.Table) -> Iterator[list[dict[str, Any]]]:
+    options = ONE_BY_ONE if is_packed(table.columns) else _FETCHED
+    rows = connection.execute(sa.select(table), execution_options=options).mappings()
+    return batches(map(dict, rows), most=_ROWS, by_size=True)
 
 
 def _count(connection: sa.Connection, table: sa.Table) -> int:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from meva_adapters.sql.batches import batches
+from meva_adapters.sql.batches import batches, is_packed
 from meva_adapters.sql.columns import Amount, Stamp, parse_stamp
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import quoted
@@ -69,7 +69,7 @@ class SqlUnitOfWork(SqlReads):
         named = [found.c[name].name for name in columns] + list(places)
         statement = self._insert_statement(table, named)
         total = 0
-        for chunk in batches(map(tuple, rows), table=found, most=CHUNK):
+        for chunk in batches(map(tuple, rows), most=CHUNK, by_size=is_packed(found.columns)):
             if places:
                 chunk = [(*row, *(row[place] for place in places.values())) for row in chunk]
             self._run(statement, chunk, found, named)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from attrs import asdict
 
 from meva_cli.database import DB, address_of, database, reading, shown_database
 from meva_cli.options import json_option
@@ -54,7 +55,8 @@ def downgrade(revision: str, db: str | None, backup: bool, as_json: bool) -> Non
     """Bring a database back to REVISION, at the earliest to 0001, where the old schema was adopted.
 
     Takes away tables and columns that hold nothing. What holds rows stays, and the next upgrade goes on
-    with it.
+    with it. Versions before 0003 know a run by its rows only: runs that lack rows are named, with what to do
+    first so that those versions find their cycles, too.
     """
     from meva_adapters.sql.upgrade import downgrade_database
 
@@ -203,6 +205,7 @@ def _report(outcome: Outcome, as_json: bool) -> None:
         "released": changes.released,
         "kept": changes.kept,
         "withheld": changes.withheld,
+        "runs_without_rows": [asdict(run) for run in changes.lacking],
     }
     if as_json:
         print_json(report)
@@ -219,6 +222,20 @@ def _report(outcome: Outcome, as_json: bool) -> None:
     _print_list("Taken away", changes.released)
     _print_list("Kept, it holds something", changes.kept)
     _print_list("Not applied to this database, since rows break it", changes.withheld)
+    _print_lacking(outcome)
+
+
+def _print_lacking(outcome: Outcome) -> None:
+    """Name the runs whose cycles an older version does not find, and what to do so that it does."""
+    lacking = outcome.changes.lacking
+    if not lacking:
+        return
+    _print_list("Runs with cycles that an older version does not find", [str(run) for run in lacking])
+    filling = "".join(f"; meva db fill --db {outcome.database} --run {run.run_id}" for run in lacking[:SHOWN])
+    print_line(
+        f"Nothing is lost. To have them there, make their rows first, then go back again:\n"
+        f"  meva db upgrade --db {outcome.database}{filling}"
+    )
 
 
 def _print_check(report: dict[str, Any]) -> None:

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stored_runs import record_stretches, stretch
+
+from meva_adapters.sql import ensure, reader, writer
 
 Meva = Callable[..., Any]
 
@@ -130,6 +133,30 @@ def test_downgrade_goes_back_and_upgrade_comes_again(meva: Meva, old_file: Path)
     assert "table stage7_runs" in back["released"]
     assert meva("db", "upgrade", "--no-backup").code == 0
     assert sorted(found.name for found in old_file.parent.iterdir()) == ["btcbot_state.db"]
+
+
+def test_downgrade_names_the_runs_of_which_an_older_version_does_not_find_all_cycles(
+    meva: Meva, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.db"
+    ensure(path)
+    with writer(path, durable=False) as store:
+        record_stretches(store, stretch(0), stretch(10, rows="all"), stretch(0, run="whole12", rows="all"))
+        record_stretches(store, stretch(0, run="zzz9999"), stretch(10, run="zzz9999"))
+    back = meva("db", "downgrade", "0002", "--db", path)
+    assert (back.code, back.err) == (0, "")
+    assert "  run abc1234: 10 of 20 cycles\n  run zzz9999: 20 of 20 cycles\n" in back.out
+    assert "whole12" not in back.out
+    assert f"meva db upgrade --db {path}; meva db fill --db {path} --run abc1234; meva db fill" in back.out
+    further = meva("db", "downgrade", "0001", "--db", path, "--json").document
+    assert further["runs_without_rows"] == [
+        {"run_id": "abc1234", "cycles_without_rows": 10, "cycles": 20},
+        {"run_id": "zzz9999", "cycles_without_rows": 20, "cycles": 20},
+    ]
+    again = meva("db", "upgrade", "--db", path, "--json").document
+    assert again["runs_without_rows"] == []
+    with reader(path) as store, store.read() as view:
+        assert len(list(view.stretches("zzz9999"))) == 2
 
 
 def test_backup_writes_beside_the_file_and_never_over_one(meva: Meva, old_file: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
-from test_stretches import record_stretches, stretch
+from stored_runs import record_stretches, stretch
 
 from meva_adapters.sql import current, ensure, reader, writer
 from meva_adapters.sql.addresses import database_url

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from stored_runs import RUN, START
 
 from meva_adapters.sql import SqlStore, reader, writer
 from meva_adapters.sql.tables import META
@@ -15,7 +16,6 @@ from meva_adapters.sql.work import SqlUnitOfWork
 from meva_core.errors import IdTaken, StoreBusy, StoreError
 from meva_core.ports import Store
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 TRACE = (
     "cycle_id",
     "ts",
@@ -40,23 +40,6 @@ METRICS = (
     "equity_try",
     "run_id",
 )
-RUN: dict[str, Any] = {
-    "run_id": "abc1234",
-    "kind": "backtest",
-    "created_at": START,
-    "settings_json": "{}",
-    "settings_sha256": "00",
-    "symbols_json": "[]",
-    "rules_json": "{}",
-    "fill_model": "touch",
-    "engine": "compiled",
-    "trace_level": "full",
-    "seed": 7,
-    "code_version": "0.1.0",
-    "starting_cash_try": Decimal("1000000.00000001"),
-    "cycles": 0,
-    "status": "running",
-}
 
 
 def ts(second: int) -> str:

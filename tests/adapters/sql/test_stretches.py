@@ -4,49 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import asdict, evolve
-from test_store import RUN, START
+from attrs import evolve
+from stored_runs import FORM, START, STRETCH, record_stretches, stored_values, stretch
 
 from meva_adapters.sql import SqlStore, ensure, reader, writer
-from meva_adapters.sql.columns import stamp_text
 from meva_core.errors import IdTaken, StoreCorrupt, StoreError
 from meva_core.ports import Store
-from meva_core.stretches.stored import StoredStretch
-
-FORM = "ab" * 32
-STRETCH = ("run_id", "seq", "start_ts", "end_ts", "cycles", "form", "rows", "links", "body", "sha256")
-
-
-def stretch(seq: int, cycles: int = 10, run: str = "abc1234", rows: str = "few") -> StoredStretch:
-    """Return a stretch of one cycle a second, whose body is not looked at here."""
-    first = int(START.timestamp()) + seq
-    body = bytes(range(256)) * 40 + seq.to_bytes(4)
-    links = bytes([seq % 256]) * 32 * cycles
-    made = StoredStretch(run, seq, first, first + cycles - 1, cycles, FORM, rows, links, body, b"")  # type: ignore[arg-type]
-    return evolve(made, sha256=made.checksum())
-
-
-def record_stretches(store: Store, *stretches: StoredStretch) -> None:
-    """Insert stretches with the run and the form that they refer to."""
-    with store.unit() as work:
-        for run in {one.run_id for one in stretches}:
-            work.upsert("stage7_runs", {**RUN, "run_id": run})
-        work.upsert("stage7_forms", {"form": FORM, "document_json": "{}", "code_version": "0.1.0"})
-        work.insert("stage7_stretches", STRETCH, (stored_values(one) for one in stretches))
-        work.commit()
-
-
-def stored_values(one: StoredStretch) -> tuple[Any, ...]:
-    return tuple(stamp_text(moment(v)) if n in ("start", "end") else v for n, v in asdict(one).items())
-
-
-def moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def firsts(store: Store, run: str = "abc1234", **window: Any) -> list[int]:
