@@ -21,14 +21,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from old_files import Dump, dump, objects
+from postgres_server import new_postgres
+from revision_0002 import unpack
 
 from meva_adapters.sql.addresses import database_url
-from meva_adapters.sql.engine import recover
-from meva_adapters.sql.migrate import downgrade, upgrade
+from meva_adapters.sql.engine import looking_at, recover
+from meva_adapters.sql.inspection import Shape, shape_of
+from meva_adapters.sql.migrate import current, downgrade, upgrade
+from meva_adapters.sql.revisions import HEAD, Found, identify
 from meva_adapters.sql.upgrade import upgrade_database
 from meva_cli.progress import NoProgress
 from meva_core.errors import StoreError
 
+__all__ = ["new_postgres"]
 OldFile = Callable[[str], Path]
 GENERATIONS = ("gen-01", "gen-06", "gen-18", "gen-23", "gen-35", "gen-45", "side-b", "0001", "0002")
 """What to start from: generations, a variant, and our own first revisions."""
@@ -45,10 +50,12 @@ def content(path: Path) -> tuple[Dump, dict[str, str]]:
 
 
 @pytest.fixture
-def start(old_file: OldFile) -> Callable[[str], Path]:
+def start(old_file: OldFile, tmp_path: Path) -> Callable[[str], Path]:
     """Return a function that makes a file to upgrade: of a generation, or of a revision with rows in it."""
 
     def get(name: str) -> Path:
+        if name == "in WAL mode":
+            return unpack("full", tmp_path / "state.db")
         if not name.startswith("0"):
             return old_file(name)
         path = old_file("gen-30")
@@ -200,7 +207,10 @@ def test_a_kill_at_any_moment_leaves_the_file_as_it_was_or_done(old_file: OldFil
     assert states["was"] > 0
 
 
-@pytest.mark.parametrize(("name", "step"), [("gen-14", 1 if NIGHTLY else 11), ("0001", 1 if NIGHTLY else 3)])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("gen-14", 1 if NIGHTLY else 11), ("0001", 1 if NIGHTLY else 3), ("in WAL mode", 1 if NIGHTLY else 11)],
+)
 def test_an_error_at_any_statement_leaves_the_file_as_it_was(
     name: str, step: int, start: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -217,6 +227,33 @@ def test_an_error_at_any_statement_leaves_the_file_as_it_was(
         assert content(path) == was, f"failed before statement {victim}"
     upgrade(path)
     assert content(path) == content(tmp_path / "done.db")
+
+
+def test_an_error_at_any_statement_leaves_a_postgresql_database_as_it_was(
+    new_postgres: Callable[[], str],
+) -> None:
+    place = new_postgres()
+    upgrade(place)
+    downgrade(place, "0002")
+
+    def found() -> tuple[Found, Shape]:
+        with looking_at(database_url(place)) as connection:
+            return identify(connection), shape_of(connection)
+
+    was = found()
+    with before_each_statement(lambda number: None) as statements:
+        upgrade(place)
+    downgrade(place, "0002")
+    assert statements[0] > 50
+    for victim in range(statements[0], 0, -1 if NIGHTLY else -29):
+        with (
+            before_each_statement(lambda number, at=victim: 1 // (number - at)),  # type: ignore[misc]
+            pytest.raises(ZeroDivisionError),
+        ):
+            upgrade(place)
+        assert found() == was, f"failed before statement {victim}"
+    upgrade(place)
+    assert current(place).revision == HEAD
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from revision_0002 import unpack
 from stored_runs import record_stretches, stretch
 
 from meva_adapters.sql import batches, ensure, reader, transfer, writer
-from meva_adapters.sql.migrate import upgrade
+from meva_adapters.sql.migrate import downgrade, upgrade
 from meva_adapters.sql.tables import META
 from meva_adapters.sql.transfer import copy_database
 from meva_cli.progress import NoProgress
@@ -47,6 +47,9 @@ def test_stretches_are_copied_both_ways_a_few_at_a_time(
     assert rows_of(path) == rows_of(url) == rows_of(back)
     with reader(back) as store, store.read() as view:
         assert list(view.stretches(made[0].run_id)) == made
+    downgrade(url, "0002")
+    upgrade(url)
+    assert {**rows_of(url), "schema_changes": []} == {**rows_of(path), "schema_changes": []}
 
 
 def large_stretch(seq: int) -> StoredStretch:
