@@ -52,7 +52,8 @@ def open_dataset(path: str | PathLike[str]) -> Dataset:
 class Dataset:
     """A dataset without errors, as it was when it was opened.
 
-    `first_ts` and `last_ts` are microseconds over all order books, `start` and `end` the same in whole
+    `first_ts` and `last_ts` are microseconds over all order books, `first_known` and `last_known` when these
+    rows were known, which is their stamp where no column says it; `start` and `end` are those in whole
     seconds, rounded up, so that the first and the last row can be seen; `step_seconds` is the most common
     distance of book rows. `sha256` names the content: equal data, equal value, whatever the folder or the
     manifest's words.
@@ -64,6 +65,8 @@ class Dataset:
     has_ticker: bool
     first_ts: int
     last_ts: int
+    first_known: int
+    last_known: int
     step_seconds: int
     manifest: Manifest | None
     exchangeinfo: dict[str, Any] | None = field(repr=False)
@@ -86,6 +89,8 @@ class Dataset:
             has_ticker=any(facts.kind == TICKER for facts in found.data.files.values()),
             first_ts=min(facts.first_ts for facts in books),
             last_ts=max(facts.last_ts for facts in books),
+            first_known=min(facts.first_known for facts in books),
+            last_known=max(facts.last_known for facts in books),
             step_seconds=most_common(steps),
             manifest=found.manifest,
             exchangeinfo=found.data.exchangeinfo,
@@ -97,12 +102,12 @@ class Dataset:
     @property
     def start(self) -> int:
         """The first second at which an order book is known."""
-        return -(-self.first_ts // MICROS)
+        return -(-self.first_known // MICROS)
 
     @property
     def end(self) -> int:
         """The first second at which the last row of the order books is known."""
-        return -(-self.last_ts // MICROS)
+        return -(-self.last_known // MICROS)
 
     def windows(
         self, times: Any, lookback: int, cycles: int = 8192, symbols: Sequence[str] | None = None

@@ -14,7 +14,8 @@ from meva_adapters.replay.format.stamps import iso_stamp
 
 @frozen
 class FileInfo:
-    """One CSV file. Times are ISO 8601 in UTC as stamped in the file; a gap is longer than ten steps."""
+    """One CSV file. Times are ISO 8601 in UTC as stamped in the file; a gap is longer than ten steps; `known`
+    says whether each row has the time at which it was known."""
 
     file: str
     rows: int
@@ -23,6 +24,7 @@ class FileInfo:
     step_seconds: int
     gaps: int
     longest_gap_seconds: int
+    known: bool
     size_bytes: int
     sha256: str
 
@@ -68,6 +70,7 @@ def describe(dataset: Dataset) -> Info:
             step_seconds=facts.step_seconds,
             gaps=facts.gaps,
             longest_gap_seconds=facts.longest_gap_seconds if facts.gaps else 0,
+            known=facts.has_known,
             size_bytes=facts.source.size,
             sha256=facts.sha256,
         )

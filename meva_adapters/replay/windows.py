@@ -1,4 +1,7 @@
-"""Aligning recorded rows with cycle times: the newest row stamped at or before each, in bounded memory.
+"""Aligning recorded rows with cycle times: the newest row known at or before each, in bounded memory.
+
+A row is known from its stamp on or, where the file says so, from when whoever recorded it had it; how old it
+is goes by its stamp in any case.
 
 A stream holds one block of one file and the row before it. A window of cycles is filled block by block: each
 block gives every cycle from its first stamp on its newest row, and the next block overwrites those from its
@@ -12,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from meva_adapters.replay.checking.reading import FileFacts, checked_blocks
+from meva_adapters.replay.format.layout import KNOWN
 from meva_adapters.replay.format.rows import Rows
 from meva_adapters.replay.format.wide import RunningVolume, quote_volume, range_extremes
 from meva_core.amounts import ABSENT
@@ -31,9 +35,9 @@ class Stream:
     """Columns of the market that are filled."""
 
     def __init__(self, facts: FileFacts, block_size: int) -> None:
-        wanted = tuple(name for name in facts.columns if name == "ts" or name in self.reads)
+        wanted = tuple(name for name in facts.columns if name in ("ts", KNOWN) or name in self.reads)
         self._blocks = checked_blocks(facts, wanted, block_size)
-        self._ts: Any = np.zeros(0, dtype=np.int64)
+        self._known: Any = np.zeros(0, dtype=np.int64)
         self._columns: Columns = {}
         self._ended = False
 
@@ -43,18 +47,18 @@ class Stream:
         out = {name: getattr(market, name)[:, symbol] for name in self.gives}
         at = 0
         while True:
-            if len(self._ts):
+            if len(self._known):
                 self._give(times[at:], {name: cells[at:] for name, cells in out.items()})
-                # A row with the stamp of the last one may follow in the next block, so equality reads on.
-                if self._ts[-1] > times[-1]:
+                # A row known with the last one may follow in the next block, so equality reads on.
+                if self._known[-1] > times[-1]:
                     return
-                at = int(np.searchsorted(times, self._ts[-1]))
+                at = int(np.searchsorted(times, self._known[-1]))
             if self._ended:
                 return
             self._advance()
 
     def _give(self, times: Any, out: Columns) -> None:
-        rows = np.searchsorted(self._ts, times, side="right") - 1
+        rows = np.searchsorted(self._known, times, side="right") - 1
         first = int(np.searchsorted(rows, 0))
         self._assign(times[first:], rows[first:], {name: cells[first:] for name, cells in out.items()})
 
@@ -69,15 +73,16 @@ class Stream:
             self._ended = True
             return
         stamps, columns = self._derive(block)
-        if len(self._ts):
-            stamps = np.concatenate((self._ts[-1:], stamps))
+        known = block.values.get(KNOWN, stamps)
+        if len(self._known):
+            known = np.concatenate((self._known[-1:], known))
             columns = {
                 name: np.concatenate((self._columns[name][-1:], column)) for name, column in columns.items()
             }
-        self._ts, self._columns = stamps, columns
+        self._known, self._columns = known, columns
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
-        """Return when each row was known, in microseconds, and what it says in columns of the market."""
+        """Return when each row was complete, in microseconds, and what it says in columns of the market."""
         raise NotImplementedError
 
 
@@ -160,24 +165,26 @@ class DayStream(CandleStream):
     def __init__(self, facts: FileFacts, block_size: int, *, lookback: int, shift: int) -> None:
         super().__init__(facts, block_size, lookback=lookback, shift=shift)
         nothing = np.zeros(0, dtype=np.int64)
-        self._day: Columns = dict.fromkeys(("ts", "high", "low", "volume_whole", "volume_rest"), nothing)
+        kept = ("ts", KNOWN, "high", "low", "volume_whole", "volume_rest")
+        self._day: Columns = dict.fromkeys(kept, nothing)
         self._volume = RunningVolume(nothing, nothing)
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
         stamps, columns = super()._derive(block)
-        fresh = {"ts": stamps, **block.values}
+        fresh = {"ts": stamps, KNOWN: stamps, **block.values}
         # This block serves no cycle before the last row, so a day before that is all that can be asked for.
-        known = self._day["ts"]
-        start = int(np.searchsorted(known, known[-1] - _DAY, side="right")) if len(known) else 0
-        self._day = {name: np.concatenate((old[start:], fresh[name])) for name, old in self._day.items()}
+        old = self._day["ts"]
+        since = min(old[-1], self._day[KNOWN][-1]) - _DAY if len(old) else 0
+        start = int(np.searchsorted(old, since, side="right"))
+        self._day = {name: np.concatenate((kept[start:], fresh[name])) for name, kept in self._day.items()}
         self._volume = RunningVolume(self._day["volume_whole"], self._day["volume_rest"])
         return stamps, columns | {"ticker_ts": stamps, "last": block.values["close"]}
 
     def _assign(self, times: Any, rows: Any, out: Columns) -> None:
         super()._assign(times, rows, out)
         day = self._day
-        start = np.searchsorted(day["ts"], times - _DAY, side="right")
-        end = np.searchsorted(day["ts"], times, side="right")
+        end = np.searchsorted(day[KNOWN], times, side="right")
+        start = np.minimum(np.searchsorted(day["ts"], times - _DAY, side="right"), end)
         volume, saturated = quote_volume(*self._volume.between(start, end), out["last"])
         out["quote_volume"][:], out["volume_saturated"][:] = volume, saturated
         traded = np.flatnonzero(end > start)

@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from meva_adapters.replay.format.faults import FaultList
-from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK, TICKER, Kind
-from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.format.layout import AHEAD_SECONDS, CANDLES, KNOWN, ORDERBOOK, TICKER, Kind
+from meva_adapters.replay.format.rows import Rows, is_later
 from meva_adapters.replay.format.spacing import Spacing
-from meva_adapters.replay.format.stamps import iso_stamp
+from meva_adapters.replay.format.stamps import MICROS, iso_stamp
 from meva_core.amounts import format_e8
 
 
@@ -91,6 +91,8 @@ class RowChecks:
         self.rows = 0
         self.first_ts: int | None = None
         self.last_ts: int | None = None
+        self.first_known: int | None = None
+        self.last_known: int | None = None
         self.spacing = Spacing()
         self._kind = kind
         self._faults = faults
@@ -98,7 +100,8 @@ class RowChecks:
     def take(self, rows: Rows) -> None:
         """Check one block."""
         self.rows += len(rows.ts)
-        self._order(rows)
+        self._known(rows)
+        self._order(self._taken(rows))
         for check in _CHECKS:
             for finding in check(rows, self._kind):
                 self._report(finding, rows.line, rows.values[finding.column], format_e8)
@@ -116,6 +119,38 @@ class RowChecks:
                 "too_few_rows", message, value=str(self.rows), action="add rows, or remove the file"
             )
         self.spacing.report(self._faults)
+
+    def _known(self, rows: Rows) -> None:
+        """Check the times at which rows were known, where the file has them."""
+        if KNOWN not in rows.values:
+            return
+        times = rows.values[KNOWN]
+        readable = times >= 0
+        lines, stamps, times = rows.line[readable], rows.ts[readable], times[readable]
+        if len(times) == 0:
+            return
+        if self.first_known is None:
+            self.first_known = int(times[0])
+        before = np.concatenate(([times[0] if self.last_known is None else self.last_known], times[:-1]))
+        self.last_known = int(times[-1])
+        for finding in _faults_of_known(before, times, stamps):
+            self._report(finding, lines, times, iso_stamp)
+
+    def _taken(self, rows: Rows) -> Rows:
+        """Return the rows that are taken: where it is said when they were known, those with a later stamp."""
+        if KNOWN not in rows.values:
+            return rows
+        newest = -1 if self.last_ts is None else self.last_ts
+        taken = is_later(rows.ts, newest)
+        finding = Finding(
+            ~taken & (rows.ts >= 0),
+            "not_later",
+            "ts",
+            lambda i: "not later than a row that was known before, so it is not taken",
+            is_error=False,
+        )
+        self._report(finding, rows.line, rows.ts, iso_stamp)
+        return rows.only(taken)
 
     def _order(self, rows: Rows) -> None:
         """Check that stamps do not decrease, and strictly increase among candles."""
@@ -165,4 +200,27 @@ class RowChecks:
         self._faults.skip(len(found) - len(found[:room]), error=finding.is_error)
 
 
-_ACTIONS: Final = {"order": "sort the rows by time", "duplicate_stamp": "keep one candle per stamp"}
+def _faults_of_known(before: Any, times: Any, stamps: Any) -> Iterator[Finding]:
+    """Find rows that were known at no whole second, before the row before, or well before their stamp."""
+    yield Finding(times % MICROS != 0, "known_fraction", KNOWN, lambda i: "not a whole second")
+    yield Finding(
+        times < before,
+        "order",
+        KNOWN,
+        lambda i: f"earlier than the row before, {iso_stamp(int(before[i]))}",
+    )
+    yield Finding(
+        stamps > times + AHEAD_SECONDS * MICROS,
+        "known_too_early",
+        KNOWN,
+        lambda i: f"more than {AHEAD_SECONDS} s before the row's own stamp, {iso_stamp(int(stamps[i]))}",
+    )
+
+
+_ACTIONS: Final = {
+    "order": "sort the rows by time",
+    "duplicate_stamp": "keep one candle per stamp",
+    "known_fraction": "write whole seconds, rounded up",
+    "known_too_early": "set the clock that recorded it right, and leave the row out",
+    "not_later": "leave the row out, or accept that it is passed over",
+}

@@ -12,9 +12,9 @@ from meva_adapters.replay.checking.checks import RowChecks
 from meva_adapters.replay.checking.files import SourceFile, whole_lines
 from meva_adapters.replay.format.columns import read_checked, read_columns
 from meva_adapters.replay.format.faults import FaultList, bad_dataset
-from meva_adapters.replay.format.layout import KINDS, MAX_LINE, Kind
+from meva_adapters.replay.format.layout import KINDS, KNOWN, MAX_LINE, Kind
 from meva_adapters.replay.format.lines import LineReader
-from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.format.rows import Rows, is_later
 from meva_core.errors import BadInput
 
 BLOCK: Final = 2**20
@@ -25,7 +25,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 @frozen
 class FileFacts:
-    """What one pass over a CSV file found. Stamps are microseconds as written, before any shift.
+    """What one pass over a CSV file found. Stamps are microseconds as written, before any shift; where no
+    column says when a row was known, that is its stamp.
 
     `steps` counts the distances between rows in whole seconds.
     """
@@ -37,11 +38,18 @@ class FileFacts:
     rows: int
     first_ts: int
     last_ts: int
+    first_known: int
+    last_known: int
     sha256: str
     step_seconds: int
     gaps: int
     longest_gap_seconds: int
     steps: dict[int, int] = field(repr=False)
+
+    @property
+    def has_known(self) -> bool:
+        """Whether the file says when each row was known."""
+        return KNOWN in self.columns
 
 
 def check_file(source: SourceFile) -> tuple[FileFacts | None, FaultList]:
@@ -104,8 +112,8 @@ class _Pass:
         found = tuple(line[: MAX_LINE + 1].decode("latin-1").split(","))
         if found in self._kind.headers:
             return found, body
-        expected = " or ".join(",".join(header) for header in self._kind.headers)
-        action = f"the first line must read {expected}"
+        expected = " or ".join(",".join(header) for header in self._kind.bare_headers)
+        action = f"the first line must read {expected}; a last column {KNOWN} may follow"
         self._faults.error(
             "header", f"not the header of a file in {self._kind.folder}/", row=1, value=line, action=action
         )
@@ -141,6 +149,8 @@ class _Pass:
             rows=checks.rows,
             first_ts=checks.first_ts,
             last_ts=checks.last_ts,
+            first_known=checks.first_ts if checks.first_known is None else checks.first_known,
+            last_known=checks.last_ts if checks.last_known is None else checks.last_known,
             sha256=sha256,
             step_seconds=spacing.step_seconds,
             gaps=spacing.gap_count,
@@ -150,10 +160,13 @@ class _Pass:
 
 
 def checked_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
-    """Yield the `wanted` columns of a file that was checked, block by block."""
+    """Yield the `wanted` columns of a file that was checked, block by block.
+
+    Where the file says when rows were known, those that are not taken are left out: stamps strictly increase.
+    """
     faults = FaultList(facts.source.name)
     slow = LineReader(facts.columns, KINDS[facts.kind].prices, faults)
-    line = 2
+    line, newest = 2, -1
     for number, block in enumerate(whole_lines(facts.source, block_size)):
         body = block if number else block.partition(b"\n")[2]
         if not body:
@@ -164,4 +177,8 @@ def checked_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -
         if faults.errors:
             raise bad_dataset(facts.source.name, faults.errors)
         line += body.count(b"\n")
-        yield rows
+        if facts.has_known:
+            rows = rows.only(is_later(rows.ts, newest))
+            newest = max(newest, int(rows.ts[-1])) if len(rows.ts) else newest
+        if len(rows.ts):
+            yield rows

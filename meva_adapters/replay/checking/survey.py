@@ -21,7 +21,15 @@ from meva_adapters.replay.checking.manifest import Manifest, check_manifest, par
 from meva_adapters.replay.checking.reading import FileFacts, check_file
 from meva_adapters.replay.checking.stamping import look, report_opening
 from meva_adapters.replay.format.faults import Fault, FaultList, Report
-from meva_adapters.replay.format.layout import CANDLES, EXCHANGEINFO, KINDS, MANIFEST, ORDERBOOK, TICKER
+from meva_adapters.replay.format.layout import (
+    CANDLES,
+    EXCHANGEINFO,
+    KINDS,
+    KNOWN,
+    MANIFEST,
+    ORDERBOOK,
+    TICKER,
+)
 from meva_adapters.replay.format.spacing import most_common
 from meva_core.errors import BadInput
 
@@ -107,6 +115,11 @@ def _manifest(data: DataSurvey, faults: FaultList) -> Manifest | None:
     manifest = parse_manifest(tree, faults)
     rows = {name: facts.rows for name, facts in data.files.items()}
     check_manifest(manifest, data.listing.data_names, data.hashes, rows, faults)
+    timed = [name for name, facts in sorted(data.files.items()) if facts.kind == CANDLES and facts.has_known]
+    if manifest.stamp == "open" and timed:
+        message = f"candles with a column {KNOWN} are stamped at their close"
+        action = "write their times of closing, and remove this line"
+        faults.error("known_opening", message, column="stamp", value=", ".join(timed), action=action)
     return manifest
 
 

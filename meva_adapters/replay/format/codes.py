@@ -47,9 +47,12 @@ ERRORS: Final[dict[str, str]] = {
     "order": "earlier than the row before",
     "duplicate_stamp": "a second candle with one stamp",
     "high_below_low": "a high below the low",
+    "known_fraction": "known at no whole second",
+    "known_too_early": "known more than two seconds before its own stamp",
     # the documents
     "exchangeinfo": "not the exchange's metadata",
     "manifest": "not a manifest",
+    "known_opening": "`stamp` is `open`, but candles say when they were known",
     "manifest_path": "the manifest names something that is no file of a dataset",
     "listed_file_missing": "the manifest lists it, but it is not there",
     "checksum": "the content is not what the manifest vouches for",
@@ -60,6 +63,7 @@ ERRORS: Final[dict[str, str]] = {
 WARNINGS: Final[dict[str, str]] = {
     "opening_stamps": "closes fit the order book one step later: candles stamped at their opening, it seems",
     "gap": "more than ten steps without a row",
+    "not_later": "known later than a row with a later stamp, or the same: it is passed over",
     "crossed_book": "a bid above the ask: no mid, no fills",
     "price_outside_range": "a candle's open or close outside its own low and high",
     "unfinished_line": "the last line has no end, as if it had been cut",

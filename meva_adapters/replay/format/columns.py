@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from meva_adapters.replay.format.layout import MAX_CELL, VOLUME
+from meva_adapters.replay.format.layout import KNOWN, MAX_CELL, VOLUME
 from meva_adapters.replay.format.rows import Rows
 from meva_adapters.replay.format.stamps import parse_stamps
 from meva_core.amounts import E8, LIMIT
@@ -40,14 +40,15 @@ def read_columns(block: bytes, columns: tuple[str, ...], first_line: int) -> Row
     table = _arrow(block, columns, columns)
     if table is None:
         return None
-    text, offsets = _cells(table.column(0).chunk(0))
-    if not _is_plain(block, text, table.num_rows, len(columns)):
+    stamps = [_cells(table.column(name).chunk(0))[0] for name in ("ts", KNOWN) if name in columns]
+    if not _is_plain(block, stamps, table.num_rows, len(columns)):
         return None
-    return _rows(table, text, offsets, first_line)
+    return _rows(table, first_line)
 
 
-def _is_plain(block: bytes, stamps: Any, rows: int, columns: int) -> bool:
-    """Whether, outside the stamps, there is nothing but digits, and points that stand between digits.
+def _is_plain(block: bytes, stamps: list[Any], rows: int, columns: int) -> bool:
+    """Whether, outside the `stamps` of each column of times, there is nothing but digits, and points that
+    stand between digits.
 
     pyarrow has split the block into `rows` lines of `columns` cells, so the number of separators is known,
     and any other character shows in the count of those that are no digits.
@@ -57,9 +58,9 @@ def _is_plain(block: bytes, stamps: Any, rows: int, columns: int) -> bool:
     point = data == _POINT
     if point[0] or point[-1] or (point[1:-1] & (other[:-2] | other[2:])).any():
         return False
-    in_stamps = (stamps - np.uint8(48) > 9) & (stamps != _POINT)
+    in_stamps = sum(np.count_nonzero((text - np.uint8(48) > 9) & (text != _POINT)) for text in stamps)
     separators = rows * columns - (data[-1] != _LINE_END)
-    expected = separators + np.count_nonzero(point) + np.count_nonzero(in_stamps)
+    expected = separators + np.count_nonzero(point) + in_stamps
     return bool(np.count_nonzero(other) == expected)
 
 
@@ -71,21 +72,25 @@ def read_checked(
     What is in the grammar pyarrow reads exactly or refuses, so the grammar is not checked again.
     """
     table = _arrow(block, columns, wanted)
-    return None if table is None else _rows(table, *_cells(table.column(0).chunk(0)), first_line)
+    return None if table is None else _rows(table, first_line)
 
 
-def _rows(table: Any, text: Any, offsets: Any, first_line: int) -> Rows | None:
-    stamps = parse_stamps(text, offsets)
+def _rows(table: Any, first_line: int) -> Rows | None:
+    stamps = parse_stamps(*_cells(table.column("ts").chunk(0)))
     if stamps is None:
         return None
     values = _amounts(table)
     if values is None:
         return None
+    if KNOWN in table.column_names:
+        values[KNOWN] = parse_stamps(*_cells(table.column(KNOWN).chunk(0)))
+        if values[KNOWN] is None:
+            return None
     return Rows(np.arange(first_line, first_line + len(stamps), dtype=np.int64), stamps, values)
 
 
 def _arrow(block: bytes, columns: tuple[str, ...], wanted: tuple[str, ...]) -> Any | None:
-    types = {"ts": pa.binary(), **dict.fromkeys(columns[1:], _DECIMAL)}
+    types = dict.fromkeys(columns, _DECIMAL) | dict.fromkeys(("ts", KNOWN), pa.binary())
     try:
         return csv.read_csv(
             pa.BufferReader(block),
@@ -112,6 +117,8 @@ def _cells(column: Any) -> tuple[Any, Any]:
 def _amounts(table: Any) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
     for name, chunks in zip(table.column_names[1:], table.columns[1:], strict=True):
+        if name == KNOWN:
+            continue
         column = chunks.chunk(0)
         words = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
         words = words[column.offset : column.offset + len(column)]

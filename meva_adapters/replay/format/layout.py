@@ -12,6 +12,11 @@ TICKER: Final = "ticker"
 EXCHANGEINFO: Final = "exchangeinfo.json"
 MANIFEST: Final = "manifest.json"
 
+KNOWN: Final = "known"
+"""The last column that a file of any kind may have: when whoever recorded it had the row."""
+AHEAD_SECONDS: Final = 2
+"""So far a row's stamp may lie ahead of when it was known: two clocks never agree."""
+
 MAX_CELL: Final = 64
 """Bytes of a cell. The longest amount has 20 characters; the rest is room for zeros."""
 MAX_LINE: Final = 512
@@ -20,7 +25,8 @@ MAX_LINE: Final = 512
 
 @frozen
 class Kind:
-    """One kind of CSV file: its folder, its columns, and the columns that may follow, all or none."""
+    """One kind of CSV file: its folder, its columns, and the columns that may follow, all or none; after
+    these may stand KNOWN."""
 
     folder: str
     columns: tuple[str, ...]
@@ -32,6 +38,11 @@ class Kind:
     @property
     def headers(self) -> tuple[tuple[str, ...], ...]:
         """The headers that a file of this kind may have."""
+        return (*self.bare_headers, *((*header, KNOWN) for header in self.bare_headers))
+
+    @property
+    def bare_headers(self) -> tuple[tuple[str, ...], ...]:
+        """Those of them without KNOWN."""
         return (self.columns, self.columns + self.optional) if self.optional else (self.columns,)
 
 
@@ -77,4 +88,5 @@ COLUMN_MEANINGS: Final[dict[str, str]] = {
     "ask_qty": "quantity at the best ask, in the base currency",
     "last": "last traded price",
     "quote_volume": "traded amount of 24 hours, in the quote currency",
+    KNOWN: "whole second at which whoever recorded it had the row; never decreasing within a file",
 }

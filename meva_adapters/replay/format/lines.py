@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from meva_adapters.replay.format.faults import FaultList
-from meva_adapters.replay.format.layout import MAX_CELL, MAX_LINE, VOLUME
+from meva_adapters.replay.format.layout import KNOWN, MAX_CELL, MAX_LINE, VOLUME
 from meva_adapters.replay.format.rows import BAD_CELL, Rows
 from meva_adapters.replay.format.stamps import BAD_STAMP, parse_stamp
 from meva_core.amounts import E8, LIMIT
@@ -52,9 +52,10 @@ class LineReader:
         cells = line.split(b",")
         if not self._shape(line, cells, number):
             return None
-        row = [self._stamp(cells[0], number)]
-        for column, cell in zip(self._columns[1:], cells[1:], strict=True):
-            row.extend(self._cell(column, cell, number))
+        row: list[int] = []
+        for column, cell in zip(self._columns, cells, strict=True):
+            is_time = column in ("ts", KNOWN)
+            row.extend((self._stamp(column, cell, number),) if is_time else self._cell(column, cell, number))
         return row
 
     def _shape(self, line: bytes, cells: list[bytes], number: int) -> bool:
@@ -84,15 +85,15 @@ class LineReader:
             error("ragged_row", message, row=number, value=line, action=f"expected {','.join(self._columns)}")
         return False
 
-    def _stamp(self, cell: bytes, number: int) -> int:
+    def _stamp(self, column: str, cell: bytes, number: int) -> int:
         stamp = BAD_STAMP if len(cell) > MAX_CELL else parse_stamp(cell)
-        if stamp == BAD_STAMP and not self._odd_bytes("ts", cell, number):
+        if stamp == BAD_STAMP and not self._odd_bytes(column, cell, number):
             message = "not a time from 1970 on; expected ISO 8601, epoch seconds or epoch milliseconds"
             self._faults.error(
                 "timestamp",
                 message,
                 row=number,
-                column="ts",
+                column=column,
                 value=cell,
                 action="write times as 2024-01-31T23:59:00Z",
             )

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from meva_adapters.replay.format.layout import COLUMN_MEANINGS, KINDS
+from meva_adapters.replay.format.layout import COLUMN_MEANINGS, KINDS, KNOWN
 from meva_adapters.replay.made_up.synthetic import claim_folder, write_synthetic
 from meva_adapters.replay.recording.writer import write_json
 from meva_adapters.system.files import replacing
@@ -27,11 +27,12 @@ manifest.json           where the data come from, and the SHA-256 of every file 
 ```
 
 One file per symbol, named after it: 5 to 16 of A-Z and 0-9. The folder `ticker` may be missing; columns in
-brackets may be left out together.
+one pair of brackets may be left out together.
 
 `ts` is ISO 8601 in UTC (`2024-01-31T23:59:00Z`), epoch seconds or epoch milliseconds, and never decreases
-within a file. A candle's `ts` is the time at which it was complete. Numbers are plain digits with at most one
-point: no sign, exponent, space, quote or thousands separator. `schema.json` describes every column.
+within a file. A candle's `ts` is the time at which it was complete. `known` is the whole second at which
+whoever recorded the row had it; without it that is `ts`. Numbers are plain digits with at most one point: no
+sign, exponent, space, quote or thousands separator. `schema.json` describes every column.
 
 Check the folder with `meva replay validate`, look at it with `meva replay info`, and run it with
 `meva backtest --data`.
@@ -79,7 +80,7 @@ def schema() -> dict[str, Any]:
             "required": kind.required,
             "columns": [
                 {"name": name, "required": name in kind.columns, "meaning": COLUMN_MEANINGS[name]}
-                for name in kind.columns + kind.optional
+                for name in (*kind.columns, *kind.optional, KNOWN)
             ],
         }
         for kind in KINDS.values()
@@ -89,4 +90,4 @@ def schema() -> dict[str, Any]:
 def _columns_line(name: str) -> str:
     kind = KINDS[name]
     optional = f"[,{','.join(kind.optional)}]" if kind.optional else ""
-    return ",".join(kind.columns) + optional
+    return ",".join(kind.columns) + optional + f"[,{KNOWN}]"

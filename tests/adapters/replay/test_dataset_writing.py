@@ -100,6 +100,7 @@ def test_readme_and_schema_name_every_column(tmp_path):
         assert [column["name"] for column in schema()[kind.folder]["columns"]] == [
             *kind.columns,
             *kind.optional,
+            "known",
         ]
 
 
