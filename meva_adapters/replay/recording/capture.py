@@ -16,9 +16,9 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK, TICKER
+from meva_adapters.replay.format.layout import AHEAD_SECONDS, CANDLES, ORDERBOOK, TICKER
 from meva_adapters.replay.format.stamps import iso_stamp
-from meva_adapters.replay.recording.appending import price_cell, quantity_cell
+from meva_adapters.replay.recording.appending import Table, price_cell, quantity_cell
 from meva_adapters.replay.recording.recording import Recording
 from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueReason
 from meva_core.ports import MarketData, RulesSource
@@ -132,9 +132,11 @@ class _Poller:
         self._pace = pace
         self._symbols = recording.symbols
         self._grids = recording.grids
-        self._books = {symbol: recording.table(ORDERBOOK, symbol, optional=True) for symbol in self._symbols}
-        self._tickers = {symbol: recording.table(TICKER, symbol) for symbol in self._symbols}
-        self._candles = {symbol: recording.table(CANDLES, symbol) for symbol in self._symbols}
+        self._books = {
+            symbol: recording.table(ORDERBOOK, symbol, optional=True, known=True) for symbol in self._symbols
+        }
+        self._tickers = {symbol: recording.table(TICKER, symbol, known=True) for symbol in self._symbols}
+        self._candles = {symbol: recording.table(CANDLES, symbol, known=True) for symbol in self._symbols}
         self._answered_to: dict[str, int] = {}
         self._answered = pace.monotonic()
 
@@ -186,7 +188,16 @@ class _Poller:
     def _book(self, symbol: str) -> None:
         book = self._market.book(symbol)
         self._heard()
-        self._books[symbol].add(book.ts, book_cells(book, self._grids[symbol]))
+        self._add(self._books[symbol], book.ts, book_cells(book, self._grids[symbol]))
+
+    def _add(self, table: Table, ts: int, cells: Sequence[str]) -> None:
+        """Take a row that is known as of now. Raises BadInput for one that is stamped later: it would look
+        fresh, and shut out what follows."""
+        now = self._market.now()
+        if ts > now + AHEAD_SECONDS * MICROS:
+            ahead = f"stamped {iso_stamp(ts)}, {(ts - now) / MICROS:.1f} s after it arrived"
+            raise BadInput(f"{table.name}: {ahead}; the row is left out")
+        table.add(ts, cells, now)
 
     def _all_tickers(self) -> None:
         tickers = self._market.tickers()
@@ -199,7 +210,7 @@ class _Poller:
 
     def _ticker(self, ticker: Ticker) -> None:
         cells = ticker_cells(ticker, self._grids[ticker.symbol])
-        self._tickers[ticker.symbol].add(ticker.ts, cells)
+        self._add(self._tickers[ticker.symbol], ticker.ts, cells)
 
     def _finished_candles(self, symbol: str) -> None:
         """Take the bars that are final since the last one, and those of the time before at the start.
@@ -219,11 +230,9 @@ class _Poller:
         self._answered_to[symbol] = now // MINUTE * MINUTE  # what is absent of that stays so
         for candle in candles:
             try:
-                cells = candle_cells(candle, self._grids[symbol])
+                self._add(table, candle.ts, candle_cells(candle, self._grids[symbol]))
             except BadInput as error:
                 faulty(candle.ts, error)
-            else:
-                table.add(candle.ts, cells)
 
     def _bad_bar(self, what: str, ts: int, error: BadInput) -> None:
         self._failed(what, BadInput(f"the bar of {iso_stamp(ts)} is left out: {error}"))

@@ -17,9 +17,9 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from meva_adapters.replay.checking.manifest import Spans
-from meva_adapters.replay.format.layout import CANDLES, KINDS, ORDERBOOK
+from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK
 from meva_adapters.replay.format.stamps import iso_stamp
-from meva_adapters.replay.recording.appending import Table, csv_line, stamped_lines
+from meva_adapters.replay.recording.appending import Table, known_of, stamped_lines
 from meva_adapters.replay.recording.assumed import assume_books
 from meva_adapters.replay.recording.capture import MICROS, SETTLE_SECONDS, candle_cells, finishing
 from meva_adapters.replay.recording.recording import Recording
@@ -291,11 +291,22 @@ def _without(span: tuple[int, int], bad: set[int], interval: int) -> Iterator[tu
 
 
 def _insert(table: Table, rows: Iterable[tuple[int, Sequence[str]]]) -> None:
-    """Write the file anew with these rows in their places."""
-    lines = {ts: csv_line(ts, cells) for ts, cells in rows}
-    if not lines:
+    """Write the file anew with these rows in their places.
+
+    Where it says when rows were known, a row that came so late is known with the one before it at the
+    soonest, else from its stamp on.
+    """
+    cells = dict(rows)
+    if not cells:
         return
-    lines |= dict(stamped_lines(table.path))
+    there = dict(stamped_lines(table.path))
+    known = -1
     with replacing(table.path) as file:
-        file.write(",".join(KINDS[CANDLES].columns).encode() + b"\n")
-        file.writelines(lines[ts] for ts in sorted(lines))
+        file.write(",".join(table.columns).encode() + b"\n")
+        for ts in sorted({*cells, *there}):
+            line = there.get(ts)
+            if line is None:
+                line = table.line(ts, cells[ts], max(ts, known))
+            if table.says_known:
+                known = known_of(line)
+            file.write(line)

@@ -131,9 +131,9 @@ class Recording:
         self.manifest = evolve(self.manifest, **words)
         write_json(self.root / MANIFEST, manifest_tree(self.manifest))
 
-    def table(self, kind: str, symbol: str, *, optional: bool = False) -> Table:
-        """Return one file at its end; a new one has the optional columns, or has not."""
-        return Table(self.root, KINDS[kind], symbol, optional=optional)
+    def table(self, kind: str, symbol: str, *, optional: bool = False, known: bool = False) -> Table:
+        """Return one file at its end; a new one has the optional columns and `known`, or has not."""
+        return Table(self.root, KINDS[kind], symbol, optional=optional, known=known)
 
     def finish(self) -> Manifest:
         """Write the manifest with the checksum of every file. Raises BadInput if the data cannot be used."""

@@ -38,6 +38,7 @@ class PaperExchange:
     """`failing` maps a call such as "book BTCTRY" to what it raises; `asked` keeps every call.
 
     `broken` are bars, by their ends in seconds, that cannot be read; `closes` are closes by their bars' ends.
+    Books are stamped `ahead` seconds after now.
     """
 
     symbols: tuple[str, ...] = ("BTCTRY", "ETHTRY")
@@ -51,6 +52,7 @@ class PaperExchange:
     broken: set[int] = field(factory=set)
     closes: dict[int, Decimal] = field(factory=dict)
     spans: list[tuple[int, int]] = field(factory=list)
+    ahead: float = 0.0
 
     def monotonic(self) -> float:
         return self.seconds
@@ -83,7 +85,8 @@ class PaperExchange:
         self._ask(f"book {symbol}")
         bids = (Level(self.price - Decimal("0.05"), Decimal("1.5")),)
         asks = (Level(self.price + Decimal("0.05"), Decimal("2.123456789")),)
-        return Book(symbol, self.now(), self.changes.get("bids", bids), self.changes.get("asks", asks))
+        stamp = self.now() + int(self.ahead * MICROS)
+        return Book(symbol, stamp, self.changes.get("bids", bids), self.changes.get("asks", asks))
 
     def ticker(self, symbol: str) -> Ticker:
         return self.tickers()[symbol]

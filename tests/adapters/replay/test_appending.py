@@ -119,3 +119,20 @@ def test_what_is_no_quantity_is_no_cell(quantity: str) -> None:
 def test_what_is_no_price_is_no_cell(price: str) -> None:
     with pytest.raises(BadInput):
         price_cell(Decimal(price))
+
+
+def test_known_is_written_in_whole_seconds_up_and_never_decreases(folder: Path) -> None:
+    table = Table(folder, KINDS["candles"], "BTCTRY", known=True)
+    table.add(NOON, BAR, NOON + 1)
+    table.add(NOON + MINUTE, BAR, NOON - MINUTE)
+    table.flush()
+    again = candles(folder)
+    again.add(NOON + 2 * MINUTE, BAR, NOON - MINUTE)
+    again.add(NOON + 3 * MINUTE, BAR)
+    again.flush()
+    lines = again.path.read_text().splitlines()
+    assert lines[0] == "ts,open,high,low,close,volume,known"
+    assert [line.rpartition("T")[2] for line in lines[1:]] == [
+        *["12:00:01Z"] * 3,
+        "12:03:00Z",
+    ]

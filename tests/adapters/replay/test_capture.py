@@ -52,11 +52,72 @@ def test_a_capture_is_a_dataset_with_its_provenance(tmp_path: Path, exchange: Pa
 def test_rows_hold_what_the_exchange_said(tmp_path: Path, exchange: PaperExchange) -> None:
     record(tmp_path, exchange)
     book = (tmp_path / "orderbook" / "BTCTRY.csv").read_text().splitlines()
-    assert book[0] == "ts,best_bid,best_ask,bid_qty,ask_qty"
-    assert book[1] == "2025-10-09T12:00:00Z,99.95,100.05,1.5,2.12345678"
+    assert book[0] == "ts,best_bid,best_ask,bid_qty,ask_qty,known"
+    assert book[1] == "2025-10-09T12:00:00Z,99.95,100.05,1.5,2.12345678,2025-10-09T12:00:00Z"
     assert len(book) == 7
     ticker = (tmp_path / "ticker" / "BTCTRY.csv").read_text().splitlines()
-    assert ticker[1] == "2025-10-09T12:00:00Z,100,105,95,123456789012.5"
+    assert ticker[1] == "2025-10-09T12:00:00Z,100,105,95,123456789012.5,2025-10-09T12:00:00Z"
+
+
+def known(root: Path, kind: str, symbol: str = "BTCTRY") -> list[tuple[str, str]]:
+    """Return stamp and known of each row of a file, their times of day."""
+    rows = [line.split(",") for line in (root / kind / f"{symbol}.csv").read_text().splitlines()]
+    assert rows[0][-1] == "known"
+    return [(row[0][11:-1], row[-1][11:-1]) for row in rows[1:]]
+
+
+def test_a_row_is_known_from_the_poll_that_had_it_in_whole_seconds_up(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    exchange.seconds += 0.25
+    record(tmp_path, exchange, 10)
+    assert known(tmp_path, "orderbook") == [("12:00:00.250000", "12:00:01"), ("12:00:05.250000", "12:00:06")]
+    assert known(tmp_path, "ticker") == known(tmp_path, "orderbook")
+    bars = known(tmp_path, "candles")
+    assert len(bars) == 120
+    assert {at for _, at in bars} == {"12:00:01"}  # the bars of two hours came with the first answer
+    assert replay.open_dataset(tmp_path).start == NOON + 1
+
+
+def test_a_row_stamped_well_after_it_arrived_is_left_out_and_counted(
+    tmp_path: Path, exchange: PaperExchange
+) -> None:
+    """It would look fresh, and shut out what follows; two seconds are what clocks differ by."""
+    polls: list[int] = []
+
+    def move_stamps() -> None:
+        polls.append(1)
+        exchange.ahead = {2: 2.0, 4: 2.25}.get(len(polls), 0.0)
+
+    captured = record(tmp_path, exchange, 30, before_poll=move_stamps)
+    assert captured.failures == {f"orderbook {symbol}": 1 for symbol in exchange.symbols}
+    assert known(tmp_path, "orderbook") == [
+        ("12:00:00", "12:00:00"),
+        ("12:00:07", "12:00:05"),
+        ("12:00:10", "12:00:10"),
+        ("12:00:20", "12:00:20"),
+        ("12:00:25", "12:00:25"),
+    ]
+    assert replay.validate(tmp_path).ok
+
+
+def without_known(path: Path) -> None:
+    """Make a file one of before the column."""
+    lines = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_a_capture_of_before_the_column_goes_on_without_it(tmp_path: Path, exchange: PaperExchange) -> None:
+    record(tmp_path, exchange)
+    for path in tmp_path.glob("*/*.csv"):
+        without_known(path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
+    exchange.seconds += 60
+    record(tmp_path, exchange)
+    data = replay.open_dataset(tmp_path)
+    assert data.files["orderbook/BTCTRY.csv"].rows == 12
+    assert not any(facts.has_known for facts in data.files.values())
 
 
 def test_bars_of_the_time_before_come_first_and_new_ones_when_they_are_complete(

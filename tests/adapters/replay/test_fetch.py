@@ -164,6 +164,9 @@ def test_recorded_books_are_never_replaced_by_assumed_ones(tmp_path: Path, excha
     assert fetched.books == ""
     assert len(bars(tmp_path)) > 1000
     assert replay.validate(tmp_path).ok
+    rows = [line.split(",") for line in (tmp_path / "candles" / "BTCTRY.csv").read_text().splitlines()[1:]]
+    came_late = {row[-1] for row in rows if row[0] != row[-1]}
+    assert len(came_late) == 1  # what capture had of the time before; what was fetched is known at its stamp
     with pytest.raises(BadInput, match="recorded order books, but none of ETHTRY"):
         bring(tmp_path, exchange, symbols=("BTCTRY", "ETHTRY"))
 
