@@ -4,31 +4,19 @@
 to be made anew: what later versions do with such databases is held to them. The market is made again, so that
 their runs can be resumed and made longer; `SHA256` says whether it is still the one that they saw.
 
-`python tests/revision_0002.py FOLDER` records the same runs with the version at hand, to look at.
+Each was recorded interpreted, ten cycles at a time, with the settings and options that RUNS has. Those that
+were not finished were ended before the next ten: by a kill, which leaves the status as it is, or by Ctrl-C.
 """
 
 from __future__ import annotations
 
 import gzip
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 from stage7_runs import BUSY, make_dataset
-
-from meva_adapters.replay import open_dataset
-from meva_adapters.replay.plans import plan_backtest
-from meva_adapters.sql import ensure, writer
-from meva_cli.progress import NoProgress
-from meva_cli.wiring import CODEC, AboutRun
-from meva_core.loop import interpreted
-from meva_core.settings import build_settings
-from meva_core.stages.backtest import recorded
-from meva_core.stages.record import Recorder, find_run, record_all
-from meva_core.stages.run import Part
 
 FOLDER: Final = Path(__file__).parent / "revision-0002"
 SYMBOLS: Final = ("BTCTRY", "ETHTRY", "SOLTRY")
@@ -57,7 +45,7 @@ class Kept:
 
     def options(self) -> list[str]:
         """Return the options with which `meva backtest` goes on with this run, or finds it recorded."""
-        return ["--trace", self.trace, *(["--include-adaptation"] if self.adapt else [])]
+        return ["--include-adaptation"] if self.adapt else []
 
 
 RUNS: Final[Mapping[str, Kept]] = {
@@ -96,39 +84,3 @@ def unpack(name: str, to: Path) -> Path:
     """Write a database as it was kept, and return its name."""
     to.write_bytes(gzip.decompress((FOLDER / f"{name}.db.gz").read_bytes()))
     return to
-
-
-def record(kept: Kept, data: Path, path: Path) -> None:
-    """Record a run as those that are kept were recorded: ten cycles at a time, interpreted."""
-    ensure(path)
-    settings, dataset = build_settings(kept.settings), open_dataset(data)
-    plan = plan_backtest(
-        dataset, settings, configured=settings.exchange.symbols, cycles=kept.cycles, adapt=kept.adapt
-    )
-    # Runs that were begun before lists were sorted went on with them as they were written.
-    plan = evolve(plan, written={name: names.split(",") for name, names in kept.lists.items()})
-
-    def source() -> Iterator[Part]:
-        for number, part in enumerate(recorded(plan, dataset, plan.times, 10)):
-            if number * 10 == kept.recorded:
-                # A kill leaves the status as it is; Ctrl-C is noted.
-                raise SystemExit if kept.status == "running" else KeyboardInterrupt
-            yield part
-
-    with writer(path, durable=False) as store, store.read() as reads:
-        run = find_run(plan, reads, CODEC, resume=False, trace_level=kept.trace)
-        recorder = Recorder(store, run, CODEC, AboutRun(lambda: "interpreted"), kept.trace)
-        with suppress(SystemExit, KeyboardInterrupt):
-            record_all(recorder, source(), interpreted, NoProgress(), len(plan.times), "backtest")
-
-
-def main(folder: Path) -> None:
-    """Record all of them into a folder."""
-    data = make_market(folder / "data")
-    for name, kept in RUNS.items():
-        record(kept, data, folder / f"{name}.db")
-        (folder / f"{name}.db.gz").write_bytes(gzip.compress((folder / f"{name}.db").read_bytes(), mtime=0))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -75,7 +75,7 @@ class RowsFromColumns:
             where = {"form": stored.form}
             versions = self._reads.rows("stage7_forms", ("code_version",), where=where)
             [version] = next(versions, (None,))
-            self._last = stored.sha256, run.open(stored, self._columns, version)
+            self._last = stored.sha256, run.opened(stored, self._columns, version)
         return self._last[1]
 
 

@@ -103,7 +103,7 @@ class _Checked:
         if stored.seq != self.at:
             self._begin(stored.seq, self._traded_before(stored.seq))
         try:
-            opened = self.run.open(stored, self.columns, self.versions.get(stored.form))
+            opened = self.run.opened(stored, self.columns, self.versions.get(stored.form))
             rendered = self._rendered(opened)
             yield from self._of_every_cycle(opened)
         except StoreError as error:

@@ -195,7 +195,7 @@ class _Work:
     def _open(self, work: Reads, kept: _Kept) -> Opened:
         [stored] = work.stretches(self.run.run_id, start=kept.start, end=kept.start)
         versions = dict(work.rows("stage7_forms", ("form", "code_version"), where={"form": stored.form}))
-        return self.run.open(stored, self.columns, versions.get(stored.form))
+        return self.run.opened(stored, self.columns, versions.get(stored.form))
 
     def _note_rows(self, work: UnitOfWork, kept: _Kept, rows: str) -> None:
         work.update("stage7_stretches", _KEY, ("rows",), [(self.run.run_id, kept.seq, rows)])

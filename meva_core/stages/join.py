@@ -72,7 +72,7 @@ def _join(work: UnitOfWork, run: RecordedRun, codec: ColumnCodec, batch: list[_O
     versions = dict(work.rows("stage7_forms", ("form", "code_version")))
     joiner, links = Joiner(), b""
     for stored in work.stretches(run.run_id, start=start, end=end):
-        opened = run.open(stored, codec, versions.get(stored.form))
+        opened = run.opened(stored, codec, versions.get(stored.form))
         layout = opened.layout
         kinds = {frame.group for frame in layout.frames}
         for span in opened.spans():

@@ -210,7 +210,7 @@ class _Prover:
         versions = dict(self.reads.rows("stage7_forms", ("form", "code_version")))
         stretches = self.reads.stretches(run.run_id, start=chain[0].start, end=None)
         for _, stored in zip(chain, stretches, strict=False):
-            self._opened = run.open(stored, self._columns, versions.get(stored.form))
+            self._opened = run.opened(stored, self._columns, versions.get(stored.form))
             for span in self._opened.spans():
                 self._span = span
                 yield whole(span.market, Market), whole(span.inputs, Inputs), span.rules

@@ -34,7 +34,7 @@ class RecordedRun:
     starting_cash: int
     _layouts: dict[str, Layout] = field(factory=dict, eq=False, repr=False)
 
-    def open(self, stored: StoredStretch, codec: ColumnCodec, code_version: str | None) -> Opened:
+    def opened(self, stored: StoredStretch, codec: ColumnCodec, code_version: str | None) -> Opened:
         """Return the columns of one of its stretches; `code_version` is Meva's that wrote the form, if known.
 
         Raises StoreUnready for a form that this version does not know, StoreCorrupt for damage.

@@ -197,9 +197,9 @@ def test_the_help_of_every_command_reads(meva: Meva, command: str) -> None:
 def test_the_level_of_earlier_versions_is_refused_with_what_came_in_its_place(
     meva: Meva, busy: pytest.MonkeyPatch, data: Path
 ) -> None:
-    ended = meva("backtest", "--data", data, "--db", "a.db", "--trace", "changes")
+    ended = meva("backtest", "--data", data, "--db", "new.db", "--trace", "changes")
     assert (ended.code, "'columns' takes less, and leaves nothing out" in ended.err) == (2, True)
-    assert not Path("a.db").exists()
+    assert not Path("new.db").exists()
 
 
 def test_the_engine_shown_is_that_of_the_record(

@@ -17,8 +17,8 @@ from meva_adapters.sql.engine import translated, writer_engine
 from meva_adapters.sql.savepoints import savepoint
 from meva_adapters.sql.upgrade import downgrade_database, upgrade_database
 from meva_cli.progress import NoProgress
-from meva_core.errors import BadInput, StoreBusy, StoreError
-from meva_core.stages.record import _joined, _refuse_other_trace
+from meva_core.errors import StoreBusy, StoreError
+from meva_core.stages.record import _joined
 
 NOBODY = NoProgress()
 
@@ -150,29 +150,6 @@ def test_of_two_upgrades_at_once_one_finds_nothing_to_do(db: Path, monkeypatch: 
     outcome = upgrade_database(db, NOBODY)
     assert (outcome.changed, outcome.backup) == (False, None)
     assert [path.name for path in db.parent.glob("*before*")] == []
-
-
-@pytest.mark.parametrize(
-    ("recorded", "asked", "goes_on", "refused"),
-    [
-        ("full", "full", True, False),
-        ("full", "full", False, False),
-        ("full", "changes", False, False),
-        ("full", "changes", True, True),
-        ("changes", "full", False, True),
-        ("changes", "full", True, True),
-        ("changes", "changes", True, False),
-    ],
-)
-def test_recorded_means_that_all_that_was_asked_for_is_there(
-    recorded: str, asked: str, goes_on: bool, refused: bool
-) -> None:
-    if not refused:
-        _refuse_other_trace("abc1234", recorded, asked, goes_on=goes_on)
-        return
-    with pytest.raises(BadInput, match=f"recorded with --trace {recorded}") as error:
-        _refuse_other_trace("abc1234", recorded, asked, goes_on=goes_on)
-    assert f"--trace {recorded}" in error.value.action
 
 
 def test_all_that_recorded_a_run_is_named_once() -> None:
