@@ -8,11 +8,17 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
+from sqlalchemy import make_url
+
+from meva_adapters.sql import ensure
 
 
 @pytest.fixture(scope="session")
-def new_postgres() -> Iterator[Callable[[], str]]:
-    """Return a function that makes an empty database and returns its URL; each worker has its own server."""
+def new_postgres() -> Iterator[Callable[..., str]]:
+    """Return a function that makes a database and returns its URL; each worker has its own server.
+
+    It is empty, or a copy of the one whose URL is given.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks for a folder that only a desktop session has
         import pgserver
@@ -23,11 +29,20 @@ def new_postgres() -> Iterator[Callable[[], str]]:
     server.psql("SELECT pg_reload_conf();")
     numbers = count()
 
-    def make() -> str:
+    def make(like: str = "") -> str:
         name = f"meva_{next(numbers)}"
-        server.psql(f"CREATE DATABASE {name};")
+        template = f" TEMPLATE {make_url(like).database}" if like else ""
+        server.psql(f"CREATE DATABASE {name}{template};")
         uri: str = server.get_uri(name)
         return uri
 
     yield make
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def fresh_postgres(new_postgres: Callable[..., str]) -> Callable[[], str]:
+    """Return a function that makes a database at the program's revision without rows, and returns its URL."""
+    template = new_postgres()
+    ensure(template)
+    return lambda: new_postgres(template)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,9 +11,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 import pytest
+from fresh_database import fresh_file
 from stage7_runs import rows_of
-
-from meva_adapters.sql import ensure
 
 Victims = Callable[..., dict[str, Any]]
 STRETCH = 6
@@ -49,8 +47,7 @@ def contents(db: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def whole_run(victims: Victims, folder: Path, *arguments: object) -> Whole:
-    db = folder / "whole.db"
-    ensure(db)
+    db = fresh_file(folder / "whole.db")
     ended = victims(*arguments, "--db", db, rows=STRETCH)
     assert ended["code"] == 0
     return Whole(arguments, contents(db), ended["seconds"], ended["statements"])
@@ -119,9 +116,7 @@ def test_killed_at_random_moments_a_run_still_ends_as_the_whole_one(
     victims: Victims, whole: Whole, tmp_path: Path, seed: int
 ) -> None:
     chance, kills = Random(seed), 0
-    ensure(tmp_path / "schema.db")
-    for db in (tmp_path / f"{number}.db" for number in count()):
-        shutil.copy(tmp_path / "schema.db", db)
+    for db in (fresh_file(tmp_path / f"{number}.db") for number in count()):
         kills += kill_until_done(victims, whole, db, chance)
         assert victims(*whole.arguments, "--db", db, "--resume", rows=STRETCH)["code"] == 0
         assert contents(db) == whole.rows
@@ -147,11 +142,9 @@ def kill_until_done(victims: Victims, whole: Whole, db: Path, chance: Random) ->
 def test_killed_before_every_statement_a_run_holds_whole_stretches_and_can_be_resumed(
     victims: Victims, short: Whole, tmp_path: Path
 ) -> None:
-    schema, held = tmp_path / "schema.db", set()
-    ensure(schema)
+    held = set()
     for statement in range(1, short.statements + 1):
-        db = tmp_path / f"{statement}.db"
-        shutil.copy(schema, db)
+        db = fresh_file(tmp_path / f"{statement}.db")
         assert victims(*short.arguments, "--db", db, rows=STRETCH, statement=statement)["killed"]
         assert broken(db) == [], f"killed before statement {statement}"
         held.add(rows_of(db, "SELECT count(*) AS n FROM stage7_cycle_trace")[0]["n"])

@@ -12,12 +12,12 @@ import shutil
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import Enum
-from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
 from attrs import define, evolve, field
+from fresh_database import fresh_file
 from hypothesis import Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -29,7 +29,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from meva_adapters.sql import migrate
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import IdTaken, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.live import inquiry as order_inquiry
@@ -180,13 +179,6 @@ class Exchange:
                 raise Killed
 
 
-@cache
-def template() -> Path:
-    path = Path(mkdtemp(prefix="meva-desk-")) / "template.db"
-    migrate.ensure(path)
-    return path
-
-
 class Trading(RuleBasedStateMachine):
     """A program that places, cancels, settles, books, dies and starts again."""
 
@@ -198,8 +190,7 @@ class Trading(RuleBasedStateMachine):
     )
     def start(self, delay: int, fills_delay: int) -> None:
         self.exchange = Exchange(delay=delay * SECOND, fills_delay=fills_delay * SECOND)
-        self.path = Path(mkdtemp(prefix="meva-desk-")) / "live.db"
-        shutil.copy(template(), self.path)
+        self.path = fresh_file(Path(mkdtemp(prefix="meva-desk-")) / "live.db")
         self.names = 0
         self.unsent: list[NewOrder] = []
         self.doubled: set[str] = set()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from exchange_contract import new_order
+from fresh_database import fresh_file
 from local_exchange import LocalExchange
 
 from meva_adapters.btcturk import Btcturk
-from meva_adapters.sql import migrate
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.live.desk import Desk, Grace
 from meva_core.live.live_orders import records
@@ -45,8 +45,7 @@ class Counter:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    migrate.ensure(tmp_path / "live.db")
-    with writer(tmp_path / "live.db") as opened:
+    with writer(fresh_file(tmp_path / "live.db")) as opened:
         yield opened
 
 

@@ -6,23 +6,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from postgres_server import new_postgres
+from fresh_database import fresh_file
+from postgres_server import fresh_postgres, new_postgres
 
-from meva_adapters.sql import SqlStore, ensure, writer
+from meva_adapters.sql import SqlStore, writer
 
-__all__ = ["new_postgres"]
+__all__ = ["fresh_postgres", "new_postgres"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database at head without rows, of each kind."""
     if request.param == "sqlite":
-        name = str(tmp_path / "state.db")
-    else:
-        new_postgres: Callable[[], str] = request.getfixturevalue("new_postgres")
-        name = new_postgres()
-    ensure(name)
-    return name
+        return str(fresh_file(tmp_path / "state.db"))
+    fresh_postgres: Callable[[], str] = request.getfixturevalue("fresh_postgres")
+    return fresh_postgres()
 
 
 @pytest.fixture

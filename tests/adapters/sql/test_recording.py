@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from fresh_database import fresh_file
 
-from meva_adapters.sql import ensure, reader, writer
+from meva_adapters.sql import reader, writer
 from meva_adapters.sql import recording as locks
 from meva_adapters.sql.addresses import Target, database_url
 from meva_adapters.sql.backup import NameTaken, backup, backup_beside
@@ -25,9 +26,7 @@ NOBODY = NoProgress()
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    path = tmp_path / "state.db"
-    ensure(path)
-    return path
+    return fresh_file(tmp_path / "state.db")
 
 
 def test_a_run_is_held_as_long_as_its_store_is_open(db: Path) -> None:
@@ -41,11 +40,10 @@ def test_a_run_is_held_as_long_as_its_store_is_open(db: Path) -> None:
 
 
 def test_a_session_of_postgresql_holds_a_run_as_well(
-    new_postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    fresh_postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "BUSY_SECONDS", 0)
-    url = new_postgres()
-    ensure(url)
+    url = fresh_postgres()
     with writer(url) as one, writer(url) as two:
         one.take("abc1234")
         two.take("other77")
