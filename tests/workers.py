@@ -17,8 +17,10 @@ ROOT = Path(__file__).parent.parent
 LONGEST = (
     "tests/core/test_compiled.py",
     "tests/faults/test_order_desk_laws.py",
+    "tests/adapters/replay/test_capture.py",
     "tests/e2e/test_recorded_books.py",
     "tests/faults/test_killed_backtests.py",
+    "tests/cli/test_exchange_commands.py",
     "tests/test_readme.py",
     "tests/core/test_why.py",
     "tests/core/test_oracle.py",
@@ -26,6 +28,8 @@ LONGEST = (
     "tests/adapters/emulator/test_emulator_oracle.py",
     "tests/adapters/replay/test_dataset_windows.py",
     "tests/upgrade/test_kills.py",
+    "tests/e2e/test_added_later.py",
+    "tests/core/test_fingerprint.py",
 )
 """What is begun late is waited for at the end, by workers that have nothing else to do."""
 

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from local_exchange import LocalExchange, start_emulator, stop_emulator
 
 from meva_adapters import replay
+from meva_cli.app import run
 from meva_cli.exchange import warn_of_foreign_host
 from meva_core.settings import build_settings
 
@@ -47,8 +48,8 @@ def local(running: LocalExchange) -> LocalExchange:
 class Meva:
     """The program in a folder of its own, with the exchange's environment."""
 
-    def __init__(self, folder: Path, local: LocalExchange) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, local: LocalExchange, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capsys = folder, capsys
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environment = {**keep, **local.environment, "SYMBOLS": PAIRS}
 
@@ -62,10 +63,21 @@ class Meva:
             text=True,
         )
 
-    def run(self, *arguments: object, **environment: str) -> tuple[int, str, str]:
+    def run_apart(self, *arguments: object, **environment: str) -> tuple[int, str, str]:
         process = self.start(*arguments, **environment)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
+
+    def run(self, *arguments: object, **environment: str) -> tuple[int, str, str]:
+        """Run a command in this process: to start one takes longer than most commands."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            for name in os.environ.keys() - self.environment.keys():
+                patch.delenv(name)
+            for name, value in {**self.environment, **environment}.items():
+                patch.setenv(name, value)
+            code = run([str(argument) for argument in arguments])
+        return code, *self.capsys.readouterr()
 
     def json(self, *arguments: object, **environment: str) -> tuple[int, Any]:
         code, out, err = self.run(*arguments, "--json", **environment)
@@ -74,8 +86,8 @@ class Meva:
 
 
 @pytest.fixture
-def meva(tmp_path: Path, local: LocalExchange) -> Meva:
-    return Meva(tmp_path, local)
+def meva(tmp_path: Path, local: LocalExchange, capsys: pytest.CaptureFixture[str]) -> Meva:
+    return Meva(tmp_path, local, capsys)
 
 
 def test_health_of_an_exchange_that_answers(meva: Meva) -> None:
@@ -249,9 +261,11 @@ def test_a_capture_that_is_killed_leaves_a_dataset_and_the_next_one_goes_on(meva
     assert "unlisted_file" not in {fault.code for fault in report.warnings}
 
 
-def test_an_exchange_that_is_killed_under_a_capture_is_said_to_be_gone(tmp_path: Path) -> None:
+def test_an_exchange_that_is_killed_under_a_capture_is_said_to_be_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     local = start_emulator()
-    meva = Meva(tmp_path, local)
+    meva = Meva(tmp_path, local, capsys)
     process = meva.start("replay", "capture", "data", "--seconds", 8, "--interval", 1)
     for _ in range(1200):
         if len(list((tmp_path / "data" / "ticker").glob("*.csv"))) == 5:
@@ -282,9 +296,11 @@ def fetching(meva: Meva, local: LocalExchange) -> subprocess.Popen[str]:
     raise AssertionError(process.communicate())
 
 
-def test_an_exchange_that_is_killed_under_a_fetch_is_named_and_the_next_fetch_goes_on(tmp_path: Path) -> None:
+def test_an_exchange_that_is_killed_under_a_fetch_is_named_and_the_next_fetch_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     local = start_emulator()
-    meva = Meva(tmp_path, local)
+    meva = Meva(tmp_path, local, capsys)
     process = fetching(meva, local)
     stop_emulator(local)
     _, err = process.communicate(timeout=90)
@@ -293,7 +309,7 @@ def test_an_exchange_that_is_killed_under_a_fetch_is_named_and_the_next_fetch_go
     assert "Traceback" not in err
     kept = {path.name: path.read_bytes() for path in (tmp_path / "data" / "candles").glob("*.csv")}
     again = start_emulator()
-    code, document = Meva(tmp_path, again).json(*FETCH)
+    code, document = Meva(tmp_path, again, capsys).json(*FETCH)
     stop_emulator(again)
     assert code == 0
     there = {name: content.count(b"\n") - 1 for name, content in kept.items()}
@@ -326,11 +342,11 @@ def test_nobody_prints_logs_or_stores_the_key(meva: Meva, local: LocalExchange) 
         ("replay", "fetch", "data", "--symbols", PAIRS),
         ("gates",),
     ):
-        _, out, err = meva.run(*arguments, **debug)
+        _, out, err = meva.run_apart(*arguments, **debug)
         said += out + err
     local.fault("lose_reply", "GET /api/v1/users/balances", end="reset")
     for form in ("text", "json"):
-        _, out, err = meva.run("--debug", "--log-format", form, "health", "--account", **debug)
+        _, out, err = meva.run_apart("--debug", "--log-format", form, "health", "--account", **debug)
         said += out + err
     assert "/api/v1/users/balances" in said
     stored = b"".join(path.read_bytes() for path in sorted(meva.folder.rglob("*")) if path.is_file())
