@@ -17,7 +17,6 @@ ROOT = Path(__file__).parent.parent
 LONGEST = (
     "tests/core/test_compiled.py",
     "tests/faults/test_order_desk_laws.py",
-    "tests/adapters/replay/test_capture.py",
     "tests/e2e/test_recorded_books.py",
     "tests/faults/test_killed_backtests.py",
     "tests/cli/test_exchange_commands.py",

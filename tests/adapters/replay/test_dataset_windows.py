@@ -2,6 +2,7 @@
 
 import json
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import cache
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
@@ -115,13 +116,17 @@ amounts = st.one_of(st.integers(1, 10**6), st.integers(1, LIMIT - 1)).map(
 )
 volumes = st.one_of(st.integers(0, 10**10), st.integers(0, 10**36)).map(lambda e: Decimal(e).scaleb(-8, WIDE))
 steps = st.one_of(st.just(60 * 10**6), st.integers(0, 120 * 10**6), st.integers(0, 2 * DAY * 10**6))
+# Strategies are made once: to make and check them anew for each cell costs more than to draw from them.
+starts = st.integers(0, 3 * 10**6)
+distances = {least: st.lists(steps, min_size=least, max_size=25) for least in (1, 2)}
+prices = {count: st.lists(amounts, min_size=count, max_size=count) for count in (2, 3, 4)}
 
 
 @st.composite
 def table(draw, cells, *, strictly: bool = False, least: int = 2):
     """Rows with stamps that never, or strictly not, decrease."""
-    stamp, rows = START * 10**6 + draw(st.integers(0, 3 * 10**6)), []
-    for distance in draw(st.lists(steps, min_size=least, max_size=25)):
+    stamp, rows = START * 10**6 + draw(starts), []
+    for distance in draw(distances[least]):
         rows.append((stamp, draw(cells)))
         stamp += distance + strictly
     return rows
@@ -129,19 +134,20 @@ def table(draw, cells, *, strictly: bool = False, least: int = 2):
 
 @st.composite
 def candle_cells(draw):
-    low, *middle, high = sorted(draw(st.lists(amounts, min_size=4, max_size=4)))
+    low, *middle, high = sorted(draw(prices[4]))
     return [middle[0], high, low, middle[1], draw(volumes)]
 
 
 @st.composite
 def ticker_cells(draw, *, quoted: bool):
-    low, last, high = sorted(draw(st.lists(amounts, min_size=3, max_size=3)))
+    low, last, high = sorted(draw(prices[3]))
     return [last, high, low, draw(volumes), *([draw(amounts)] if quoted else [])]
 
 
+@cache
 def recorded(*, ticker: bool):
-    book = st.sampled_from([2, 4]).flatmap(lambda n: table(st.lists(amounts, min_size=n, max_size=n)))
-    figures = st.booleans().flatmap(lambda quoted: table(ticker_cells(quoted=quoted), least=1))
+    book = st.one_of(table(prices[2]), table(prices[4]))
+    figures = st.one_of(*(table(ticker_cells(quoted=quoted), least=1) for quoted in (False, True)))
     return st.builds(
         Recorded,
         candles=st.one_of(st.none(), table(candle_cells(), strictly=True)),
