@@ -468,8 +468,8 @@ def _send_again(self: Desk, order: NewOrder) -> Accepted:
         return self.venue.submit(order)
 
 
-SEEDS = range(1, 13)
-"""As many searches as the best hidden of the bugs may take; most are found by the first."""
+SEEDS = (2, 1, *range(3, 13))
+"""As many searches as the best hidden of the bugs may take, those that find it soonest today first."""
 # That what has filled is released before it is booked is held by an example: searches find it too rarely.
 BUGS: dict[str, tuple[object, str, object]] = {
     "what was not heard of is sent again": (Desk, "_sent", _send_again),
