@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -40,12 +43,29 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def in_its_own_process(module: str, case: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `python -m module --case CASE` and return the JSON that it prints."""
+def in_its_own_process(module: str, case: Mapping[str, Any], tree: Path | None = None) -> dict[str, Any]:
+    """Run `python -m module --case CASE` and return the JSON that it prints; `tree` is a checkout of another
+    revision, whose code is run instead."""
     command = [sys.executable, "-m", module, "--case", json.dumps(case)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    environment = os.environ if tree is None else {**os.environ, "PYTHONPATH": str(tree)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=tree, env=environment)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+@contextmanager
+def checkout(revision: str | None) -> Iterator[Path | None]:
+    """Hold a checkout of another revision of this repository in a temporary folder; None for none."""
+    if revision is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="meva-peer-") as scratch:
+        tree = Path(scratch) / "tree"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", tree, revision], check=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", tree], check=True)
 
 
 def machine() -> str:
@@ -59,8 +79,6 @@ def machine() -> str:
 
 
 def _cores() -> set[int]:
-    import os
-
     return os.sched_getaffinity(0)
 
 

@@ -108,6 +108,10 @@ def copied(group: Any) -> Any:
     """Return a copy of a group whose columns lie in blocks."""
     columns: dict[str, Any] = {}
     for names in names_by_axes(type(group)).values():
-        block = np.stack([getattr(group, name) for name in names], axis=-1)
+        first = getattr(group, names[0])
+        # Not np.stack: it would lie as the columns do, and those may lie the other way round.
+        block = np.empty((*first.shape, len(names)), dtype=np.int64)
+        for place, name in enumerate(names):
+            block[..., place] = getattr(group, name)
         columns |= {name: block[..., place] for place, name in enumerate(names)}
     return type(group)(**columns)

@@ -89,6 +89,13 @@ def test_columns_that_lie_otherwise_are_copied_into_blocks(skewed: str) -> None:
         assert np.array_equal(getattr(found, name), getattr(given, name))
 
 
+def test_columns_that_lie_symbol_by_symbol_are_copied_into_blocks() -> None:
+    market = empty_market(5, 3)
+    turned = Market(*(np.asfortranarray(column) for column in market))
+    assert blocks_of(turned) is None
+    assert blocks_of(in_blocks(turned)) is not None
+
+
 def test_a_copy_shares_nothing() -> None:
     market = empty_market(2, 2)
     copy = copied(market)
