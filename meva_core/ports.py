@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meva_core.errors import BadInput
+from meva_core.live_market import Answers, Asking
 from meva_core.stretches.stored import StoredStretch
 from meva_core.venue import (
     Accepted,
@@ -215,6 +216,17 @@ class MarketData(Protocol):
         Bars in which nothing traded may be absent; the forming bar is never there. No bars, or a pair that
         does not exist: nothing. A bar that cannot be read is left out, and `unreadable` is told; without one
         it is logged. BadInput for an interval that the exchange does not have.
+        """
+
+
+class LiveMarket(Protocol):
+    """The market as it is now, measured once a cycle."""
+
+    def measure(self, asking: Asking) -> Answers:
+        """Return what the exchange shows, asked within its budgets and the deadline.
+
+        A failure costs its own answer, and is counted; an answer that comes after the deadline is kept for
+        the next measure. Raises Unavailable with reason CLOCK if the exchange's time cannot be told.
         """
 
 

@@ -1,0 +1,101 @@
+"""What a cycle on the live market asks for, and what it is told: plain values, one measure at a time.
+
+A row has two times: the exchange's stamp, by which its age counts, and the time of the cycle that first had
+it, `known`, by which it is aligned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from enum import IntEnum
+from typing import Final
+
+from attrs import field, frozen
+
+from meva_core.venue import Metadata
+
+BOOK: Final = "book"
+TICKER: Final = "ticker"
+BAR60: Final = "bar60"
+"""Kinds of rows. That of a bar names its interval in seconds."""
+
+
+@frozen
+class SeenRow:
+    """A row as a dataset's file would hold it.
+
+    `known` is in seconds, `stamp` in microseconds. `cells` are plain texts in the order of the columns: of a
+    book best_bid, best_ask, bid_qty, ask_qty, each empty where there is none; of a ticker last, high, low,
+    volume in the base currency, and quote_volume where the exchange gives it; of a bar open, high, low,
+    close, volume.
+    """
+
+    known: int
+    kind: str
+    symbol: str
+    stamp: int
+    cells: tuple[str, ...]
+
+
+class TouchFrom(IntEnum):
+    """Where a symbol's best bid and ask came from in a cycle; CARRIED: there is no newer one than before."""
+
+    CARRIED = 0
+    BOOK = 1
+    STREAM = 2
+    TICKER = 3
+
+
+@frozen(kw_only=True)
+class Asking:
+    """What one measure is to bring.
+
+    `symbols` are those that the user configured, `candidates` all that rows are wanted of; where metadata
+    come in this measure, `among` (default: the same) says which those are by them. Books and bars are asked
+    for in this order: `first` (held, or with open orders), `then` (selected last), `symbols`, and whoever was
+    asked longest ago. `bars_since` and `touches_since` have the stamp of the last bar and touch by symbol, in
+    microseconds: only what is newer is of use. `lookback` is how many closes the measures take, `grids` the
+    steps of prices by symbol. Without answers the measure ends after `deadline_seconds`;
+    `interval_seconds` is how soon the next one follows, None for a single cycle.
+    """
+
+    symbols: Sequence[str]
+    candidates: Sequence[str]
+    lookback: int
+    deadline_seconds: float
+    first: Sequence[str] = ()
+    then: Sequence[str] = ()
+    bars_since: Mapping[str, int] = field(factory=dict)
+    touches_since: Mapping[str, int] = field(factory=dict)
+    grids: Mapping[str, Decimal] = field(factory=dict)
+    rules_due: bool = False
+    interval_seconds: float | None = None
+    among: Callable[[Metadata], Sequence[str]] | None = None
+
+
+@frozen(kw_only=True)
+class Answers:
+    """What one measure brought.
+
+    `time` is the cycle's, in seconds: the first one at or after the last answer used, by the exchange's
+    clock; without any answer, after the deadline. `metadata` is None where none were asked for, or none
+    came. `rows` are known as of `time`, each symbol's newest of each kind, bars in time order; whether one is
+    newer than what was known before is for whoever aligns them. `touch_from` has each candidate's.
+
+    `learnt` is when the exchange's time was asked for last, by our clock, `offset` how far it was ahead,
+    `round_trip` how long that took, in microseconds; `offset_is_old` says that it could not be asked again
+    when it should have been. `failures` counts what went wrong, as `book:unreachable`, and `clock_skew` and
+    `bar_changed`; `durations` are in microseconds by part.
+    """
+
+    time: int
+    rows: tuple[SeenRow, ...]
+    offset: int
+    round_trip: int
+    learnt: int
+    metadata: Metadata | None = None
+    offset_is_old: bool = False
+    touch_from: Mapping[str, TouchFrom] = field(factory=dict)
+    failures: Mapping[str, int] = field(factory=dict)
+    durations: Mapping[str, int] = field(factory=dict)
