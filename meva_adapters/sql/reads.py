@@ -40,6 +40,8 @@ _TIMES: Final = {
     "cycle_metrics": "ts_start",
     "stage7_runs": "created_at",
     "stage7_stretches": "start_ts",
+    "stage7_books": "created_at",
+    "stage7_rows": "known",
 }
 _LEGACY_TIMES: Final = {**_TIMES, "stage7_orders": "last_update"}
 _RUNS: Final = META.tables["stage7_runs"]

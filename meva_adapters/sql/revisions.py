@@ -16,8 +16,8 @@ from meva_adapters.sql.inspection import Shape, shape_of
 from meva_adapters.sql.tables import META
 from meva_core.errors import StoreCorrupt, StoreUnready
 
-HEAD: Final = "0003"
-KNOWN: Final = ("0001", "0002", "0003")
+HEAD: Final = "0004"
+KNOWN: Final = ("0001", "0002", "0003", "0004")
 OWN_TABLES: Final = frozenset(
     {
         "stage7_runs",
@@ -28,6 +28,9 @@ OWN_TABLES: Final = frozenset(
         "stage7_stretches",
         "stage7_states",
         "stage7_forms",
+        "stage7_books",
+        "stage7_rows",
+        "stage7_alerts",
         "schema_changes",
     }
 )

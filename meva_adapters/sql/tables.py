@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Table
 
+from meva_adapters.sql import tables_books as _books  # noqa: F401  fills META
 from meva_adapters.sql import tables_control as _control  # noqa: F401  fills META
 from meva_adapters.sql import tables_live as _live  # noqa: F401  fills META
 from meva_adapters.sql import tables_stage7 as _stage7

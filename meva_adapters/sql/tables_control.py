@@ -208,4 +208,8 @@ Table(
     *integer("started_at_epoch", "heartbeat_at_epoch"),
     *text("status", default="active"),
     *integer("ended_at_epoch", null=True),
+    *text("book", "token", "host", null=True),  # Meva's own, from here on: the lease of a book
+    *integer("process_started", null=True),
+    *text("boot_id", "pid_namespace", null=True),
+    *stamp("acquired_at", "heartbeat_at", "expires_at", null=True),
 )

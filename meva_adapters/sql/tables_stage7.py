@@ -252,6 +252,9 @@ Table(
     *text("fingerprint", null=True),  # hex of the last link
     *text("status"),  # running, complete
     *text("form", null=True),  # hex of the form of the fingerprint; NULL is the first one
+    *text("book", null=True),  # of a live run
+    *text("continues", null=True),  # the book's run before
+    *text("genesis", null=True),  # hex of what stands before its first link; NULL is 32 zero bytes
 )
 Table(
     "stage7_run_state",  # all that the next cycle of a run needs

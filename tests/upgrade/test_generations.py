@@ -92,7 +92,7 @@ def test_an_old_file_upgrades_keeps_everything_and_survives_the_round_trip(
     outcome = upgrade_database(path, NoProgress(), with_backup=False)
 
     assert outcome.before.state == "earlier"
-    assert outcome.after.revision == "0003"
+    assert outcome.after.revision == "0004"
     assert_kept(before, path)
     assert_still_declared(were, objects(path))
 

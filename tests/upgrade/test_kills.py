@@ -35,7 +35,7 @@ from meva_core.errors import StoreError
 
 __all__ = ["new_postgres"]
 OldFile = Callable[[str], Path]
-GENERATIONS = ("gen-01", "gen-06", "gen-18", "gen-23", "gen-35", "gen-45", "side-b", "0001", "0002")
+GENERATIONS = ("gen-01", "gen-06", "gen-18", "gen-23", "gen-35", "gen-45", "side-b", "0001", "0002", "0003")
 """What to start from: generations, a variant, and our own first revisions."""
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
@@ -66,6 +66,10 @@ def start(old_file: OldFile, tmp_path: Path) -> Callable[[str], Path]:
             )
             if name == "0002":  # what it leaves is gone on with
                 connection.execute("INSERT INTO stage7_forms VALUES ('f', '{}', '0.1.0')")
+            if name == "0003":
+                connection.execute(
+                    "INSERT INTO stage7_books VALUES ('main', '2026-01-01', NULL, '1000', NULL)"
+                )
         downgrade(path, name)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("VACUUM")  # free pages are not in the journal: they may differ afterwards

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,11 @@ def test_ensuring_twice_changes_nothing(place: str) -> None:
     assert upgrade(place).added == []
 
 
+def moment(seconds: int) -> datetime:
+    """Return a time so many seconds after the first of January 2026."""
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
 def test_down_and_up_again_ends_where_it_began(place: str) -> None:
     ensure(place)
     assert "table stage7_runs" in downgrade(place, "0001").released
@@ -85,6 +92,7 @@ def test_what_holds_rows_stays_on_the_way_down_and_is_gone_on_with(place: str) -
     made = [stretch(0), stretch(10)]
     with writer(place) as store:
         record_stretches(store, *made)
+    downgrade(place, "0003")
     changes = downgrade(place, "0002")
     assert changes.released == ["table stage7_states", "column stage7_runs.form"]
     assert changes.kept == [f"table stage7_{name}: it holds rows" for name in ("stretches", "forms")]
@@ -94,6 +102,39 @@ def test_what_holds_rows_stays_on_the_way_down_and_is_gone_on_with(place: str) -
     test_migrations_build_what_the_metadata_say(place)
     with reader(place) as store, store.read() as view:
         assert list(view.stretches(made[0].run_id)) == made
+
+
+def test_a_book_its_lease_and_its_rows_stay_on_the_way_down_and_are_gone_on_with(place: str) -> None:
+    ensure(place)
+    held = {
+        "instance_id": "book:main", "pid": 7, "db_path": "state.db", "started_at_epoch": 1, "heartbeat_at_epoch": 2,
+        "book": "main", "token": "ab", "expires_at": moment(30),
+    }  # fmt: skip
+    with writer(place) as store, store.unit() as work:
+        work.upsert(
+            "stage7_books", {"book": "main", "created_at": moment(0), "starting_cash_try": Decimal(1000)}
+        )
+        row = ("main", "2026-01-01T00:01:00.000000+00:00", "ticker", "BTCTRY", 1_767_225_659_250_000, '["1"]')
+        work.insert("stage7_rows", ("book", "known", "kind", "symbol", "stamp", "cells"), [row])
+        work.upsert("process_instances", held)
+        work.commit()
+    changes = downgrade(place, "0003")
+    emptied = ("host", "process_started", "boot_id", "pid_namespace", "acquired_at", "heartbeat_at")
+    assert set(changes.released) == {
+        "table stage7_alerts",
+        *(f"column stage7_runs.{name}" for name in ("book", "continues", "genesis")),
+        *(f"column process_instances.{name}" for name in emptied),
+    }
+    downgrade(place, "0001")
+    assert "table stage7_alerts" in upgrade(place).added
+    test_migrations_build_what_the_metadata_say(place)
+    with reader(place) as store, store.read() as view:
+        assert list(view.rows("stage7_rows", ("known", "stamp"), start=moment(60), end=moment(60))) == [
+            (moment(60), 1_767_225_659_250_000)
+        ]
+        assert list(view.rows("process_instances", ("token", "expires_at", "host"))) == [
+            ("ab", moment(30), None)
+        ]
 
 
 def test_postgresql_keeps_packed_bytes_as_they_are(new_postgres: Callable[[], str]) -> None:
@@ -121,7 +162,7 @@ def test_another_revision_is_refused_with_the_command_to_type(place: str) -> Non
     downgrade(place, "0001")
     for attempt in (ensure, reader, writer):
         with pytest.raises(
-            StoreUnready, match="is at revision 0001; this program needs revision 0003"
+            StoreUnready, match="is at revision 0001; this program needs revision 0004"
         ) as error:
             attempt(place)
         assert error.value.action.startswith("meva db upgrade --db ")
@@ -197,10 +238,10 @@ def test_plain_alembic_does_the_same_work(tmp_path: Path) -> None:
         return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert alembic("upgrade", "head").returncode == 0
-    assert alembic("current").stdout == "0003 (head)\n"
+    assert alembic("current").stdout == "0004 (head)\n"
     assert alembic("check").returncode == 0
     assert alembic("downgrade", "-1").returncode == 0
-    assert current(tmp_path / "state.db").revision == "0002"
+    assert current(tmp_path / "state.db").revision == "0003"
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as connection:
         columns = "order_id, symbol, side, price, qty, status, created_at, updated_at"
