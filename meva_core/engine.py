@@ -14,7 +14,7 @@ from attrs import define, field
 from meva_core.blocks import axes_of, in_blocks
 from meva_core.cycle import FROM_SELECT, TO_ASSESS, WHOLE, Out, new_out
 from meva_core.errors import BadInput, BrokenBooks, IllegalStep
-from meva_core.journal import ERROR_ILLEGAL_STEP, new_journal
+from meva_core.journal import ERROR_ILLEGAL_STEP, ERROR_OVERDRAWN, new_journal
 from meva_core.loop import ROOM_FOR_LOTS, ROOM_FOR_ORDERS, Loop, interpreted
 from meva_core.market import Market
 from meva_core.modes import Mode
@@ -142,6 +142,8 @@ class Engine:
         time = int(market.time[at])
         if error == ERROR_ILLEGAL_STEP:
             raise IllegalStep(f"cycle at {time}: an order took a step that the table does not have")
+        if error == ERROR_OVERDRAWN:
+            raise BrokenBooks(f"cycle at {time}: cash fell below zero")
         raise BrokenBooks(f"cycle at {time}: starting cash + flows + net PnL is not cash + value of holdings")
 
 

@@ -11,7 +11,7 @@ from meva_core.blocks import axes, new_group
 from meva_core.kernel import kernel
 from meva_core.ledger import book, priced
 from meva_core.orders import EVENTS, ILLEGAL, NEXT, Event, Side, Status
-from meva_core.state import ERROR, FLOOR, OPEN_ORDERS, ORDER_COLUMNS, STREAK, State
+from meva_core.state import CASH, ERROR, FLOOR, OPEN_ORDERS, ORDER_COLUMNS, STREAK, State
 
 INTENTS_USED: Final = 0
 EVENTS_USED: Final = 1
@@ -23,6 +23,7 @@ EXECUTE: Final = 2
 
 ERROR_ILLEGAL_STEP: Final = 1
 ERROR_BROKEN_BOOKS: Final = 2
+ERROR_OVERDRAWN: Final = 3
 
 
 @axes("n")
@@ -179,6 +180,8 @@ def fill(
     """Fill `qty` of open order k at `price`: book it, record it, and end the order if that was the rest."""
     notional, fee = priced(s, k, price, qty, fee_rate)
     reference, cost = book(s, k, qty, notional, fee, mark)
+    if s.money[CASH] < 0:
+        s.facts[ERROR] = ERROR_OVERDRAWN
     s.order_fills[k] += 1
     row = j.used[FILLS_USED]
     j.used[FILLS_USED] = row + 1

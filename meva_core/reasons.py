@@ -60,6 +60,8 @@ class Code(IntEnum):
     RETRY_GIVEUP = 73
     NON_RETRYABLE = 74
     IDEMPOTENCY_CONFLICT = 75
+    # settle: the book goes on under other parameters
+    RUN_CHANGED = 76
 
     @property
     def text(self) -> str:

@@ -60,7 +60,9 @@ HEALTHY_CYCLES: Final = 17
 THROTTLED_CYCLES: Final = 18
 LOSING_CYCLES: Final = 19
 RESTORED: Final = 20  # cycles of a restored version still to run before another rollback
-FACT_CELLS: Final = 21
+# Books
+OUTDATED: Final = 21  # the open orders were reckoned with other parameters: the next settle cancels them
+FACT_CELLS: Final = 22
 
 # Places in `tuned`, the parameters that adaptation may change.
 UNIVERSE_SIZE: Final = 0
@@ -283,8 +285,8 @@ def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:
 def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
     """Return the state that `state_document` described, today or in version 1.
 
-    Version 1 had no wishes and no flows, and of what was paid only what the lots cost. Raises BadInput if the
-    document is of another version or for other symbols.
+    Version 1 had no wishes, no flows and no outdated orders, and of what was paid only what the lots cost.
+    Raises BadInput if the document is of another version or for other symbols.
     """
     version = document.get("version")
     if version not in (1, VERSION):
@@ -297,8 +299,10 @@ def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
     used = len(document["orders"]["time"])
     most = max((len(lots[0]) for lots in document["lots"]), default=0)
     state = new_state(len(symbols), 0, document["tuned"], 0, room=max(64, 2 * most, 2 * used))
-    state.money[:] = [*document["money"], 0, 0] if version == 1 else document["money"]
-    for name in ("facts", "tuned", "good_tuned", *SYMBOL_COLUMNS):
+    money, facts = document["money"], document["facts"]
+    state.money[:] = [*money, 0, 0] if version == 1 else money
+    state.facts[:] = [*facts, 0] if version == 1 else facts
+    for name in ("tuned", "good_tuned", *SYMBOL_COLUMNS):
         if name in document:
             getattr(state, name)[:] = document[name]
     for i, (quantities, costs) in enumerate(document["lots"]):

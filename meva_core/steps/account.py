@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from meva_core.amounts import E8, LIMIT, div_e8, pair_carry, pair_set, pair_sum
 from meva_core.blocks import axes
-from meva_core.journal import ERROR_BROKEN_BOOKS
+from meva_core.journal import ERROR_BROKEN_BOOKS, ERROR_OVERDRAWN
 from meva_core.kernel import kernel
 from meva_core.state import (
     CASH,
@@ -97,6 +97,8 @@ def account(c: int, now: int, s: State, o: Accounted, w: Scratch) -> None:
     pair_sum(pairs, _CHECK, money, NET, 1)
     if pairs[_CHECK] != money[EQUITY] or pairs[_CHECK + 1] != money[EQUITY + 1]:
         s.facts[ERROR] = ERROR_BROKEN_BOOKS
+    if money[CASH] < 0:
+        s.facts[ERROR] = ERROR_OVERDRAWN
     follow_drawdown(s)
     pair_set(money, LAST_EQUITY, money, EQUITY)
     s.facts[TIME] = now

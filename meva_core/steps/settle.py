@@ -1,5 +1,7 @@
 """settle: orders left open by earlier cycles meet this cycle's book, then the time to live ends some.
 
+Before they do, those that were reckoned with other parameters are canceled.
+
 This is no look-ahead: they were on the book before this cycle decides anything.
 """
 
@@ -15,7 +17,7 @@ from meva_core.orders import Side
 from meva_core.params import Params
 from meva_core.reasons import Code
 from meva_core.rules import Rules, floor_to
-from meva_core.state import OPEN_ORDERS, State
+from meva_core.state import OPEN_ORDERS, OUTDATED, State
 from meva_core.steps.measure import ONE_SIDED, STALE, Measured
 from meva_core.steps.scratch import Scratch
 
@@ -28,6 +30,8 @@ def settle(
 ) -> None:
     """Let open orders meet the book of cycle c."""
     take_new_rows(c, m, s)
+    if s.facts[OUTDATED] == 1:
+        cancel_outdated(c, s, j)
     count = s.facts[OPEN_ORDERS]
     if count > 0:
         allot(c, m, r, s, measured, w)
@@ -42,6 +46,15 @@ def settle(
         drop_ended(s)
     j.settle_events_end[c] = j.used[1]
     j.settle_fills_end[c] = j.used[2]
+
+
+@kernel
+def cancel_outdated(c: int, s: State, j: Journal) -> None:
+    """Cancel all open orders: what was reserved for them does not cover what they would cost now."""
+    for k in range(s.facts[OPEN_ORDERS]):
+        cancel(j, s, c, k, SETTLE, Code.RUN_CHANGED)
+    drop_ended(s)
+    s.facts[OUTDATED] = 0
 
 
 @kernel

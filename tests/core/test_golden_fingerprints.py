@@ -80,7 +80,8 @@ GOLDEN: Final[Mapping[str, tuple[str, str]]] = {
 }
 """By run: its fingerprint, and the SHA-256 over the digests of adapt, which stand beside the chain."""
 NEVER: Final = {
-    Code.INSUFFICIENT_POSITION: "shape takes no more than is free, and build only makes sure of it"
+    Code.INSUFFICIENT_POSITION: "shape takes no more than is free, and build only makes sure of it",
+    Code.RUN_CHANGED: "only a run that goes on with the book of another one has it (stages/test_books.py)",
 }
 MESSAGE: Final = (
     "this run decides or digests otherwise than before. A change that decides otherwise changes a tag: "

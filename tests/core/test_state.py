@@ -21,6 +21,7 @@ from meva_core.errors import BadInput
 from meva_core.state import (
     FLOWS,
     OPEN_ORDERS,
+    OUTDATED,
     State,
     copy_state,
     new_state,
@@ -217,7 +218,7 @@ def test_names_that_do_not_fit_a_state_are_refused(
 def as_version_1(document: dict[str, Any]) -> dict[str, Any]:
     """Return a document as the program before wishes, average cost and flows wrote it."""
     kept = {name: value for name, value in document.items() if name not in ("paid", "wanted")}
-    return kept | {"version": 1, "money": document["money"][:FLOWS]}
+    return kept | {"version": 1, "money": document["money"][:FLOWS], "facts": document["facts"][:OUTDATED]}
 
 
 @examples(0.6)

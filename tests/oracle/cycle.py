@@ -31,6 +31,14 @@ class Oracle:
         self.highest = starting
         self.falls: list[tuple[int, int]] = []
 
+    def go_on_in(self, world: World) -> None:
+        """Go on with the same book in a world of the same symbols and other settings."""
+        self.world = self.venue.world = world
+        self.account.fee_rate = bps(world.settings.stage7.fees_bps)
+        self.venue.tokens = min(self.venue.tokens, burst(world))
+        self.venue.outdated = True
+        self.tuner = Tuner(world, own(world), own(world))
+
     def step(self, given: CycleInput) -> dict[str, Any]:
         """Run one cycle."""
         account, tuned = self.account, self.tuner.tuned

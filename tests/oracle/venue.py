@@ -49,6 +49,8 @@ class Venue:
     sizes: list[Sizes]
     tokens: Fraction
     tokens_time: int = 0
+    outdated: bool = False
+    """Whether the open orders were reckoned with other settings."""
 
     # -- settle ----------------------------------------------------------------------------------------
 
@@ -57,6 +59,10 @@ class Venue:
         for sizes, row in zip(self.sizes, given.rows, strict=True):
             if row.book_ts is not None and row.book_ts > sizes.ts:
                 sizes.ts, sizes.bid, sizes.ask = row.book_ts, row.bid_qty, row.ask_qty
+        if self.outdated:
+            for order in self.account.open_orders():
+                self.account.cancel(order, Code.RUN_CHANGED)
+        self.outdated = False
         orders = self.account.open_orders()
         allotted = {}
         for i, row in enumerate(given.rows):

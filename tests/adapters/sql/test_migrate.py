@@ -107,7 +107,8 @@ def test_what_holds_rows_stays_on_the_way_down_and_is_gone_on_with(place: str) -
 def test_a_book_its_lease_and_its_rows_stay_on_the_way_down_and_are_gone_on_with(place: str) -> None:
     ensure(place)
     held = {
-        "instance_id": "book:main", "pid": 7, "db_path": "state.db", "started_at_epoch": 1, "heartbeat_at_epoch": 2,
+        "instance_id": "book:main", "pid": 7, "db_path": "state.db",
+        "started_at_epoch": 1, "heartbeat_at_epoch": 2,
         "book": "main", "token": "ab", "expires_at": moment(30),
     }  # fmt: skip
     with writer(place) as store, store.unit() as work:

@@ -19,6 +19,7 @@ NO_REASON = {
     Code.RETRY_GIVEUP,
     Code.NON_RETRYABLE,
     Code.IDEMPOTENCY_CONFLICT,
+    Code.RUN_CHANGED,
 }
 """Codes that end orders; they are no reasons of a cycle."""
 
