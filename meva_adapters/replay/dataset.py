@@ -20,13 +20,8 @@ from meva_adapters.replay.format.faults import Fault, Report
 from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK, TICKER
 from meva_adapters.replay.format.rows import Rows
 from meva_adapters.replay.format.spacing import most_common
-from meva_adapters.replay.windows import (
-    BookStream,
-    CandleStream,
-    DayStream,
-    Stream,
-    TickerStream,
-)
+from meva_adapters.replay.newest import NewestBook, NewestCandle, NewestDay, NewestTicker
+from meva_adapters.replay.windows import Stream
 from meva_core.market import MICROS, Market, empty_market
 
 _BLOCKS_IN_MEMORY: Final = 64 * BLOCK
@@ -52,11 +47,11 @@ def open_dataset(path: str | PathLike[str]) -> Dataset:
 class Dataset:
     """A dataset without errors, as it was when it was opened.
 
-    `first_ts` and `last_ts` are microseconds over all order books, `first_known` and `last_known` when these
-    rows were known, which is their stamp where no column says it; `start` and `end` are those in whole
-    seconds, rounded up, so that the first and the last row can be seen; `step_seconds` is the most common
-    distance of book rows. `sha256` names the content: equal data, equal value, whatever the folder or the
-    manifest's words.
+    `first_ts` and `last_ts` are microseconds over all order books (without any: over all rows, and without
+    these 0), `first_known` and `last_known` when these rows were known, which is their stamp where no column
+    says it; `start` and `end` are those in whole seconds, rounded up, so that the first and the last row can
+    be seen; `step_seconds` is the most common distance of book rows, 0 for fewer than two. `sha256` names the
+    content: equal data, equal value, whatever the folder or the manifest's words.
     """
 
     root: Path
@@ -77,7 +72,8 @@ class Dataset:
     @classmethod
     def of(cls, found: Survey) -> Dataset:
         """Return the dataset that a survey without errors found."""
-        books = [facts for facts in found.data.files.values() if facts.kind == ORDERBOOK]
+        every = list(found.data.files.values())
+        books = [facts for facts in every if facts.kind == ORDERBOOK] or every
         steps: dict[int, int] = {}
         for facts in books:
             for second, count in facts.steps.items():
@@ -87,10 +83,10 @@ class Dataset:
             symbols=found.report.symbols,
             sha256=_content_hash(found),
             has_ticker=any(facts.kind == TICKER for facts in found.data.files.values()),
-            first_ts=min(facts.first_ts for facts in books),
-            last_ts=max(facts.last_ts for facts in books),
-            first_known=min(facts.first_known for facts in books),
-            last_known=max(facts.last_known for facts in books),
+            first_ts=min((facts.first_ts for facts in books), default=0),
+            last_ts=max((facts.last_ts for facts in books), default=0),
+            first_known=min((facts.first_known for facts in books), default=0),
+            last_known=max((facts.last_known for facts in books), default=0),
             step_seconds=most_common(steps),
             manifest=found.manifest,
             exchangeinfo=found.data.exchangeinfo,
@@ -98,6 +94,11 @@ class Dataset:
             files=found.data.files,
             survey=found,
         )
+
+    @property
+    def stand_ins(self) -> bool:
+        """Whether candles stand in where there is no ticker, and a symbol needs an order book."""
+        return self.manifest is None or self.manifest.stand_ins
 
     @property
     def start(self) -> int:
@@ -156,14 +157,15 @@ class Dataset:
 
     def _streams(self, symbol: str, lookback: int) -> Iterator[Stream]:
         files = {facts.kind: facts for facts in self.files.values() if facts.symbol == symbol}
-        block = max(_LEAST_BLOCK, min(BLOCK, _BLOCKS_IN_MEMORY // len(self.files)))
+        block = max(_LEAST_BLOCK, min(BLOCK, _BLOCKS_IN_MEMORY // max(1, len(self.files))))
         if book := files.get(ORDERBOOK):
-            yield BookStream(book, block)
+            yield Stream(book, block, NewestBook())
         if ticker := files.get(TICKER):
-            yield TickerStream(ticker, block)
+            yield Stream(ticker, block, NewestTicker())
         if candles := files.get(CANDLES):
             shift = _shift_seconds(self.manifest, candles) * MICROS
-            yield (CandleStream if ticker else DayStream)(candles, block, lookback=lookback, shift=shift)
+            alone = not ticker and self.stand_ins
+            yield Stream(candles, block, (NewestDay if alone else NewestCandle)(lookback, shift))
 
 
 def _shift_seconds(manifest: Manifest | None, candles: FileFacts) -> int:
@@ -175,10 +177,13 @@ def _shift_seconds(manifest: Manifest | None, candles: FileFacts) -> int:
 
 
 def _content_hash(found: Survey) -> str:
-    """SHA-256 over the files' names and hashes, in order, and over what shifts their stamps."""
+    """SHA-256 over the files' names and hashes, in order, and over what else says what is read of them."""
     digest = hashlib.sha256(b"meva-dataset-1\n")
     for name in sorted(found.data.hashes):
         digest.update(f"{name} {found.data.hashes[name]}\n".encode())
-    if found.manifest is not None and found.manifest.stamp == "open":
-        digest.update(f"open {found.manifest.interval_seconds or 0}\n".encode())
+    manifest = found.manifest
+    if manifest is not None and manifest.stamp == "open":
+        digest.update(f"open {manifest.interval_seconds or 0}\n".encode())
+    if manifest is not None and not manifest.stand_ins:
+        digest.update(f"no stand-ins for {' '.join(manifest.symbols or ())}\n".encode())
     return digest.hexdigest()

@@ -112,5 +112,5 @@ def _assumed(dataset: Dataset) -> Iterator[str]:
         yield f"order books: {manifest.books}"
     if dataset.exchangeinfo is None:
         yield "rules: the settings' fallback rules (there is no exchangeinfo.json)"
-    if not dataset.has_ticker:
+    if not dataset.has_ticker and dataset.stand_ins:
         yield "tickers: the candles of 24 hours stand in (there is no ticker folder)"

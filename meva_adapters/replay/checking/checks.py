@@ -87,7 +87,7 @@ _CHECKS: Final = (
 class RowChecks:
     """The checks of one file, fed with its blocks in order, and what they learn on the way."""
 
-    def __init__(self, kind: Kind, faults: FaultList) -> None:
+    def __init__(self, kind: Kind, faults: FaultList, least_rows: int) -> None:
         self.rows = 0
         self.first_ts: int | None = None
         self.last_ts: int | None = None
@@ -96,6 +96,7 @@ class RowChecks:
         self.spacing = Spacing()
         self._kind = kind
         self._faults = faults
+        self._least = least_rows
 
     def take(self, rows: Rows) -> None:
         """Check one block."""
@@ -108,8 +109,8 @@ class RowChecks:
 
     def finish(self) -> None:
         """Report what only the whole file shows."""
-        least = self._kind.min_rows
-        if self.rows == 0:
+        least = self._least
+        if self.rows == 0 and least:
             self._faults.error(
                 "no_rows", "there are no rows below the header", action="add rows, or remove the file"
             )

@@ -87,13 +87,17 @@ def _read_fully(descriptor: int, size: int) -> bytes:
 
 @frozen
 class Listing:
-    """The files of a dataset by kind, each sorted by name, and what was wrong with the folder itself."""
+    """The files of a dataset by kind, each sorted by name, and what was wrong with the folder itself.
+
+    `absent` are the folders that are not there.
+    """
 
     csv: dict[str, tuple[SourceFile, ...]]
     exchangeinfo: SourceFile | None
     manifest: SourceFile | None
     errors: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
+    absent: frozenset[str] = frozenset()
 
     @property
     def data_files(self) -> tuple[SourceFile, ...]:
@@ -133,6 +137,7 @@ class _Scan:
         self.documents: dict[str, SourceFile] = {}
         self.errors: list[Fault] = []
         self.warnings: list[Fault] = []
+        self.absent: list[str] = []
 
     def listing(self) -> Listing:
         """Return what was found."""
@@ -143,6 +148,7 @@ class _Scan:
             documents.get(MANIFEST),
             tuple(self.errors),
             tuple(self.warnings),
+            frozenset(self.absent),
         )
 
     def open_root(self) -> bool:
@@ -167,13 +173,7 @@ class _Scan:
         """Take every file of one kind."""
         path = self.root / kind.folder
         if not os.path.lexists(path):
-            if kind.required:
-                self._error(
-                    "missing_folder",
-                    kind.folder,
-                    "the folder is missing",
-                    f"put one file per symbol into {kind.folder}/",
-                )
+            self.absent.append(kind.folder)
             return
         try:
             inside = path.resolve(strict=True).is_relative_to(self.real)

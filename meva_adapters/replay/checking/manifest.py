@@ -35,6 +35,9 @@ class Manifest:
     began. `books` says what the order books are if they were not recorded. `answered` are the spans of
     candles that the exchange has answered for, by symbol: the first and the last stamp of each, in seconds.
     What a span has no candle for, the exchange does not have.
+
+    `symbols` are those that the data are of, None where the order books say it. Without `stand_ins` what is
+    there is all that was known: a symbol may lack any file, or rows, and nothing stands in for them.
     """
 
     source: str = ""
@@ -49,6 +52,8 @@ class Manifest:
     books: str = ""
     answered: Mapping[str, Spans] = {}
     stamp_is_stated: bool = True
+    symbols: tuple[str, ...] | None = None
+    stand_ins: bool = True
 
 
 def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
@@ -69,6 +74,8 @@ def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
         books=_text(tree, "books", faults),
         answered=_answered(tree, faults),
         stamp_is_stated="stamp" in tree,
+        symbols=_symbols(tree, faults),
+        stand_ins=_stand_ins(tree, faults),
     )
 
 
@@ -88,6 +95,29 @@ def _stamp(tree: dict[str, Any], faults: FaultList) -> str:
         return str(stamp)
     faults.error("manifest", "expected 'close' or 'open'", column="stamp", value=str(stamp))
     return "close"
+
+
+def _symbols(tree: dict[str, Any], faults: FaultList) -> tuple[str, ...] | None:
+    symbols = tree.get("symbols")
+    if symbols is None:
+        return None
+    named = isinstance(symbols, list) and all(isinstance(name, str) and is_symbol(name) for name in symbols)
+    if not named or not symbols or len(set(symbols)) < len(symbols):
+        expected = "expected a list of different symbols, such as BTCTRY"
+        faults.error("manifest", expected, column="symbols", value=str(symbols))
+        return None
+    return tuple(sorted(symbols))
+
+
+def _stand_ins(tree: dict[str, Any], faults: FaultList) -> bool:
+    given: object = tree.get("stand_ins", True)
+    if not isinstance(given, bool):
+        faults.error("manifest", "expected true or false", column="stand_ins", value=str(given))
+        return True
+    if not given and tree.get("symbols") is None:
+        message = "without stand-ins the manifest has to name the symbols"
+        faults.error("manifest", message, column="symbols", action='add "symbols": ["BTCTRY", ...]')
+    return given
 
 
 def _interval(tree: dict[str, Any], faults: FaultList) -> int | None:
@@ -166,6 +196,20 @@ def is_dataset_file(name: str) -> bool:
     return folder in KINDS and file.endswith(".csv") and is_symbol(file.removesuffix(".csv"))
 
 
+def check_symbols(manifest: Manifest, present: Mapping[str, Collection[str]], faults: FaultList) -> None:
+    """Hold the symbols that a manifest names against those of the files, by their kind."""
+    if manifest.symbols is None:
+        return
+    there = {name for names in present.values() for name in names}
+    for name in sorted(there - set(manifest.symbols)):
+        action = "add it there, or remove its files"
+        message = "the manifest's symbols do not name it"
+        faults.error("unnamed_symbol", message, column="symbols", value=name, action=action)
+    for name in sorted(set(manifest.symbols) - there) if manifest.stand_ins else ():
+        message, action = f"named, but there is no orderbook/{name}.csv", "add it, or do not name it"
+        faults.error("no_orderbook", message, column="symbols", value=name, action=action)
+
+
 def check_manifest(
     manifest: Manifest,
     present: Collection[str],
@@ -210,6 +254,8 @@ def manifest_tree(manifest: Manifest) -> dict[str, Any]:
             if manifest.answered
             else {}
         ),
+        **({} if manifest.symbols is None else {"symbols": list(manifest.symbols)}),
+        **({} if manifest.stand_ins else {"stand_ins": False}),
         **{
             name: text for name in ("server_time", "local_time", "books") if (text := getattr(manifest, name))
         },

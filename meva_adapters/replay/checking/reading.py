@@ -52,15 +52,17 @@ class FileFacts:
         return KNOWN in self.columns
 
 
-def check_file(source: SourceFile) -> tuple[FileFacts | None, FaultList]:
+def check_file(source: SourceFile, *, stand_ins: bool = True) -> tuple[FileFacts | None, FaultList]:
     """Read one CSV file to its end, or to where no further fault would be listed.
 
-    Returns the facts (None where the file cannot be used as a whole) and the faults, sorted by row.
+    Returns the facts (None where the file cannot be used as a whole, or has no rows and, without stand-ins,
+    needs none) and the faults, sorted by row.
     """
     faults = FaultList(source.name)
     facts = None
     try:
-        facts = _Pass(source, KINDS[source.kind], faults).run()
+        kind = KINDS[source.kind]
+        facts = _Pass(source, kind, faults, kind.min_rows if stand_ins else 0).run()
     except BadInput as e:
         problem = e.problems[0]
         faults.error(problem.code, problem.message, value=problem.value, action=problem.action)
@@ -71,11 +73,11 @@ def check_file(source: SourceFile) -> tuple[FileFacts | None, FaultList]:
 class _Pass:
     """The state of one pass."""
 
-    def __init__(self, source: SourceFile, kind: Kind, faults: FaultList) -> None:
+    def __init__(self, source: SourceFile, kind: Kind, faults: FaultList, least_rows: int) -> None:
         self._source = source
         self._kind = kind
         self._faults = faults
-        self._checks = RowChecks(kind, faults)
+        self._checks = RowChecks(kind, faults, least_rows)
         self._line = 1
 
     def run(self) -> FileFacts | None:

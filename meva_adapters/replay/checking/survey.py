@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from attrs import frozen
 from meva_adapters.replay.checking.documents import read_json
 from meva_adapters.replay.checking.exchangeinfo import read_exchangeinfo
 from meva_adapters.replay.checking.files import Listing, list_dataset
-from meva_adapters.replay.checking.manifest import Manifest, check_manifest, parse_manifest
+from meva_adapters.replay.checking.manifest import Manifest, check_manifest, check_symbols, parse_manifest
 from meva_adapters.replay.checking.reading import FileFacts, check_file
 from meva_adapters.replay.checking.stamping import look, report_opening
 from meva_adapters.replay.format.faults import Fault, FaultList, Report
@@ -58,29 +59,41 @@ class Survey:
 
 def survey(root: Path) -> Survey:
     """Read the dataset in `root` once and return all there is to know. A bad dataset raises nothing."""
-    data = survey_data(root)
+    listing = list_dataset(root)
     faults, stamps = FaultList(MANIFEST), FaultList(MANIFEST)
-    manifest = _manifest(data, faults)
+    manifest = _manifest(listing, faults)
+    stand_ins = manifest is None or manifest.stand_ins
+    data = _survey_listed(root, listing, stand_ins=stand_ins)
+    if manifest is not None:
+        _check_manifest(data, manifest, faults)
     faults.close()
     errors = (*data.errors, *faults.errors)
     if not errors and (manifest is None or manifest.stamp == "close"):
         _look_at_stamps(data, manifest, stamps)
-    symbols = tuple(file.symbol for file in data.listing.csv.get(ORDERBOOK, ()))
+    symbols = manifest.symbols if manifest else None
+    if symbols is None:
+        symbols = tuple(file.symbol for file in listing.csv.get(ORDERBOOK, ()))
     warnings = (*stamps.warnings, *data.warnings, *faults.warnings)
     report = Report(not errors, str(root), symbols, errors, warnings)
     return Survey(data, manifest, report)
 
 
-def survey_data(root: Path) -> DataSurvey:
-    """Read the data files and the exchange's metadata in `root`, as `survey` does."""
-    listing = list_dataset(root)
+def survey_data(root: Path, *, stand_ins: bool = True) -> DataSurvey:
+    """Read the data files and the exchange's metadata in `root`, as `survey` does.
+
+    `stand_ins` is what the manifest says of them, or is going to say.
+    """
+    return _survey_listed(root, list_dataset(root), stand_ins=stand_ins)
+
+
+def _survey_listed(root: Path, listing: Listing, *, stand_ins: bool) -> DataSurvey:
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        checked = list(pool.map(check_file, listing.data_files))
+        checked = list(pool.map(partial(check_file, stand_ins=stand_ins), listing.data_files))
     files = {facts.source.name: facts for facts, _ in checked if facts is not None}
     hashes = {name: facts.sha256 for name, facts in files.items()}
     info_faults = FaultList(EXCHANGEINFO)
     exchangeinfo = _exchangeinfo(listing, hashes, info_faults)
-    lists = [*(faults for _, faults in checked), info_faults, _missing_files(listing)]
+    lists = [*(faults for _, faults in checked), info_faults, _missing_files(listing, stand_ins=stand_ins)]
     return DataSurvey(
         root=root,
         listing=listing,
@@ -104,23 +117,28 @@ def _exchangeinfo(listing: Listing, hashes: dict[str, str], faults: FaultList) -
     return tree
 
 
-def _manifest(data: DataSurvey, faults: FaultList) -> Manifest | None:
-    if data.listing.manifest is None:
+def _manifest(listing: Listing, faults: FaultList) -> Manifest | None:
+    if listing.manifest is None:
         return None
     try:
-        tree, _ = read_json(data.listing.manifest)
+        tree, _ = read_json(listing.manifest)
     except BadInput as e:
         faults.error("manifest", str(e), action="write it anew, or remove it")
         return None
-    manifest = parse_manifest(tree, faults)
+    return parse_manifest(tree, faults)
+
+
+def _check_manifest(data: DataSurvey, manifest: Manifest, faults: FaultList) -> None:
+    """Hold a manifest against the data."""
     rows = {name: facts.rows for name, facts in data.files.items()}
     check_manifest(manifest, data.listing.data_names, data.hashes, rows, faults)
+    present = {kind: {file.symbol for file in files} for kind, files in data.listing.csv.items()}
+    check_symbols(manifest, present, faults)
     timed = [name for name, facts in sorted(data.files.items()) if facts.kind == CANDLES and facts.has_known]
     if manifest.stamp == "open" and timed:
         message = f"candles with a column {KNOWN} are stamped at their close"
         action = "write their times of closing, and remove this line"
         faults.error("known_opening", message, column="stamp", value=", ".join(timed), action=action)
-    return manifest
 
 
 def _look_at_stamps(data: DataSurvey, manifest: Manifest | None, faults: FaultList) -> None:
@@ -135,9 +153,18 @@ def _look_at_stamps(data: DataSurvey, manifest: Manifest | None, faults: FaultLi
     report_opening(faults, dict(zip(both, counted, strict=True)), steps, stated=stated)
 
 
-def _missing_files(listing: Listing) -> FaultList:
-    """Symbols that lack a file of some kind."""
+def _missing_files(listing: Listing, *, stand_ins: bool) -> FaultList:
+    """Folders that are not there, and symbols that lack a file of some kind; where nothing stands in, each
+    may."""
     faults = FaultList("")
+    if not stand_ins:
+        return faults
+    for kind in KINDS.values():
+        if kind.required and kind.folder in listing.absent:
+            action = f"put one file per symbol into {kind.folder}/"
+            faults.errors.append(
+                Fault("missing_folder", kind.folder, None, "", "", "the folder is missing", action)
+            )
     names = {kind: {file.symbol for file in listing.csv.get(kind, ())} for kind in KINDS}
     everything: set[str] = set().union(*names.values())
     if not everything and not listing.errors:

@@ -53,6 +53,7 @@ ERRORS: Final[dict[str, str]] = {
     "exchangeinfo": "not the exchange's metadata",
     "manifest": "not a manifest",
     "known_opening": "`stamp` is `open`, but candles say when they were known",
+    "unnamed_symbol": "data of a symbol that the manifest's symbols do not name",
     "manifest_path": "the manifest names something that is no file of a dataset",
     "listed_file_missing": "the manifest lists it, but it is not there",
     "checksum": "the content is not what the manifest vouches for",

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from meva_adapters.replay.format.layout import KNOWN, MAX_CELL, VOLUME
+from meva_adapters.replay.format.layout import KNOWN, MAX_CELL, VOLUME, empty_columns
 from meva_adapters.replay.format.rows import Rows
 from meva_adapters.replay.format.stamps import parse_stamps
-from meva_core.amounts import E8, LIMIT
+from meva_core.amounts import ABSENT, E8, LIMIT
 
 _DECIMAL: Final = pa.decimal128(38, 8)
 _PARSE: Final = csv.ParseOptions(
@@ -43,7 +43,7 @@ def read_columns(block: bytes, columns: tuple[str, ...], first_line: int) -> Row
     stamps = [_cells(table.column(name).chunk(0))[0] for name in ("ts", KNOWN) if name in columns]
     if not _is_plain(block, stamps, table.num_rows, len(columns)):
         return None
-    return _rows(table, first_line)
+    return _rows(table, columns, first_line)
 
 
 def _is_plain(block: bytes, stamps: list[Any], rows: int, columns: int) -> bool:
@@ -72,14 +72,14 @@ def read_checked(
     What is in the grammar pyarrow reads exactly or refuses, so the grammar is not checked again.
     """
     table = _arrow(block, columns, wanted)
-    return None if table is None else _rows(table, first_line)
+    return None if table is None else _rows(table, columns, first_line)
 
 
-def _rows(table: Any, first_line: int) -> Rows | None:
+def _rows(table: Any, columns: tuple[str, ...], first_line: int) -> Rows | None:
     stamps = parse_stamps(*_cells(table.column("ts").chunk(0)))
     if stamps is None:
         return None
-    values = _amounts(table)
+    values = _amounts(table, empty_columns(columns))
     if values is None:
         return None
     if KNOWN in table.column_names:
@@ -99,7 +99,10 @@ def _arrow(block: bytes, columns: tuple[str, ...], wanted: tuple[str, ...]) -> A
             ),
             parse_options=_PARSE,
             convert_options=csv.ConvertOptions(
-                column_types=types, include_columns=list(wanted), null_values=[], check_utf8=False
+                column_types=types,
+                include_columns=list(wanted),
+                null_values=[""] if empty_columns(columns) else [],
+                check_utf8=False,
             ),
         )
     except pa.ArrowInvalid:
@@ -114,7 +117,7 @@ def _cells(column: Any) -> tuple[Any, Any]:
     return text[: bounds[-1]], bounds
 
 
-def _amounts(table: Any) -> dict[str, Any] | None:
+def _amounts(table: Any, may_be_empty: frozenset[str]) -> dict[str, Any] | None:
     values: dict[str, Any] = {}
     for name, chunks in zip(table.column_names[1:], table.columns[1:], strict=True):
         if name == KNOWN:
@@ -122,13 +125,18 @@ def _amounts(table: Any) -> dict[str, Any] | None:
         column = chunks.chunk(0)
         words = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
         words = words[column.offset : column.offset + len(column)]
+        if column.null_count:
+            if name not in may_be_empty:
+                return None
+            empty = column.is_null().to_numpy(zero_copy_only=False)
+            words = np.where(empty[:, None], 0, words)
         if name == VOLUME:
             values[f"{VOLUME}_whole"], values[f"{VOLUME}_rest"] = whole_and_rest(words)
             continue
         low = np.ascontiguousarray(words[:, 0])
         if words[:, 1].any() or low.min() < 0 or low.max() >= LIMIT:
             return None
-        values[name] = low
+        values[name] = np.where(empty, ABSENT, low) if column.null_count else low
     return values
 
 

@@ -23,6 +23,16 @@ MAX_LINE: Final = 512
 """Bytes of a line without its end."""
 
 
+MAY_BE_EMPTY: Final = frozenset({"best_bid", "best_ask", "bid_qty", "ask_qty"})
+"""Columns whose cells may be empty where rows say when they were known: that side of the book was empty, or
+nobody told its size."""
+
+
+def empty_columns(columns: tuple[str, ...]) -> frozenset[str]:
+    """Return which of a file's columns may have empty cells."""
+    return MAY_BE_EMPTY.intersection(columns) if KNOWN in columns else frozenset()
+
+
 @frozen
 class Kind:
     """One kind of CSV file: its folder, its columns, and the columns that may follow, all or none; after
@@ -82,10 +92,10 @@ COLUMN_MEANINGS: Final[dict[str, str]] = {
     "low": "lowest price",
     "close": "last price of the interval",
     "volume": "traded quantity in the base currency",
-    "best_bid": "highest price that a buyer offers",
-    "best_ask": "lowest price that a seller asks",
-    "bid_qty": "quantity at the best bid, in the base currency",
-    "ask_qty": "quantity at the best ask, in the base currency",
+    "best_bid": "highest price that a buyer offers; with `known` it may be empty: nobody offers any",
+    "best_ask": "lowest price that a seller asks; with `known` it may be empty: nobody asks any",
+    "bid_qty": "quantity at the best bid, in the base currency; with `known` it may be empty: not told",
+    "ask_qty": "quantity at the best ask, in the base currency; with `known` it may be empty: not told",
     "last": "last traded price",
     "quote_volume": "traded amount of 24 hours, in the quote currency",
     KNOWN: "whole second at which whoever recorded it had the row; never decreasing within a file",

@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 
 from meva_adapters.replay.format.faults import FaultList
-from meva_adapters.replay.format.layout import KNOWN, MAX_CELL, MAX_LINE, VOLUME
+from meva_adapters.replay.format.layout import KNOWN, MAX_CELL, MAX_LINE, VOLUME, empty_columns
 from meva_adapters.replay.format.rows import BAD_CELL, Rows
 from meva_adapters.replay.format.stamps import BAD_STAMP, parse_stamp
-from meva_core.amounts import E8, LIMIT
+from meva_core.amounts import ABSENT, E8, LIMIT
 
 _NUMBER: Final = re.compile(rb"([0-9]+)(?:\.([0-9]+))?")
 _NOT_FINITE: Final = re.compile(rb"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
@@ -26,6 +26,7 @@ class LineReader:
         self._prices = prices
         self._faults = faults
         self._header = ",".join(columns).encode()
+        self._may_be_empty = empty_columns(columns)
 
     def read(self, block: bytes, first_line: int) -> Rows:
         """Return the rows of `block`, whose first line has the number `first_line`."""
@@ -43,7 +44,7 @@ class LineReader:
         return self._rows(numbers, rows)
 
     def _rows(self, numbers: list[int], rows: list[list[int]]) -> Rows:
-        names = ["ts", *(name for column in self._columns[1:] for name in _stored(column))]
+        names = ["ts", *(name for column in self._columns[1:] for name in stored_columns(column))]
         table = np.array(rows, dtype=np.int64).reshape(len(rows), len(names))
         values: dict[str, Any] = {name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(names)}
         return Rows(np.array(numbers, dtype=np.int64), values.pop("ts"), values)
@@ -55,7 +56,7 @@ class LineReader:
         row: list[int] = []
         for column, cell in zip(self._columns, cells, strict=True):
             is_time = column in ("ts", KNOWN)
-            row.extend((self._stamp(column, cell, number),) if is_time else self._cell(column, cell, number))
+            row.extend((self._stamp(column, cell, number),) if is_time else self.amount(column, cell, number))
         return row
 
     def _shape(self, line: bytes, cells: list[bytes], number: int) -> bool:
@@ -99,11 +100,14 @@ class LineReader:
             )
         return stamp
 
-    def _cell(self, column: str, cell: bytes, number: int) -> tuple[int, ...]:
+    def amount(self, column: str, cell: bytes, number: int) -> tuple[int, ...]:
+        """Return the amount in a cell of line `number`, as the arrays of its column have it."""
+        if cell == b"" and column in self._may_be_empty:
+            return (ABSENT,)
         match = _NUMBER.fullmatch(cell) if len(cell) <= MAX_CELL else None
         if match is None:
             self._refuse(column, cell, number)
-            return (BAD_CELL,) * len(_stored(column))
+            return (BAD_CELL,) * len(stored_columns(column))
         whole, fraction = int(match[1]), (match[2] or b"").rstrip(b"0")
         if len(fraction) > 8:
             message = f"{len(fraction)} decimal places; at most 8 are exact"
@@ -115,7 +119,7 @@ class LineReader:
                 value=cell,
                 action="round it to 8 places",
             )
-            return (BAD_CELL,) * len(_stored(column))
+            return (BAD_CELL,) * len(stored_columns(column))
         rest = int(fraction.ljust(8, b"0"))
         if column == VOLUME:
             return min(whole, LIMIT), rest
@@ -163,6 +167,6 @@ class LineReader:
         return True
 
 
-def _stored(column: str) -> tuple[str, ...]:
+def stored_columns(column: str) -> tuple[str, ...]:
     """The arrays that a column is kept in: base volume as whole coins and a rest of 1e-8."""
     return (f"{VOLUME}_whole", f"{VOLUME}_rest") if column == VOLUME else (column,)

@@ -131,6 +131,8 @@ def _refuse_other(root: Path, known: Manifest, source: str, interval_seconds: in
         )
     if known.source and _host(known.source) != _host(source):
         raise BadInput(f"{root}: holds data of another source, {known.source}", action="use another folder")
+    if not known.stand_ins:
+        raise BadInput(f"{root}: holds what a run saw: nothing is added", action="use another folder")
     if known.stamp != "close":
         raise BadInput(f"{root}: its candles are stamped with their opening", action="use another folder")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -32,6 +32,8 @@ def write_manifest(
     local_time: str = "",
     books: str = "",
     answered: Mapping[str, Spans] | None = None,
+    symbols: Sequence[str] | None = None,
+    stand_ins: bool = True,
 ) -> Manifest:
     """Read every file of the dataset in `root` and write a manifest of what they hold now.
 
@@ -39,14 +41,14 @@ def write_manifest(
     `Manifest`. Raises BadInput if the data files have errors: a manifest vouches for data that can be used.
     """
     root = Path(root)
-    found = survey_data(root)
+    found = survey_data(root, stand_ins=stand_ins)
     if found.errors:
         raise bad_dataset(str(root), found.errors)
     manifest = Manifest(
         source=source,
         api_version=api_version,
-        start=iso_stamp(min(facts.first_ts for facts in found.files.values())),
-        end=iso_stamp(max(facts.last_ts for facts in found.files.values())),
+        start=iso_stamp(min(facts.first_ts for facts in found.files.values())) if found.files else "",
+        end=iso_stamp(max(facts.last_ts for facts in found.files.values())) if found.files else "",
         interval_seconds=interval_seconds,
         stamp=stamp,
         files={
@@ -57,6 +59,8 @@ def write_manifest(
         local_time=local_time,
         books=books,
         answered=answered or {},
+        symbols=None if symbols is None else tuple(sorted(symbols)),
+        stand_ins=stand_ins,
     )
     write_json(root / MANIFEST, manifest_tree(manifest))
     return manifest

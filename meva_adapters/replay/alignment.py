@@ -1,0 +1,165 @@
+"""The market of a live cycle: rows pushed as they become known, by the code that aligns those of files.
+
+So live and replay cannot differ in what is the newest row known by then. Filled with the rows that a database
+kept, an alignment goes on as the one that took them first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Final
+
+import numpy as np
+from attrs import frozen
+
+from meva_adapters.replay.format.faults import FaultList
+from meva_adapters.replay.format.layout import CANDLES, KINDS, KNOWN, ORDERBOOK, TICKER
+from meva_adapters.replay.format.lines import LineReader, stored_columns
+from meva_adapters.replay.format.rows import Rows
+from meva_adapters.replay.newest import Newest, NewestBook, NewestCandle, NewestTicker
+from meva_core import live_market
+from meva_core.errors import BadInput
+from meva_core.live_market import SeenRow
+from meva_core.market import MICROS, Market, empty_market
+
+FOLDERS: Final = {
+    live_market.BOOK: ORDERBOOK,
+    live_market.TICKER: TICKER,
+    live_market.BAR60: CANDLES,
+}
+"""Which kind of file holds the rows of a kind."""
+
+
+class Alignment:
+    """The newest rows of all symbols of a market. Times grow from call to call.
+
+    `lookback` is how many closes the measures take.
+    """
+
+    def __init__(self, lookback: int) -> None:
+        if lookback < 1:
+            raise ValueError("lookback must be at least 1")
+        self._make: dict[str, Callable[[], Newest]] = {
+            live_market.BOOK: NewestBook,
+            live_market.TICKER: NewestTicker,
+            live_market.BAR60: lambda: NewestCandle(lookback),
+        }
+        self._lines: dict[str, dict[str, _Line]] = {kind: {} for kind in self._make}
+        self._readers: dict[tuple[str, int], _Cells] = {}
+
+    def take(self, rows: Iterable[SeenRow]) -> list[SeenRow]:
+        """Take rows in the order in which they became known, and return those that say something new: whose
+        stamp is later than that of the last row of their kind and symbol.
+
+        Raises BadInput, with none taken, for cells that cannot be read, and for a row that was known
+        before one that was taken.
+        """
+        taken: list[SeenRow] = []
+        fresh: dict[tuple[int, str, int], dict[str, list[SeenRow]]] = {}
+        newest: dict[tuple[str, str], tuple[int, SeenRow]] = {}
+        for row in rows:
+            if row.kind not in self._lines:
+                raise BadInput(f"{row.symbol}: {row.kind!r} is no kind of row; expected {', '.join(FOLDERS)}")
+            part, last = newest.get((row.kind, row.symbol)) or (0, self._last(row))
+            if last is not None and row.known < last.known:
+                raise BadInput(
+                    f"{row.kind} of {row.symbol}: known at {row.known} s, before the row that was known at "
+                    f"{last.known} s"
+                )
+            if last is None or row.stamp > last.stamp:
+                part += last is not None and len(row.cells) != len(last.cells)
+                newest[row.kind, row.symbol] = (part, row)
+                lines = fresh.setdefault((part, row.kind, len(row.cells)), {})
+                lines.setdefault(row.symbol, []).append(row)
+                taken.append(row)
+        blocks = [
+            (kind, symbol, block)
+            for (_, kind, cells), lines in sorted(fresh.items(), key=itemgetter(0))
+            for symbol, block in self._reader(kind, cells).blocks(lines)
+        ]
+        for kind, symbol, block in blocks:
+            line = self._lines[kind].get(symbol)
+            series = line.newest if line else self._make[kind]()
+            series.take(block)
+            self._lines[kind][symbol] = _Line(series, newest[kind, symbol][1])
+        return taken
+
+    def _last(self, row: SeenRow) -> SeenRow | None:
+        line = self._lines[row.kind].get(row.symbol)
+        return line.last if line else None
+
+    def _reader(self, kind: str, cells: int) -> _Cells:
+        if (kind, cells) not in self._readers:
+            self._readers[kind, cells] = _Cells(kind, cells)
+        return self._readers[kind, cells]
+
+    def market(self, time: int, symbols: Sequence[str]) -> Market:
+        """Return the market at `time` in seconds, one row; `symbols` are its columns, in sorted order.
+
+        A symbol without rows has nothing in its columns. No row stands in for one of another kind.
+        """
+        market = empty_market(1, len(symbols))
+        market.time[:] = time
+        times = np.array([time * MICROS], dtype=np.int64)
+        for lines in self._lines.values():
+            for at, symbol in enumerate(symbols):
+                if line := lines.get(symbol):
+                    line.newest.fill(times, market, at)
+        return market
+
+    def since(self, kind: str) -> dict[str, int]:
+        """Return the stamp of the last row of a kind by symbol, in microseconds."""
+        return {symbol: line.last.stamp for symbol, line in self._lines[kind].items()}
+
+
+@frozen
+class _Line:
+    """The rows of one symbol and kind."""
+
+    newest: Newest
+    last: SeenRow
+
+
+class _Cells:
+    """Rows of one kind with so many cells as columns, by the reader of files."""
+
+    def __init__(self, kind: str, cells: int) -> None:
+        of_files = KINDS[FOLDERS[kind]]
+        known = next((bare for bare in of_files.bare_headers if len(bare) == cells + 1), None)
+        if known is None:
+            expected = " or ".join(", ".join(bare[1:]) for bare in of_files.bare_headers)
+            raise BadInput(f"{kind}: {cells} cells; expected {expected}")
+        self._kind = kind
+        self._columns = known[1:]
+        self._names = [name for column in self._columns for name in stored_columns(column)]
+        self._faults = FaultList(kind)
+        self._reader = LineReader((*known, KNOWN), of_files.prices, self._faults)
+
+    def blocks(self, lines: Mapping[str, Sequence[SeenRow]]) -> Iterator[tuple[str, Rows]]:
+        """Yield the rows of each symbol as a block. Raises BadInput as the reader of files does."""
+        table: list[list[int]] = []
+        for symbol, rows in lines.items():
+            table += [self._amounts(row, number) for number, row in enumerate(rows, 1)]
+            if self._faults.errors:
+                raise self._refusal(symbol)
+        columns = np.ascontiguousarray(np.array(table, dtype=np.int64).T)
+        start = 0
+        for symbol, rows in lines.items():
+            end = start + len(rows)
+            values = dict(zip(self._names, columns[2:, start:end], strict=True))
+            values[KNOWN] = columns[1, start:end]
+            yield symbol, Rows(np.arange(1, len(rows) + 1), columns[0, start:end], values)
+            start = end
+
+    def _amounts(self, row: SeenRow, number: int) -> list[int]:
+        found = [row.stamp, row.known * MICROS]
+        for column, cell in zip(self._columns, row.cells, strict=True):
+            found.extend(self._reader.amount(column, cell.encode(), number))
+        return found
+
+    def _refusal(self, symbol: str) -> BadInput:
+        problems = [fault.problem() for fault in self._faults.errors]
+        message = f"{self._kind} of {symbol}: {self._faults.errors[0]}"
+        self._faults.errors.clear()
+        return BadInput(message, problems=problems)
