@@ -72,8 +72,9 @@ def contents(db: Path) -> dict[str, list[dict[str, Any]]]:
     stretches = rows_of(db, "SELECT * FROM stage7_stretches ORDER BY run_id, seq")
     together: dict[str, dict[str, Any]] = {}
     for row in stretches:
-        run = together.setdefault(row["run_id"], {"cycles": 0, "links": b"", "start_ts": row["start_ts"]})
-        assert row["seq"] == run["cycles"]
+        begun = {"seq": row["seq"], "cycles": 0, "links": b"", "start_ts": row["start_ts"]}
+        run = together.setdefault(row["run_id"], begun)
+        assert row["seq"] == run["seq"] + run["cycles"]
         run["cycles"] += row["cycles"]
         run["links"] += row["links"]
         run["end_ts"], run["form"], run["rows"] = row["end_ts"], row["form"], row["rows"]

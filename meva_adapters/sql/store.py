@@ -123,15 +123,16 @@ class SqlStore(SqlReader):
             connection.close()  # rolls back what was not committed
 
     def compact(self) -> None:
-        """Give the room back that deleted rows took: SQLite keeps it in the file, PostgreSQL sees to it
-        itself.
+        """Give the room back that deleted rows took, if there is any: SQLite keeps it in the file, PostgreSQL
+        sees to it itself.
         """
         if file_of(self._url) is not None:
             with translated(self.name):
                 connection = self._writing.raw_connection()
                 try:
                     cursor = connection.cursor()
-                    cursor.execute("VACUUM")
+                    if cursor.execute("PRAGMA freelist_count").fetchone()[0]:
+                        cursor.execute("VACUUM")
                     cursor.close()
                 finally:
                     connection.close()

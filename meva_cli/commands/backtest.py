@@ -169,7 +169,15 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     if figures["cycles"] > len(plan.times):
         notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
     return _with_timing(
-        figures, shown_database(db), done, seconds, _engine_reason(figures, speed, done.ran), notes
+        figures,
+        shown_database(db),
+        done,
+        seconds,
+        {
+            "engine_reason": _engine_reason(figures, speed, done.ran),
+            "trace_reason": _trace_reason(options.trace, figures, done),
+        },
+        notes,
     )
 
 
@@ -196,6 +204,17 @@ def _engine_reason(figures: dict[str, Any], speed: Speed, ran: int) -> str:
     if not ran:
         return f"recorded so by version {figures['code_version']}"
     return speed.why if figures["engine"] == speed.name else f"this part {speed.name}: {speed.why}"
+
+
+def _trace_reason(asked: str, figures: dict[str, Any], done: Done) -> str:
+    """Return why a run is recorded with its trace level, as far as this process had a part in it."""
+    from meva_core.stages.levels import AUTO, FULL, MOST_FULL
+
+    if done.level is None:
+        return "recorded so" if not done.filled else f"{done.filled} cycles filled"
+    size = f"{'at most' if done.level == FULL else 'more than'} {MOST_FULL} cycles"
+    why = f"auto: {size}" if asked == AUTO else "as asked for"
+    return why if figures["trace"] == done.level else f"this part {done.level}, {why}"
 
 
 def _to_do(fault: Fault) -> str:
@@ -266,7 +285,7 @@ def _seconds(moment: datetime) -> int:
 
 
 def _with_timing(
-    figures: dict[str, Any], db: str, done: Done, seconds: float, why: str, notes: list[str]
+    figures: dict[str, Any], db: str, done: Done, seconds: float, reasons: dict[str, str], notes: list[str]
 ) -> dict[str, Any]:
     """Return the figures in the order of the contract, with what this process did."""
     head = {name: figures.pop(name) for name in ("run_id", "dataset")}
@@ -280,7 +299,7 @@ def _with_timing(
         "already_recorded": not (done.ran or done.filled),
         "cycles_run": done.ran,
         "cycles_filled": done.filled,
-        "engine_reason": why,
+        **reasons,
         **tail,
         "warnings": notes,
     }
@@ -300,9 +319,10 @@ def print_backtest(result: dict[str, Any]) -> None:
     shown = {
         name: value
         for name, value in result.items()
-        if name not in ("cycles_run", "cycles_filled", "engine_reason")
+        if name not in ("cycles_run", "cycles_filled", "engine_reason", "trace_reason")
     }
-    shown["engine"] = f"{result['engine']} ({result['engine_reason']})"
+    for name in ("engine", "trace"):
+        shown[name] = f"{result[name]} ({result[f'{name}_reason']})"
     shown = {LABELS.get(name, name): value for name, value in shown.items()}
     shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)
     for name in ("dataset_sha256", "fingerprint"):

@@ -74,8 +74,7 @@ def slim(ctx: click.Context, db: str | None, run_id: str, as_json: bool) -> None
         with store.read() as reads:
             run = pick_run(reads, run_id)
         slimmed = take_away(store, CODEC, run, make_progress())
-        if slimmed.cycles:
-            store.compact()
+        store.compact()  # also of what a run of this command took away that was ended before this
     report = {
         "database": shown_database(url),
         "run_id": run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from attrs import frozen
@@ -11,7 +12,7 @@ from meva_core.loop import Loop
 from meva_core.ports import MarketHistory, Progress, Store
 from meva_core.stages.codec import Codec
 from meva_core.stages.fill import fill
-from meva_core.stages.levels import AUTO, COLUMNS, FULL, level_for
+from meva_core.stages.levels import AUTO, FULL, level_for
 from meva_core.stages.plan import RunPlan
 from meva_core.stages.record import Recorder, record_all
 from meva_core.stages.resuming import find_run
@@ -27,9 +28,11 @@ COMMIT: Final = CYCLES
 
 @frozen
 class Done:
-    """What a call did: the cycles that it ran, and those that got the rows that they lacked."""
+    """What a call did: the cycles that it ran and the trace level that it recorded them with, and the cycles
+    that got the rows that they lacked."""
 
     ran: int = 0
+    level: str | None = None
     filled: int = 0
 
 
@@ -54,16 +57,17 @@ def backtest(
     store.take(plan.run_id)
     with store.read() as reads:
         run = find_run(plan, reads, codec, resume=resume, trace_level=trace_level)
-    times = plan.times_after(run.book.last_time)
+    times, level = plan.times_after(run.book.last_time), None
     if len(times):
         level = level_for(trace_level, len(plan.times))
         recorder = Recorder(store, run, codec, about, level, COMMIT)
         source = recorded(plan, history, times, WINDOW)
         record_all(recorder, source, loop, progress, len(times), "backtest")
     filled = 0
-    if trace_level == FULL and run.trace_level == COLUMNS:
-        filled = fill(store, codec, plan.run_id, progress).cycles
-    return Done(len(times), filled)
+    if trace_level == FULL and run.trace_level != FULL:
+        last = datetime.fromtimestamp(int(plan.times[-1]), UTC)
+        filled = fill(store, codec, plan.run_id, progress, end=last).cycles
+    return Done(len(times), level, filled)
 
 
 def recorded(plan: RunPlan, history: MarketHistory, times: Any, rows: int) -> Iterator[Part]:

@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 from meva_core.errors import BadInput
 from meva_core.ports import Progress, Reads, Store, UnitOfWork
 from meva_core.stages.codec import Codec
-from meva_core.stages.levels import COLUMNS, FULL
+from meva_core.stages.levels import CHANGES, COLUMNS, FULL
 from meva_core.stages.plan import BACKTEST
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.opened import Opened, named
@@ -33,7 +33,7 @@ _KEY: Final = ("run_id", "seq")
 
 @frozen
 class Filled:
-    """How many cycles got their rows, and what cannot have any."""
+    """How many cycles got their rows, and which lack some for good."""
 
     cycles: int
     left_out: tuple[str, ...]
@@ -66,7 +66,6 @@ def fill(
     work = _Work.on(store, codec, run_id)
     lacking = [kept for kept in work.kept(start, end) if kept.rows == FEW]
     work.each(lacking, progress, "fill", work.fill)
-    work.note_level()
     return Filled(sum(kept.cycles for kept in lacking), tuple(work.without_columns()))
 
 
@@ -80,7 +79,6 @@ def slim(store: Store, codec: Codec, run_id: str, progress: Progress) -> Slimmed
     whole = [kept for kept in work.kept() if kept.rows == ALL]
     old = [kept for kept in whole if until is None or kept.end < until]
     work.each(old, progress, "slim", work.slim)
-    work.note_level()
     cycles = sum(kept.cycles for kept in old) - work.differing_cycles
     recent = sum(kept.cycles for kept in whole) - sum(kept.cycles for kept in old)
     return Slimmed(cycles, recent, tuple(work.differing))
@@ -174,16 +172,10 @@ class _Work:
             if list(there) != list(self.made.of(opened, table, names)):
                 yield f"the rows of {table} are not those that its columns give"
 
-    def note_level(self) -> None:
-        """Note what is now stored of the run's cycles."""
-        level = COLUMNS if any(kept.rows == FEW for kept in self.kept()) else FULL
-        if self.row["trace_level"] in (COLUMNS, FULL) and self.row["trace_level"] != level:
-            with self.store.unit() as work:
-                work.update("stage7_runs", "run_id", ("trace_level",), [(self.run.run_id, level)])
-                work.commit()
-
     def without_columns(self) -> Iterator[str]:
-        """Yield which cycles have no columns to make rows of."""
+        """Yield which cycles lack documents, and columns to make them of."""
+        if self.row["trace_level"] != CHANGES:
+            return  # without columns they have all of their rows
         at = 0
         for kept in self.kept():
             if kept.seq > at:
@@ -198,7 +190,13 @@ class _Work:
         return self.run.opened(stored, self.columns, versions.get(stored.form))
 
     def _note_rows(self, work: UnitOfWork, kept: _Kept, rows: str) -> None:
-        work.update("stage7_stretches", _KEY, ("rows",), [(self.run.run_id, kept.seq, rows)])
+        """Note what now stands beside a stretch, and what that makes of its run."""
+        run_id = self.run.run_id
+        work.update("stage7_stretches", _KEY, ("rows",), [(run_id, kept.seq, rows)])
+        if self.row["trace_level"] != CHANGES:
+            few = work.rows("stage7_stretches", ("seq",), run_id=run_id, where={"rows": FEW}, limit=1)
+            level = FULL if next(few, None) is None else COLUMNS
+            work.update("stage7_runs", "run_id", ("trace_level",), [(run_id, level)])
 
 
 def _no_columns(first: int, stop: int) -> str:
