@@ -35,31 +35,37 @@ def join_ones(store: Store, codec: Codec, run_id: str, *, rest: bool = False, mo
     """Join the stretches of one cycle that a run has, `most` at a time, and for `rest` also what is left of
     them; return how many were joined.
 
-    Each stretch that comes of it is a unit of work: it is there whole, in place of those that it was made of,
-    or they are. Raises BadInput if there is no such run, and what opening a stretch raises.
+    Where a state is stored a stretch begins, as it does where a recorder commits many: a proof may begin
+    there. Those of a form that this version does not know stay. Each stretch that comes of it is a unit of
+    work: it is there whole, in place of those that it was made of, or they are. Raises BadInput if there is
+    no such run, StoreBusy while another process records it, and what opening a stretch raises.
     """
+    store.take(run_id)
     with store.read() as reads:
         row = reads.run(run_id)
         if row is None:
             raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
         run, batches = recorded_run(row, codec.decode), list(_batches(reads, run_id, most))
     columns, joined = codec.columns(), 0
-    for batch in batches:
-        if len(batch) == most or (rest and len(batch) > 1):
-            with store.unit() as work:
-                _join(work, run, columns, batch)
-                work.commit()
-            joined += len(batch)
+    for place, batch in enumerate(batches, start=1):
+        grows = place == len(batches) and len(batch) < most
+        if len(batch) == 1 or (grows and not rest) or run.layout(batch[0].form) is None:
+            continue
+        with store.unit() as work:
+            _join(work, run, columns, batch)
+            work.commit()
+        joined += len(batch)
     return joined
 
 
 def _batches(reads: Reads, run_id: str, most: int) -> Iterator[list[_One]]:
-    """Yield the stretches of one cycle that may become one each."""
+    """Yield the stretches of one cycle that may become one each; only the last of them may still grow."""
+    states = {seq for (seq,) in reads.rows("stage7_states", ("seq",), run_id=run_id)}
     names = ("seq", "start_ts", "form", "rows")
     batch: list[_One] = []
     for found in reads.rows("stage7_stretches", names, run_id=run_id, where={"cycles": 1}):
         one = _One(*found)
-        if batch and (len(batch) == most or not one.goes_on(batch[-1])):
+        if batch and (len(batch) == most or one.seq in states or not one.goes_on(batch[-1])):
             yield batch
             batch = []
         batch.append(one)
@@ -68,22 +74,20 @@ def _batches(reads: Reads, run_id: str, most: int) -> Iterator[list[_One]]:
 
 
 def _join(work: UnitOfWork, run: RecordedRun, codec: ColumnCodec, batch: list[_One]) -> None:
-    start, end = batch[0].time, batch[-1].time
-    versions = dict(work.rows("stage7_forms", ("form", "code_version")))
-    joiner, links = Joiner(), b""
+    first, start, end = batch[0], batch[0].time, batch[-1].time
+    layout = run.layout(first.form)
+    assert layout is not None, "a batch has one form, which is known"
+    groups = {frame.group for frame in layout.frames}
+    joiner, links = Joiner(), []
     for stored in work.stretches(run.run_id, start=start, end=end):
-        opened = run.opened(stored, codec, versions.get(stored.form))
-        layout = opened.layout
-        kinds = {frame.group for frame in layout.frames}
-        for span in opened.spans():
-            bars = span.bars if "bars" in kinds else None
-            aside = span.aside if "aside" in kinds else None
+        for span in run.opened(stored, codec, None).spans():
+            bars = span.bars if "bars" in groups else None
+            aside = span.aside if "aside" in groups else None
             joiner.add(span.market, span.inputs, span.rules, span.out, 0, span.cycles, bars=bars, aside=aside)
-        links += stored.links
-    first = batch[0]
+        links.append(stored.links)
     body = pack(layout, joiner.groups(), codec)
     whole = stored_stretch(
-        run.run_id, first.seq, joiner.start, joiner.end, first.form, first.rows, links, body
+        run.run_id, first.seq, joiner.start, joiner.end, first.form, first.rows, b"".join(links), body
     )
     work.delete("stage7_stretches", run_id=run.run_id, start=start, end=end)
     work.insert("stage7_stretches", STRETCH_COLUMNS, [whole.row()])

@@ -22,6 +22,7 @@ from meva_core.ids import cycle_id, stamp_text
 from meva_core.loop import Loop
 from meva_core.ports import Progress, Reads, Store, UnitOfWork
 from meva_core.stages.codec import Codec
+from meva_core.stages.join import join_ones
 from meva_core.stages.levels import FULL, level_of
 from meva_core.stages.resuming import MAKERS, Progressing
 from meva_core.stages.run import Part, Stretch
@@ -63,7 +64,9 @@ class Recorder:
 
     `about` holds what only people want to know of it: engine, code version, time of creation (stored text).
     It is looked at in each commit: the engine may be another one by then. A commit is made of at most
-    `cycles` cycles: one, where each has to be there before the next begins.
+    `cycles` cycles: one, where each has to be there before the next begins. Stretches of one cycle are joined
+    later, in units of work after the cycle's own: those of CYCLES cycles, and what is left of them when the
+    run goes on in another process.
     """
 
     store: Store
@@ -80,6 +83,8 @@ class Recorder:
     _pending: _Pending = field(init=False)
     _before: Mapping[str, Any] | None = field(init=False)
     """Where the run stood that is resumed here, until the first commit."""
+    _ones: int = field(default=0, init=False)
+    """How many stretches of one cycle were committed since any were joined."""
 
     def __attrs_post_init__(self) -> None:
         run, terms, book = self.run, self.run.terms, self.run.book
@@ -100,6 +105,11 @@ class Recorder:
         )
         self._pending = _Pending(book.seq)
         self._before = run.document() if run.stored else None
+
+    def begin(self) -> None:
+        """Join what a process before this one committed cycle by cycle."""
+        if self.cycles == 1 and self.run.stored:
+            join_ones(self.store, self.codec, self.run.run_id, rest=True, most=CYCLES)
 
     def record(self, stretch: Stretch) -> None:
         """Take in the cycles of a stretch, and store what is then enough for a commit.
@@ -140,6 +150,10 @@ class Recorder:
         run.stored, self._before = True, None
         run.trace_level = level_of(run.trace_level or self.trace_level, self.trace_level)
         self._pending = _Pending(pending.document["seq"])
+        self._ones += stretch.cycles == 1
+        if self._ones == CYCLES:
+            join_ones(self.store, self.codec, run.run_id, most=CYCLES)
+            self._ones = 0
 
     def finish(self) -> None:
         """Store what is left, and note that the source has ended: the last cycle was the end of a run whose
@@ -276,6 +290,7 @@ def record_all(
     """
     progress.start(total, label)
     try:
+        recorder.begin()
         for stretch in run_book(recorder.run.book, source, loop):
             recorder.record(stretch)
             progress.advance(stretch.stop - stretch.start)

@@ -35,6 +35,8 @@ class Joiner:
     """The time of the last one."""
     _pieces: list[Columns] = field(factory=list, repr=False)
     _rules: list[tuple[int, Rules]] = field(factory=list, repr=False)
+    _rows: dict[str, int] = field(factory=lambda: dict.fromkeys(TABLES, 0), repr=False)
+    """How many rows of the journal there are so far."""
 
     def add(
         self,
@@ -57,7 +59,6 @@ class Joiner:
         if not self.cycles:
             self.start = int(market.time[start])
         self.end = int(market.time[stop - 1])
-        rows = {table: sum(len(piece[table][0]) for piece in self._pieces) for table in TABLES}
         part = slice(start, stop)
         piece = {name: _cut(group, part) for name, group in _groups(market, inputs, out)}
         for table in TABLES:
@@ -69,8 +70,10 @@ class Joiner:
             piece["bars"][1][:] += self.cycles - start
         if aside is not None:
             piece["aside"] = _cut(aside, part)
-        moved = (getattr(out.journal, name)[part] + rows[table] for name, table in ENDS.items())
+        moved = (getattr(out.journal, name)[part] + self._rows[table] for name, table in ENDS.items())
         piece["ends"] = tuple(moved)
+        for table in TABLES:
+            self._rows[table] += len(piece[table][0])
         self._pieces.append(piece)
         if not self._rules or not _equal(self._rules[-1][1], rules):
             self._rules.append((self.cycles, Rules(*_cut(rules, slice(None)))))
