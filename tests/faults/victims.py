@@ -1,7 +1,8 @@
-"""Runs backtests in child processes and kills them: a program of its own, without threads, so that it may
+"""Runs commands in child processes and kills them: a program of its own, without threads, so that it may
 fork.
 
-Reads one JSON object a line: `arguments` of a command line and `rows`, the cycles of a stretch. With `after`
+Reads one JSON object a line: `arguments` of a command line and `rows`, the cycles of a stretch; those of
+`join` are a database and a run whose stretches of one cycle are joined to stretches of `rows`. With `after`
 the child is killed after so many seconds, with `statement` right before its statement of that number, else
 it runs to its end. Answers each with `killed`, `code`, `seconds` and `statements`.
 """
@@ -18,10 +19,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from meva_adapters.codec import CODEC
+from meva_adapters.sql import writer
 from meva_cli.app import run
 from meva_core.stages import backtest as stage
+from meva_core.stages.join import join_ones
 
 USED = ("alembic.command", "pyarrow.compute", "rich.console", "structlog", "meva_cli.commands.backtest")
+USED += ("meva_cli.commands.columns", "meva_core.stages.fill", "meva_adapters.sql.from_columns")
 USED += ("meva_cli.errors", "meva_cli.wiring", "meva_adapters.replay", "meva_adapters.sql")
 
 
@@ -56,7 +61,7 @@ def ended(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def be_a_victim(order: dict[str, Any], writing: int) -> None:
-    """Run the backtest in this process, which ends with it."""
+    """Run the command in this process, which ends with it."""
     stage.WINDOW = stage.COMMIT = order["rows"]
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
@@ -71,9 +76,19 @@ def be_a_victim(order: dict[str, Any], writing: int) -> None:
 
     for name in ("before_cursor_execute", "commit"):
         sa.event.listen(sa.Engine, name, before)
-    code = run(order["arguments"])
+    code = do(order["arguments"], order["rows"])
     os.write(writing, str(seen).encode())
     os._exit(code)
+
+
+def do(arguments: list[str], rows: int) -> int:
+    """Run a command line, or join stretches, and return the exit code."""
+    if arguments[0] != "join":
+        return run(arguments)
+    _, db, run_id = arguments
+    with writer(db, durable=False) as store:
+        join_ones(store, CODEC, run_id, rest=True, most=rows)
+    return 0
 
 
 if __name__ == "__main__":
