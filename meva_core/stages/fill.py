@@ -118,9 +118,12 @@ class _Work:
         store.take(run_id)
         with store.read() as reads:
             row = reads.run(run_id)
-        if row is None or not row["settings_json"]:
+        if row is None:
+            raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
+        if not row["settings_json"]:
             raise BadInput(
-                f"there is no run {run_id!r} of Meva's in the database", action="`meva runs` lists them"
+                f"run {run_id} was recorded by the earlier system, which kept no columns: its rows stay as "
+                "they are"
             )
         return cls(store, codec, row, recorded_run(row, codec.decode))
 
