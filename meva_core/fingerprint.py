@@ -48,6 +48,8 @@ ROWS: Final = {
     "execute": ("events", "fills"),
 }
 """Which rows of the journal a step writes."""
+_NO_ROWS: Final = bytes(8)
+"""Of a cycle: how many there are."""
 GROUPS: Final[dict[str, Any]] = {
     "measure": Measured,
     "assess": Assessed,
@@ -79,24 +81,27 @@ class Digester:
 
     def digest(self, market: Market, rules: Rules, out: Out, start: int, stop: int) -> Iterator[CycleDigests]:
         """Yield the digests of cycles [start, stop) of a stretch, in which `rules` held."""
-        bodies = [_bodies(step, market, out, start, stop, self._off) for step in STEPS]
-        adapts = _bodies("adapt", market, out, start, stop, self._off)
-        heads = [self._heads[step].copy() for step in STEPS]
+        heads = {step: head.copy() for step, head in self._heads.items()}
         for name in _kept("rules", Rules, self._off):
-            heads[STEPS.index("measure")].update(_little(getattr(rules, name)))
-        for c in range(stop - start):
-            digests = []
-            chain = hashlib.sha256(self.link)
-            for head, body in zip(heads, bodies, strict=True):
-                one = head.copy()
-                one.update(body[c])
-                digest = one.digest()
-                digests.append(digest)
-                chain.update(digest)
-            one = self._heads["adapt"].copy()
-            one.update(adapts[c])
-            self.link = chain.digest()
-            yield CycleDigests(tuple(digests), one.digest(), self.link)
+            heads["measure"].update(_little(getattr(rules, name)))
+        *steps, adapts = (
+            _digests(head, _bodies(step, market, out, start, stop, self._off)) for step, head in heads.items()
+        )
+        for each, adapt in zip(zip(*steps, strict=True), adapts, strict=True):
+            self.link = hashlib.sha256(b"".join((self.link, *each))).digest()
+            yield CycleDigests(each, adapt, self.link)
+
+
+def _digests(head: Any, bodies: list[bytes]) -> list[bytes]:
+    """Return the digests of a step's bodies; of one that is like the one before, so is the digest."""
+    found, before, digest = [], None, b""
+    for body in bodies:
+        if body != before:
+            one = head.copy()
+            one.update(body)
+            before, digest = body, one.digest()
+        found.append(digest)
+    return found
 
 
 def columns_of(step: str, out: Out) -> Any:
@@ -177,11 +182,9 @@ def _bodies(step: str, market: Market, out: Out, start: int, stop: int, off: Col
     else:
         parts = [tuned, by_cycle], [by_symbol]
     fixed = _rows_of_bytes(*([_together(part, start, stop) for part in some if part] for some in parts))
-    fixed = fixed or [b""] * (stop - start)
-    for table in ROWS.get(step, ()):
-        rows = _journal_bytes(step, table, out, start, stop, off)
-        fixed = [before + after for before, after in zip(fixed, rows, strict=True)]
-    return fixed
+    rows = (_journal_bytes(step, table, out, start, stop, off) for table in ROWS.get(step, ()))
+    found = [part for part in (fixed, *rows) if part]
+    return found[0] if len(found) == 1 else list(map(b"".join, zip(*found, strict=True)))
 
 
 def _together(columns: tuple[Any, ...], start: int, stop: int) -> Any:
@@ -219,10 +222,11 @@ def _journal_bytes(
     columns = tuple(getattr(group, name) for name in _kept(table, group, off)[1:])
     used = int(last[-1]) if len(last) else 0
     raw, width = _little(_together(columns, 0, used)), len(columns) * 8
-    return [
-        int(b - a).to_bytes(8, "little") + raw[a * width : b * width]
-        for a, b in zip(first.tolist(), last.tolist(), strict=True)
-    ]
+    found = [_NO_ROWS] * (stop - start)
+    for c in np.flatnonzero(last > first).tolist():
+        a, b = int(first[c]), int(last[c])
+        found[c] = (b - a).to_bytes(8, "little") + raw[a * width : b * width]
+    return found
 
 
 def row_bounds(step: str, table: str, out: Out, start: int, stop: int) -> tuple[Any, Any]:
