@@ -18,6 +18,9 @@ from typing import Final
 from attrs import frozen
 from stage7_runs import BUSY, make_dataset
 
+from meva_adapters.sql.upgrade import upgrade_database
+from meva_cli.progress import NoProgress
+
 FOLDER: Final = Path(__file__).parent / "revision-0002"
 SYMBOLS: Final = ("BTCTRY", "ETHTRY", "SOLTRY")
 SHA256: Final = "9a543728f908b883c60b5ef38684cd3f60396bdd6254b0f4526f0660bdc1af70"
@@ -83,4 +86,10 @@ def make_market(root: Path) -> Path:
 def unpack(name: str, to: Path) -> Path:
     """Write a database as it was kept, and return its name."""
     to.write_bytes(gzip.decompress((FOLDER / f"{name}.db.gz").read_bytes()))
+    return to
+
+
+def upgraded(name: str, to: Path) -> Path:
+    """Write a database as it was kept, brought to head, and return its name."""
+    upgrade_database(unpack(name, to), NoProgress(), with_backup=False)
     return to

@@ -14,6 +14,8 @@ from meva_cli.options import AMOUNT, TIME, json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs
 from meva_core.errors import BadInput
 
+_AGAIN = "a run without columns keeps too little, so record it again for the field"
+
 
 @click.command()
 @click.argument("a", metavar="A")
@@ -125,16 +127,14 @@ def in_words(difference: dict[str, Any], *, order_only: bool = False) -> str:
     if difference["inputs_equal"] is None:
         return f"{where} {difference['field']} is {values}. The rows do not show whether the data were equal."
     if difference["inputs_equal"] is False and difference["field"] == "digest":
-        return (
-            f"{where} the data differ, but the rows show no more: record with `--trace full` for the field."
-        )
+        return f"{where} the data differ, but not in what is stored of them: {_AGAIN}."
     if not difference["inputs_equal"]:
         return f"{where} the data differ: {difference['field']} is {values}. The runs saw other markets."
     if difference["field"].isupper() or difference["field"] in ("seed", "include_adaptation"):
         return f"{where} a setting differs: {difference['field']} is {values}. The data are equal so far."
     if difference["field"] == "digest":
         return (
-            f"{where} the decisions differ, but the rows show no more: record with `--trace full` for the "
-            "field. The data are equal so far."
+            f"{where} the decisions differ, but not in what is stored of them: {_AGAIN}. The data are "
+            "equal so far."
         )
     return f"{where} a decision differs: {difference['field']} is {values}. The data are equal so far."

@@ -119,7 +119,6 @@ class _Prover:
     _tally: Tally = field(init=False)
     _opened: Opened = field(init=False)
     _span: Span = field(init=False)
-    _last_mode: int = field(default=-1, init=False)
 
     def __attrs_post_init__(self) -> None:
         columns = ("seq", "link", "state_json")
@@ -173,7 +172,7 @@ class _Prover:
     def _book_before(self, seq: int) -> Book:
         """Return the book before a cycle. Raises StoreCorrupt for a stored state that is not as it was."""
         symbols, params = self.run.symbols, self.run.params
-        self._tally, self._last_mode = Tally(), -1
+        self._tally = Tally()
         if seq in self._states:
             link, text = self._states[seq]
             try:
@@ -221,7 +220,6 @@ class _Prover:
         digests = list(self._digester.digest(stretch.market, rules, out, start, stop))
         book.link = self._digester.link
         self._tally.add(out, start, stop)
-        self._last_mode = int(out.plan.mode[stop - 1])
         found = first_of(self._differences(stretch, digests))
         if found is None and self._span.start + stop == self._opened.stored.cycles:
             found = self._difference_of_state(book)
@@ -275,7 +273,6 @@ class _Prover:
         decided: dict[str, Any] = {
             "link": book.link.hex(),
             "seq": book.seq,
-            "last_mode": self._last_mode,
             "last_time": time,
             "state": state_document(book.state, book.symbols),
         }

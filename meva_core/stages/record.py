@@ -100,7 +100,6 @@ class Recorder:
             self.codec.encode,
             self.codec.texts(),
             book.seq,
-            run.last_mode,
             open_gross(book.state),
         )
         self._pending = _Pending(book.seq)
@@ -128,7 +127,7 @@ class Recorder:
         pending.columns.add(market, inputs, rules, out, start, stop)
         pending.links += [digest.link for digest in digests]
         run.tally.add(out, start, stop)
-        run.book.link, run.last_mode = self._digester.link, self._renderer.last_mode
+        run.book.link = self._digester.link
         pending.document = run.document()
         if pending.columns.cycles >= self.cycles:
             self.commit()

@@ -34,7 +34,6 @@ class Progressing:
     book: Book
     run_id: str = ""
     end: int | None = None
-    last_mode: int = -1
     tally: Tally = field(factory=Tally)
     stored: bool = False
     trace_level: str | None = None
@@ -48,7 +47,6 @@ class Progressing:
             "state": state_document(self.book.state, self.book.symbols),
             "link": self.book.link.hex(),
             "seq": self.book.seq,
-            "last_mode": self.last_mode,
             "last_time": self.book.last_time,
             "counts": dict(self.tally.counts),
             "modes": dict(self.tally.modes),
@@ -131,7 +129,6 @@ def _progress_of(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
         Book(symbols, plan.params, state, link, document["seq"]),
         plan.run_id,
         int(plan.times[-1]),
-        document["last_mode"],
         Tally(dict(document["counts"]), dict(document["modes"])),
         stored=True,
     )

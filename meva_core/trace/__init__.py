@@ -7,11 +7,10 @@ have a row for every cycle (`TABLES`), `parts_of` and `rows` make what was asked
 from meva_core.trace.chosen import Chosen, Terms, parts_of
 from meva_core.trace.columns import COLUMNS, ORDER_CHANGES, Names, Rendered
 from meva_core.trace.per_cycle import TABLES, rows
-from meva_core.trace.render import CHANGES, FULL, ONLY_COLUMNS, Renderer
+from meva_core.trace.render import FULL, ONLY_COLUMNS, Renderer
 from meva_core.trace.texts import PLAIN, PlainTexts, Texts
 
 __all__ = [
-    "CHANGES",
     "COLUMNS",
     "FULL",
     "ONLY_COLUMNS",

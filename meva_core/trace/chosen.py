@@ -100,11 +100,6 @@ class Chosen:
         self.money = Made(self._money)
         """Totals as text, by name."""
 
-    def some(self, which: Any) -> Chosen:
-        """Return those of these cycles whose places among them are `which`, int64 [n], without digests."""
-        cycles = self.cycles[which]
-        return Chosen(self.terms, self.market, self.rules, self.out, self.start, cycles, seq=self._seq)
-
     @cached_property
     def texts(self) -> Texts:
         """What makes columns of text of these cycles."""

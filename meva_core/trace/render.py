@@ -1,8 +1,7 @@
 """Rows of a run's cycles, rendered stretch by stretch.
 
-`full` keeps everything of every cycle. `changes` keeps of a quiet cycle, one in which nothing was decided and
-nothing happened, only metrics, reasons and digests. `columns` makes only the rows of what happened: those
-that every cycle has can be made out of its columns (`per_cycle`). The fingerprint is the same at every level.
+`full` makes every row of every cycle. `columns` makes only the rows of what happened: those that every cycle
+has can be made out of its columns (`per_cycle`). The fingerprint is the same at both levels.
 """
 
 from __future__ import annotations
@@ -24,35 +23,22 @@ from meva_core.trace.adaptation import change_row, checkpoint_row
 from meva_core.trace.chosen import CELLS, FEW, Chosen, Terms, parts_of
 from meva_core.trace.columns import COLUMNS, Names, Rendered, Row
 from meva_core.trace.happenings import Orders, event_rows, fill_rows, intent_rows, key_rows
-from meva_core.trace.per_cycle import TABLES, always, rows
+from meva_core.trace.per_cycle import TABLES, rows
 from meva_core.trace.texts import PLAIN, Texts
 
 FULL: Final = "full"
-CHANGES: Final = "changes"
 ONLY_COLUMNS: Final = "columns"
-LEVELS: Final = (FULL, CHANGES, ONLY_COLUMNS)
-_TRACE: Final = "stage7_cycle_trace"
-_DECISIONS: Final = "stage7_risk_decisions"
-_BRIEF: Final = {
-    "selected_universe_json": "[]",
-    "universe_scores_json": "[]",
-    "intents_summary_json": "{}",
-    "mode_json": "{}",
-    "portfolio_plan_json": "{}",
-    "market_json": None,
-    "account_json": None,
-}
-"""What stands for the documents of a cycle that are not kept."""
+LEVELS: Final = (FULL, ONLY_COLUMNS)
 
 
 @define
 class Renderer:
     """Renders the stretches of one book, in order.
 
-    `encode` turns a document into stored JSON; `seq` is the place of the next cycle in the run, `last_mode`
-    the final mode of the one before (-1 before the first), `gross` what open orders have traded by then
-    (`state.open_gross`). `cells` is how many cycles times symbols are rendered at a time, `few` how many of
-    them without `texts`. Raises BadInput for a `level` that is not one of LEVELS.
+    `encode` turns a document into stored JSON; `seq` is the place of the next cycle in the run, `gross`
+    what open orders have traded by then (`state.open_gross`). `cells` is how many cycles times symbols are
+    rendered at a time, `few` how many of them without `texts`. Raises BadInput for a `level` that is not one
+    of LEVELS.
     """
 
     names: Names
@@ -62,7 +48,6 @@ class Renderer:
     encode: Callable[[Any], str] = canonical_json
     texts: Texts = PLAIN
     seq: int = 0
-    last_mode: int = -1
     gross: dict[tuple[int, int], int] = field(factory=dict)
     cells: int = CELLS
     few: int = FEW
@@ -86,12 +71,12 @@ class Renderer:
         next one begins. At level `columns`, rules and digests are not looked at."""
         done, orders = Rendered(), Orders(self.names, self.gross)
         for part in parts_of(self._terms(), market, rules, out, start, stop, seq=self.seq, digests=digests):
-            for table, made in self._every_cycle(part).items():
-                done.rows[table] += made
+            if self.level == FULL:
+                for table in TABLES:
+                    done.rows[table] += rows(table, COLUMNS[table], part)
             _happened(part, orders, done.rows)
             if self.params.adapt:
                 _adapted(part, done.rows)
-            self.last_mode = part.final[-1]
         done.rows["stage7_orders"] += orders.rows()
         done.order_changes += orders.changes()
         orders.drop_ended()
@@ -101,34 +86,6 @@ class Renderer:
     def _terms(self) -> Terms:
         names, cash, texts = self.names, self.starting_cash, self.texts
         return Terms(names, self.params, cash, self.encode, lambda: texts, self.cells, self.few)
-
-    def _every_cycle(self, part: Chosen) -> dict[str, Iterable[Row]]:
-        """Return the rows of the tables that have one for every cycle."""
-        if self.level == ONLY_COLUMNS:
-            return {}
-        found: dict[str, Iterable[Row]] = {table: rows(table, COLUMNS[table], part) for table in TABLES}
-        if self.level == CHANGES:
-            moved = np.diff(part.final, prepend=self.last_mode) != 0
-            told = np.flatnonzero(part.ends.intended | part.ends.happened | moved | part.changed)
-            found |= {_TRACE: _brief(part, told), _DECISIONS: _some(part, told, _DECISIONS)}
-        return found
-
-
-def _some(part: Chosen, which: Any, table: str) -> Iterable[Row]:
-    """Return the rows of some of the cycles, by their places, int64 [n]."""
-    return rows(table, COLUMNS[table], part.some(which)) if len(which) else ()
-
-
-def _brief(part: Chosen, told: Any) -> list[Row]:
-    """Return the rows of the trace, without the documents of the cycles that are not told, int64 [n]."""
-    made = (
-        always(_BRIEF[name])(part) if name in _BRIEF else TABLES[_TRACE][name](part)
-        for name in COLUMNS[_TRACE]
-    )
-    found = list(zip(*made, strict=True))
-    for k, row in zip(told.tolist(), _some(part, told, _TRACE), strict=True):
-        found[k] = row
-    return found
 
 
 def _happened(part: Chosen, orders: Orders, done: dict[str, list[Row]]) -> None:

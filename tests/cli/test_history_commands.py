@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from postgres_server import new_postgres
+from revision_0002 import SYMBOLS, upgraded
 
 from meva_adapters.sql import ensure, writer
 from meva_cli.app import run as run_meva
@@ -42,7 +43,7 @@ OLD_DATABASES = sorted((Path(__file__).parents[3] / "shared" / "data" / "olddbs"
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Record a full run, a brief one, and two cycles of the earlier system."""
+    """Record a run in columns, one in full, and two cycles of the earlier system."""
     folder = tmp_path_factory.mktemp("recorded")
     path = folder / "a.db"
     with pytest.MonkeyPatch.context() as patch:
@@ -53,7 +54,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
             patch.setenv(name, value)
         assert run_meva(["replay", "init", "data", "--minutes", "120", "--symbols", "BTCTRY,ETHTRY"]) == 0
         backtest = ["backtest", "--data", "data", "--db", str(path), "--cycles", str(CYCLES), "--json"]
-        assert run_meva([*backtest, "--trace", "changes", "--seed", "1"]) == 0
+        assert run_meva([*backtest, "--trace", "columns", "--seed", "1"]) == 0
         assert run_meva(backtest) == 0
     with closing(sqlite3.connect(path)) as connection, connection:
         for number in (1, 2):
@@ -216,21 +217,46 @@ def test_a_time_means_the_newest_cycle_up_to_it(meva: Callable[..., Any], record
     assert meva("why", "--db", recorded, "--json").document["cycle_id"] == last[1]["cycle_id"]
 
 
-def test_a_quiet_cycle_kept_briefly_explains_itself_as_well(meva: Callable[..., Any], recorded: Path) -> None:
+BRIEF = (
+    "UPDATE stage7_cycle_trace SET selected_universe_json = '[]', universe_scores_json = '[]', "
+    "intents_summary_json = '{}', mode_json = '{}', portfolio_plan_json = '{}', market_json = NULL, "
+    "account_json = NULL WHERE cycle_id = ?"
+)
+"""What revision 0002 left of a quiet cycle with `--trace changes`."""
+
+
+def test_a_quiet_cycle_kept_briefly_explains_itself_as_well(meva: Callable[..., Any], tmp_path: Path) -> None:
+    brief = upgraded("changes", tmp_path / "brief.db")
     quiet = rows(
-        recorded,
+        brief,
         "SELECT cycle_id, mode_final FROM stage7_cycle_trace JOIN stage7_run_metrics USING (cycle_id) "
         "WHERE mode_json = '{}'",
     )
     assert quiet
-    restricted = 0
     for cycle, mode in quiet:
-        document = meva("why", cycle, "--db", recorded, "--json").document
+        document = meva("why", cycle, "--db", brief, "--json").document
         assert (document["trace"], document["mode"]["final"]) == ("changes", mode)
-        assert len(document["symbols"]) == 2
-        assert bool(document["mode"]["bound_by"]) == (mode != "NORMAL")
-        restricted += mode != "NORMAL"
+        assert [symbol["symbol"] for symbol in document["symbols"]] == list(SYMBOLS)
+
+
+def test_a_brief_cycle_in_a_restricted_mode_says_what_bound_it(
+    meva: Callable[..., Any], recorded: Path, full_run: str, tmp_path: Path
+) -> None:
+    brief = Path(shutil.copy(recorded, tmp_path / "brief.db"))
+    restricted = rows(
+        brief,
+        "SELECT cycle_id FROM stage7_run_metrics WHERE run_id = ? AND mode_final <> 'NORMAL' "
+        "AND oms_submitted_count = 0",
+        full_run,
+    )
     assert restricted
+    with closing(sqlite3.connect(brief)) as connection, connection:
+        connection.executemany(BRIEF, restricted)
+    for (cycle,) in restricted[:10]:
+        whole, short = (meva("why", cycle, "--db", path, "--json").document for path in (recorded, brief))
+        assert (whole["trace"], short["trace"]) == ("full", "changes")
+        assert short["mode"]["bound_by"] == whole["mode"]["bound_by"] != []
+        assert (short["mode"]["final"], short["reasons"]) == (whole["mode"]["final"], whole["reasons"])
 
 
 def test_many_cycles_are_explained_by_how_often_each_reason_held(
@@ -443,7 +469,7 @@ def test_count_is_every_table_and_its_rows(meva: Callable[..., Any], recorded: P
     counts = meva("count", "--db", recorded, "--json").document
     names = rows(recorded, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     assert sorted(counts) == sorted(name for (name,) in names)
-    assert counts["stage7_cycle_trace"] == 2 * CYCLES + 2
+    assert counts["stage7_cycle_trace"] == CYCLES + 2  # of the other run there are columns
     assert table(meva("count", "--db", recorded).out)[1:] == [[name, str(n)] for name, n in counts.items()]
 
 

@@ -160,9 +160,9 @@ def test_no_cycle_runs_on_a_number_that_is_no_member(
 
 
 @given(world=worlds())
-def test_a_level_of_the_trace_is_one_of_three(world: Any) -> None:
+def test_a_level_of_the_trace_is_one_of_two(world: Any) -> None:
     engine = engine_of(world)
     names = Names("abcdefg", tuple(world.symbols))
-    said = "level: 'change' is no level of the trace; expected one of full, changes, columns"
+    said = "level: 'change' is no level of the trace; expected one of full, columns"
     with pytest.raises(BadInput, match=said):
         Renderer(names, engine.params, "1000", level="change")

@@ -7,12 +7,14 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made import Made
-from stage7_runs import BUSY, edit_cell, make_dataset
+from revision_0002 import RUNS, make_market, upgraded
+from stage7_runs import BUSY, START, edit_cell, make_dataset, rows_of
 
 from meva_cli.app import run
 from meva_core.settings.build import STAGE7_READS, VARIABLES, Settings, settings_document
@@ -491,7 +493,7 @@ def test_how_an_order_stands_after_the_window_does_not_count(
 def test_a_verdict_says_of_what_it_is_one(meva: Meva, busy: pytest.MonkeyPatch, data: Path) -> None:
     """No fingerprint is shown empty, and nothing that was left out is passed over."""
     backtest(meva, data, "a.db", "--cycles", 20)
-    backtest(meva, data, "b.db", "--cycles", 20, "--trace", "changes")
+    backtest(meva, data, "b.db", "--cycles", 20, "--trace", "columns")
     by_digest = compare(meva, 0)
     assert by_digest["compared"][1].startswith("digests of measure, settle, ")
     assert by_digest["not_compared"] == ["adaptation (--include-adaptation)"]
@@ -499,7 +501,6 @@ def test_a_verdict_says_of_what_it_is_one(meva: Meva, busy: pytest.MonkeyPatch, 
     by_rows = compare(meva, 0, "--quantize-try", "0.01")
     assert (by_rows["fingerprint_a"], by_rows["fingerprint_b"]) == (None, None)
     assert {"market data", "drawdown ratios"} < set(by_rows["not_compared"])
-    assert any("quiet cycles, which --trace changes left out" in what for what in by_rows["not_compared"])
     told = meva("parity", "a.db", "b.db", "--quantize-try", "0.01").out.splitlines()
     assert [line.split("\t")[0] for line in told[:3]] == ["equal", "compared", "not_compared"]
     assert not any(line.startswith("fingerprint") for line in told)
@@ -528,23 +529,37 @@ def test_on_a_grid_other_data_are_still_called_other_data(
     assert (first["step"], first["inputs_equal"]) == ("stored", False)
 
 
-def test_brief_traces_tell_other_data_without_the_field(
-    meva: Meva, busy: pytest.MonkeyPatch, data: Path, tmp_path: Path
-) -> None:
-    other = Path(shutil.copytree(data, tmp_path / "other"))
-    edit_cell(other / "orderbook" / "BTCTRY.csv", 12, "bid_qty", "0.5")
-    busy.setenv("NOTIONAL_CAP_TRY_PER_CYCLE", "0")  # nothing happens: all cycles after the first are quiet
-    backtest(meva, data, "a.db", "--trace", "changes")
-    backtest(meva, other, "b.db", "--trace", "changes")
+@pytest.fixture
+def brief(meva: Meva, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the market of a run that revision 0002 recorded without the documents of quiet cycles, as a.db;
+    the environment has its settings."""
+    upgraded("changes", tmp_path / "a.db")
+    for name, value in RUNS["changes"].settings.items():
+        monkeypatch.setenv(name, value)
+    return make_market(tmp_path / "market")
+
+
+def test_what_a_brief_trace_left_out_is_said(meva: Meva, brief: Path) -> None:
+    backtest(meva, brief, "b.db", "--cycles", 40)
+    assert compare(meva, 0)["not_compared"] == ["adaptation (--include-adaptation)"]
+    by_rows = compare(meva, 0, "--quantize-try", "0.01")
+    assert any("quiet cycles, which --trace changes left out" in what for what in by_rows["not_compared"])
+
+
+def test_brief_traces_tell_other_data_without_the_field(meva: Meva, brief: Path, tmp_path: Path) -> None:
+    quiet = rows_of(tmp_path / "a.db", "SELECT ts FROM stage7_cycle_trace WHERE mode_json = '{}' ORDER BY ts")
+    moment = datetime.fromisoformat(quiet[-1]["ts"])
+    edit_cell(brief / "orderbook" / "BTCTRY.csv", int(moment.timestamp() - START) // 60 + 2, "bid_qty", "0.5")
+    backtest(meva, brief, "b.db", "--cycles", 40)
     first = compare(meva, 1)["first_difference"]
     assert (first["step"], first["field"], first["inputs_equal"]) == ("measure", "digest", False)
-    assert "record with `--trace full`" in meva("parity", "a.db", "b.db", "--explain").out
+    assert datetime.fromisoformat(first["cycle_ts"]) == moment
+    assert "record it again for the field" in meva("parity", "a.db", "b.db", "--explain").out
 
 
 def test_quiet_cycles_of_brief_traces_still_name_the_setting(
-    meva: Meva, busy: pytest.MonkeyPatch, data: Path
+    meva: Meva, brief: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backtest(meva, data, "a.db", "--trace", "changes")
-    busy.setenv("STAGE7_SPREAD_SPIKE_BPS", "299")
-    backtest(meva, data, "b.db")
+    monkeypatch.setenv("STAGE7_SPREAD_SPIKE_BPS", "299")
+    backtest(meva, brief, "b.db", "--cycles", 40)
     assert compare(meva, 1)["first_difference"]["field"] == "STAGE7_SPREAD_SPIKE_BPS"

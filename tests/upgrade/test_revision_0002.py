@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from command_line import meva
 from old_files import columns_of, dump, objects
-from revision_0002 import RUNS, SHA256, Kept, make_market, unpack
+from revision_0002 import RUNS, SHA256, Kept, make_market, unpack, upgraded
 from test_generations import assert_kept, assert_still_declared
 
 from meva_adapters.sql import reader
@@ -26,13 +26,6 @@ Meva = Callable[..., Any]
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the market of the runs, not to be changed."""
     return make_market(tmp_path_factory.mktemp("market") / "data")
-
-
-def at_head(name: str, folder: Path) -> Path:
-    """Return a database that was kept, upgraded."""
-    path = unpack(name, folder / "state.db")
-    upgrade_database(path, NoProgress(), with_backup=False)
-    return path
 
 
 def live_by(patch: pytest.MonkeyPatch, kept: Kept) -> None:
@@ -61,7 +54,7 @@ def test_it_comes_to_head_and_back_and_keeps_every_row_and_value(name: str, tmp_
 @pytest.mark.parametrize("name", RUNS)
 def test_its_run_is_read_as_it_was_recorded(name: str, meva: Meva, tmp_path: Path) -> None:
     kept = RUNS[name]
-    at_head(name, tmp_path)
+    upgraded(name, tmp_path / "state.db")
     [shown] = meva("runs", "--db", "state.db", "--json").document["runs"]
     assert (shown["run_id"], shown["fingerprint"], shown["cycles"], shown["status"]) == (
         kept.run_id,
@@ -79,7 +72,7 @@ def test_its_run_is_read_as_it_was_recorded(name: str, meva: Meva, tmp_path: Pat
 
 
 def test_the_market_they_saw_is_the_one_that_is_made(market: Path, tmp_path: Path) -> None:
-    with reader(at_head("full", tmp_path)) as store, store.read() as view:
+    with reader(upgraded("full", tmp_path / "state.db")) as store, store.read() as view:
         [run] = view.runs()
     assert run["dataset_sha256"] == SHA256
 
@@ -96,7 +89,7 @@ def test_a_run_goes_on_to_the_fingerprint_that_it_would_have_had(
     name: str, fingerprint: str, meva: Meva, monkeypatch: pytest.MonkeyPatch, market: Path, tmp_path: Path
 ) -> None:
     kept = RUNS[name]
-    at_head(name, tmp_path)
+    upgraded(name, tmp_path / "state.db")
     live_by(monkeypatch, kept)
     line = ("backtest", "--data", market, "--db", "state.db", "--engine", "interpreted", "--cycles", 45)
     ended = meva(*line, "--resume", "--json", *kept.options()).document
@@ -109,7 +102,7 @@ def test_a_run_is_made_longer_under_its_id(
     name: str, meva: Meva, monkeypatch: pytest.MonkeyPatch, market: Path, tmp_path: Path
 ) -> None:
     kept = RUNS[name]
-    at_head(name, tmp_path)
+    upgraded(name, tmp_path / "state.db")
     live_by(monkeypatch, kept)
     line = ("backtest", "--data", market, "--db", "state.db", "--engine", "interpreted", "--cycles", 50)
     ended = meva(*line, "--resume", "--json", *kept.options()).document

@@ -23,7 +23,7 @@ from meva_core.orders import Event
 from meva_core.params import Params
 from meva_core.reasons import CODES, Code, Reason
 from meva_core.rules import Rules
-from meva_core.trace import CHANGES, FULL, Names, Rendered
+from meva_core.trace import Names, Rendered
 from meva_core.trace.adaptation import change_document, change_row, checkpoint_row
 from meva_core.trace.documents import MODES, decisions, intents_summary, modes, risk_reasons
 from meva_core.trace.flags import ALERTS, QUALITY, alert_flags, quality_flags, raised
@@ -64,9 +64,7 @@ class PlainRenderer:
     rules: Rules
     params: Params
     starting_cash: str
-    level: str = FULL
     seq: int = 0
-    last_mode: int = -1
     gross: dict[tuple[int, int], int] = field(factory=dict)
 
     def render(
@@ -80,7 +78,6 @@ class PlainRenderer:
             for table, rows in cycle.rows(digest, orders).items():
                 done.rows[table] += rows
             self.seq += 1
-            self.last_mode = int(out.plan.mode[c])
         done.rows["stage7_orders"] += orders.rows()
         done.order_changes += orders.changes()
         orders.drop_ended()
@@ -121,14 +118,11 @@ class _Cycle:
     def rows(self, digest: CycleDigests, orders: Orders) -> dict[str, list[Any]]:
         """Return the cycle's rows by table."""
         r, c, out, names = self.r, self.c, self.out, self.r.names
-        happened = bool(self.intents or self.events or self.fills or self.changed)
-        quiet = not happened and int(out.plan.mode[c]) == r.last_mode
-        brief = quiet and r.level == CHANGES
         reasons = self.reasons()
         money = self.money()
         head = (self.cycle, self.ts, names.run_id)
         found: dict[str, list[Any]] = {
-            "stage7_cycle_trace": [(*head, *self.documents(brief), canonical_json(reasons))],
+            "stage7_cycle_trace": [(*head, *self.documents(), canonical_json(reasons))],
             "stage7_ledger_metrics": [
                 (
                     *head,
@@ -140,7 +134,7 @@ class _Cycle:
             "stage7_cycle_digests": [
                 (self.cycle, names.run_id, r.seq, self.ts, *digest.steps, digest.adapt, digest.link)
             ],
-            "stage7_risk_decisions": [] if brief else [self.decision()],
+            "stage7_risk_decisions": [self.decision()],
             "stage7_order_intents": list(intent_rows(self.intents, self.cycle, self.ts, names)),
             "stage7_idempotency_keys": list(key_rows(self.intents, self.ts, r.params)),
             "stage7_order_events": list(
@@ -157,11 +151,9 @@ class _Cycle:
             found["stage7_param_changes"] = [change_row(out, c, self.cycle, self.ts, names, canonical_json)]
         return found
 
-    def documents(self, brief: bool) -> tuple[Any, ...]:
+    def documents(self) -> tuple[Any, ...]:
         """Return what stage7_cycle_trace has between its head and the reasons."""
         version = int(self.out.adapt.version_before[self.c])
-        if brief:
-            return ("[]", "[]", "{}", "{}", "[]", "{}", "[]", version, "{}", None, None)
         ends = {
             self.journal.events.n[row]: STATUSES[self.journal.events.status[row]]
             for row in self.events

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from recorded import CASH, Recorded, golden, recorded, wide
 from strategies import worlds
 
+from meva_adapters.codec import CODEC
 from meva_adapters.sql.columns import META
 from meva_adapters.system.texts import ArrowTexts
-from meva_cli.wiring import CODEC
 from meva_core.errors import BadInput
 from meva_core.ids import canonical_json
 from meva_core.trace import COLUMNS, ONLY_COLUMNS, TABLES, Renderer, Terms, parts_of, rows

@@ -36,7 +36,6 @@ from meva_core.trace.texts import cycle_ids, moments, stamps
 
 SAMPLE = Path(__file__).parents[3] / "replay" / "sample"
 TEXTS = (PlainTexts(), ArrowTexts())
-levels = st.sampled_from(("full", "changes"))
 
 
 class Pair:
@@ -44,10 +43,10 @@ class Pair:
 
     def __init__(self, symbols: tuple[str, ...], rules: Rules, params: Params, **options: Any) -> None:
         self.rules, self.digester = rules, Digester(symbols, params)
-        names, rest = Names("abcdefg", symbols), (params, "1000", options.pop("level", "full"))
+        names, rest = Names("abcdefg", symbols), (params, "1000")
         self.plain = PlainRenderer(names, rules, *rest)
         self.quick = [
-            Renderer(names, *rest, encode, texts, few=0, **options)
+            Renderer(names, *rest, encode=encode, texts=texts, few=0, **options)
             for encode, texts in zip((canonical_json, CODEC.encode), TEXTS, strict=True)
         ]
 
@@ -58,7 +57,7 @@ class Pair:
         for renderer in self.quick:
             found = renderer.render(market, self.rules, out, start, stop, digests)
             assert list(typed(found)) == list(typed(expected))
-            assert (renderer.seq, renderer.last_mode) == (self.plain.seq, self.plain.last_mode)
+            assert renderer.seq == self.plain.seq
             assert renderer.gross == self.plain.gross
         return expected
 
@@ -75,11 +74,9 @@ def pair_of(world: World, **options: Any) -> Pair:
 
 
 @settings(max_examples=40)
-@given(world=worlds(), level=levels, rows=st.sampled_from((40, 4096)), cells=st.sampled_from((17, 8192)))
-def test_a_world_is_rendered_as_the_plain_renderer_does(
-    world: World, level: str, rows: int, cells: int
-) -> None:
-    pair, market = pair_of(world, level=level, cells=cells), market_of(world)
+@given(world=worlds(), rows=st.sampled_from((40, 4096)), cells=st.sampled_from((17, 8192)))
+def test_a_world_is_rendered_as_the_plain_renderer_does(world: World, rows: int, cells: int) -> None:
+    pair, market = pair_of(world, cells=cells), market_of(world)
     for start, stop, out in engine_of(world, rows=rows).advance(market, inputs_of(world), rules_of(world)):
         pair.check(market, out, start, stop)
 
@@ -93,10 +90,10 @@ def test_a_golden_world_is_rendered_as_the_plain_renderer_does(name: str) -> Non
 
 
 @settings(max_examples=30)
-@given(name=st.sampled_from(sorted(KINDS)), level=levels, seed=st.integers(0, 2**32 - 1))
-def test_every_code_reads_as_the_plain_renderer_has_it(name: str, level: str, seed: int) -> None:
+@given(name=st.sampled_from(sorted(KINDS)), seed=st.integers(0, 2**32 - 1))
+def test_every_code_reads_as_the_plain_renderer_has_it(name: str, seed: int) -> None:
     stretch = golden(name)[0]
-    pair = Pair(stretch.names.symbols, stretch.rules, stretch.params, level=level)
+    pair = Pair(stretch.names.symbols, stretch.rules, stretch.params)
     out = deepcopy(stretch.out)
     put_any_code(stretch.market, out, np.random.default_rng(seed))
     pair.check(stretch.market, out, stretch.start, stretch.stop)
@@ -112,7 +109,7 @@ def test_any_number_of_symbols_is_rendered(width: int) -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_a_run_that_is_resumed_after_every_stretch_is_rendered_alike(name: str) -> None:
     whole = golden(name)
-    pair = Pair(whole[0].names.symbols, whole[0].rules, whole[0].params, level="changes")
+    pair = Pair(whole[0].names.symbols, whole[0].rules, whole[0].params)
     for s in whole:
         pair.check(s.market, s.out, s.start, s.stop)
         # As another process has it, which knows no more than what was stored.
@@ -120,13 +117,12 @@ def test_a_run_that_is_resumed_after_every_stretch_is_rendered_alike(name: str) 
             renderer.gross = dict(s.gross)
 
 
-@pytest.mark.parametrize("level", ["full", "changes"])
 @pytest.mark.parametrize("model", ["touch", "instant"])
-def test_the_sample_is_rendered_as_the_plain_renderer_does(level: str, model: str) -> None:
+def test_the_sample_is_rendered_as_the_plain_renderer_does(model: str) -> None:
     dataset = open_dataset(SAMPLE)
     plan = plan_backtest(dataset, build_settings({"STAGE7_FILL_MODEL": model}), cycles=300)
     rules, symbols = plan.pairs.columns(), plan.pairs.symbols
-    pair = Pair(symbols, rules, plan.params, level=level)
+    pair = Pair(symbols, rules, plan.params)
     engine, ordered = Engine(plan.params, plan.new_book().state), 0
     for market in dataset.windows(plan.times, plan.params.vol_lookback, 128, symbols):
         for start, stop, out in engine.advance(market, no_inputs(len(market.time)), rules):
