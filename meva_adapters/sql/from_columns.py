@@ -7,7 +7,7 @@ memory at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from math import ceil, floor
 from typing import Any
 
@@ -15,7 +15,6 @@ from meva_adapters.codec import CODEC
 from meva_adapters.sql.asked import Asked
 from meva_adapters.sql.tables import META
 from meva_core.errors import StoreCorrupt
-from meva_core.ids import run_and_time
 from meva_core.ports import Reads
 from meva_core.stretches.opened import Opened
 from meva_core.stretches.recorded import recorded_run
@@ -40,8 +39,6 @@ class RowsFromColumns:
         typed = [getattr(kind, "process_result_value", None) for kind in kinds]
         tests = [(names.index(name), value) for name, value in asked.where.items()]
         start, end = asked.start, asked.end
-        if "cycle_id" in asked.where and (ours := run_and_time(asked.where["cycle_id"])):
-            start = end = datetime.fromtimestamp(ours[1], UTC)
         first, last = _whole_seconds(start, ceil), _whole_seconds(end, floor)
         for stored in self._reads.stretches(run_id, start=start, end=end, newest_first=newest_first):
             if stored.rows != FEW:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from heapq import merge
 from itertools import islice
@@ -27,7 +27,6 @@ from meva_adapters.sql.revisions import OWN_TABLES
 from meva_adapters.sql.stretches import stretch_of, stretches_query
 from meva_adapters.sql.tables import META
 from meva_adapters.sql.tables_stage7 import EVERY_CYCLE
-from meva_core.ids import run_and_time
 from meva_core.stretches.stored import FEW, StoredStretch
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ _TIMES: Final = {
 _LEGACY_TIMES: Final = {**_TIMES, "stage7_orders": "last_update"}
 _RUNS: Final = META.tables["stage7_runs"]
 _STRETCHES: Final = META.tables["stage7_stretches"]
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class SqlReads:
@@ -101,12 +99,14 @@ class SqlReads:
         made of these. A KeyError means a table or column that the schema lacks.
         """
         asked = Asked(table, tuple(columns), run_id, start, end, where or {}, newest_first, limit)
-        lacking = self._runs_lacking_rows(asked)
-        if not lacking:
+        narrowed = asked.narrowed() if table in EVERY_CYCLE else None
+        lacking = self._runs_lacking_rows(narrowed) if narrowed else []
+        if narrowed is None or not lacking:
             return self._there(asked, asked.typed())
         # Both in time order: what tells that, and rows of one time apart, is asked for, too.
-        wide = evolve(asked, columns=(*columns, EVERY_CYCLE[table], "cycle_id"))
-        made = [self._from_columns.rows(run, wide) for run in lacking]
+        more = EVERY_CYCLE[table], "cycle_id"
+        wide, made_of = (evolve(one, columns=(*columns, *more)) for one in (asked, narrowed))
+        made = [self._from_columns.rows(run, made_of) for run in lacking]
         both = merge(self._there(wide, wide.typed()), *made, key=_place, reverse=newest_first)
         return (row[: len(columns)] for row in islice(both, limit))
 
@@ -138,7 +138,10 @@ class SqlReads:
         query = query.where(*within(found, moment, asked.start, asked.end))
         for name, value in asked.where.items():
             query = query.where(found.c[name] == value)
-        order = [*([] if moment is None else [moment]), *found.primary_key.columns]
+        # Where cycles' rows are numbered, the number says when they were written, not what they are of.
+        of_cycle = [found.c.cycle_id] if found.name in EVERY_CYCLE else []
+        order = [*([] if moment is None else [moment]), *of_cycle, *found.primary_key.columns]
+        order = list(dict.fromkeys(order))
         query = query.order_by(*(column.desc() if newest_first else column for column in order))
         query = query.limit(asked.limit)
         options = ONE_BY_ONE if is_packed(query.selected_columns) else STREAM
@@ -148,22 +151,13 @@ class SqlReads:
 
     def _runs_lacking_rows(self, asked: Asked) -> list[str]:
         """Return the runs of which cycles in the window have columns only."""
-        if asked.table not in EVERY_CYCLE:
-            return []
         conditions = [_STRETCHES.c.rows == FEW]
         if asked.run_id is not None:
             conditions.append(_STRETCHES.c.run_id == asked.run_id)
-        start, end = asked.start, asked.end
-        if "cycle_id" in asked.where:
-            ours = run_and_time(asked.where["cycle_id"])
-            if ours is None:
-                return []
-            conditions.append(_STRETCHES.c.run_id == ours[0])
-            start = end = datetime.fromtimestamp(ours[1], UTC)
-        if start is not None:
-            conditions.append(_STRETCHES.c.end_ts >= start)
-        if end is not None:
-            conditions.append(_STRETCHES.c.start_ts <= end)
+        if asked.start is not None:
+            conditions.append(_STRETCHES.c.end_ts >= asked.start)
+        if asked.end is not None:
+            conditions.append(_STRETCHES.c.start_ts <= asked.end)
         with self._translated():
             query = sa.select(_STRETCHES.c.run_id).where(*conditions).distinct()
             return list(self._connection.execute(query).scalars())
@@ -241,11 +235,11 @@ class SqlReads:
             yield
 
 
-def _place(row: tuple[Any, ...]) -> tuple[datetime, str]:
-    """Return what a row that ends with its time and its cycle is ordered by; a time that is none comes
-    first."""
+def _place(row: tuple[Any, ...]) -> tuple[str, str]:
+    """Return what a row that ends with its time and its cycle is ordered by, as the database has it: an
+    instant as text, or an old text that is no time."""
     moment, cycle = row[-2:]
-    return (moment if isinstance(moment, datetime) else _NEVER), cycle
+    return (stamp_text(moment) if isinstance(moment, datetime) else str(moment or "")), cycle
 
 
 def moment_of(table: sa.Table, run_id: str | None, dialect: str) -> Any:
