@@ -52,16 +52,17 @@ def parity(
     cycle, step and field with both values, and whether the data already differed or only a setting or a
     decision.
 
-    Our own runs compare by the digests of their steps. Cycles of the earlier system have none, and on a grid
-    (--quantize-try) digests cannot decide: these compare by their stored rows, mode, scores, plan, intents,
-    orders with what happened to them, fills, holdings and ledger. The verdict says what was compared, what
-    was not, which settings differ, and both equities at the end of the window.
+    Our own runs compare by the links of their fingerprints, and where these part by the digests of the steps
+    and by what is stored of the cycle, down to one field. Cycles of the earlier system have none, and on a
+    grid (--quantize-try) digests cannot decide: these compare by their stored rows, mode, scores, plan,
+    intents, orders with what happened to them, fills, holdings and ledger. The verdict says what was
+    compared, what was not, which settings differ, and both equities at the end of the window.
     """
     from meva_adapters.codec import CODEC
     from meva_adapters.sql import reader
     from meva_cli.runs import pick_run
-    from meva_core.history.parity import Side, Span
     from meva_core.history.parity import parity as compare
+    from meva_core.history.verdict import Side, Span
 
     if quantize_try is not None and quantize_try <= 0:
         raise BadInput(f"--quantize-try: {quantize_try} is not above zero")
@@ -73,6 +74,7 @@ def parity(
             Side(reads_b, pick_run(reads_b, run_b)),
             span,
             CODEC.decode,
+            CODEC.columns,
             include_adaptation=include_adaptation,
             quantize=quantize_try,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
@@ -12,6 +12,9 @@ from meva_core.market import Market
 from meva_core.params import VARIABLES
 from meva_core.ports import Reads
 from meva_core.settings import with_later
+
+if TYPE_CHECKING:
+    from meva_core.stretches.body import ColumnCodec
 
 _DOCUMENTS: Final[dict[str, tuple[str, ...]]] = {
     "settle": (),
@@ -46,20 +49,27 @@ class Cause:
 
 @frozen
 class Explainer:
-    """Finds the first differing field of a step in the stored rows of two runs."""
+    """Finds the first differing field of a step in what is stored of two runs: their settings, the documents
+    that people read, the columns."""
 
     reads_a: Reads
     reads_b: Reads
     run_a: str
     run_b: str
     decode: Callable[[str], Any]
+    codec: Callable[[], ColumnCodec]
 
     def explain(self, step: str, cycle_a: str, cycle_b: str) -> Cause:
         """Return the cause: a parameter that the step reads, else the first field of what it put out."""
         if step == "measure":
             return self._measured(cycle_a, cycle_b)
         unknown = Cause("digest", None, None, inputs_equal=True)
-        return self._setting(step) or self._put_out(step, cycle_a, cycle_b) or unknown
+        return (
+            self._setting(step)
+            or self._put_out(step, cycle_a, cycle_b)
+            or self._in_columns(step, cycle_a, cycle_b)
+            or unknown
+        )
 
     def _measured(self, cycle_a: str, cycle_b: str) -> Cause:
         """Return the cause of a difference in measure: the market itself, a setting, the exchange's rules."""
@@ -68,6 +78,7 @@ class Explainer:
             self._market(cycle_a, cycle_b, setting)
             or setting
             or self._rules()
+            or self._in_columns("measure", cycle_a, cycle_b)
             or Cause("digest", None, None, inputs_equal=False)
         )
 
@@ -150,6 +161,19 @@ class Explainer:
             if found:
                 return Cause(*found, inputs_equal=True)
         return None
+
+    def _in_columns(self, step: str, cycle_a: str, cycle_b: str) -> Cause | None:
+        """Return the first value of the columns that differs, if both cycles have some."""
+        from meva_core.history.in_columns import StoredColumns, first_field  # needed where rows show nothing
+
+        a, b = (
+            StoredColumns(reads, run_id, self.decode, self.codec)
+            for reads, run_id in ((self.reads_a, self.run_a), (self.reads_b, self.run_b))
+        )
+        found = first_field(step, a, b, (cycle_a, cycle_b))
+        if found is None:
+            return None
+        return Cause(*found, inputs_equal=not found[0].startswith(("market.", "rules.")))
 
     def _document(self, reads: Reads, column: str, cycle: str) -> Any:
         rows = reads.rows("stage7_cycle_trace", (column,), where={"cycle_id": cycle})

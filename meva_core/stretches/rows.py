@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import evolve, frozen
 
-from meva_core.fingerprint import CycleDigests, Digester
+from meva_core.fingerprint import STEPS, CycleDigests, Digester
 from meva_core.stretches.opened import Opened, Span
 from meva_core.stretches.recorded import RecordedRun
 from meva_core.trace import TABLES, Names, Terms, Texts, parts_of, rows
@@ -17,6 +17,8 @@ from meva_core.trace.columns import Row
 MOMENTS: Final = {table: "decided_at" if "decided_at" in made else "ts" for table, made in TABLES.items()}
 """The column of each table that holds a cycle's time."""
 _DIGESTS: Final = "stage7_cycle_digests"
+_OF_STEPS: Final = frozenset(f"{step}_sha256" for step in (*STEPS, "adapt"))
+"""The columns of that table for which something has to be digested: links are stored."""
 
 
 @frozen
@@ -57,7 +59,7 @@ class CycleRows:
     ) -> Iterator[Row]:
         digests = None
         if table == _DIGESTS:
-            made = self.digests(opened, span)
+            made = self.digests(opened, span) if _OF_STEPS.intersection(columns) else _links(opened, span)
             digests = [made[c] for c in cycles.tolist()]
         parts = parts_of(
             self._terms,
@@ -79,6 +81,12 @@ class CycleRows:
         links = opened.links()[span.start :]
         made = digester.digest(span.market, span.rules, span.out, 0, span.cycles)
         return [evolve(digest, link=link) for digest, link in zip(made, links, strict=False)]
+
+
+def _links(opened: Opened, span: Span) -> list[CycleDigests]:
+    """Return the links of a span's cycles, as digests of which nobody looks at the rest."""
+    links = opened.links()[span.start : span.start + span.cycles]
+    return [CycleDigests((), b"", link) for link in links]
 
 
 def cycle_rows(run: RecordedRun, encode: Callable[[Any], str], texts: Callable[[], Texts]) -> CycleRows:

@@ -9,12 +9,13 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
-import orjson
 import pytest
 
+from meva_adapters.codec import CODEC
 from meva_adapters.sql import reader
 from meva_adapters.sql.migrate import upgrade
-from meva_core.history.parity import Side, Span, Verdict, parity
+from meva_core.history.parity import parity
+from meva_core.history.verdict import Side, Span, Verdict
 from meva_core.history.window import LEGACY
 
 Built = Callable[[str], Path]
@@ -42,7 +43,9 @@ NAMES = (
 
 def compare(a: Path, b: Path, step: Decimal | None = None) -> Verdict:
     with reader(a) as one, reader(b) as other, one.read() as first, other.read() as second:
-        return parity(Side(first, LEGACY), Side(second, LEGACY), Span(), orjson.loads, quantize=step)
+        return parity(
+            Side(first, LEGACY), Side(second, LEGACY), Span(), CODEC.decode, CODEC.columns, quantize=step
+        )
 
 
 def old_copy(built: Built, name: str, path: Path, change: str = "") -> Path:
