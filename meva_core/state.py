@@ -19,6 +19,7 @@ from meva_core.errors import BadInput
 
 VERSION: Final = 2
 """What `state_document` writes. `restore_state` reads version 1, too: what it lacks is neutral."""
+_SINCE_2: Final = ("paid", "wanted")
 
 # Places in `money`; each total is a pair (whole TRY, rest in e8) in two cells.
 CASH: Final = 0
@@ -280,6 +281,12 @@ def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:
             name.removeprefix("order_"): getattr(state, name)[:used].tolist() for name in ORDER_COLUMNS
         },
     }
+
+
+def as_version_1(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a state's document as version 1 had it: without wishes, what was paid, and flows."""
+    kept = {name: value for name, value in document.items() if name not in _SINCE_2}
+    return {**kept, "version": 1, "money": document["money"][:FLOWS]}
 
 
 def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:

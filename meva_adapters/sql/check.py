@@ -76,6 +76,20 @@ def check_database(target: Target) -> Check:
         )
 
 
+def rows_of_no_run(target: Target) -> Iterator[str]:
+    """Yield the rows of our runs' tables whose run is not in stage7_runs. Raises as `check_database` does."""
+    runs = META.tables["stage7_runs"].c.run_id
+    with looking_at(database_url(target)) as connection:
+        for table in META.tables.values():
+            # The earlier system had runs of its own in that one.
+            if "run_id" not in table.c or table.name in ("stage7_runs", "stage7_run_metrics"):
+                continue
+            strange = table.c.run_id.is_not(None) & table.c.run_id.not_in(sa.select(runs))
+            query = sa.select(table.c.run_id, sa.func.count()).where(strange).group_by(table.c.run_id)
+            for run, count in connection.execute(query):
+                yield f"{table.name}: {count} rows are of run {run}, which is not in stage7_runs"
+
+
 def _rows(connection: sa.Connection, shape: Shape) -> dict[str, int]:
     queries = {name: f"SELECT count(*) FROM {quoted(name)}" for name in sorted(shape.columns)}  # noqa: S608
     return {name: int(connection.execute(sa.text(q)).scalar_one()) for name, q in queries.items()}

@@ -12,6 +12,9 @@ from meva_core.errors import StoreBusy, StoreCorrupt, StoreError, StoreUnready
 _MAKE_ROOM: Final = "free some disk space, then run it again (a backtest: with --resume)"
 _RESTORE: Final = "keep the file as it is and restore a backup"
 
+_NO_TEXT: Final = ("Could not decode to UTF-8", "user-defined function raised exception")
+"""What the driver says of a value that is no text; our function of SQL raises nothing for one that is."""
+
 
 def ours(name: str, error: BaseException, waited_seconds: float) -> StoreError:
     """Return the error for a driver's, naming the database and saying what to do."""
@@ -36,6 +39,8 @@ def _has_a_log_out_of_reach(path: Path) -> bool:
 
 
 def _from_sqlite(name: str, error: sqlite3.Error, waited_seconds: float) -> StoreError:
+    if str(error).startswith(_NO_TEXT):
+        return StoreCorrupt(f"{name} holds text that is not UTF-8: {error}", action=_RESTORE)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended code's low byte is the primary one
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(

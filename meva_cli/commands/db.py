@@ -132,12 +132,20 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
 def _rows_apart(url: URL) -> Iterator[str]:
     """Yield what is stored of all runs otherwise than their columns give."""
     from meva_adapters.codec import CODEC
-    from meva_core.stages.deep import rows_apart
+    from meva_adapters.sql.check import rows_of_no_run
+    from meva_adapters.sql.reads import LEGACY
+    from meva_core.errors import StoreCorrupt
+    from meva_core.stages.deep import forms_apart, rows_apart
 
-    with reading(url) as reads:
-        for row in reads.runs():
-            if row["settings_json"]:
-                yield from rows_apart(reads, CODEC, row["run_id"], make_progress())
+    try:
+        yield from rows_of_no_run(url)
+        with reading(url) as reads:
+            yield from forms_apart(reads, CODEC)
+            for row in reads.runs():
+                if row["kind"] != LEGACY:
+                    yield from rows_apart(reads, CODEC, row["run_id"], make_progress())
+    except StoreCorrupt as error:
+        yield str(error)
 
 
 @click.command()

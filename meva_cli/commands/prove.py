@@ -34,20 +34,29 @@ def prove(
     What its cycles saw is stored with what they decided. The engine runs over it from the state before them,
     and columns, orders, fills, digests, links and states are compared with what is stored. No dataset, no
     network and no key are needed. Exit code 0: all is equal. 1: something differs; the first cycle, step and
-    field are named with both values. 2: something lacks, such as the columns of a run that has rows only.
+    field are named with both values, or what is damaged. 2: something lacks, such as the columns of a run
+    that has rows only.
     """
+    from meva_core.errors import StoreCorrupt
+
+    try:
+        report = document_of(_decided(db, run_id, last, engine))
+    except StoreCorrupt as error:
+        report = {"run_id": run_id, "proved": False, "damage": str(error), "action": error.action}
+    print_json(report) if as_json else _print(report)
+    ctx.exit(0 if report["proved"] else 1)
+
+
+def _decided(db: str | None, run_id: str | None, last: int | None, engine: str) -> Proof:
     from meva_adapters.codec import CODEC
     from meva_adapters.system.compiled import choose
     from meva_core.stages.prove import prove as decide
 
     with reading(database(db)) as reads:
         run = pick_run(reads, run_id)
-        row = reads.run(run) or {}
-        speed = choose(engine, last or row["cycles"])
-        proof = decide(reads, run, CODEC, speed.loop, make_progress(speed.doing), last=last)
-    report = document_of(proof)
-    print_json(report) if as_json else _print(report)
-    ctx.exit(0 if proof.difference is None else 1)
+        cycles = (reads.run(run) or {}).get("cycles")
+        speed = choose(engine, last or (cycles if isinstance(cycles, int) else 0))
+        return decide(reads, run, CODEC, speed.loop, make_progress(speed.doing), last=last)
 
 
 def document_of(proof: Proof) -> dict[str, Any]:
@@ -74,6 +83,9 @@ def document_of(proof: Proof) -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any]) -> None:
+    if "damage" in report:
+        click.echo(f"Error: {report['damage']}\nTo do: {report['action']}", err=True)
+        return
     difference = report["difference"]
     for left_out in report["left_out"]:
         click.echo(f"warning: not proved: {left_out}", err=True)

@@ -6,22 +6,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
 from attrs import define, field
 
-from meva_core.errors import StoreError
+from meva_core.errors import StoreCorrupt, StoreError
 from meva_core.fingerprint import CycleDigests
-from meva_core.ids import stamp_text
+from meva_core.ids import content_hash, stamp_text
 from meva_core.orders import TERMINAL
 from meva_core.ports import Progress, Reads
+from meva_core.stages.chains import chains_of, left_out
 from meva_core.stages.codec import Codec
+from meva_core.stages.run_row import faults_of, row_as_stored
 from meva_core.state import open_gross, restore_state
 from meva_core.stretches.body import ColumnCodec
-from meva_core.stretches.opened import Opened
-from meva_core.stretches.recorded import UNREADABLE, RecordedRun, faults_of, recorded_run
+from meva_core.stretches.opened import Opened, named
+from meva_core.stretches.recorded import UNREADABLE, RecordedRun, recorded_run
 from meva_core.stretches.rows import CycleRows, cycle_rows
 from meva_core.stretches.stored import ALL, StoredStretch
 from meva_core.trace import COLUMNS, ONLY_COLUMNS, ORDER_CHANGES, TABLES, Names, Rendered, Renderer
@@ -32,6 +34,11 @@ _ORDERS: Final = "stage7_orders"
 _KEYS: Final = "stage7_idempotency_keys"
 _NAMES: Final[Mapping[str, int]] = {"stage7_checkpoints": 2}
 """How many of a table's first columns name a row, where it is not one."""
+_UNUSED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "stage7_run_metrics": {"no_metrics_reason": None},
+    "stage7_risk_decisions": {"caps_json": "{}", "metrics_json": "{}"},
+}
+"""Columns that Meva leaves at their defaults: the earlier system wrote them."""
 _CHANGED: Final = tuple(COLUMNS[_ORDERS].index(name) for name in ORDER_CHANGES)
 _STATUS: Final = COLUMNS[_ORDERS].index("status")
 _ENDED: Final = frozenset(STATUSES[int(status)] for status in TERMINAL)
@@ -46,20 +53,60 @@ def rows_apart(reads: Reads, codec: Codec, run_id: str, progress: Progress) -> I
     """
     row = reads.run(run_id)
     assert row is not None, "whoever asks has seen the run"
-    faults = list(faults_of(row, codec.decode))
+    faults = list(faults_of(row, row_as_stored(reads, run_id), codec.decode))
     yield from faults
     if faults:
         return  # what its columns mean is told by the row
-    run = recorded_run(row, codec.decode)
-    checked = _Checked(reads, codec, run)
+    try:
+        chains = chains_of(reads, run_id)
+        for _ in left_out(reads, row, chains, codec.decode):
+            pass  # recorded in rows only, by an earlier version
+    except StoreCorrupt as error:
+        yield str(error)
+    checked = _Checked(reads, codec, recorded_run(row, codec.decode))
     progress.start(row["cycles"], "rows against columns")
     try:
-        for stored in reads.stretches(run_id):
-            yield from checked.stretch(stored)
+        for stored, following in _with_next(reads.stretches(run_id)):
+            yield from checked.stretch(stored, is_last=following is None)
             progress.advance(stored.cycles)
         yield from checked.rest()
+    except StoreCorrupt as error:
+        yield str(error)
     finally:
         progress.done()
+
+
+def forms_apart(reads: Reads, codec: Codec) -> Iterator[str]:
+    """Yield what is wrong with stored forms: one that does not describe what it is the name of, or that a
+    version wrote which recorded no run; and stretches whose form is not described."""
+    described, recorded = set(), {name for row in reads.runs() for name in _versions(row["code_version"])}
+    for form, text, version in reads.rows("stage7_forms", ("form", "document_json", "code_version")):
+        described.add(form)
+        if version not in recorded:
+            yield f"stage7_forms {form}: version {version} of Meva recorded no run here"
+        with suppress(*UNREADABLE):
+            if content_hash(codec.decode(text)) == form:
+                continue
+        yield f"stage7_forms {form}: its document is another one's"
+    for run_id, seq, form in reads.rows("stage7_stretches", ("run_id", "seq", "form")):
+        if form not in described:
+            yield f"stage7_stretches {run_id} {seq}: its form {form} is not in stage7_forms"
+
+
+def _versions(joined: Any) -> list[str]:
+    """Return the versions of Meva that recorded a run, one after the other."""
+    return str(joined).split(", ")
+
+
+def _with_next(stretches: Iterator[StoredStretch]) -> Iterator[tuple[StoredStretch, StoredStretch | None]]:
+    """Yield each stretch with the one after it."""
+    before = next(stretches, None)
+    for stored in stretches:
+        assert before is not None, "it came before this one"
+        yield before, stored
+        before = stored
+    if before is not None:
+        yield before, None
 
 
 @define
@@ -76,6 +123,10 @@ class _Checked:
     versions: Mapping[str, str] = field(init=False)
     at: int = 0
     """The place of the next cycle."""
+    since: datetime | None = None
+    """From when on rows are of the next stretch: what lies between two stretches is of the second."""
+    until: datetime | None = None
+    """To when; None behind the last stretch."""
     orders: dict[str, list[Any]] = field(factory=dict)
     """Orders that have not ended, as the columns give them."""
     stored_orders: dict[str, Row] = field(factory=dict)
@@ -98,21 +149,30 @@ class _Checked:
 
     # -- A stretch ------------------------------------------------------------------------------------
 
-    def stretch(self, stored: StoredStretch) -> Iterator[str]:
+    def stretch(self, stored: StoredStretch, *, is_last: bool) -> Iterator[str]:
         """Yield what is stored of the cycles of the next stretch otherwise than its columns give."""
         if stored.seq != self.at:
             self._begin(stored.seq, self._traded_before(stored.seq))
+            self.since = datetime.fromtimestamp(stored.start, UTC)
+        end = datetime.fromtimestamp(stored.end, UTC)
+        self.until = None if is_last else end
         try:
             opened = self.run.opened(stored, self.columns, self.versions.get(stored.form))
             rendered = self._rendered(opened)
             yield from self._of_every_cycle(opened)
-        except StoreError as error:
-            yield str(error)
+        except (StoreError, *UNREADABLE) as error:
+            # Columns that no engine put out cannot be made text of, either.
+            yield (
+                str(error)
+                if isinstance(error, StoreError)
+                else (f"the stored columns of {named(stored)} hold what no cycle decides: {error}")
+            )
             # What orders traded before is not known any more: those that are open are left.
             self._begin(stored.seq + stored.cycles, defaultdict(int))
-            return
-        self.at += stored.cycles
-        yield from self._of_what_happened(opened, rendered)
+        else:
+            self.at += stored.cycles
+            yield from self._of_what_happened(opened, rendered)
+        self.since = end + timedelta(microseconds=1)
 
     def _rendered(self, opened: Opened) -> Rendered:
         """Return the rows of a stretch, without those of every cycle."""
@@ -123,30 +183,32 @@ class _Checked:
         return rendered
 
     def _of_every_cycle(self, opened: Opened) -> Iterator[str]:
-        if opened.stored.rows != ALL:
-            return
         for table in TABLES:
-            made = self.made.of(opened, table, COLUMNS[table])
-            yield from _apart(table, self._stored(opened, table), made)
+            stands = opened.stored.rows == ALL
+            made = self.made.of(opened, table, COLUMNS[table]) if stands else iter(())
+            unused = _UNUSED.get(table, {})
+            rows = ((*row, *unused.values()) for row in made)
+            yield from _apart(table, self._stored(table), rows)
 
     def _of_what_happened(self, opened: Opened, rendered: Rendered) -> Iterator[str]:
         for table, rows in rendered.rows.items():
             if table == _ORDERS:
-                yield from self._of_orders(opened, rows, rendered.order_changes)
+                yield from self._of_orders(rows, rendered.order_changes)
             elif table == _KEYS:
                 yield from _apart(table, self._keys_until(opened.stored.end), rows)
             elif table not in TABLES:
-                yield from _apart(table, self._stored(opened, table), rows)
+                yield from _apart(table, self._stored(table), rows)
 
-    def _stored(self, opened: Opened, table: str) -> Iterator[Row]:
-        start, end = (datetime.fromtimestamp(t, UTC) for t in (opened.stored.start, opened.stored.end))
-        return self.reads.as_stored(table, COLUMNS[table], run_id=self.run.run_id, start=start, end=end)
+    def _stored(self, table: str) -> Iterator[Row]:
+        return self.reads.as_stored(
+            table, _columns(table), run_id=self.run.run_id, start=self.since, end=self.until
+        )
 
     # -- Orders ---------------------------------------------------------------------------------------
 
-    def _of_orders(self, opened: Opened, rows: list[Row], changes: list[Row]) -> Iterator[str]:
+    def _of_orders(self, rows: list[Row], changes: list[Row]) -> Iterator[str]:
         """Compare the orders that ended in a stretch; the others change on."""
-        for there in self._stored(opened, _ORDERS):
+        for there in self._stored(_ORDERS):
             if there[0] in self.stored_orders:
                 yield f"{_ORDERS} {there[0]} is there twice"
             self.stored_orders[there[0]] = there
@@ -199,12 +261,20 @@ class _Checked:
         return defaultdict(int)
 
 
+def _columns(table: str) -> tuple[str, ...]:
+    return (*COLUMNS[table], *_UNUSED.get(table, ()))
+
+
 def _apart(table: str, stored: Iterable[Row], made: Iterable[Row]) -> Iterator[str]:
     """Yield, in words, the rows of a table that are stored otherwise than they are made."""
-    width, columns = _NAMES.get(table, 1), COLUMNS[table]
+    width, columns = _NAMES.get(table, 1), _columns(table)
     there: dict[Row, list[Row]] = {}
-    for row in stored:
-        there.setdefault(tuple(row[:width]), []).append(tuple(row))
+    try:
+        for row in stored:
+            there.setdefault(tuple(row[:width]), []).append(tuple(row))
+    except StoreCorrupt as error:
+        yield f"{table}: {error}"
+        return
     for row in made:
         name = " ".join(map(str, row[:width]))
         found = there.pop(tuple(row[:width]), [])

@@ -28,6 +28,9 @@ _WRITES: Final[Mapping[str, str]] = {
 """Which step's rows of the journal each of its ends counts last."""
 
 
+_NOTHING: Final = "nothing"
+
+
 @frozen
 class Difference:
     """One value that is stored otherwise than it is decided: of which cycle (seconds), which step, which
@@ -43,6 +46,24 @@ class Difference:
 def first_of(found: Iterator[Difference]) -> Difference | None:
     """Return the first of some differences: by cycle, then by step."""
     return min(found, key=lambda one: (one.time, ORDER.index(one.step)), default=None)
+
+
+def first_of_documents(time: int, stored: Mapping[str, Any], decided: Mapping[str, Any]) -> Difference | None:
+    """Return where two documents about how a run stands after a cycle differ first, by name and place."""
+    return next(_of_documents(time, "", stored, decided), None)
+
+
+def _of_documents(time: int, name: str, stored: Any, decided: Any) -> Iterator[Difference]:
+    if isinstance(stored, Mapping) and isinstance(decided, Mapping):
+        for key in sorted(stored.keys() | decided.keys()):
+            yield from _of_documents(
+                time, f"{name}.{key}".lstrip("."), stored.get(key, _NOTHING), decided.get(key, _NOTHING)
+            )
+    elif isinstance(stored, list) and isinstance(decided, list) and len(stored) == len(decided):
+        for place, (then, now) in enumerate(zip(stored, decided, strict=True)):
+            yield from _of_documents(time, f"{name}[{place}]", then, now)
+    elif type(stored) is not type(decided) or stored != decided:
+        yield Difference(time, "state", name, stored, decided)
 
 
 def differences(stored: Out, stretch: Stretch, symbols: Sequence[str]) -> Iterator[Difference]:

@@ -19,17 +19,20 @@ from meva_core.ids import cycle_id, stamp_text
 from meva_core.loop import Loop
 from meva_core.market import Market
 from meva_core.ports import Progress, Reads
+from meva_core.stages.chains import RESTORE, Chain, chains_of, left_out, stray_states
 from meva_core.stages.codec import Codec
-from meva_core.stages.differing import Difference, differences, first_of
+from meva_core.stages.differing import Difference, differences, first_of, first_of_documents
 from meva_core.stages.figures import Tally
 from meva_core.stages.run import Book, Part, Stretch
 from meva_core.stages.run import run as run_book
-from meva_core.state import restore_state, state_document
+from meva_core.stages.run_row import faults_of, row_as_stored
+from meva_core.state import as_version_1, restore_state, state_document
 from meva_core.steps.inputs import Inputs
 from meva_core.stretches.body import ColumnCodec
-from meva_core.stretches.opened import Opened, Span, whole
-from meva_core.stretches.recorded import UNREADABLE, RecordedRun, faults_of, recorded_run
-from meva_core.stretches.stored import ALL
+from meva_core.stretches.layout import ENDS
+from meva_core.stretches.opened import Opened, Span, damaged, whole
+from meva_core.stretches.recorded import UNREADABLE, RecordedRun, recorded_run
+from meva_core.stretches.stored import ALL, unsealed
 
 _DIGESTS: Final = tuple(f"{name}_sha256" for name in (*STEPS, "adapt", "link"))
 
@@ -51,20 +54,6 @@ class Proof:
     difference: Difference | None = None
 
 
-@frozen
-class _Kept:
-    """Where a stored stretch lies: the place of its first cycle in the run, its cycles, their first time."""
-
-    seq: int
-    cycles: int
-    start: datetime
-
-    @property
-    def stop(self) -> int:
-        """The place of the cycle after it."""
-        return self.seq + self.cycles
-
-
 def prove(
     reads: Reads, run_id: str, codec: Codec, loop: Loop, progress: Progress, *, last: int | None = None
 ) -> Proof:
@@ -72,35 +61,22 @@ def prove(
     before them.
 
     Raises BadInput if there is no such run, StoreUnready for one that is recorded in rows only or in a form
-    that this version does not know, StoreCorrupt for columns or states that are damaged.
+    that this version does not know, StoreCorrupt for what is damaged.
     """
     row = reads.run(run_id)
     if row is None:
         raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
-    found = reads.rows("stage7_stretches", ("seq", "cycles", "start_ts"), run_id=run_id)
-    chains = _chains([_Kept(*kept) for kept in found])
+    chains = chains_of(reads, run_id)
     if not chains:
         raise StoreUnready(
             f"run {run_id} is recorded in rows only, by {row['code_version'] or 'the earlier system'}: "
             "without what its cycles saw they cannot be decided again",
             action="record it again, into a database of its own, or resume it: what comes then can be proved",
         )
-    fault = next(faults_of(row, codec.decode), None)
-    if fault is not None:
-        raise StoreCorrupt(fault, action="keep the file and restore a backup")
+    for fault in faults_of(row, row_as_stored(reads, run_id), codec.decode):
+        raise StoreCorrupt(fault, action=RESTORE)
     prover = _Prover(reads, row, recorded_run(row, codec.decode), codec, loop, progress)
     return prover.prove(chains, last)
-
-
-def _chains(stretches: list[_Kept]) -> list[list[_Kept]]:
-    """Return stretches in chains without a gap."""
-    chains: list[list[_Kept]] = []
-    for kept in stretches:
-        if chains and chains[-1][-1].stop == kept.seq:
-            chains[-1].append(kept)
-        else:
-            chains.append([kept])
-    return chains
 
 
 @define
@@ -128,9 +104,17 @@ class _Prover:
             for seq, link, text in self.reads.rows("stage7_states", columns, run_id=self.run.run_id)
         }
 
-    def prove(self, chains: list[list[_Kept]], last: int | None) -> Proof:
+    def prove(self, chains: list[Chain], last: int | None) -> Proof:
         """Decide the cycles of chains of stretches again, and compare how the run stands after them."""
-        left_out = [*self._gaps(chains)]
+        gaps = tuple(left_out(self.reads, self.row, chains, self.codec.decode))
+        for seq, state in self._states.items():
+            if (type(seq), *map(type, state)) != (int, bytes, str):
+                raise self._damaged(f"a row of stage7_states, of cycle {seq!r}")
+        for chain in chains:
+            if (seq := chain[0].seq) in self._states and not self._state(seq)[2]:
+                raise self._damaged(f"the columns of the cycles before cycle {seq} are lost")
+        for fault in stray_states(self._states, chains):
+            raise self._damaged(fault)
         if last is not None:
             chains = [self._last_of(chains[-1], last)]
         self.progress.start(sum(chain[-1].stop - chain[0].seq for chain in chains), "prove")
@@ -143,26 +127,14 @@ class _Prover:
                 if found is not None:
                     break
             else:
-                found = self._difference_at_the_end(
-                    book, from_start=len(chains) == 1 and not chains[0][0].seq
-                )
+                whole_run = len(chains) == 1 and not chains[0][0].seq
+                found = self._difference_at_the_end(book, from_start=whole_run)
         finally:
             self.progress.done()
         since, link = int(chains[0][0].start.timestamp()), self._digester.link.hex()
-        versions = self.row["code_version"]
-        return Proof(self.run.run_id, cycles, since, link, versions, tuple(left_out), found)
+        return Proof(self.run.run_id, cycles, since, link, self.row["code_version"], gaps, found)
 
-    def _gaps(self, chains: list[list[_Kept]]) -> Iterator[str]:
-        """Yield which cycles have no columns, and why."""
-        total, at = self.row["cycles"], 0
-        for chain in chains:
-            if chain[0].seq > at:
-                yield _without_columns(at, chain[0].seq)
-            at = chain[-1].stop
-        if total > at:
-            yield _without_columns(at, total)
-
-    def _last_of(self, chain: list[_Kept], last: int) -> list[_Kept]:
+    def _last_of(self, chain: Chain, last: int) -> Chain:
         """Return the end of a chain, from a stored state on, with at least so many cycles if it has them."""
         wanted = chain[-1].stop - last
         begins = [kept.seq for kept in chain if kept.seq <= wanted and kept.seq in self._states]
@@ -174,21 +146,21 @@ class _Prover:
         symbols, params = self.run.symbols, self.run.params
         self._tally = Tally()
         if seq in self._states:
-            link, text = self._states[seq]
+            link, document, _ = self._state(seq)
             try:
-                state = restore_state(self.codec.decode(text), symbols)
+                state = restore_state(document, symbols)
             except UNREADABLE as error:
-                raise _damaged_state(self.run.run_id, seq, str(error)) from error
+                raise self._damaged(f"the state before cycle {seq}: {error}") from error
         elif seq == 0:
             state, link = self.run.new_state(), NO_LINK
         else:
-            raise _damaged_state(self.run.run_id, seq, "it is not there")
+            raise self._damaged(f"the state before cycle {seq} is not there")
         self._digester = Digester(symbols, params, link)
         return Book(symbols, params, state, link, seq)
 
     # -- Deciding -------------------------------------------------------------------------------------
 
-    def _decide(self, book: Book, chain: list[_Kept]) -> Difference | None:
+    def _decide(self, book: Book, chain: Chain) -> Difference | None:
         """Decide the cycles of a chain, and return the first difference from what is stored of them."""
         time, stop = int(chain[0].start.timestamp()), chain[-1].stop
         try:
@@ -198,19 +170,26 @@ class _Prover:
                 if found is not None:
                     return found
                 self.progress.advance(stretch.stop - stretch.start)
+        except BadInput as error:
+            raise damaged(self._opened.stored, f"no cycle can have seen its columns: {error}") from error
         except (BrokenBooks, IllegalStep) as error:
             # Not a bug: a state or a column that is not as it was, and fits neither books nor orders.
             return Difference(time, "state", "the books", "as recorded", str(error))
-        assert book.seq == stop, "the source gives all cycles"
+        if book.seq != stop:
+            raise self._damaged(f"its columns end before cycle {book.seq}, and should before {stop}")
         return None
 
-    def _source(self, chain: list[_Kept]) -> Iterator[Part]:
-        run = self.run
+    def _source(self, chain: Chain) -> Iterator[Part]:
+        run, first = self.run, chain[0]
         versions = dict(self.reads.rows("stage7_forms", ("form", "code_version")))
-        stretches = self.reads.stretches(run.run_id, start=chain[0].start, end=None)
-        for _, stored in zip(chain, stretches, strict=False):
+        since = first.start if first.seq else None
+        stretches = self.reads.stretches(run.run_id, start=since, end=None)
+        for kept, stored in zip(chain, stretches, strict=False):
+            if (stored.seq, stored.cycles) != (kept.seq, kept.cycles):
+                raise damaged(stored, f"cycle {kept.seq} was to be its first, not {stored.seq}")
             self._opened = run.opened(stored, self._columns, versions.get(stored.form))
-            for span in self._opened.spans():
+            _refuse_rows_of_nothing(self._opened)
+            for span in self._opened.spans([seq - kept.seq for seq in self._states]):
                 self._span = span
                 yield whole(span.market, Market), whole(span.inputs, Inputs), span.rules
 
@@ -221,9 +200,7 @@ class _Prover:
         book.link = self._digester.link
         self._tally.add(out, start, stop)
         found = first_of(self._differences(stretch, digests))
-        if found is None and self._span.start + stop == self._opened.stored.cycles:
-            found = self._difference_of_state(book)
-        return found
+        return self._difference_of_state(book) if found is None else found
 
     def _differences(self, stretch: Stretch, digests: list[CycleDigests]) -> Iterator[Difference]:
         first = self._span.start + stretch.start
@@ -239,16 +216,18 @@ class _Prover:
         """Yield what differs in the rows of digests that stand beside a stretch."""
         bounds = (datetime.fromtimestamp(time, UTC) for time in (times[0], times[-1]))
         start, end = bounds
-        rows = self.reads.rows(
+        rows = self.reads.as_stored(
             "stage7_cycle_digests", ("ts", *_DIGESTS), run_id=self.run.run_id, start=start, end=end
         )
-        there = {int(ts.timestamp()): stored for ts, *stored in rows}
+        there = {ts: stored for ts, *stored in rows}
         for time, decided in zip(times, digests, strict=True):
             made = [*decided.steps, decided.adapt, decided.link]
-            for name, then, now in zip(_DIGESTS, there.get(time, [None] * len(made)), made, strict=True):
+            found = there.get(stamp_text(time), [None] * len(made))
+            for name, then, now in zip(_DIGESTS, found, made, strict=True):
                 if then != now:
                     step = name.removesuffix("_sha256")
-                    yield Difference(time, step, f"digest of {step}", then and then.hex(), now.hex())
+                    shown = then.hex() if isinstance(then, bytes) else then
+                    yield Difference(time, step, f"digest of {step}", shown, now.hex())
 
     # -- States ---------------------------------------------------------------------------------------
 
@@ -256,63 +235,72 @@ class _Prover:
         """Compare a stored state with the one decided, if one is stored after this cycle."""
         if book.seq not in self._states:
             return None
-        link, text = self._states[book.seq]
-        stored = {"link": link.hex(), **self._read(text)}
-        decided = {"link": book.link.hex(), **state_document(book.state, book.symbols)}
-        return self._first_of_documents(book, stored, decided)
+        link, document, _ = self._state(book.seq)
+        decided = {"link": book.link.hex(), **_like(document, state_document(book.state, book.symbols))}
+        return first_of_documents(book.last_time or 0, {**document, "link": link.hex()}, decided)
 
     def _difference_at_the_end(self, book: Book, *, from_start: bool) -> Difference | None:
         """Compare how the run stands with what was decided of all its cycles."""
         if book.seq < self.row["cycles"]:
             return None  # an earlier version went on without columns
-        kept = self.reads.state(self.run.run_id)
+        names = ("cycle_id", "ts", "state_json")
+        kept = next(self.reads.as_stored("stage7_run_state", names, run_id=self.run.run_id), None)
         if kept is None:
-            raise _damaged_state(self.run.run_id, book.seq, "it is not there")
-        stored, time = self._read(kept["state_json"]), book.last_time
-        assert time is not None
+            raise self._damaged("how it stands is not there")
+        stored, time = self._read(kept[-1], "how it stands"), book.last_time
+        assert time is not None, "it has cycles"
+        state = stored.get("state")
         decided: dict[str, Any] = {
             "link": book.link.hex(),
             "seq": book.seq,
             "last_time": time,
-            "state": state_document(book.state, book.symbols),
+            "state": _like(state, state_document(book.state, book.symbols)),
         }
         if from_start:
             decided |= {"counts": self._tally.counts, "modes": self._tally.modes}
-        row = {name: self.row[name] for name in ("cycles", "fingerprint", "last_cycle_id")}
-        row |= {"last_ts": stamp_text(int(self.row["last_ts"].timestamp()))}
-        made = {
-            "cycles": book.seq,
-            "fingerprint": book.link.hex(),
-            "last_cycle_id": cycle_id(self.run.run_id, time),
-            "last_ts": stamp_text(time),
-        }
+        then = {name: self.row[name] for name in ("cycles", "fingerprint")}
+        then |= {"last_ts": stamp_text(int(self.row["last_ts"].timestamp()))} if self.row["last_ts"] else {}
+        made = {"cycles": book.seq, "fingerprint": book.link.hex(), "last_ts": stamp_text(time)}
+        standing = dict(zip(names[:2], kept, strict=False))
+        where = {"cycle_id": cycle_id(self.run.run_id, time), "ts": stamp_text(time)}
         stored = {name: stored.get(name) for name in decided}
-        return self._first_of_documents(book, row | stored, made | decided)
+        return first_of_documents(time, then | standing | stored, made | where | decided)
 
-    def _read(self, text: str) -> dict[str, Any]:
+    def _state(self, seq: int) -> tuple[bytes, dict[str, Any], bool]:
+        """Return the link and the state that are stored for good before a cycle, and whether columns may
+        begin there."""
+        link, text = self._states[seq]
+        try:
+            document = self._read(text, f"the state before cycle {seq}")
+            return link, *unsealed(document, self.run.run_id, seq, link)
+        except UNREADABLE as error:
+            raise self._damaged(f"the state before cycle {seq}: {error}") from error
+
+    def _read(self, text: str, what: str) -> dict[str, Any]:
         try:
             document = self.codec.decode(text)
-        except ValueError as error:
-            raise _damaged_state(self.run.run_id, None, str(error)) from error
-        return document if isinstance(document, dict) else {"state": document}
+        except UNREADABLE as error:
+            raise self._damaged(f"{what} cannot be read: {error}") from error
+        if not isinstance(document, dict):
+            raise self._damaged(f"{what} is no document")
+        return document
 
-    def _first_of_documents(
-        self, book: Book, stored: Mapping[str, Any], decided: Mapping[str, Any]
-    ) -> Difference | None:
-        for name in sorted(stored.keys() | decided.keys()):
-            then, now = stored.get(name), decided.get(name)
-            if then != now:
-                return Difference(book.last_time or 0, "state", name, then, now)
-        return None
+    def _damaged(self, what: str) -> StoreCorrupt:
+        return StoreCorrupt(f"what is stored of run {self.run.run_id} is damaged: {what}", action=RESTORE)
 
 
-def _without_columns(first: int, stop: int) -> str:
-    return f"cycles {first} to {stop - 1} were recorded by a version that kept no columns"
+def _refuse_rows_of_nothing(opened: Opened) -> None:
+    """Refuse a stretch whose journal has more or fewer rows than its cycles wrote; raises StoreCorrupt."""
+    journal = opened.out.journal
+    for name, table in ENDS.items():
+        ends, rows = getattr(journal, name), len(getattr(journal, table).cycle)
+        steps = ends[1:] - ends[:-1]
+        if ends[0] < 0 or (steps < 0).any() or (name == f"{table}_end" and ends[-1] != rows):
+            raise damaged(opened.stored, f"ends.{name} does not count the {rows} rows of {table}")
 
 
-def _damaged_state(run_id: str, seq: int | None, what: str) -> StoreCorrupt:
-    where = "" if seq is None else f" before cycle {seq}"
-    return StoreCorrupt(
-        f"the stored state of run {run_id}{where} is damaged: {what}",
-        action="keep the file and restore a backup; `meva db check --deep` names all that is damaged",
-    )
+def _like(stored: Any, decided: dict[str, Any]) -> dict[str, Any]:
+    """Return a state decided as a version that wrote one like `stored` would have written it."""
+    if not isinstance(stored, dict) or stored.get("version") != 1:
+        return decided
+    return as_version_1(decided)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from attrs import define, evolve, field
 
@@ -38,12 +38,11 @@ from meva_core.stretches.stored import (
     STATE_COLUMNS,
     STRETCH_COLUMNS,
     StoredStretch,
+    sealed,
+    states_until,
     stored_stretch,
 )
 from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer
-
-STATES_APART: Final = 16_384
-"""The first commit at or after so many cycles, and each time as many more, leaves its state for good."""
 
 
 @define
@@ -213,14 +212,14 @@ class Recorder:
         work.insert("stage7_stretches", STRETCH_COLUMNS, [stretch.row()])
         states = []
         if self._before is not None and not _has_columns_before(work, stretch):
-            states.append(self._before)
-        if stretch.seq // STATES_APART < after["seq"] // STATES_APART:
-            states.append(after)
-        work.insert("stage7_states", STATE_COLUMNS, [self._state_row(document) for document in states])
+            states.append(self._state_row(self._before, begins=True))
+        if states_until(stretch.seq, after["seq"]):
+            states.append(self._state_row(after, begins=False))
+        work.insert("stage7_states", STATE_COLUMNS, states)
 
-    def _state_row(self, document: Mapping[str, Any]) -> tuple[Any, ...]:
-        link, state = bytes.fromhex(document["link"]), self.codec.encode(document["state"])
-        return self.run.run_id, document["seq"], link, state
+    def _state_row(self, document: Mapping[str, Any], *, begins: bool) -> tuple[Any, ...]:
+        run, seq, link = self.run.run_id, document["seq"], bytes.fromhex(document["link"])
+        return run, seq, link, self.codec.encode(sealed(document["state"], run, seq, link, begins=begins))
 
     def _note_progress(
         self, work: UnitOfWork, end: int | None, time: int, document: Mapping[str, Any]

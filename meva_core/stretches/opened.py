@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -106,10 +107,13 @@ class Opened:
         links = self.stored.links
         return [links[at : at + LINK_BYTES] for at in range(0, len(links), LINK_BYTES)]
 
-    def spans(self) -> Iterator[Span]:
-        """Yield the parts of the stretch in which the same rules held."""
+    def spans(self, cuts: Collection[int] = ()) -> Iterator[Span]:
+        """Yield the parts of the stretch in which the same rules held, each ended also at the cycles `cuts`.
+
+        Raises StoreCorrupt for rules that are of no cycle or symbol of it.
+        """
         cycles = self.stored.cycles
-        for first, last, rules in spans(self.rules, cycles, letters_of(self.symbols)):
+        for first, last, rules in self._cut(cuts):
             column = self._column if last - first == cycles else self._sliced(first, last)
             market, inputs, bars, aside = (
                 _Group(name, column) for name in ("market", "inputs", "bars", "aside")
@@ -124,6 +128,14 @@ class Opened:
                 cast(Bars, bars),
                 cast(Aside, aside),
             )
+
+    def _cut(self, cuts: Collection[int]) -> Iterator[tuple[int, int, Rules]]:
+        rows, cycles, symbols = self.rules, self.stored.cycles, len(self.symbols)
+        if not (_lies_in(rows.cycle, cycles) and _lies_in(rows.symbol, symbols) and not rows.cycle[0]):
+            raise damaged(self.stored, "rules: they are not of its cycles and symbols")
+        for first, last, rules in spans(rows, cycles, letters_of(self.symbols)):
+            for start, stop in pairwise([first, *sorted(c for c in cuts if first < c < last), last]):
+                yield start, stop, rules
 
     def _sliced(self, first: int, last: int) -> Column:
         """Return what gives the columns of cycles [first, last) alone."""
@@ -181,6 +193,11 @@ def open_stretch(stored: StoredStretch, symbols: Sequence[str], layout: Layout, 
         cast(Aside, _Group("aside", column)),
         column,
     )
+
+
+def _lies_in(places: Any, count: int) -> bool:
+    """Whether places are those of some of so many things."""
+    return bool(len(places)) and int(places.min()) >= 0 and int(places.max()) < count
 
 
 def _steps_of(column: Column) -> _Together:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any, Final
 
@@ -10,13 +10,12 @@ from attrs import field, frozen
 
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput, StoreUnready
-from meva_core.ids import content_hash, run_id
 from meva_core.params import Params, own_tuned, params_from, with_lists
 from meva_core.settings import in_order, settings_recorded
 from meva_core.state import State, new_state
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.layout import Layout, layout_of
-from meva_core.stretches.opened import Opened, named, open_stretch
+from meva_core.stretches.opened import Opened, damaged, named, open_stretch
 from meva_core.stretches.stored import StoredStretch
 
 UNREADABLE: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError, BadInput)
@@ -40,6 +39,8 @@ class RecordedRun:
         Raises StoreUnready for a form that this version does not know, StoreCorrupt for damage.
         """
         if self.layout(stored.form) is None:
+            if stored.checksum() != stored.sha256:
+                raise damaged(stored, "its SHA-256 is another")
             writer = f", {code_version}" if code_version else ""
             raise StoreUnready(
                 f"the stored columns of {named(stored)} are of form {stored.form[:12]}, which this version "
@@ -83,39 +84,3 @@ def recorded_run(row: Mapping[str, Any], decode: Callable[[str], Any]) -> Record
         settings.stage7.universe_quote_ccy,
         parse_e8(row["starting_cash_try"]),
     )
-
-
-def faults_of(row: Mapping[str, Any], decode: Callable[[str], Any]) -> Iterator[str]:
-    """Yield what is wrong with a run's row of stage7_runs: its name follows from what it is, and its settings
-    have a hash and a starting cash."""
-    run = row["run_id"]
-    try:
-        settings, rules = decode(row["settings_json"]), decode(row["rules_json"])
-        form = {"form": row["form"]} if row["form"] else {}
-        own = {name: settings[name] for name in _OPTIONS}
-        identity = {
-            **form,
-            "settings": {name: value for name, value in settings.items() if name not in own},
-            **own,
-            "rules": rules,
-        }
-        first = int(row["start_ts"].timestamp())
-        name = run_id(row["kind"], identity, row["dataset_sha256"], first)
-        recorded = recorded_run(row, decode)
-        cash = settings_recorded(settings).live.dry_run_try_balance
-        symbols = [rule["symbol"] for rule in rules]
-    except UNREADABLE as error:
-        yield f"run {run}: its settings or rules cannot be read: {error}"
-        return
-    if name != run:
-        yield f"run {run}: its settings, rules, data and start give the name {name}"
-    if content_hash(settings) != row["settings_sha256"]:
-        yield f"run {run}: settings_sha256 is not that of its settings"
-    if recorded.starting_cash != parse_e8(cash):
-        yield f"run {run}: starting_cash_try is {row['starting_cash_try']}, its settings say {cash}"
-    if symbols != list(recorded.symbols) or row["seed"] != settings["seed"]:
-        yield f"run {run}: its symbols or its seed are not those of its rules and settings"
-
-
-_OPTIONS: Final = ("seed", "include_adaptation", "step_seconds")
-"""What a run's settings hold beside the settings."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from attrs import evolve, frozen
 
-from meva_core.ids import canonical_json, stamp_text
+from meva_core.ids import canonical_json, content_hash, stamp_text
 
 LINK_BYTES: Final = 32
 """So many bytes of `links` belong to each cycle."""
 FEW: Final = "few"
 ALL: Final = "all"
 Rows = Literal["few", "all"]
+STATES_APART: Final = 16_384
+"""The first commit at or after so many cycles, and each time as many more, leaves its state for good."""
 
 
 @frozen
@@ -68,3 +71,36 @@ def stored_stretch(
     cycles = len(links) // LINK_BYTES
     stretch = StoredStretch(run_id, seq, start, end, cycles, form, rows, links, body, b"")
     return evolve(stretch, sha256=stretch.checksum())
+
+
+def states_until(seq: int, after: int) -> range:
+    """Return the places, behind cycle `seq` and up to `after`, whose states are kept for good: each by the
+    first commit that reaches it."""
+    return range((seq // STATES_APART + 1) * STATES_APART, after + 1, STATES_APART)
+
+
+def sealed(state: Mapping[str, Any], run_id: str, seq: int, link: bytes, *, begins: bool) -> dict[str, Any]:
+    """Return the document of a state as stage7_states holds it: with the SHA-256 over what it is, whose, and
+    whether columns begin with it that no others lie before."""
+    return {**state, _SEAL: _seal(state, run_id, seq, link, begins=begins)}
+
+
+def unsealed(document: Mapping[str, Any], run_id: str, seq: int, link: bytes) -> tuple[dict[str, Any], bool]:
+    """Return the state of a row of stage7_states, and whether columns may begin with it.
+
+    Raises ValueError if it has a seal that is not its own.
+    """
+    state = {name: value for name, value in document.items() if name != _SEAL}
+    if _SEAL not in document:
+        return state, True
+    for begins in (False, True):
+        if document[_SEAL] == _seal(state, run_id, seq, link, begins=begins):
+            return state, begins
+    raise ValueError("its SHA-256 is another")
+
+
+_SEAL: Final = "sha256"
+
+
+def _seal(state: Mapping[str, Any], run_id: str, seq: int, link: bytes, *, begins: bool) -> str:
+    return content_hash([run_id, seq, link.hex(), state, begins])

@@ -1,0 +1,85 @@
+"""What is wrong with how a run is described: most of its row follows from the rest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from meva_core.amounts import format_e8, parse_e8
+from meva_core.ids import content_hash, cycle_id, run_id
+from meva_core.ports import Reads
+from meva_core.settings import settings_recorded
+from meva_core.stretches.recorded import UNREADABLE
+
+
+def row_as_stored(reads: Reads, run_id: str) -> dict[str, Any]:
+    """Return the row of a run that is there, amounts and times as they stand in the database."""
+    [row] = reads.as_stored("stage7_runs", _COLUMNS, run_id=run_id)
+    return dict(zip(_COLUMNS, row, strict=True))
+
+
+def faults_of(
+    row: Mapping[str, Any], as_stored: Mapping[str, Any], decode: Callable[[str], Any]
+) -> Iterator[str]:
+    """Yield what is wrong with a run's row of stage7_runs, given also as it stands in the database.
+
+    Its name follows from what it is, and most of the rest from its settings. What nothing is decided by
+    cannot be told: dataset, manifest, engine, code version, and when it was recorded.
+    """
+    run = row["run_id"]
+    try:
+        settings, rules = decode(row["settings_json"]), decode(row["rules_json"])
+        form = {"form": row["form"]} if row["form"] else {}
+        own = {name: settings[name] for name in _OPTIONS}
+        identity = {
+            **form,
+            "settings": {name: value for name, value in settings.items() if name not in own},
+            **own,
+            "rules": rules,
+        }
+        first = int(row["start_ts"].timestamp())
+        name = run_id(row["kind"], identity, row["dataset_sha256"], first)
+        expected = _expected(row, settings, [rule["symbol"] for rule in rules])
+        symbols = decode(row["symbols_json"])
+    except UNREADABLE as error:
+        yield f"run {run}: its settings or rules cannot be read: {error}"
+        return
+    if name != run:
+        yield f"run {run}: its settings, rules, data and start give the name {name}"
+    for name, value in expected.items():
+        there = symbols if name == "symbols_json" else as_stored[name]
+        if there != value:
+            yield f"run {run}: {name} is {there}, the rest of it says {value}"
+    if type(row["cycles"]) is not int or row["cycles"] < 0:
+        yield f"run {run}: cycles is {row['cycles']!r}"
+    for name, known in (("status", _STATUSES), ("trace_level", _LEVELS)):
+        if row[name] not in known:
+            yield f"run {run}: {name} is {row[name]}, which is none of {', '.join(known)}"
+
+
+def _expected(row: Mapping[str, Any], record: Mapping[str, Any], symbols: list[str]) -> dict[str, Any]:
+    """Return the values of a run's columns that follow from others of them."""
+    settings = settings_recorded(record)
+    moments = {name: row[name] for name in ("created_at", "start_ts", "end_ts", "last_ts")}
+    if row["status"] == "complete":
+        moments["end_ts"] = row["last_ts"]
+    return {
+        **{name: moment and moment.isoformat(timespec="microseconds") for name, moment in moments.items()},
+        "settings_sha256": content_hash(record),
+        "starting_cash_try": format_e8(parse_e8(settings.live.dry_run_try_balance)),
+        "fill_model": settings.stage7.fill_model.value,
+        "step_seconds": record["step_seconds"],
+        "seed": record["seed"],
+        "symbols_json": symbols,
+        "last_cycle_id": row["last_ts"] and cycle_id(row["run_id"], int(row["last_ts"].timestamp())),
+    }
+
+
+_COLUMNS: Final = (
+    *("created_at", "start_ts", "end_ts", "last_ts", "settings_sha256", "starting_cash_try", "fill_model"),
+    *("step_seconds", "seed", "last_cycle_id"),
+)
+_OPTIONS: Final = ("seed", "include_adaptation", "step_seconds")
+"""What a run's settings hold beside the settings."""
+_STATUSES: Final = ("running", "interrupted", "complete")
+_LEVELS: Final = ("full", "columns", "changes")

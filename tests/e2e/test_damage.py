@@ -1,0 +1,188 @@
+"""What is stored of a run, changed by one byte, taken away, doubled or moved: `prove` or `db check --deep`
+finds it, and no command stumbles over it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from damage import changes
+from made import Made
+from stage7_runs import BUSY
+
+from meva_adapters.codec import CODEC
+from meva_adapters.replay import open_dataset
+from meva_adapters.replay.plans import plan_backtest
+from meva_adapters.sql import writer
+from meva_cli.progress import NoProgress
+from meva_cli.wiring import AboutRun
+from meva_core.loop import interpreted
+from meva_core.settings import build_settings
+from meva_core.stages.backtest import recorded
+from meva_core.stages.record import Recorder, record_all
+from meva_core.stages.resuming import Progressing
+from meva_core.stretches import stored
+
+Meva = Callable[..., Any]
+PIECES = 7
+PARTS = 5
+OF_COLUMNS = ("stage7_stretches", "stage7_states", "stage7_run_state")
+READ = ("report", "why", "alerts", "runs")
+
+
+@pytest.fixture(autouse=True)
+def states_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a state every twelve cycles."""
+    monkeypatch.setattr(stored, "STATES_APART", 12)
+
+
+@pytest.fixture(scope="module", params=["full", "columns"])
+def sound(made: Made, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Return a database with a run of 40 cycles in six stretches, with three states between them."""
+    db = tmp_path_factory.mktemp("sound") / "sound.db"
+    shutil.copy(made.schema, db)
+    plan = plan_backtest(open_dataset(made.data), build_settings(dict(BUSY)), adapt=True)
+    run = Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
+    with pytest.MonkeyPatch.context() as patch, writer(str(db), durable=False) as store:
+        patch.setattr(stored, "STATES_APART", 12)
+        about = AboutRun(lambda: "interpreted")
+        recorder = Recorder(store, run, CODEC, about, trace_level=request.param, cycles=PIECES)
+        source = recorded(plan, open_dataset(made.data), plan.times, PIECES)
+        record_all(recorder, source, interpreted, NoProgress(), None, "backtest")
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    return db
+
+
+def found_by(meva: Meva, db: Path) -> dict[str, int]:
+    """Return how `prove` and `db check --deep` end; neither may stumble."""
+    proof = meva("prove", "--db", db, "--engine", "interpreted")
+    check = meva("db", "check", "--deep", "--db", db)
+    for ended in (proof, check):
+        assert "fault of Meva" not in ended.err, ended.err
+    return {"prove": proof.code, "check": check.code}
+
+
+def is_found(meva: Meva, db: Path, *, by_prove: bool) -> bool:
+    """Whether a change is found: by `prove` where it has to be, else by either; neither may stumble."""
+    commands = [["prove", "--engine", "interpreted"], ["db", "check", "--deep"]]
+    for command in commands[:1] if by_prove else commands[::-1]:
+        ended = meva(*command, "--db", db)
+        assert "fault of Meva" not in ended.err, ended.err
+        assert ended.code in (0, 1), ended.err
+        if ended.code:
+            return True
+    return False
+
+
+def damaged(sound: Path, to: Path, *statements: str) -> Path:
+    """Return a copy of a database with something done to it."""
+    shutil.copy(sound, to)
+    with closing(sqlite3.connect(to)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+    return to
+
+
+def test_what_is_sound_is_said_to_be(meva: Meva, sound: Path) -> None:
+    assert found_by(meva, sound) == {"prove": 0, "check": 0}
+    last = meva("prove", "--db", sound, "--engine", "interpreted", "--last", 5, "--json").document
+    assert (last["proved"], last["cycles"]) == (True, 12)  # from the state before cycle 28 on
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_one_changed_byte_is_found(meva: Meva, sound: Path, tmp_path: Path, part: int) -> None:
+    db, looked = tmp_path / "changed.db", 0
+    for change in changes(sound, f"{part}", 50):
+        if change.apply(sound, db):
+            looked += 1
+            of_columns = change.table in OF_COLUMNS or (change.table, change.column[-6:]) == (
+                "stage7_cycle_digests",
+                "sha256",
+            )
+            assert is_found(meva, db, by_prove=of_columns), change
+    assert looked > 40
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_no_command_stumbles_over_a_changed_byte(meva: Meva, sound: Path, tmp_path: Path, part: int) -> None:
+    db = tmp_path / "changed.db"
+    for change in changes(sound, f"read {part}", 12):
+        if not change.apply(sound, db):
+            continue
+        commands = [[command, "--db", db] for command in READ]
+        commands += [["export", "--db", db, "--out", tmp_path / "out.csv"], ["parity", db, sound]]
+        for command in commands:
+            ended = meva(*command)
+            assert ended.code in (0, 1, 2), (change, command)
+            assert "fault of Meva" not in ended.err, (change, command, ended.err)
+            if change.table == "stage7_stretches" and "is damaged" in ended.err:
+                assert ended.code == 2
+
+
+STRETCH = "FROM stage7_stretches WHERE seq = 14"
+FILL = "FROM ledger_events WHERE rowid = (SELECT max(rowid) FROM ledger_events)"
+
+
+CASES = {
+    "a fill lacks": [f"DELETE {FILL}"],
+    "a fill is of another time": [
+        f"UPDATE ledger_events SET ts = '2027{'-01' * 2}T00:00:00.000000+00:00' "
+        "WHERE rowid = (SELECT max(rowid) FROM ledger_events)"
+    ],
+    "a row is of a run that is not there": [
+        "UPDATE stage7_order_events SET run_id = 'another' WHERE rowid = 3"
+    ],
+    "a key lacks": ["DELETE FROM stage7_idempotency_keys WHERE rowid = 2"],
+    "a stretch lacks in the middle": [f"DELETE {STRETCH}"],
+    "the stretch before a state lacks": ["DELETE FROM stage7_stretches WHERE seq = 21"],
+    "the first stretch lacks": ["DELETE FROM stage7_stretches WHERE seq = 0"],
+    "the last stretch lacks": ["DELETE FROM stage7_stretches WHERE seq = 35"],
+    "two stretches are swapped": [
+        "UPDATE stage7_stretches SET seq = 1000 WHERE seq = 7",
+        "UPDATE stage7_stretches SET seq = 7 WHERE seq = 14",
+        "UPDATE stage7_stretches SET seq = 14 WHERE seq = 1000",
+    ],
+    "the bodies of two stretches are swapped": [
+        "CREATE TEMP TABLE t AS SELECT * FROM stage7_stretches WHERE seq IN (7, 14)",
+        *(
+            f"UPDATE stage7_stretches SET (links, body, sha256) = (SELECT links, body, sha256 FROM t "
+            f"WHERE seq = {b}) WHERE seq = {a}"
+            for a, b in ((7, 14), (14, 7))
+        ),
+    ],
+    "a state lacks": ["DELETE FROM stage7_states WHERE seq = 28"],
+    "a state is of no cycle": ["UPDATE stage7_states SET seq = 99 WHERE seq = 40"],
+    "a state is there twice": [
+        "INSERT INTO stage7_states SELECT run_id, 30, link, state_json FROM stage7_states WHERE seq = 28"
+    ],
+    "how the run stands lacks": ["DELETE FROM stage7_run_state"],
+    "a state calls itself of version 1": [
+        "UPDATE stage7_run_state SET state_json = replace(state_json, '\"version\":2', '\"version\":1')"
+    ],
+    "the form lacks": ["DELETE FROM stage7_forms"],
+}
+"""What was done to a database, by what that means."""
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_lacks_is_too_much_or_out_of_place_is_found(
+    meva: Meva, sound: Path, tmp_path: Path, case: str
+) -> None:
+    db = damaged(sound, tmp_path / "changed.db", *CASES[case])
+    assert 1 in found_by(meva, db).values()
+
+
+def test_rows_beside_columns_that_have_none_are_too_many(meva: Meva, sound: Path, tmp_path: Path) -> None:
+    db = damaged(sound, tmp_path / "changed.db", "UPDATE stage7_stretches SET rows = 'few'")
+    ended = meva("db", "check", "--deep", "--json", "--db", db).document
+    full = damaged(sound, tmp_path / "full.db")
+    with closing(sqlite3.connect(full)) as connection:
+        rows = connection.execute("SELECT count(*) FROM stage7_cycle_trace").fetchone()[0]
+    assert sum(line.startswith("stage7_cycle_trace") for line in ended["rows_apart"]) == rows
