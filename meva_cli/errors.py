@@ -180,10 +180,10 @@ def _ending_of_os(error: OSError) -> Ending:
 
 def _ending_of_meva(error: BaseException) -> Ending:
     # Imported here: `meva --help` needs no error.
-    from meva_core.errors import BadInput, IdTaken, MevaError, OutcomeNotRecorded, StoreError
+    from meva_core.errors import BadInput, IdTaken, LeaseLost, MevaError, OutcomeNotRecorded, StoreError
 
     if isinstance(error, MevaError):
-        failed = isinstance(error, IdTaken | OutcomeNotRecorded)
+        failed = isinstance(error, IdTaken | LeaseLost | OutcomeNotRecorded)
         may_not_start = isinstance(error, BadInput | StoreError) and not failed
         return Ending(MAY_NOT_START if may_not_start else FAILED, error.code, str(error), error.action)
     name = type(error).__name__

@@ -12,6 +12,8 @@
     + StoreCorrupt        stop, keep the file, tell its owner
     + StoreUnready        absent, another revision, or not a database of ours
     + IdTaken             this id exists with other content
+    + LeaseHeld           another process holds the book: nothing was written
+    + LeaseLost           another process has taken the book over: nothing of this cycle was written
     + OrderNotRecorded    an order could not be recorded, and so was not sent
     + OutcomeNotRecorded  an order or cancel may have been sent; what became of it is not on record
 * IllegalStep, BrokenBooks   bugs in Meva: the cycle halts
@@ -22,6 +24,7 @@ The last two stand outside MevaError so that no `except MevaError` swallows a bu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 
 from attrs import frozen
@@ -147,6 +150,22 @@ class IdTaken(StoreError):
     """An id exists already, with other content."""
 
     code = "id_taken"
+
+
+class LeaseHeld(StoreError):
+    """Another process holds a book until `expires`, unless it moves that on; nothing was written."""
+
+    code = "lease_held"
+
+    def __init__(self, message: str, *, action: str = "", expires: datetime | None = None) -> None:
+        super().__init__(message, action=action)
+        self.expires = expires
+
+
+class LeaseLost(StoreError):
+    """A book is no longer this process's: another has taken it over. Nothing of the cycle was written."""
+
+    code = "lease_lost"
 
 
 class OrderNotRecorded(StoreError):

@@ -1,0 +1,293 @@
+"""Who holds a book: one process at a time, by a row of `process_instances` with an end that it moves on.
+
+The row of a book is `book:NAME`. A holder moves its end on every few seconds, from a thread of its own. One
+that cannot do so any more is taken over: at once where this process can see that it is dead, else when the
+row has expired. Clocks and judgements may be wrong, so nothing hangs on them alone: each cycle's unit of
+work calls `check` before it writes, and the row must then still bear its holder's token.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from attrs import define, field, frozen
+
+from meva_adapters.system.process import Process, started_at, this_process
+from meva_core.errors import LeaseHeld, LeaseLost, StoreError
+from meva_core.ids import stamp_text
+from meva_core.ports import Clock, Reads, UnitOfWork
+
+EXPIRES_AFTER: Final = 30
+BEATS_EVERY: Final = 5
+"""Seconds."""
+_TABLE: Final = "process_instances"
+_COLUMNS: Final = (
+    "instance_id", "pid", "db_path", "started_at_epoch", "heartbeat_at_epoch", "status", "ended_at_epoch",
+    "book", "token", "host", "process_started", "boot_id", "pid_namespace",
+    "acquired_at", "heartbeat_at", "expires_at",
+)  # fmt: skip
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Standing(StrEnum):
+    """How a row of a book stands, as the row's `status` has it once it is over."""
+
+    ACTIVE = "active"
+    ENDED = "ended"  # given back
+    DEAD = "dead"  # its process was gone
+    EXPIRED = "expired"  # nobody moved its end on
+
+
+class Units(Protocol):
+    """A database that can be written: `name` is how messages call it."""
+
+    name: str
+
+    def unit(self) -> AbstractContextManager[UnitOfWork]:
+        """Begin a unit of work that holds the write lock."""
+
+
+@frozen
+class Holding:
+    """A row of a book: who holds it, or held it last."""
+
+    book: str
+    token: str
+    process: Process
+    acquired: datetime
+    beaten: datetime
+    expires: datetime
+    status: str
+
+    def standing(self, asker: Process, now: datetime, began: Callable[[int], int | None]) -> Standing:
+        """Return how it stands for a process that asks at a time; `began` tells when the process of a number
+        began, None when there is none.
+
+        A process that shares our numbers is dead when its own is gone, is ours, or began at another time.
+        """
+        if self.status != Standing.ACTIVE:
+            return Standing(self.status)
+        if asker.sees(self.process):
+            pid = self.process.pid
+            if pid == asker.pid or began(pid) != self.process.started:
+                return Standing.DEAD
+        return Standing.ACTIVE if now < self.expires else Standing.EXPIRED
+
+
+def holding(reads: Reads, book: str) -> Holding | None:
+    """Return the row of a book, None when nobody ever held it."""
+    found = next(reads.rows(_TABLE, _COLUMNS, where={"instance_id": _row_of(book)}), None)
+    if found is None:
+        return None
+    row: Mapping[str, Any] = dict(zip(_COLUMNS, found, strict=True))
+    process = Process(row["host"], row["pid"], row["process_started"], row["boot_id"], row["pid_namespace"])
+    acquired, beaten, expires = (row[name] for name in ("acquired_at", "heartbeat_at", "expires_at"))
+    return Holding(book, row["token"], process, acquired, beaten, expires, row["status"])
+
+
+def check(work: UnitOfWork, book: str, token: str, last_time: int | None) -> None:
+    """Make sure that a book is still ours and stands where we left it, within the unit of work that goes on
+    with it.
+
+    `last_time` is the time of its last cycle, seconds, None before the first. Raises LeaseLost, after which
+    the unit is not to be committed.
+    """
+    _require_ours(work, book, token)
+    there = last_time_of(work, book)
+    if there != last_time:
+        raise _lost(book, f"its last cycle is that of {_when(there)}, ours was that of {_when(last_time)}")
+
+
+def _require_ours(reads: Reads, book: str, token: str) -> None:
+    found = holding(reads, book)
+    if found is None:
+        raise _lost(book, "its lease is no longer on record")
+    if found.token != token or found.status != Standing.ACTIVE:
+        raise _lost(book, f"{named(found.process)} has had it since {_shown(found.acquired)}")
+
+
+def last_time_of(reads: Reads, book: str) -> int | None:
+    """Return the time of a book's last stored cycle, seconds; None before the first."""
+    run_id = next(reads.rows("stage7_books", ("run_id",), where={"book": book}), (None,))[0]
+    row = reads.run(run_id) if run_id is not None else None
+    return int(row["last_ts"].timestamp()) if row is not None and row["last_ts"] is not None else None
+
+
+@define
+class Lease:
+    """A book that this process holds until it gives it back, or another takes it over."""
+
+    book: str
+    token: str
+    process: Process
+    _store: Units
+    _clock: Clock
+    _acquired: datetime
+    took_over: Holding | None = None
+    """Who had not given it back."""
+
+    def check(self, work: UnitOfWork, last_time: int | None) -> None:
+        """Make sure that the book is ours and stands where we left it; raises LeaseLost. See `check`."""
+        check(work, self.book, self.token, last_time)
+
+    def renew(self, work: UnitOfWork) -> None:
+        """Move the end of the lease on; raises LeaseLost when it is no longer ours."""
+        _require_ours(work, self.book, self.token)
+        self._write(work, Standing.ACTIVE)
+
+    def beat(self) -> None:
+        """Move the end on in a unit of work of its own."""
+        with self._store.unit() as work:
+            self.renew(work)
+            work.commit()
+
+    def release(self) -> None:
+        """Give the book back; a lease that is no longer ours is let be."""
+        with self._store.unit() as work:
+            found = holding(work, self.book)
+            if found is not None and found.token == self.token:
+                self._write(work, Standing.ENDED)
+                work.commit()
+
+    def _write(self, work: UnitOfWork, status: Standing) -> None:
+        now = _now(self._clock)
+        expires = now + timedelta(seconds=EXPIRES_AFTER)
+        given = Holding(self.book, self.token, self.process, self._acquired, now, expires, status)
+        work.upsert(_TABLE, _stored(_row_of(self.book), given, self._store.name, now))
+
+
+@define
+class Leases:
+    """Takes books for this process, in one database."""
+
+    store: Units
+    clock: Clock
+    process: Process = field(factory=this_process)
+    began: Callable[[int], int | None] = started_at
+    new_token: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
+
+    def take(self, book: str) -> Lease:
+        """Hold a book from now on.
+
+        Raises LeaseHeld, naming the holder, while another process holds it. One that is dead or whose lease
+        has expired is taken over, and what was its row stays on record.
+        """
+        with self.store.unit() as work:
+            now, found = _now(self.clock), holding(work, book)
+            over = None
+            if found is not None:
+                standing = found.standing(self.process, now, self.began)
+                if standing is Standing.ACTIVE:
+                    raise _held(found, self.store.name)
+                if found.status == Standing.ACTIVE:
+                    over = found
+                    row = _stored(f"{_row_of(book)}:{found.token}", found, self.store.name, found.beaten)
+                    ended = {"status": standing.value, "ended_at_epoch": int(now.timestamp())}
+                    work.upsert(_TABLE, row | ended)
+            lease = Lease(book, self.new_token(), self.process, self.store, self.clock, now, over)
+            lease._write(work, Standing.ACTIVE)
+            work.commit()
+        return lease
+
+
+class Heartbeat:
+    """Moves the end of a lease on, from a thread of its own, until it is left or the lease is lost.
+
+    The lease must be of a store of its own: a unit of work of the loop's store may last for long.
+    """
+
+    def __init__(self, lease: Lease, *, seconds: float = BEATS_EVERY) -> None:
+        self._lease, self._seconds = lease, seconds
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"lease of {lease.book}", daemon=True)
+        self.lost: LeaseLost | None = None
+        """Why the lease is no longer ours."""
+
+    def _beat(self) -> None:
+        while not self._over.wait(self._seconds):
+            try:
+                self._lease.beat()
+            except LeaseLost as error:
+                self.lost = error
+                return
+            except StoreError as error:  # the next beat may come through, and the cycle checks for itself
+                _LOG.warning("the lease of book %s was not moved on: %s", self._lease.book, error)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def named(process: Process) -> str:
+    """Return a process for a message."""
+    return f"process {process.pid} on {process.host}"
+
+
+def _row_of(book: str) -> str:
+    return f"book:{book}"
+
+
+def _stored(instance_id: str, given: Holding, database: str, now: datetime) -> dict[str, Any]:
+    """Return a holding as its row; the columns of the earlier system that must be there are filled."""
+    over = given.status != Standing.ACTIVE
+    return {
+        "instance_id": instance_id,
+        "pid": given.process.pid,
+        "db_path": database,
+        "started_at_epoch": int(given.acquired.timestamp()),
+        "heartbeat_at_epoch": int(given.beaten.timestamp()),
+        "status": str(given.status),
+        "ended_at_epoch": int(now.timestamp()) if over else None,
+        "book": given.book,
+        "token": given.token,
+        "host": given.process.host,
+        "process_started": given.process.started,
+        "boot_id": given.process.boot_id,
+        "pid_namespace": given.process.pid_namespace,
+        "acquired_at": given.acquired,
+        "heartbeat_at": given.beaten,
+        "expires_at": given.expires,
+    }
+
+
+def _now(clock: Clock) -> datetime:
+    micros = clock.micros()
+    return datetime.fromtimestamp(micros // 10**6, UTC) + timedelta(microseconds=micros % 10**6)
+
+
+def _shown(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _when(time: int | None) -> str:
+    return "none" if time is None else stamp_text(time)
+
+
+def _held(found: Holding, database: str) -> LeaseHeld:
+    return LeaseHeld(
+        f"book {found.book} of {database} is held by {named(found.process)} since {_shown(found.acquired)}; "
+        f"its lease ends {_shown(found.expires)} unless it is moved on; nothing was written",
+        action="end that process, or name another book with --book",
+        expires=found.expires,
+    )
+
+
+def _lost(book: str, what: str) -> LeaseLost:
+    return LeaseLost(
+        f"book {book} is no longer ours: {what}; nothing of this cycle was written",
+        action="`meva books` shows who holds it; end all but one, then start again",
+    )
