@@ -7,6 +7,7 @@ digits (zigzag), and the bytes of one place of all of them lie together. Zstanda
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,8 @@ from meva_core.errors import StoreCorrupt
 
 _LEVEL: Final = 1
 _CELL: Final = 8
+_PART: Final = 2**14
+"""So many numbers are worked on at a time."""
 
 
 class ZstdColumns:
@@ -28,13 +31,16 @@ class ZstdColumns:
     def pack(self, matrix: Any) -> bytes:
         """Return an int64 matrix [columns, rows], packed."""
         columns, rows = matrix.shape
-        steps = np.empty((columns, rows), dtype=np.int64)
-        if rows:
-            steps[:, 0] = matrix[:, 0]
-            np.subtract(matrix[:, 1:], matrix[:, :-1], out=steps[:, 1:])  # wraps, and so does its sum
-        folded = (steps << 1) ^ (steps >> 63)
-        planes = folded.astype("<i8", copy=False).view(np.uint8).reshape(columns, rows, _CELL)
-        return self._compressor.compress(np.ascontiguousarray(planes.transpose(0, 2, 1)).data)
+        planes = np.empty((columns, _CELL, rows), dtype=np.uint8)
+        for part in _parts(columns, rows):
+            steps = np.array(matrix[part], dtype=np.int64)
+            np.subtract(matrix[part, 1:], matrix[part, :-1], out=steps[:, 1:])  # wraps, and so does its sum
+            folded = steps << 1
+            steps >>= 63
+            folded ^= steps
+            cells = folded.astype("<i8", copy=False).view(np.uint8).reshape(*folded.shape, _CELL)
+            planes[part] = cells.transpose(0, 2, 1)
+        return self._compressor.compress(planes.data)
 
     def unpack(self, packed: memoryview, columns: int, rows: int) -> Any:
         """Return the int64 matrix [columns, rows] that was packed.
@@ -52,6 +58,19 @@ class ZstdColumns:
         if len(raw) != size:
             raise StoreCorrupt(f"{len(raw)} bytes where {columns} columns of {rows} rows take {size}")
         planes = np.frombuffer(raw, dtype=np.uint8).reshape(columns, _CELL, rows)
-        folded = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<i8").reshape(columns, rows)
-        steps = (folded.view("<u8") >> np.uint64(1)).astype(np.int64) ^ -(folded & 1)
-        return np.cumsum(steps, axis=1, out=steps)
+        found = np.empty((columns, rows), dtype=np.int64)
+        for part in _parts(columns, rows):
+            cells = planes[part].transpose(0, 2, 1).copy()
+            folded = cells.view("<i8").reshape(found[part].shape)
+            steps = (folded.view("<u8") >> np.uint64(1)).astype(np.int64)
+            folded &= 1
+            steps ^= np.negative(folded)
+            np.cumsum(steps, axis=1, out=found[part])
+        return found
+
+
+def _parts(columns: int, rows: int) -> Iterator[slice]:
+    """Yield the columns a part at a time that the processor's caches hold, in order."""
+    size = max(1, _PART // max(1, rows))
+    for first in range(0, columns, size):
+        yield slice(first, first + size)

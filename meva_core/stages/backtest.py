@@ -21,7 +21,8 @@ from meva_core.steps.inputs import no_inputs
 from meva_core.stretches.joining import CYCLES
 
 WINDOW: Final = CYCLES
-"""Cycles of the market that are held in memory at a time."""
+"""Cycles of the market that are held in memory at a time, of at most so many symbols:"""
+SYMBOLS: Final = 64
 COMMIT: Final = CYCLES
 """Cycles that are committed at a time."""
 
@@ -61,13 +62,19 @@ def backtest(
     if len(times):
         level = level_for(trace_level, len(plan.times))
         recorder = Recorder(store, run, codec, about, level, COMMIT)
-        source = recorded(plan, history, times, WINDOW)
+        source = recorded(plan, history, times, window_of(len(plan.pairs.symbols)))
         record_all(recorder, source, loop, progress, len(times), "backtest")
     filled = 0
     if trace_level == FULL and run.trace_level != FULL:
         last = datetime.fromtimestamp(int(plan.times[-1]), UTC)
         filled = fill(store, codec, plan.run_id, progress, end=last).cycles
     return Done(len(times), level, filled)
+
+
+def window_of(symbols: int) -> int:
+    """Return how many cycles are held in memory at a time: the more symbols, the fewer. Commits are made of
+    whole ones."""
+    return max(1, WINDOW >> ((symbols - 1) // SYMBOLS).bit_length())
 
 
 def recorded(plan: RunPlan, history: MarketHistory, times: Any, rows: int) -> Iterator[Part]:

@@ -36,8 +36,8 @@ class ColumnCodec(Protocol):
 
 
 def pack(layout: Layout, groups: Mapping[str, Any], codec: ColumnCodec) -> bytes:
-    """Return the body of a stretch with these groups of columns, each of which lies over the whole of it."""
-    rows = {name: len(groups[name][0]) if name in groups else 0 for name in SIZES}
+    """Return the body of a stretch with these groups of columns by name, each over the whole of it."""
+    rows = {name: len(groups[name].cycle) if name in groups else 0 for name in SIZES}
     frames = [codec.pack(np.array([[rows[name]] for name in SIZES], dtype=np.int64))]
     frames += [codec.pack(_matrix(frame, groups[frame.group])) for frame in layout.frames]
     lengths = np.array([len(frame) for frame in frames], dtype="<u4")

@@ -80,14 +80,26 @@ class Joiner:
         self.cycles += stop - start
 
     def groups(self) -> dict[str, Any]:
-        """Return the groups of columns over all that was added, by their names in a body."""
-        joined = {
-            name: tuple(map(np.concatenate, zip(*(piece[name] for piece in self._pieces), strict=True)))
-            for name in self._pieces[0]
-        }
-        joined["ends"] = (np.zeros(0, dtype=np.int64), *joined["ends"])
-        groups = {name: kind_of(name)(*columns) for name, columns in joined.items()}
+        """Return the groups of columns over all that was added, by their names in a body: of most of them
+        each column is joined at the look at it, so that they need not all be there twice."""
+        groups = {name: _Joined(name, self._pieces) for name in self._pieces[0]}
         return {**groups, "rules": rule_rows(self._rules)}
+
+
+class _Joined:
+    """The columns of one group over all pieces, by name."""
+
+    def __init__(self, group: str, pieces: list[Columns]) -> None:
+        fields = kind_of(group)._fields
+        self._group, self._pieces = group, pieces
+        self._fields = fields[1:] if group == "ends" else fields  # how much of the journal is used is no row
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._fields:
+            raise AttributeError(f"{self._group} has no column {name!r}")
+        place = self._fields.index(name)
+        parts = [piece[self._group][place] for piece in self._pieces]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _groups(market: Market, inputs: Inputs, out: Out) -> Iterator[tuple[str, Any]]:
