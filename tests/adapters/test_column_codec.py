@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import zstandard
@@ -56,3 +58,19 @@ def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
     raw = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(64))
     with pytest.raises(StoreCorrupt):
         CODEC.unpack(memoryview(raw), 2, 4)
+
+
+def test_wide_matrices_come_back_and_take_little_more_memory_than_their_own() -> None:
+    steps = np.random.default_rng(5).integers(-50, 50, (3001, 256))
+    matrix = np.cumsum(steps, axis=1)
+    tracemalloc.start()
+    try:
+        packed = CODEC.pack(matrix)
+        held, packing = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        back = CODEC.unpack(memoryview(packed), *matrix.shape)
+        unpacking = tracemalloc.get_traced_memory()[1] - held
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(back, matrix)
+    assert max(packing, unpacking) < 2.5 * matrix.nbytes  # one for the bytes, one for what is made of them
