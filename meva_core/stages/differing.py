@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -66,9 +66,11 @@ def _of_documents(time: int, name: str, stored: Any, decided: Any) -> Iterator[D
         yield Difference(time, "state", name, stored, decided)
 
 
-def differences(stored: Out, stretch: Stretch, symbols: Sequence[str]) -> Iterator[Difference]:
+def differences(
+    stored: Out, stretch: Stretch, symbols: Sequence[str], off: Collection[str]
+) -> Iterator[Difference]:
     """Yield the first difference of every column of a stretch from what is stored of the part that it is of,
-    if there is one.
+    if there is one. Columns that are switched off (`off`, each as `group.column`) are not stored.
 
     The rows of the stretch's journal are its own; those of `stored` are of all cycles of the part.
     """
@@ -76,6 +78,8 @@ def differences(stored: Out, stretch: Stretch, symbols: Sequence[str]) -> Iterat
     times = stretch.market.time
     for step in Out._fields[:-1]:
         for name in getattr(out, step)._fields:
+            if f"{step}.{name}" in off:
+                continue
             then = getattr(getattr(stored, step), name)[start:stop]
             now = getattr(getattr(out, step), name)[start:stop]
             if np.array_equal(then, now):
@@ -84,10 +88,10 @@ def differences(stored: Out, stretch: Stretch, symbols: Sequence[str]) -> Iterat
             of = f"[{symbols[place[1]]}]" if len(place) > 1 else ""
             time = int(times[start + place[0]])
             yield Difference(time, step, f"{step}.{name}{of}", int(then[place]), int(now[place]))
-    yield from _of_journal(stored.journal, stretch)
+    yield from _of_journal(stored.journal, stretch, off)
 
 
-def _of_journal(stored: Any, stretch: Stretch) -> Iterator[Difference]:
+def _of_journal(stored: Any, stretch: Stretch, off: Collection[str]) -> Iterator[Difference]:
     """Yield the first difference of every column of the journal: how many rows there are, and of the rows."""
     _, _, _, out, start, stop, _ = stretch
     times, decided = stretch.market.time, out.journal
@@ -103,6 +107,8 @@ def _of_journal(stored: Any, stretch: Stretch) -> Iterator[Difference]:
         before, rows = _rows_before(stored, table, start), getattr(decided, table)
         used = int(getattr(decided, f"{table}_end")[stop - 1])
         for name in rows._fields:
+            if f"{table}.{name}" in off:
+                continue
             then = getattr(getattr(stored, table), name)[before : before + used]
             now = getattr(rows, name)[: len(then)]
             if np.array_equal(then, now):

@@ -18,6 +18,7 @@ from meva_core.fingerprint import NO_LINK, STEPS, CycleDigests, Digester
 from meva_core.ids import cycle_id, stamp_text
 from meva_core.loop import Loop
 from meva_core.market import Market
+from meva_core.params import columns_off
 from meva_core.ports import Progress, Reads
 from meva_core.stages.chains import RESTORE, Chain, chains_of, left_out, stray_states
 from meva_core.stages.codec import Codec
@@ -205,7 +206,7 @@ class _Prover:
     def _differences(self, stretch: Stretch, digests: list[CycleDigests]) -> Iterator[Difference]:
         first = self._span.start + stretch.start
         times = stretch.market.time[stretch.start : stretch.stop].tolist()
-        yield from differences(self._span.out, stretch, self.run.symbols)
+        yield from differences(self._span.out, stretch, self.run.symbols, columns_off(self.run.params))
         for time, stored, decided in zip(times, self._opened.links()[first:], digests, strict=False):
             if stored != decided.link:
                 yield Difference(time, "link", "link", stored.hex(), decided.link.hex())

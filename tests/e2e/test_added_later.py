@@ -164,3 +164,70 @@ def test_parity_names_a_setting_that_only_one_run_recorded(grown: Path, tmp_path
     assert code_line == "1"
     [apart] = verdict["differing_settings"]
     assert (apart["name"], apart["a"], apart["b"], apart["step"]) == ("STAGE7_PATIENCE", 4, 5, "plan")
+
+
+# -- Columns and proof --------------------------------------------------------------------------------
+
+RETAGGED = ("fingerprint.py", "FORMAT: Final = 1\n", "FORMAT: Final = 2\n")
+"""What makes another form of every fingerprint."""
+CALL = "import sys; from meva_cli.app import run\nprint(run(sys.argv[1:]))"
+
+
+@pytest.fixture(scope="module")
+def retagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the core whose tags are others."""
+    folder = tmp_path_factory.mktemp("retagged")
+    core = folder / "meva_core"
+    shutil.copytree(Path(meva_core.__file__).parent, core, ignore=shutil.ignore_patterns("__pycache__"))
+    file, before, after = RETAGGED
+    source = (core / file).read_text()
+    assert source.count(before) == 1
+    (core / file).write_text(source.replace(before, after))
+    return folder
+
+
+def ended(folder: Path, core: Path | None, *arguments: object, **settings: str) -> tuple[int, str]:
+    """Return the exit code of a command, and what it printed before."""
+    *printed, code = python(folder, core, "-c", CALL, *arguments, **settings).splitlines()
+    return int(code), "\n".join(printed)
+
+
+def test_columns_of_both_go_on_with_each_other_and_are_proved_by_both(grown: Path, tmp_path: Path) -> None:
+    begun = backtest(tmp_path, None, "a.db", 20, "--trace", "columns")
+    done = backtest(tmp_path, grown, "a.db", 40, "--resume", "--trace", "columns")
+    assert begun["run_id"] == done["run_id"]
+    for core in (None, grown):
+        code, printed = ended(tmp_path, core, "prove", "--db", "a.db", "--engine", "interpreted", "--json")
+        proof = json.loads(printed)
+        assert (code, proof["difference"]) == (0, None)
+        assert (proof["cycles"], proof["fingerprint"]) == (40, done["fingerprint"])
+        assert ended(tmp_path, core, "db", "check", "--deep", "--db", "a.db")[0] == 0
+
+
+def test_a_form_that_is_not_known_is_refused_by_name(grown: Path, tmp_path: Path) -> None:
+    on = backtest(tmp_path, grown, "a.db", 5, "--trace", "columns", STAGE7_PATIENCE="5")
+    code, printed = ended(tmp_path, grown, "prove", "--db", "a.db", "--engine", "interpreted", "--json")
+    assert (code, json.loads(printed)["fingerprint"]) == (0, on["fingerprint"])
+    code, printed = ended(tmp_path, None, "prove", "--db", "a.db", "--engine", "interpreted", "--json")
+    assert code in (1, 2)
+    assert "fault of Meva" not in printed
+
+
+def test_a_core_with_another_tag_refuses_what_was_recorded_before(retagged: Path, tmp_path: Path) -> None:
+    begun = backtest(tmp_path, None, "a.db", 5, "--trace", "columns")
+    prove = ("prove", "--db", "a.db", "--engine", "interpreted", "--json")
+    resume = ("backtest", "--data", SAMPLE, "--db", "a.db", "--engine", "interpreted", "--json")
+    code, printed = ended(tmp_path, retagged, *prove)
+    error = json.loads(printed)["error"]
+    assert (code, error["code"]) == (2, "store_unready")
+    assert "which this version of Meva does not know" in error["message"]
+    assert error["action"] == f"read them with the version that wrote them, {begun['code_version']}"
+    code, printed = ended(tmp_path, retagged, *resume, "--cycles", 10, "--resume")
+    error = json.loads(printed)["error"]
+    assert code == 2
+    assert f"run {begun['run_id']} has these settings and data" in error["message"]
+    assert "another form" in error["message"]
+    assert "finish it with that version" in error["action"]
+    # Without --resume it is another run, and both are told apart.
+    code, printed = ended(tmp_path, retagged, *resume, "--cycles", 5)
+    assert (code, json.loads(printed)["run_id"] == begun["run_id"]) == (0, False)
