@@ -67,7 +67,8 @@ def rows_apart(reads: Reads, codec: Codec, run_id: str, progress: Progress) -> I
     progress.start(row["cycles"], "rows against columns")
     try:
         for stored, following in _with_next(reads.stretches(run_id)):
-            yield from checked.stretch(stored, is_last=following is None)
+            is_last = following is None and stored.seq + stored.cycles >= row["cycles"]
+            yield from checked.stretch(stored, is_last=is_last)
             progress.advance(stored.cycles)
         yield from checked.rest()
     except StoreCorrupt as error:
@@ -127,6 +128,8 @@ class _Checked:
     """From when on rows are of the next stretch: what lies between two stretches is of the second."""
     until: datetime | None = None
     """To when; None behind the last stretch."""
+    reaches_the_end: bool = False
+    """Whether the last cycle has columns."""
     orders: dict[str, list[Any]] = field(factory=dict)
     """Orders that have not ended, as the columns give them."""
     stored_orders: dict[str, Row] = field(factory=dict)
@@ -154,8 +157,10 @@ class _Checked:
         if stored.seq != self.at:
             self._begin(stored.seq, self._traded_before(stored.seq))
             self.since = datetime.fromtimestamp(stored.start, UTC)
+            for _ in self._keys_until(stored.start - 1):
+                pass  # of cycles without columns
         end = datetime.fromtimestamp(stored.end, UTC)
-        self.until = None if is_last else end
+        self.until, self.reaches_the_end = None if is_last else end, is_last
         try:
             opened = self.run.opened(stored, self.columns, self.versions.get(stored.form))
             rendered = self._rendered(opened)
@@ -232,7 +237,8 @@ class _Checked:
         """Yield what differs of the orders that had not ended with the last cycle."""
         for order in list(self.orders):
             yield from self._of_order(order)
-        yield from _apart(_KEYS, self.keys, [])
+        if self.reaches_the_end:  # else an earlier version went on, in rows only
+            yield from _apart(_KEYS, self.keys, [])
 
     # -- What is not of a run, and what was before ----------------------------------------------------
 

@@ -101,3 +101,13 @@ def test_a_copy_shares_nothing() -> None:
     copy = copied(market)
     copy.bid[:] = 7
     assert (market.bid == -1).all()
+
+
+def test_a_copy_of_columns_that_lie_by_symbol_lies_in_blocks() -> None:
+    market = empty_market(8, 3)
+    columns = (np.array(column.T, order="C").T for column in market)
+    turned = Market(*columns)
+    assert blocks_of(turned) is None
+    moved = in_blocks(turned)
+    assert blocks_of(moved) is not None
+    assert all(map(np.array_equal, moved, market))
