@@ -111,7 +111,7 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
     report = {
         "database": found.database,
         **_found(found.found),
-        "sound": found.sound,
+        "sound": found.sound and not apart,
         "tables": dict(found.tables),
         "integrity": found.integrity,
         "rows_apart": apart,
@@ -126,7 +126,7 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
         print_json(report)
     else:
         _print_check(report)
-    ctx.exit(0 if found.sound and not apart else 1)
+    ctx.exit(0 if report["sound"] else 1)
 
 
 def _rows_apart(url: URL) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import frozen
 
+from meva_core.amounts import ABSENT, format_e8, join_pair
 from meva_core.cycle import Out
 from meva_core.fingerprint import STEPS
 from meva_core.journal import EXECUTE, PLAN, SETTLE
@@ -28,6 +29,15 @@ _WRITES: Final[Mapping[str, str]] = {
 """Which step's rows of the journal each of its ends counts last."""
 
 
+_AMOUNTS: Final = frozenset(
+    (
+        *("mark", "valuation", "investable", "cap_left", "target", "value", "open_value", "delta", "amount"),
+        *("qty", "cost", "max_drawdown", "turnover_cap_try", "min_volume_try"),
+        *("order_offset_bps", "max_spread_bps"),
+        *("price", "notional", "reserved", "filled", "fee", "reference"),
+    )
+)
+"""Columns in e8, of steps and of the journal: they are told as people write them."""
 _NOTHING: Final = "nothing"
 
 
@@ -86,9 +96,25 @@ def differences(
                 continue
             place = tuple(int(axis[0]) for axis in np.nonzero(then != now))
             of = f"[{symbols[place[1]]}]" if len(place) > 1 else ""
-            time = int(times[start + place[0]])
-            yield Difference(time, step, f"{step}.{name}{of}", int(then[place]), int(now[place]))
+            at = (start + place[0], *place[1:])
+            shown, *values = _as_people_write(name, at, getattr(stored, step), getattr(out, step))
+            yield Difference(int(times[at[0]]), step, f"{step}.{shown}{of}", *values)
     yield from _of_journal(stored.journal, stretch, off)
+
+
+def _as_people_write(name: str, at: tuple[int, ...], *groups: Any) -> tuple[Any, ...]:
+    """Return what a column is called and its value at a place in each of some groups; an amount in two
+    columns is one, and written as text."""
+    amount, _, half = name.rpartition("_")
+    if half not in ("whole", "rest"):
+        return name, *(_written(name, int(getattr(group, name)[at])) for group in groups)
+    whole, rest = f"{amount}_whole", f"{amount}_rest"
+    pairs = ((int(getattr(group, whole)[at]), int(getattr(group, rest)[at])) for group in groups)
+    return amount, *(format_e8(join_pair(*pair)) for pair in pairs)
+
+
+def _written(name: str, value: int) -> Any:
+    return format_e8(value) if name in _AMOUNTS and value != ABSENT else value
 
 
 def _of_journal(stored: Any, stretch: Stretch, off: Collection[str]) -> Iterator[Difference]:
@@ -116,7 +142,8 @@ def _of_journal(stored: Any, stretch: Stretch, off: Collection[str]) -> Iterator
             at = int(np.flatnonzero(then != now)[0])
             step = "build" if table == "intents" else _BY_NUMBER[int(rows.step[at])]
             time = int(times[int(rows.cycle[at])])
-            yield Difference(time, step, f"{table}.{name}", int(then[at]), int(now[at]))
+            values = (_written(name, int(column[at])) for column in (then, now))
+            yield Difference(time, step, f"{table}.{name}", *values)
 
 
 def _rows_before(journal: Any, table: str, cycle: int) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,30 @@ def copied(opened: Opened, group: str) -> Any:
     """Return copies of the columns of a group; how much of the journal is used is in none."""
     names = kind_of(group)._fields
     return kind_of(group)(*(None if name == "used" else opened._column(group, name).copy() for name in names))
+
+
+def test_a_difference_is_told_as_people_write_amounts(
+    meva: Meva, busy: pytest.MonkeyPatch, data: Path
+) -> None:
+    command = ("backtest", "--data", data, "--db", "a.db", "--engine", "interpreted", "--json")
+    run = meva(*command, "--cycles", 8, "--trace", "columns").document["run_id"]
+    told = {}
+    with reader("a.db") as store, store.read() as reads:
+        [stored] = reads.stretches(run)
+        opened = recorded_run(reads.run(run) or {}, CODEC.decode).opened(stored, CODEC.columns(), None)
+        for group, name in (("account", "cash_whole"), ("fills", "fee"), ("plan", "shares")):
+            groups = {frame.group: copied(opened, frame.group) for frame in opened.layout.frames}
+            getattr(groups[group], name)[0] += 1
+            body = pack(opened.layout, groups, CODEC.columns())
+            stretch = evolve(stored, body=body)
+            forged: Any = Forged(reads, evolve(stretch, sha256=stretch.checksum()))
+            found = prove(forged, run, CODEC, interpreted, NoProgress()).difference
+            assert found is not None
+            told[found.field] = (found.stored, found.decided)
+    cash, fee = told["account.cash"], told["fills.fee"]
+    assert Decimal(cash[0]) - Decimal(cash[1]) == 1
+    assert Decimal(fee[0]) - Decimal(fee[1]) == Decimal("0.00000001")
+    assert told["plan.shares"][0] - told["plan.shares"][1] == 1
 
 
 def is_found(reads: Reads, run: str, stretch: StoredStretch) -> bool:
