@@ -246,6 +246,11 @@ def _refuse_to_lose(state: State, before: Sequence[str], after: Sequence[str]) -
         )
 
 
+def starting_cash(state: State) -> int:
+    """Return the cash that the book began with, e8."""
+    return join_pair(int(state.money[STARTING]), int(state.money[STARTING + 1]))
+
+
 def open_gross(state: State) -> dict[tuple[int, int], int]:
     """Return what each open order has traded so far, the exact sum of price x quantity in 1e-16, by its
     submission time and `n`."""

@@ -10,8 +10,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from attrs import frozen
+
+from meva_core.errors import StoreCorrupt
 from meva_core.ids import canonical_json
 from meva_core.params import Params, own_tuned
+from meva_core.ports import Reads
 from meva_core.state import (
     CLEAN_CYCLES,
     GOOD_VERSION,
@@ -66,6 +70,40 @@ def carried(state: State, before: Terms, after: Terms) -> State:
         made.facts[TOKENS] = min(int(made.facts[TOKENS]), after.params.token_burst)
         made.facts[OUTDATED] = int(made.facts[OPEN_ORDERS] > 0)
     return made
+
+
+@frozen
+class InBook:
+    """Where a run stands in a book that outlives it.
+
+    `continues` is the run before and `genesis` what stands before its first link, 32 bytes: None for the
+    first run of a book. `earlier` are the runs before as `Names.earlier` has them (`earlier_runs`).
+    """
+
+    book: str
+    continues: str | None = None
+    genesis: bytes | None = None
+    earlier: tuple[tuple[int, str], ...] = ()
+
+
+def earlier_runs(reads: Reads, continues: str | None) -> tuple[tuple[int, str], ...]:
+    """Return the runs that a book had before one that continues the run `continues`: the newest first, each
+    with the first second that is no more its own.
+
+    Raises StoreCorrupt for a run that is not there or goes on with one that is later than itself.
+    """
+    found: list[tuple[int, str]] = []
+    while continues is not None:
+        row = reads.run(continues)
+        until = None if row is None or row["last_ts"] is None else int(row["last_ts"].timestamp()) + 1
+        if row is None or until is None or (found and until >= found[-1][0]):
+            raise StoreCorrupt(
+                f"run {continues}, which another one continues, is not there or not before it",
+                action="keep the file and restore a backup",
+            )
+        found.append((until, continues))
+        continues = row["continues"]
+    return tuple(found)
 
 
 def genesis(link: bytes, document: Mapping[str, Any]) -> bytes:

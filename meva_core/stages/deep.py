@@ -17,6 +17,7 @@ from meva_core.fingerprint import CycleDigests
 from meva_core.ids import content_hash, stamp_text
 from meva_core.orders import TERMINAL
 from meva_core.ports import Progress, Reads
+from meva_core.stages.books import earlier_runs
 from meva_core.stages.chains import chains_of, left_out
 from meva_core.stages.codec import Codec
 from meva_core.stages.run_row import faults_of, row_as_stored
@@ -63,7 +64,7 @@ def rows_apart(reads: Reads, codec: Codec, run_id: str, progress: Progress) -> I
             pass  # recorded in rows only, by an earlier version
     except StoreCorrupt as error:
         yield str(error)
-    checked = _Checked(reads, codec, recorded_run(row, codec.decode))
+    checked = _Checked(reads, codec, recorded_run(row, codec.decode), earlier_runs(reads, row.get("continues")))
     progress.start(row["cycles"], "rows against columns")
     try:
         for stored, following in _with_next(reads.stretches(run_id)):
@@ -117,6 +118,8 @@ class _Checked:
     reads: Reads
     codec: Codec
     run: RecordedRun
+    earlier: tuple[tuple[int, str], ...] = ()
+    """The runs that its book had before."""
     columns: ColumnCodec = field(init=False)
     made: CycleRows = field(init=False)
     renderer: Renderer = field(init=False)
@@ -139,12 +142,12 @@ class _Checked:
         self.made = cycle_rows(self.run, self.codec.encode, self.codec.texts)
         self.versions = dict(self.reads.rows("stage7_forms", ("form", "code_version")))
         self.keys = self._keys()
-        self._begin(0, {})
+        self._begin(0, self._traded_before(0) if self.earlier else {})
 
     def _begin(self, seq: int, gross: dict[tuple[int, int], int]) -> None:
         """Begin to render at a cycle, before which open orders had traded so much."""
         run = self.run
-        names = Names(run.run_id, run.symbols, run.quote)
+        names = Names(run.run_id, run.symbols, run.quote, self.earlier)
         cash, encode, texts = run.starting_text(), self.codec.encode, self.codec.texts()
         level = ONLY_COLUMNS  # the rows of every cycle are made apart
         self.renderer = Renderer(names, run.params, cash, level, encode, texts, seq, gross=gross)
@@ -234,7 +237,14 @@ class _Checked:
         yield from _apart(_ORDERS, [] if there is None else [there], [made])
 
     def rest(self) -> Iterator[str]:
-        """Yield what differs of the orders that had not ended with the last cycle."""
+        """Yield what differs of the orders that had not ended with the last cycle: where another run goes on
+        with the book, how they stand is what that one made of them."""
+        where = {"continues": self.run.run_id}
+        if next(self.reads.rows("stage7_runs", ("run_id",), where=where), None) is not None:
+            for order, there in self.stored_orders.items():
+                if order in self.orders:
+                    for place in _CHANGED:
+                        self.orders[order][place] = there[place]
         for order in list(self.orders):
             yield from self._of_order(order)
         if self.reaches_the_end:  # else an earlier version went on, in rows only

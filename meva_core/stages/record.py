@@ -8,7 +8,7 @@ source ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +29,7 @@ from meva_core.stages.run import Part, Stretch
 from meva_core.stages.run import run as run_book
 from meva_core.state import open_gross
 from meva_core.stretches.body import ColumnCodec, pack
+from meva_core.stretches.groups import Aside
 from meva_core.stretches.joining import CYCLES, Joiner
 from meva_core.stretches.layout import Layout, layout_of
 from meva_core.stretches.stored import (
@@ -57,6 +58,10 @@ class _Pending:
     """What the cycle after the last of them needs: the book is ahead by the time they are committed."""
 
 
+Beside = Callable[[UnitOfWork, StoredStretch | None], None]
+"""Called in the unit of work of each commit, before anything is written."""
+
+
 @define
 class Recorder:
     """Writes the stretches of one run, from where it stands.
@@ -65,7 +70,10 @@ class Recorder:
     It is looked at in each commit: the engine may be another one by then. A commit is made of at most
     `cycles` cycles: one, where each has to be there before the next begins. Stretches of one cycle are joined
     later, in units of work after the cycle's own: those of CYCLES cycles, and what is left of them when the
-    run goes on in another process.
+    run goes on in another process. `beside` is given each unit of
+    work before anything is written in it, with the stretch that will be, None where only how the run stands
+    is noted: it may write more, and what it raises keeps all of it from being written. With `has_aside` every
+    stretch is recorded with what is stored beside it.
     """
 
     store: Store
@@ -74,6 +82,8 @@ class Recorder:
     about: Mapping[str, str]
     trace_level: str = FULL
     cycles: int = CYCLES
+    beside: Beside | None = None
+    has_aside: bool = False
     _columns: ColumnCodec = field(init=False)
     _layout: Layout = field(init=False)
     _form: str = field(init=False)
@@ -81,20 +91,25 @@ class Recorder:
     _renderer: Renderer = field(init=False)
     _pending: _Pending = field(init=False)
     _before: Mapping[str, Any] | None = field(init=False)
-    """Where the run stood that is resumed here, until the first commit."""
+    """Where the run stood that is resumed here, or what its book began it with, until the first commit."""
     _ones: int = field(default=0, init=False)
     """How many stretches of one cycle were committed since any were joined."""
 
     def __attrs_post_init__(self) -> None:
         run, terms, book = self.run, self.run.terms, self.run.book
         self._columns = self.codec.columns()
-        self._layout = layout_of(book.params)
+        self._layout = layout_of(book.params, aside=self.has_aside)
         self._form = self._layout.form()
         self._digester = Digester(book.symbols, book.params, book.link)
         self._renderer = Renderer(
-            Names(run.run_id, book.symbols, terms.settings.stage7.universe_quote_ccy),
+            Names(
+                run.run_id,
+                book.symbols,
+                terms.settings.stage7.universe_quote_ccy,
+                run.in_book.earlier if run.in_book else (),
+            ),
             book.params,
-            format_e8(terms.starting_cash()),
+            format_e8(run.starting_cash()),
             self.trace_level,
             self.codec.encode,
             self.codec.texts(),
@@ -102,18 +117,21 @@ class Recorder:
             open_gross(book.state),
         )
         self._pending = _Pending(book.seq)
-        self._before = run.document() if run.stored else None
+        goes_on = run.stored or (run.in_book is not None and run.in_book.continues is not None)
+        self._before = run.document() if goes_on else None
 
     def begin(self) -> None:
         """Join what a process before this one committed cycle by cycle."""
         if self.cycles == 1 and self.run.stored:
             join_ones(self.store, self.codec, self.run.run_id, rest=True, most=CYCLES)
 
-    def record(self, stretch: Stretch) -> None:
+    def record(self, stretch: Stretch, aside: Aside | None = None) -> None:
         """Take in the cycles of a stretch, and store what is then enough for a commit.
 
-        Raises StoreBusy while another process records the run that the first market names.
+        `aside` has rows for the cycles of the stretch's part, with `has_aside` always. Raises StoreBusy while
+        another process records the run that the first market names.
         """
+        assert (aside is not None) == self.has_aside, "aside comes with every stretch or with none"
         market, inputs, rules, out, start, stop, _ = stretch
         run = self.run
         if self._pending.columns.cycles + stop - start > self.cycles:
@@ -123,7 +141,7 @@ class Recorder:
         digests = list(self._digester.digest(market, rules, out, start, stop))
         pending = self._pending
         pending.rendered.add(self._renderer.render(market, rules, out, start, stop, digests))
-        pending.columns.add(market, inputs, rules, out, start, stop)
+        pending.columns.add(market, inputs, rules, out, start, stop, aside=aside)
         pending.links += [digest.link for digest in digests]
         run.tally.add(out, start, stop)
         run.book.link = self._digester.link
@@ -138,9 +156,11 @@ class Recorder:
             return
         stretch = self._stretch(pending)
         with self.store.unit() as work:
+            self._call_beside(work, stretch)
             if not run.stored:
                 _refuse_begun(work, run.run_id)
                 work.insert("stage7_runs", *self._run_row(stretch.start))
+                self._take_book_over(work)
             self._insert_rows(work, pending.rendered)
             self._insert_columns(work, stretch, pending.document)
             self._note_progress(work, run.end, stretch.end, pending.document)
@@ -160,6 +180,7 @@ class Recorder:
         run, last = self.run, self.run.book.last_time
         if run.stored and run.end is None and last is not None:
             with self.store.unit() as work:
+                self._call_beside(work, None)
                 self._note_progress(work, last, last, run.document())
                 work.commit()
             run.end = last
@@ -171,10 +192,26 @@ class Recorder:
         """
         # The store is asked: the interruption may have come between a commit and what was to follow it.
         with suppress(MevaError), self.store.unit() as work:
+            self._call_beside(work, None)
             found = work.rows("stage7_runs", ("status",), where={"run_id": self.run.run_id})
             if next(found, (None,))[0] == "running":
                 work.update("stage7_runs", "run_id", ("status",), [(self.run.run_id, "interrupted")])
                 work.commit()
+
+    def _call_beside(self, work: UnitOfWork, stretch: StoredStretch | None) -> None:
+        if self.beside is not None:
+            self.beside(work, stretch)
+
+    def _take_book_over(self, work: UnitOfWork) -> None:
+        """Say in the book that this is its last run now, and of the one before that it is complete."""
+        place = self.run.in_book
+        if place is None:
+            return
+        work.update("stage7_books", "book", ("run_id",), [(place.book, self.run.run_id)])
+        if place.continues is not None:
+            [(last,)] = work.rows("stage7_runs", ("last_ts",), where={"run_id": place.continues})
+            ended = (place.continues, stamp_text(int(last.timestamp())), "complete")
+            work.update("stage7_runs", "run_id", ("end_ts", "status"), [ended])
 
     def _name(self, run_id: str) -> None:
         """Name the run, and hold it for this process."""
@@ -267,10 +304,14 @@ class Recorder:
             "form": None if form == FIRST_FORM else form.hex(),
             "seed": terms.seed,
             "code_version": self.about["code_version"],
-            "starting_cash_try": format_e8(terms.starting_cash()),
+            "starting_cash_try": format_e8(self.run.starting_cash()),
             "cycles": 0,
             "status": "running",
         }
+        place = self.run.in_book
+        if place is not None:
+            began = None if place.genesis is None else place.genesis.hex()
+            row |= {"book": place.book, "continues": place.continues, "genesis": began}
         return tuple(row), [tuple(row.values())]
 
 

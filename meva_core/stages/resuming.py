@@ -11,12 +11,13 @@ from meva_core.errors import BadInput
 from meva_core.fingerprint import FIRST_FORM, form_of
 from meva_core.ids import stamp_text
 from meva_core.ports import Reads
+from meva_core.stages.books import InBook
 from meva_core.stages.codec import Codec
 from meva_core.stages.figures import Tally
 from meva_core.stages.levels import AUTO, CHANGES, FULL
 from meva_core.stages.plan import RunPlan, RunTerms
 from meva_core.stages.run import Book
-from meva_core.state import restore_state, state_document
+from meva_core.state import restore_state, starting_cash, state_document
 
 MAKERS: Final = ("engine", "code_version")
 """What recorded a run; nothing that was decided depends on it."""
@@ -40,6 +41,12 @@ class Progressing:
     """What is stored of its cycles; None before the first."""
     recorded_with: Mapping[str, str] = field(factory=dict)
     """Engine and code version of what is stored; several where another one went on."""
+    in_book: InBook | None = None
+    """Where it stands in a book that outlives it; None for a run by itself."""
+
+    def starting_cash(self) -> int:
+        """Return the cash that its book began with, e8."""
+        return self.terms.starting_cash() if self.in_book is None else starting_cash(self.book.state)
 
     def document(self) -> dict[str, Any]:
         """Return all that a later process needs to go on, JSON-able."""

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from meva_core.ids import cycle_id
+
 Row = tuple[Any, ...]
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -230,3 +232,15 @@ class Names:
     run_id: str
     symbols: tuple[str, ...]
     quote: str = "TRY"
+    earlier: tuple[tuple[int, str], ...] = ()
+    """The runs that its book had before, the newest first, each with the first second, since 1970, that is
+    no more its own: an order is called by the run that submitted it."""
+
+    def origin(self, time: int) -> str:
+        """Return the name of the cycle that submitted an order at a time, seconds."""
+        owner = self.run_id
+        for until, run_id in self.earlier:
+            if time >= until:
+                break
+            owner = run_id
+        return cycle_id(owner, time)

@@ -119,7 +119,7 @@ def event_rows(
     """Yield rows of stage7_order_events."""
     e = journal.events
     for row in rows:
-        origin, n, seq = cycle_id(names.run_id, e.time[row]), e.n[row], e.seq[row]
+        origin, n, seq = names.origin(e.time[row]), e.n[row], e.seq[row]
         payload: dict[str, Any] = {"status": STATUSES[e.status[row]]}
         if e.code[row]:
             payload["reason"] = CODE_TEXTS[e.code[row]]
@@ -145,7 +145,7 @@ def fill_rows(journal: Listed, rows: range, cycle: str, ts: str, names: Names) -
     """Yield rows of ledger_events, one per fill."""
     f = journal.fills
     for row in rows:
-        origin, n, seq = cycle_id(names.run_id, f.time[row]), f.n[row], f.seq[row]
+        origin, n, seq = names.origin(f.time[row]), f.n[row], f.seq[row]
         side, symbol = f.side[row], names.symbols[f.symbol[row]]
         notional, reference = f.notional[row], f.reference[row]
         slippage = notional - reference if side == _BUY else reference - notional
@@ -241,10 +241,10 @@ class Orders:
             )
 
     def changes(self) -> Iterator[Row]:
-        """Yield changes to orders that earlier stretches submitted."""
+        """Yield changes to orders that earlier stretches submitted, or earlier runs of the book."""
         for time, n in self.last:
             if (time, n) not in self.submitted:
-                yield (order_id(cycle_id(self.names.run_id, time), n), *self._outcome(time, n))
+                yield (order_id(self.names.origin(time), n), *self._outcome(time, n))
 
     def _outcome(self, time: int, n: int) -> Row:
         journal, row, ts = self.last[time, n]
