@@ -1,0 +1,204 @@
+"""The books of a database and their runs: made, listed, closed, and gone on with.
+
+A book has a name, the cash that it began with, and runs in a chain. Its next cycle belongs to its last run as
+long as the terms are the same, else to a new one that continues that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import frozen
+
+from meva_core.amounts import parse_e8
+from meva_core.errors import BadInput, StoreCorrupt
+from meva_core.fingerprint import FIRST_FORM, form_of
+from meva_core.params import own_tuned
+from meva_core.ports import Reads, UnitOfWork
+from meva_core.stages.books import InBook, Terms, carried, earlier_runs, genesis
+from meva_core.stages.codec import Codec
+from meva_core.stages.figures import Tally
+from meva_core.stages.plan import RunTerms
+from meva_core.stages.resuming import MAKERS, Progressing
+from meva_core.stages.run import Book
+from meva_core.state import State, new_state, restore_state, state_document
+from meva_core.stretches.recorded import recorded_run
+
+MAIN: Final = "main"
+"""The book of those who name none."""
+RESERVED: Final = ("live", "stage3-dry", "stage4-dry")
+"""The books of Stages 3 and 4."""
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_COLUMNS: Final = ("book", "created_at", "closed_at", "starting_cash_try", "run_id")
+
+
+@frozen
+class BookRow:
+    """A book on record; `run_id` is its last run, None before the first."""
+
+    name: str
+    created_at: datetime
+    closed_at: datetime | None
+    starting_cash: Decimal
+    run_id: str | None
+
+
+def check_name(name: str) -> str:
+    """Return the name of a book of simulated money; raise BadInput for what is none, or another stage's."""
+    if name in RESERVED:
+        raise BadInput(
+            f"book {name!r} is one of Stages 3 and 4, which keep it themselves",
+            action=f"choose another name than {', '.join(RESERVED)}",
+        )
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"{name!r} is no name of a book",
+            action="use letters, digits, dots, dashes and underscores, 40 at most, a letter or digit first",
+        )
+    return name
+
+
+def books_of(reads: Reads) -> list[BookRow]:
+    """Return all books, oldest first."""
+    return [BookRow(*row) for row in reads.rows("stage7_books", _COLUMNS)]
+
+
+def find_book(reads: Reads, name: str) -> BookRow | None:
+    """Return a book, None when there is none of that name."""
+    row = next(reads.rows("stage7_books", _COLUMNS, where={"book": name}), None)
+    return None if row is None else BookRow(*row)
+
+
+def pick_book(reads: Reads, name: str) -> BookRow:
+    """Return a book; raise BadInput, naming those there are, when there is none of that name."""
+    found = find_book(reads, check_name(name))
+    if found is None:
+        there = ", ".join(book.name for book in books_of(reads))
+        raise BadInput(
+            f"there is no book {name!r} in the database; it holds {there or 'none'}",
+            action=f"`meva books new {name}` makes it",
+        )
+    return found
+
+
+def make_book(work: UnitOfWork, name: str, starting_cash: Decimal, now: datetime) -> BookRow:
+    """Make a book; raise BadInput for a name that is none or taken, also by a book that is closed."""
+    there = find_book(work, check_name(name))
+    if there is not None:
+        state = f"closed since {there.closed_at:%Y-%m-%d}" if there.closed_at else "open"
+        raise BadInput(f"book {name!r} is there already, {state}", action="choose another name")
+    work.upsert("stage7_books", {"book": name, "created_at": now, "starting_cash_try": starting_cash})
+    return BookRow(name, now, None, starting_cash, None)
+
+
+def close_book(work: UnitOfWork, name: str, now: datetime) -> None:
+    """Close a book: nothing is sold, no run goes on with it, and its name stays taken.
+
+    Whoever asks holds its lease. Raises BadInput for one that is not there or closed.
+    """
+    there = require_open(pick_book(work, name))
+    kept = {"created_at": there.created_at, "starting_cash_try": there.starting_cash, "run_id": there.run_id}
+    work.upsert("stage7_books", {"book": name, "closed_at": now, **kept})
+
+
+def require_open(book: BookRow) -> BookRow:
+    """Return a book that may be gone on with; raise BadInput for one that is closed."""
+    if book.closed_at is not None:
+        raise BadInput(
+            f"book {book.name!r} was closed on {book.closed_at:%Y-%m-%d %H:%M} UTC",
+            action="choose another one; its runs stay readable",
+        )
+    return book
+
+
+def runs_of(reads: Reads, book: BookRow) -> Iterator[Mapping[str, Any]]:
+    """Yield the runs of a book, the newest first, as columns of stage7_runs.
+
+    Raises StoreCorrupt for a chain that is broken.
+    """
+    run_id, before = book.run_id, None
+    while run_id is not None:
+        row = reads.run(run_id)
+        if row is None or row["book"] != book.name or (before is not None and row["last_ts"] >= before):
+            raise StoreCorrupt(
+                f"run {run_id} of book {book.name} is not there, another book's, or not before its next one",
+                action="keep the file and restore a backup",
+            )
+        yield row
+        run_id, before = row["continues"], row["last_ts"]
+
+
+def next_in_book(
+    reads: Reads, codec: Codec, book: BookRow, terms: RunTerms, code_version: str
+) -> Progressing:
+    """Return the run that the next cycle of a book belongs to, under these terms and in this version.
+
+    That is its last run, where it stands, or a new one that is called by its first cycle. Raises BadInput for
+    a stored state of a version that this program does not read, and as `carried` does.
+    """
+    row = None if book.run_id is None else reads.run(book.run_id)
+    if row is None:
+        params, symbols = terms.params, terms.pairs.symbols
+        cash = parse_e8(book.starting_cash)
+        state = new_state(len(symbols), cash, own_tuned(params), params.token_burst)
+        return Progressing(terms, Book(symbols, params, state), in_book=InBook(book.name))
+    if _is_of(row, codec, terms, code_version):
+        return _resumed(reads, codec, book, terms, row)
+    state, began = begun_with(reads, codec, row, Terms(terms.pairs.symbols, terms.params))
+    place = InBook(book.name, row["run_id"], began, earlier_runs(reads, row["run_id"]))
+    return Progressing(terms, Book(terms.pairs.symbols, terms.params, state, began), in_book=place)
+
+
+def begun_with(reads: Reads, codec: Codec, before: Mapping[str, Any], after: Terms) -> tuple[State, bytes]:
+    """Return the state that a run of these terms begins with which continues another one, and its genesis.
+
+    `before` is that one, as columns of stage7_runs.
+    """
+    run, document = recorded_run(before, codec.decode), _left_by(reads, codec, before["run_id"])
+    left = restore_state(document["state"], run.symbols)
+    state = carried(left, Terms(run.symbols, run.params), after)
+    return state, genesis(bytes.fromhex(document["link"]), state_document(state, after.symbols))
+
+
+def _is_of(row: Mapping[str, Any], codec: Codec, terms: RunTerms, code_version: str) -> bool:
+    """Whether a recorded run is of these terms and this version: then its next cycle is no other run's."""
+    recorded = recorded_run(row, codec.decode)
+    form = bytes.fromhex(row["form"]) if row["form"] else FIRST_FORM
+    return (recorded.symbols, recorded.params, form, row["kind"], row["code_version"]) == (
+        terms.pairs.symbols,
+        terms.params,
+        form_of(terms.params),
+        terms.kind,
+        code_version,
+    )
+
+
+def _resumed(
+    reads: Reads, codec: Codec, book: BookRow, terms: RunTerms, row: Mapping[str, Any]
+) -> Progressing:
+    document = _left_by(reads, codec, row["run_id"])
+    symbols = terms.pairs.symbols
+    state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
+    began = bytes.fromhex(row["genesis"]) if row["genesis"] else None
+    return Progressing(
+        terms,
+        Book(symbols, terms.params, state, link, document["seq"]),
+        row["run_id"],
+        last_mode=document["last_mode"],
+        tally=Tally(dict(document["counts"]), dict(document["modes"])),
+        stored=True,
+        trace_level=row["trace_level"],
+        recorded_with={name: row[name] for name in MAKERS},
+        in_book=InBook(book.name, row["continues"], began, earlier_runs(reads, row["continues"])),
+    )
+
+
+def _left_by(reads: Reads, codec: Codec, run_id: str) -> Mapping[str, Any]:
+    kept = reads.state(run_id)
+    assert kept is not None, "a run and its state are written together"
+    document: Mapping[str, Any] = codec.decode(kept["state_json"])
+    return document

@@ -1,0 +1,65 @@
+"""All runs of a book decided again, in order, and each genesis reckoned out of the run before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import evolve
+
+from meva_core.errors import BadInput
+from meva_core.loop import Loop
+from meva_core.ports import Progress, Reads
+from meva_core.stages.book_runs import BookRow, begun_with, runs_of
+from meva_core.stages.books import Terms
+from meva_core.stages.codec import Codec
+from meva_core.stages.differing import Difference
+from meva_core.stages.prove import Proof, prove
+from meva_core.state import state_document
+from meva_core.stretches.recorded import recorded_run
+
+
+def prove_book(reads: Reads, book: BookRow, codec: Codec, loop: Loop, progress: Progress) -> Iterator[Proof]:
+    """Yield the proof of each run of a book, the oldest first, up to the first that differs.
+
+    What a run began with belongs to its proof: the state that `carried` makes of what the run before left,
+    and the hash over that and its last link. Raises as `prove` does, and StoreCorrupt for a broken chain.
+    """
+    before: Mapping[str, Any] | None = None
+    for row in [*runs_of(reads, book)][::-1]:
+        found = prove(reads, row["run_id"], codec, loop, progress)
+        apart = _first_apart(reads, codec, before, row)
+        if apart is not None:  # it comes before all that the run decided
+            found = evolve(found, difference=apart)
+        yield found
+        if found.difference is not None:
+            return
+        before = row
+
+
+def _first_apart(
+    reads: Reads, codec: Codec, before: Mapping[str, Any] | None, row: Mapping[str, Any]
+) -> Difference | None:
+    """Return what is stored otherwise of what a run began with than the run before gives."""
+    time = int(row["start_ts"].timestamp())
+    columns, where = ("link", "state_json"), {"run_id": row["run_id"], "seq": 0}
+    stored = next(reads.rows("stage7_states", columns, where=where), None)
+    if before is None:
+        return _first(time, {"genesis": row["genesis"], "state": stored}, {"genesis": None, "state": None})
+    run = recorded_run(row, codec.decode)
+    try:
+        state, began = begun_with(reads, codec, before, Terms(run.symbols, run.params))
+    except BadInput as error:
+        return Difference(time, "state", "what the book was carried over to", "as recorded", str(error))
+    there: dict[str, Any] = {"genesis": row["genesis"], "link": None}
+    if stored is not None:
+        there |= {"link": stored[0].hex(), **codec.decode(stored[1])}
+    made = {"genesis": began.hex(), "link": began.hex(), **state_document(state, run.symbols)}
+    return _first(time, there, made)
+
+
+def _first(time: int, there: Mapping[str, Any], made: Mapping[str, Any]) -> Difference | None:
+    for name in sorted(there.keys() | made.keys()):
+        if there.get(name) != made.get(name):
+            return Difference(time, "genesis", name, there.get(name), made.get(name))
+    return None
