@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meva_core.errors import BadInput
-from meva_core.live_market import Answers, Asking
+from meva_core.live_market import Answers, Asking, SeenRow
 from meva_core.stretches.stored import StoredStretch
 from meva_core.venue import (
     Accepted,
@@ -228,6 +228,22 @@ class LiveMarket(Protocol):
         A failure costs its own answer, and is counted; an answer that comes after the deadline is kept for
         the next measure. Raises Unavailable with reason CLOCK if the exchange's time cannot be told.
         """
+
+
+class Alignment(Protocol):
+    """The newest rows of a market, as replay aligns them: what is known by then. Times never go back."""
+
+    def take(self, rows: Iterable[SeenRow]) -> Sequence[SeenRow]:
+        """Take rows in the order in which they became known, and return those that say something new.
+
+        Raises BadInput, with none taken, for cells that cannot be read.
+        """
+
+    def stamps(self, kind: str) -> Mapping[str, int]:
+        """Return the stamp of the last row of each symbol, in microseconds."""
+
+    def market(self, time: int, symbols: Sequence[str]) -> Market:
+        """Return the market at a time in seconds, one row; `symbols` are its columns, in sorted order."""
 
 
 class RulesSource(Protocol):

@@ -29,6 +29,7 @@ Table(
     *integer("stamp", primary_key=True, autoincrement=False),  # the exchange's, microseconds
     *text("cells"),
     Index("idx_stage7_rows_book_known", "book", "known"),
+    Index("idx_stage7_rows_book_kind_symbol_known", "book", "kind", "symbol", "known"),
 )
 Table(
     "stage7_alerts",  # the outbox: written with its cycle, sent later, at least once

@@ -153,6 +153,19 @@ def next_in_book(
     return Progressing(terms, Book(terms.pairs.symbols, terms.params, state, began), in_book=place)
 
 
+def book_as_left(reads: Reads, codec: Codec, book: BookRow) -> Book | None:
+    """Return a book as its last cycle left it, None before the first.
+
+    Raises BadInput for a stored state of a version that this program does not read.
+    """
+    row = None if book.run_id is None else reads.run(book.run_id)
+    if row is None:
+        return None
+    run, document = recorded_run(row, codec.decode), _left_by(reads, codec, row["run_id"])
+    state, link = restore_state(document["state"], run.symbols), bytes.fromhex(document["link"])
+    return Book(run.symbols, run.params, state, link, document["seq"])
+
+
 def begun_with(reads: Reads, codec: Codec, before: Mapping[str, Any], after: Terms) -> tuple[State, bytes]:
     """Return the state that a run of these terms begins with which continues another one, and its genesis.
 
@@ -188,7 +201,6 @@ def _resumed(
         terms,
         Book(symbols, terms.params, state, link, document["seq"]),
         row["run_id"],
-        last_mode=document["last_mode"],
         tally=Tally(dict(document["counts"]), dict(document["modes"])),
         stored=True,
         trace_level=row["trace_level"],

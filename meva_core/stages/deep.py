@@ -64,7 +64,9 @@ def rows_apart(reads: Reads, codec: Codec, run_id: str, progress: Progress) -> I
             pass  # recorded in rows only, by an earlier version
     except StoreCorrupt as error:
         yield str(error)
-    checked = _Checked(reads, codec, recorded_run(row, codec.decode), earlier_runs(reads, row.get("continues")))
+    checked = _Checked(
+        reads, codec, recorded_run(row, codec.decode), earlier_runs(reads, row.get("continues"))
+    )
     progress.start(row["cycles"], "rows against columns")
     try:
         for stored, following in _with_next(reads.stretches(run_id)):

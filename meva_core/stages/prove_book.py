@@ -17,6 +17,7 @@ from meva_core.stages.differing import Difference
 from meva_core.stages.prove import Proof, prove
 from meva_core.state import state_document
 from meva_core.stretches.recorded import recorded_run
+from meva_core.stretches.stored import unsealed
 
 
 def prove_book(reads: Reads, book: BookRow, codec: Codec, loop: Loop, progress: Progress) -> Iterator[Proof]:
@@ -53,7 +54,9 @@ def _first_apart(
         return Difference(time, "state", "what the book was carried over to", "as recorded", str(error))
     there: dict[str, Any] = {"genesis": row["genesis"], "link": None}
     if stored is not None:
-        there |= {"link": stored[0].hex(), **codec.decode(stored[1])}
+        link, text = stored
+        state_there, _ = unsealed(codec.decode(text), row["run_id"], 0, link)  # proved before: it is its own
+        there |= {"link": link.hex(), **state_there}
     made = {"genesis": began.hex(), "link": began.hex(), **state_document(state, run.symbols)}
     return _first(time, there, made)
 

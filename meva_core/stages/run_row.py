@@ -60,13 +60,15 @@ def faults_of(
 def _expected(row: Mapping[str, Any], record: Mapping[str, Any], symbols: list[str]) -> dict[str, Any]:
     """Return the values of a run's columns that follow from others of them."""
     settings = settings_recorded(record)
+    # A book has a starting cash of its own: what later settings say of it changes nothing.
+    cash = row["starting_cash_try"] if row["book"] else settings.live.dry_run_try_balance
     moments = {name: row[name] for name in ("created_at", "start_ts", "end_ts", "last_ts")}
     if row["status"] == "complete":
         moments["end_ts"] = row["last_ts"]
     return {
         **{name: moment and moment.isoformat(timespec="microseconds") for name, moment in moments.items()},
         "settings_sha256": content_hash(record),
-        "starting_cash_try": format_e8(parse_e8(settings.live.dry_run_try_balance)),
+        "starting_cash_try": format_e8(parse_e8(cash)),
         "fill_model": settings.stage7.fill_model.value,
         "step_seconds": record["step_seconds"],
         "seed": record["seed"],

@@ -26,6 +26,7 @@ stage7_alerts id:serial* book:text run_id:text? ts:stamp kind:text text:text key
 
 INDEXES = """
 idx_stage7_rows_book_known stage7_rows(book, known)
+idx_stage7_rows_book_kind_symbol_known stage7_rows(book, kind, symbol, known)
 """
 
 

@@ -18,7 +18,7 @@ from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import ensure, reader, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
-from meva_core.errors import BadInput
+from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.ids import canonical_json
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
@@ -30,6 +30,7 @@ from meva_core.stages.prove import Proof
 from meva_core.stages.prove_book import prove_book
 from meva_core.stages.record import Beside, Recorder, record_all
 from meva_core.stages.resuming import Progressing
+from meva_core.stretches.stored import sealed
 
 ABOUT = AboutRun(lambda: "interpreted")
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -215,9 +216,15 @@ def test_a_pair_that_joins_begins_a_run_in_which_all_others_go_on_by_name(
 def test_a_proof_names_a_genesis_that_is_not_what_the_run_before_left(account: Account) -> None:
     account.go_on(0, 20)
     account.go_on(20, 25, {**RESTING, "STAGE7_FEES_BPS": "13"})
-    kept = rows_of(account.db, "SELECT state_json FROM stage7_states")[0]["state_json"]
+    [row] = rows_of(account.db, "SELECT run_id, link, state_json FROM stage7_states")
+    kept, link = row["state_json"], row["link"]
     document = {**kept, "money": [kept["money"][0] + 1000, *kept["money"][1:]]}
     account.change("UPDATE stage7_states SET state_json = ?", canonical_json(document))
+    with pytest.raises(StoreCorrupt, match="the state before cycle 0: its SHA-256 is another"):
+        account.prove()
+    del document["sha256"]
+    told = sealed(document, row["run_id"], 0, link, begins=True)  # by somebody who knows how
+    account.change("UPDATE stage7_states SET state_json = ?", canonical_json(told))
     first, second = account.prove()
     assert first.difference is None
     found = second.difference

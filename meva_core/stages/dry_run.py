@@ -1,0 +1,293 @@
+"""A book of simulated money on the live market, cycle by cycle.
+
+Each cycle measures, decides, and is committed with all that became known in it, so that any process can go on
+after it and anyone can decide it again. Which run a cycle belongs to follows from settings, symbols, form and
+version: when one of these changes, the next cycle begins a run that continues the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import compress
+from typing import Any, Final
+
+import numpy as np
+from attrs import define, evolve, field, frozen
+
+from meva_core.blocks import new_group
+from meva_core.errors import Unavailable
+from meva_core.ids import stamp_text
+from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
+from meva_core.loop import Loop
+from meva_core.ports import Alignment, LiveMarket, Reads, Store, UnitOfWork
+from meva_core.settings import Settings
+from meva_core.stages.book_runs import book_as_left, next_in_book, pick_book, require_open
+from meva_core.stages.codec import Codec
+from meva_core.stages.levels import FULL
+from meva_core.stages.outside import Outside, outside
+from meva_core.stages.plan import Pairs, RunTerms, choose_pairs
+from meva_core.stages.record import Recorder
+from meva_core.stages.run import Book, Stretch
+from meva_core.stages.run import run as run_book
+from meva_core.state import OPEN_ORDERS
+from meva_core.stretches.groups import Aside
+from meva_core.stretches.stored import StoredStretch
+
+DRY_RUN: Final = "dry_run"
+MOST_BEHIND: Final = 5
+"""A second that lies up to so many before the one after the last cycle is waited for."""
+ROW_COLUMNS: Final = ("book", "known", "kind", "symbol", "stamp", "cells")
+Hold = Callable[[UnitOfWork, int | None], None]
+"""Makes sure, in a cycle's unit of work, that a book is still ours and stands at its last cycle's time."""
+
+
+class ClockBehind(Unavailable):
+    """The exchange's clock stands before the last cycle of a book: there is no second for another one."""
+
+    code = "clock"
+
+
+@frozen
+class Told:
+    """What a cycle came to: its run and time, its columns, and what went wrong in its measure.
+
+    `began` is whether it is the first of its run. The columns are used again by the next cycle.
+    """
+
+    run_id: str
+    time: int
+    stretch: Stretch
+    failures: Mapping[str, int]
+    began: bool
+
+
+@define
+class DryRun:
+    """A book on the live market, which this process holds.
+
+    `about` is what only people want to know of a run; `settings` have the book's own starting cash. A commit
+    that failed is kept and may be tried again (`commit`); no other cycle begins before it is through.
+    """
+
+    store: Store
+    codec: Codec
+    market: LiveMarket
+    alignment: Alignment
+    hold: Hold
+    loop: Loop
+    about: Mapping[str, str]
+    settings: Settings
+    name: str
+    adapt: bool = False
+    seed: int = 0
+    _left: Book | None = field(default=None, init=False)
+    """The book as the process before this one left it."""
+    _recorder: Recorder | None = field(default=None, init=False)
+    _stands: int | None = field(default=None, init=False)
+    """The time of the last cycle that is committed."""
+    _waiting: list[SeenRow] = field(factory=list, init=False)
+    """Rows of measures that no cycle came of."""
+    _pairs: Pairs | None = field(default=None, init=False)
+    _selected: tuple[str, ...] = field(default=(), init=False)
+
+    def open(self) -> None:
+        """Go on where the book stands in the store, with all that it has seen.
+
+        Raises BadInput for a book that is not there or is closed, and for a state that this version of Meva
+        does not know.
+        """
+        with self.store.read() as reads:
+            book = require_open(pick_book(reads, self.name))
+            self._left = left = book_as_left(reads, self.codec, book)
+            if left is not None:
+                lookback = self.settings.stage7.vol_lookback
+                self.alignment.take(seen_rows(reads, self.name, left.symbols, lookback, self.codec))
+                self._stands = left.last_time
+
+    # -- A cycle --------------------------------------------------------------------------------------
+
+    def cycle(self, deadline: float, interval: float | None, wait: Callable[[float], None]) -> Told | None:
+        """Measure, decide and commit one cycle; None if no symbol has a row, or no rules are known, yet.
+
+        `deadline` is in seconds from now, `interval` how soon the next one follows, None for a single cycle;
+        `wait` waits for so many seconds. Raises ClockBehind with nothing decided; errors of the store, before
+        or after the cycle is decided; BrokenBooks and IllegalStep for bugs.
+        """
+        answers = self.market.measure(self._asking(deadline, interval))
+        self._waiting += answers.rows
+        time = self._time_of(answers, wait)
+        if answers.metadata is not None:
+            self._pairs = self._choose(answers.metadata.pairs)
+        if self._pairs is None or not (self._waiting or self.alignment.stamps(BOOK)):
+            return None
+        recorder, began = self._go_on_with(self._terms(self._pairs))
+        book = recorder.run.book
+        with self.store.read() as reads:
+            given = outside(reads, self.name, time, book.params, self.codec.decode)
+        # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
+        rows = self.alignment.take(evolve(row, known=time) for row in self._waiting)
+        self._waiting.clear()
+        market = self.alignment.market(time, book.symbols)
+        [stretch] = run_book(book, [(market, given.inputs(), self._pairs.columns())], self.loop)
+        self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
+        recorder.beside = partial(self._beside, rows, given)
+        told = Told(recorder.run.run_id, time, stretch, answers.failures, began)
+        recorder.record(stretch, aside_of(answers, book.symbols))
+        self._stands = time
+        return evolve(told, run_id=recorder.run.run_id)
+
+    def commit(self) -> None:
+        """Try again to store the cycle that could not be stored."""
+        if self._recorder is not None:
+            self._recorder.commit()
+            self._stands = self._recorder.run.book.last_time
+
+    def _asking(self, deadline: float, interval: float | None) -> Asking:
+        book, symbols = self._book, self.settings.exchange.symbols
+        known = self._pairs.symbols if self._pairs else (book.symbols if book else symbols)
+        return Asking(
+            symbols=symbols,
+            candidates=known,
+            lookback=self.settings.stage7.vol_lookback,
+            deadline_seconds=deadline,
+            first=() if book is None else _held(book),
+            then=self._selected,
+            bars_since=self.alignment.stamps(BAR60),
+            touches_since=self.alignment.stamps(BOOK),
+            grids=_grids(self._pairs),
+            rules_due=self._pairs is None,
+            interval_seconds=interval,
+            among=lambda metadata: self._choose(metadata.pairs).symbols,
+        )
+
+    def _time_of(self, answers: Answers, wait: Callable[[float], None]) -> int:
+        """Return the cycle's time: that of its answers, or the second after the last cycle, if it is near."""
+        last = self._stands
+        if last is None or answers.time > last:
+            return answers.time
+        behind = last + 1 - answers.time
+        if behind > MOST_BEHIND:
+            raise ClockBehind(
+                f"the exchange's clock shows {stamp_text(answers.time)}, and the last cycle of book "
+                f"{self.name} is that of {stamp_text(last)}",
+                action="wait until the clock has passed it, or see which of clock and database is wrong",
+            )
+        wait(behind)
+        return last + 1
+
+    # -- Symbols, rules and runs ----------------------------------------------------------------------
+
+    @property
+    def _book(self) -> Book | None:
+        """The book as it stands; None before its first cycle."""
+        if self._recorder is not None:
+            return self._recorder.run.book
+        return self._left
+
+    def _choose(self, named: Mapping[str, Any]) -> Pairs:
+        """Return the pairs that metadata name, and those of the book that they do not name any more."""
+        book = self._book
+        kept = () if book is None else tuple(symbol for symbol in book.symbols if symbol not in named)
+        return choose_pairs([*named, *kept], named, self.settings, self.settings.exchange.symbols)
+
+    def _terms(self, pairs: Pairs) -> RunTerms:
+        return RunTerms(
+            DRY_RUN,
+            self.settings,
+            pairs,
+            step_seconds=None,
+            source=f"book {self.name}",
+            source_sha256="",
+            seed=self.seed,
+            adapt=self.adapt,
+        )
+
+    def _go_on_with(self, terms: RunTerms) -> tuple[Recorder, bool]:
+        """Return what records the cycles of the run of these terms, and whether it begins with the next."""
+        if self._recorder is not None and same_terms(self._recorder.run.terms, terms):
+            return self._recorder, False
+        if self._recorder is not None:
+            self._recorder.finish()
+        with self.store.read() as reads:
+            book = require_open(pick_book(reads, self.name))
+            run = next_in_book(reads, self.codec, book, terms, self.about["code_version"])
+        self._recorder = recorder = Recorder(
+            self.store, run, self.codec, self.about, FULL, cycles=1, has_aside=True
+        )
+        recorder.begin()
+        return recorder, not run.stored
+
+    def _beside(
+        self, rows: Sequence[SeenRow], given: Outside, work: UnitOfWork, stretch: StoredStretch | None
+    ) -> None:
+        """Write what belongs to a cycle beside its own rows, after a look whether the book is still ours."""
+        self.hold(work, self._stands)
+        if stretch is None:
+            return
+        encode = self.codec.encode
+        work.insert(
+            "stage7_rows",
+            ROW_COLUMNS,
+            (
+                (self.name, stamp_text(row.known), row.kind, row.symbol, row.stamp, encode(list(row.cells)))
+                for row in rows
+            ),
+        )
+        used = [(number, stretch.run_id) for number in given.resets]
+        if used:
+            work.update("stage7_risk_resets", "id", ("run_id",), used)
+
+
+def same_terms(some: RunTerms, others: RunTerms) -> bool:
+    """Whether the next cycle of a run of some terms may have others."""
+    return (some.params, some.pairs.symbols) == (others.params, others.pairs.symbols)
+
+
+# -- What is stored of a book -----------------------------------------------------------------------------
+
+
+def book_settings(reads: Reads, book: str, settings: Settings) -> Settings:
+    """Return settings with the starting cash that a book was made with; what they say of it counts only
+    then."""
+    [(cash,)] = reads.rows("stage7_books", ("starting_cash_try",), where={"book": book})
+    return evolve(settings, live=evolve(settings.live, dry_run_try_balance=cash))
+
+
+def seen_rows(reads: Reads, book: str, symbols: Iterable[str], lookback: int, codec: Codec) -> list[SeenRow]:
+    """Return the rows that a book goes on from, in the order in which they became known: of bars the last
+    `lookback` of each symbol, of all else the newest."""
+    found: list[SeenRow] = []
+    columns = ("known", "stamp", "cells")
+    for kind, most in ((BOOK, 1), (TICKER, 1), (BAR60, lookback)):
+        for symbol in symbols:
+            where = {"book": book, "kind": kind, "symbol": symbol}
+            rows = reads.rows("stage7_rows", columns, where=where, newest_first=True, limit=most)
+            for known, stamp, cells in rows:
+                made = tuple(codec.decode(cells))
+                found.append(SeenRow(int(known.timestamp()), kind, symbol, stamp, made))
+    return sorted(found, key=lambda row: (row.known, row.kind, row.symbol, row.stamp))
+
+
+def aside_of(answers: Answers, symbols: Sequence[str]) -> Aside:
+    """Return what people want to know of a cycle's measure, as columns of one cycle."""
+    aside: Aside = new_group(Aside, c=1, i=len(symbols))
+    aside.offset[0], aside.round_trip[0] = answers.offset, answers.round_trip
+    for name, took in answers.durations.items():
+        if name in Aside._fields:
+            getattr(aside, name)[0] = took
+    aside.touch_from[0] = [int(answers.touch_from.get(symbol, 0)) for symbol in symbols]
+    return aside
+
+
+def _held(book: Book) -> tuple[str, ...]:
+    """Return the symbols of which something is held or on order."""
+    state = book.state
+    ordered = state.order_symbol[: int(state.facts[OPEN_ORDERS])]
+    places: Iterable[int] = np.union1d(np.flatnonzero(state.qty), ordered).tolist()
+    return tuple(book.symbols[i] for i in places)
+
+
+def _grids(pairs: Pairs | None) -> dict[str, Any]:
+    rules = () if pairs is None else pairs.rules
+    return {rule.symbol: rule.tick_size for rule in rules if rule.tick_size is not None}

@@ -1,0 +1,178 @@
+"""A book on a live market: cycle by cycle, process by process, proved out of what it left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from played_market import Played, rows_of
+from stage7_runs import BUSY, START, make_dataset
+from stage7_runs import rows_of as stored
+
+from meva_adapters.codec import CODEC
+from meva_adapters.replay import open_dataset
+from meva_adapters.replay.alignment import Alignment
+from meva_adapters.replay.plans import pair_entries
+from meva_adapters.sql import SqlStore, ensure, writer
+from meva_cli.progress import NoProgress
+from meva_cli.wiring import AboutRun
+from meva_core.loop import interpreted
+from meva_core.settings import Settings, build_settings
+from meva_core.stages.book_runs import make_book
+from meva_core.stages.dry_run import ClockBehind, DryRun, Told
+from meva_core.stages.prove import prove
+
+ABOUT = AboutRun(lambda: "interpreted")
+BOOK = "main"
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], Mapping[str, Any]]:
+    folder = make_dataset(tmp_path_factory.mktemp("live") / "data", minutes=90)
+    info = pair_entries(open_dataset(folder).exchangeinfo)
+    assert info is not None
+    return rows_of(folder), info
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    path = tmp_path / "book.db"
+    ensure(path)
+    return path
+
+
+def new_book(store: SqlStore, settings: Settings) -> None:
+    with store.unit() as work:
+        make_book(work, BOOK, settings.live.dry_run_try_balance, datetime.fromtimestamp(START, UTC))
+        work.commit()
+
+
+def settings_of(**more: str) -> Settings:
+    return build_settings({**BUSY, "SYMBOLS": "BTCTRY,ETHTRY,SOLTRY,XRPTRY", **more})
+
+
+def session(store: SqlStore, market: Played, settings: Settings) -> DryRun:
+    """What a process holds that goes on with the book."""
+    alignment = Alignment(settings.stage7.vol_lookback)
+    dry = DryRun(store, CODEC, market, alignment, lambda work, last: None, interpreted, ABOUT, settings, BOOK)
+    dry.open()
+    return dry
+
+
+def no_wait(seconds: float) -> None:
+    raise AssertionError(f"nothing is to be waited for, and {seconds} s were")
+
+
+def cycles(dry: DryRun, market: Played, times: range) -> list[Told]:
+    found = []
+    for market.now in times:
+        told = dry.cycle(20, 60, no_wait)
+        assert told is not None
+        found.append(told)
+    return found
+
+
+def proved(db: Path, run_id: str) -> str:
+    with writer(db, durable=False) as store, store.read() as reads:
+        proof = prove(reads, run_id, CODEC, interpreted, NoProgress())
+    assert proof.difference is None, proof.difference
+    return proof.fingerprint
+
+
+def test_one_process_and_one_for_each_cycle_leave_the_same_chain(
+    db: Path, tmp_path: Path, recorded: Any
+) -> None:
+    times, settings = range(START + 1800, START + 1800 + 60 * 40, 60), settings_of()
+    other = tmp_path / "other.db"
+    ensure(other)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        market = Played(*recorded, now=START)
+        told = cycles(session(store, market, settings), market, times)
+    for at in times:
+        with writer(other, durable=False) as store:
+            if at == times[0]:
+                new_book(store, settings)
+            market = Played(*recorded, now=at)
+            assert session(store, market, settings).cycle(20, None, no_wait) is not None
+    runs = "SELECT run_id, fingerprint, cycles, book, continues, genesis FROM stage7_runs"
+    assert stored(db, runs) == stored(other, runs)
+    [run] = stored(db, runs)
+    assert (run["cycles"], run["book"], run["continues"], run["genesis"]) == (40, BOOK, None, None)
+    assert [one.began for one in told] == [True] + [False] * 39
+    assert stored(db, "SELECT * FROM stage7_rows") == stored(other, "SELECT * FROM stage7_rows")
+    assert len(stored(db, "SELECT * FROM ledger_events")) > 5
+    assert proved(db, run["run_id"]) == proved(other, run["run_id"]) == run["fingerprint"]
+
+
+def test_other_settings_begin_a_run_that_continues_the_book(db: Path, recorded: Any) -> None:
+    first, later = settings_of(), settings_of(STAGE7_FEES_BPS="30", STAGE7_UNIVERSE_SIZE="2")
+    times = range(START + 1800, START + 1800 + 60 * 12, 60)
+    market = Played(*recorded, now=START)
+    with writer(db, durable=False) as store:
+        new_book(store, first)
+        before = cycles(session(store, market, first), market, times)
+        after = cycles(session(store, market, later), market, range(times[-1] + 60, times[-1] + 60 * 13, 60))
+    assert before[0].run_id != after[0].run_id
+    assert [one.began for one in after] == [True] + [False] * 11
+    runs = stored(db, "SELECT run_id, book, continues, genesis, cycles FROM stage7_runs ORDER BY start_ts")
+    assert [(run["continues"], run["cycles"]) for run in runs] == [(None, 12), (before[0].run_id, 12)]
+    assert len(runs[1]["genesis"]) == 64
+    for run in runs:
+        proved(db, run["run_id"])
+    [cash] = stored(db, "SELECT min(CAST(cash_try AS REAL)) AS least FROM stage7_ledger_metrics")
+    assert cash["least"] >= 0
+
+
+def test_a_cycle_without_answers_goes_on_with_what_is_known(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        market.fails = True
+        assert dry.cycle(20, 60, no_wait) is None
+        market.fails, market.now = False, START + 1800
+        assert dry.cycle(20, 60, no_wait) is not None
+        market.fails, market.now = True, START + 1860
+        told = dry.cycle(20, 60, no_wait)
+        assert told is not None
+        assert told.stretch.out.measure.book_age[0].tolist() == [60] * 4
+
+
+def test_a_clock_that_goes_back_is_waited_for_or_refused(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    waited: list[float] = []
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        assert dry.cycle(20, 60, no_wait) is not None
+        market.now -= 3
+        told = dry.cycle(20, 60, waited.append)
+        assert told is not None
+        assert (waited, told.time) == ([4], START + 1801)
+        market.now -= 60
+        with pytest.raises(ClockBehind, match="the last cycle of book main"):
+            dry.cycle(20, 60, no_wait)
+        market.now = START + 1860
+        assert dry.cycle(20, 60, no_wait) is not None
+    [run] = stored(db, "SELECT run_id FROM stage7_runs")
+    proved(db, run["run_id"])
+
+
+def test_a_reset_is_taken_in_by_one_cycle(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        cycles(dry, market, range(START + 1800, START + 1920, 60))
+        with store.unit() as work:
+            columns = ("ts", "book", "reason", "equity_try")
+            moment = datetime.fromtimestamp(START + 1900, UTC)
+            work.insert("stage7_risk_resets", columns, [(moment, BOOK, "seen", "1")])
+            work.commit()
+        told = cycles(dry, market, range(START + 1920, START + 2040, 60))
+    assert stored(db, "SELECT run_id FROM stage7_risk_resets") == [{"run_id": told[0].run_id}]
+    proved(db, told[0].run_id)
