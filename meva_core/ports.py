@@ -11,24 +11,24 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meva_core.errors import BadInput
-from meva_core.live_market import Answers, Asking, SeenRow
-from meva_core.stretches.stored import StoredStretch
-from meva_core.venue import (
-    Accepted,
-    Balance,
-    Book,
-    Candle,
-    Metadata,
-    NewOrder,
-    Ticker,
-    Trade,
-    VenueFill,
-    VenueOrder,
-)
 
 if TYPE_CHECKING:  # what only reads a history needs no columns
+    from meva_core.live_market import Answers, Asking, SeenRow
     from meva_core.market import Market
     from meva_core.rules import SymbolRules
+    from meva_core.stretches.stored import StoredStretch
+    from meva_core.venue import (
+        Accepted,
+        Balance,
+        Book,
+        Candle,
+        Metadata,
+        NewOrder,
+        Ticker,
+        Trade,
+        VenueFill,
+        VenueOrder,
+    )
 
 
 class Clock(Protocol):

@@ -164,7 +164,7 @@ def _repeated_keys(connection: sa.Connection, shape: Shape) -> Iterator[str]:
 def _repeats(connection: sa.Connection, index: sa.Index, columns: list[str]) -> list[str]:
     assert index.table is not None  # noqa: S101 - all of ours belong to one
     names = ", ".join(map(quoted, columns))
-    partial = index.dialect_options[connection.dialect.name]["where"]
+    partial = index.info.get("where")
     present = [f"{quoted(column)} IS NOT NULL" for column in columns]
     conditions = " AND ".join([*present, *([f"({partial})"] if partial is not None else [])])
     query = (

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from meva_adapters.sql.columns import BIG, META, NOW, REAL, Amount, Packed, Stamp, where
+from meva_adapters.sql.columns import BIG, META, NOW, REAL, Amount, Packed, Stamp
 
 KINDS: Final[dict[str, Any]] = {
     "text": sa.Text(),
@@ -81,7 +81,9 @@ def _index(meta: sa.MetaData, note: str) -> None:
         raise ValueError(f"{note!r} is not an index; expected name [UNIQUE] table(columns) [WHERE condition]")
     table = meta.tables[found["table"]]
     columns = [table.c[name] for name in found["columns"].split(", ")]
-    partial = where(found["where"]) if found["where"] else {}
+    partial: dict[str, Any] = {}
+    if found["where"]:
+        partial = dict.fromkeys(("sqlite_where", "postgresql_where"), sa.text(found["where"]))
     sa.Index(found["name"], *columns, unique=bool(found["unique"]), **partial)
 
 

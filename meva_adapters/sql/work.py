@@ -8,13 +8,12 @@ INSERT is plain and names its columns: a key that is there already is an error t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from meva_adapters.sql.batches import batches, is_packed
 from meva_adapters.sql.columns import Amount, Stamp, parse_stamp
@@ -119,7 +118,11 @@ class SqlUnitOfWork(SqlReads):
     def upsert(self, table: str, values: Mapping[str, Any]) -> None:
         """Insert one row, or update the one with its key; values are typed, or stored text."""
         found = META.tables[table]
-        insert = sqlite.insert if self._sqlite else postgresql.insert
+        insert: Callable[[sa.Table], Any]
+        if self._sqlite:
+            from sqlalchemy.dialects.sqlite import insert
+        else:
+            from sqlalchemy.dialects.postgresql import insert  # as large as all that a look at a run needs
         keys = [column.name for column in found.primary_key.columns]
         rest = {name: value for name, value in values.items() if name not in keys}
         statement = insert(found).values(dict(values)).on_conflict_do_update(index_elements=keys, set_=rest)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from stage7_runs import make_dataset
 
-HEAVY = {"alembic", "concurrent.futures.process", "llvmlite", "numba", "numpy", "pyarrow", "requests"}
-QUICK = HEAVY | {"meva_core.engine", "rich", "structlog"}
+COMPILER = {"alembic", "concurrent.futures.process", "llvmlite", "numba", "pyarrow", "requests"}
+HEAVY = COMPILER | {"numpy", "sqlalchemy.dialects.postgresql", "zstandard"}
+QUICK = HEAVY | {"meva_core.engine", "meva_core.venue", "rich", "structlog"}
 LOADED = """
 import sys
 from meva_cli.app import run
@@ -22,11 +23,13 @@ sys.exit(code)
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database with one short run."""
+    """Return a database with one short run; beside it lies the same without the rows of its cycles, c.db."""
     root = tmp_path_factory.mktemp("recorded")
     data = make_dataset(root / "data", minutes=10)
     command = [sys.executable, "-m", "meva_cli", "backtest", "--data", data, "--db", root / "a.db"]
     subprocess.run([*command, "--engine", "interpreted"], cwd=root, check=True, capture_output=True)
+    command = [*command[:-1], root / "c.db", "--trace", "columns", "--engine", "interpreted"]
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
     return root / "a.db"
 
 
@@ -61,6 +64,13 @@ def test_why_knows_the_settings_and_no_more(recorded: Path, command: str) -> Non
     modules = loaded(recorded, *command.split())
     assert "meva_core.settings" in modules
     assert not modules & (HEAVY | {"structlog"})
+
+
+@pytest.mark.parametrize("command", ["report", "report --json", "runs", "why", "why --last 3", "alerts"])
+def test_a_look_at_columns_opens_them_and_compiles_nothing(recorded: Path, command: str) -> None:
+    modules = loaded(recorded, *command.split(), "--db", "c.db")
+    assert command == "runs" or {"numpy", "zstandard"} <= modules
+    assert not modules & (COMPILER | {"meva_core.engine", "sqlalchemy.dialects.postgresql", "structlog"})
 
 
 def test_a_database_that_a_setting_names_is_looked_at_as_quickly(
