@@ -37,7 +37,7 @@ def test_a_run_with_stretches_goes_there_and_back_and_through_an_older_revision(
     path, url, back = tmp_path / "state.db", new_postgres(), tmp_path / "back.db"
     unpack("full", path)
     upgrade(path)
-    made = [stretch(seq) for seq in range(0, 240, 10)]
+    made = [stretch(seq, rows="all") for seq in range(0, 240, 10)]
     with writer(path, durable=False) as store:
         record_stretches(store, *made)
     copy_database(path, url, NoProgress())
