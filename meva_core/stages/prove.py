@@ -37,6 +37,9 @@ from meva_core.stretches.stored import ALL, unsealed
 
 _DIGESTS: Final = tuple(f"{name}_sha256" for name in (*STEPS, "adapt", "link"))
 
+_MOST_CELLS: Final = 50_000
+"""So many cycles times symbols are decided at a time: with hundreds of symbols memory stays bounded."""
+
 
 @frozen
 class Proof:
@@ -190,7 +193,8 @@ class _Prover:
                 raise damaged(stored, f"cycle {kept.seq} was to be its first, not {stored.seq}")
             self._opened = run.opened(stored, self._columns, versions.get(stored.form))
             _refuse_rows_of_nothing(self._opened)
-            for span in self._opened.spans([seq - kept.seq for seq in self._states]):
+            pieces = range(0, kept.cycles, max(1, _MOST_CELLS // len(run.symbols)))
+            for span in self._opened.spans({*pieces, *(seq - kept.seq for seq in self._states)}):
                 self._span = span
                 yield whole(span.market, Market), whole(span.inputs, Inputs), span.rules
 
