@@ -13,8 +13,11 @@ from attrs import evolve
 from stored_runs import FORM, START, STRETCH, record_stretches, stored_values, stretch
 
 from meva_adapters.sql import SqlStore, ensure, reader, writer
+from meva_adapters.sql.tables import META
 from meva_core.errors import IdTaken, StoreCorrupt, StoreError
 from meva_core.ports import Store
+from meva_core.stages.deep import _UNUSED
+from meva_core.trace import COLUMNS
 
 
 def firsts(store: Store, run: str = "abc1234", **window: Any) -> list[int]:
@@ -135,3 +138,9 @@ def test_a_stretch_that_none_of_us_wrote_is_named_with_what_is_wrong(
         with pytest.raises(StoreCorrupt, match="the stretch of run abc1234 from cycle 10 on, at 20") as error:
             next(found)
     assert str(error.value).endswith(f", is damaged: its {shown}")
+
+
+def test_a_deep_check_looks_at_every_column_that_a_run_has() -> None:
+    for table, columns in COLUMNS.items():
+        looked_at = {*columns, *_UNUSED.get(table, ())}
+        assert {column.name for column in META.tables[table].columns} - looked_at <= {"id"}
