@@ -88,6 +88,12 @@ COMMANDS: Final = (
     ),
     Command("export", "meva_cli.commands.export:export", "Write cycles as JSON lines, CSV or Parquet."),
     Command("runs", "meva_cli.commands.runs:runs", "Show the runs of a database."),
+    Command(
+        "books",
+        "meva_cli.commands.books:books",
+        "Show, make or close books of simulated money.",
+        ("live",),
+    ),
     Command("count", "meva_cli.commands.count:count", "Show how many rows every table has."),
     Command("db upgrade", "meva_cli.commands.db:upgrade", "Bring a database to this program's revision."),
     Command("db downgrade", "meva_cli.commands.db:downgrade", "Bring a database back to a revision."),

@@ -12,8 +12,11 @@ from meva_cli.options import COUNT, ENGINE, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import as_text, print_json, print_line, print_pairs
 from meva_cli.runs import pick_run, run_option
+from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from meva_core.stages.prove import Proof
 
 
@@ -23,40 +26,75 @@ if TYPE_CHECKING:
 @click.option(
     "--last", type=COUNT, help="Only so many of its last cycles, or some more: from a stored state on."
 )
+@click.option("--book", metavar="NAME", help="All runs of a book, and what each began with.")
 @ENGINE
 @json_option
 @click.pass_context
 def prove(
-    ctx: click.Context, db: str | None, run_id: str | None, last: int | None, engine: str, as_json: bool
+    ctx: click.Context,
+    db: str | None,
+    run_id: str | None,
+    last: int | None,
+    book: str | None,
+    engine: str,
+    as_json: bool,
 ) -> None:
     """Decide the cycles of a run again out of what is stored of them, and compare everything.
 
     What its cycles saw is stored with what they decided. The engine runs over it from the state before them,
     and columns, orders, fills, digests, links and states are compared with what is stored. No dataset, no
-    network and no key are needed. Exit code 0: all is equal. 1: something differs; the first cycle, step and
-    field are named with both values, or what is damaged. 2: something lacks, such as the columns of a run
-    that has rows only.
+    network and no key are needed. With --book that is done for all runs of the book, and what each began
+    with is reckoned out of what the one before left. Exit code 0: all is equal. 1: something differs; the
+    first cycle, step and field are named with both values, or what is damaged. 2: something lacks, such as
+    the columns of a run that has rows only.
     """
     from meva_core.errors import StoreCorrupt
 
+    if book is not None and (run_id is not None or last is not None):
+        raise click.UsageError("--book takes neither --run nor --last: it proves all runs of the book")
     try:
-        report = document_of(_decided(db, run_id, last, engine))
+        url = database(db)
+        report = _of_run(url, run_id, last, engine) if book is None else _of_book(url, book, engine)
     except StoreCorrupt as error:
-        report = {"run_id": run_id, "proved": False, "damage": str(error), "action": error.action}
+        name = {"run_id": run_id} if book is None else {"book": book}
+        report = {**name, "proved": False, "damage": str(error), "action": error.action}
     print_json(report) if as_json else _print(report)
     ctx.exit(0 if report["proved"] else 1)
 
 
-def _decided(db: str | None, run_id: str | None, last: int | None, engine: str) -> Proof:
+def _of_run(db: URL, run_id: str | None, last: int | None, engine: str) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_adapters.system.compiled import choose
     from meva_core.stages.prove import prove as decide
 
-    with reading(database(db)) as reads:
+    with reading(db) as reads:
         run = pick_run(reads, run_id)
         cycles = (reads.run(run) or {}).get("cycles")
         speed = choose(engine, last or (cycles if isinstance(cycles, int) else 0))
-        return decide(reads, run, CODEC, speed.loop, make_progress(speed.doing), last=last)
+        return document_of(decide(reads, run, CODEC, speed.loop, make_progress(speed.doing), last=last))
+
+
+def _of_book(db: URL, name: str, engine: str) -> dict[str, Any]:
+    from meva_adapters.codec import CODEC
+    from meva_adapters.system.compiled import choose
+    from meva_core.stages.book_runs import pick_book, runs_of
+    from meva_core.stages.prove_book import prove_book
+
+    with reading(db) as reads:
+        book = pick_book(reads, name)
+        speed = choose(engine, sum(row["cycles"] for row in runs_of(reads, book)))
+        progress = make_progress(speed.doing)
+        proofs = [document_of(proof) for proof in prove_book(reads, book, CODEC, speed.loop, progress)]
+    if not proofs:
+        raise StoreUnready(f"book {name} has no cycle yet", action="`meva books` shows the books there are")
+    last = proofs[-1]
+    return {
+        "book": name,
+        "proved": last["proved"],
+        "cycles": sum(proof["cycles"] for proof in proofs),
+        "fingerprint": last["fingerprint"],
+        "runs": proofs,
+    }
 
 
 def document_of(proof: Proof) -> dict[str, Any]:
@@ -86,11 +124,14 @@ def _print(report: dict[str, Any]) -> None:
     if "damage" in report:
         click.echo(f"Error: {report['damage']}\nTo do: {report['action']}", err=True)
         return
-    difference = report["difference"]
-    for left_out in report["left_out"]:
-        click.echo(f"warning: not proved: {left_out}", err=True)
-    if difference is None:
-        print_line(f"proved: {report['cycles']} cycles, 1 run, fingerprint {report['fingerprint']}")
+    proofs = report.get("runs", [report])
+    for proof in proofs:
+        for left_out in proof["left_out"]:
+            click.echo(f"warning: not proved: run {proof['run_id']}: {left_out}", err=True)
+    if report["proved"]:
+        runs = f"{len(proofs)} run{'s' if len(proofs) > 1 else ''}"
+        print_line(f"proved: {report['cycles']} cycles, {runs}, fingerprint {report['fingerprint']}")
         return
-    print_pairs({name: report[name] for name in ("run_id", "proved", "cycles", "recorded_by")})
-    print_pairs({f"difference.{name}": as_text(value) for name, value in difference.items()})
+    last = proofs[-1]
+    print_pairs({name: last[name] for name in ("run_id", "proved", "cycles", "recorded_by")})
+    print_pairs({f"difference.{name}": as_text(value) for name, value in last["difference"].items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from command_line import meva
 from stage7_runs import BUSY, SYMBOLS, make_dataset, rows_of
 
 from meva_adapters.codec import CODEC
@@ -32,6 +33,8 @@ from meva_core.stages.record import Beside, Recorder, record_all
 from meva_core.stages.resuming import Progressing
 from meva_core.stretches.stored import sealed
 
+__all__ = ["meva"]
+Meva = Callable[..., Any]
 ABOUT = AboutRun(lambda: "interpreted")
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
 RESTING = {**BUSY, "STAGE7_ORDER_OFFSET_BPS": "40", "TTL_SECONDS": "100000"}
@@ -258,6 +261,40 @@ def test_what_stands_beside_a_commit_is_called_first_and_keeps_it_from_being_wri
     [run] = account.runs()
     assert (run["cycles"], run["status"]) == (4, "running")
     assert [proof.cycles for proof in account.prove()] == [4]
+
+
+def test_books_are_listed_with_their_runs_and_why_each_began(account: Account, meva: Meva) -> None:
+    account.go_on(0, 5)
+    account.go_on(5, 8, {**RESTING, "STAGE7_FEES_BPS": "500"}, version="2")
+    [book] = meva("books", "--db", account.db, "--json").document["books"]
+    assert (book["book"], book["state"], book["cycles"], book["held_by"]) == ("main", "open", 8, None)
+    assert book["starting_cash_try"] == "1000000"
+    assert 900_000 < float(book["equity_try"]) < 1_100_000
+    first, second = book["runs"]
+    assert first["changed"] == []
+    assert second["changed"] == [
+        {"name": "STAGE7_FEES_BPS", "before": "12.25", "after": "500"},
+        {"name": "code_version", "before": "1", "after": "2"},
+    ]
+    assert book["fingerprint"] == second["fingerprint"] != first["fingerprint"]
+    shown = meva("books", "--db", account.db).out
+    assert "STAGE7_FEES_BPS 12.25 -> 500; code_version 1 -> 2" in shown
+
+
+def test_prove_takes_a_book_and_ends_with_what_came_of_it(account: Account, meva: Meva) -> None:
+    line = ("prove", "--db", account.db, "--book", "main", "--engine", "interpreted")
+    assert (meva(*line).code, meva(*line[:4], "other").code) == (2, 2)
+    account.go_on(0, 5)
+    account.go_on(5, 8, {**RESTING, "STAGE7_FEES_BPS": "500"})
+    last = account.runs()[-1]["fingerprint"]
+    ended = meva(*line)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"proved: 8 cycles, 2 runs, fingerprint {last}\n"
+    assert meva(*line, "--last", 3).code == 2
+    account.change("UPDATE stage7_runs SET genesis = ? WHERE genesis IS NOT NULL", "00" * 32)
+    failed = meva(*line, "--json")
+    assert (failed.code, failed.document["proved"]) == (1, False)
+    assert failed.document["runs"][-1]["difference"]["field"] == "genesis"
 
 
 def test_a_state_of_a_newer_version_is_refused_and_nothing_is_written(account: Account) -> None:
