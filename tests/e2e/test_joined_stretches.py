@@ -30,6 +30,7 @@ from meva_core.stages.prove import prove
 from meva_core.stages.record import Recorder, record_all
 from meva_core.stages.resuming import find_run
 from meva_core.stages.run import Part
+from meva_core.stretches import stored
 from meva_core.stretches.stored import STRETCH_COLUMNS
 
 __all__ = ["new_postgres"]
@@ -167,7 +168,7 @@ def test_a_stretch_has_one_kind_of_rows_beside_it_and_no_gap(world: World, tmp_p
 def test_a_stretch_begins_where_a_state_is_stored(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record, "STATES_APART", 8)
+    monkeypatch.setattr(stored, "STATES_APART", 8)
     with writer(str(tmp_path / "a.db"), durable=False) as store:
         record_by(store, world, 1)
         assert join_ones(store, CODEC, world.run_id, most=MANY) == 16
