@@ -1,6 +1,7 @@
 """BTCTurk: its REST interface and its stream behind the core's ports. `connect` is the way in."""
 
 from meva_adapters.btcturk.client import Client, Manners, Permit
+from meva_adapters.btcturk.clock import Monotonic, VenueClock
 from meva_adapters.btcturk.connect import Btcturk, connect
 from meva_adapters.btcturk.feed import Channel
 from meva_adapters.btcturk.payloads import Payloads
@@ -16,6 +17,7 @@ __all__ = [
     "Channel",
     "Client",
     "Manners",
+    "Monotonic",
     "Payloads",
     "Permit",
     "PrivateData",
@@ -23,5 +25,6 @@ __all__ = [
     "Signer",
     "Stream",
     "StreamedMarket",
+    "VenueClock",
     "connect",
 ]

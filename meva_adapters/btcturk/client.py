@@ -70,7 +70,7 @@ class Client:
         }
         self._signer = signer
         self._local = clock
-        self.patience = Patience(self._manners.patience, self._manners.sleep)
+        self.patience = Patience(self._manners.patience, self._manners.sleep, self._manners.monotonic)
         self._limits = Limits(self._manners.monotonic, self.patience)
         self.clock = VenueClock(self._ask_time, clock, self._manners.monotonic, self.patience.wait)
         self._unauthorized = 0
@@ -81,6 +81,15 @@ class Client:
     def base_url(self) -> str:
         """The address of the REST interface."""
         return self._hosts[Host.API].base_url
+
+    @property
+    def manners(self) -> Manners:
+        """How patient it is."""
+        return self._manners
+
+    def room(self, endpoint: Endpoint) -> int:
+        """Return how many calls of an endpoint may be made now without waiting."""
+        return self._limits.room(endpoint)
 
     def close(self) -> None:
         """Close the connections."""

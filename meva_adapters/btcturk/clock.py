@@ -67,6 +67,24 @@ class VenueClock:
             self._server, self._at = server + half, after
             self._skew = server + half - local
 
+    def believe(self, skew_micros: int) -> None:
+        """Take an offset that was learnt before for right: the exchange does not answer."""
+        with self._lock:
+            self._server, self._at = self._local.micros() + skew_micros, self._monotonic()
+            self._skew = skew_micros
+
+    def keep(self) -> None:
+        """Take what was learnt for right for longer: the exchange does not answer."""
+        with self._lock:
+            if self._at is not None:
+                self._server, self._at = self._now(), self._monotonic()
+
+    def at(self, moment: float) -> int | None:
+        """Return the exchange's time at a moment of the monotonic clock, without asking; None where it was
+        never learnt."""
+        with self._lock:
+            return None if self._at is None else self._server + int((moment - self._at) * 1_000_000)
+
     def forget(self) -> None:
         """Take the offset for wrong; it is learnt again before it is used."""
         with self._lock:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from threading import Lock
+from threading import Lock, local
+from time import monotonic as system_monotonic
 from typing import Final
 
 from meva_adapters.btcturk.clock import Monotonic
@@ -26,28 +28,50 @@ _SECONDS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class Patience:
-    """How long reads may wait in all, until it is renewed; a cycle renews it when it begins."""
+    """How long reads may wait in all, until it is renewed; a cycle renews it when it begins.
 
-    def __init__(self, seconds: float, sleep: Sleep) -> None:
+    What asks side by side has a deadline in its place, each thread its own.
+    """
+
+    def __init__(self, seconds: float, sleep: Sleep, monotonic: Monotonic = system_monotonic) -> None:
         self._seconds = seconds
         self._left = seconds
         self._sleep = sleep
+        self._monotonic = monotonic
         self._lock = Lock()
+        self._thread = local()
 
     def renew(self) -> None:
         """Begin anew."""
         with self._lock:
             self._left = self._seconds
 
+    @contextmanager
+    def until(self, deadline: float) -> Iterator[None]:
+        """Let this thread wait for what is over by `deadline` on the monotonic clock, and no longer."""
+        self._thread.deadline = deadline
+        try:
+            yield
+        finally:
+            del self._thread.deadline
+
     def wait(self, seconds: float) -> bool:
         """Wait that long and return True; or, where that is too long, do not wait and return False."""
+        if not self._spend(seconds):
+            return False
+        if seconds > 0:
+            self._sleep(seconds)
+        return True
+
+    def _spend(self, seconds: float) -> bool:
+        deadline: float | None = getattr(self._thread, "deadline", None)
+        if deadline is not None:
+            return self._monotonic() + seconds < deadline
         with self._lock:
             if seconds > self._left:
                 return False
             self._left -= seconds
-        if seconds > 0:
-            self._sleep(seconds)
-        return True
+            return True
 
 
 class Limits:
@@ -73,6 +97,17 @@ class Limits:
                     reason=VenueReason.RATE_LIMITED,
                 )
 
+    def room(self, endpoint: Endpoint) -> int:
+        """Return how many calls may be made now without waiting."""
+        with self._lock:
+            now = self._monotonic()
+            if self._blocked.get(endpoint.quota, now) > now:
+                return 0
+            return min(
+                allowed(budget) - sum(at > now - budget.seconds for at in self._log(endpoint, budget))
+                for budget in endpoint.budgets
+            )
+
     def block(self, endpoint: Endpoint, seconds: float) -> None:
         """Make no call of this quota for that long: the exchange said so."""
         with self._lock:
@@ -88,7 +123,7 @@ class Limits:
             for budget, log in zip(endpoint.budgets, logs, strict=True):
                 while log and log[0] <= now - budget.seconds:
                     log.popleft()
-                if len(log) >= max(1, budget.calls * 9 // 10):
+                if len(log) >= allowed(budget):
                     wait = max(wait, log[0] + budget.seconds - now)
             if wait > 0:
                 return wait
@@ -98,6 +133,16 @@ class Limits:
 
     def _log(self, endpoint: Endpoint, budget: Budget) -> deque[float]:
         return self._calls.setdefault((endpoint.quota, budget), deque())
+
+
+def allowed(budget: Budget) -> int:
+    """Return how many calls of a budget are ours."""
+    return max(1, budget.calls * 9 // 10)
+
+
+def rate_of(endpoint: Endpoint) -> float:
+    """Return how many calls a second may be made for ever."""
+    return min(allowed(budget) / budget.seconds for budget in endpoint.budgets)
 
 
 def retry_seconds(retry_after: str | None, now_micros: int) -> float:

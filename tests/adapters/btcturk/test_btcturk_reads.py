@@ -36,8 +36,8 @@ from scripted_exchange import (
     refusal,
 )
 
-from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData
-from meva_adapters.btcturk.limits import MAX_BLOCK_SECONDS, retry_seconds
+from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData, endpoints
+from meva_adapters.btcturk.limits import MAX_BLOCK_SECONDS, rate_of, retry_seconds
 from meva_adapters.system.clock import SystemClock
 from meva_cli.commands.fetch import patient_manners
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
@@ -512,6 +512,49 @@ def test_a_budget_that_is_spent_is_said_at_once_where_waiting_is_too_long(
     with pytest.raises(Unavailable, match=r"60\.0 s") as caught:
         market.book("BTCTRY")
     assert (caught.value.reason, seconds.slept) == (VenueReason.RATE_LIMITED, [])
+
+
+def test_room_is_what_may_be_asked_without_waiting(
+    server: Server, market: PublicData, client: Client, seconds: Seconds
+) -> None:
+    server.on("GET /api/v2/orderbook", data(BOOK))
+    assert (client.room(endpoints.BOOK), client.room(endpoints.KLINES)) == (162, 108)
+    for _ in range(10):
+        market.book("BTCTRY")
+    assert client.room(endpoints.BOOK) == 152
+    seconds.now += 59
+    assert client.room(endpoints.BOOK) == 152
+    seconds.now += 1
+    assert client.room(endpoints.BOOK) == 162
+    server.on("GET /api/v2/orderbook", doc({}, 429, Retry_After="45"))
+    with pytest.raises(Unavailable):
+        market.book("BTCTRY")
+    assert (client.room(endpoints.BOOK), client.room(endpoints.TICKER)) == (0, 540)
+    seconds.now += 45
+    assert client.room(endpoints.BOOK) == 161
+
+
+def test_what_may_be_asked_for_ever_is_the_least_of_the_budgets() -> None:
+    assert rate_of(endpoints.KLINES) * 60 == pytest.approx(54)
+    assert rate_of(endpoints.BOOK) * 60 == pytest.approx(162)
+
+
+def test_until_a_deadline_a_thread_waits_as_often_as_it_ends_before(
+    server: Server, market: PublicData, client: Client, seconds: Seconds
+) -> None:
+    server.on(TICKERS, doc({}, 429, Retry_After="20"), data([TICKER]))
+    with client.patience.until(seconds.now + 25):
+        assert list(market.tickers()) == ["BTCTRY"]
+    server.on(TICKERS, doc({}, 429, Retry_After="20"), data([TICKER]))
+    with client.patience.until(seconds.now + 20), pytest.raises(Unavailable):
+        market.tickers()
+    assert seconds.slept == [pytest.approx(20)]
+    seconds.now += 20
+    server.on(TICKERS, CUT)
+    with client.patience.until(seconds.now), pytest.raises(Unavailable):
+        market.tickers()
+    assert len(server.calls(TICKERS)) == 4  # and nothing is tried again beyond it
+    assert client.patience.wait(29.9)  # all of what is there without one is left
 
 
 def test_n9_a_401_that_says_success_is_a_refusal_and_the_third_in_a_row_is_the_last(

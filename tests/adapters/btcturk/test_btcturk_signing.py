@@ -110,6 +110,23 @@ def test_the_offset_is_learnt_again_when_it_is_old_or_was_wrong() -> None:
     assert len(asked) == 3
 
 
+def test_an_offset_may_be_believed_and_kept_without_an_answer() -> None:
+    seconds, wall, asked = Seconds(), Wall(), []
+    clock = VenueClock(lambda: asked.append(1) or SERVER_MS, wall, seconds, seconds.wait)
+    assert clock.at(seconds.now) is None
+    clock.keep()
+    assert clock.at(seconds.now) is None
+    clock.believe(7_000_000)
+    assert clock.at(seconds.now + 1.5) == wall.now + 8_500_000
+    seconds.now += MAX_AGE_SECONDS + 1
+    assert clock.is_old
+    wall.now -= 3_600_000_000  # the time of day does not count any more
+    clock.keep()
+    assert not clock.is_old
+    assert clock.micros() == Wall().now + 7_000_000 + int((MAX_AGE_SECONDS + 1) * 1_000_000)
+    assert asked == []
+
+
 @given(steps=st.lists(st.floats(min_value=0, max_value=0.003), max_size=50), back=st.integers(0, 10_000))
 def test_stamps_strictly_increase_even_when_the_exchange_steps_back(steps: list[float], back: int) -> None:
     seconds = Seconds()
