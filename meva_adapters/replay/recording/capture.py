@@ -10,7 +10,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -18,11 +17,12 @@ from attrs import define, field, frozen
 
 from meva_adapters.replay.format.layout import AHEAD_SECONDS, CANDLES, ORDERBOOK, TICKER
 from meva_adapters.replay.format.stamps import iso_stamp
-from meva_adapters.replay.recording.appending import Table, price_cell, quantity_cell
+from meva_adapters.replay.recording.appending import Table
+from meva_adapters.replay.recording.cells import book_cells, candle_cells, ticker_cells
 from meva_adapters.replay.recording.recording import Recording
 from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueReason
 from meva_core.ports import MarketData, RulesSource
-from meva_core.venue import Book, Candle, Ticker
+from meva_core.venue import Ticker
 
 MINUTE: Final = 60
 MICROS: Final = 1_000_000
@@ -101,30 +101,6 @@ def _refuse_assumed(recording: Recording) -> None:
         )
 
 
-def book_cells(book: Book, grid: Decimal | None = None) -> Sequence[str]:
-    """Return the best prices and their quantities; `grid` as in `price_cell`. Raises BadInput if a side is
-    empty."""
-    if not book.bids or not book.asks:
-        raise BadInput(f"{book.symbol}: a side of the order book is empty")
-    bid, ask = book.bids[0], book.asks[0]
-    prices = (price_cell(level.price, grid) for level in (bid, ask))
-    return (*prices, quantity_cell(bid.qty), quantity_cell(ask.qty))
-
-
-def ticker_cells(ticker: Ticker, grid: Decimal | None = None) -> Sequence[str]:
-    """Return the prices and the base volume of 24 hours. Raises BadInput if high is below low."""
-    if ticker.high < ticker.low:
-        raise BadInput(f"{ticker.symbol}: a high of {ticker.high} below the low of {ticker.low}")
-    prices = (price_cell(price, grid) for price in (ticker.last, ticker.high, ticker.low))
-    return (*prices, quantity_cell(ticker.volume))
-
-
-def candle_cells(candle: Candle, grid: Decimal | None = None) -> Sequence[str]:
-    """Return the prices and the base volume of a bar. Raises BadInput for one that no row can hold."""
-    prices = (price_cell(price, grid) for price in (candle.open, candle.high, candle.low, candle.close))
-    return (*prices, quantity_cell(candle.volume))
-
-
 class _Poller:
     def __init__(self, recording: Recording, market: MarketData, pace: Pace) -> None:
         self.captured = Captured()
@@ -188,7 +164,10 @@ class _Poller:
     def _book(self, symbol: str) -> None:
         book = self._market.book(symbol)
         self._heard()
-        self._add(self._books[symbol], book.ts, book_cells(book, self._grids[symbol]))
+        table = self._books[symbol]
+        if not table.says_known and not (book.bids and book.asks):
+            raise BadInput(f"{symbol}: a side of the order book is empty, for which the file has no row")
+        self._add(table, book.ts, book_cells(book, self._grids[symbol]))
 
     def _add(self, table: Table, ts: int, cells: Sequence[str]) -> None:
         """Take a row that is known as of now. Raises BadInput for one that is stamped later: it would look

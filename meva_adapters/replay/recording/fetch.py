@@ -21,7 +21,8 @@ from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK
 from meva_adapters.replay.format.stamps import iso_stamp
 from meva_adapters.replay.recording.appending import Table, known_of, stamped_lines
 from meva_adapters.replay.recording.assumed import assume_books
-from meva_adapters.replay.recording.capture import MICROS, SETTLE_SECONDS, candle_cells, finishing
+from meva_adapters.replay.recording.capture import MICROS, SETTLE_SECONDS, finishing
+from meva_adapters.replay.recording.cells import candle_cells
 from meva_adapters.replay.recording.recording import Recording
 from meva_adapters.system.files import replacing
 from meva_core.errors import BadInput, Refused, Unavailable, VenueError, VenueReason

@@ -19,6 +19,7 @@ from meva_adapters.replay.checking.manifest import Manifest, manifest_tree
 from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS, MANIFEST
 from meva_adapters.replay.format.stamps import iso_stamp
 from meva_adapters.replay.recording.appending import Table
+from meva_adapters.replay.recording.cells import price_grid
 from meva_adapters.replay.recording.holding import held
 from meva_adapters.replay.recording.origin import examine, verify
 from meva_adapters.replay.recording.writer import write_json, write_manifest
@@ -28,7 +29,6 @@ from meva_core.ports import Clock, MarketData, RulesSource
 from meva_core.rules import RuleStatus, SymbolRules
 from meva_core.venue import Metadata
 
-_MOST_PLACES: Final = 18
 BOOKS_RECORDED: Final = ""
 
 
@@ -110,7 +110,7 @@ class Recording:
             raise BadInput(
                 f"{', '.join(missing)}: the exchange has no such pair", action="choose others with --symbols"
             )
-        self.grids = {symbol: _grid(metadata, symbol) for symbol in self.symbols}
+        self.grids = {symbol: price_grid(metadata, symbol) for symbol in self.symbols}
         return rules, metadata
 
     def _lay_out(self, metadata: Metadata, server_micros: int) -> None:
@@ -148,9 +148,3 @@ class Recording:
             books=manifest.books,
             answered=manifest.answered,
         )
-
-
-def _grid(metadata: Metadata, symbol: str) -> Decimal | None:
-    """Return the step of a pair's scale; a tick may be coarser today than it was."""
-    scale = metadata.pairs.get(symbol, {}).get("denominatorScale")
-    return Decimal(1).scaleb(-scale) if isinstance(scale, int) and 0 <= scale <= _MOST_PLACES else None

@@ -194,18 +194,45 @@ def test_a_symbol_that_fails_costs_its_own_rows_only(tmp_path: Path, exchange: P
     assert (report.ok, report.symbols) == (True, ("BTCTRY",))
 
 
-@pytest.mark.parametrize(
-    "change", [{"bids": ()}, {"asks": ()}, {"bids": (Level(Decimal("1e-9"), Decimal(1)),)}], ids=str
-)
-def test_a_book_that_no_row_can_hold_is_left_out(
-    tmp_path: Path, exchange: PaperExchange, change: dict[str, object]
-) -> None:
-    def spoil() -> None:
-        exchange.changes = change if exchange.asked.count("tickers") == 3 else {}
+def spoilt(exchange: PaperExchange, change: dict[str, object], poll: int) -> Callable[[], None]:
+    """Return what changes the books of one poll."""
 
-    captured = record(tmp_path, exchange, before_poll=spoil)
+    def spoil() -> None:
+        exchange.changes = change if exchange.asked.count("tickers") == poll else {}
+
+    return spoil
+
+
+def test_a_book_that_no_row_can_hold_is_left_out(tmp_path: Path, exchange: PaperExchange) -> None:
+    change = {"bids": (Level(Decimal("1e-9"), Decimal(1)),)}
+    captured = record(tmp_path, exchange, before_poll=spoilt(exchange, change, 3))
     assert captured.failures == {"orderbook BTCTRY": 1, "orderbook ETHTRY": 1}
     assert replay.open_dataset(tmp_path).files["orderbook/BTCTRY.csv"].rows == 5
+
+
+@pytest.mark.parametrize(("side", "column"), [("bids", 1), ("asks", 2)])
+def test_an_empty_side_is_a_row_that_says_so(
+    tmp_path: Path, exchange: PaperExchange, side: str, column: int
+) -> None:
+    captured = record(tmp_path, exchange, before_poll=spoilt(exchange, {side: ()}, 3))
+    assert captured.failures == {}
+    lines = (tmp_path / "orderbook" / "BTCTRY.csv").read_text().splitlines()[1:]
+    rows = [line.split(",") for line in lines]
+    assert [row[column] == row[column + 2] == "" for row in rows] == [False] * 3 + [True] + [False] * 2
+    assert replay.validate(tmp_path).errors == ()
+
+
+def test_a_file_without_known_has_no_row_for_an_empty_side(tmp_path: Path, exchange: PaperExchange) -> None:
+    record(tmp_path, exchange)
+    for path in tmp_path.glob("*/*.csv"):
+        without_known(path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"files": {}}))
+    exchange.seconds += 60
+    polls = exchange.asked.count("tickers")
+    captured = record(tmp_path, exchange, before_poll=spoilt(exchange, {"bids": ()}, polls + 1))
+    assert captured.failures == {"orderbook BTCTRY": 1, "orderbook ETHTRY": 1}
+    assert replay.validate(tmp_path).errors == ()
 
 
 def silence(exchange: PaperExchange) -> None:
