@@ -53,11 +53,14 @@ class Asking:
 
     `symbols` are those that the user configured, `candidates` all that rows are wanted of; where metadata
     come in this measure, `among` (default: the same) says which those are by them. Books and bars are asked
-    for in this order: `first` (held, or with open orders), `then` (selected last), `symbols`, and whoever was
-    asked longest ago. `bars_since` and `touches_since` have the stamp of the last bar and touch by symbol, in
+    for in this order: `first` (held, or with open orders), `then` (selected last), `symbols`, and the others
+    in turn. `bars_since` and `touches_since` have the stamp of the last bar and touch by symbol, in
     microseconds: only what is newer is of use. `lookback` is how many closes the measures take, `grids` the
-    steps of prices by symbol. Without answers the measure ends after `deadline_seconds`;
-    `interval_seconds` is how soon the next one follows, None for a single cycle.
+    steps of prices by symbol. Without answers the measure ends after `deadline_seconds`.
+
+    `since_last_seconds` is how long ago the book's last cycle was, None for its first: so much of the budgets
+    may be used. It and all else here come from what is stored, so that one process for all cycles and one for
+    each ask the same.
     """
 
     symbols: Sequence[str]
@@ -70,7 +73,7 @@ class Asking:
     touches_since: Mapping[str, int] = field(factory=dict)
     grids: Mapping[str, Decimal] = field(factory=dict)
     rules_due: bool = False
-    interval_seconds: float | None = None
+    since_last_seconds: int | None = None
     among: Callable[[Metadata], Sequence[str]] | None = None
 
 

@@ -1,0 +1,153 @@
+"""From what the exchange answered to rows: what each symbol newly shows, and where its touch came from."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from attrs import define, field, frozen
+
+from meva_adapters.btcturk.remarks import Remarks
+from meva_adapters.replay.format.layout import AHEAD_SECONDS
+from meva_adapters.replay.recording.cells import book_cells, candle_cells, ticker_cells, touch_cells
+from meva_core.errors import BadInput
+from meva_core.live_market import BAR60, BOOK, TICKER, Asking, SeenRow, TouchFrom
+from meva_core.market import MICROS
+from meva_core.venue import Book, Candle, Ticker
+
+SKEW: Final = "clock_skew"
+CHANGED: Final = "bar_changed"
+_LOG: Final = logging.getLogger(__name__)
+
+
+@frozen
+class _Row:
+    """A row before the time of its cycle is known."""
+
+    stamp: int
+    cells: tuple[str, ...]
+
+
+@define
+class Memory:
+    """What is kept between measures: each symbol's last bar as it was first seen, and what was said."""
+
+    bars: dict[str, _Row] = field(factory=dict)
+    remarks: Remarks = field(factory=lambda: Remarks(_LOG))
+
+
+@define
+class Shown:
+    """The rows of one measure: of each symbol the newest book and ticker, and all bars that are new.
+
+    `grids` has the steps of prices by symbol. Times at which answers came are by the exchange's clock.
+    """
+
+    asking: Asking
+    grids: Mapping[str, Decimal]
+    memory: Memory
+    failures: Counter[str] = field(factory=Counter)
+    _books: dict[str, _Row] = field(factory=dict)
+    _touches: dict[str, _Row] = field(factory=dict)
+    _tickers: dict[str, _Row] = field(factory=dict)
+    _bars: dict[str, dict[int, _Row]] = field(factory=dict)
+
+    def take_book(self, symbol: str, book: Book, came: int) -> None:
+        """Take an order book that came at a time in microseconds."""
+        if not self._is_ahead(f"book of {symbol}", book.ts, came):
+            make = partial(book_cells, book, self.grids.get(symbol))
+            self._keep_newest(self._books, f"book of {symbol}", symbol, book.ts, make)
+
+    def take_ticker(self, symbol: str, ticker: Ticker, came: int) -> None:
+        """Take a ticker, for its own row and for the touch that it shows."""
+        if self._is_ahead(f"ticker of {symbol}", ticker.ts, came):
+            return
+        for kept, what, cells in (
+            (self._tickers, "ticker", ticker_cells),
+            (self._touches, "touch", touch_cells),
+        ):
+            make = partial(cells, ticker, self.grids.get(symbol))
+            self._keep_newest(kept, f"{what} of {symbol}", symbol, ticker.ts, make)
+
+    def take_bars(self, symbol: str, candles: Sequence[Candle]) -> None:
+        """Take finished bars in time order. One that was seen stays as it was first seen; that it differs now
+        is counted."""
+        seen = self.memory.bars.get(symbol)
+        since = self.asking.bars_since.get(symbol, -1)
+        new = self._bars.setdefault(symbol, {})
+        for candle in candles:
+            row = self._row(
+                f"bar of {symbol}", candle.ts, partial(candle_cells, candle, self.grids.get(symbol))
+            )
+            if row is None:
+                continue
+            before = new.get(row.stamp) or (seen if seen and seen.stamp == row.stamp else None)
+            if before is not None and before.cells != row.cells:
+                self.failures[CHANGED] += 1
+            if row.stamp > since:
+                new.setdefault(row.stamp, row)
+
+    def faulty(self, what: str, error: BadInput) -> None:
+        """Count and name what cannot be read."""
+        kind = what.partition(" ")[0]
+        self.failures[f"{kind}:unreadable"] += 1
+        self.memory.remarks.warn(what, f"a {what} is left out: {error}")
+
+    def rows(self, known: int, symbols: Sequence[str]) -> Iterator[SeenRow]:
+        """Yield the rows of these symbols as known from a second on."""
+        for symbol in symbols:
+            if touch := self._touch(symbol)[1]:
+                yield SeenRow(known, BOOK, symbol, touch.stamp, touch.cells)
+            if ticker := self._tickers.get(symbol):
+                yield SeenRow(known, TICKER, symbol, ticker.stamp, ticker.cells)
+            for bar in self._newest_bars(symbol):
+                self.memory.bars[symbol] = bar
+                yield SeenRow(known, BAR60, symbol, bar.stamp, bar.cells)
+
+    def touch_from(self, symbols: Sequence[str]) -> dict[str, TouchFrom]:
+        """Return where each symbol's touch comes from."""
+        return {symbol: self._touch(symbol)[0] for symbol in symbols}
+
+    def _touch(self, symbol: str) -> tuple[TouchFrom, _Row | None]:
+        """Return the book's row if it is newer than the last touch, else the ticker's if that is."""
+        since = self.asking.touches_since.get(symbol, -1)
+        for source, rows in ((TouchFrom.BOOK, self._books), (TouchFrom.TICKER, self._touches)):
+            row = rows.get(symbol)
+            if row is not None and row.stamp > since:
+                return source, row
+        return TouchFrom.CARRIED, None
+
+    def _newest_bars(self, symbol: str) -> list[_Row]:
+        """Return as many of the new bars as the measures take, oldest first."""
+        return [row for _, row in sorted(self._bars.get(symbol, {}).items())][-self.asking.lookback :]
+
+    def _keep_newest(
+        self, kept: dict[str, _Row], what: str, symbol: str, stamp: int, make: Callable[[], Sequence[str]]
+    ) -> None:
+        row = self._row(what, stamp, make)
+        if row is not None and (symbol not in kept or row.stamp > kept[symbol].stamp):
+            kept[symbol] = row
+
+    def _row(self, what: str, stamp: int, make: Callable[[], Sequence[str]]) -> _Row | None:
+        try:
+            row = _Row(stamp, tuple(make()))
+        except BadInput as error:
+            self.faulty(what, error)
+            return None
+        self.memory.remarks.well(what)
+        return row
+
+    def _is_ahead(self, what: str, stamp: int, came: int) -> bool:
+        """Whether a row is stamped so long after it came that it would look fresh, and shut out what
+        follows."""
+        ahead = stamp - came
+        if ahead <= AHEAD_SECONDS * MICROS:
+            return False
+        self.failures[SKEW] += 1
+        said = f"a {what} is left out: stamped {ahead / MICROS:.1f} s after it came"
+        self.memory.remarks.warn(f"time of {what}", said)
+        return True

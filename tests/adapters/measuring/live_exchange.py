@@ -1,0 +1,155 @@
+"""An emulator whose time, and ours, pass when a test says so, and a market measured on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from attrs import define, field
+from emulator_server import Emulator, HandClock, options, running
+
+from meva_adapters.btcturk import Btcturk, Manners, connect
+from meva_adapters.measuring import MeasuredMarket, StoredOffset
+from meva_adapters.replay.alignment import Alignment
+from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
+from meva_core.rules import FallbackRules
+from meva_core.settings import Exchange
+
+FALLBACK = FallbackRules(Decimal("0.01"), Decimal("0.00000001"), Decimal(10), require_metadata=True)
+LOOKBACK = 5
+BOOKS = "GET /api/v2/orderbook"
+TICKERS = "GET /api/v2/ticker"
+TIME = "GET /api/v2/server/time"
+INFO = "GET /api/v2/server/exchangeinfo"
+BARS = "GET /v1/klines/history"
+PAIRS = ("BTCTRY", "ETHTRY", "XRPTRY")
+
+
+@define
+class OurClock:
+    """This machine's clocks: those of the exchange, and so far apart as a test says."""
+
+    exchange: HandClock
+    behind_ms: int = 0
+
+    def micros(self) -> int:
+        return (self.exchange.now - self.behind_ms) * 1000
+
+    def monotonic(self) -> float:
+        return self.exchange.now / 1000
+
+    def sleep(self, seconds: float) -> None:
+        self.exchange.forward(round(seconds * 1000))
+
+
+@define
+class Live:
+    """One market on one emulator, and what is known of it so far."""
+
+    emulator: Emulator
+    clock: OurClock
+    exchange: Btcturk
+    market: MeasuredMarket
+    alignment: Alignment = field(factory=lambda: Alignment(LOOKBACK))
+    last: int | None = None
+    passing_ms: int = 0
+    """So much time passes with each look at the clock of whoever waits."""
+    stops: bool = False
+    """Whether whoever watches ends the measure."""
+
+    def asking(self, **changes: Any) -> Asking:
+        given: dict[str, Any] = {
+            "symbols": PAIRS,
+            "candidates": PAIRS,
+            "lookback": LOOKBACK,
+            "deadline_seconds": 2.5,
+            "bars_since": self.alignment.since(BAR60),
+            "touches_since": self.alignment.since(BOOK),
+            "since_last_seconds": None if self.last is None else self.now() - self.last,
+        }
+        return Asking(**{**given, **changes})
+
+    def measure(self, **changes: Any) -> Answers:
+        """Measure, and align what came as a cycle does."""
+        answers = self.market.measure(self.asking(**changes))
+        assert all(row.known == answers.time for row in answers.rows)
+        taken = self.alignment.take(answers.rows)
+        assert [row for row in answers.rows if row.kind != TICKER] == [r for r in taken if r.kind != TICKER]
+        self.last = answers.time
+        return answers
+
+    def now(self) -> int:
+        return self.emulator.clock() // 1000
+
+    def second(self) -> int:
+        """The first whole second from now on."""
+        return -(-self.emulator.clock() // 1000)
+
+    def forward(self, seconds: float) -> None:
+        self.emulator.forward(round(seconds * 1000))
+        assert self.emulator.control("POST", "forward").status_code == 200  # and let the market come along
+
+    def fault(self, fault: str, on: str, **settings: Any) -> None:
+        reply = self.emulator.control("POST", "faults", json={"fault": fault, "on": on, **settings})
+        assert reply.status_code == 200, reply.text
+
+    def well(self) -> None:
+        self.emulator.control("DELETE", "faults")
+
+    def happened(self) -> dict[str, int]:
+        found: dict[str, int] = self.emulator.control("GET", "state").json()["happened"]
+        return found
+
+    def policy(self, **switches: Any) -> None:
+        assert self.emulator.control("POST", "policy", json=switches).status_code == 200
+
+    def another(self, stored: StoredOffset | None = None, total: float = 5.0) -> MeasuredMarket:
+        """Return a market that begins anew, as another process would."""
+        return MeasuredMarket(self.connected(total), self.clock, stored=stored, beat=self.beat)
+
+    def connected(self, total: float) -> Btcturk:
+        url = self.emulator.doors.base_url
+        manners = Manners(backoff=0.002, total=total, monotonic=self.clock.monotonic, sleep=self.clock.sleep)
+        settings = Exchange(base_url=url, graph_url=self.emulator.doors.graph_url, ws_url="ws" + url[4:])
+        return connect(settings, FALLBACK, self.clock, manners=manners)
+
+    def beat(self) -> None:
+        if self.stops:
+            raise KeyboardInterrupt
+        self.clock.exchange.forward(self.passing_ms)
+
+    def kinds(self, answers: Answers, kind: str) -> dict[str, list[SeenRow]]:
+        found: dict[str, list[SeenRow]] = {}
+        for row in answers.rows:
+            if row.kind == kind:
+                found.setdefault(row.symbol, []).append(row)
+        return found
+
+
+@contextmanager
+def exchange() -> Iterator[Emulator]:
+    """Run an emulator that stands still but for its clock."""
+    with running(options(), still=True, clock=HandClock()) as emulator:
+        yield emulator
+
+
+@contextmanager
+def live(emulator: Emulator, behind_ms: int = 0, total: float = 5.0) -> Iterator[Live]:
+    """Return a market at 20 s past a full minute, on an exchange with fresh budgets and nothing wrong."""
+    hand = emulator.clock
+    assert isinstance(hand, HandClock)
+    hand.now = hand.now // 60_000 * 60_000 + 80_000
+    made = Live(emulator, OurClock(hand, behind_ms), None, None)  # type: ignore[arg-type]
+    made.well()
+    made.policy(clock_skew_ms=0)
+    emulator.control("POST", "limits/reset")
+    made.exchange = made.connected(total)
+    made.market = MeasuredMarket(made.exchange, made.clock, beat=made.beat)
+    try:
+        yield made
+    finally:
+        made.well()
+        made.market.close()
+        made.exchange.close()
