@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -55,7 +55,8 @@ class Live:
     alignment: Alignment = field(factory=lambda: Alignment(LOOKBACK))
     last: int | None = None
     passing_ms: int = 0
-    """So much time passes with each look at the clock of whoever waits."""
+    """So much time passes with each look at the clock of whoever waits, once `is_time` says so."""
+    is_time: Callable[[], bool] = lambda: True
     stops: bool = False
     """Whether whoever watches ends the measure."""
 
@@ -118,7 +119,8 @@ class Live:
     def beat(self) -> None:
         if self.stops:
             raise KeyboardInterrupt
-        self.clock.exchange.forward(self.passing_ms)
+        if self.is_time():
+            self.clock.exchange.forward(self.passing_ms)
 
     def kinds(self, answers: Answers, kind: str) -> dict[str, list[SeenRow]]:
         found: dict[str, list[SeenRow]] = {}

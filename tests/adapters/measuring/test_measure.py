@@ -279,7 +279,7 @@ def test_an_answer_after_the_deadline_is_kept_and_nobody_is_asked_twice(on: Live
     on.measure()
     on.forward(5)
     on.fault("answer", TICKERS, status=500)
-    asked = Counter[str]()
+    asked, answered = Counter[str](), Counter[str]()
     book, gate = on.exchange.market.book, threading.Event()
 
     def slow(symbol: str) -> object:
@@ -287,11 +287,13 @@ def test_an_answer_after_the_deadline_is_kept_and_nobody_is_asked_twice(on: Live
         answer = book(symbol)
         if symbol == "BTCTRY":
             gate.wait(20)
+        else:
+            answered[symbol] += 1
         return answer
 
     object.__setattr__(on.exchange, "market", Slow(on.exchange.market, slow))
     stamp = on.emulator.clock() * 1000
-    on.passing_ms = 700
+    on.passing_ms, on.is_time = 700, lambda: len(answered) == 2
     assert on.measure().touch_from == {**all_from(TouchFrom.BOOK), "BTCTRY": TouchFrom.CARRIED}
     on.passing_ms = 0
     on.forward(2)
@@ -336,7 +338,7 @@ def test_silence_holds_nobody_beyond_the_deadline(emulator: Emulator) -> None:
     with live(emulator, total=1.0) as on:
         on.measure()
         on.forward(5)
-        on.fault("lose_reply", "GET *", end="silence", seconds=3.0)
+        on.fault("lose_reply", "GET *", end="silence", seconds=1.2)
         on.passing_ms = 400
         began = on.clock.monotonic()
         answers = on.measure(deadline_seconds=2.0)
