@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import TracebackType
@@ -20,6 +20,8 @@ from typing import Any, Final, Protocol, Self
 
 from attrs import define, field, frozen
 
+from meva_adapters.sql.addresses import Target
+from meva_adapters.sql.store import writer
 from meva_adapters.system.process import Process, started_at, this_process
 from meva_core.errors import LeaseHeld, LeaseLost, StoreError
 from meva_core.ids import stamp_text
@@ -117,8 +119,8 @@ def _require_ours(reads: Reads, book: str, token: str) -> None:
 def last_time_of(reads: Reads, book: str) -> int | None:
     """Return the time of a book's last stored cycle, seconds; None before the first."""
     run_id = next(reads.rows("stage7_books", ("run_id",), where={"book": book}), (None,))[0]
-    row = reads.run(run_id) if run_id is not None else None
-    return int(row["last_ts"].timestamp()) if row is not None and row["last_ts"] is not None else None
+    last = next(reads.rows("stage7_runs", ("last_ts",), where={"run_id": run_id}), (None,))[0]
+    return None if last is None else int(last.timestamp())
 
 
 @define
@@ -230,6 +232,24 @@ class Heartbeat:
     ) -> None:
         self._over.set()
         self._thread.join()
+
+
+@contextmanager
+def held(database: Target, book: str, clock: Clock) -> Iterator[tuple[Lease, Heartbeat]]:
+    """Hold a book while this lasts, through connections of its own; raises LeaseHeld as `take` does.
+
+    A lease that cannot be given back at the end, since the database does not write, expires.
+    """
+    with writer(database) as store:
+        lease = Leases(store, clock).take(book)
+        try:
+            with Heartbeat(lease) as heart:
+                yield lease, heart
+        finally:
+            try:
+                lease.release()
+            except StoreError as error:
+                _LOG.warning("the lease of book %s was not given back, it expires: %s", book, error)
 
 
 def named(process: Process) -> str:

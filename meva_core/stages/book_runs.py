@@ -138,14 +138,17 @@ def next_in_book(
     """Return the run that the next cycle of a book belongs to, under these terms and in this version.
 
     That is its last run, where it stands, or a new one that is called by its first cycle. Raises BadInput for
-    a stored state of a version that this program does not read, and as `carried` does.
+    a book that is closed, for a stored state or form that this program does not know, naming the version that
+    wrote it, and as `carried` does.
     """
+    require_open(book)
     row = None if book.run_id is None else reads.run(book.run_id)
     if row is None:
         params, symbols = terms.params, terms.pairs.symbols
         cash = parse_e8(book.starting_cash)
         state = new_state(len(symbols), cash, own_tuned(params), params.token_burst)
         return Progressing(terms, Book(symbols, params, state), in_book=InBook(book.name))
+    _require_known_form(reads, codec, row)
     if _is_of(row, codec, terms, code_version):
         return _resumed(reads, codec, book, terms, row)
     state, began = begun_with(reads, codec, row, Terms(terms.pairs.symbols, terms.params))
@@ -166,6 +169,24 @@ def book_as_left(reads: Reads, codec: Codec, book: BookRow) -> Book | None:
     return Book(run.symbols, run.params, state, link, document["seq"])
 
 
+def _require_known_form(reads: Reads, codec: Codec, row: Mapping[str, Any]) -> None:
+    """Refuse a run whose cycles were decided or stored in a form that this version does not know."""
+    run = recorded_run(row, codec.decode)
+    stored = reads.rows("stage7_stretches", ("form",), run_id=run.run_id, newest_first=True, limit=1)
+    [columns] = next(stored, (None,))
+    known = _form_of(row) == form_of(run.params) and (columns is None or run.layout(columns) is not None)
+    if not known:
+        raise BadInput(
+            f"run {run.run_id} of book {row['book']} was recorded by version {row['code_version']} of Meva "
+            "in a form that this version does not know",
+            action="go on with that version or a later one",
+        )
+
+
+def _form_of(row: Mapping[str, Any]) -> bytes:
+    return bytes.fromhex(row["form"]) if row["form"] else FIRST_FORM
+
+
 def begun_with(reads: Reads, codec: Codec, before: Mapping[str, Any], after: Terms) -> tuple[State, bytes]:
     """Return the state that a run of these terms begins with which continues another one, and its genesis.
 
@@ -180,8 +201,7 @@ def begun_with(reads: Reads, codec: Codec, before: Mapping[str, Any], after: Ter
 def _is_of(row: Mapping[str, Any], codec: Codec, terms: RunTerms, code_version: str) -> bool:
     """Whether a recorded run is of these terms and this version: then its next cycle is no other run's."""
     recorded = recorded_run(row, codec.decode)
-    form = bytes.fromhex(row["form"]) if row["form"] else FIRST_FORM
-    return (recorded.symbols, recorded.params, form, row["kind"], row["code_version"]) == (
+    return (recorded.symbols, recorded.params, _form_of(row), row["kind"], row["code_version"]) == (
         terms.pairs.symbols,
         terms.params,
         form_of(terms.params),

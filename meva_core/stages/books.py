@@ -94,15 +94,16 @@ def earlier_runs(reads: Reads, continues: str | None) -> tuple[tuple[int, str], 
     """
     found: list[tuple[int, str]] = []
     while continues is not None:
-        row = reads.run(continues)
-        until = None if row is None or row["last_ts"] is None else int(row["last_ts"].timestamp()) + 1
-        if row is None or until is None or (found and until >= found[-1][0]):
+        where = {"run_id": continues}
+        last, before = next(reads.rows("stage7_runs", ("last_ts", "continues"), where=where), (None, None))
+        until = None if last is None else int(last.timestamp()) + 1
+        if until is None or (found and until >= found[-1][0]):
             raise StoreCorrupt(
                 f"run {continues}, which another one continues, is not there or not before it",
                 action="keep the file and restore a backup",
             )
         found.append((until, continues))
-        continues = row["continues"]
+        continues = before
     return tuple(found)
 
 

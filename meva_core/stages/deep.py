@@ -14,7 +14,7 @@ from attrs import define, field
 
 from meva_core.errors import StoreCorrupt, StoreError
 from meva_core.fingerprint import CycleDigests
-from meva_core.ids import content_hash, stamp_text
+from meva_core.ids import content_hash, run_and_time, stamp_text
 from meva_core.orders import TERMINAL
 from meva_core.ports import Progress, Reads
 from meva_core.stages.books import earlier_runs
@@ -41,6 +41,7 @@ _UNUSED: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """Columns that Meva leaves at their defaults: the earlier system wrote them."""
 _CHANGED: Final = tuple(COLUMNS[_ORDERS].index(name) for name in ORDER_CHANGES)
+_STATUS_CHANGED: Final = ORDER_CHANGES.index("status")
 _STATUS: Final = COLUMNS[_ORDERS].index("status")
 _ENDED: Final = frozenset(STATUSES[int(status)] for status in TERMINAL)
 _LONGEST: Final = 80
@@ -138,6 +139,8 @@ class _Checked:
     orders: dict[str, list[Any]] = field(factory=dict)
     """Orders that have not ended, as the columns give them."""
     stored_orders: dict[str, Row] = field(factory=dict)
+    brought: dict[str, list[Any]] = field(factory=dict)
+    """How orders of earlier runs stand that have not ended, as the columns give them: ORDER_CHANGES."""
 
     def __attrs_post_init__(self) -> None:
         self.columns = self.codec.columns()
@@ -227,6 +230,10 @@ class _Checked:
             if order in self.orders:
                 for place, value in zip(_CHANGED, values, strict=True):
                     self.orders[order][place] = value
+            elif self._owner(order) != self.run.run_id:
+                self.brought[order] = values
+        for order in [name for name, row in self.brought.items() if row[_STATUS_CHANGED] in _ENDED]:
+            yield from self._of_brought(order)
         for order in [name for name in self.stored_orders if name not in self.orders]:
             yield f"{_ORDERS} {order} is too many"
             del self.stored_orders[order]
@@ -238,17 +245,40 @@ class _Checked:
         made, there = tuple(self.orders.pop(order)), self.stored_orders.pop(order, None)
         yield from _apart(_ORDERS, [] if there is None else [there], [made])
 
+    def _of_brought(self, order: str) -> Iterator[str]:
+        """Compare how an order of an earlier run stands, and forget it."""
+        made, found = self.brought.pop(order), run_and_time(order.split(":")[1])
+        assert found is not None, "it was called so by this program"
+        moment = datetime.fromtimestamp(found[1], UTC)
+        rows = self.reads.as_stored(_ORDERS, COLUMNS[_ORDERS], run_id=found[0], start=moment, end=moment)
+        there = [row for row in rows if row[0] == order]
+        changed = [list(row) for row in there]
+        for row in changed:
+            for place, value in zip(_CHANGED, made, strict=True):
+                row[place] = value
+        yield from _apart(_ORDERS, there, map(tuple, changed))
+        if not there:
+            yield f"{_ORDERS} {order} lacks"
+
+    def _owner(self, order: str) -> str | None:
+        """Return the run that an order's id names."""
+        found = run_and_time(order.split(":")[1])
+        return None if found is None else found[0]
+
     def rest(self) -> Iterator[str]:
         """Yield what differs of the orders that had not ended with the last cycle: where another run goes on
         with the book, how they stand is what that one made of them."""
         where = {"continues": self.run.run_id}
         if next(self.reads.rows("stage7_runs", ("run_id",), where=where), None) is not None:
+            self.brought.clear()
             for order, there in self.stored_orders.items():
                 if order in self.orders:
                     for place in _CHANGED:
                         self.orders[order][place] = there[place]
         for order in list(self.orders):
             yield from self._of_order(order)
+        for order in list(self.brought):
+            yield from self._of_brought(order)
         if self.reaches_the_end:  # else an earlier version went on, in rows only
             yield from _apart(_KEYS, self.keys, [])
 

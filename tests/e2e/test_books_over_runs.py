@@ -185,6 +185,10 @@ def test_what_rested_under_another_fee_ends_in_the_first_settle_of_the_new_run(a
     assert {row["order_id"] for row in canceled} == set(names)
     assert {row["run_id"] for row in canceled} == {second["run_id"]}
     assert account.apart() == []
+    account.change("UPDATE stage7_orders SET end_reason = 'ttl_expired' WHERE order_id = ?", names[0])
+    assert account.apart() == [
+        f"stage7_orders {names[0]}: end_reason is 'ttl_expired', its columns give 'run_changed'"
+    ]
 
 
 def test_orders_stay_where_only_the_code_has_changed_and_fill_in_the_next_run(account: Account) -> None:
@@ -295,6 +299,26 @@ def test_prove_takes_a_book_and_ends_with_what_came_of_it(account: Account, meva
     failed = meva(*line, "--json")
     assert (failed.code, failed.document["proved"]) == (1, False)
     assert failed.document["runs"][-1]["difference"]["field"] == "genesis"
+
+
+@pytest.mark.parametrize("table", ["stage7_runs", "stage7_stretches"])
+def test_a_form_of_a_newer_version_is_refused_naming_that_version(account: Account, table: str) -> None:
+    account.go_on(0, 3, version="9.9")
+    if table == "stage7_stretches":
+        account.change(f"INSERT INTO stage7_forms VALUES ('{'cd' * 32}', '{{}}', '9.9')")
+    account.change(f"UPDATE {table} SET form = ?", "cd" * 32)
+    for version in ("9.9", "1"):
+        with pytest.raises(BadInput, match=r"by version 9\.9 of Meva in a form that this version does not"):
+            account.go_on(3, 6, version=version)
+    assert [run["cycles"] for run in account.runs()] == [3]
+
+
+def test_a_closed_book_is_not_gone_on_with(account: Account, meva: Meva) -> None:
+    account.go_on(0, 3)
+    assert meva("books", "close", "main", "--db", account.db).code == 0
+    with pytest.raises(BadInput, match="book 'main' was closed on"):
+        account.go_on(3, 6)
+    assert [(proof.cycles, proof.difference) for proof in account.prove()] == [(3, None)]
 
 
 def test_a_state_of_a_newer_version_is_refused_and_nothing_is_written(account: Account) -> None:

@@ -13,7 +13,8 @@ import pytest
 from attrs import define, evolve, field
 
 from meva_adapters.sql import SqlStore, writer
-from meva_adapters.sql.lease import Heartbeat, Lease, Leases, check, holding, last_time_of
+from meva_adapters.sql.lease import Heartbeat, Lease, Leases, check, held, holding, last_time_of
+from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.process import Process
 from meva_core.errors import LeaseHeld, LeaseLost
 from meva_core.ids import stamp_text
@@ -272,6 +273,17 @@ def test_the_heart_beats_in_a_thread_of_its_own_until_it_is_left(world: World, t
         with Heartbeat(lease, seconds=0.001) as heart:
             heart._thread.join(20)
             assert heart.lost is not None
+
+
+def test_a_book_is_held_as_long_as_somebody_works_on_it(world: World, target: str) -> None:
+    world.make_book()
+    with held(target, "main", SystemClock()) as (lease, heart):
+        write_a_cycle(world, lease, None)
+        with pytest.raises(LeaseHeld):
+            world.leases(ELSEWHERE).take("main")
+        assert heart.lost is None
+    assert [row[3] for row in world.rows()] == ["ended"]
+    assert world.leases(ELSEWHERE).take("main").took_over is None
 
 
 def test_a_token_is_128_bits_of_chance(world: World) -> None:

@@ -38,6 +38,7 @@ from meva_core.state import (
     copy_state,
     restore_state,
     state_document,
+    with_room,
     with_symbols,
 )
 
@@ -175,6 +176,18 @@ def test_other_parameters_begin_versions_anew_and_all_else_stays(resting: tuple[
     kept, then = (state_document(one, first.symbols) for one in (made, state))
     for name in kept.keys() - {"facts", "tuned", "good_tuned"}:
         assert kept[name] == then[name], name
+
+
+def test_what_is_carried_over_hangs_on_what_is_given_alone(resting: tuple[World, World, State]) -> None:
+    first, _, state = resting
+    before = Terms(first.symbols, params_of(first))
+    after = Terms(("AAAATRY", *first.symbols), before.params._replace(fee=0))
+    was = state_document(state, first.symbols)
+    made = [state_document(carried(state, before, after), after.symbols) for _ in range(2)]
+    assert made[0] == made[1]
+    assert state_document(state, first.symbols) == was
+    roomy = with_room(state, 500, 500)
+    assert state_document(carried(roomy, before, after), after.symbols) == made[0]
 
 
 def test_the_same_parameters_change_nothing_and_orders_stay(resting: tuple[World, World, State]) -> None:
