@@ -56,6 +56,8 @@ def run_entry(row: Mapping[str, Any]) -> dict[str, Any]:
         "run_id": row["run_id"],
         "kind": row["kind"],
         "status": row["status"],
+        "book": row["book"],
+        "continues": row["continues"],
         "start": row["start_ts"],
         "end": row["end_ts"],
         "last_cycle": row["last_ts"],

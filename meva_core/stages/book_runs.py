@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from meva_core.amounts import parse_e8
 from meva_core.errors import BadInput, StoreCorrupt
@@ -21,9 +21,8 @@ from meva_core.params import own_tuned
 from meva_core.ports import Reads, UnitOfWork
 from meva_core.stages.books import InBook, Terms, carried, earlier_runs, genesis
 from meva_core.stages.codec import Codec
-from meva_core.stages.figures import Tally
 from meva_core.stages.plan import RunTerms
-from meva_core.stages.resuming import MAKERS, Progressing
+from meva_core.stages.resuming import Progressing, progress_of
 from meva_core.stages.run import Book
 from meva_core.state import State, new_state, restore_state, state_document
 from meva_core.stretches.recorded import recorded_run
@@ -150,7 +149,9 @@ def next_in_book(
         return Progressing(terms, Book(symbols, params, state), in_book=InBook(book.name))
     _require_known_form(reads, codec, row)
     if _is_of(row, codec, terms, code_version):
-        return _resumed(reads, codec, book, terms, row)
+        began = bytes.fromhex(row["genesis"]) if row["genesis"] else None
+        place = InBook(book.name, row["continues"], began, earlier_runs(reads, row["continues"]))
+        return evolve(progress_of(terms, row, _left_by(reads, codec, row["run_id"]), None), in_book=place)
     state, began = begun_with(reads, codec, row, Terms(terms.pairs.symbols, terms.params))
     place = InBook(book.name, row["run_id"], began, earlier_runs(reads, row["run_id"]))
     return Progressing(terms, Book(terms.pairs.symbols, terms.params, state, began), in_book=place)
@@ -207,25 +208,6 @@ def _is_of(row: Mapping[str, Any], codec: Codec, terms: RunTerms, code_version: 
         form_of(terms.params),
         terms.kind,
         code_version,
-    )
-
-
-def _resumed(
-    reads: Reads, codec: Codec, book: BookRow, terms: RunTerms, row: Mapping[str, Any]
-) -> Progressing:
-    document = _left_by(reads, codec, row["run_id"])
-    symbols = terms.pairs.symbols
-    state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
-    began = bytes.fromhex(row["genesis"]) if row["genesis"] else None
-    return Progressing(
-        terms,
-        Book(symbols, terms.params, state, link, document["seq"]),
-        row["run_id"],
-        tally=Tally(dict(document["counts"]), dict(document["modes"])),
-        stored=True,
-        trace_level=row["trace_level"],
-        recorded_with={name: row[name] for name in MAKERS},
-        in_book=InBook(book.name, row["continues"], began, earlier_runs(reads, row["continues"])),
     )
 
 

@@ -76,11 +76,9 @@ def find_run(
         return Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
     stored = reads.state(plan.run_id)
     assert stored is not None, "a run and its state are written together"
-    found = _progress_of(plan, codec.decode(stored["state_json"]))
+    found = progress_of(plan, row, codec.decode(stored["state_json"]), int(plan.times[-1]))
     if plan.step_seconds is None:
         _refuse_other_times(plan, reads)
-    found.trace_level = row["trace_level"]
-    found.recorded_with = {name: row[name] for name in MAKERS}
     goes_on = len(plan.times_after(found.book.last_time)) > 0
     if goes_on and not resume:
         raise BadInput(
@@ -128,14 +126,19 @@ def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
             )
 
 
-def _progress_of(plan: RunPlan, document: Mapping[str, Any]) -> Progressing:
-    symbols = plan.pairs.symbols
+def progress_of(
+    terms: RunTerms, row: Mapping[str, Any], document: Mapping[str, Any], end: int | None
+) -> Progressing:
+    """Return where a run stands that is in the store, as its row and what its next cycle needs tell."""
+    symbols = terms.pairs.symbols
     state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
     return Progressing(
-        plan,
-        Book(symbols, plan.params, state, link, document["seq"]),
-        plan.run_id,
-        int(plan.times[-1]),
+        terms,
+        Book(symbols, terms.params, state, link, document["seq"]),
+        row["run_id"],
+        end,
         Tally(dict(document["counts"]), dict(document["modes"])),
         stored=True,
+        trace_level=row["trace_level"],
+        recorded_with={name: row[name] for name in MAKERS},
     )

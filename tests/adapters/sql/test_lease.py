@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import define, evolve, field
 
-from meva_adapters.sql import SqlStore, writer
+from meva_adapters.sql import SqlStore, ensure, writer
 from meva_adapters.sql.lease import Heartbeat, Lease, Leases, check, held, holding, last_time_of
 from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.process import Process
@@ -284,6 +287,35 @@ def test_a_book_is_held_as_long_as_somebody_works_on_it(world: World, target: st
         assert heart.lost is None
     assert [row[3] for row in world.rows()] == ["ended"]
     assert world.leases(ELSEWHERE).take("main").took_over is None
+
+
+HOLDER = """
+import sys
+from meva_adapters.sql.lease import held
+from meva_adapters.system.clock import SystemClock
+with held(sys.argv[1], "main", SystemClock()):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/ns/pid").exists(), reason="there is no /proc")
+def test_a_process_that_was_killed_is_taken_over_at_once_though_its_lease_lasts(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    ensure(path)
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        with writer(path) as store:
+            leases = Leases(store, SystemClock())
+            with pytest.raises(LeaseHeld, match=f"process {child.pid} on "):
+                leases.take("main")
+            child.kill()
+            child.wait()
+            lease = leases.take("main")
+    assert lease.took_over is not None
+    assert lease.took_over.process.pid == child.pid
 
 
 def test_a_token_is_128_bits_of_chance(world: World) -> None:
