@@ -48,6 +48,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "engine": "The engine's machine code.",
     "emulator": "A local exchange to rehearse on.",
     "replay": "Datasets of recorded markets.",
+    "run": "A stage on the live market.",
 }
 """Commands of two words: what the first one stands for."""
 
@@ -75,6 +76,12 @@ COMMANDS: Final = (
         "meva_cli.commands.engine:warm",
         "Compile the engine, so that runs find it compiled.",
         None,
+    ),
+    Command(
+        "run stage7",
+        "meva_cli.commands.run_stage7:stage7",
+        "Stage 7 on the live market with simulated money: one cycle, or a loop.",
+        ("gates", "exchange", "live", "stage7"),
     ),
     Command("prove", "meva_cli.commands.prove:prove", "Decide a recorded run again, and compare everything."),
     Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases.", None),

@@ -20,6 +20,7 @@ from meva_core.errors import Unavailable
 from meva_core.ids import stamp_text
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
 from meva_core.loop import Loop
+from meva_core.market import MICROS
 from meva_core.ports import Alignment, LiveMarket, Reads, Store, UnitOfWork
 from meva_core.settings import Settings
 from meva_core.stages.book_runs import book_as_left, next_in_book, pick_book, require_open
@@ -32,6 +33,7 @@ from meva_core.stages.run import Book, Stretch
 from meva_core.stages.run import run as run_book
 from meva_core.state import OPEN_ORDERS
 from meva_core.stretches.groups import Aside
+from meva_core.stretches.recorded import recorded_run
 from meva_core.stretches.stored import StoredStretch
 
 DRY_RUN: Final = "dry_run"
@@ -52,13 +54,15 @@ class ClockBehind(Unavailable):
 class Told:
     """What a cycle came to: its run and time, its columns, and what went wrong in its measure.
 
-    `began` is whether it is the first of its run. The columns are used again by the next cycle.
+    `answered` is whether the exchange said anything, `began` whether it is the first of its run. The columns
+    are used again by the next cycle.
     """
 
     run_id: str
     time: int
     stretch: Stretch
     failures: Mapping[str, int]
+    answered: bool
     began: bool
 
 
@@ -86,9 +90,12 @@ class DryRun:
     _recorder: Recorder | None = field(default=None, init=False)
     _stands: int | None = field(default=None, init=False)
     """The time of the last cycle that is committed."""
+    _told: Told | None = field(default=None, init=False)
     _waiting: list[SeenRow] = field(factory=list, init=False)
     """Rows of measures that no cycle came of."""
     _pairs: Pairs | None = field(default=None, init=False)
+    _asked_rules: int = field(default=0, init=False)
+    """When metadata came last, by our clock."""
     _selected: tuple[str, ...] = field(default=(), init=False)
 
     def open(self) -> None:
@@ -107,18 +114,17 @@ class DryRun:
 
     # -- A cycle --------------------------------------------------------------------------------------
 
-    def cycle(self, deadline: float, interval: float | None, wait: Callable[[float], None]) -> Told | None:
+    def cycle(self, deadline: float, now: int, wait: Callable[[float], None]) -> Told | None:
         """Measure, decide and commit one cycle; None if no symbol has a row, or no rules are known, yet.
 
-        `deadline` is in seconds from now, `interval` how soon the next one follows, None for a single cycle;
-        `wait` waits for so many seconds. Raises ClockBehind with nothing decided; errors of the store, before
+        `deadline` is in seconds from now, and `now` the time by our clock, in seconds; `wait` waits for so many seconds. Raises ClockBehind with nothing decided; errors of the store, before
         or after the cycle is decided; BrokenBooks and IllegalStep for bugs.
         """
-        answers = self.market.measure(self._asking(deadline, interval))
+        answers = self.market.measure(self._asking(deadline, now))
         self._waiting += answers.rows
         time = self._time_of(answers, wait)
         if answers.metadata is not None:
-            self._pairs = self._choose(answers.metadata.pairs)
+            self._pairs, self._asked_rules = self._choose(answers.metadata.pairs), now
         if self._pairs is None or not (self._waiting or self.alignment.stamps(BOOK)):
             return None
         recorder, began = self._go_on_with(self._terms(self._pairs))
@@ -132,19 +138,30 @@ class DryRun:
         [stretch] = run_book(book, [(market, given.inputs(), self._pairs.columns())], self.loop)
         self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
         recorder.beside = partial(self._beside, rows, given)
-        told = Told(recorder.run.run_id, time, stretch, answers.failures, began)
+        answered = bool(answers.rows) or answers.metadata is not None
+        self._told = Told("", time, stretch, answers.failures, answered, began)
         recorder.record(stretch, aside_of(answers, book.symbols))
-        self._stands = time
-        return evolve(told, run_id=recorder.run.run_id)
+        return self._committed(recorder)
 
-    def commit(self) -> None:
-        """Try again to store the cycle that could not be stored."""
-        if self._recorder is not None:
-            self._recorder.commit()
-            self._stands = self._recorder.run.book.last_time
+    @property
+    def is_undone(self) -> bool:
+        """Whether a cycle is decided and not stored."""
+        return self._recorder is not None and self._recorder.is_pending
 
-    def _asking(self, deadline: float, interval: float | None) -> Asking:
+    def commit(self) -> Told:
+        """Try again to store the cycle that could not be stored, and return what it came to."""
+        assert self._recorder is not None, "there is a cycle to be stored"
+        self._recorder.commit()
+        return self._committed(self._recorder)
+
+    def _committed(self, recorder: Recorder) -> Told:
+        assert self._told is not None, "the cycle that was committed"
+        self._stands = self._told.time
+        return evolve(self._told, run_id=recorder.run.run_id)
+
+    def _asking(self, deadline: float, now: int) -> Asking:
         book, symbols = self._book, self.settings.exchange.symbols
+        lasts = self.settings.exchange.rules_cache_ttl_sec
         known = self._pairs.symbols if self._pairs else (book.symbols if book else symbols)
         return Asking(
             symbols=symbols,
@@ -156,8 +173,9 @@ class DryRun:
             bars_since=self.alignment.stamps(BAR60),
             touches_since=self.alignment.stamps(BOOK),
             grids=_grids(self._pairs),
-            rules_due=self._pairs is None,
-            interval_seconds=interval,
+            rules_due=self._pairs is None
+            or now - self._asked_rules >= self.settings.exchange.rules_cache_ttl_sec,
+            since_last_seconds=None if self._stands is None else max(0, now - self._stands),
             among=lambda metadata: self._choose(metadata.pairs).symbols,
         )
 
@@ -267,6 +285,19 @@ def seen_rows(reads: Reads, book: str, symbols: Iterable[str], lookback: int, co
                 made = tuple(codec.decode(cells))
                 found.append(SeenRow(int(known.timestamp()), kind, symbol, stamp, made))
     return sorted(found, key=lambda row: (row.known, row.kind, row.symbol, row.stamp))
+
+
+def stored_offset(reads: Reads, codec: Codec, book: str) -> tuple[int, int, int] | None:
+    """Return how far the exchange's clock was ahead of ours, the round trip that it was learnt with, and when
+    by our clock, as the last cycle of a book stored it, in microseconds; None before the first."""
+    run_id = next(reads.rows("stage7_books", ("run_id",), where={"book": book}), (None,))[0]
+    row = None if run_id is None else reads.run(run_id)
+    stored = None if row is None else next(reads.stretches(row["run_id"], newest_first=True), None)
+    if row is None or stored is None:
+        return None
+    aside = recorded_run(row, codec.decode).opened(stored, codec.columns(), None).aside
+    offset, trip = int(aside.offset[-1]), int(aside.round_trip[-1])
+    return offset, trip, stored.end * MICROS - offset
 
 
 def aside_of(answers: Answers, symbols: Sequence[str]) -> Aside:

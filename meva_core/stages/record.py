@@ -149,6 +149,11 @@ class Recorder:
         if pending.columns.cycles >= self.cycles:
             self.commit()
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether something was taken in that is not stored."""
+        return self._pending.columns.cycles > 0
+
     def commit(self) -> None:
         """Store what was taken in since the last commit, as one unit of work."""
         pending, run = self._pending, self.run
@@ -169,9 +174,10 @@ class Recorder:
         run.trace_level = level_of(run.trace_level or self.trace_level, self.trace_level)
         self._pending = _Pending(pending.document["seq"])
         self._ones += stretch.cycles == 1
-        if self._ones == CYCLES:
-            join_ones(self.store, self.codec, run.run_id, most=CYCLES)
-            self._ones = 0
+        if self._ones >= CYCLES:
+            with suppress(StoreBusy):  # the cycle is stored; what can wait is joined with the next one
+                join_ones(self.store, self.codec, run.run_id, most=CYCLES)
+                self._ones = 0
 
     def finish(self) -> None:
         """Store what is left, and note that the source has ended: the last cycle was the end of a run whose

@@ -69,7 +69,7 @@ def no_wait(seconds: float) -> None:
 def cycles(dry: DryRun, market: Played, times: range) -> list[Told]:
     found = []
     for market.now in times:
-        told = dry.cycle(20, 60, no_wait)
+        told = dry.cycle(20, market.now, no_wait)
         assert told is not None
         found.append(told)
     return found
@@ -97,7 +97,7 @@ def test_one_process_and_one_for_each_cycle_leave_the_same_chain(
             if at == times[0]:
                 new_book(store, settings)
             market = Played(*recorded, now=at)
-            assert session(store, market, settings).cycle(20, None, no_wait) is not None
+            assert session(store, market, settings).cycle(20, at, no_wait) is not None
     runs = "SELECT run_id, fingerprint, cycles, book, continues, genesis FROM stage7_runs"
     assert stored(db, runs) == stored(other, runs)
     [run] = stored(db, runs)
@@ -133,11 +133,11 @@ def test_a_cycle_without_answers_goes_on_with_what_is_known(db: Path, recorded: 
         new_book(store, settings)
         dry = session(store, market, settings)
         market.fails = True
-        assert dry.cycle(20, 60, no_wait) is None
+        assert dry.cycle(20, market.now, no_wait) is None
         market.fails, market.now = False, START + 1800
-        assert dry.cycle(20, 60, no_wait) is not None
+        assert dry.cycle(20, market.now, no_wait) is not None
         market.fails, market.now = True, START + 1860
-        told = dry.cycle(20, 60, no_wait)
+        told = dry.cycle(20, market.now, no_wait)
         assert told is not None
         assert told.stretch.out.measure.book_age[0].tolist() == [60] * 4
 
@@ -148,16 +148,16 @@ def test_a_clock_that_goes_back_is_waited_for_or_refused(db: Path, recorded: Any
     with writer(db, durable=False) as store:
         new_book(store, settings)
         dry = session(store, market, settings)
-        assert dry.cycle(20, 60, no_wait) is not None
+        assert dry.cycle(20, market.now, no_wait) is not None
         market.now -= 3
-        told = dry.cycle(20, 60, waited.append)
+        told = dry.cycle(20, market.now, waited.append)
         assert told is not None
         assert (waited, told.time) == ([4], START + 1801)
         market.now -= 60
         with pytest.raises(ClockBehind, match="the last cycle of book main"):
-            dry.cycle(20, 60, no_wait)
+            dry.cycle(20, market.now, no_wait)
         market.now = START + 1860
-        assert dry.cycle(20, 60, no_wait) is not None
+        assert dry.cycle(20, market.now, no_wait) is not None
     [run] = stored(db, "SELECT run_id FROM stage7_runs")
     proved(db, run["run_id"])
 

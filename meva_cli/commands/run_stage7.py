@@ -1,0 +1,256 @@
+"""`meva run stage7`: Stage 7 on the live market, with simulated money."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import click
+
+from meva_cli.database import DB, database, shown_database
+from meva_cli.exchange import exchange
+from meva_cli.load import settings_for
+from meva_cli.options import COUNT, ENGINE, TIME, json_option
+from meva_cli.render import as_text, print_json, print_line
+from meva_core.errors import BadInput
+from meva_core.gates import check_gates, stage7_block
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_adapters.sql import SqlStore
+    from meva_core.loop import Loop
+    from meva_core.settings import Settings
+    from meva_core.stages.dry_run import DryRun, Told
+
+SINGLE_DEADLINE: Final = 20.0
+"""Seconds that the measure of a single cycle takes at most."""
+
+
+@attrs.frozen
+class SystemPace:
+    """The time of this machine, and waiting by it."""
+
+    def micros(self) -> int:
+        """Return microseconds since 1970-01-01 UTC."""
+        return time.time_ns() // 1000
+
+    def wait(self, seconds: float) -> None:
+        """Wait; signals that end the program end it."""
+        time.sleep(seconds)
+
+
+@click.command()
+@DB
+@click.option("--book", "name", default="main", show_default=True, help="The book of simulated money.")
+@click.option("--loop", is_flag=True, help="Go on, a cycle at each multiple of --interval.")
+@click.option("--interval", type=COUNT, default=60, show_default=True, help="Seconds between cycles.")
+@click.option("--cycles", type=COUNT, help="End the loop after so many cycles.")
+@click.option("--until", type=TIME, help="Begin no cycle of the loop after this time.")
+@click.option(
+    "--include-adaptation/--no-include-adaptation", "adapt", default=False, help="Let parameters adapt."
+)
+@ENGINE
+@json_option
+@click.pass_context
+def stage7(
+    ctx: click.Context,
+    db: str | None,
+    name: str,
+    loop: bool,
+    interval: int,
+    cycles: int | None,
+    until: int | None,
+    adapt: bool,
+    engine: str,
+    as_json: bool,
+) -> None:
+    """Run Stage 7 on the live market: one cycle, as cron would, or a loop with --loop.
+
+    Nothing is ever written to an exchange, no private endpoint is asked and no key is needed: orders are
+    simulated against what the exchange shows. All that a cycle saw is stored with what it decided, so `meva
+    prove` decides it again. The book keeps its money, holdings and open orders over runs and processes; one
+    process holds it at a time. With a signal to end, the cycle that runs is stored whole or not at all.
+
+    Exit code 0: done. 1: a single cycle had no answer, or a loop could not go on. 2: not begun, such as for a
+    gate that is shut or a book that another process holds.
+    """
+    settings = settings_for("state", "gates", "exchange", "live", "stage7").settings
+    check_gates(settings)
+    block = stage7_block(settings.gates)
+    if block is not None:
+        lines = "; ".join(map(str, block.changes))
+        raise BadInput(f"Stage 7 may not run: {block.code.value}", action=lines)
+    if not loop and (cycles is not None or until is not None):
+        raise click.UsageError("--cycles and --until go with --loop")
+    url = database(db)
+    tell = _json_line if as_json else _line
+    with _book(url, name, settings) as (store, hold, of_book):
+        run = attrs.evolve(of_book, exchange=settings.exchange)
+        with exchange(run) as opened, _dry_run(store, hold, opened, run, name, adapt, engine, loop) as dry:
+            shown = _shower(store, name, tell)
+            done = _loop(dry, interval, cycles, until, shown) if loop else _once(dry, shown)
+    ctx.exit(0 if done else 1)
+
+
+def _once(dry: DryRun, shown: Callable[[Told], None]) -> bool:
+    """Run one cycle; return whether there was one with an answer."""
+    told = dry.cycle(SINGLE_DEADLINE, int(time.time()), time.sleep)
+    if told is None:
+        click.echo("no cycle: the exchange has told nothing of any pair yet", err=True)
+        return False
+    shown(told)
+    return bool(told.answered)
+
+
+def _loop(
+    dry: DryRun, interval: int, cycles: int | None, until: int | None, shown: Callable[[Told], None]
+) -> bool:
+    from meva_core.stages.dry_loop import DryLoop
+
+    def note(text: str) -> None:
+        click.echo(text, err=True)
+
+    going = DryLoop(dry, SystemPace(), interval, shown, note, cycles, until)
+    going.run()
+    if going.skipped:
+        note(f"{going.skipped} points passed while a cycle ran, and were skipped")
+    return True
+
+
+@contextmanager
+def _book(url: URL, name: str, settings: Settings) -> Iterator[tuple[SqlStore, Any, Settings]]:
+    """Hold a book; it is made where it is the main one and not there."""
+    from meva_adapters.sql import ensure, writer
+    from meva_adapters.sql.lease import Heartbeat, Leases
+    from meva_adapters.system.clock import SystemClock
+    from meva_core.stages.book_runs import MAIN, check_name, find_book, make_book, pick_book, require_open
+    from meva_core.stages.dry_run import book_settings
+
+    check_name(name)
+    ensure(url)
+    with writer(url) as store, writer(url) as beating:
+        with store.unit() as work:
+            if name == MAIN and find_book(work, name) is None:
+                made = make_book(work, name, settings.live.dry_run_try_balance, datetime.now(UTC))
+                work.commit()
+                cash = as_text(made.starting_cash)
+                click.echo(f"book {name} is made in {shown_database(url)} with {cash} TRY", err=True)
+        with store.read() as reads:
+            require_open(pick_book(reads, name))
+            of_book = book_settings(reads, name, settings)
+        if of_book.live.dry_run_try_balance != settings.live.dry_run_try_balance:
+            own = as_text(of_book.live.dry_run_try_balance)
+            click.echo(
+                f"book {name} began with {own} TRY; DRY_RUN_TRY_BALANCE changes nothing of it", err=True
+            )
+        lease = Leases(beating, SystemClock()).take(name)
+        if lease.took_over is not None:
+            click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
+        try:
+            with Heartbeat(lease):
+                yield store, lease.check, of_book
+        finally:
+            lease.release()
+
+
+@contextmanager
+def _dry_run(
+    store: SqlStore,
+    hold: Any,
+    opened: Any,
+    settings: Settings,
+    name: str,
+    adapt: bool,
+    engine: str,
+    loop: bool,
+) -> Iterator[DryRun]:
+    from meva_adapters.codec import CODEC
+    from meva_adapters.measuring import MeasuredMarket, StoredOffset
+    from meva_adapters.replay.alignment import Alignment
+    from meva_adapters.system.clock import SystemClock
+    from meva_cli.wiring import AboutRun
+    from meva_core.stages.dry_run import DryRun, stored_offset
+
+    speed, kind = _engine(engine, loop)
+    with store.read() as reads:
+        kept = stored_offset(reads, CODEC, name)
+    market = MeasuredMarket(opened, SystemClock(), stored=None if kept is None else StoredOffset(*kept))
+    try:
+        alignment = Alignment(settings.stage7.vol_lookback)
+        about = AboutRun(lambda: kind)
+        dry = DryRun(store, CODEC, market, alignment, hold, speed, about, settings, name, adapt)
+        dry.open()
+        yield dry
+    finally:
+        market.close()
+
+
+def _engine(engine: str, loop: bool) -> tuple[Loop, str]:
+    """Return what runs the cycles: compiled only in a loop, and where that costs no waiting."""
+    from meva_adapters.system.compiled import CACHED_FROM, choose, is_cached
+
+    cycles = CACHED_FROM if loop and engine == "auto" and is_cached() else 0
+    speed = choose(engine, cycles)
+    return speed.loop, speed.name
+
+
+# -- One line a cycle -------------------------------------------------------------------------------------
+
+
+def _shower(store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None]) -> Callable[[Told], None]:
+    """Return what shows each cycle, as its stored row tells it."""
+    columns = (
+        *("mode_final", "equity_try", "net_pnl_try", "intents_planned_count", "fills_written_count"),
+        "no_trades_reason",
+    )
+
+    def show(told: Told) -> None:
+        from meva_core.ids import cycle_id
+
+        with store.read() as reads:
+            where = {"cycle_id": cycle_id(told.run_id, told.time)}
+            [row] = reads.rows("stage7_run_metrics", columns, run_id=told.run_id, where=where)
+        mode, equity, net, orders, fills, reason = row
+        tell(
+            {
+                "cycle_ts": datetime.fromtimestamp(told.time, UTC),
+                "book": name,
+                "run_id": told.run_id,
+                "began_run": told.began,
+                "mode": mode,
+                "equity_try": equity,
+                "net_pnl_try": net,
+                "orders": orders,
+                "fills": fills,
+                "reason": reason,
+                "failures": dict(told.failures),
+            }
+        )
+
+    return show
+
+
+def _json_line(cycle: dict[str, Any]) -> None:
+    print_json(cycle)
+
+
+def _line(cycle: dict[str, Any]) -> None:
+    if cycle["began_run"]:
+        print_line(f"run {cycle['run_id']} of book {cycle['book']}")
+    failures = ", ".join(f"{what} {count}" for what, count in sorted(cycle["failures"].items()))
+    texts = [
+        f"{cycle['cycle_ts']:%Y-%m-%d %H:%M:%S}",
+        cycle["mode"],
+        f"equity {as_text(cycle['equity_try'])}",
+        f"net {as_text(cycle['net_pnl_try'])}",
+        f"{cycle['orders']} orders",
+        f"{cycle['fills']} fills",
+        cycle["reason"] or "",
+        f"({failures})" if failures else "",
+    ]
+    print_line("  ".join(text for text in texts if text))

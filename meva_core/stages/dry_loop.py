@@ -1,0 +1,115 @@
+"""When the cycles of a book on the live market run: once, or again and again at even points of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from attrs import define, field
+
+from meva_core.errors import LeaseLost, StoreError, Unavailable
+from meva_core.market import MICROS
+from meva_core.stages.dry_run import ClockBehind, DryRun, Told
+
+LONGEST_DEADLINE: Final = 20.0
+"""Seconds that a measure takes at most; in a loop half the interval, if that is less."""
+BEHIND_FOR: Final = 300
+"""So many seconds a loop goes on without a cycle since the exchange's clock stands before the last one."""
+
+
+class Pace(Protocol):
+    """Our clock, and waiting by it."""
+
+    def micros(self) -> int:
+        """Return microseconds since 1970-01-01 UTC."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait; what ends the program may be raised."""
+
+
+def next_point(now: int, interval: int) -> int:
+    """Return the first multiple of `interval` since 1970 that lies after `now`, both in seconds."""
+    return now // interval * interval + interval
+
+
+@define
+class DryLoop:
+    """Cycles of a book at multiples of `interval` seconds since 1970, by our clock.
+
+    A point that passes while a cycle runs is skipped and counted, never caught up. `cycles` is how many are
+    to be run, `until` a time in seconds after which none begins; None for no end. `tell` is told of each
+    cycle, `note` of what kept one from being run.
+    """
+
+    dry: DryRun
+    pace: Pace
+    interval: int
+    tell: Callable[[Told], None]
+    note: Callable[[str], None]
+    cycles: int | None = None
+    until: int | None = None
+    skipped: int = field(default=0, init=False)
+    ran: int = field(default=0, init=False)
+    _behind_since: int | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        """Run cycles to the end.
+
+        Raises ClockBehind where the exchange's clock stays behind the book for BEHIND_FOR seconds; errors of
+        the store where a cycle could not be stored for one interval; LeaseLost; and what the engine raises.
+        """
+        point = next_point(self._now(), self.interval)
+        while self.cycles is None or self.ran < self.cycles:
+            if self.until is not None and point > self.until:
+                return
+            self.pace.wait(max(0.0, point - self.pace.micros() / MICROS))
+            self._cycle()
+            following = next_point(self._now(), self.interval)
+            self.skipped += max(0, (following - point) // self.interval - 1)
+            point = following
+
+    def _cycle(self) -> None:
+        deadline = min(LONGEST_DEADLINE, self.interval / 2)
+        try:
+            told = self.dry.cycle(deadline, self._now(), self.pace.wait)
+        except ClockBehind as error:
+            self._is_behind(error)
+            return
+        except Unavailable as error:
+            self.note(f"no cycle: {error}")
+            return
+        except StoreError as error:
+            if isinstance(error, LeaseLost) or not self.dry.is_undone:
+                raise
+            told = self._stored_after_all(error)
+        self._behind_since = None
+        if told is None:
+            self.note("no cycle: nothing is known of any pair yet")
+            return
+        self.ran += 1
+        self.tell(told)
+
+    def _is_behind(self, error: ClockBehind) -> None:
+        now = self._now()
+        if self._behind_since is None:
+            self._behind_since = now
+            self.note(f"no cycle: {error}")
+        elif now - self._behind_since >= BEHIND_FOR:
+            raise error
+
+    def _stored_after_all(self, error: StoreError) -> Told:
+        """Try to store the cycle again, each second for one interval; raise the last error."""
+        last = self._now() + self.interval
+        self.note(f"the cycle could not be stored, and is tried again for {self.interval} s: {error}")
+        while True:
+            self.pace.wait(1.0)
+            try:
+                return self.dry.commit()
+            except LeaseLost:
+                raise
+            except StoreError:
+                if self._now() >= last:
+                    raise
+
+    def _now(self) -> int:
+        return self.pace.micros() // MICROS
