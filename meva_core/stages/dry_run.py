@@ -117,8 +117,9 @@ class DryRun:
     def cycle(self, deadline: float, now: int, wait: Callable[[float], None]) -> Told | None:
         """Measure, decide and commit one cycle; None if no symbol has a row, or no rules are known, yet.
 
-        `deadline` is in seconds from now, and `now` the time by our clock, in seconds; `wait` waits for so many seconds. Raises ClockBehind with nothing decided; errors of the store, before
-        or after the cycle is decided; BrokenBooks and IllegalStep for bugs.
+        `deadline` is in seconds from now, and `now` the time by our clock, in seconds; `wait` waits for so
+        many seconds. Raises ClockBehind with nothing decided; errors of the store, before or after the cycle
+        is decided (`is_undone`); BrokenBooks and IllegalStep for bugs.
         """
         answers = self.market.measure(self._asking(deadline, now))
         self._waiting += answers.rows
@@ -173,8 +174,7 @@ class DryRun:
             bars_since=self.alignment.stamps(BAR60),
             touches_since=self.alignment.stamps(BOOK),
             grids=_grids(self._pairs),
-            rules_due=self._pairs is None
-            or now - self._asked_rules >= self.settings.exchange.rules_cache_ttl_sec,
+            rules_due=self._pairs is None or now - self._asked_rules >= lasts,
             since_last_seconds=None if self._stands is None else max(0, now - self._stands),
             among=lambda metadata: self._choose(metadata.pairs).symbols,
         )

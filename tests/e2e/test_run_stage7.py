@@ -1,0 +1,151 @@
+"""`meva run stage7` against an exchange of its own: cycles, loops, signals, deaths, and the proof of all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import meva
+from local_exchange import SERVE, LocalExchange, start_emulator, stop_emulator
+from stage7_runs import rows_of
+
+__all__ = ["meva"]
+Meva = Callable[..., Any]
+TRADING: Mapping[str, str] = {
+    "STAGE7_ENABLED": "true",
+    "DRY_RUN_TRY_BALANCE": "100000",
+    "STAGE7_ORDER_OFFSET_BPS": "-4",
+    "MAX_ORDERS_PER_CYCLE": "4",
+    "MIN_ORDER_NOTIONAL_TRY": "100",
+    "NOTIONAL_CAP_TRY_PER_CYCLE": "25000",
+    "MAX_POSITION_NOTIONAL_TRY": "40000",
+    "SYMBOLS": "BTCTRY,ETHTRY",
+}
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[LocalExchange]:
+    running = start_emulator()
+    yield running
+    stop_emulator(running)
+
+
+@pytest.fixture
+def environment(exchange: LocalExchange) -> dict[str, str]:
+    addresses = {name: url for name, url in exchange.environment.items() if name.endswith("_URL")}
+    return {**addresses, **TRADING}
+
+
+@pytest.fixture
+def trading(meva: Meva, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Meva:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return meva
+
+
+def loop(folder: Path, environment: Mapping[str, str], *more: str) -> subprocess.Popen[str]:
+    """Start a loop as a process of its own."""
+    command = [sys.executable, "-c", SERVE, "run", "stage7", "--db", "a.db", "--loop", "--interval", "1"]
+    return subprocess.Popen(
+        [*command, "--json", *more],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def next_cycle(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.stderr.read() if process.stderr else ""
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_gate_that_is_shut_is_named_with_the_line_that_opens_it(meva: Meva) -> None:
+    ended = meva("run", "stage7", "--db", "a.db")
+    assert ended.code == 2
+    assert "set STAGE7_ENABLED=true (it is false)" in ended.err
+    assert not Path("a.db").exists()
+
+
+def test_single_cycles_and_a_loop_go_on_with_one_book_and_are_proved(trading: Meva, tmp_path: Path) -> None:
+    first = trading("run", "stage7", "--db", "a.db", "--json")
+    assert first.code == 0, first.err
+    assert "book main is made" in first.err
+    assert first.document["began_run"] is True
+    going = trading("run", "stage7", "--db", "a.db", "--loop", "--interval", 1, "--cycles", 3, "--json")
+    lines = [json.loads(line) for line in going.out.splitlines()]
+    assert (going.code, len(lines)) == (0, 3), going.err
+    cycles = [first.document, *lines]
+    assert len({cycle["run_id"] for cycle in cycles}) == 1
+    assert [cycle["began_run"] for cycle in cycles] == [True, False, False, False]
+    times = [cycle["cycle_ts"] for cycle in cycles]
+    assert times == sorted(set(times))
+    assert sum(cycle["orders"] for cycle in cycles) > 0
+    proof = trading("prove", "--db", "a.db", "--book", "main", "--json")
+    assert (proof.code, proof.document["proved"], proof.document["cycles"]) == (0, True, 4)
+    assert trading("db", "check", "--deep", "--db", "a.db").code == 0
+    for command in ("report", "why", "alerts", "runs", "books"):
+        assert trading(command, "--db", "a.db").code == 0, command
+    assert rows_of(tmp_path / "a.db", "SELECT count(*) AS n FROM stage7_rows")[0]["n"] > 0
+
+
+def test_one_process_holds_a_book_and_one_that_is_killed_is_taken_over_at_once(
+    trading: Meva, environment: dict[str, str], tmp_path: Path
+) -> None:
+    process = loop(tmp_path, environment)
+    try:
+        next_cycle(process)
+        other = trading("run", "stage7", "--db", "a.db")
+        assert other.code == 2
+        assert f"process {process.pid}" in other.err
+    finally:
+        process.kill()
+        process.communicate()
+    after = trading("run", "stage7", "--db", "a.db", "--json")
+    assert after.code == 0, after.err
+    assert "taken over" in after.err
+    assert trading("prove", "--db", "a.db", "--book", "main").code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_loop_with_whole_cycles_and_gives_the_book_back(
+    trading: Meva, environment: dict[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
+    process = loop(tmp_path, environment)
+    next_cycle(process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    [lease] = rows_of(tmp_path / "a.db", "SELECT status FROM process_instances")
+    assert lease["status"] == "ended"
+    [run] = rows_of(tmp_path / "a.db", "SELECT cycles FROM stage7_runs")
+    assert run["cycles"] >= 1 + out.count("cycle_ts")
+    assert trading("prove", "--db", "a.db", "--book", "main").code == 0
+
+
+def test_an_exchange_that_does_not_answer_is_1_and_nothing_is_written(
+    trading: Meva, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("BTCTURK_BASE_URL", "BTCTURK_GRAPH_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr("meva_cli.commands.run_stage7.SINGLE_DEADLINE", 2.0)
+    ended = trading("run", "stage7", "--db", "a.db")
+    assert ended.code == 1, ended.err
+    assert rows_of(tmp_path / "a.db", "SELECT * FROM stage7_runs") == []
+
+
+def test_options_of_the_loop_alone_are_refused_without_it(trading: Meva) -> None:
+    assert trading("run", "stage7", "--db", "a.db", "--cycles", 3).code == 2
+    assert trading("run", "stage7", "--db", "a.db", "--book", "live").code == 2
+    assert trading("run", "stage7", "--db", "a.db", "--book", "other").code == 2
