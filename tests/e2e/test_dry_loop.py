@@ -1,0 +1,192 @@
+"""When a loop runs its cycles: even points by a clock that a test moves, a store that is busy, a lease lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+from played_market import Played
+from stage7_runs import START
+from stage7_runs import rows_of as stored
+from test_dry_run import BOOK, new_book, proved, recorded, session, settings_of
+
+from meva_adapters.sql import ensure, writer
+from meva_core.errors import LeaseLost, StoreBusy
+from meva_core.stages.dry_loop import BEHIND_FOR, DryLoop, next_point
+from meva_core.stages.dry_run import ClockBehind, DryRun, Told
+
+__all__ = ["recorded"]
+MICROS = 10**6
+
+
+@define
+class HandPace:
+    """A clock that waiting moves on, and the market with it."""
+
+    market: Played
+    behind: int = 0
+    """So many seconds the exchange's clock is behind ours."""
+    now: float = field(init=False)
+    waits: list[float] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.now = self.market.now
+
+    def micros(self) -> int:
+        return int(self.now * MICROS)
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+        self.market.now = int(self.now) - self.behind
+
+
+@define
+class Watched:
+    """A loop over a played market, and what it told."""
+
+    loop: DryLoop
+    pace: HandPace
+    told: list[Told]
+    notes: list[str]
+
+    @property
+    def times(self) -> list[int]:
+        return [one.time for one in self.told]
+
+
+def watched(dry: DryRun, pace: HandPace, interval: int, **more: Any) -> Watched:
+    told: list[Told] = []
+    notes: list[str] = []
+    return Watched(DryLoop(dry, pace, interval, told.append, notes.append, **more), pace, told, notes)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    path = tmp_path / "book.db"
+    ensure(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("now", "interval", "point"), [(0, 60, 60), (59, 60, 60), (60, 60, 120), (61, 5, 65)]
+)
+def test_points_are_multiples_of_the_interval(now: int, interval: int, point: int) -> None:
+    assert next_point(now, interval) == point
+
+
+def test_a_loop_runs_at_even_points_and_ends_when_it_is_to(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1807)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        going = watched(dry, HandPace(market), 60, cycles=4)
+        going.loop.run()
+        assert going.times == [START + 1860 + 60 * k for k in range(4)]
+        until = watched(dry, going.pace, 60, until=START + 2220)
+        until.loop.run()
+        assert until.times == [START + 2100, START + 2160, START + 2220]
+    [run] = stored(db, "SELECT run_id FROM stage7_runs")
+    proved(db, run["run_id"])
+
+
+def test_points_that_pass_while_a_cycle_runs_are_skipped_and_counted(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        going = watched(session(store, market, settings), HandPace(market), 60, cycles=3)
+        tell = going.loop.tell
+
+        def slowly(told: Told) -> None:
+            tell(told)
+            going.pace.wait(150.0)
+
+        going.loop.tell = slowly
+        going.loop.run()
+    assert going.times == [START + 1860, START + 2040, START + 2220]
+    assert going.loop.skipped == 6
+
+
+def test_a_store_that_is_busy_is_asked_again_and_the_cycle_is_stored_once(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        going = watched(dry, HandPace(market), 60, cycles=3)
+        left = [0, 0, 3]
+        dry.hold = _failing(lambda: StoreBusy("the database is busy"), left)
+        going.loop.run()
+        assert going.times == [START + 1860, START + 1920, START + 1980]
+        assert [note[:30] for note in going.notes] == ["the cycle could not be stored,"]
+        assert going.pace.waits.count(1.0) == 3
+    [run] = stored(db, "SELECT run_id, cycles FROM stage7_runs")
+    assert run["cycles"] == 3
+    proved(db, run["run_id"])
+
+
+def test_a_store_that_stays_busy_for_an_interval_ends_the_loop(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        going = watched(dry, HandPace(market), 60)
+        dry.hold = _failing(lambda: StoreBusy("the database is busy"), [0, 10_000])
+        with pytest.raises(StoreBusy):
+            going.loop.run()
+        assert going.times == [START + 1860]
+        assert going.pace.now == START + 1920 + 60
+    [run] = stored(db, "SELECT run_id, cycles FROM stage7_runs")
+    assert run["cycles"] == 1
+    proved(db, run["run_id"])
+
+
+def test_a_lease_that_is_lost_ends_the_loop_at_once_with_nothing_written(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        going = watched(dry, HandPace(market), 60)
+        dry.hold = _failing(lambda: LeaseLost("another process has it"), [0, 0, 1])
+        with pytest.raises(LeaseLost):
+            going.loop.run()
+        assert len(going.times) == 2
+    [run] = stored(db, "SELECT run_id, cycles FROM stage7_runs")
+    assert run["cycles"] == 2
+    assert stored(db, "SELECT max(known) AS known FROM stage7_rows")[0]["known"].startswith(
+        "2026-01-01T00:32"
+    )
+
+
+def test_a_clock_that_stays_behind_ends_the_loop_after_a_while(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        going = watched(dry, HandPace(market), 60, cycles=1)
+        going.loop.run()
+        going.loop.cycles, going.pace.behind = None, 10_000
+        with pytest.raises(ClockBehind):
+            going.loop.run()
+        assert going.pace.now - (START + 1920) == BEHIND_FOR
+        assert len(going.notes) == 1
+        going.pace.behind = 0
+        back = watched(dry, going.pace, 60, cycles=1)
+        back.loop.run()
+        assert len(back.times) == 1
+    assert [row["book"] for row in stored(db, "SELECT book FROM stage7_books")] == [BOOK]
+
+
+def _failing(error: Callable[[], Exception], times: list[int]) -> Callable[[Any, int | None], None]:
+    """Return what raises so many times at the first cycle, so many at the second, and so on."""
+    seen: dict[int | None, int] = {}
+
+    def hold(work: Any, last: int | None) -> None:
+        seen[last] = seen.get(last, 0) + 1
+        place = len(seen) - 1
+        if place < len(times) and seen[last] <= times[place]:
+            raise error()
+
+    return hold
