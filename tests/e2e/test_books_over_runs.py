@@ -10,7 +10,6 @@ from typing import Any
 
 import attrs
 import pytest
-from command_line import meva
 from stage7_runs import BUSY, SYMBOLS, make_dataset, rows_of
 
 from meva_adapters.codec import CODEC
@@ -19,6 +18,7 @@ from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import ensure, reader, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
+from meva_core.blocks import new_group
 from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.ids import canonical_json
 from meva_core.loop import interpreted
@@ -31,9 +31,11 @@ from meva_core.stages.prove import Proof
 from meva_core.stages.prove_book import prove_book
 from meva_core.stages.record import Beside, Recorder, record_all
 from meva_core.stages.resuming import Progressing
+from meva_core.stages.run import run as run_book
+from meva_core.stretches.groups import Aside
+from meva_core.stretches.recorded import recorded_run
 from meva_core.stretches.stored import sealed
 
-__all__ = ["meva"]
 Meva = Callable[..., Any]
 ABOUT = AboutRun(lambda: "interpreted")
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,7 +47,8 @@ CYCLES = 48
 class Account:
     """A book in a database, gone on with by one process after another."""
 
-    db: Path
+    db: Path | str
+    """A file, or the address of a database."""
     data: Path
 
     def make(self) -> None:
@@ -193,7 +196,7 @@ def test_what_rested_under_another_fee_ends_in_the_first_settle_of_the_new_run(a
 
 def test_orders_stay_where_only_the_code_has_changed_and_fill_in_the_next_run(account: Account) -> None:
     one = account.go_on(0, 60, version="1")
-    fresh = Account(account.db.with_name("two.db"), account.data)
+    fresh = Account(Path(account.db).with_name("two.db"), account.data)
     fresh.make()
     fresh.go_on(0, 30, version="1")
     two = fresh.go_on(30, 60, version="2")
@@ -204,6 +207,21 @@ def test_orders_stay_where_only_the_code_has_changed_and_fill_in_the_next_run(ac
     assert one.book.link != two.book.link
     assert [proof.difference for proof in fresh.prove()] == [None, None]
     assert fresh.apart() == []
+
+
+def test_a_book_of_postgresql_is_the_same_one(
+    account: Account, new_postgres: Callable[[], str], data: Path
+) -> None:
+    there = Account(new_postgres(), data)
+    there.make()
+    for each in (account, there):
+        each.go_on(0, 20)
+        each.go_on(20, 24, {**RESTING, "STAGE7_FEES_BPS": "500"})
+        each.go_on(24, 26, {**RESTING, "STAGE7_FEES_BPS": "500"})
+    names = ("run_id", "cycles", "continues", "genesis", "fingerprint", "end_ts", "status")
+    one, other = ([[run[name] for name in names] for run in each.runs()] for each in (account, there))
+    assert one == other
+    assert [proof.difference for proof in there.prove()] == [None, None]
 
 
 def test_a_pair_that_joins_begins_a_run_in_which_all_others_go_on_by_name(
@@ -319,6 +337,34 @@ def test_a_closed_book_is_not_gone_on_with(account: Account, meva: Meva) -> None
     with pytest.raises(BadInput, match="book 'main' was closed on"):
         account.go_on(3, 6)
     assert [(proof.cycles, proof.difference) for proof in account.prove()] == [(3, None)]
+
+
+def test_what_is_stored_aside_of_a_live_cycle_is_in_no_digest(
+    account: Account, data: Path, tmp_path: Path
+) -> None:
+    account.go_on(0, 6)
+    beside, plan = other(data, tmp_path), account.plan(RESTING, None)
+    given = {a.name: getattr(plan, a.name) for a in attrs.fields(RunTerms) if a.init}
+    terms = RunTerms(**{**given, "kind": "dry_run"})
+    with writer(str(beside.db), durable=False) as store:
+        with store.read() as reads:
+            book = find_book(reads, "main")
+            assert book is not None
+            run = next_in_book(reads, CODEC, book, terms, "1")
+        recorder = Recorder(store, run, CODEC, {**ABOUT, "code_version": "1"}, cycles=1, has_aside=True)
+        for stretch in run_book(run.book, recorded(plan, open_dataset(data), plan.times[:6], 2), interpreted):
+            cycles = len(stretch.market.time)
+            aside: Aside = new_group(Aside, c=cycles, i=len(run.book.symbols))
+            aside.offset[:] = stretch.market.time
+            recorder.record(stretch, aside)
+        recorder.finish()
+    assert beside.runs()[0]["fingerprint"] == account.runs()[0]["fingerprint"]
+    assert [(proof.cycles, proof.difference) for proof in beside.prove()] == [(6, None)]
+    with reader(str(beside.db)) as store, store.read() as reads:
+        [row] = reads.runs()
+        kept = recorded_run(row, CODEC.decode)
+        opened = [kept.opened(one, CODEC.columns(), None) for one in reads.stretches(row["run_id"])]
+    assert [int(x) for one in opened for x in one.aside.offset] == plan.times[:6].tolist()
 
 
 def test_a_state_of_a_newer_version_is_refused_and_nothing_is_written(account: Account) -> None:
