@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import click
 
+from meva_adapters.system.notify import Supervisor, supervisor
 from meva_cli.database import DB, database, shown_database
 from meva_cli.exchange import exchange
 from meva_cli.load import settings_for
@@ -33,7 +34,9 @@ SINGLE_DEADLINE: Final = 20.0
 
 @attrs.frozen
 class SystemPace:
-    """The time of this machine, and waiting by it."""
+    """The time of this machine, and waiting by it; whoever supervises the process hears of it meanwhile."""
+
+    supervisor: Supervisor
 
     def micros(self) -> int:
         """Return microseconds since 1970-01-01 UTC."""
@@ -41,7 +44,13 @@ class SystemPace:
 
     def wait(self, seconds: float) -> None:
         """Wait; signals that end the program end it."""
-        time.sleep(seconds)
+        ends = time.monotonic() + seconds
+        while True:
+            self.supervisor.alive()
+            left = ends - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(left if self.supervisor.seconds is None else min(left, self.supervisor.seconds))
 
 
 @click.command()
@@ -87,13 +96,16 @@ def stage7(
         raise BadInput(f"Stage 7 may not run: {block.code.value}", action=lines)
     if not loop and (cycles is not None or until is not None):
         raise click.UsageError("--cycles and --until go with --loop")
-    url = database(db)
+    url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
     with _book(url, name, settings) as (store, hold, of_book):
         run = attrs.evolve(of_book, exchange=settings.exchange)
-        with exchange(run) as opened, _dry_run(store, hold, opened, run, name, adapt, engine, loop) as dry:
+        with (
+            exchange(run) as opened,
+            _dry_run(store, hold, opened, run, name, adapt, engine, loop, watcher.alive) as dry,
+        ):
             shown = _shower(store, name, tell)
-            done = _loop(dry, interval, cycles, until, shown) if loop else _once(dry, shown)
+            done = _loop(dry, interval, cycles, until, shown, watcher) if loop else _once(dry, shown)
     ctx.exit(0 if done else 1)
 
 
@@ -108,14 +120,20 @@ def _once(dry: DryRun, shown: Callable[[Told], None]) -> bool:
 
 
 def _loop(
-    dry: DryRun, interval: int, cycles: int | None, until: int | None, shown: Callable[[Told], None]
+    dry: DryRun,
+    interval: int,
+    cycles: int | None,
+    until: int | None,
+    shown: Callable[[Told], None],
+    supervised: Supervisor,
 ) -> bool:
     from meva_core.stages.dry_loop import DryLoop
 
     def note(text: str) -> None:
         click.echo(text, err=True)
 
-    going = DryLoop(dry, SystemPace(), interval, shown, note, cycles, until)
+    supervised.ready()
+    going = DryLoop(dry, SystemPace(supervised), interval, shown, note, cycles, until)
     going.run()
     if going.skipped:
         note(f"{going.skipped} points passed while a cycle ran, and were skipped")
@@ -168,6 +186,7 @@ def _dry_run(
     adapt: bool,
     engine: str,
     loop: bool,
+    beat: Callable[[], None],
 ) -> Iterator[DryRun]:
     from meva_adapters.codec import CODEC
     from meva_adapters.measuring import MeasuredMarket, StoredOffset
@@ -179,7 +198,9 @@ def _dry_run(
     speed, kind = _engine(engine, loop)
     with store.read() as reads:
         kept = stored_offset(reads, CODEC, name)
-    market = MeasuredMarket(opened, SystemClock(), stored=None if kept is None else StoredOffset(*kept))
+    market = MeasuredMarket(
+        opened, SystemClock(), stored=None if kept is None else StoredOffset(*kept), beat=beat
+    )
     try:
         alignment = Alignment(settings.stage7.vol_lookback)
         about = AboutRun(lambda: kind)

@@ -17,7 +17,7 @@ from attrs import define, evolve, field, frozen
 
 from meva_core.blocks import new_group
 from meva_core.errors import Unavailable
-from meva_core.ids import stamp_text
+from meva_core.ids import content_hash, stamp_text
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
 from meva_core.loop import Loop
 from meva_core.market import MICROS
@@ -216,7 +216,7 @@ class DryRun:
             pairs,
             step_seconds=None,
             source=f"book {self.name}",
-            source_sha256="",
+            source_sha256=content_hash(["book", self.name]),
             seed=self.seed,
             adapt=self.adapt,
         )

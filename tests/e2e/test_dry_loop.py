@@ -1,4 +1,4 @@
-"""When a loop runs its cycles: even points by a clock that a test moves, a store that is busy, a lease lost."""
+"""When a loop runs its cycles: at even points by a clock that a test moves; a busy store, a lease lost."""
 
 from __future__ import annotations
 
