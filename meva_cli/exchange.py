@@ -26,8 +26,12 @@ def exchange(
     goes to a host that is not the exchange's own, that is said in red.
     """
     # Imported here: it costs a command that asks nothing more than all its own work.
-    from meva_adapters.btcturk import connect
+    from meva_adapters.btcturk import SharedCalls, connect
+    from meva_adapters.system.compiled import shelf
     from meva_core.stages.plan import fallback_of
+
+    folder = shelf()
+    calls = None if folder is None else SharedCalls(folder / "calls.json", settings.exchange.base_url)
 
     opened = connect(
         settings.exchange,
@@ -35,6 +39,7 @@ def exchange(
         SystemClock(),
         with_account=with_account,
         manners=manners,
+        calls=calls,
     )
     try:
         if with_account:

@@ -1,5 +1,6 @@
 """BTCTurk: its REST interface and its stream behind the core's ports. `connect` is the way in."""
 
+from meva_adapters.btcturk.calls import SharedCalls
 from meva_adapters.btcturk.client import Client, Manners, Permit
 from meva_adapters.btcturk.clock import Monotonic, VenueClock
 from meva_adapters.btcturk.connect import Btcturk, connect
@@ -22,6 +23,7 @@ __all__ = [
     "Permit",
     "PrivateData",
     "PublicData",
+    "SharedCalls",
     "Signer",
     "Stream",
     "StreamedMarket",

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from meva_adapters.btcturk.calls import Calls
 from meva_adapters.btcturk.clock import Monotonic, VenueClock
 from meva_adapters.btcturk.endpoints import SERVER_TIME, Endpoint, Host
 from meva_adapters.btcturk.limits import Limits, Patience, Sleep, retry_seconds
@@ -61,8 +62,12 @@ class Client:
         *,
         signer: Signer | None = None,
         manners: Manners | None = None,
+        calls: Calls | None = None,
     ) -> None:
-        """Raises BadInput for addresses that may not be used."""
+        """`calls` is where they are counted, by default for this client alone.
+
+        Raises BadInput for addresses that may not be used.
+        """
         self._manners = manners or Manners()
         self._hosts = {
             host: Transport(url, connect_seconds=self._manners.connect, total_seconds=self._manners.total)
@@ -71,7 +76,7 @@ class Client:
         self._signer = signer
         self._local = clock
         self.patience = Patience(self._manners.patience, self._manners.sleep, self._manners.monotonic)
-        self._limits = Limits(self._manners.monotonic, self.patience)
+        self._limits = Limits(self._manners.monotonic, self.patience, calls)
         self.clock = VenueClock(self._ask_time, clock, self._manners.monotonic, self.patience.wait)
         self._unauthorized = 0
         self._mistimed = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import fields_dict, frozen
 
+from meva_adapters.btcturk.calls import Calls
 from meva_adapters.btcturk.client import Client, Manners, Permit
 from meva_adapters.btcturk.hosts import check_key_host, host_of, is_loopback
 from meva_adapters.btcturk.payloads import Payloads
@@ -43,17 +44,21 @@ def connect(
     permit: Permit | None = None,
     with_account: bool = False,
     manners: Manners | None = None,
+    calls: Calls | None = None,
 ) -> Btcturk:
     """Return the exchange that the settings name. Nothing is asked of it yet.
 
     Without `with_account` no key is read, and there is no account. `permit` is asked right before every
-    submit and cancel; without one nothing can be placed or canceled. Raises BadInput for addresses or
+    submit and cancel; without one nothing can be placed or canceled. `calls` is where calls are counted, by
+    default for this connection alone. Raises BadInput for addresses or
     credentials that cannot be used, and for an address that the key may not be sent to.
     """
     if with_account:
         check_key_host(exchange)
     signer = _signer(exchange) if with_account else None
-    client = Client(exchange.base_url, graph_address(exchange), clock, signer=signer, manners=manners)
+    client = Client(
+        exchange.base_url, graph_address(exchange), clock, signer=signer, manners=manners, calls=calls
+    )
     payloads = Payloads()
     public = PublicData(client, fallback, payloads, exchange.rules_cache_ttl_sec)
     private = PrivateData(client, permit or _never, payloads) if signer else None

@@ -7,7 +7,7 @@ is never more than it allows, and leave a tenth for other programs behind the sa
 from __future__ import annotations
 
 import re
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -15,6 +15,7 @@ from threading import Lock, local
 from time import monotonic as system_monotonic
 from typing import Final
 
+from meva_adapters.btcturk.calls import Calls, OwnCalls
 from meva_adapters.btcturk.clock import Monotonic
 from meva_adapters.btcturk.endpoints import Budget, Endpoint
 from meva_core.errors import Unavailable, VenueReason
@@ -77,12 +78,11 @@ class Patience:
 class Limits:
     """When each call may be made next."""
 
-    def __init__(self, monotonic: Monotonic, patience: Patience) -> None:
+    def __init__(self, monotonic: Monotonic, patience: Patience, calls: Calls | None = None) -> None:
         self._monotonic = monotonic
         self._patience = patience
         self._lock = Lock()
-        self._calls: dict[tuple[str, Budget], deque[float]] = {}
-        self._blocked: dict[str, float] = {}
+        self._calls = calls or OwnCalls()
 
     def take(self, endpoint: Endpoint) -> None:
         """Wait for room in the endpoint's budgets and use it.
@@ -99,40 +99,37 @@ class Limits:
 
     def room(self, endpoint: Endpoint) -> int:
         """Return how many calls may be made now without waiting."""
-        with self._lock:
+        with self._lock, self._calls.held() as calls:
             now = self._monotonic()
-            if self._blocked.get(endpoint.quota, now) > now:
+            if calls.blocked.get(endpoint.quota, now) > now:
                 return 0
-            return min(
-                allowed(budget) - sum(at > now - budget.seconds for at in self._log(endpoint, budget))
-                for budget in endpoint.budgets
-            )
+            made = calls.made.get(endpoint.quota, [])
+            within = ((budget, _within(made, now - budget.seconds)) for budget in endpoint.budgets)
+            return max(0, min(allowed(budget) - count for budget, count in within))
 
     def block(self, endpoint: Endpoint, seconds: float) -> None:
         """Make no call of this quota for that long: the exchange said so."""
-        with self._lock:
-            until = self._monotonic() + min(seconds, MAX_BLOCK_SECONDS)
-            self._blocked[endpoint.quota] = max(until, self._blocked.get(endpoint.quota, 0.0))
+        with self._lock, self._calls.held() as calls:
+            calls.block(endpoint.quota, self._monotonic() + min(seconds, MAX_BLOCK_SECONDS))
 
     def _try(self, endpoint: Endpoint) -> float:
         """Count a call and return 0, or return how many seconds to wait before trying again."""
-        with self._lock:
+        with self._lock, self._calls.held() as calls:
             now = self._monotonic()
-            wait = self._blocked.get(endpoint.quota, now) - now
-            logs = [self._log(endpoint, budget) for budget in endpoint.budgets]
-            for budget, log in zip(endpoint.budgets, logs, strict=True):
-                while log and log[0] <= now - budget.seconds:
-                    log.popleft()
-                if len(log) >= allowed(budget):
-                    wait = max(wait, log[0] + budget.seconds - now)
+            wait = calls.blocked.get(endpoint.quota, now) - now
+            made = calls.made.get(endpoint.quota, [])
+            for budget in endpoint.budgets:
+                if _within(made, now - budget.seconds) >= allowed(budget):
+                    wait = max(wait, made[-allowed(budget)] + budget.seconds - now)
             if wait > 0:
                 return wait
-            for log in logs:
-                log.append(now)
+            calls.add(endpoint.quota, now)
             return 0.0
 
-    def _log(self, endpoint: Endpoint, budget: Budget) -> deque[float]:
-        return self._calls.setdefault((endpoint.quota, budget), deque())
+
+def _within(made: list[float], since: float) -> int:
+    """Return how many calls were made after a moment."""
+    return len(made) - bisect_right(made, since)
 
 
 def allowed(budget: Budget) -> int:

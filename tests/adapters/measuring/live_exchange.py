@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field
 from emulator_server import Emulator, HandClock, options, running
 
-from meva_adapters.btcturk import Btcturk, Manners, connect
+from meva_adapters.btcturk import Btcturk, Manners, SharedCalls, connect
 from meva_adapters.measuring import MeasuredMarket, StoredOffset
 from meva_adapters.replay.alignment import Alignment
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
@@ -106,15 +107,19 @@ class Live:
     def policy(self, **switches: Any) -> None:
         assert self.emulator.control("POST", "policy", json=switches).status_code == 200
 
-    def another(self, stored: StoredOffset | None = None, total: float = 5.0) -> MeasuredMarket:
+    def another(self, stored: StoredOffset | None = None, calls: SharedCalls | None = None) -> MeasuredMarket:
         """Return a market that begins anew, as another process would."""
-        return MeasuredMarket(self.connected(total), self.clock, stored=stored, beat=self.beat)
+        return MeasuredMarket(self.connected(5.0, calls), self.clock, stored=stored, beat=self.beat)
 
-    def connected(self, total: float) -> Btcturk:
+    def counted(self, path: Path) -> SharedCalls:
+        """Return where calls to this exchange are counted."""
+        return SharedCalls(path, "exchange", monotonic=self.clock.monotonic)
+
+    def connected(self, total: float, calls: SharedCalls | None = None) -> Btcturk:
         url = self.emulator.doors.base_url
         manners = Manners(backoff=0.002, total=total, monotonic=self.clock.monotonic, sleep=self.clock.sleep)
         settings = Exchange(base_url=url, graph_url=self.emulator.doors.graph_url, ws_url="ws" + url[4:])
-        return connect(settings, FALLBACK, self.clock, manners=manners)
+        return connect(settings, FALLBACK, self.clock, manners=manners, calls=calls)
 
     def beat(self) -> None:
         if self.stops:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from emulator_server import Emulator
@@ -367,6 +368,25 @@ def test_no_call_is_over_budget(on: Live) -> None:
         on.forward(1)
         refused.update(on.measure(symbols=pairs, candidates=pairs, rules_due=True).failures)
     assert refused == {}
+
+
+def test_two_loops_behind_one_address_keep_its_budgets_together(on: Live, tmp_path: Path) -> None:
+    pairs, folder = listed(on), tmp_path / "cache"
+    folder.mkdir(mode=0o700)
+    loops = [on.another(calls=on.counted(folder / "calls.json")) for _ in range(2)]
+    refused, books = Counter[str](), 0
+    for _ in range(70):
+        on.forward(1)
+        for loop in loops:
+            answers = loop.measure(
+                on.asking(symbols=pairs, candidates=pairs, first=pairs, since_last_seconds=1)
+            )
+            books += list(answers.touch_from.values()).count(TouchFrom.BOOK)
+            refused.update(answers.failures)
+    assert refused == {}
+    assert books > 162  # and use what there is of them
+    for loop in loops:
+        loop.close()
 
 
 def listed(on: Live) -> list[str]:
