@@ -6,7 +6,7 @@ kept, an alignment goes on as the one that took them first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
@@ -73,17 +73,27 @@ class Alignment:
                 lines = fresh.setdefault((part, row.kind, len(row.cells)), {})
                 lines.setdefault(row.symbol, []).append(row)
                 taken.append(row)
-        blocks = [
-            (kind, symbol, block)
+        tables = [
+            (kind, lines, self._reader(kind, cells).table(lines))
             for (_, kind, cells), lines in sorted(fresh.items(), key=itemgetter(0))
-            for symbol, block in self._reader(kind, cells).blocks(lines)
         ]
-        for kind, symbol, block in blocks:
-            line = self._lines[kind].get(symbol)
-            series = line.newest if line else self._make[kind]()
-            series.take(block)
-            self._lines[kind][symbol] = _Line(series, newest[kind, symbol][1])
+        for kind, lines, table in tables:
+            self._push(kind, lines, table)
         return taken
+
+    def _push(self, kind: str, lines: Mapping[str, Sequence[SeenRow]], table: Rows) -> None:
+        """Push the rows of each symbol, which stand in the table one symbol after the other."""
+        derived = self._make[kind]().derive(table) if self._make[kind]().is_row_by_row else None
+        start = 0
+        for symbol, rows in lines.items():
+            here = slice(start, start := start + len(rows))
+            known = self._lines[kind].get(symbol)
+            newest = known.newest if known else self._make[kind]()
+            if derived is None:
+                newest.take(table.only(here))
+            else:
+                newest.push(derived[0][here], {name: column[here] for name, column in derived[1].items()})
+            self._lines[kind][symbol] = _Line(newest, rows[-1])
 
     def _last(self, row: SeenRow) -> SeenRow | None:
         line = self._lines[row.kind].get(row.symbol)
@@ -140,21 +150,16 @@ class _Cells:
         self._faults = FaultList(kind)
         self._reader = LineReader((*known, KNOWN), of_files.prices, self._faults)
 
-    def blocks(self, lines: Mapping[str, Sequence[SeenRow]]) -> Iterator[tuple[str, Rows]]:
-        """Yield the rows of each symbol as a block. Raises BadInput as the reader of files does."""
+    def table(self, lines: Mapping[str, Sequence[SeenRow]]) -> Rows:
+        """Return the rows, one symbol after the other. Raises BadInput as the reader of files does."""
         table: list[list[int]] = []
         for symbol, rows in lines.items():
             table += [self._amounts(row, number) for number, row in enumerate(rows, 1)]
             if self._faults.errors:
                 raise self._refusal(symbol)
-        columns = np.ascontiguousarray(np.array(table, dtype=np.int64).T)
-        start = 0
-        for symbol, rows in lines.items():
-            end = start + len(rows)
-            values = dict(zip(self._names, columns[2:, start:end], strict=True))
-            values[KNOWN] = columns[1, start:end]
-            yield symbol, Rows(np.arange(1, len(rows) + 1), columns[0, start:end], values)
-            start = end
+        stamps, known, *amounts = np.ascontiguousarray(np.array(table, dtype=np.int64).T)
+        values = dict(zip(self._names, amounts, strict=True))
+        return Rows(np.arange(1, len(table) + 1), stamps, {**values, KNOWN: known})
 
     def _amounts(self, row: SeenRow, number: int) -> list[int]:
         found = [row.stamp, row.known * MICROS]

@@ -28,6 +28,8 @@ class Newest:
     """Columns of the rows that are needed, where they have them."""
     gives: tuple[str, ...]
     """Columns of the market that are filled."""
+    is_row_by_row = False
+    """Whether what a row gives is of that row alone, so that rows of many symbols can be derived at once."""
 
     def __init__(self) -> None:
         self._known: Any = np.zeros(0, dtype=np.int64)
@@ -47,8 +49,16 @@ class Newest:
 
     def take(self, block: Rows) -> None:
         """Take rows, at least one, which became known after those before, or with the last of them."""
+        self.push(*self.derive(block))
+
+    def push(self, known: Any, columns: Columns) -> None:
+        """Take rows as `derive` gives them."""
+        self._waiting.append((known, columns))
+
+    def derive(self, block: Rows) -> tuple[Any, Columns]:
+        """Return when each row was known, in microseconds, and what it says in columns of the market."""
         stamps, columns = self._derive(block)
-        self._waiting.append((block.values.get(KNOWN, stamps), columns))
+        return block.values.get(KNOWN, stamps), columns
 
     def fill(self, times: Any, market: Market, symbol: int, first: int = 0) -> None:
         """Fill the cells of one symbol for `times` in microseconds, from number `first` on.
@@ -58,8 +68,8 @@ class Newest:
         wanted = times[first:]
         if self._waiting:
             self._join(wanted[0])
-        rows = np.searchsorted(self._known, wanted, side="right") - 1
-        seeing = int(np.searchsorted(rows, 0))
+        rows = self._known.searchsorted(wanted, side="right") - 1
+        seeing = 0 if rows[0] >= 0 else int(rows.searchsorted(0))
         if seeing == len(wanted):
             return
         out = {name: getattr(market, name)[first + seeing :, symbol] for name in self.gives}
@@ -97,6 +107,7 @@ class NewestBook(Newest):
 
     reads = frozenset({"best_bid", "best_ask", "bid_qty", "ask_qty"})
     gives = ("book_ts", "bid", "ask", "bid_qty", "ask_qty")
+    is_row_by_row = True
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
         values, nothing = block.values, np.full(len(block.ts), ABSENT, dtype=np.int64)
@@ -113,6 +124,7 @@ class NewestTicker(Newest):
     """The exchange's figures of the last 24 hours. Without a quote volume it is volume times last."""
 
     gives = ("ticker_ts", "last", "high", "low", "quote_volume", "volume_saturated")
+    is_row_by_row = True
 
     @classmethod
     def needs(cls, columns: tuple[str, ...]) -> frozenset[str]:
