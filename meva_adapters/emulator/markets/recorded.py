@@ -12,6 +12,7 @@ from meva_adapters.emulator.markets.bars import Bars, joined
 from meva_adapters.emulator.markets.candles import Day, RecordedHistory, day_of_quote
 from meva_adapters.replay import Dataset
 from meva_core.amounts import E8, LIMIT
+from meva_core.errors import BadInput
 from meva_core.market import MICROS, Market
 
 _WINDOW: Final = 256
@@ -64,8 +65,17 @@ def history_of(dataset: Dataset, symbol: str) -> RecordedHistory:
 
 
 def first_prices(dataset: Dataset) -> dict[str, int]:
-    """Return the first recorded price of every symbol, e8."""
-    return {symbol: int(next(dataset.candles(symbol)).values["open"][0]) for symbol in dataset.symbols}
+    """Return the first recorded price of every symbol, e8.
+
+    Raises BadInput for symbols without candles: no history of theirs could be shown.
+    """
+    first = {symbol: next(dataset.candles(symbol), None) for symbol in dataset.symbols}
+    if lacking := [symbol for symbol, rows in first.items() if rows is None]:
+        raise BadInput(
+            f"{dataset.root}: {', '.join(lacking)}: no candles, of which the emulator makes its history",
+            action="serve a dataset that has candles of every symbol",
+        )
+    return {symbol: int(rows.values["open"][0]) for symbol, rows in first.items() if rows is not None}
 
 
 def _candle_seconds(dataset: Dataset, symbol: str) -> int:

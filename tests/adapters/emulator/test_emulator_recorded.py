@@ -159,6 +159,13 @@ def test_a_bad_dataset_is_refused_with_its_fault(dataset: Path) -> None:
         pass
 
 
+def test_a_pair_without_candles_is_named(dataset: Path) -> None:
+    for path in (dataset / "candles").glob("*.csv"):
+        path.unlink()
+    with pytest.raises(BadInput, match="DEMOTRY: no candles"), running(options(data=dataset)):
+        pass
+
+
 def test_metadata_that_no_order_can_be_checked_with_names_the_pair(tmp_path: Path) -> None:
     path = tmp_path / "info.json"
     path.write_text('{"data": {"symbols": [{"name": "XTRY", "hasFraction": true, "denominatorScale": 12}]}}')
