@@ -198,6 +198,8 @@ class Client:
 
     def _sent(self, endpoint: Endpoint, request: Request) -> Reply:
         began = self._manners.monotonic()
+        if endpoint is SERVER_TIME:
+            self.clock.sending()
         reply = self._hosts[endpoint.host].exchange(request)
         milliseconds = int((self._manners.monotonic() - began) * 1000)
         _LOG.debug("%s %s: HTTP %d in %d ms", endpoint.method, endpoint.path, reply.status, milliseconds)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
+from threading import local as thread_local
 from typing import Final
 
 from meva_core.errors import Unavailable, VenueReason
@@ -48,14 +49,20 @@ class VenueClock:
         self._taken_stamp = 0
         self._skew = 0
         self._round_trip = 0.0
+        self._thread = thread_local()
+
+    def sending(self) -> None:
+        """Say that a question for the time is sent by this thread: what came before it, waits and attempts
+        that failed, is no part of its round trip."""
+        self._thread.sent = self._monotonic()
 
     def sync(self) -> None:
         """Learn the offset. Raises what `ask` raises, and Unavailable if the answer took too long to tell."""
-        before = self._monotonic()
+        self.sending()
         server = self._ask() * 1000
         after = self._monotonic()
         local = self._local.micros()
-        self._round_trip = after - before
+        self._round_trip = after - self._thread.sent
         if self._round_trip > _MAX_ROUND_TRIP:
             raise Unavailable(
                 f"the exchange's time took {self._round_trip:.1f} s to come: too long to set a clock by",

@@ -534,6 +534,16 @@ def test_room_is_what_may_be_asked_without_waiting(
     assert client.room(endpoints.BOOK) == 161
 
 
+def test_an_attempt_that_failed_is_no_part_of_the_round_trip(
+    server: Server, client: Client, seconds: Seconds
+) -> None:
+    server.on("GET /api/v2/server/time", PAGE, doc({"serverTime": 1_760_000_000_000}))
+    client.clock.sync()
+    assert sum(seconds.slept) > 0
+    assert client.clock.round_trip_seconds == 0
+    assert client.clock.at(seconds.now) == 1_760_000_000_000_000
+
+
 def test_what_may_be_asked_for_ever_is_the_least_of_the_budgets() -> None:
     assert rate_of(endpoints.KLINES) * 60 == pytest.approx(54)
     assert rate_of(endpoints.BOOK) * 60 == pytest.approx(162)
