@@ -239,7 +239,7 @@ class Alignment(Protocol):
         Raises BadInput, with none taken, for cells that cannot be read.
         """
 
-    def stamps(self, kind: str) -> Mapping[str, int]:
+    def since(self, kind: str) -> Mapping[str, int]:
         """Return the stamp of the last row of each symbol, in microseconds."""
 
     def market(self, time: int, symbols: Sequence[str]) -> Market:

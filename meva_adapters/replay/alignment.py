@@ -104,10 +104,6 @@ class Alignment:
             self._readers[kind, cells] = _Cells(kind, cells)
         return self._readers[kind, cells]
 
-    def stamps(self, kind: str) -> dict[str, int]:
-        """Return the stamp of the last row of each symbol, in microseconds."""
-        return {symbol: line.last.stamp for symbol, line in self._lines[kind].items()}
-
     def market(self, time: int, symbols: Sequence[str]) -> Market:
         """Return the market at `time` in seconds, one row; `symbols` are its columns, in sorted order.
 

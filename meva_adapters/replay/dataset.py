@@ -24,8 +24,8 @@ from meva_adapters.replay.newest import NewestBook, NewestCandle, NewestDay, New
 from meva_adapters.replay.windows import Stream
 from meva_core.market import MICROS, Market, empty_market
 
-_BLOCKS_IN_MEMORY: Final = 64 * BLOCK
-_LEAST_BLOCK: Final = 2**16
+_BLOCKS_IN_MEMORY: Final = 16 * BLOCK
+_LEAST_BLOCK: Final = 2**14
 
 
 def validate(path: str | PathLike[str]) -> Report:

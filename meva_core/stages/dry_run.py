@@ -126,7 +126,7 @@ class DryRun:
         time = self._time_of(answers, wait)
         if answers.metadata is not None:
             self._pairs, self._asked_rules = self._choose(answers.metadata.pairs), now
-        if self._pairs is None or not (self._waiting or self.alignment.stamps(BOOK)):
+        if self._pairs is None or not (self._waiting or self.alignment.since(BOOK)):
             return None
         recorder, began = self._go_on_with(self._terms(self._pairs))
         book = recorder.run.book
@@ -163,7 +163,7 @@ class DryRun:
     def _asking(self, deadline: float, now: int) -> Asking:
         book, symbols = self._book, self.settings.exchange.symbols
         lasts = self.settings.exchange.rules_cache_ttl_sec
-        known = self._pairs.symbols if self._pairs else (book.symbols if book else symbols)
+        known = self._pairs.symbols if self._pairs else (book.symbols if book else ())
         return Asking(
             symbols=symbols,
             candidates=known,
@@ -171,8 +171,8 @@ class DryRun:
             deadline_seconds=deadline,
             first=() if book is None else _held(book),
             then=self._selected,
-            bars_since=self.alignment.stamps(BAR60),
-            touches_since=self.alignment.stamps(BOOK),
+            bars_since=self.alignment.since(BAR60),
+            touches_since=self.alignment.since(BOOK),
             grids=_grids(self._pairs),
             rules_due=self._pairs is None or now - self._asked_rules >= lasts,
             since_last_seconds=None if self._stands is None else max(0, now - self._stands),
