@@ -24,6 +24,7 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
     """Return a function that runs a command line in a child and says how it ended."""
     kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     program = [sys.executable, str(Path(__file__).with_name("victims.py"))]
+    kept["PYTHONPATH"] = str(Path(__file__).parent.parent)  # where what tests share is
     folder = tmp_path_factory.mktemp("victims")
     with subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=kept | SETTINGS

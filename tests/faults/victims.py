@@ -2,7 +2,8 @@
 fork.
 
 Reads one JSON object a line: `arguments` of a command line and `rows`, the cycles of a stretch; those of
-`join` are a database and a run whose stretches of one cycle are joined to stretches of `rows`. With `after`
+`join` are a database and a run whose stretches of one cycle are joined to stretches of `rows`, those of
+`cycle` a database, a dataset and a time at which the book `main` has a cycle on that market. With `after`
 the child is killed after so many seconds, with `statement` right before its statement of that number, else
 it runs to its end. Answers each with `killed`, `code`, `seconds` and `statements`.
 """
@@ -14,15 +15,27 @@ import os
 import signal
 import sys
 import time
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from played_market import Played, rows_of
 
 from meva_adapters.codec import CODEC
+from meva_adapters.replay import open_dataset
+from meva_adapters.replay.alignment import Alignment
+from meva_adapters.replay.plans import pair_entries
 from meva_adapters.sql import writer
+from meva_adapters.sql.lease import Leases
+from meva_adapters.system.clock import SystemClock
 from meva_cli.app import run
+from meva_cli.wiring import AboutRun
+from meva_core.loop import interpreted
+from meva_core.settings import build_settings
 from meva_core.stages import backtest as stage
+from meva_core.stages.dry_run import DryRun, book_settings
 from meva_core.stages.join import join_ones
 
 USED = ("alembic.command", "pyarrow.compute", "rich.console", "structlog", "meva_cli.commands.backtest")
@@ -39,6 +52,8 @@ def serve() -> None:
 
 def ended(order: dict[str, Any]) -> dict[str, Any]:
     """Run one child to its end and say how that came."""
+    if order["arguments"][0] == "cycle":
+        market_of(order["arguments"][2])  # read once, for all children
     reading, writing = os.pipe()
     began = time.perf_counter()
     child = os.fork()
@@ -83,11 +98,36 @@ def be_a_victim(order: dict[str, Any], writing: int) -> None:
 
 def do(arguments: list[str], rows: int) -> int:
     """Run a command line, or join stretches, and return the exit code."""
+    if arguments[0] == "cycle":
+        _, db, folder, at = arguments
+        return one_cycle(db, folder, int(at))
     if arguments[0] != "join":
         return run(arguments)
     _, db, run_id = arguments
     with writer(db, durable=False) as store:
         join_ones(store, CODEC, run_id, rest=True, most=rows)
+    return 0
+
+
+@cache
+def market_of(folder: str) -> tuple[Any, Any]:
+    """Return the rows of a dataset, and the exchange's metadata."""
+    return rows_of(Path(folder)), pair_entries(open_dataset(folder).exchangeinfo)
+
+
+def one_cycle(db: str, folder: str, at: int) -> int:
+    """Run one cycle of the book `main` as a process of its own does, which holds it."""
+    rows, pairs = market_of(folder)
+    with writer(db) as store, writer(db) as beating:
+        with store.read() as reads:
+            settings = book_settings(reads, "main", build_settings(dict(os.environ)))
+        lease = Leases(beating, SystemClock()).take("main")
+        market, about = Played(rows, pairs, at), AboutRun(lambda: "interpreted")
+        alignment = Alignment(settings.stage7.vol_lookback)
+        dry = DryRun(store, CODEC, market, alignment, lease.check, interpreted, about, settings, "main")
+        dry.open()
+        dry.cycle(20, at, time.sleep)
+        lease.release()
     return 0
 
 
