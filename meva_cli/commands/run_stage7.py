@@ -146,8 +146,15 @@ def _book(url: URL, name: str, settings: Settings) -> Iterator[tuple[SqlStore, A
     from meva_adapters.sql import ensure, writer
     from meva_adapters.sql.lease import Heartbeat, Leases
     from meva_adapters.system.clock import SystemClock
-    from meva_core.stages.book_runs import MAIN, check_name, find_book, make_book, pick_book, require_open
-    from meva_core.stages.dry_run import book_settings
+    from meva_core.stages.book_runs import (
+        MAIN,
+        book_settings,
+        check_name,
+        find_book,
+        make_book,
+        pick_book,
+        require_open,
+    )
 
     check_name(name)
     ensure(url)
@@ -193,7 +200,8 @@ def _dry_run(
     from meva_adapters.replay.alignment import Alignment
     from meva_adapters.system.clock import SystemClock
     from meva_cli.wiring import AboutRun
-    from meva_core.stages.dry_run import DryRun, stored_offset
+    from meva_core.stages.book_seen import stored_offset
+    from meva_core.stages.dry_run import DryRun
 
     speed, kind = _engine(engine, loop)
     with store.read() as reads:

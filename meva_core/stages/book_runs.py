@@ -19,6 +19,7 @@ from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.fingerprint import FIRST_FORM, form_of
 from meva_core.params import own_tuned
 from meva_core.ports import Reads, UnitOfWork
+from meva_core.settings import Settings
 from meva_core.stages.books import InBook, Terms, carried, earlier_runs, genesis
 from meva_core.stages.codec import Codec
 from meva_core.stages.plan import RunTerms
@@ -157,6 +158,12 @@ def next_in_book(
     return Progressing(terms, Book(terms.pairs.symbols, terms.params, state, began), in_book=place)
 
 
+def goes_on_under(reads: Reads, codec: Codec, book: BookRow, terms: RunTerms, code_version: str) -> bool:
+    """Whether the next cycle of a book, under these terms and in this version, belongs to its last run."""
+    row = None if book.run_id is None else reads.run(book.run_id)
+    return row is not None and _is_of(row, codec, terms, code_version)
+
+
 def book_as_left(reads: Reads, codec: Codec, book: BookRow) -> Book | None:
     """Return a book as its last cycle left it, None before the first.
 
@@ -216,3 +223,10 @@ def _left_by(reads: Reads, codec: Codec, run_id: str) -> Mapping[str, Any]:
     assert kept is not None, "a run and its state are written together"
     document: Mapping[str, Any] = codec.decode(kept["state_json"])
     return document
+
+
+def book_settings(reads: Reads, book: str, settings: Settings) -> Settings:
+    """Return settings with the starting cash that a book was made with; what they say of it counts only
+    then."""
+    [(cash,)] = reads.rows("stage7_books", ("starting_cash_try",), where={"book": book})
+    return evolve(settings, live=evolve(settings.live, dry_run_try_balance=cash))

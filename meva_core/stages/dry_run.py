@@ -7,7 +7,7 @@ version: when one of these changes, the next cycle begins a run that continues t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import compress
 from typing import Any, Final
@@ -15,15 +15,16 @@ from typing import Any, Final
 import numpy as np
 from attrs import define, evolve, field, frozen
 
-from meva_core.blocks import new_group
 from meva_core.errors import Unavailable
-from meva_core.ids import content_hash, stamp_text
+from meva_core.ids import DAY, content_hash, stamp_text
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
 from meva_core.loop import Loop
 from meva_core.market import MICROS
-from meva_core.ports import Alignment, LiveMarket, Reads, Store, UnitOfWork
+from meva_core.ports import Alignment, LiveMarket, Store, UnitOfWork
+from meva_core.rules import Rules
 from meva_core.settings import Settings
-from meva_core.stages.book_runs import book_as_left, next_in_book, pick_book, require_open
+from meva_core.stages.book_runs import book_as_left, goes_on_under, next_in_book, pick_book, require_open
+from meva_core.stages.book_seen import aside_of, last_columns, seen_rows
 from meva_core.stages.codec import Codec
 from meva_core.stages.levels import FULL
 from meva_core.stages.outside import Outside, outside
@@ -32,8 +33,6 @@ from meva_core.stages.record import Recorder
 from meva_core.stages.run import Book, Stretch
 from meva_core.stages.run import run as run_book
 from meva_core.state import OPEN_ORDERS
-from meva_core.stretches.groups import Aside
-from meva_core.stretches.recorded import recorded_run
 from meva_core.stretches.stored import StoredStretch
 
 DRY_RUN: Final = "dry_run"
@@ -94,6 +93,8 @@ class DryRun:
     _waiting: list[SeenRow] = field(factory=list, init=False)
     """Rows of measures that no cycle came of."""
     _pairs: Pairs | None = field(default=None, init=False)
+    _rules: Rules | None = field(default=None, init=False)
+    """The rules that hold: those of `_pairs`, or before metadata came, those of the last cycle stored."""
     _asked_rules: int = field(default=0, init=False)
     """When metadata came last, by our clock."""
     _selected: tuple[str, ...] = field(default=(), init=False)
@@ -107,10 +108,14 @@ class DryRun:
         with self.store.read() as reads:
             book = require_open(pick_book(reads, self.name))
             self._left = left = book_as_left(reads, self.codec, book)
-            if left is not None:
+            last = last_columns(reads, self.codec, self.name)
+            if left is not None and last is not None:
                 lookback = self.settings.stage7.vol_lookback
                 self.alignment.take(seen_rows(reads, self.name, left.symbols, lookback, self.codec))
                 self._stands = left.last_time
+                *_, span = last.spans()
+                self._rules = span.rules
+                self._selected = tuple(compress(left.symbols, span.out.select.selected[-1].tolist()))
 
     # -- A cycle --------------------------------------------------------------------------------------
 
@@ -125,10 +130,14 @@ class DryRun:
         self._waiting += answers.rows
         time = self._time_of(answers, wait)
         if answers.metadata is not None:
-            self._pairs, self._asked_rules = self._choose(answers.metadata.pairs), now
-        if self._pairs is None or not (self._waiting or self.alignment.since(BOOK)):
+            self._pairs, self._asked_rules = self._choose(answers.metadata.pairs, time), now
+            self._rules = self._pairs.columns()
+        if self._rules is None or not (self._waiting or self.alignment.since(BOOK)):
             return None
-        recorder, began = self._go_on_with(self._terms(self._pairs))
+        terms = self._terms(self._pairs or _carried(self._left))
+        if self._pairs is None and not self._goes_on_under(terms):
+            return None  # another run needs rules of its own
+        recorder, began = self._go_on_with(terms)
         book = recorder.run.book
         with self.store.read() as reads:
             given = outside(reads, self.name, time, book.params, self.codec.decode)
@@ -136,7 +145,7 @@ class DryRun:
         rows = self.alignment.take(evolve(row, known=time) for row in self._waiting)
         self._waiting.clear()
         market = self.alignment.market(time, book.symbols)
-        [stretch] = run_book(book, [(market, given.inputs(), self._pairs.columns())], self.loop)
+        [stretch] = run_book(book, [(market, given.inputs(), self._rules)], self.loop)
         self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
         recorder.beside = partial(self._beside, rows, given)
         answered = bool(answers.rows) or answers.metadata is not None
@@ -176,7 +185,7 @@ class DryRun:
             grids=_grids(self._pairs),
             rules_due=self._pairs is None or now - self._asked_rules >= lasts,
             since_last_seconds=None if self._stands is None else max(0, now - self._stands),
-            among=lambda metadata: self._choose(metadata.pairs).symbols,
+            among=lambda metadata: self._all(metadata.pairs).symbols,
         )
 
     def _time_of(self, answers: Answers, wait: Callable[[float], None]) -> int:
@@ -203,11 +212,42 @@ class DryRun:
             return self._recorder.run.book
         return self._left
 
-    def _choose(self, named: Mapping[str, Any]) -> Pairs:
+    def _all(self, named: Mapping[str, Any], without: Collection[str] = ()) -> Pairs:
         """Return the pairs that metadata name, and those of the book that they do not name any more."""
+        gone = [symbol for symbol in self._gone(named) if symbol not in without]
+        return choose_pairs([*named, *gone], named, self.settings, self.settings.exchange.symbols)
+
+    def _gone(self, named: Mapping[str, Any]) -> list[str]:
+        """Return the symbols of the book that metadata do not name."""
         book = self._book
-        kept = () if book is None else tuple(symbol for symbol in book.symbols if symbol not in named)
-        return choose_pairs([*named, *kept], named, self.settings, self.settings.exchange.symbols)
+        return [] if book is None else [symbol for symbol in book.symbols if symbol not in named]
+
+    def _choose(self, named: Mapping[str, Any], time: int) -> Pairs:
+        """Return the pairs of a cycle by metadata that came.
+
+        A pair that they do not name any more stays a while: metadata may flicker, and another symbol is
+        another run. Where nothing is held or on order of it, it leaves with a run that begins anyway, or with
+        the first cycle of a day once nothing was seen of it for a day.
+        """
+        pairs, book = self._all(named), self._book
+        idle = set(self._gone(named)) - set(() if book is None else _held(book))
+        if not idle:
+            return pairs
+        if not self._goes_on_under(self._terms(pairs)):
+            return self._all(named, idle)
+        seen = [self.alignment.since(kind) for kind in (BOOK, TICKER, BAR60)]
+        new_day = self._stands is not None and time // DAY > self._stands // DAY
+        newest = {symbol: max(stamps.get(symbol, 0) for stamps in seen) // MICROS for symbol in idle}
+        left = {symbol for symbol in idle if new_day and newest[symbol] < time - DAY}
+        return self._all(named, left) if left else pairs
+
+    def _goes_on_under(self, terms: RunTerms) -> bool:
+        """Whether the next cycle belongs to the run that the book is in."""
+        if self._recorder is not None:
+            return same_terms(self._recorder.run.terms, terms)
+        with self.store.read() as reads:
+            book = pick_book(reads, self.name)
+            return goes_on_under(reads, self.codec, book, terms, self.about["code_version"])
 
     def _terms(self, pairs: Pairs) -> RunTerms:
         return RunTerms(
@@ -262,53 +302,9 @@ def same_terms(some: RunTerms, others: RunTerms) -> bool:
     return (some.params, some.pairs.symbols) == (others.params, others.pairs.symbols)
 
 
-# -- What is stored of a book -----------------------------------------------------------------------------
-
-
-def book_settings(reads: Reads, book: str, settings: Settings) -> Settings:
-    """Return settings with the starting cash that a book was made with; what they say of it counts only
-    then."""
-    [(cash,)] = reads.rows("stage7_books", ("starting_cash_try",), where={"book": book})
-    return evolve(settings, live=evolve(settings.live, dry_run_try_balance=cash))
-
-
-def seen_rows(reads: Reads, book: str, symbols: Iterable[str], lookback: int, codec: Codec) -> list[SeenRow]:
-    """Return the rows that a book goes on from, in the order in which they became known: of bars the last
-    `lookback` of each symbol, of all else the newest."""
-    found: list[SeenRow] = []
-    columns = ("known", "stamp", "cells")
-    for kind, most in ((BOOK, 1), (TICKER, 1), (BAR60, lookback)):
-        for symbol in symbols:
-            where = {"book": book, "kind": kind, "symbol": symbol}
-            rows = reads.rows("stage7_rows", columns, where=where, newest_first=True, limit=most)
-            for known, stamp, cells in rows:
-                made = tuple(codec.decode(cells))
-                found.append(SeenRow(int(known.timestamp()), kind, symbol, stamp, made))
-    return sorted(found, key=lambda row: (row.known, row.kind, row.symbol, row.stamp))
-
-
-def stored_offset(reads: Reads, codec: Codec, book: str) -> tuple[int, int, int] | None:
-    """Return how far the exchange's clock was ahead of ours, the round trip that it was learnt with, and when
-    by our clock, as the last cycle of a book stored it, in microseconds; None before the first."""
-    run_id = next(reads.rows("stage7_books", ("run_id",), where={"book": book}), (None,))[0]
-    row = None if run_id is None else reads.run(run_id)
-    stored = None if row is None else next(reads.stretches(row["run_id"], newest_first=True), None)
-    if row is None or stored is None:
-        return None
-    aside = recorded_run(row, codec.decode).opened(stored, codec.columns(), None).aside
-    offset, trip = int(aside.offset[-1]), int(aside.round_trip[-1])
-    return offset, trip, stored.end * MICROS - offset
-
-
-def aside_of(answers: Answers, symbols: Sequence[str]) -> Aside:
-    """Return what people want to know of a cycle's measure, as columns of one cycle."""
-    aside: Aside = new_group(Aside, c=1, i=len(symbols))
-    aside.offset[0], aside.round_trip[0] = answers.offset, answers.round_trip
-    for name, took in answers.durations.items():
-        if name in Aside._fields:
-            getattr(aside, name)[0] = took
-    aside.touch_from[0] = [int(answers.touch_from.get(symbol, 0)) for symbol in symbols]
-    return aside
+def _carried(left: Book | None) -> Pairs:
+    """Return the pairs of a book whose rules are only known as columns."""
+    return Pairs(() if left is None else left.symbols, (), frozenset(), frozenset())
 
 
 def _held(book: Book) -> tuple[str, ...]:

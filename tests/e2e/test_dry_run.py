@@ -176,3 +176,58 @@ def test_a_reset_is_taken_in_by_one_cycle(db: Path, recorded: Any) -> None:
         told = cycles(dry, market, range(START + 1920, START + 2040, 60))
     assert stored(db, "SELECT run_id FROM stage7_risk_resets") == [{"run_id": told[0].run_id}]
     proved(db, told[0].run_id)
+
+
+def test_a_process_without_metadata_goes_on_under_the_rules_of_the_last_cycle(
+    db: Path, recorded: Any
+) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        told = cycles(session(store, market, settings), market, range(START + 1800, START + 1920, 60))
+        market.now, market.fails = START + 1920, True
+        after = session(store, market, settings).cycle(20, market.now, no_wait)
+        assert after is not None
+        assert (after.run_id, after.began, after.answered) == (told[0].run_id, False, False)
+        market.now += 60
+        other = session(store, market, settings_of(STAGE7_FEES_BPS="30"))
+        assert other.cycle(20, market.now, no_wait) is None  # a new run needs rules of its own
+    proved(db, told[0].run_id)
+
+
+def test_a_pair_that_metadata_do_not_name_for_a_while_stays_and_begins_no_run(
+    db: Path, recorded: Any
+) -> None:
+    settings = settings_of(RULES_CACHE_TTL_SEC="60")
+    rows, info = recorded
+    market = Played(rows, info, now=START)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        told = cycles(dry, market, range(START + 1800, START + 1920, 60))
+        market.pairs = {symbol: entry for symbol, entry in info.items() if symbol != "XRPTRY"}
+        told += cycles(dry, market, range(START + 1920, START + 2040, 60))
+        market.pairs = info
+        told += cycles(dry, market, range(START + 2040, START + 2160, 60))
+    assert len({one.run_id for one in told}) == 1
+    [run] = stored(db, "SELECT run_id, cycles FROM stage7_runs")
+    assert run["cycles"] == 6
+    proved(db, run["run_id"])
+
+
+def test_a_pair_that_is_gone_leaves_with_the_next_run_unless_it_is_held(db: Path, recorded: Any) -> None:
+    rows, info = recorded
+    market = Played(rows, info, now=START)
+    with writer(db, durable=False) as store:
+        new_book(store, settings_of())
+        cycles(session(store, market, settings_of()), market, range(START + 1800, START + 2400, 60))
+        [row] = stored(db, "SELECT state_json FROM stage7_run_state")
+        state = row["state_json"]["state"]
+        held = {symbol for symbol, qty in zip(state["symbols"], state["qty"], strict=True) if qty}
+        idle = next(symbol for symbol in state["symbols"] if symbol not in held)
+        gone = {idle, next(iter(held))}
+        market.pairs = {symbol: entry for symbol, entry in info.items() if symbol not in gone}
+        later = settings_of(STAGE7_FEES_BPS="30")
+        cycles(session(store, market, later), market, range(START + 2400, START + 2520, 60))
+    symbols = stored(db, "SELECT symbols_json FROM stage7_runs ORDER BY start_ts")[-1]["symbols_json"]
+    assert set(symbols) == set(state["symbols"]) - {idle}

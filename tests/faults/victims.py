@@ -35,7 +35,8 @@ from meva_cli.wiring import AboutRun
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
 from meva_core.stages import backtest as stage
-from meva_core.stages.dry_run import DryRun, book_settings
+from meva_core.stages.book_runs import book_settings
+from meva_core.stages.dry_run import DryRun
 from meva_core.stages.join import join_ones
 
 USED = ("alembic.command", "pyarrow.compute", "rich.console", "structlog", "meva_cli.commands.backtest")

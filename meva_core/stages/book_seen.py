@@ -1,0 +1,61 @@
+"""What a book has seen of a live market, as it is stored: rows to go on from, the last cycle's columns, and
+what was learnt of the exchange's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from meva_core.blocks import new_group
+from meva_core.live_market import BAR60, BOOK, TICKER, Answers, SeenRow
+from meva_core.market import MICROS
+from meva_core.ports import Reads
+from meva_core.stages.codec import Codec
+from meva_core.stretches.groups import Aside
+from meva_core.stretches.opened import Opened
+from meva_core.stretches.recorded import recorded_run
+
+
+def seen_rows(reads: Reads, book: str, symbols: Iterable[str], lookback: int, codec: Codec) -> list[SeenRow]:
+    """Return the rows that a book goes on from, in the order in which they became known: of bars the last
+    `lookback` of each symbol, of all else the newest."""
+    found: list[SeenRow] = []
+    columns = ("known", "stamp", "cells")
+    for kind, most in ((BOOK, 1), (TICKER, 1), (BAR60, lookback)):
+        for symbol in symbols:
+            where = {"book": book, "kind": kind, "symbol": symbol}
+            rows = reads.rows("stage7_rows", columns, where=where, newest_first=True, limit=most)
+            for known, stamp, cells in rows:
+                made = tuple(codec.decode(cells))
+                found.append(SeenRow(int(known.timestamp()), kind, symbol, stamp, made))
+    return sorted(found, key=lambda row: (row.known, row.kind, row.symbol, row.stamp))
+
+
+def last_columns(reads: Reads, codec: Codec, book: str) -> Opened | None:
+    """Return the columns that hold the last cycle of a book, None before the first."""
+    run_id = next(reads.rows("stage7_books", ("run_id",), where={"book": book}), (None,))[0]
+    row = None if run_id is None else reads.run(run_id)
+    stored = None if row is None else next(reads.stretches(row["run_id"], newest_first=True), None)
+    if row is None or stored is None:
+        return None
+    return recorded_run(row, codec.decode).opened(stored, codec.columns(), row["code_version"])
+
+
+def stored_offset(reads: Reads, codec: Codec, book: str) -> tuple[int, int, int] | None:
+    """Return how far the exchange's clock was ahead of ours, the round trip that it was learnt with, and when
+    by our clock, as the last cycle of a book stored it, in microseconds; None before the first."""
+    last = last_columns(reads, codec, book)
+    if last is None:
+        return None
+    offset, trip = int(last.aside.offset[-1]), int(last.aside.round_trip[-1])
+    return offset, trip, last.stored.end * MICROS - offset
+
+
+def aside_of(answers: Answers, symbols: Sequence[str]) -> Aside:
+    """Return what people want to know of a cycle's measure, as columns of one cycle."""
+    aside: Aside = new_group(Aside, c=1, i=len(symbols))
+    aside.offset[0], aside.round_trip[0] = answers.offset, answers.round_trip
+    for name, took in answers.durations.items():
+        if name in Aside._fields:
+            getattr(aside, name)[0] = took
+    aside.touch_from[0] = [int(answers.touch_from.get(symbol, 0)) for symbol in symbols]
+    return aside
