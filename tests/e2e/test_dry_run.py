@@ -224,7 +224,8 @@ def test_a_pair_that_is_gone_leaves_with_the_next_run_unless_it_is_held(db: Path
         [row] = stored(db, "SELECT state_json FROM stage7_run_state")
         state = row["state_json"]["state"]
         held = {symbol for symbol, qty in zip(state["symbols"], state["qty"], strict=True) if qty}
-        idle = next(symbol for symbol in state["symbols"] if symbol not in held)
+        ordered = {state["symbols"][i] for i in state["orders"]["symbol"]}
+        [idle, *_] = [symbol for symbol in state["symbols"] if symbol not in held | ordered]
         gone = {idle, next(iter(held))}
         market.pairs = {symbol: entry for symbol, entry in info.items() if symbol not in gone}
         later = settings_of(STAGE7_FEES_BPS="30")
