@@ -23,7 +23,7 @@ from meva_core.journal import (
 )
 from meva_core.loop import views
 from meva_core.orders import EVENTS, ILLEGAL, NEXT, STEPS, TERMINAL, Event, Side, Status, advance
-from meva_core.state import ERROR, FLOOR, OPEN_ORDERS, STREAK, new_state
+from meva_core.state import ERROR, FLOOR, OPEN_ORDERS, STREAK, State, new_state
 
 E8 = 10**8
 FILLING = {Event.PARTIAL_FILL, Event.FILLED}
@@ -115,8 +115,9 @@ class OrdersOfABook(RuleBasedStateMachine):
     def open(self, symbol: int, side: Side, qty: int, price: int) -> None:
         k, n = self.s.facts[OPEN_ORDERS], self.opened
         self.s.facts[OPEN_ORDERS] = k + 1
-        for column in self.s[16:]:
-            column[k] = 0
+        for name in State._fields:
+            if name.startswith("order_"):
+                getattr(self.s, name)[k] = 0
         self.s.order_n[k], self.s.order_symbol[k], self.s.order_side[k] = n, symbol, side
         self.s.order_qty[k], self.s.order_limit[k] = qty, price * E8
         self.s.order_reserved[k] = price * qty if side is Side.BUY else 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import meva
+from machine_cache import kept_at
 from made import Made
 from postgres_server import new_postgres
 from stage7_runs import BUSY, make_dataset
@@ -40,6 +41,8 @@ def data(made: Made, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def machine_cache(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def machine_cache(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Keep machine code where the tests of the engine do; such tests are in the xdist group `compiled`."""
-    monkeypatch.setenv("MEVA_CACHE_DIR", str(pytestconfig.cache.mkdir("machine-code")))
+    monkeypatch.setenv("MEVA_CACHE_DIR", str(kept_at(pytestconfig, tmp_path_factory)))
