@@ -121,6 +121,9 @@ COMMANDS: Final = (
         "replay info", "meva_cli.commands.replay:info", "Show symbols, rows, span, step, gaps and checksums."
     ),
     Command(
+        "replay export", "meva_cli.commands.replay:export", "Write what a live run saw, to be decided again."
+    ),
+    Command(
         "emulator serve",
         "meva_cli.commands.emulator:serve",
         "Serve a local exchange that speaks BTCTurk's API.",

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from meva_adapters.replay.checking.manifest import Manifest
 from meva_adapters.replay.checking.reading import BLOCK, FileFacts, checked_blocks
+from meva_adapters.replay.checking.run_files import RunFiles
 from meva_adapters.replay.checking.survey import Survey, survey
 from meva_adapters.replay.format.faults import Fault, Report
 from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK, TICKER
@@ -51,7 +52,8 @@ class Dataset:
     these 0), `first_known` and `last_known` when these rows were known, which is their stamp where no column
     says it; `start` and `end` are those in whole seconds, rounded up, so that the first and the last row can
     be seen; `step_seconds` is the most common distance of book rows, 0 for fewer than two. `sha256` names the
-    content: equal data, equal value, whatever the folder or the manifest's words.
+    content: equal data, equal value, whatever the folder or the manifest's words. `run` is there where it is
+    the market of a run that was written out.
     """
 
     root: Path
@@ -66,6 +68,7 @@ class Dataset:
     manifest: Manifest | None
     exchangeinfo: dict[str, Any] | None = field(repr=False)
     warnings: tuple[Fault, ...] = field(repr=False)
+    run: RunFiles | None = field(repr=False)
     files: dict[str, FileFacts] = field(repr=False)
     _survey: Survey = field(repr=False)
 
@@ -91,6 +94,7 @@ class Dataset:
             manifest=found.manifest,
             exchangeinfo=found.data.exchangeinfo,
             warnings=found.report.warnings,
+            run=found.data.run,
             files=found.data.files,
             survey=found,
         )

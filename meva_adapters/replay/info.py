@@ -33,6 +33,7 @@ class FileInfo:
 class Info:
     """A dataset: span and step of its order books, content hash, provenance, and files by name.
 
+    `run_id` names the run whose market it is, if it was written out of one, and `cycles` counts that run's.
     `assumed` says in words what nobody recorded or stated.
     """
 
@@ -49,6 +50,8 @@ class Info:
     api_version: str
     stamp: str
     books: str
+    run_id: str
+    cycles: int
     assumed: tuple[str, ...]
     warnings: int
     files: tuple[FileInfo, ...]
@@ -91,6 +94,8 @@ def describe(dataset: Dataset) -> Info:
         api_version=manifest.api_version if manifest else "",
         stamp=manifest.stamp if manifest else "close",
         books=(manifest.books if manifest else "") or "recorded",
+        run_id=str(manifest.run.get("run_id", "")) if manifest else "",
+        cycles=len(dataset.run.times) if dataset.run else 0,
         assumed=tuple(_assumed(dataset)),
         warnings=len(dataset.warnings),
         files=files,
@@ -110,7 +115,7 @@ def _assumed(dataset: Dataset) -> Iterator[str]:
         yield f"source: unknown ({lacking})"
     if manifest and manifest.books:
         yield f"order books: {manifest.books}"
-    if dataset.exchangeinfo is None:
+    if dataset.exchangeinfo is None and dataset.run is None:
         yield "rules: the settings' fallback rules (there is no exchangeinfo.json)"
     if not dataset.has_ticker and dataset.stand_ins:
         yield "tickers: the candles of 24 hours stand in (there is no ticker folder)"

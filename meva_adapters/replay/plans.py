@@ -58,12 +58,17 @@ def plan_backtest(
         pairs=dataset_pairs(dataset, settings, configured, pair_info),
         times=times,
         step_seconds=step,
-        source=dataset.root.name.encode(errors="backslashreplace").decode(),  # a name may be no UTF-8
+        source=source_of(dataset),
         source_sha256=dataset.sha256,
         manifest=manifest_tree(dataset.manifest) if dataset.manifest else None,
         seed=seed,
         adapt=adapt,
     )
+
+
+def source_of(dataset: Dataset) -> str:
+    """Return what a run over a dataset calls it; the name of a folder may be no UTF-8."""
+    return dataset.root.name.encode(errors="backslashreplace").decode()
 
 
 def _time(seconds: int) -> str:
@@ -85,6 +90,8 @@ def _refuse_outside(dataset: Dataset, start: int, end: int) -> None:
 
 def window_notes(dataset: Dataset, plan: RunPlan) -> list[str]:
     """Return what is to be said of a run whose window only overlaps the data."""
+    if dataset.run is not None and plan.step_seconds is None:
+        return []  # its own times
     first, last = int(plan.times[0]), int(plan.times[-1])
     notes = []
     if first < dataset.start:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -51,6 +52,28 @@ def naming(path: Path | str) -> Iterator[None]:
         if error.filename is None and error.errno in NO_ROOM:
             error.filename = os.fspath(path)
         raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder that becomes `path` when the block ends well, and vanishes when it does not.
+
+    What is at `path` may be an empty folder, and nothing else. Raises FileExistsError otherwise, here or at
+    the end.
+    """
+    path = Path(os.path.abspath(path))
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_dir() or any(path.iterdir())):
+        raise FileExistsError(errno.EEXIST, "is there, and is no empty folder", str(path))
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.mkdir(mode=0o700)
+        yield temporary
+        os.replace(temporary, path)  # an empty folder, too
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync_folder(path.parent)
 
 
 def make_folder(path: Path) -> None:

@@ -18,6 +18,7 @@ from meva_cli.dataset import dataset_folder
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, json_option
 from meva_cli.progress import make_progress
+from meva_cli.recorded_runs import against_recorded, plan_over_run, refuse_beside_recorded
 from meva_cli.render import print_json, print_line, print_pairs
 from meva_core.errors import BadInput
 
@@ -69,6 +70,8 @@ class Options:
     resume: bool
     adapt: bool
     pair_info: Path | None
+    as_recorded: bool = False
+    fresh: bool = False
 
 
 @click.command()
@@ -97,8 +100,17 @@ class Options:
     "--include-adaptation/--no-include-adaptation", "adapt", default=False, help="Let parameters adapt."
 )
 @click.option("--pair-info", type=FOLDER, help="Exchange metadata (JSON) to use instead of the dataset's.")
+@click.option(
+    "--as-recorded",
+    is_flag=True,
+    help="Decide the run again whose market the dataset is (`meva replay export`), with its settings.",
+)
+@click.option("--fresh", is_flag=True, help="Begin with a new book, not with what that run began with.")
 @json_option
+@click.pass_context
 def backtest(
+    ctx: click.Context,
+    /,
     folder: Path | None,
     db: str | None,
     times_db: str | None,
@@ -110,7 +122,13 @@ def backtest(
 
     The dataset is checked as a whole first; one with an error starts nothing. The same run again writes
     nothing and says so. Nothing here reaches an exchange.
+
+    A dataset that `meva replay export` wrote has the times, inputs, rules and beginning of a live run, and
+    the cycles go by them; settings are yours, and those that differ are named. With --as-recorded settings
+    are the run's, too, and the fingerprint has to be the one that it had: exit code 1 if it is another.
     """
+    if asked["as_recorded"]:
+        refuse_beside_recorded(ctx)
     loaded = settings_for("exchange", "state", "live", "stage7", options={"STAGE7_FILL_MODEL": fill_model})
     options = Options(times=address_of(times_db) if times_db else None, **asked)
     result = run_backtest(loaded, dataset_folder(folder), database(db), options)
@@ -118,6 +136,7 @@ def backtest(
         print_json(result)
     else:
         print_backtest(result)
+    ctx.exit(1 if result.get("equal_to_recorded") is False else 0)
 
 
 def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dict[str, Any]:
@@ -125,6 +144,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     from meva_adapters.codec import CODEC
     from meva_adapters.replay import open_dataset
     from meva_adapters.replay.plans import look_ahead, window_notes
+    from meva_adapters.replay.run_plans import settings_notes
     from meva_adapters.sql import ensure, writer
     from meva_adapters.system.compiled import choose, will_compile
     from meva_cli.wiring import AboutRun
@@ -165,7 +185,10 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     figures["dataset"] = str(folder)
     grave = look_ahead(dataset)
     rest = [fault for fault in dataset.warnings if fault not in grave]
+    figures |= against_recorded(dataset, plan, figures) if options.as_recorded else {}
     notes = [*map(_to_do, grave), *window_notes(dataset, plan), *notes_on(plan, loaded), *map(str, rest)]
+    if dataset.run is not None:
+        notes = [*settings_notes(dataset.run, plan), *notes]
     if figures["cycles"] > len(plan.times):
         notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
     return _with_timing(
@@ -227,7 +250,7 @@ def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
     from meva_core.stages.written_lists import order_note
 
     notes = [order_note(plan)] if plan.written else []
-    step, ttl = plan.step_seconds, loaded.settings.live.ttl_seconds
+    step, ttl = plan.step_seconds, plan.settings.live.ttl_seconds
     if step is not None and step > ttl:
         notes.append(
             f"the step of {step} s is longer than TTL_SECONDS={ttl}: a resting order meets one later book"
@@ -235,7 +258,7 @@ def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
     fallen = [rule.symbol for rule in plan.pairs.rules if rule.status is RuleStatus.FALLBACK]
     if fallen:
         notes.append(f"the configured fallback rules stand in for {', '.join(fallen)}")
-    if "SYMBOLS" in loaded.origin:
+    if "SYMBOLS" in loaded.origin and plan.settings == loaded.settings:
         absent = [name for name in loaded.settings.exchange.symbols if name not in plan.pairs.symbols]
         if absent:
             notes.append(f"SYMBOLS names {', '.join(absent)}, of which the dataset has nothing")
@@ -245,9 +268,24 @@ def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
 def plan_of(loaded: Loaded, dataset: Dataset, options: Options) -> RunPlan:
     """Return the run that settings, data and options describe."""
     from meva_adapters.replay.plans import plan_backtest
+    from meva_adapters.replay.run_plans import Window, plan_as_recorded, run_of
 
     if options.times and options.step:
         raise BadInput("--times and --step exclude each other")
+    if options.as_recorded:
+        return plan_as_recorded(dataset)
+    if dataset.run is not None and (options.pair_info or options.times):
+        raise BadInput(
+            f"{dataset.root} has the rules and the times of the run whose market it is: --pair-info and --times "
+            "do not go with it",
+            action="leave them out; --start, --end and --step choose other times",
+        )
+    if dataset.run is not None:
+        window = Window(start=options.start, end=options.end, step=options.step, cycles=options.cycles)
+        more = {"seed": options.seed, "adapt": options.adapt, "fresh": options.fresh}
+        return plan_over_run(loaded, dataset, window, **more)
+    if options.fresh:
+        run_of(dataset)
     return plan_backtest(
         dataset,
         loaded.settings,

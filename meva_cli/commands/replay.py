@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from meva_cli.database import DB, database, reading
 from meva_cli.dataset import dataset_folder
 from meva_cli.options import FOLDER, SYMBOLS, json_option
 from meva_cli.render import print_json, print_line, print_pairs, print_table
+from meva_cli.runs import pick_run, run_option
+from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Fault, Info, Report
+    from meva_adapters.replay.recording.exporting import Exported
+    from meva_core.ports import Reads
 
 
 @click.command()
@@ -117,3 +122,59 @@ def _print_info(found: Info) -> None:
         print_line(f"assumed: {line}")
     print_line()
     print_table([attribute.name for attribute in attrs.fields(type(found.files[0]))], rows)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@DB
+@run_option
+@click.option("--book", metavar="NAME", help="All runs of a book, each into a folder DIR/<run>.")
+@json_option
+def export(folder: Path, db: str | None, run_id: str | None, book: str | None, as_json: bool) -> None:
+    """Write what a live run saw into DIR, a new or empty folder, as a dataset.
+
+    The market as the exchange answered it, each row with the time at which it was known, and beside it the
+    run's cycles with their inputs, its rules as they changed, its settings, which hold no secret, and what it
+    began with. `meva backtest --data DIR --as-recorded` decides it again, with the same fingerprint; without
+    that option other settings meet the same market. The folder appears when it is complete, or not at all.
+    """
+    if book is not None and run_id is not None:
+        raise click.UsageError("--book takes no --run: it writes all runs of the book")
+    from meva_adapters.system.files import whole_folder
+
+    try:
+        with reading(database(db)) as reads, whole_folder(folder) as made:
+            written = _export(reads, made, run_id, book)
+    except FileExistsError as error:
+        raise BadInput(
+            f"{folder}: is there already, and nothing is written over", action="name a new or an empty folder"
+        ) from error
+    report = {"dataset": str(folder), "runs": [attrs.asdict(one) for one in written]}
+    if as_json:
+        print_json(report)
+        return
+    for one in written:
+        where = folder if book is None else folder / one.run_id
+        print_line(
+            f"run {one.run_id}: {one.cycles} cycles, {one.symbols} symbols, {one.rows} rows in {where}"
+        )
+    last = folder if book is None else folder / written[-1].run_id
+    print_line(f"next: meva backtest --data {last} --as-recorded --db NEW.db")
+
+
+def _export(reads: Reads, root: Path, run_id: str | None, book: str | None) -> list[Exported]:
+    """Write one run into `root`, or each run of a book into a folder of its own in it, the oldest first."""
+    from meva_adapters.codec import CODEC
+    from meva_adapters.replay.recording.exporting import export_run
+    from meva_core.stages.book_runs import pick_book, runs_of
+
+    if book is None:
+        asked = reads.run(pick_run(reads, run_id))
+        return [export_run(reads, CODEC, asked, root)] if asked is not None else []
+    written = []
+    for row in [*runs_of(reads, pick_book(reads, book))][::-1]:
+        (root / row["run_id"]).mkdir(mode=0o700)
+        written.append(export_run(reads, CODEC, row, root / row["run_id"]))
+    if not written:
+        raise BadInput(f"book {book!r} has no run yet", action="`meva run stage7` runs its first cycle")
+    return written

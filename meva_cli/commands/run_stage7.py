@@ -13,7 +13,7 @@ import click
 
 from meva_adapters.system.notify import Supervisor, supervisor
 from meva_cli.database import DB, database, shown_database
-from meva_cli.exchange import exchange
+from meva_cli.exchange import exchange, source_of
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.render import as_text, print_json, print_line
@@ -213,6 +213,8 @@ def _dry_run(
         alignment = Alignment(settings.stage7.vol_lookback)
         about = AboutRun(lambda: kind)
         dry = DryRun(store, CODEC, market, alignment, hold, speed, about, settings, name, adapt)
+        of = source_of(settings)
+        dry.source = {"source": of.name, "api_version": of.api_version}
         dry.open()
         yield dry
     finally:

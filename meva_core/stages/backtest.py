@@ -11,6 +11,7 @@ from attrs import frozen
 from meva_core.loop import Loop
 from meva_core.ports import MarketHistory, Progress, Store
 from meva_core.stages.codec import Codec
+from meva_core.stages.conditions import under
 from meva_core.stages.fill import fill
 from meva_core.stages.levels import AUTO, FULL, level_for
 from meva_core.stages.plan import RunPlan
@@ -78,8 +79,12 @@ def window_of(symbols: int) -> int:
 
 
 def recorded(plan: RunPlan, history: MarketHistory, times: Any, rows: int) -> Iterator[Part]:
-    """Yield the recorded markets at `times` in parts of at most `rows` cycles, under the rules of the
-    plan."""
+    """Yield the recorded markets at `times`, some of the plan's, in parts of at most `rows` cycles, under the
+    rules and with the inputs of the plan."""
+    markets = history.windows(times, plan.params.vol_lookback, rows, plan.pairs.symbols)
+    if plan.conditions is not None:
+        yield from under(plan.conditions, plan.times, markets)
+        return
     rules = plan.pairs.columns()
-    for market in history.windows(times, plan.params.vol_lookback, rows, plan.pairs.symbols):
+    for market in markets:
         yield market, no_inputs(len(market.time)), rules

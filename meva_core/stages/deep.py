@@ -66,7 +66,11 @@ def rows_apart(reads: Reads, codec: Codec, run_id: str, progress: Progress) -> I
     except StoreCorrupt as error:
         yield str(error)
     checked = _Checked(
-        reads, codec, recorded_run(row, codec.decode), earlier_runs(reads, row.get("continues"))
+        reads,
+        codec,
+        recorded_run(row, codec.decode),
+        earlier_runs(reads, row.get("continues")),
+        goes_on=bool(row.get("genesis")),
     )
     progress.start(row["cycles"], "rows against columns")
     try:
@@ -123,6 +127,8 @@ class _Checked:
     run: RecordedRun
     earlier: tuple[tuple[int, str], ...] = ()
     """The runs that its book had before."""
+    goes_on: bool = False
+    """Whether it began with what another run left, here or in a recording."""
     columns: ColumnCodec = field(init=False)
     made: CycleRows = field(init=False)
     renderer: Renderer = field(init=False)
@@ -147,7 +153,7 @@ class _Checked:
         self.made = cycle_rows(self.run, self.codec.encode, self.codec.texts)
         self.versions = dict(self.reads.rows("stage7_forms", ("form", "code_version")))
         self.keys = self._keys()
-        self._begin(0, self._traded_before(0) if self.earlier else {})
+        self._begin(0, self._traded_before(0) if self.goes_on else {})
 
     def _begin(self, seq: int, gross: dict[tuple[int, int], int]) -> None:
         """Begin to render at a cycle, before which open orders had traded so much."""

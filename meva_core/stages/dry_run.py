@@ -84,6 +84,8 @@ class DryRun:
     name: str
     adapt: bool = False
     seed: int = 0
+    source: Mapping[str, Any] | None = None
+    """Where the market comes from: `source` and `api_version`, as the manifest of a dataset has them."""
     _left: Book | None = field(default=None, init=False)
     """The book as the process before this one left it."""
     _recorder: Recorder | None = field(default=None, init=False)
@@ -257,6 +259,7 @@ class DryRun:
             step_seconds=None,
             source=f"book {self.name}",
             source_sha256=content_hash(["book", self.name]),
+            manifest=self.source,
             seed=self.seed,
             adapt=self.adapt,
         )

@@ -16,6 +16,7 @@ from meva_core.ids import content_hash, run_id, stamp_text
 from meva_core.params import Params, own_tuned, params_from, with_lists
 from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, rules_columns, symbol_rules
 from meva_core.settings import Settings, settings_document
+from meva_core.stages.conditions import Beginning, Conditions
 from meva_core.stages.run import Book
 from meva_core.state import new_state
 
@@ -118,7 +119,8 @@ class RunTerms:
     `step_seconds` is None when times were given one by one. `source` names the data for people,
     `source_sha256` for the run's identity. `written` are lists of names, by variable, that an earlier version
     recorded the run with as they were written: its id and its digests are made of them, where others are made
-    of the sorted lists (`as_recorded`). Raises BadInput for a seed out of range.
+    of the sorted lists (`as_recorded`). `begins` is what a run begins with that goes on from another one
+    which the data tell of; None begins with the settings' cash. Raises BadInput for a seed out of range.
     """
 
     kind: str
@@ -131,6 +133,7 @@ class RunTerms:
     seed: int = 0
     adapt: bool = False
     written: Mapping[str, Sequence[str]] = field(factory=dict)
+    begins: Beginning | None = None
     params: Params = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -147,11 +150,12 @@ class RunTerms:
         """Return what, beside data and start, makes this run another than any other.
 
         The form of its fingerprint, this version's own if none is given, is in it where it is not the first:
-        such runs keep the ids they had.
+        such runs keep the ids they had. So is what it begins with, where that is no new book.
         """
         form = form_of(self.params) if form is None else form
         return {
             **({} if form == FIRST_FORM else {"form": form.hex()}),
+            **({} if self.begins is None else {"genesis": self.begins.link.hex()}),
             "settings": settings_document(self.settings) | dict(self.written),
             "seed": self.seed,
             "step_seconds": self.step_seconds,
@@ -180,20 +184,33 @@ class RunTerms:
     def new_book(self) -> Book:
         """Return the book before the first cycle."""
         p, symbols = self.params, self.pairs.symbols
+        if self.begins is not None:
+            return Book(symbols, p, self.begins.state(symbols), self.begins.link)
         return Book(symbols, p, new_state(len(symbols), self.starting_cash(), own_tuned(p), p.token_burst))
 
 
 @frozen(eq=False)
 class RunPlan(RunTerms):
-    """A Stage 7 run whose times are known before it begins: int64 seconds, increasing."""
+    """A Stage 7 run whose times are known before it begins: int64 seconds, increasing.
+
+    `conditions` are the rules and inputs that the data tell of; None holds the rules of `pairs` and no inputs
+    in all cycles.
+    """
 
     times: Any = field(kw_only=True)
+    conditions: Conditions | None = field(kw_only=True, default=None, repr=False)
     run_id: str = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if len(self.times) == 0:
             raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
         super().__attrs_post_init__()
+        if self.begins is not None and int(self.times[0]) <= self.begins.last_time:
+            first, last = stamp_text(int(self.times[0])), stamp_text(self.begins.last_time)
+            raise BadInput(
+                f"the window begins at {first}, and the run goes on after the cycle at {last}",
+                action="choose a later --start, or begin with a new book: --fresh",
+            )
         object.__setattr__(self, "run_id", self.run_beginning(int(self.times[0])))
 
     def id_of_form(self, form: bytes) -> str:

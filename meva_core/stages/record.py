@@ -18,7 +18,7 @@ from attrs import define, evolve, field
 from meva_core.amounts import format_e8
 from meva_core.errors import MevaError, StoreBusy
 from meva_core.fingerprint import FIRST_FORM, Digester, form_of
-from meva_core.ids import cycle_id, stamp_text
+from meva_core.ids import cycle_id, run_and_time, stamp_text
 from meva_core.loop import Loop
 from meva_core.ports import Progress, Reads, Store, UnitOfWork
 from meva_core.stages.codec import Codec
@@ -117,7 +117,8 @@ class Recorder:
             open_gross(book.state),
         )
         self._pending = _Pending(book.seq)
-        goes_on = run.stored or (run.in_book is not None and run.in_book.continues is not None)
+        continues = run.in_book is not None and run.in_book.continues is not None
+        goes_on = run.stored or continues or run.terms.begins is not None
         self._before = run.document() if goes_on else None
 
     def begin(self) -> None:
@@ -242,8 +243,11 @@ class Recorder:
         for table, rows in rendered.rows.items():
             if rows:
                 work.insert(table, COLUMNS[table], rows)
-        if rendered.order_changes:
-            work.update("stage7_orders", "order_id", ORDER_CHANGES, rendered.order_changes)
+        changes, begins = rendered.order_changes, self.run.terms.begins
+        if begins is not None:  # what it began with has orders of a run that is not here
+            changes = [row for row in changes if _submitted(row[0]) > begins.last_time]
+        if changes:
+            work.update("stage7_orders", "order_id", ORDER_CHANGES, changes)
 
     def _insert_columns(self, work: UnitOfWork, stretch: StoredStretch, after: Mapping[str, Any]) -> None:
         """Store the stretch, what its columns are called, and the states that a proof may begin with."""
@@ -318,6 +322,8 @@ class Recorder:
         if place is not None:
             began = None if place.genesis is None else place.genesis.hex()
             row |= {"book": place.book, "continues": place.continues, "genesis": began}
+        elif terms.begins is not None:
+            row |= {"genesis": terms.begins.link.hex()}
         return tuple(row), [tuple(row.values())]
 
 
@@ -345,6 +351,13 @@ def record_all(
         raise
     finally:
         progress.done()
+
+
+def _submitted(order: str) -> int:
+    """Return when an order was submitted, seconds, as its id names it."""
+    found = run_and_time(order.split(":")[1])
+    assert found is not None, "it was called so by this program"
+    return found[1]
 
 
 def _stamp(time: int | None) -> str | None:

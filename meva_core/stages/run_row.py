@@ -30,9 +30,11 @@ def faults_of(
     try:
         settings, rules = decode(row["settings_json"]), decode(row["rules_json"])
         form = {"form": row["form"]} if row["form"] else {}
+        begun = {"genesis": row["genesis"]} if row["genesis"] and not row["book"] else {}
         own = {name: settings[name] for name in _OPTIONS}
         identity = {
             **form,
+            **begun,
             "settings": {name: value for name, value in settings.items() if name not in own},
             **own,
             "rules": rules,
@@ -61,7 +63,8 @@ def _expected(row: Mapping[str, Any], record: Mapping[str, Any], symbols: list[s
     """Return the values of a run's columns that follow from others of them."""
     settings = settings_recorded(record)
     # A book has a starting cash of its own: what later settings say of it changes nothing.
-    cash = row["starting_cash_try"] if row["book"] else settings.live.dry_run_try_balance
+    of_book = row["book"] or row["genesis"]
+    cash = row["starting_cash_try"] if of_book else settings.live.dry_run_try_balance
     moments = {name: row[name] for name in ("created_at", "start_ts", "end_ts", "last_ts")}
     if row["status"] == "complete":
         moments["end_ts"] = row["last_ts"]

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from meva_adapters.replay.format.faults import Fault, shown
-from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS, MANIFEST, Kind
+from meva_adapters.replay.format.layout import CYCLES, EXCHANGEINFO, KINDS, MANIFEST, OF_A_RUN, Kind
 from meva_core.errors import BadInput
 from meva_core.symbols import is_symbol
 
@@ -89,7 +89,8 @@ def _read_fully(descriptor: int, size: int) -> bytes:
 class Listing:
     """The files of a dataset by kind, each sorted by name, and what was wrong with the folder itself.
 
-    `absent` are the folders that are not there.
+    `absent` are the folders that are not there, `of_a_run` what lies beside the market of a run that was
+    written out, by name; nothing without cycles.
     """
 
     csv: dict[str, tuple[SourceFile, ...]]
@@ -98,6 +99,7 @@ class Listing:
     errors: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     absent: frozenset[str] = frozenset()
+    of_a_run: dict[str, SourceFile] = field(factory=dict)
 
     @property
     def data_files(self) -> tuple[SourceFile, ...]:
@@ -108,13 +110,13 @@ class Listing:
     def data_names(self) -> frozenset[str]:
         """The names of all files that a manifest may list."""
         info = (self.exchangeinfo.name,) if self.exchangeinfo else ()
-        return frozenset((*(file.name for file in self.data_files), *info))
+        return frozenset((*(file.name for file in self.data_files), *info, *self.of_a_run))
 
     @property
     def all_files(self) -> tuple[SourceFile, ...]:
         """The CSV files and the documents."""
         documents = (file for file in (self.exchangeinfo, self.manifest) if file is not None)
-        return (*self.data_files, *documents)
+        return (*self.data_files, *documents, *self.of_a_run.values())
 
 
 def list_dataset(root: Path) -> Listing:
@@ -149,6 +151,7 @@ class _Scan:
             tuple(self.errors),
             tuple(self.warnings),
             frozenset(self.absent),
+            {name: file for name, file in documents.items() if name in OF_A_RUN},
         )
 
     def open_root(self) -> bool:
@@ -194,13 +197,14 @@ class _Scan:
 
     def top_level(self) -> None:
         """Take the two documents, and refuse CSV files that lie beside the folders instead of in them."""
-        for name in (EXCHANGEINFO, MANIFEST):
+        of_a_run = OF_A_RUN if os.path.lexists(self.root / CYCLES) else ()
+        for name in (EXCHANGEINFO, MANIFEST, *of_a_run):
             if os.path.lexists(self.root / name):
                 file = self._source(name)
                 if file is not None:
                     self.documents[name] = file
         for entry in sorted(entry.name for entry in os.scandir(self.real)):
-            if entry.lower().endswith(".csv"):
+            if entry.lower().endswith(".csv") and entry not in of_a_run:
                 action = "move it into candles/, orderbook/ or ticker/, or out of the dataset"
                 self._error(
                     "misplaced_file",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from meva_adapters.replay.format.faults import FaultList
-from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS
+from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS, OF_A_RUN
 from meva_adapters.replay.format.stamps import MICROS, iso_stamp, parse_stamp
 from meva_core.symbols import is_symbol
 
@@ -37,7 +37,8 @@ class Manifest:
     What a span has no candle for, the exchange does not have.
 
     `symbols` are those that the data are of, None where the order books say it. Without `stand_ins` what is
-    there is all that was known: a symbol may lack any file, or rows, and nothing stands in for them.
+    there is all that was known: a symbol may lack any file, or rows, and nothing stands in for them. `run` is
+    what is said of the run whose market it is; empty for any other data.
     """
 
     source: str = ""
@@ -54,6 +55,7 @@ class Manifest:
     stamp_is_stated: bool = True
     symbols: tuple[str, ...] | None = None
     stand_ins: bool = True
+    run: Mapping[str, Any] = {}
 
 
 def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
@@ -76,6 +78,7 @@ def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
         stamp_is_stated="stamp" in tree,
         symbols=_symbols(tree, faults),
         stand_ins=_stand_ins(tree, faults),
+        run=_run(tree, faults),
     )
 
 
@@ -118,6 +121,14 @@ def _stand_ins(tree: dict[str, Any], faults: FaultList) -> bool:
         message = "without stand-ins the manifest has to name the symbols"
         faults.error("manifest", message, column="symbols", action='add "symbols": ["BTCTRY", ...]')
     return given
+
+
+def _run(tree: dict[str, Any], faults: FaultList) -> dict[str, Any]:
+    run = tree.get("run", {})
+    if isinstance(run, dict) and all(isinstance(value, str | int | None) for value in run.values()):
+        return run
+    faults.error("manifest", "expected an object of texts and numbers", column="run", value=str(run))
+    return {}
 
 
 def _interval(tree: dict[str, Any], faults: FaultList) -> int | None:
@@ -191,7 +202,7 @@ def _entry(entry: Any) -> FileEntry | None:
 def is_dataset_file(name: str) -> bool:
     """Whether `name` is the relative name of a file that a dataset may hold, such as `candles/BTCTRY.csv`."""
     folder, _, file = name.partition("/")
-    if name == EXCHANGEINFO:
+    if name == EXCHANGEINFO or name in OF_A_RUN:
         return True
     return folder in KINDS and file.endswith(".csv") and is_symbol(file.removesuffix(".csv"))
 
@@ -256,6 +267,7 @@ def manifest_tree(manifest: Manifest) -> dict[str, Any]:
         ),
         **({} if manifest.symbols is None else {"symbols": list(manifest.symbols)}),
         **({} if manifest.stand_ins else {"stand_ins": False}),
+        **({"run": dict(manifest.run)} if manifest.run else {}),
         **{
             name: text for name in ("server_time", "local_time", "books") if (text := getattr(manifest, name))
         },

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from meva_adapters.replay.checking.exchangeinfo import read_exchangeinfo
 from meva_adapters.replay.checking.files import Listing, list_dataset
 from meva_adapters.replay.checking.manifest import Manifest, check_manifest, check_symbols, parse_manifest
 from meva_adapters.replay.checking.reading import FileFacts, check_file
+from meva_adapters.replay.checking.run_files import RunFiles, check_run
 from meva_adapters.replay.checking.stamping import look, report_opening
 from meva_adapters.replay.format.faults import Fault, FaultList, Report
 from meva_adapters.replay.format.layout import (
@@ -37,7 +39,8 @@ from meva_core.errors import BadInput
 
 @frozen
 class DataSurvey:
-    """The data of a dataset, its manifest aside. `hashes` has the SHA-256 of every file by name."""
+    """The data of a dataset, its manifest aside. `hashes` has the SHA-256 of every file by name, `run` what
+    lies beside the market of a run that was written out."""
 
     root: Path
     listing: Listing
@@ -46,6 +49,7 @@ class DataSurvey:
     exchangeinfo: dict[str, Any] | None
     errors: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
+    run: RunFiles | None = None
 
 
 @frozen
@@ -63,7 +67,8 @@ def survey(root: Path) -> Survey:
     faults, stamps = FaultList(MANIFEST), FaultList(MANIFEST)
     manifest = _manifest(listing, faults)
     stand_ins = manifest is None or manifest.stand_ins
-    data = _survey_listed(root, listing, stand_ins=stand_ins)
+    named = manifest.symbols if manifest and not stand_ins else None
+    data = _survey_listed(root, listing, stand_ins=stand_ins, symbols=named)
     if manifest is not None:
         _check_manifest(data, manifest, faults)
     faults.close()
@@ -78,22 +83,28 @@ def survey(root: Path) -> Survey:
     return Survey(data, manifest, report)
 
 
-def survey_data(root: Path, *, stand_ins: bool = True) -> DataSurvey:
+def survey_data(root: Path, *, stand_ins: bool = True, symbols: Sequence[str] | None = None) -> DataSurvey:
     """Read the data files and the exchange's metadata in `root`, as `survey` does.
 
-    `stand_ins` is what the manifest says of them, or is going to say.
+    `stand_ins` and `symbols` are what the manifest says of them, or is going to say.
     """
-    return _survey_listed(root, list_dataset(root), stand_ins=stand_ins)
+    return _survey_listed(root, list_dataset(root), stand_ins=stand_ins, symbols=symbols)
 
 
-def _survey_listed(root: Path, listing: Listing, *, stand_ins: bool) -> DataSurvey:
+def _survey_listed(
+    root: Path, listing: Listing, *, stand_ins: bool, symbols: Sequence[str] | None
+) -> DataSurvey:
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         checked = list(pool.map(partial(check_file, stand_ins=stand_ins), listing.data_files))
     files = {facts.source.name: facts for facts, _ in checked if facts is not None}
     hashes = {name: facts.sha256 for name, facts in files.items()}
     info_faults = FaultList(EXCHANGEINFO)
     exchangeinfo = _exchangeinfo(listing, hashes, info_faults)
-    lists = [*(faults for _, faults in checked), info_faults, _missing_files(listing, stand_ins=stand_ins)]
+    run, of_a_run = None, list[FaultList]()
+    if listing.of_a_run:
+        run, of_a_run = check_run(listing.of_a_run, None if stand_ins else symbols, hashes)
+    missing = _missing_files(listing, stand_ins=stand_ins)
+    lists = [*(faults for _, faults in checked), info_faults, *of_a_run, missing]
     return DataSurvey(
         root=root,
         listing=listing,
@@ -102,6 +113,7 @@ def _survey_listed(root: Path, listing: Listing, *, stand_ins: bool) -> DataSurv
         exchangeinfo=exchangeinfo,
         errors=(*listing.errors, *(fault for faults in lists for fault in faults.errors)),
         warnings=(*listing.warnings, *(fault for faults in lists for fault in faults.warnings)),
+        run=run,
     )
 
 
@@ -131,6 +143,8 @@ def _manifest(listing: Listing, faults: FaultList) -> Manifest | None:
 def _check_manifest(data: DataSurvey, manifest: Manifest, faults: FaultList) -> None:
     """Hold a manifest against the data."""
     rows = {name: facts.rows for name, facts in data.files.items()}
+    if data.run is not None:
+        rows |= data.run.rows
     check_manifest(manifest, data.listing.data_names, data.hashes, rows, faults)
     present = {kind: {file.symbol for file in files} for kind, files in data.listing.csv.items()}
     check_symbols(manifest, present, faults)

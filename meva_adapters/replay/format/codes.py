@@ -58,6 +58,7 @@ ERRORS: Final[dict[str, str]] = {
     "listed_file_missing": "the manifest lists it, but it is not there",
     "checksum": "the content is not what the manifest vouches for",
     "row_count": "the number of rows is not what the manifest says",
+    "recorded_run": "what lies beside the market of a run is not as `meva replay export` writes it",
 }
 """A dataset with one of these never starts a run."""
 

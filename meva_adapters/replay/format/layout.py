@@ -11,6 +11,12 @@ ORDERBOOK: Final = "orderbook"
 TICKER: Final = "ticker"
 EXCHANGEINFO: Final = "exchangeinfo.json"
 MANIFEST: Final = "manifest.json"
+CYCLES: Final = "cycles.csv"
+RULES: Final = "rules.csv"
+SETTINGS: Final = "settings.json"
+GENESIS: Final = "genesis.json"
+OF_A_RUN: Final = (CYCLES, RULES, SETTINGS, GENESIS)
+"""What lies beside the market of a run that was written out; the last is there if it went on from another."""
 
 KNOWN: Final = "known"
 """The last column that a file of any kind may have: when whoever recorded it had the row."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from meva_adapters.replay.checking.manifest import FileEntry, Manifest, Spans, manifest_tree
 from meva_adapters.replay.checking.survey import survey_data
@@ -34,6 +35,7 @@ def write_manifest(
     answered: Mapping[str, Spans] | None = None,
     symbols: Sequence[str] | None = None,
     stand_ins: bool = True,
+    run: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Read every file of the dataset in `root` and write a manifest of what they hold now.
 
@@ -41,9 +43,11 @@ def write_manifest(
     `Manifest`. Raises BadInput if the data files have errors: a manifest vouches for data that can be used.
     """
     root = Path(root)
-    found = survey_data(root, stand_ins=stand_ins)
+    found = survey_data(root, stand_ins=stand_ins, symbols=symbols)
     if found.errors:
         raise bad_dataset(str(root), found.errors)
+    rows = {name: facts.rows for name, facts in found.files.items()}
+    rows |= found.run.rows if found.run else {}
     manifest = Manifest(
         source=source,
         api_version=api_version,
@@ -51,16 +55,14 @@ def write_manifest(
         end=iso_stamp(max(facts.last_ts for facts in found.files.values())) if found.files else "",
         interval_seconds=interval_seconds,
         stamp=stamp,
-        files={
-            name: FileEntry(sha256, found.files[name].rows if name in found.files else None)
-            for name, sha256 in sorted(found.hashes.items())
-        },
+        files={name: FileEntry(sha256, rows.get(name)) for name, sha256 in sorted(found.hashes.items())},
         server_time=server_time,
         local_time=local_time,
         books=books,
         answered=answered or {},
         symbols=None if symbols is None else tuple(sorted(symbols)),
         stand_ins=stand_ins,
+        run=run or {},
     )
     write_json(root / MANIFEST, manifest_tree(manifest))
     return manifest
