@@ -48,6 +48,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "engine": "The engine's machine code.",
     "emulator": "A local exchange to rehearse on.",
     "replay": "Datasets of recorded markets.",
+    "risk": "The rules of risk of a book.",
     "run": "A stage on the live market.",
 }
 """Commands of two words: what the first one stands for."""
@@ -101,6 +102,8 @@ COMMANDS: Final = (
         "Show, make or close books of simulated money.",
         ("live",),
     ),
+    Command("risk show", "meva_cli.commands.risk:show", "Show how a book stands with the rules of risk."),
+    Command("risk reset", "meva_cli.commands.risk:reset", "Let a book trade again after a drawdown breach."),
     Command("count", "meva_cli.commands.count:count", "Show how many rows every table has."),
     Command("db upgrade", "meva_cli.commands.db:upgrade", "Bring a database to this program's revision."),
     Command("db downgrade", "meva_cli.commands.db:downgrade", "Bring a database back to a revision."),

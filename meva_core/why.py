@@ -16,7 +16,7 @@ from meva_core.journal import Intents
 from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.params import Params
-from meva_core.reasons import CODES, Code, Reason, fired_codes
+from meva_core.reasons import CODES, RISK_RULES, Code, Reason, fired_codes
 from meva_core.rules import Rules
 from meva_core.steps.measure import ONE_SIDED, STALE
 from meva_core.steps.shape import COARSE
@@ -43,44 +43,58 @@ def cycle_reasons(c: int, market: Market, out: Out, rules: Rules, p: Params) -> 
         yield Reason(CODES[int(out.plan.cycle_code[c])].text, "plan")
 
 
+def risk_measures(c: int, market: Market, out: Out, rules: Rules, p: Params) -> Iterator[tuple[bool, Reason]]:
+    """Yield what every rule of risk measured at cycle c against its limit, whether it fired or not, in the
+    order of the rules, each with whether it did. A cooldown that does not run has no value."""
+    for code in RISK_RULES:
+        yield from _measured(code, c, market, out, rules, p)
+
+
 def _risk_reasons(code: Code, c: int, market: Market, out: Out, rules: Rules, p: Params) -> Iterator[Reason]:
+    return (reason for fired, reason in _measured(code, c, market, out, rules, p) if fired)
+
+
+def _measured(
+    code: Code, c: int, market: Market, out: Out, rules: Rules, p: Params
+) -> Iterator[tuple[bool, Reason]]:
     a = out.assess
+    fired = bool(int(a.fired[c]) >> code & 1)
     if code is Code.MAX_DRAWDOWN_BREACH:
         peak = join_pair(int(a.peak_whole[c]), int(a.peak_rest[c]))
         fall = peak - join_pair(int(a.equity_whole[c]), int(a.equity_rest[c]))
         ratio = fall * E8 // peak if peak else 0
         found = _numbers(code, "assess", "", ratio, p.max_drawdown, "ratio")
         # A breach stays after the equity has come back: then no number lets it fall away.
-        yield found if ratio >= p.max_drawdown else evolve(found, distance=None)
+        yield fired, found if ratio >= p.max_drawdown or not fired else evolve(found, distance=None)
     elif code is Code.DAILY_LOSS_BREACH:
-        loss = -join_pair(int(a.day_pnl_whole[c]), int(a.day_pnl_rest[c]))
-        yield _numbers(code, "assess", "", loss, p.max_daily_loss, "TRY")
+        loss = max(0, -join_pair(int(a.day_pnl_whole[c]), int(a.day_pnl_rest[c])))
+        yield fired, _numbers(code, "assess", "", loss, p.max_daily_loss, "TRY")
     elif code is Code.CONSECUTIVE_LOSS_GUARDRAIL:
-        yield _numbers(code, "assess", "", int(a.streak[c]) * E8, p.max_losses * E8, "sells")
+        yield fired, _numbers(code, "assess", "", int(a.streak[c]) * E8, p.max_losses * E8, "sells")
     elif code is Code.STALE_MARKET_DATA:
-        age = int(a.feed_age[c])
-        yield (
-            Reason(code.text, "assess", limit=str(p.max_data_age), unit="s")
-            if age == ABSENT
-            else _numbers(code, "assess", "", age * E8, p.max_data_age * E8, "s")
-        )
+        age = None if a.feed_age[c] == ABSENT else int(a.feed_age[c]) * E8
+        yield fired, _numbers(code, "assess", "", age, p.max_data_age * E8, "s")
     elif code is Code.MARKET_LIQUIDITY_GUARDRAIL:
-        if a.wide[c]:
-            yield _numbers(code, "assess", "", _widest(c, market, out, rules), p.spread_spike, "bps")
+        widest = _widest(c, market, out, rules)
+        yield fired and bool(a.wide[c]), _numbers(code, "assess", "", widest, p.spread_spike, "bps")
         volume = join_pair(int(a.volume_whole[c]), int(a.volume_rest[c]))
-        if volume < p.risk_min_volume:
-            yield _numbers(code, "assess", "", volume, p.risk_min_volume, "TRY")
+        thin = fired and volume < p.risk_min_volume
+        yield thin, _numbers(code, "assess", "", volume, p.risk_min_volume, "TRY")
     else:
-        left = int(a.until[c]) - int(market.time[c])
-        yield Reason(code.text, "assess", value=Mode(int(a.floor[c])).name, distance=str(left), unit="s")
+        left = str(int(a.until[c]) - int(market.time[c])) if a.floor[c] else None
+        value = Mode(int(a.floor[c])).name if a.floor[c] else None
+        yield fired, Reason(code.text, "assess", value=value, distance=left, unit="s")
 
 
-def _widest(c: int, market: Market, out: Out, rules: Rules) -> int:
-    """Return the widest spread of configured symbols with fresh data, in bps as e8, down."""
+def _widest(c: int, market: Market, out: Out, rules: Rules) -> int | None:
+    """Return the widest spread of configured symbols with fresh data, in bps as e8, down; None for none."""
     return max(
-        spread_bps(int(market.bid[c, i]), int(market.ask[c, i]))
-        for i in range(market.bid.shape[1])
-        if rules.configured[i] and not out.measure.flags[c, i] & (STALE | ONE_SIDED)
+        (
+            spread_bps(int(market.bid[c, i]), int(market.ask[c, i]))
+            for i in range(market.bid.shape[1])
+            if rules.configured[i] and not out.measure.flags[c, i] & (STALE | ONE_SIDED)
+        ),
+        default=None,
     )
 
 
@@ -89,8 +103,11 @@ def spread_bps(bid: int, ask: int) -> int:
     return (ask - bid) * 2 * 10**12 // (ask + bid)
 
 
-def _numbers(code: Code, step: str, scope: str, value: int, limit: int, unit: str) -> Reason:
-    """Return a reason with a value and its limit in e8; the distance is what lies between them."""
+def _numbers(code: Code, step: str, scope: str, value: int | None, limit: int, unit: str) -> Reason:
+    """Return a reason with a value, if there is one, and its limit in e8; the distance is what lies between
+    them."""
+    if value is None:
+        return Reason(code.text, step, scope, limit=format_e8(limit), unit=unit)
     distance = abs(value - limit)
     return Reason(code.text, step, scope, format_e8(value), format_e8(limit), format_e8(distance), unit)
 

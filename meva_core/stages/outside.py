@@ -12,6 +12,7 @@ from attrs import frozen
 from meva_core.modes import Mode
 from meva_core.params import Params
 from meva_core.ports import Reads
+from meva_core.stages.resets import waiting_resets
 from meva_core.steps.inputs import Inputs, no_inputs
 
 OLDEST_DECISION: Final = 900
@@ -41,7 +42,8 @@ def outside(reads: Reads, book: str, time: int, params: Params, decode: Callable
     return Outside(
         _base_mode(reads, moment, params, decode),
         _override(reads, moment),
-        tuple(_resets(reads, book, moment)),
+        # Whatever our clock said when a person asked: what is there now comes before this cycle.
+        tuple(reset.number for reset in waiting_resets(reads, book)),
     )
 
 
@@ -63,12 +65,6 @@ def _override(reads: Reads, moment: datetime) -> Mode:
         if mode and isinstance(until, datetime) and moment < until:
             return _mode_of(mode)
     return Mode.NORMAL
-
-
-def _resets(reads: Reads, book: str, moment: datetime) -> list[int]:
-    """Return the numbers of a book's resets that no cycle has taken in."""
-    where = {"book": book, "run_id": None}
-    return [number for (number,) in reads.rows("stage7_risk_resets", ("id",), end=moment, where=where)]
 
 
 def _mode_of(text: str) -> Mode:

@@ -18,7 +18,7 @@ from meva_core.orders import Status
 from meva_core.reasons import Code, Reason
 from meva_core.trace import PLAIN
 from meva_core.trace.fates import Fates
-from meva_core.why import cycle_reasons, intent_reason, spread_bps
+from meva_core.why import cycle_reasons, intent_reason, risk_measures, spread_bps
 
 TOO_LITTLE = {
     "below_min_volume",
@@ -115,3 +115,20 @@ def test_every_code_has_a_text_of_its_own() -> None:
     texts = [code.text for code in Code]
     assert len(set(texts)) == len(texts)
     assert all(text == text.lower() for text in texts)
+
+
+@settings(max_examples=60)
+@given(world=worlds())
+def test_every_rule_of_risk_tells_what_it_measured_and_those_that_fired_are_the_reasons(world: World) -> None:
+    engine, market, rules = engine_of(world), market_of(world), rules_of(world)
+    for start, stop, out in engine.advance(market, inputs_of(world), rules):
+        for c in range(start, stop):
+            found = list(risk_measures(c, market, out, rules, engine.params))
+            assert len(found) == 7
+            own = cycle_reasons(c, market, out, rules, engine.params)
+            assessed = [reason for reason in own if reason.step == "assess" and reason.code != "ok"]
+            assert [reason for fired, reason in found if fired] == assessed
+            for fired, reason in found:
+                if not fired and reason.code in AT_THE_LIMIT:
+                    value, limit = Decimal(reason.value or 0), Decimal(reason.limit or 0)
+                    assert value < limit or value == 0  # a loss of nothing never fires
