@@ -102,6 +102,7 @@ COMMANDS: Final = (
         "Show, make or close books of simulated money.",
         ("live",),
     ),
+    Command("status", "meva_cli.commands.status:status", "Show what every book is doing now."),
     Command("risk show", "meva_cli.commands.risk:show", "Show how a book stands with the rules of risk."),
     Command("risk reset", "meva_cli.commands.risk:reset", "Let a book trade again after a drawdown breach."),
     Command("count", "meva_cli.commands.count:count", "Show how many rows every table has."),

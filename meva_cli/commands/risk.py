@@ -97,6 +97,7 @@ def risk_document(
             "last_cycle": found.last_cycle,
             "latched": found.latched,
             "equity_try": found.equity_try,
+            "day_result_try": found.day_result_try,
             "peak_try": found.peak_try,
             "drawdown_ratio": found.drawdown_ratio,
             "losing_sells": found.losing_sells,
@@ -135,6 +136,7 @@ def _print(name: str, found: RiskStanding, limits: Limits, waiting: list[Reset])
     print_pairs(
         {
             "equity_try": found.equity_try,
+            "day_result_try": found.day_result_try,
             "peak_try": found.peak_try,
             "drawdown": measure(as_text(found.drawdown_ratio), "ratio"),
             "latched": found.latched,

@@ -12,6 +12,7 @@ import attrs
 import click
 
 from meva_adapters.system.notify import Supervisor, supervisor
+from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database, shown_database
 from meva_cli.exchange import exchange, source_of
 from meva_cli.load import settings_for
@@ -234,54 +235,33 @@ def _engine(engine: str, loop: bool) -> tuple[Loop, str]:
 
 
 def _shower(store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None]) -> Callable[[Told], None]:
-    """Return what shows each cycle, as its stored row tells it."""
-    columns = (
-        *("mode_final", "equity_try", "net_pnl_try", "intents_planned_count", "fills_written_count"),
-        "no_trades_reason",
-    )
+    """Return what shows each cycle, as it is stored."""
+    from meva_adapters.codec import CODEC
+    from meva_core.history.last_cycle import last_cycle
+    from meva_core.history.limits import Limits, limits_of
+
+    limits: dict[str, Limits] = {}
 
     def show(told: Told) -> None:
-        from meva_core.ids import cycle_id
-
+        run_id = told.run_id
         with store.read() as reads:
-            where = {"cycle_id": cycle_id(told.run_id, told.time)}
-            [row] = reads.rows("stage7_run_metrics", columns, run_id=told.run_id, where=where)
-        mode, equity, net, orders, fills, reason = row
-        tell(
-            {
-                "cycle_ts": datetime.fromtimestamp(told.time, UTC),
-                "book": name,
-                "run_id": told.run_id,
-                "began_run": told.began,
-                "mode": mode,
-                "equity_try": equity,
-                "net_pnl_try": net,
-                "orders": orders,
-                "fills": fills,
-                "reason": reason,
-                "failures": dict(told.failures),
-            }
-        )
+            if run_id not in limits:
+                limits[run_id] = limits_of(run_id, reads.run(run_id), CODEC.decode)
+            cycle = last_cycle(reads, run_id, limits[run_id], CODEC.decode)
+        if cycle is None:
+            return  # somebody took its rows away meanwhile
+        more = {"began_run": told.began, "failures": dict(told.failures)}
+        tell({**cycle_document(name, cycle), **more, "line": cycle_texts(cycle)})
 
     return show
 
 
 def _json_line(cycle: dict[str, Any]) -> None:
-    print_json(cycle)
+    print_json({name: value for name, value in cycle.items() if name != "line"})
 
 
 def _line(cycle: dict[str, Any]) -> None:
     if cycle["began_run"]:
         print_line(f"run {cycle['run_id']} of book {cycle['book']}")
     failures = ", ".join(f"{what} {count}" for what, count in sorted(cycle["failures"].items()))
-    texts = [
-        f"{cycle['cycle_ts']:%Y-%m-%d %H:%M:%S}",
-        cycle["mode"],
-        f"equity {as_text(cycle['equity_try'])}",
-        f"net {as_text(cycle['net_pnl_try'])}",
-        f"{cycle['orders']} orders",
-        f"{cycle['fills']} fills",
-        cycle["reason"] or "",
-        f"({failures})" if failures else "",
-    ]
-    print_line("  ".join(text for text in texts if text))
+    print_line("  ".join([*cycle["line"], *([f"({failures})"] if failures else [])]))

@@ -15,7 +15,7 @@ from meva_core.history.window import Decode
 from meva_core.modes import Mode
 from meva_core.ports import Reads
 from meva_core.reasons import Reason
-from meva_core.state import FLOOR, LAST_EQUITY, LATCHED, PEAK, STREAK, UNTIL, restore_state
+from meva_core.state import DAY_OPEN, FLOOR, LAST_EQUITY, LATCHED, PEAK, STREAK, UNTIL, restore_state
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.recorded import recorded_run
 from meva_core.why import risk_measures
@@ -27,8 +27,9 @@ class RiskStanding:
     then, in the order of the rules; nothing where that cycle was recorded without columns.
 
     The rest is what the next cycle begins with, amounts in TRY: whether a drawdown breach is latched, the
-    peak that drawdown counts from, equity, losing sells in a row, and the mode that a cooldown enforces, with
-    its end; a cooldown whose end has passed is over as soon as the next cycle begins.
+    peak that drawdown counts from, equity now and when the UTC day of the last cycle began, losing sells in a
+    row, and the mode that a cooldown enforces, with its end; a cooldown whose end has passed is over as soon
+    as the next cycle begins.
     """
 
     run_id: str
@@ -37,9 +38,15 @@ class RiskStanding:
     latched: bool
     peak_try: Decimal
     equity_try: Decimal
+    day_open_try: Decimal
     losing_sells: int
     cooldown_mode: Mode
     cooldown_until: datetime | None
+
+    @property
+    def day_result_try(self) -> Decimal:
+        """What equity gained, or lost, since the UTC day of the last cycle began."""
+        return self.equity_try - self.day_open_try
 
     @property
     def drawdown_ratio(self) -> Decimal:
@@ -69,6 +76,7 @@ def risk_of(
         latched=bool(state.facts[LATCHED]),
         peak_try=_amount(state.money, PEAK),
         equity_try=_amount(state.money, LAST_EQUITY),
+        day_open_try=_amount(state.money, DAY_OPEN),
         losing_sells=int(state.facts[STREAK]),
         cooldown_mode=floor,
         cooldown_until=until,

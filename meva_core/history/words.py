@@ -155,6 +155,15 @@ def explain(reason: Reason, telling: Telling | None = None) -> str:
     return "; ".join(filter(None, said))
 
 
+def briefly(reason: Reason, largest: Decimal | None = None) -> str:
+    """Return what was measured, without what would have changed it, such as `ETHTRY: 12.3 TRY planned, 99.91
+    TRY needed`. `largest` is the largest position, in TRY, as `told_code` takes it."""
+    head = f"{reason.scope}: " if reason.scope else ""
+    if told_code(reason, largest) == ON_TARGET:
+        return WORDS[ON_TARGET][0]
+    return head + (explain(reason).partition("; ")[0] or reason.code)
+
+
 def _words(reason: Reason, key: str, telling: Telling | None) -> tuple[str, str]:
     measured, flip = WORDS[key]
     if telling is None:

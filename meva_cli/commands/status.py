@@ -1,0 +1,144 @@
+"""`meva status`: what every book is doing now."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from meva_cli.cycles import cycle_document, cycle_texts
+from meva_cli.database import DB, database, reading, shown_database
+from meva_cli.options import json_option
+from meva_cli.render import as_text, print_json, print_line, print_pairs
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_adapters.sql.lease import Holding
+    from meva_core.history.book_status import BookStatus
+    from meva_core.ports import Reads
+    from meva_core.stages.book_runs import BookRow
+
+AGAIN: Final = 5.0
+"""Seconds from one look to the next of `--watch`."""
+
+
+@click.command()
+@click.option("--book", "name", help="This book alone.  [default: all that are open]")
+@click.option("--watch", is_flag=True, help="Look again every 5 s until Ctrl-C; needs a terminal.")
+@DB
+@json_option
+def status(name: str | None, watch: bool, db: str | None, as_json: bool) -> None:
+    """Show what the books of simulated money are doing: the last cycle of each, in the words of `meva run`.
+
+    Beside it stand who holds the book, how long ago the cycle was, when the next one is to be expected while
+    a process holds the book (as far apart as the newest cycles were), and alerts that wait to be sent. Times
+    are the exchange's; how long ago is told by the difference that the last cycle measured.
+    """
+    url = database(db)
+    if watch and (as_json or not sys.stdout.isatty()):
+        raise click.UsageError("--watch needs a terminal, and goes without --json")
+    while True:
+        entries = _entries(url, name)
+        if watch:
+            click.clear()
+        if as_json:
+            print_json({"books": entries})
+        else:
+            _print(url, entries)
+        if not watch:
+            return
+        time.sleep(AGAIN)
+
+
+def _entries(url: URL, name: str | None) -> list[dict[str, Any]]:
+    from meva_core.stages.book_runs import books_of, pick_book
+
+    with reading(url) as reads:
+        chosen = [book for book in books_of(reads) if book.closed_at is None]
+        if name is not None:
+            chosen = [pick_book(reads, name)]
+        return [book_entry(reads, book, datetime.now(UTC)) for book in chosen]
+
+
+def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:
+    """Return what a book is doing at a time, as JSON holds it."""
+    from meva_adapters.codec import CODEC
+    from meva_adapters.sql.lease import Standing, holding
+    from meva_adapters.system.process import started_at, this_process
+    from meva_core.history.book_status import book_status
+
+    found, held = book_status(reads, book.name, book.run_id, CODEC.decode), holding(reads, book.name)
+    standing = None if held is None else held.standing(this_process(), now, started_at)
+    runs = standing is Standing.ACTIVE
+    theirs = now + _ahead(reads, book.name)
+    return {
+        **_cycle(book, found),
+        "state": "closed" if book.closed_at else "open",
+        "line": "  ".join(cycle_texts(found.cycle)) if found.cycle else None,
+        "ago_seconds": int((theirs - found.cycle.ts).total_seconds()) if found.cycle else None,
+        "next_cycle_about": found.next_about() if runs else None,
+        "lease": None if held is None or standing is Standing.ENDED else _lease(held, str(standing)),
+        "alerts_waiting": found.alerts_waiting,
+    }
+
+
+def _cycle(book: BookRow, found: BookStatus) -> dict[str, Any]:
+    if found.cycle is not None:
+        return cycle_document(book.name, found.cycle)
+    return {"book": book.name, "run_id": None, "cycle_ts": None, "equity_try": book.starting_cash}
+
+
+def _ahead(reads: Reads, name: str) -> timedelta:
+    """Return how far the exchange's clock was ahead of ours when a book's last cycle was stored."""
+    from meva_adapters.codec import CODEC
+    from meva_core.stages.dry_run import stored_offset
+
+    found = stored_offset(reads, CODEC, name)
+    return timedelta(microseconds=found[0] if found else 0)
+
+
+def _lease(held: Holding, standing: str) -> dict[str, Any]:
+    return {
+        "standing": standing,
+        "process": held.process.pid,
+        "host": held.process.host,
+        "since": held.acquired,
+        "moved_on": held.beaten,
+        "expires": held.expires,
+    }
+
+
+def _print(url: URL, entries: list[dict[str, Any]]) -> None:
+    if not entries:
+        print_line(f"{shown_database(url)} holds no open book. To do: `meva books new main` makes one")
+    for place, entry in enumerate(entries):
+        if place:
+            print_line()
+        print_line(f"Book {entry['book']}" + (", closed" if entry["state"] == "closed" else ""))
+        print_pairs(_told(entry))
+
+
+def _told(entry: dict[str, Any]) -> dict[str, object]:
+    ago = entry["ago_seconds"]
+    told = {
+        "cycle": entry["line"] or f"none yet, equity {as_text(entry['equity_try'])}",
+        "ago": "" if ago is None else str(timedelta(seconds=ago)),
+        "next": f"about {as_text(entry['next_cycle_about'])}" if entry["next_cycle_about"] else "",
+        "run": entry["run_id"],
+        "lease": _held_by(entry["lease"]),
+        "alerts_waiting": entry["alerts_waiting"],
+    }
+    return {name: value for name, value in told.items() if value not in (None, "")}
+
+
+def _held_by(lease: dict[str, Any] | None) -> str:
+    if lease is None:
+        return "nobody holds it"
+    who = f"process {lease['process']} on {lease['host']}"
+    if lease["standing"] != "active":
+        return f"left by {who}, which is {lease['standing']}: the next one takes it over"
+    return f"{who} since {as_text(lease['since'])}, until {as_text(lease['expires'])} unless it is moved on"
