@@ -95,7 +95,7 @@ def _cycle(book: BookRow, found: BookStatus) -> dict[str, Any]:
 def _ahead(reads: Reads, name: str) -> timedelta:
     """Return how far the exchange's clock was ahead of ours when a book's last cycle was stored."""
     from meva_adapters.codec import CODEC
-    from meva_core.stages.dry_run import stored_offset
+    from meva_core.stages.book_seen import stored_offset
 
     found = stored_offset(reads, CODEC, name)
     return timedelta(microseconds=found[0] if found else 0)
