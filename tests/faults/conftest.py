@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage7_runs import BUSY, make_dataset
+from stage7_runs import make_dataset
+from victim_settings import SETTINGS
 
 from meva_core.settings import VARIABLES
 
 Victims = Callable[..., dict[str, Any]]
-SETTINGS = BUSY | {"STAGE7_ORDER_OFFSET_BPS": "-4", "STAGE7_SIM_REJECT_PROB_BPS": "1000"}
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from typing import Any, Final
 import attrs
 import pytest
 from command_line import Ended, meva
-from conftest import SETTINGS
 from stage7_runs import contents, rows_of
+from victim_settings import SETTINGS
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset

@@ -11,8 +11,8 @@ from random import Random
 from typing import Any, Final
 
 import pytest
-from conftest import SETTINGS
 from stage7_runs import START, rows_of
+from victim_settings import SETTINGS
 
 from meva_adapters.codec import CODEC
 from meva_adapters.sql import ensure, reader, writer
