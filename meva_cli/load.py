@@ -43,27 +43,30 @@ class Given(NamedTuple):
 class Loaded(NamedTuple):
     """Settings, and where each that is not a default was given, by the name of its variable.
 
-    `unused` are the other places that name a variable; `warnings` are what a user should know of the sources.
+    `unused` are the other places that name a variable; `warnings` are what a user should know of the sources,
+    `exposed` those of them that are about who may read or write a file.
     """
 
     settings: Settings
     origin: Mapping[str, str]
     unused: Mapping[str, Sequence[str]] = {}
     warnings: Sequence[str] = ()
+    exposed: Sequence[str] = ()
 
 
-def settings_for(*groups: str, options: Mapping[str, str | None] | None = None) -> Loaded:
+def settings_for(*groups: str, options: Mapping[str, str | None] | None = None, warn: bool = True) -> Loaded:
     """Load the settings that the running command uses, and tell the root command of them.
 
     `options` are raw texts by variable from the command line, None where an option was not given. They are
-    checked like any other source, and so is what `--set` named. Warnings go to stderr, each once.
+    checked like any other source, and so is what `--set` named. Warnings go to stderr, each once; `warn`:
+    unless the command tells them itself.
     """
     context = click.get_current_context()
     chosen = _command_line(options or {}, context.meta.get(SET, {}))
     fallback = context.meta.get(FALLBACK, {})
     loaded = load_settings(chosen, os.environ, Path.cwd(), {*groups, "state"}, fallback)
     said: set[str] = context.meta.setdefault(_WARNED, set())
-    for warning in loaded.warnings:
+    for warning in loaded.warnings if warn else ():
         if warning not in said:
             click.echo(f"warning: {warning}", err=True)
             said.add(warning)
@@ -114,8 +117,8 @@ def load_settings(
     unused = {
         name: places for name in given if (places := [s[name].origin for s in sources if name in s][1:])
     }
-    warnings = [*_misspelt(environment), *filter(None, (_exposed(folder / f, files[f]) for f in files))]
-    return Loaded(settings, origin, unused, warnings)
+    exposed = (*filter(None, (_exposed(folder / f, files[f]) for f in files)),)
+    return Loaded(settings, origin, unused, [*_misspelt(environment), *exposed], exposed)
 
 
 def _misspelt(environment: Mapping[str, str]) -> Iterator[str]:

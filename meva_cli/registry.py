@@ -102,6 +102,12 @@ COMMANDS: Final = (
         "Show, make or close books of simulated money.",
         ("live",),
     ),
+    Command(
+        "doctor",
+        "meva_cli.commands.doctor:doctor",
+        "Say whether what is needed is there and right, and what to do.",
+        ("gates", "exchange", "live", "stage7"),
+    ),
     Command("status", "meva_cli.commands.status:status", "Show what every book is doing now."),
     Command("risk show", "meva_cli.commands.risk:show", "Show how a book stands with the rules of risk."),
     Command("risk reset", "meva_cli.commands.risk:reset", "Let a book trade again after a drawdown breach."),

@@ -57,7 +57,7 @@ def reader_engine(url: sa.URL) -> sa.Engine:
             url, isolation_level="REPEATABLE READ", options="-c default_transaction_read_only=on"
         )
     require_file(path)
-    engine = _sqlite(path, reading_uri(path), poolclass=NullPool)
+    engine = sqlite_engine(path, reading_uri(path), poolclass=NullPool)
     _begin_with(engine, "BEGIN")
     return engine
 
@@ -98,7 +98,7 @@ def writer_engine(url: sa.URL, *, durable: bool = True, foreign_keys: bool = Tru
         f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
         f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}",
     )
-    engine = _sqlite(path, uri_of(path, "mode=rw"), pragmas, poolclass=QueuePool, pool_size=1)
+    engine = sqlite_engine(path, uri_of(path, "mode=rw"), pragmas, poolclass=QueuePool, pool_size=1)
     _begin_with(engine, "BEGIN IMMEDIATE")
     return engine
 
@@ -171,7 +171,7 @@ def uri_of(path: Path, options: str) -> str:
 def _stands_alone(path: Path) -> bool:
     """Whether a file in WAL mode is whole without its log, and stays so: immutable leaves the log unread."""
     real = Path(os.path.realpath(path))
-    if os.access(real.parent, os.W_OK) or not _is_in_wal_mode(real):
+    if os.access(real.parent, os.W_OK) or not is_in_wal_mode(real):
         return False
     log, index, journal = (Path(f"{real}-{name}") for name in ("wal", "shm", "journal"))
     if journal.exists():
@@ -179,7 +179,8 @@ def _stands_alone(path: Path) -> bool:
     return not log.exists() or (log.stat().st_size == 0 and not index.exists())
 
 
-def _is_in_wal_mode(path: Path) -> bool:
+def is_in_wal_mode(path: Path) -> bool:
+    """Whether an SQLite file keeps its changes in a log beside it; False for one that cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(20)[18:20] == b"\2\2"  # what the file format says of reading and writing
@@ -187,7 +188,10 @@ def _is_in_wal_mode(path: Path) -> bool:
         return False
 
 
-def _sqlite(path: Path, uri: str, pragmas: tuple[str, ...] = (), **pool: Any) -> sa.Engine:
+def sqlite_engine(path: Path, uri: str, pragmas: tuple[str, ...] = (), **pool: Any) -> sa.Engine:
+    """Return an engine of a file under an SQLite URI, each connection with these pragmas; it begins no
+    transaction of its own."""
+
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
             uri,

@@ -18,8 +18,6 @@ from meva_cli.exchange import exchange, source_of
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.render import as_text, print_json, print_line
-from meva_core.errors import BadInput
-from meva_core.gates import check_gates, stage7_block
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -89,14 +87,11 @@ def stage7(
     Exit code 0: done. 1: a single cycle had no answer, or a loop could not go on. 2: not begun, such as for a
     gate that is shut or a book that another process holds.
     """
-    settings = settings_for("state", "gates", "exchange", "live", "stage7").settings
-    check_gates(settings)
-    block = stage7_block(settings.gates)
-    if block is not None:
-        lines = "; ".join(map(str, block.changes))
-        raise BadInput(f"Stage 7 may not run: {block.code.value}", action=lines)
+    from meva_cli.checks.doctor import preflight
+
     if not loop and (cycles is not None or until is not None):
         raise click.UsageError("--cycles and --until go with --loop")
+    settings = preflight(lambda: settings_for("state", "gates", "exchange", "live", "stage7"), db, interval)
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
     with _book(url, name, settings) as (store, hold, of_book):

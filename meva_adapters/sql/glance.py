@@ -1,0 +1,80 @@
+"""A look at a database that leaves no trace: no file beside it, no lock that anyone waits for, no mark in its
+log's index.
+
+A reader of an SQLite file in WAL mode makes the files beside it where they are not there, and writes into one
+of them. Whoever only wants to say how things stand does neither: with an index there it is only read; without
+a log the file is all there is, and read alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from meva_adapters.sql.addresses import shown
+from meva_adapters.sql.engine import (
+    file_of,
+    is_in_wal_mode,
+    reader_engine,
+    require_file,
+    sqlite_engine,
+    translated,
+    uri_of,
+)
+from meva_core.errors import StoreUnready
+
+
+@contextmanager
+def glancing_at(url: sa.URL) -> Iterator[sa.Connection]:
+    """Hold one consistent view of a database without a trace of it.
+
+    Raises StoreUnready when it is absent, a directory, or cannot be looked at in this way, StoreCorrupt when
+    it is damaged.
+    """
+    with translated(shown(url)):
+        path = file_of(url)
+        engine = reader_engine(url) if path is None else _engine(path)
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+
+def log_bytes(path: Path) -> int:
+    """Return the size of the log beside an SQLite file, 0 without one."""
+    log = _beside(path, "wal")
+    return log.stat().st_size if log.exists() else 0
+
+
+def _engine(path: Path) -> sa.Engine:
+    require_file(path)
+    engine = sqlite_engine(path, uri_of(path, _options(path)), poolclass=NullPool)
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _options(path: Path) -> str:
+    if not is_in_wal_mode(path):
+        return "mode=ro"
+    if _beside(path, "shm").exists():
+        return "mode=ro&readonly_shm=1"
+    if log_bytes(path):
+        raise StoreUnready(
+            f"{path} has a log beside it that has to be taken in before anyone can look at it",
+            action=f"`meva db check --db {path}` takes it in",
+        )
+    return "mode=ro&immutable=1"
+
+
+def _beside(path: Path, end: str) -> Path:
+    return Path(f"{os.path.realpath(path)}-{end}")

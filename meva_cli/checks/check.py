@@ -1,0 +1,103 @@
+"""One thing that was looked at, and what the checks are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from meva_core.errors import BadInput, MevaError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_cli.checks.answers import Answered
+    from meva_cli.load import Loaded
+    from meva_core.settings import Settings
+
+
+class Status(StrEnum):
+    """How it is: right, worth a look, or not right."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@frozen
+class Check:
+    """One thing that was looked at: what was seen, and what to do where that is not right."""
+
+    category: str
+    name: str
+    status: Status
+    message: str
+    action: str = ""
+
+
+@frozen
+class Look:
+    """One category's checks, made under its name."""
+
+    category: str
+
+    def passed(self, name: str, message: str) -> Check:
+        """Return a check of what is right."""
+        return Check(self.category, name, Status.PASS, message)
+
+    def warned(self, name: str, message: str, action: str = "") -> Check:
+        """Return a check of what is worth a look."""
+        return Check(self.category, name, Status.WARN, message, action)
+
+    def failed(self, name: str, message: str, action: str = "") -> Check:
+        """Return a check of what is not right."""
+        return Check(self.category, name, Status.FAIL, message, action)
+
+    def refused(self, name: str, error: MevaError) -> Iterator[Check]:
+        """Yield a failed check for each fault of an error."""
+        problems = error.problems if isinstance(error, BadInput) else ()
+        for problem in problems:
+            yield self.failed(name, str(problem), problem.action)
+        if not problems:
+            yield self.failed(name, str(error), error.action)
+
+
+@frozen(slots=False)
+class World:
+    """What the checks are about.
+
+    `purpose` is what is to be run: `stage7` or `backtest`. `loaded` is None where the settings cannot be
+    read, `unread` then says why. `url` is the database, None where the settings do not tell. A file is gone
+    through up to a size of `integrity_bytes`. `quick` is set before a run: only what takes no time.
+    """
+
+    purpose: str
+    interval: int
+    loaded: Loaded | None
+    unread: BadInput | None = None
+    url: URL | None = None
+    integrity_bytes: int = 0
+    quick: bool = False
+    offline: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings; whoever asks comes after the check that they can be read."""
+        if self.loaded is None:
+            raise BadInput("the settings cannot be read")
+        return self.loaded.settings
+
+    @property
+    def is_live(self) -> bool:
+        """Whether what is to be run asks the exchange."""
+        return self.purpose != "backtest"
+
+    @cached_property
+    def answers(self) -> Answered:
+        """What the exchange says: asked once, at most four questions."""
+        from meva_cli.checks.answers import ask
+
+        return ask(self.settings)

@@ -1,0 +1,111 @@
+"""All checks together: those of `meva doctor`, and those that come before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+import click
+from attrs import evolve
+
+from meva_cli.checks.check import Check, Look, Status, World
+from meva_cli.checks.data import data_checks
+from meva_cli.checks.database import database_checks
+from meva_cli.checks.exchange import exchange_checks
+from meva_cli.checks.gates import gates_checks
+from meva_cli.checks.keys import keys_checks
+from meva_cli.checks.rules import rules_checks
+from meva_cli.checks.settings import SAID_WHEN_LOADED, settings_checks
+from meva_cli.checks.system import system_checks
+from meva_cli.database import address_of, named_by
+from meva_cli.load import Loaded, settings_for
+from meva_core.errors import BadInput
+from meva_core.settings import Settings
+
+CHECKS: Final[Mapping[str, Callable[[World], Iterator[Check]]]] = {
+    "settings": settings_checks,
+    "gates": gates_checks,
+    "database": database_checks,
+    "data": data_checks,
+    "exchange": exchange_checks,
+    "rules": rules_checks,
+    "keys": keys_checks,
+    "system": system_checks,
+}
+"""The checks by their category, in the order in which they are made."""
+BEFORE_A_RUN: Final = ("settings", "gates", "database", "data")
+"""What has to be right before a run begins; whether the exchange answers, its first measure tells."""
+STATE_ONLY: Final = ("database", "data")
+"""Categories that need no other settings than where things are kept."""
+WITHOUT_SETTINGS: Final = ("settings", "system")
+"""Those that say what can be said where the settings cannot be read."""
+QUICK_BYTES: Final = 256 * 10**6
+BEFORE_A_RUN_BYTES: Final = 16 * 10**6
+
+
+def look_around(
+    load: Callable[[], Loaded],
+    db: str | None,
+    purpose: str | None,
+    interval: int,
+    *,
+    offline: bool = False,
+    deep: bool = False,
+) -> tuple[World, list[Check]]:
+    """Return what all checks see; `load` loads the settings, which choose the purpose where it is None."""
+    loaded, unread = _loaded(load)
+    if purpose is None:
+        asks = loaded is None or loaded.settings.gates.stage7_enabled
+        purpose = "stage7" if asks else "backtest"
+    size = 2**62 if deep else QUICK_BYTES
+    world = World(purpose, interval, loaded, unread, integrity_bytes=size, offline=offline)
+    return _made(world, db, tuple(CHECKS))
+
+
+def preflight(load: Callable[[], Loaded], db: str | None, interval: int) -> Settings:
+    """Make the checks that come before a run of Stage 7, say what is worth a look, and return its settings.
+
+    `load` loads them, and warns of their sources. Raises BadInput with all that is not right.
+    """
+    loaded, unread = _loaded(load)
+    world = World("stage7", interval, loaded, unread, integrity_bytes=BEFORE_A_RUN_BYTES, quick=True)
+    _, found = _made(world, db, BEFORE_A_RUN)
+    for check in found:
+        if check.status is Status.WARN and check.name != SAID_WHEN_LOADED:
+            click.echo(f"warning: {check.category}: {check.message}", err=True)
+    if failed := [check for check in found if check.status is Status.FAIL]:
+        raise BadInput(
+            "\n".join(f"{check.category}: {check.message}" for check in failed),
+            action="; ".join(dict.fromkeys(check.action for check in failed if check.action)),
+        )
+    return world.settings
+
+
+def _loaded(load: Callable[[], Loaded]) -> tuple[Loaded | None, BadInput | None]:
+    try:
+        return load(), None
+    except BadInput as error:
+        return None, error
+
+
+def _made(world: World, db: str | None, categories: Sequence[str]) -> tuple[World, list[Check]]:
+    state, found = world.loaded or _state_only(), list[Check]()
+    if state is not None:
+        try:
+            world = evolve(world, url=address_of(db or named_by(state.settings.state)))
+        except BadInput as error:
+            found += Look("database").refused("address", error)
+    for category in categories:
+        if world.loaded is not None or category in WITHOUT_SETTINGS:
+            found += CHECKS[category](world)
+        elif category in STATE_ONLY and state is not None:
+            found += CHECKS[category](evolve(world, loaded=state))
+    return world, found
+
+
+def _state_only() -> Loaded | None:
+    """Return the settings of where things are kept, None where not even those can be read."""
+    try:
+        return settings_for("state", warn=False)
+    except BadInput:
+        return None

@@ -1,0 +1,134 @@
+"""The exchange: that it answers, how its clock stands to ours, and what its budgets let a loop ask for."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from meva_cli.checks.answers import Answered
+from meva_cli.checks.check import Check, Look, World
+from meva_core.settings import Settings
+
+LOOK: Final = Look("exchange")
+SKEW_MICROS: Final = 2_000_000
+SLOW_MILLISECONDS: Final = 2_000
+CERTIFICATE_DAYS: Final = 14
+USUAL_PAIRS: Final = 200
+_OLD_BOOK: Final = 60
+"""Seconds; of one older than that nobody knows much."""
+
+
+def exchange_checks(world: World) -> Iterator[Check]:
+    """Ask the exchange what anyone may ask, four questions at most, and reckon what a loop asks for."""
+    if not world.is_live:
+        return
+    settings = world.settings
+    if world.offline:
+        yield LOOK.passed("answers", "not asked")
+        named = {*settings.stage7.universe_whitelist} - {*settings.stage7.universe_blacklist}
+        told = "candidates by the whitelist" if named else "candidates, a number that the exchange is near"
+        yield from reckoned(len(named) or USUAL_PAIRS, settings, world.interval, told)
+        return
+    found = world.answers
+    if "time" in found.errors:
+        yield from LOOK.refused("answers", found.errors["time"])
+        return
+    yield from _clock(found)
+    yield from _answers(found)
+    yield from certificate(settings.exchange.base_url)
+    if found.pairs is not None:
+        count = sum(rule.symbol in found.pairs.candidates and rule.tradable for rule in found.pairs.rules)
+        yield from reckoned(count, settings, world.interval, "candidates by the exchange's metadata")
+        if settings.stage7.universe_size > count:
+            size = f"STAGE7_UNIVERSE_SIZE={settings.stage7.universe_size}"
+            action = f"set it to {count} or less"
+            yield LOOK.warned("universe", f"{size} is above the {count} candidates: all are selected", action)
+
+
+def _clock(found: Answered) -> Iterator[Check]:
+    took = f"its time took {found.milliseconds} ms"
+    if found.milliseconds > SLOW_MILLISECONDS:
+        yield LOOK.warned("latency", f"{took} to come: few books can be asked for in a cycle", "see the line")
+    else:
+        yield LOOK.passed("latency", took)
+    skew = (found.skew_micros or 0) // 1000
+    seen = f"this machine's clock is {abs(skew)} ms {'behind' if skew >= 0 else 'ahead of'} the exchange's"
+    if abs(found.skew_micros or 0) > SKEW_MICROS:
+        yield LOOK.warned("clock", f"{seen}; cycles go by the exchange's", "set this machine's clock")
+    else:
+        yield LOOK.passed("clock", seen)
+
+
+def _answers(found: Answered) -> Iterator[Check]:
+    from meva_adapters.btcturk.connect import API_VERSION
+
+    for name, error in found.errors.items():
+        yield from LOOK.refused(name, error)
+    if found.metadata is not None and "metadata" not in found.errors:
+        yield LOOK.passed("metadata", f"API {API_VERSION}, {len(found.metadata.pairs)} pairs")
+    if found.tickers is not None:
+        yield LOOK.passed("tickers", f"{len(found.tickers)} tickers in one answer")
+    if (book := found.book) is not None:
+        if book.bids and book.asks:
+            yield LOOK.passed("book", f"{len(book.bids)} bids and {len(book.asks)} asks")
+        else:
+            yield LOOK.warned("book", "a side of it is empty", "try again; it may be a thin market")
+
+
+def reckoned(candidates: int, settings: Settings, interval: int, of: str) -> Iterator[Check]:
+    """Yield what a loop with so many candidates asks for, and what the budgets do not let it."""
+    from meva_adapters.measuring.reckoning import reckon
+
+    ahead = settings.stage7.universe_size + len(settings.exchange.symbols)
+    found = reckon(candidates, interval, ahead=ahead, rules_ttl=settings.exchange.rules_cache_ttl_sec)
+    seen = (
+        f"{candidates} {of}, a cycle each {interval} s: {found.books_a_minute:.0f} books, "
+        f"{found.bars_a_minute:.0f} bars, {found.requests_a_minute:.0f} requests a minute; "
+        f"touches of all from the tickers of each cycle, the oldest book {found.oldest_book_seconds} s old"
+    )
+    if found.asks_all:
+        yield LOOK.passed("budget", f"{seen}; every cycle asks for all books")
+        return
+    shortest = found.shortest_interval
+    seen += (
+        f"; all books are asked for from an interval of {shortest} s on"
+        if shortest is not None
+        else "; at no interval does a cycle ask for all books"
+    )
+    if found.oldest_book_seconds <= _OLD_BOOK and shortest is None:
+        yield LOOK.passed("budget", seen)
+        return
+    longer = f"--interval {shortest}, or " if shortest is not None else ""
+    action = (
+        f"{longer}fewer candidates (STAGE7_UNIVERSE_WHITELIST); sizes limit fills only where a book is known"
+    )
+    yield LOOK.warned("budget", seen, action)
+
+
+def certificate(address: str) -> Iterator[Check]:
+    """Yield how long the certificate of an address is still good, where it has one that can be seen."""
+    parts = urlsplit(address)
+    if parts.scheme != "https" or parts.hostname is None:
+        return
+    try:
+        with (
+            socket.create_connection((parts.hostname, parts.port or 443), timeout=3) as line,
+            ssl.create_default_context().wrap_socket(line, server_hostname=parts.hostname) as secure,
+        ):
+            shown = secure.getpeercert() or {}
+    except (OSError, ValueError) as error:
+        yield LOOK.warned(
+            "certificate", f"it cannot be seen: {error}", "behind a proxy that is as it must be"
+        )
+        return
+    ends = shown.get("notAfter")
+    days = int((ssl.cert_time_to_seconds(str(ends)) - time.time()) // 86_400)
+    seen = f"the exchange's certificate is good for {days} days"
+    if days < CERTIFICATE_DAYS:
+        yield LOOK.warned("certificate", seen, "nothing; it is theirs to renew, and requests fail if not")
+    else:
+        yield LOOK.passed("certificate", seen)

@@ -1,0 +1,62 @@
+"""`meva doctor`: whether what is needed is there and right, before anything runs."""
+
+from __future__ import annotations
+
+import click
+from attrs import asdict
+
+from meva_cli.database import DB
+from meva_cli.load import Loaded, settings_for
+from meva_cli.options import COUNT, json_option
+from meva_cli.render import print_json, print_line, print_table
+
+
+@click.command()
+@DB
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(["stage7", "backtest"]),
+    help="What is to be run.  [default: stage7 where the settings open it, else backtest]",
+)
+@click.option("--interval", type=COUNT, default=60, show_default=True, help="Seconds between cycles.")
+@click.option("--offline", is_flag=True, help="Ask the exchange nothing.")
+@click.option("--deep", is_flag=True, help="Go through a database of any size.")
+@json_option
+@click.pass_context
+def doctor(
+    ctx: click.Context,
+    db: str | None,
+    purpose: str | None,
+    interval: int,
+    offline: bool,
+    deep: bool,
+    as_json: bool,
+) -> None:
+    """Look at settings, gates, database, data, exchange, rules, keys and system, and say what to do.
+
+    Each check passes, warns or fails. `meva run` makes those of settings, gates, database and data before it
+    starts, and does not start where one of them fails; whether the exchange answers, only its first measure
+    can tell. Looking changes nothing: no file, no row, no lock is made, and the exchange is asked at most
+    four public questions. For a loop it reckons how many books, bars and requests a minute the exchange's
+    budgets allow with --interval, and how old the oldest book gets.
+
+    Exit code 0: nothing failed. 1: something did.
+    """
+    from meva_cli.checks.check import Status
+    from meva_cli.checks.doctor import look_around
+
+    def load() -> Loaded:
+        return settings_for("gates", "exchange", "live", "stage7", warn=False)
+
+    world, found = look_around(load, db, purpose, interval, offline=offline, deep=deep)
+    failed = [check for check in found if check.status is Status.FAIL]
+    if as_json:
+        checks = [{**asdict(check), "status": str(check.status)} for check in found]
+        print_json({"ok": not failed, "for": world.purpose, "checks": checks})
+    else:
+        rows = [[c.category, c.name, str(c.status), c.message, c.action] for c in found]
+        print_table(["category", "check", "status", "seen", "to do"], rows)
+        warned = sum(check.status is Status.WARN for check in found)
+        print_line(f"for {world.purpose}: {len(failed)} failed, {warned} warnings, {len(found)} checks")
+    ctx.exit(1 if failed else 0)

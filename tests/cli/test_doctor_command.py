@@ -1,0 +1,303 @@
+"""`meva doctor`: what it sees, what it says to do, and that looking changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_exchange import LocalExchange, start_emulator, stop_emulator
+from played_books import FIRST, recorded_market, run_book
+from stage7_runs import edit_cell
+
+from meva_adapters.sql import writer
+from meva_adapters.sql.lease import Leases
+from meva_adapters.system.clock import SystemClock
+from meva_adapters.system.process import Process
+
+Meva = Callable[..., Any]
+DB = ("--db", "state.db")
+OFFLINE = ("--for", "stage7", "--offline")
+COMMAND = "from meva_cli.app import main; main()"
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[LocalExchange]:
+    emulator = start_emulator()
+    yield emulator
+    stop_emulator(emulator)
+
+
+def checks(ended: Any, status: str | None = None) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the checks by category and name, those of a status if one is given."""
+    found = ended.document["checks"]
+    assert ended.document["ok"] == all(check["status"] != "fail" for check in found)
+    assert ended.code == (0 if ended.document["ok"] else 1)
+    return {(check["category"], check["name"]): check for check in found if status in (None, check["status"])}
+
+
+def doctor(meva: Meva, *more: str, **environment: str) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"STAGE7_ENABLED": "true", **environment}.items():
+            patch.setenv(name, value)
+        return meva("doctor", *more, "--json")
+
+
+def traces(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        for path in folder.rglob("*")
+    }
+
+
+# -- What it sees -----------------------------------------------------------------------------------------
+
+
+def test_in_a_fresh_folder_nothing_fails_and_nothing_is_made(meva: Meva, tmp_path: Path) -> None:
+    ended = meva("doctor", "--json")
+    found = checks(ended)
+    assert ended.document["for"] == "backtest"
+    assert {category for category, _ in found} == {
+        *("settings", "gates", "database", "data", "keys", "system"),
+    }
+    assert "STAGE7_ENABLED=true" in found["gates", "stage7"]["message"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_for_stage_7_the_shut_gate_fails_with_the_line_that_opens_it(meva: Meva) -> None:
+    failed = checks(meva("doctor", *OFFLINE, "--json"), "fail")
+    assert list(failed) == [("gates", "stage7")]
+    assert failed["gates", "stage7"]["action"] == "set STAGE7_ENABLED=true (it is false)"
+    assert checks(doctor(meva, "--offline"), "fail") == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "said"),
+    [
+        ({"NOTIONAL_CAP_TRY_PER_CYCLE": "0"}, "turnover", "no new order is placed"),
+        ({"MIN_ORDER_NOTIONAL_TRY": "2000"}, "turnover", "is above NOTIONAL_CAP_TRY_PER_CYCLE=1000"),
+        ({"MAX_POSITION_NOTIONAL_TRY": "9"}, "position", "nothing is ever bought"),
+        ({"DRY_RUN_TRY_BALANCE": "300"}, "cash", "a new book has nothing to invest"),
+        ({"TRY_CASH_TARGET": "700"}, "cash", "is above TRY_CASH_MAX=600"),
+        ({"TTL_SECONDS": "59"}, "interval", "an order ends before the next cycle"),
+        ({"STAGE7_RISK_COOLDOWN_SEC": "5"}, "interval", "a cooldown is over before the next cycle"),
+        ({"STAGE7_UNIVERSE_WHITELIST": "BTCTRY"}, "universe", "above the 1 pairs"),
+        ({"MAX_ORDERS_PER_CYCEL": "3"}, "names", "did you mean MAX_ORDERS_PER_CYCLE?"),
+    ],
+)
+def test_values_that_leave_nothing_to_do_are_told(
+    meva: Meva, values: dict[str, str], name: str, said: str
+) -> None:
+    assert not {category for category, _ in checks(doctor(meva, "--offline"), "warn")} & {"settings"}
+    warned = checks(doctor(meva, "--offline", **values), "warn")["settings", name]
+    assert said in warned["message"]
+    assert warned["action"]
+
+
+def test_settings_that_cannot_be_read_fail_one_by_one_and_the_database_is_looked_at(
+    meva: Meva, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("TTL_SECONDS=soon\nSTAGE7_FEES_BPS=-1\n")
+    ended = doctor(meva, "--offline")
+    failed = [check["message"] for check in ended.document["checks"] if check["status"] == "fail"]
+    assert sorted(message.split(":")[0] for message in failed) == ["STAGE7_FEES_BPS", "TTL_SECONDS"]
+    assert ("database", "there") in checks(ended)
+    (tmp_path / ".env").write_text("NO SETTING")
+    assert checks(doctor(meva, "--offline"), "fail")
+
+
+def test_keys_that_are_not_needed_and_files_that_others_read_are_told_without_the_key(
+    meva: Meva, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("BTCTURK_API_KEY=c4n4ry\n")
+    (tmp_path / ".env").chmod(0o644)
+    ended = doctor(meva, "--offline")
+    warned = checks(ended, "warn")
+    assert "BTCTURK_API_KEY from .env line 1" in warned["keys", "credentials"]["message"]
+    assert warned["keys", "files"]["action"] == "run `chmod 600 .env`"
+    assert "c4n4ry" not in ended.out + ended.err
+
+
+def test_a_dataset_is_looked_at_as_validate_does(meva: Meva, tmp_path: Path) -> None:
+    meva("replay", "init", "data", "--minutes", "30")
+    named = {"MEVA_REPLAY_DATASET": "data"}
+    assert "can be run" in checks(doctor(meva, "--offline", **named))["data", "dataset"]["message"]
+    book = next((tmp_path / "data" / "orderbook").glob("*.csv"))
+    edit_cell(book, 3, "best_bid", "-1")
+    assert checks(doctor(meva, "--offline", **named), "fail")["data", "dataset"]["action"]
+    missing = checks(doctor(meva, "--offline", MEVA_REPLAY_DATASET="nowhere"), "fail")
+    assert "is no folder" in missing["data", "dataset"]["message"]
+
+
+# -- The database -----------------------------------------------------------------------------------------
+
+
+def test_a_database_of_another_kind_revision_or_state_fails(meva: Meva, tmp_path: Path) -> None:
+    def failed() -> dict[tuple[str, str], dict[str, str]]:
+        return checks(doctor(meva, "--offline", *DB), "fail")
+
+    meva("books", "new", "main", *DB)
+    assert failed() == {}
+    meva("db", "downgrade", "0003", *DB)
+    assert failed()["database", "open"]["action"].startswith("meva db upgrade")
+    meva("db", "upgrade", *DB)
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    assert "newer than this program's" in failed()["database", "open"]["message"]
+    (tmp_path / "state.db").write_bytes(b"no database at all" * 100)
+    assert failed()["database", "open"]
+
+
+def test_a_damaged_page_is_found(meva: Meva, tmp_path: Path) -> None:
+    meva("books", "new", "main", *DB)
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        [[page]] = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'idx_stage7_rows_book_known'"
+        )
+        [[size]] = connection.execute("PRAGMA page_size")
+    with open(tmp_path / "state.db", "r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    assert checks(doctor(meva, "--offline", *DB), "fail")["database", "integrity"]
+
+
+def test_folders_that_are_not_there_fail(meva: Meva) -> None:
+    failed = checks(doctor(meva, "--offline", "--db", "no/where.db"), "fail")
+    assert "there is no folder" in failed["database", "there"]["message"]
+
+
+def test_it_tells_who_holds_a_book_and_a_last_cycle_that_lies_ahead(meva: Meva, tmp_path: Path) -> None:
+    meva("books", "new", "main", *DB)
+    assert "nobody holds book main" in checks(doctor(meva, "--offline", *DB))["database", "lease"]["message"]
+    with writer(tmp_path / "state.db") as store:
+        Leases(store, SystemClock(), Process("elsewhere", 7, 1, "boot", "pid:[9]")).take("main")
+    held = checks(doctor(meva, "--offline", *DB))["database", "lease"]
+    assert "book main is held by process 7 on elsewhere until" in held["message"]
+    run_book(tmp_path / "state.db", recorded_market(tmp_path), [FIRST])
+    assert ("database", "clock") not in checks(doctor(meva, "--offline", *DB))
+    ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="microseconds")
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        connection.execute("UPDATE stage7_runs SET last_ts = ?", (ahead,))
+        connection.commit()
+    assert (
+        "ahead of this machine's clock"
+        in (checks(doctor(meva, "--offline", *DB), "warn")["database", "clock"]["message"])
+    )
+
+
+# -- It changes nothing -----------------------------------------------------------------------------------
+
+
+def dump(db: Path) -> list[str]:
+    with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as connection:
+        return [*connection.iterdump()]
+
+
+@pytest.mark.parametrize("more", [(), ("--deep",)])
+def test_it_leaves_no_trace_alone_and_beside_a_holder(
+    meva: Meva, tmp_path: Path, exchange: LocalExchange, more: tuple[str, ...]
+) -> None:
+    db = tmp_path / "work" / "state.db"
+    db.parent.mkdir()
+    run_book(db, recorded_market(tmp_path), [FIRST, FIRST + 60])
+    address = {name: value for name, value in exchange.environment.items() if "API_" not in name}
+    environment = {
+        **os.environ,
+        **address,
+        "STAGE7_ENABLED": "true",
+        "MEVA_CACHE_DIR": str(tmp_path / "none"),
+    }
+
+    def looked() -> dict[str, Any]:
+        line = [sys.executable, "-c", COMMAND, "doctor", "--db", "state.db", "--json", *more]
+        done = subprocess.run(
+            line, cwd=db.parent, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode in (0, 1), done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    for end in ("-shm", "-wal"):  # as a machine that was switched off cleanly leaves it
+        db.with_name(f"state.db{end}").unlink(missing_ok=True)
+    before = traces(tmp_path)
+    assert any(check["category"] == "exchange" for check in looked()["checks"])
+    assert traces(tmp_path) == before
+    rows = dump(db)
+    with writer(db) as store:
+        lease = Leases(store, SystemClock()).take("main")
+        held, before = dump(db), traces(tmp_path)
+        told = [check["message"] for check in looked()["checks"] if check["name"] == "lease"]
+        assert told[0].startswith(f"book main is held by process {os.getpid()} on ")
+        assert traces(tmp_path) == before
+        assert dump(db) == held != rows
+        with store.unit() as work:  # a cycle that is being written keeps nobody from looking
+            lease.renew(work)
+            assert looked()["checks"]
+            work.commit()
+
+
+# -- The exchange -----------------------------------------------------------------------------------------
+
+
+def test_it_asks_four_questions_and_reckons_what_a_loop_asks_for(meva: Meva, exchange: LocalExchange) -> None:
+    address = {name: value for name, value in exchange.environment.items() if "API_" not in name}
+    ended = doctor(meva, "--interval", "5", SYMBOLS="BTCTRY,NOSUCHTRY", **address)
+    found = checks(ended)
+    assert ("exchange", "answers") not in found, found["exchange", "answers"]
+    assert {name for category, name in found if category == "exchange"} >= {
+        *("latency", "clock", "metadata", "tickers", "book", "budget"),
+    }
+    assert "a cycle each 5 s" in found["exchange", "budget"]["message"]
+    assert found["rules", "BTCTRY"]["status"] == "pass"
+    assert found["rules", "NOSUCHTRY"]["status"] == "fail"
+    loose = doctor(meva, SYMBOLS="NOSUCHTRY,BTCTRY", STAGE7_RULES_REQUIRE_METADATA="false", **address)
+    assert checks(loose)["rules", "NOSUCHTRY"]["status"] == "warn"
+
+
+def test_an_exchange_that_does_not_answer_fails_once(meva: Meva) -> None:
+    failed = checks(doctor(meva, BTCTURK_BASE_URL="http://127.0.0.1:9"), "fail")
+    assert list(failed) == [("exchange", "answers")]
+
+
+def test_what_200_pairs_at_5_s_come_to_is_told_offline(meva: Meva) -> None:
+    told = checks(doctor(meva, "--offline", "--interval", "5"), "warn")["exchange", "budget"]
+    assert "at no interval does a cycle ask for all books" in told["message"]
+    listed = ",".join(f"C{place:02}TRY" for place in range(20))
+    few = doctor(meva, "--offline", "--interval", "5", STAGE7_UNIVERSE_WHITELIST=listed)
+    assert "from an interval of 8 s on" in checks(few)["exchange", "budget"]["message"]
+
+
+# -- Before a run -----------------------------------------------------------------------------------------
+
+
+def test_a_run_begins_with_nothing_that_fails_and_says_what_is_worth_a_look(
+    meva: Meva, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BTCTURK_BASE_URL", "http://127.0.0.1:9")  # whether it answers stops no run
+    shut = meva("run", "stage7", *DB)
+    assert shut.code == 2
+    assert shut.err == (
+        "Error: gates: Stage 7 may not run: stage7_disabled\nTo do: set STAGE7_ENABLED=true (it is false)\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setenv("STAGE7_ENABLED", "true")
+    monkeypatch.setenv("MEVA_REPLAY_DATASET", "nowhere")
+    assert "data: MEVA_REPLAY_DATASET=nowhere is no folder" in meva("run", "stage7", *DB).err
+    monkeypatch.delenv("MEVA_REPLAY_DATASET")
+    monkeypatch.setenv("TTL_SECONDS", "30")
+    ended = meva("run", "stage7", *DB)
+    assert ended.code == 1
+    assert "warning: settings: TTL_SECONDS=30 is below the interval of 60 s" in ended.err
+    meva("db", "downgrade", "0003", *DB)
+    old = meva("run", "stage7", *DB)
+    assert (old.code, "this program needs revision" in old.err) == (2, True)
