@@ -33,6 +33,7 @@ COMMAND = "from meva_cli.app import main; main()"
 @pytest.fixture(scope="module")
 def exchange() -> Iterator[LocalExchange]:
     emulator = start_emulator()
+    emulator.connect().client.clock.sync()  # the first answer takes longest, and is not asked twice
     yield emulator
     stop_emulator(emulator)
 
@@ -251,7 +252,11 @@ def test_it_leaves_no_trace_alone_and_beside_a_holder(
 
 def test_it_asks_four_questions_and_reckons_what_a_loop_asks_for(meva: Meva, exchange: LocalExchange) -> None:
     address = {name: value for name, value in exchange.environment.items() if "API_" not in name}
+    exchange.fault("late", "*", seconds=0.001)  # counts every request
+    before = exchange.control("GET", "state")["happened"].get("late", 0)
     ended = doctor(meva, "--interval", "5", SYMBOLS="BTCTRY,NOSUCHTRY", **address)
+    assert exchange.control("GET", "state")["happened"]["late"] - before == 4
+    exchange.control("DELETE", "faults")
     found = checks(ended)
     assert ("exchange", "answers") not in found, found["exchange", "answers"]
     assert {name for category, name in found if category == "exchange"} >= {
