@@ -141,12 +141,7 @@ def explain(reason: Reason, telling: Telling | None = None) -> str:
     if reason.code == "ok":
         return "an order was placed" if reason.scope else "no rule of risk fired"
     key = _key(reason)
-    if key in _ABSENT and (reason.value is None or reason.value.startswith("-")):
-        said = [_ABSENT[key]]
-    elif key in WORDS:
-        said = _measured(reason, *_words(reason, key, telling))
-    else:
-        said = [_plain(reason)]
+    said = _said(reason, key, telling)
     bound = telling.limits.behind(reason) if telling else None
     if telling and bound:
         said.append(whose(reason, bound, telling))
@@ -161,7 +156,16 @@ def briefly(reason: Reason, largest: Decimal | None = None) -> str:
     head = f"{reason.scope}: " if reason.scope else ""
     if told_code(reason, largest) == ON_TARGET:
         return WORDS[ON_TARGET][0]
-    return head + (explain(reason).partition("; ")[0] or reason.code)
+    return head + (_said(reason, _key(reason), None)[0] or reason.code)
+
+
+def _said(reason: Reason, key: str, telling: Telling | None) -> list[str]:
+    """Return what was measured, and, where there are words for it, what would have changed it."""
+    if key in _ABSENT and (reason.value is None or reason.value.startswith("-")):
+        return [_ABSENT[key]]
+    if key in WORDS:
+        return _measured(reason, *_words(reason, key, telling))
+    return [_plain(reason)]
 
 
 def _words(reason: Reason, key: str, telling: Telling | None) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -194,6 +195,27 @@ def test_it_tells_who_holds_a_book_and_a_last_cycle_that_lies_ahead(meva: Meva, 
         "ahead of this machine's clock"
         in (checks(doctor(meva, "--offline", *DB), "warn")["database", "clock"]["message"])
     )
+
+
+def test_how_much_a_database_grows_is_told_beforehand_and_then_by_its_own_cycles(
+    meva: Meva, tmp_path: Path
+) -> None:
+    db, market = tmp_path / "state.db", recorded_market(tmp_path, minutes=140)
+
+    def told() -> tuple[int, str]:
+        message = checks(doctor(meva, "--offline", *DB))["database", "room"]["message"]
+        seen = re.search(r"60 s takes (\d+) MB, (.*)", message)
+        assert seen is not None
+        return int(seen[1]) * 10**6 // 1440, seen[2]
+
+    run_book(db, market, range(FIRST, FIRST + 600, 60))
+    beforehand, size = told(), db.stat().st_size
+    assert beforehand[1] == "reckoned for 4 symbols"
+    run_book(db, market, range(FIRST + 600, FIRST + 6060, 60))
+    grown = (db.stat().st_size - size) // 91
+    assert grown / 2 <= beforehand[0] <= grown * 2
+    assert told()[1] == "by its 101 cycles so far"
+    assert grown / 2 <= told()[0] <= grown * 2
 
 
 # -- It changes nothing -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_core.history.words import WORDS, explain, say
+from meva_core.history.words import WORDS, briefly, explain, say
 from meva_core.reasons import Code, Reason
 
 NO_REASON = {
@@ -30,6 +30,33 @@ def test_the_line_says_what_was_planned_what_was_needed_and_what_was_missing() -
         "ETHTRY: min_notional at plan: 12.3 TRY planned, 99.91 TRY needed; "
         "87.61 TRY more would have let it trade"
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (
+            Reason("share_below_minimum", "plan", "ETHTRY", "12.3", "99.91", "87.61", "TRY"),
+            "ETHTRY: its share would be 12.3 TRY, 99.91 TRY is needed",
+        ),
+        (
+            Reason("observe_only", "plan", "ETHTRY", "50", unit="TRY"),
+            "ETHTRY: a difference of 50 TRY was planned; OBSERVE_ONLY places no order",
+        ),
+        (
+            Reason("stale_market_data", "assess", limit="60", unit="s"),
+            "no candidate has a book or ticker",
+        ),
+        # below the least order is on target, as `why` tells it
+        (
+            Reason("min_notional", "plan", "ETHTRY", "12.3", "99.91", "87.61", "TRY"),
+            "what is held and on order is what the plan wants",
+        ),
+        (Reason("min_notional", "build", "ETHTRY"), "ETHTRY: min_notional"),
+    ],
+)
+def test_a_short_line_says_what_was_measured_and_nothing_else(reason: Reason, words: str) -> None:
+    assert briefly(reason) == words
 
 
 @pytest.mark.parametrize("code", [code for code in Code if code not in NO_REASON], ids=lambda code: code.name)
