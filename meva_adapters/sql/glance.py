@@ -29,12 +29,17 @@ from meva_adapters.sql.engine import (
 from meva_core.errors import StoreUnready
 
 
+class LeftInTheMiddle(StoreUnready):
+    """A process was killed over a database, and what it left beside the file has to be taken in, or back,
+    before anyone can look: whoever writes next does so."""
+
+
 @contextmanager
 def glancing_at(url: sa.URL) -> Iterator[sa.Connection]:
     """Hold one consistent view of a database without a trace of it.
 
-    Raises StoreUnready when it is absent, a directory, or cannot be looked at in this way, StoreCorrupt when
-    it is damaged.
+    Raises StoreUnready when it is absent or a directory, LeftInTheMiddle when it cannot be looked at in this
+    way, StoreCorrupt when it is damaged.
     """
     with translated(shown(url)):
         path = file_of(url)
@@ -64,16 +69,31 @@ def _engine(path: Path) -> sa.Engine:
 
 
 def _options(path: Path) -> str:
+    if _holds_something(_beside(path, "journal")):
+        raise _left(path, "journal")
     if not is_in_wal_mode(path):
         return "mode=ro"
     if _beside(path, "shm").exists():
         return "mode=ro&readonly_shm=1"
     if log_bytes(path):
-        raise StoreUnready(
-            f"{path} has a log beside it that has to be taken in before anyone can look at it",
-            action=f"`meva db check --db {path}` takes it in",
-        )
+        raise _left(path, "wal")
     return "mode=ro&immutable=1"
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether a journal is one of a transaction: one that is over is empty, or begins with zeros."""
+    if not path.exists():
+        return False
+    with open(path, "rb") as file:
+        return any(file.read(8))
+
+
+def _left(path: Path, end: str) -> LeftInTheMiddle:
+    return LeftInTheMiddle(
+        f"{_beside(path, end)} has to be taken in before anyone can look at {path}: a process was killed, "
+        "or writes at this moment",
+        action="nothing: the next command that writes takes it in",
+    )
 
 
 def _beside(path: Path, end: str) -> Path:

@@ -36,6 +36,7 @@ def database_checks(world: World) -> Iterator[Check]:
     if world.url is None:
         return
     from meva_adapters.sql.engine import file_of
+    from meva_adapters.sql.glance import LeftInTheMiddle
 
     path = file_of(world.url)
     if path is not None and not path.exists():
@@ -43,6 +44,8 @@ def database_checks(world: World) -> Iterator[Check]:
         return
     try:
         yield from _there(world, world.url, path)
+    except LeftInTheMiddle as error:
+        yield LOOK.warned("open", str(error), error.action)
     except MevaError as error:
         yield from LOOK.refused("open", error)
 
@@ -69,7 +72,7 @@ def _there(world: World, url: URL, path: Path | None) -> Iterator[Check]:
     with glancing_at(url) as connection:
         if path is not None:
             yield from _writable(path)
-        if identify(connection).state == "empty" and (path is None or not path.stat().st_size):
+        if identify(connection).state == "empty":
             yield LOOK.passed("revision", f"{name} is empty: the first run makes its tables")
             return
         require_head(connection, name)

@@ -160,6 +160,26 @@ def test_a_database_of_another_kind_revision_or_state_fails(meva: Meva, tmp_path
     assert failed()["database", "open"]
 
 
+def test_what_a_killed_process_left_beside_the_file_stops_no_run(meva: Meva, tmp_path: Path) -> None:
+    meva("books", "new", "main", *DB)
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as holder:
+        holder.execute("UPDATE stage7_books SET book = book")
+        log = (tmp_path / "state.db-wal").read_bytes()
+    (tmp_path / "state.db-shm").unlink(missing_ok=True)
+    (tmp_path / "state.db-wal").write_bytes(log)
+    before = traces(tmp_path)
+    ended = doctor(meva, "--offline", *DB)
+    assert "has to be taken in" in checks(ended, "warn")["database", "open"]["message"]
+    assert (ended.code, traces(tmp_path)) == (0, before)
+
+
+def test_an_empty_file_is_what_a_run_makes_its_tables_in(meva: Meva, tmp_path: Path) -> None:
+    (tmp_path / "state.db").touch()
+    found = checks(doctor(meva, "--offline", *DB))["database", "revision"]
+    assert (found["status"], "is empty" in found["message"]) == ("pass", True)
+    assert (tmp_path / "state.db").stat().st_size == 0
+
+
 def test_a_damaged_page_is_found(meva: Meva, tmp_path: Path) -> None:
     meva("books", "new", "main", *DB)
     with closing(sqlite3.connect(tmp_path / "state.db")) as connection:

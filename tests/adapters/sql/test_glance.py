@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from meva_adapters.sql.addresses import database_url
-from meva_adapters.sql.glance import glancing_at
+from meva_adapters.sql.glance import LeftInTheMiddle, glancing_at
 from meva_core.errors import StoreUnready
 
 GLANCE = """
@@ -82,7 +82,7 @@ def test_what_a_killed_holder_had_committed_is_seen_and_its_log_left(tmp_path: P
     assert glanced(tmp_path / "x.db") == 0
     assert traces(tmp_path) == before
     os.remove(tmp_path / "x.db-shm")
-    with pytest.raises(StoreUnready, match="has a log beside it"):
+    with pytest.raises(LeftInTheMiddle, match=r"x\.db-wal has to be taken in"):
         glance(tmp_path / "x.db")
     assert sorted(traces(tmp_path)) == ["x.db", "x.db-wal"]
 
@@ -91,6 +91,19 @@ def test_a_file_with_a_rollback_journal_is_read_as_it_is(tmp_path: Path) -> None
     new(tmp_path / "x.db", "DELETE").close()
     before = traces(tmp_path)
     assert glanced(tmp_path / "x.db") == 1
+    assert traces(tmp_path) == before
+
+
+def test_a_transaction_that_was_cut_off_is_left_to_whoever_writes_next(tmp_path: Path) -> None:
+    new(tmp_path / "x.db", "DELETE").close()
+    kill = f"import sqlite3, os\nc = sqlite3.connect({str(tmp_path / 'x.db')!r}, isolation_level=None)\n"
+    kill += "c.execute('PRAGMA cache_size = 1')\nc.execute('BEGIN')\n"
+    kill += "c.executemany('INSERT INTO t VALUES (?)', ((b'x' * 3000,) for _ in range(50)))\n"
+    subprocess.run([sys.executable, "-c", kill + "os.kill(os.getpid(), 9)"], check=False)
+    before = traces(tmp_path)
+    assert sorted(before) == ["x.db", "x.db-journal"]
+    with pytest.raises(LeftInTheMiddle, match=r"x\.db-journal has to be taken in"):
+        glance(tmp_path / "x.db")
     assert traces(tmp_path) == before
 
 
