@@ -24,6 +24,7 @@ from meva_adapters.sql import writer
 from meva_adapters.sql.lease import Leases
 from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.process import Process
+from meva_cli.checks.exchange import certificate
 
 Meva = Callable[..., Any]
 DB = ("--db", "state.db")
@@ -80,6 +81,13 @@ def test_for_stage_7_the_shut_gate_fails_with_the_line_that_opens_it(meva: Meva)
     assert list(failed) == [("gates", "stage7")]
     assert failed["gates", "stage7"]["action"] == "set STAGE7_ENABLED=true (it is false)"
     assert checks(doctor(meva, "--offline"), "fail") == {}
+
+
+def test_gates_that_contradict_each_other_fail_one_by_one(meva: Meva) -> None:
+    ended = doctor(meva, "--offline", LIVE_TRADING="true", DRY_RUN="false")
+    failed = [check for check in ended.document["checks"] if check["status"] == "fail"]
+    assert {check["name"] for check in failed} == {"contradictions"}
+    assert "set LIVE_TRADING=false" in failed[0]["action"] + failed[1]["action"]
 
 
 @pytest.mark.parametrize(
@@ -322,6 +330,12 @@ def test_what_200_pairs_at_5_s_come_to_is_told_offline(meva: Meva) -> None:
     listed = ",".join(f"C{place:02}TRY" for place in range(20))
     few = doctor(meva, "--offline", "--interval", "5", STAGE7_UNIVERSE_WHITELIST=listed)
     assert "from an interval of 8 s on" in checks(few)["exchange", "budget"]["message"]
+
+
+def test_a_certificate_is_looked_at_where_there_is_one() -> None:
+    assert list(certificate("http://127.0.0.1:9")) == []
+    [check] = certificate("https://127.0.0.1:9")
+    assert (check.status, "it cannot be seen" in check.message) == ("warn", True)
 
 
 # -- Before a run -----------------------------------------------------------------------------------------
