@@ -276,8 +276,8 @@ def plan_of(loaded: Loaded, dataset: Dataset, options: Options) -> RunPlan:
         return plan_as_recorded(dataset)
     if dataset.run is not None and (options.pair_info or options.times):
         raise BadInput(
-            f"{dataset.root} has the rules and the times of the run whose market it is: --pair-info and --times "
-            "do not go with it",
+            f"{dataset.root} has the rules and the times of the run whose market it is: --pair-info and "
+            "--times do not go with it",
             action="leave them out; --start, --end and --step choose other times",
         )
     if dataset.run is not None:

@@ -112,12 +112,17 @@ class DryRun:
             self._left = left = book_as_left(reads, self.codec, book)
             last = last_columns(reads, self.codec, self.name)
             if left is not None and last is not None:
-                lookback = self.settings.stage7.vol_lookback
-                self.alignment.take(seen_rows(reads, self.name, left.symbols, lookback, self.codec))
+                symbols, lookback = self._seen(reads), self.settings.stage7.vol_lookback
+                self.alignment.take(seen_rows(reads, self.name, symbols, lookback, self.codec))
                 self._stands = left.last_time
                 *_, span = last.spans()
                 self._rules = span.rules
                 self._selected = tuple(compress(left.symbols, span.out.select.selected[-1].tolist()))
+
+    def _seen(self, reads: Reads) -> list[str]:
+        """Return the symbols of all runs of the book: one that left and comes back goes on with its rows."""
+        runs = reads.rows("stage7_runs", ("symbols_json",), where={"book": self.name})
+        return sorted({symbol for (text,) in runs for symbol in self.codec.decode(text)})
 
     # -- A cycle --------------------------------------------------------------------------------------
 
@@ -144,7 +149,8 @@ class DryRun:
         with self.store.read() as reads:
             given = outside(reads, self.name, time, book.params, self.codec.decode)
         # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
-        rows = self.alignment.take(evolve(row, known=time) for row in self._waiting)
+        own = frozenset(book.symbols)
+        rows = self.alignment.take(evolve(row, known=time) for row in self._waiting if row.symbol in own)
         self._waiting.clear()
         market = self.alignment.market(time, book.symbols)
         [stretch] = run_book(book, [(market, given.inputs(), self._rules)], self.loop)

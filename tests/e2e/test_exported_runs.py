@@ -1,146 +1,27 @@
-"""What a live run saw, written out, and decided again: the same fingerprint, whatever the market did."""
+"""What a live run saw, written out, and decided again with the same fingerprint; or by other settings."""
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import attrs
+import exported_books
 import pytest
-from command_line import meva
-from played_market import Played, rows_of
-from stage7_runs import BUSY, START, make_dataset
+from exported_books import ABOUT, FIRST, SYMBOLS, Live, Meva, equal, live, meva, minutes, recorded
+from played_market import Played
+from stage7_runs import START, make_dataset
 from stage7_runs import rows_of as stored
 
-from meva_adapters.codec import CODEC
-from meva_adapters.replay import info, open_dataset, validate
-from meva_adapters.replay.alignment import Alignment
-from meva_adapters.replay.plans import pair_entries
-from meva_adapters.sql import SqlStore, ensure, writer
-from meva_cli.progress import NoProgress
-from meva_cli.wiring import AboutRun
-from meva_core.live_market import SeenRow
-from meva_core.loop import interpreted
-from meva_core.settings import build_settings
-from meva_core.stages.book_runs import find_book, make_book
-from meva_core.stages.deep import rows_apart
-from meva_core.stages.dry_run import DryRun, Told, book_settings
+from meva_adapters.replay import info
+from meva_core.live_market import TICKER, Answers, Asking
+from meva_core.stages import record
 
-__all__ = ["meva"]
-Meva = Callable[..., Any]
-Rows = list[SeenRow]
-Pairs = Mapping[str, Mapping[str, Any]]
-ABOUT = AboutRun(lambda: "interpreted")
-SYMBOLS = "BTCTRY,ETHTRY,SOLTRY,XRPTRY"
-FIRST = START + 1800
-
-
-@attrs.define
-class Live:
-    """A book on a market that is played, process by process."""
-
-    db: Path
-    settings: dict[str, str]
-    name: str = "main"
-
-    @contextmanager
-    def process(self, market: Any, *, adapt: bool = False, **changes: str) -> Iterator[DryRun]:
-        """What one process holds of the book, with these settings from now on."""
-        self.settings.update(changes)
-        settings = build_settings(self.settings)
-        ensure(self.db)
-        with writer(self.db, durable=False) as store:
-            self._make(store, settings)
-            with store.read() as reads:
-                settings = book_settings(reads, self.name, settings)
-            alignment = Alignment(settings.stage7.vol_lookback)
-            given = (store, CODEC, market, alignment, _free, interpreted, ABOUT, settings, self.name, adapt)
-            dry = DryRun(*given, source={"source": "a played market", "api_version": "v2"})
-            dry.open()
-            yield dry
-
-    def _make(self, store: SqlStore, settings: Any) -> None:
-        with store.unit() as work:
-            if find_book(work, self.name) is None:
-                cash = settings.live.dry_run_try_balance
-                make_book(work, self.name, cash, datetime.fromtimestamp(START, UTC))
-                work.commit()
-
-    def run(self, market: Any, times: Sequence[int], *, adapt: bool = False, **changes: str) -> list[Told]:
-        """Run cycles in one process, as far as the market and its clock let them come about."""
-        with self.process(market, adapt=adapt, **changes) as dry:
-            found = []
-            for market.now in times:
-                told = dry.cycle(20, market.now, lambda seconds: None)
-                if told is not None:
-                    found.append(told)
-            return found
-
-    def write(self, table: str, **values: Any) -> None:
-        with writer(self.db, durable=False) as store, store.unit() as work:
-            work.insert(table, tuple(values), [tuple(values.values())])
-            work.commit()
-
-    def runs(self) -> list[dict[str, Any]]:
-        return stored(self.db, "SELECT * FROM stage7_runs WHERE kind = 'dry_run' ORDER BY start_ts")
-
-
-def _free(work: Any, last: Any) -> None:
-    """No other process is there to hold the book."""
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rows, Pairs]:
-    folder = make_dataset(tmp_path_factory.mktemp("live") / "data", minutes=90)
-    pairs = pair_entries(open_dataset(folder).exchangeinfo)
-    assert pairs is not None
-    return rows_of(folder), pairs
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Live:
-    return Live(tmp_path / "book.db", {**BUSY, "SYMBOLS": SYMBOLS})
-
-
-@pytest.fixture
-def equal(meva: Meva, live: Live, tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
-    """Write out every run of the book, decide each again, and hold all against what was recorded."""
-
-    def check() -> list[dict[str, Any]]:
-        runs, again, out = live.runs(), tmp_path / "again.db", tmp_path / "out"
-        written = meva("replay", "export", "--db", live.db, "--book", live.name, out, "--json")
-        assert [one["run_id"] for one in written.document["runs"]] == [r["run_id"] for r in runs]
-        found = []
-        for run in runs:
-            folder = out / run["run_id"]
-            report = validate(folder)
-            assert report.ok, report.errors
-            assert [fault.code for fault in report.warnings if fault.code not in MAY_WARN] == []
-            result = meva("backtest", "--data", folder, "--as-recorded", "--db", again, "--json")
-            figures = result.document
-            assert figures["fingerprint"] == run["fingerprint"] == figures["recorded_fingerprint"]
-            assert (figures["cycles"], figures["equal_to_recorded"]) == (run["cycles"], True)
-            assert meva("prove", "--db", again, "--run", figures["run_id"], "--json").code == 0
-            both = ("parity", live.db, again, "--run-a", run["run_id"], "--run-b", figures["run_id"])
-            assert meva(*both, "--include-adaptation", "--json").document["equal"] is True
-            with writer(again, durable=False) as store, store.read() as reads:
-                assert [*rows_apart(reads, CODEC, figures["run_id"], NoProgress())] == []
-            found.append(figures)
-        assert meva("prove", "--db", live.db, "--book", live.name).code == 0
-        return found
-
-    return check
-
-
-MAY_WARN = ("gap", "crossed_book")
-
-
-def minutes(count: int, first: int = FIRST) -> range:
-    return range(first, first + 60 * count, 60)
+__all__ = ["equal", "live", "meva", "recorded"]
 
 
 # -- Runs of a book ---------------------------------------------------------------------------------------
@@ -167,3 +48,234 @@ def test_a_books_first_run(live: Live, recorded: Any, equal: Any, tmp_path: Path
 def test_a_run_of_one_cycle(live: Live, recorded: Any, equal: Any) -> None:
     live.run(Played(*recorded, now=START), minutes(1))
     assert [figures["cycles"] for figures in equal()] == [1]
+
+
+def test_a_run_that_continues_with_other_settings_and_symbols(
+    live: Live, recorded: Any, equal: Any, tmp_path: Path
+) -> None:
+    rows, pairs = recorded
+    fewer = {name: entry for name, entry in pairs.items() if name != "XRPTRY"}
+    live.run(Played(rows, fewer, now=START), minutes(12), STAGE7_ORDER_OFFSET_BPS="40", TTL_SECONDS="9000")
+    live.run(Played(*recorded, now=START), minutes(12, FIRST + 720), STAGE7_FEES_BPS="30")
+    live.run(Played(*recorded, now=START), minutes(12, FIRST + 1440), STAGE7_VOL_LOOKBACK="7")
+    runs = live.runs()
+    assert [run["continues"] for run in runs] == [None, *(run["run_id"] for run in runs[:-1])]
+    [before, after, _] = [run["symbols_json"] for run in runs]
+    assert (len(before), len(after)) == (3, 4)
+    assert stored(live.db, "SELECT 1 FROM stage7_order_events WHERE payload_json LIKE '%run_changed%'")
+    figures = equal()
+    begun = json.loads((tmp_path / "out" / runs[1]["run_id"] / "genesis.json").read_text())
+    assert (begun["link"], begun["genesis"]) == (runs[0]["fingerprint"], runs[1]["genesis"])
+    assert len({one["run_id"] for one in figures} | {run["run_id"] for run in runs}) == 6
+
+
+def test_a_run_that_continues_with_other_code_keeps_its_orders(
+    live: Live, recorded: Any, equal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resting = {"STAGE7_ORDER_OFFSET_BPS": "20", "TTL_SECONDS": "900", "STAGE7_UNIVERSE_SIZE": "5"}
+    live.run(Played(*recorded, now=START), minutes(2), **resting)
+    monkeypatch.setattr(exported_books, "ABOUT", {**ABOUT, "code_version": "later"})
+    live.run(Played(*recorded, now=START), minutes(20, FIRST + 120))
+    later = live.runs()[1]["run_id"]
+    ended = "SELECT 1 FROM stage7_order_events WHERE order_id NOT LIKE ? AND run_id = ?"
+    assert stored(live.db, ended, f"s7o:{later}%", later), "an order of the run before met a later book"
+    equal()
+
+
+def test_a_pair_that_left_and_came_back_is_seen_as_it_was(live: Live, recorded: Any, equal: Any) -> None:
+    for number, symbols in enumerate((SYMBOLS, "BTCTRY,ETHTRY", SYMBOLS)):
+        listed = {"SYMBOLS": symbols, "STAGE7_UNIVERSE_WHITELIST": symbols, "STAGE7_VOL_LOOKBACK": "30"}
+        # Nothing is bought, so that what the second run leaves out may leave.
+        times = minutes(5, FIRST + 300 * number)
+        live.run(
+            Played(*recorded, now=START), times, TRY_CASH_TARGET="1000000", TRY_CASH_MAX="1000000", **listed
+        )
+    assert [len(run["symbols_json"]) for run in live.runs()] == [4, 2, 4]
+    equal()
+
+
+@attrs.define
+class Moving(Played):
+    """Metadata whose bounds of prices are others each time they are asked for, as the exchange's are."""
+
+    def measure(self, asking: Asking) -> Answers:
+        last = Decimal(next(row for row in self.rows if row.kind == TICKER).cells[0])
+        bounds = {
+            "minimumLimitOrderPrice": str(last * (self.now % 7 + 1) / 100),
+            "maximumLimitOrderPrice": str(last * (100 + self.now % 11)),
+        }
+        answers = super().measure(asking)
+        if answers.metadata is None:
+            return answers
+        moved = {
+            name: {**entry, **(bounds if name == "BTCTRY" else {})} for name, entry in self.pairs.items()
+        }
+        return attrs.evolve(answers, metadata=attrs.evolve(answers.metadata, pairs=moved))
+
+
+def test_bounds_that_move_with_each_metadata(live: Live, recorded: Any, equal: Any, tmp_path: Path) -> None:
+    live.run(Moving(*recorded, now=START), minutes(30), RULES_CACHE_TTL_SEC="120")
+    equal()
+    [run] = live.runs()
+    lines = (tmp_path / "out" / run["run_id"] / "rules.csv").read_text().splitlines()
+    assert len(lines) == 1 + 4 + 14, "all symbols' at first, then a row for each change of one"
+
+
+def test_modes_of_other_stages_and_a_reset(live: Live, recorded: Any, equal: Any, tmp_path: Path) -> None:
+    market = Played(*recorded, now=START)
+    live.run(market, minutes(10))
+    at, until = (datetime.fromtimestamp(FIRST + later, UTC) for later in (610, 850))
+    texts = dict.fromkeys(("signals_json", "limits_json", "decision_json"), "{}")
+    live.write(
+        "risk_decisions", decision_id="1", ts=at, mode="REDUCE_RISK_ONLY", reasons_json='["X"]', **texts
+    )
+    degraded = {"current_override_mode": "OBSERVE_ONLY", "cooldown_until": until, "updated_at": at}
+    live.write("degrade_state_current", state_id=1, **degraded)
+    live.write("stage7_risk_resets", ts=at, book="main", reason="seen", equity_try="1")
+    live.run(market, minutes(20, FIRST + 600))
+    equal()
+    [run] = live.runs()
+    with (tmp_path / "out" / run["run_id"] / "cycles.csv").open() as file:
+        cycles = list(csv.DictReader(file))
+    assert [c["base_mode"] for c in cycles] == ["normal"] * 11 + ["reduce_risk_only"] * 15 + ["normal"] * 4
+    assert [c["override_mode"] for c in cycles[9:16]] == ["normal", *["observe_only"] * 5, "normal"]
+    assert [c["reset"] for c in cycles].index("1") == 11
+    assert sum(c["reset"] == "1" for c in cycles) == 1
+
+
+def test_parameters_that_adapt(live: Live, recorded: Any, equal: Any) -> None:
+    live.run(Played(*recorded, now=START), minutes(40), adapt=True)
+    assert stored(live.db, "SELECT 1 FROM stage7_param_changes")
+    equal()
+
+
+# -- Other settings, and what is refused ------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(live: Live, recorded: Any, meva: Meva, tmp_path: Path) -> Path:
+    """The second run of a book, written out: it began with orders that rest."""
+    resting = {"STAGE7_ORDER_OFFSET_BPS": "20", "STAGE7_UNIVERSE_SIZE": "5", "TTL_SECONDS": "900"}
+    live.run(Played(*recorded, now=START), minutes(4), **resting)
+    live.run(Played(*recorded, now=START), minutes(20, FIRST + 240), STAGE7_FEES_BPS="30")
+    later = live.runs()[1]["run_id"]
+    assert meva("replay", "export", "--db", live.db, "--run", later, tmp_path / "second").code == 0
+    return tmp_path / "second"
+
+
+def test_other_settings_meet_the_same_market_and_are_named(
+    folder: Path, live: Live, meva: Meva, tmp_path: Path
+) -> None:
+    own = [f"--set={name}={value}" for name, value in {**live.settings, "STAGE7_FEES_BPS": "5"}.items()]
+    base = ("backtest", "--data", folder, "--db", tmp_path / "other.db", "--json")
+    result = meva(*base, *own).document
+    assert result["cycles"] == 20
+    assert "STAGE7_FEES_BPS is 5, and the run was recorded with 30" in result["warnings"]
+    assert not any("TTL_SECONDS is" in line for line in result["warnings"])
+    query = "SELECT 1 FROM stage7_order_events WHERE run_id = ? AND payload_json LIKE '%run_changed%'"
+    assert stored(tmp_path / "other.db", query, result["run_id"]), (
+        "it goes on as a book whose settings change"
+    )
+    assert meva("prove", "--db", tmp_path / "other.db").code == 0
+    part = meva(*base, *own, "--start", "2026-01-01T00:40:00Z", "--cycles", 5).document
+    assert part.get("cycles") == 5, part
+    every = meva(*base, *own, "--step", 30).document
+    assert (every["cycles"], every["step_seconds"]) == (39, 30)
+
+
+def test_a_fresh_book_begins_with_the_settings_own_cash(folder: Path, live: Live, meva: Meva) -> None:
+    own = [f"--set={name}={value}" for name, value in {**live.settings, "DRY_RUN_TRY_BALANCE": "500"}.items()]
+    [gone, fresh] = [
+        meva("backtest", "--data", folder, "--db", "both.db", *own, *more, "--json").document
+        for more in ([], ["--fresh"])
+    ]
+    cash = "SELECT starting_cash_try, genesis IS NULL AS new FROM stage7_runs WHERE run_id = ?"
+    [one], [other] = (stored(Path("both.db"), cash, run["run_id"]) for run in (gone, fresh))
+    assert (one["starting_cash_try"], one["new"]) == ("1000000", 0)
+    assert (other["starting_cash_try"], other["new"]) == ("500", 1)
+    for run in (gone, fresh):
+        assert meva("prove", "--db", "both.db", "--run", run["run_id"]).code == 0
+
+
+def test_a_run_that_was_interrupted_goes_on_to_the_same_fingerprint(
+    folder: Path, meva: Meva, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meva_core.stages.backtest.COMMIT", 7)
+    monkeypatch.setattr("meva_core.stages.backtest.WINDOW", 7)
+    whole = record.Recorder.commit
+    commits: list[int] = []
+
+    def stops(recorder: record.Recorder) -> None:
+        whole(recorder)
+        commits.append(1)
+        if len(commits) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(record.Recorder, "commit", stops)
+    command = ("backtest", "--data", folder, "--as-recorded", "--db", "again.db", "--json")
+    assert meva(*command).code == 130
+    assert meva(*command).code == 2, "it is there in part"
+    done = meva(*command, "--resume").document
+    assert (done["equal_to_recorded"], done["cycles"]) == (True, 20)
+    assert meva("prove", "--db", "again.db").code == 0
+    assert meva(*command).document["already_recorded"] is True
+
+
+def test_nothing_is_written_over_and_a_backtest_is_not_written_out(
+    folder: Path, live: Live, meva: Meva, tmp_path: Path
+) -> None:
+    before = sorted(path.name for path in tmp_path.iterdir())
+    again = meva("replay", "export", "--db", live.db, folder)
+    assert (again.code, "nothing is written over" in again.err) == (2, True)
+    assert meva("backtest", "--data", folder, "--as-recorded", "--db", "again.db").code == 0
+    refused = meva("replay", "export", "--db", "again.db", "elsewhere")
+    assert (refused.code, "is no run on the live market" in refused.err) == (2, True)
+    assert meva("replay", "export", "--db", live.db, "--book", "none", "elsewhere").code == 2
+    assert sorted(p.name for p in tmp_path.iterdir() if not p.name.startswith("again.db")) == before
+
+
+@pytest.mark.parametrize("option", [["--seed", "1"], ["--start", "2026-01-01T00:40:00Z"], ["--fresh"], ["--step", "60"]])
+def test_a_run_as_recorded_takes_no_choice(folder: Path, meva: Meva, option: list[str]) -> None:
+    refused = meva("backtest", "--data", folder, "--as-recorded", *option, "--db", "again.db")
+    assert (refused.code, option[0] in refused.err) == (2, True)
+
+
+def test_any_other_dataset_has_no_run(meva: Meva) -> None:
+    make_dataset(Path("data"), minutes=10)
+    for option in ("--as-recorded", "--fresh"):
+        refused = meva("backtest", "--data", "data", option, "--db", "x.db")
+        assert (refused.code, "holds no recorded run" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("cycles.csv", "normal", "quiet", "base_mode: 'quiet' is none of"),
+        ("cycles.csv", "00:35:00Z", "00:34:00Z", "not after the cycle before"),
+        ("rules.csv", ",ok,", ",fine,", "status: 'fine' is none of"),
+        ("rules.csv", "BTCTRY", "BTCUSD", "none of the manifest's"),
+        ("settings.json", '"seed"', '"sead"', "cannot be read"),
+        ("genesis.json", '"link": "', '"link": "00', "genesis is not the SHA-256"),
+    ],
+)
+def test_what_lies_beside_the_market_is_checked(
+    folder: Path, meva: Meva, name: str, old: str, new: str, said: str
+) -> None:
+    file = folder / name
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    (folder / "manifest.json").write_text(
+        json.dumps({**json.loads((folder / "manifest.json").read_text()), "files": {}})
+    )
+    found = meva("replay", "validate", folder, "--json")
+    assert found.code == 2
+    assert any(said in fault["message"] and fault["file"] == name for fault in found.document["errors"])
+
+
+@pytest.mark.parametrize("name", ["cycles.csv", "rules.csv", "settings.json", "genesis.json"])
+def test_a_changed_byte_beside_the_market_is_found(folder: Path, meva: Meva, name: str) -> None:
+    file = folder / name
+    file.write_text(file.read_text().replace("\n", "\r\n", 1))
+    found = meva("replay", "validate", folder, "--json").document
+    assert [fault["code"] for fault in found["errors"]] == ["checksum"]
