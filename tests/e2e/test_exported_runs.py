@@ -234,7 +234,9 @@ def test_nothing_is_written_over_and_a_backtest_is_not_written_out(
     assert sorted(p.name for p in tmp_path.iterdir() if not p.name.startswith("again.db")) == before
 
 
-@pytest.mark.parametrize("option", [["--seed", "1"], ["--start", "2026-01-01T00:40:00Z"], ["--fresh"], ["--step", "60"]])
+@pytest.mark.parametrize(
+    "option", [["--seed", "1"], ["--start", "2026-01-01T00:40:00Z"], ["--fresh"], ["--step", "60"]]
+)
 def test_a_run_as_recorded_takes_no_choice(folder: Path, meva: Meva, option: list[str]) -> None:
     refused = meva("backtest", "--data", folder, "--as-recorded", *option, "--db", "again.db")
     assert (refused.code, option[0] in refused.err) == (2, True)
