@@ -149,3 +149,30 @@ def test_options_of_the_loop_alone_are_refused_without_it(trading: Meva) -> None
     assert trading("run", "stage7", "--db", "a.db", "--cycles", 3).code == 2
     assert trading("run", "stage7", "--db", "a.db", "--book", "live").code == 2
     assert trading("run", "stage7", "--db", "a.db", "--book", "other").code == 2
+
+
+def test_what_a_loop_saw_is_written_out_and_decided_again(
+    trading: Meva, environment: dict[str, str], exchange: LocalExchange, tmp_path: Path
+) -> None:
+    looping = loop(tmp_path, environment, "--cycles", "10")
+    cycles = [next_cycle(looping) for _ in range(10)]
+    looping.communicate(timeout=60)
+    assert looping.returncode == 0
+    assert trading("run", "stage7", "--db", "a.db", "--set", "STAGE7_FEES_BPS=33").code == 0
+    assert trading("replay", "export", "--db", "a.db", "--book", "main", "out").code == 0
+    runs = rows_of(tmp_path / "a.db", "SELECT * FROM stage7_runs ORDER BY start_ts")
+    assert [(run["run_id"], run["cycles"]) for run in runs[:1]] == [(cycles[0]["run_id"], 10)]
+    assert [run["continues"] for run in runs] == [None, runs[0]["run_id"]]
+    for run in runs:
+        folder = tmp_path / "out" / run["run_id"]
+        found = trading("replay", "validate", folder, "--json").document
+        assert (found["ok"], found["warnings"]) == (True, [])
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["source"] == f"btcturk {environment['BTCTURK_BASE_URL']}"
+        written = "".join(path.read_text() for path in folder.rglob("*.*"))
+        assert not any(
+            exchange.environment[name] in written for name in ("BTCTURK_API_KEY", "BTCTURK_API_SECRET")
+        )
+        again = trading("backtest", "--data", folder, "--as-recorded", "--db", "again.db", "--json").document
+        assert (again["fingerprint"], again["equal_to_recorded"]) == (run["fingerprint"], True)
+        assert trading("prove", "--db", "again.db", "--run", again["run_id"]).code == 0
