@@ -26,9 +26,9 @@ from meva_core.ids import stamp_text
 from meva_core.live_market import SeenRow
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
-from meva_core.stages.book_runs import find_book, make_book
+from meva_core.stages.book_runs import book_settings, find_book, make_book
 from meva_core.stages.deep import rows_apart
-from meva_core.stages.dry_run import DryRun, Told, book_settings
+from meva_core.stages.dry_run import DryRun, Told
 
 __all__ = ["equal", "live", "meva", "recorded"]
 Meva = Callable[..., Any]

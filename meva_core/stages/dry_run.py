@@ -20,7 +20,7 @@ from meva_core.ids import DAY, content_hash, stamp_text
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
 from meva_core.loop import Loop
 from meva_core.market import MICROS
-from meva_core.ports import Alignment, LiveMarket, Store, UnitOfWork
+from meva_core.ports import Alignment, LiveMarket, Reads, Store, UnitOfWork
 from meva_core.rules import Rules
 from meva_core.settings import Settings
 from meva_core.stages.book_runs import book_as_left, goes_on_under, next_in_book, pick_book, require_open

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from played_books import FIRST, Live, Meva, equal, live, meva, minutes, recorded
+from exported_books import FIRST, Live, Meva, equal, live, meva, minutes, recorded
 from played_market import MICROS, Played
 from stage7_runs import START
 

@@ -139,7 +139,7 @@ def test_modes_of_other_stages_and_a_reset(live: Live, recorded: Any, equal: Any
         cycles = list(csv.DictReader(file))
     assert [c["base_mode"] for c in cycles] == ["normal"] * 11 + ["reduce_risk_only"] * 15 + ["normal"] * 4
     assert [c["override_mode"] for c in cycles[9:16]] == ["normal", *["observe_only"] * 5, "normal"]
-    assert [c["reset"] for c in cycles].index("1") == 11
+    assert [c["reset"] for c in cycles].index("1") == 10
     assert sum(c["reset"] == "1" for c in cycles) == 1
 
 
