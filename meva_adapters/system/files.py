@@ -16,6 +16,9 @@ NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, 
 """What the system says when a write fails for want of room or of a sound disk."""
 
 
+_NO_EMPTY_FOLDER: Final = "is there, and is no empty folder"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` when the block ends well, and vanishes when it does not.
@@ -63,13 +66,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     path = Path(os.path.abspath(path))
     if os.path.lexists(path) and (path.is_symlink() or not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(errno.EEXIST, "is there, and is no empty folder", str(path))
+        raise FileExistsError(errno.EEXIST, _NO_EMPTY_FOLDER, str(path))
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         temporary.mkdir(mode=0o700)
         yield temporary
-        os.replace(temporary, path)  # an empty folder, too
+        try:
+            os.replace(temporary, path)  # an empty folder, too
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            raise FileExistsError(errno.EEXIST, _NO_EMPTY_FOLDER, str(path)) from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

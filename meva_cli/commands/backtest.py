@@ -143,8 +143,6 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     """Check the data, run what is still to run, and return the run's figures."""
     from meva_adapters.codec import CODEC
     from meva_adapters.replay import open_dataset
-    from meva_adapters.replay.plans import look_ahead, window_notes
-    from meva_adapters.replay.run_plans import settings_notes
     from meva_adapters.sql import ensure, writer
     from meva_adapters.system.compiled import choose, will_compile
     from meva_cli.wiring import AboutRun
@@ -183,12 +181,8 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     if stays and speed.let_stay():
         click.echo(STAYS, err=True)
     figures["dataset"] = str(folder)
-    grave = look_ahead(dataset)
-    rest = [fault for fault in dataset.warnings if fault not in grave]
     figures |= against_recorded(dataset, plan, figures) if options.as_recorded else {}
-    notes = [*map(_to_do, grave), *window_notes(dataset, plan), *notes_on(plan, loaded), *map(str, rest)]
-    if dataset.run is not None:
-        notes = [*settings_notes(dataset.run, plan), *notes]
+    notes = all_notes(dataset, plan, loaded)
     if figures["cycles"] > len(plan.times):
         notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
     return _with_timing(
@@ -242,6 +236,23 @@ def _trace_reason(asked: str, figures: dict[str, Any], done: Done) -> str:
 
 def _to_do(fault: Fault) -> str:
     return f"{fault}; {fault.action}"
+
+
+def all_notes(dataset: Dataset, plan: RunPlan, loaded: Loaded) -> list[str]:
+    """Return what is to be said of a run and of its data, the gravest first."""
+    from meva_adapters.replay.plans import look_ahead, window_notes
+    from meva_adapters.replay.run_plans import settings_notes
+
+    grave = look_ahead(dataset)
+    rest = [fault for fault in dataset.warnings if fault not in grave]
+    other = [] if dataset.run is None else settings_notes(dataset.run, plan)
+    return [
+        *map(_to_do, grave),
+        *other,
+        *window_notes(dataset, plan),
+        *notes_on(plan, loaded),
+        *map(str, rest),
+    ]
 
 
 def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:

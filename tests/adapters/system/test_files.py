@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meva_adapters.system.files import make_folder, replacing
+from meva_adapters.system.files import make_folder, replacing, whole_folder
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -87,3 +87,50 @@ def test_folders_are_for_their_owner_alone_and_stay_as_they_are_where_they_are_t
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         make_folder(tmp_path / "file")
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "above" / "whole"
+    with whole_folder(target) as made:
+        (made / "a").write_text("1")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["a"]
+    assert [path.name for path in target.parent.iterdir()] == ["whole"]
+
+
+def test_a_folder_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    def stops() -> None:
+        with whole_folder(tmp_path / "empty") as made:
+            (made / "a").write_text("1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stops()
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+    assert not any((tmp_path / "empty").iterdir())
+
+
+def test_an_empty_folder_is_taken_and_nothing_else_is(tmp_path: Path) -> None:
+    for name in ("empty", "full"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full" / "a").write_text("1")
+    (tmp_path / "file").write_text("1")
+    (tmp_path / "link").symlink_to("empty")
+    with whole_folder(tmp_path / "empty") as made:
+        (made / "b").write_text("2")
+    for name in ("empty", "full", "file", "link"):
+        with pytest.raises(FileExistsError), whole_folder(tmp_path / name):
+            raise AssertionError("nothing is begun")
+
+    def late() -> None:
+        with whole_folder(tmp_path / "late") as made:
+            (made / "c").write_text("3")
+            (tmp_path / "late").mkdir()
+            (tmp_path / "late" / "d").write_text("4")
+
+    with pytest.raises(FileExistsError):
+        late()
+    assert (tmp_path / "late" / "d").read_text() == "4"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "full", "late", "link"]
