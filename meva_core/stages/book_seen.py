@@ -3,16 +3,62 @@ what was learnt of the exchange's clock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+from attrs import define, field
 
 from meva_core.blocks import new_group
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, SeenRow
 from meva_core.market import MICROS
 from meva_core.ports import Reads
+from meva_core.stages.book_runs import BookRow, runs_of
 from meva_core.stages.codec import Codec
 from meva_core.stretches.groups import Aside
 from meva_core.stretches.opened import Opened
 from meva_core.stretches.recorded import recorded_run
+
+METADATA: Final = "metadata"
+"""The kind of the row that says when metadata came; it has no cells, and no symbol."""
+
+
+@define
+class Unseen:
+    """Rows of measures that no cycle came of: of each symbol the newest of each kind, of bars `lookback`."""
+
+    lookback: int
+    _rows: dict[tuple[str, str], list[SeenRow]] = field(factory=dict)
+
+    def add(self, rows: Iterable[SeenRow]) -> None:
+        """Keep what is newer than what is there."""
+        for row in rows:
+            there = self._rows.setdefault((row.kind, row.symbol), [])
+            if not there or row.stamp > there[-1].stamp:
+                there.append(row)
+                del there[: -self.lookback if row.kind == BAR60 else -1]
+
+    def of(self, symbols: Collection[str]) -> list[SeenRow]:
+        """Return the rows of these symbols."""
+        return [row for (_, symbol), rows in self._rows.items() if symbol in symbols for row in rows]
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self._rows.clear()
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+
+def symbols_ever(reads: Reads, codec: Codec, book: BookRow) -> list[str]:
+    """Return the symbols of all runs of a book: one that comes back goes on with what was seen of it."""
+    return sorted({symbol for row in runs_of(reads, book) for symbol in codec.decode(row["symbols_json"])})
+
+
+def metadata_came(reads: Reads, book: str) -> int | None:
+    """Return the time of the last cycle of a book that metadata came for, in seconds."""
+    where = {"book": book, "kind": METADATA, "symbol": ""}
+    found = next(reads.rows("stage7_rows", ("known",), where=where, newest_first=True, limit=1), None)
+    return None if found is None else int(found[0].timestamp())
 
 
 def seen_rows(reads: Reads, book: str, symbols: Iterable[str], lookback: int, codec: Codec) -> list[SeenRow]:

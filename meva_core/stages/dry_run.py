@@ -8,6 +8,7 @@ version: when one of these changes, the next cycle begins a run that continues t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from itertools import compress
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import define, evolve, field, frozen
 
+from meva_core.amounts import to_decimal
 from meva_core.errors import Unavailable
 from meva_core.ids import DAY, content_hash, stamp_text
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
@@ -23,8 +25,23 @@ from meva_core.market import MICROS
 from meva_core.ports import Alignment, LiveMarket, Reads, Store, UnitOfWork
 from meva_core.rules import Rules
 from meva_core.settings import Settings
-from meva_core.stages.book_runs import book_as_left, goes_on_under, next_in_book, pick_book, require_open
-from meva_core.stages.book_seen import aside_of, last_columns, seen_rows
+from meva_core.stages.book_runs import (
+    BookRow,
+    book_as_left,
+    goes_on_under,
+    next_in_book,
+    pick_book,
+    require_open,
+)
+from meva_core.stages.book_seen import (
+    METADATA,
+    Unseen,
+    aside_of,
+    last_columns,
+    metadata_came,
+    seen_rows,
+    symbols_ever,
+)
 from meva_core.stages.codec import Codec
 from meva_core.stages.levels import FULL
 from meva_core.stages.outside import Outside, outside
@@ -34,8 +51,10 @@ from meva_core.stages.run import Book, Stretch
 from meva_core.stages.run import run as run_book
 from meva_core.state import OPEN_ORDERS
 from meva_core.stretches.stored import StoredStretch
+from meva_core.venue import Metadata
 
 DRY_RUN: Final = "dry_run"
+KINDS: Final = (BOOK, TICKER, BAR60)
 MOST_BEHIND: Final = 5
 """A second that lies up to so many before the one after the last cycle is waited for."""
 ROW_COLUMNS: Final = ("book", "known", "kind", "symbol", "stamp", "cells")
@@ -92,14 +111,16 @@ class DryRun:
     _stands: int | None = field(default=None, init=False)
     """The time of the last cycle that is committed."""
     _told: Told | None = field(default=None, init=False)
-    _waiting: list[SeenRow] = field(factory=list, init=False)
-    """Rows of measures that no cycle came of."""
+    _waiting: Unseen = field(init=False)
     _pairs: Pairs | None = field(default=None, init=False)
     _rules: Rules | None = field(default=None, init=False)
     """The rules that hold: those of `_pairs`, or before metadata came, those of the last cycle stored."""
-    _asked_rules: int = field(default=0, init=False)
-    """When metadata came last, by our clock."""
+    _rules_of: int | None = field(default=None, init=False)
+    """The time of the cycle that metadata came for last; None where they have to come before another one."""
     _selected: tuple[str, ...] = field(default=(), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._waiting = Unseen(self.settings.stage7.vol_lookback)
 
     def open(self) -> None:
         """Go on where the book stands in the store, with all that it has seen.
@@ -112,17 +133,15 @@ class DryRun:
             self._left = left = book_as_left(reads, self.codec, book)
             last = last_columns(reads, self.codec, self.name)
             if left is not None and last is not None:
-                symbols, lookback = self._seen(reads), self.settings.stage7.vol_lookback
+                lookback = self.settings.stage7.vol_lookback
+                symbols = symbols_ever(reads, self.codec, book)
                 self.alignment.take(seen_rows(reads, self.name, symbols, lookback, self.codec))
                 self._stands = left.last_time
+                if self._has_settings_of(reads, book):
+                    self._rules_of = metadata_came(reads, self.name)
                 *_, span = last.spans()
                 self._rules = span.rules
                 self._selected = tuple(compress(left.symbols, span.out.select.selected[-1].tolist()))
-
-    def _seen(self, reads: Reads) -> list[str]:
-        """Return the symbols of all runs of the book: one that left and comes back goes on with its rows."""
-        runs = reads.rows("stage7_runs", ("symbols_json",), where={"book": self.name})
-        return sorted({symbol for (text,) in runs for symbol in self.codec.decode(text)})
 
     # -- A cycle --------------------------------------------------------------------------------------
 
@@ -134,12 +153,13 @@ class DryRun:
         is decided (`is_undone`); BrokenBooks and IllegalStep for bugs.
         """
         answers = self.market.measure(self._asking(deadline, now))
-        self._waiting += answers.rows
+        self._waiting.add(answers.rows)
         time = self._time_of(answers, wait)
-        if answers.metadata is not None:
-            self._pairs, self._asked_rules = self._choose(answers.metadata.pairs, time), now
+        came = self._usable(answers.metadata)
+        if came is not None:
+            self._pairs, self._rules_of = self._choose(came.pairs, time), time
             self._rules = self._pairs.columns()
-        if self._rules is None or not (self._waiting or self.alignment.since(BOOK)):
+        if self._rules is None or not (self._waiting or any(map(self.alignment.since, KINDS))):
             return None
         terms = self._terms(self._pairs or _carried(self._left))
         if self._pairs is None and not self._goes_on_under(terms):
@@ -149,12 +169,15 @@ class DryRun:
         with self.store.read() as reads:
             given = outside(reads, self.name, time, book.params, self.codec.decode)
         # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
-        own = frozenset(book.symbols)
-        rows = self.alignment.take(evolve(row, known=time) for row in self._waiting if row.symbol in own)
+        rows: Sequence[SeenRow] = self.alignment.take(
+            evolve(row, known=time) for row in self._waiting.of(book.symbols)
+        )
         self._waiting.clear()
         market = self.alignment.market(time, book.symbols)
         [stretch] = run_book(book, [(market, given.inputs(), self._rules)], self.loop)
         self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
+        if came is not None:
+            rows = [*rows, SeenRow(time, METADATA, "", time * MICROS, ())]
         recorder.beside = partial(self._beside, rows, given)
         answered = bool(answers.rows) or answers.metadata is not None
         self._told = Told("", time, stretch, answers.failures, answered, began)
@@ -190,10 +213,10 @@ class DryRun:
             then=self._selected,
             bars_since=self.alignment.since(BAR60),
             touches_since=self.alignment.since(BOOK),
-            grids=_grids(self._pairs),
-            rules_due=self._pairs is None or now - self._asked_rules >= lasts,
+            grids=_grids(known, self._rules),
+            rules_due=self._rules_of is None or abs(now - self._rules_of) >= lasts,
             since_last_seconds=None if self._stands is None else max(0, now - self._stands),
-            among=lambda metadata: self._all(metadata.pairs).symbols,
+            among=lambda metadata: self._all(metadata.pairs).symbols if self._usable(metadata) else known,
         )
 
     def _time_of(self, answers: Answers, wait: Callable[[float], None]) -> int:
@@ -220,30 +243,31 @@ class DryRun:
             return self._recorder.run.book
         return self._left
 
-    def _all(self, named: Mapping[str, Any], without: Collection[str] = ()) -> Pairs:
-        """Return the pairs that metadata name, and those of the book that they do not name any more."""
-        gone = [symbol for symbol in self._gone(named) if symbol not in without]
-        return choose_pairs([*named, *gone], named, self.settings, self.settings.exchange.symbols)
+    def _usable(self, metadata: Metadata | None) -> Metadata | None:
+        """Return metadata that name pairs, or that there is a book for: all of its own are missing then."""
+        return metadata if metadata is not None and (metadata.pairs or self._book is not None) else None
 
-    def _gone(self, named: Mapping[str, Any]) -> list[str]:
-        """Return the symbols of the book that metadata do not name."""
+    def _all(self, named: Mapping[str, Any], without: Collection[str] = ()) -> Pairs:
+        """Return the pairs that metadata name and settings let in, and all others that the book has."""
         book = self._book
-        return [] if book is None else [symbol for symbol in book.symbols if symbol not in named]
+        kept = set(() if book is None else book.symbols).difference(without)
+        return choose_pairs([*named, *kept], named, self.settings, self.settings.exchange.symbols, kept)
 
     def _choose(self, named: Mapping[str, Any], time: int) -> Pairs:
         """Return the pairs of a cycle by metadata that came.
 
-        A pair that they do not name any more stays a while: metadata may flicker, and another symbol is
-        another run. Where nothing is held or on order of it, it leaves with a run that begins anyway, or with
-        the first cycle of a day once nothing was seen of it for a day.
+        A pair that they do not name any more, or that settings leave out, stays a while: metadata may
+        flicker, and another symbol is another run. Where nothing is held or on order of it, it leaves with a
+        run that begins anyway, or with the first cycle of a day once nothing was seen of it for a day.
         """
         pairs, book = self._all(named), self._book
-        idle = set(self._gone(named)) - set(() if book is None else _held(book))
-        if not idle:
+        wanted = (pairs.candidates | pairs.configured).intersection(named)
+        idle = set() if book is None else set(book.symbols) - wanted - set(_held(book))
+        if not idle or not pairs.candidates - idle:
             return pairs
         if not self._goes_on_under(self._terms(pairs)):
             return self._all(named, idle)
-        seen = [self.alignment.since(kind) for kind in (BOOK, TICKER, BAR60)]
+        seen = [self.alignment.since(kind) for kind in KINDS]
         new_day = self._stands is not None and time // DAY > self._stands // DAY
         newest = {symbol: max(stamps.get(symbol, 0) for stamps in seen) // MICROS for symbol in idle}
         left = {symbol for symbol in idle if new_day and newest[symbol] < time - DAY}
@@ -256,6 +280,12 @@ class DryRun:
         with self.store.read() as reads:
             book = pick_book(reads, self.name)
             return goes_on_under(reads, self.codec, book, terms, self.about["code_version"])
+
+    def _has_settings_of(self, reads: Reads, book: BookRow) -> bool:
+        """Whether the last run of a book goes on, with nothing else that its rules were made with."""
+        terms, row = self._terms(_carried(self._left)), reads.run(book.run_id or "")
+        goes_on = goes_on_under(reads, self.codec, book, terms, self.about["code_version"])
+        return goes_on and row is not None and row["settings_sha256"] == terms.settings_sha256()
 
     def _terms(self, pairs: Pairs) -> RunTerms:
         return RunTerms(
@@ -324,6 +354,7 @@ def _held(book: Book) -> tuple[str, ...]:
     return tuple(book.symbols[i] for i in places)
 
 
-def _grids(pairs: Pairs | None) -> dict[str, Any]:
-    rules = () if pairs is None else pairs.rules
-    return {rule.symbol: rule.tick_size for rule in rules if rule.tick_size is not None}
+def _grids(symbols: Sequence[str], rules: Rules | None) -> dict[str, Decimal]:
+    """Return the steps of prices by symbol, as the rules that hold have them."""
+    ticks = () if rules is None else rules.tick.tolist()
+    return {name: to_decimal(tick) for name, tick in zip(symbols, ticks, strict=False) if tick > 0}

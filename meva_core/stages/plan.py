@@ -3,7 +3,7 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -81,12 +81,14 @@ def choose_pairs(
     metadata: Mapping[str, Mapping[str, Any]] | None,
     settings: Settings,
     configured: Sequence[str] | None,
+    kept: Collection[str] = (),
 ) -> Pairs:
     """Return the pairs that a run over `available` symbols works with.
 
     `metadata` is the exchange's entry of each symbol, None if there is none at all; `configured` the symbols
     that the user named, None for all available. A candidate has the quote currency, is on the whitelist if
-    there is one, and not on the blacklist. Raises BadInput if nothing is left.
+    there is one, and not on the blacklist. Those that a book has `kept` stay in any case, even if none may be
+    bought. Raises BadInput if nothing is left.
     """
     s7, fallback = settings.stage7, fallback_of(settings)
     rules = {}
@@ -103,7 +105,8 @@ def choose_pairs(
         and symbol not in s7.universe_blacklist
     )
     watched = frozenset(rules) if configured is None else frozenset(configured) & frozenset(rules)
-    symbols = tuple(symbol for symbol in rules if symbol in candidates or symbol in watched)
+    stay = candidates | watched | frozenset(kept)
+    symbols = tuple(symbol for symbol in rules if symbol in stay)
     if not candidates:
         raise BadInput(
             f"none of the symbols {', '.join(rules) or '(none)'} may be selected: they must end in "

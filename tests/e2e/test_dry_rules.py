@@ -1,0 +1,110 @@
+"""Rules that change, vanish and come back wrong under a book: every cycle lives, says why, and is proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from played_market import Played
+from stage7_runs import START
+from stage7_runs import rows_of as stored
+from test_dry_run import cycles, new_book, no_wait, proved, recorded, session, settings_of
+
+from meva_adapters.sql import ensure, writer
+
+__all__ = ["recorded"]
+FIRST = START + 1800
+Entries = Mapping[str, Mapping[str, Any]]
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    path = tmp_path / "book.db"
+    ensure(path)
+    return path
+
+
+def without(entries: Entries, *symbols: str) -> Entries:
+    return {symbol: entry for symbol, entry in entries.items() if symbol not in symbols}
+
+
+def held_in(db: Path) -> set[str]:
+    [row, *_] = stored(db, "SELECT state_json FROM stage7_run_state ORDER BY ts DESC")
+    state = row["state_json"]["state"]
+    return {symbol for symbol, qty in zip(state["symbols"], state["qty"], strict=True) if qty}
+
+
+def runs_in(db: Path) -> list[str]:
+    return [row["run_id"] for row in stored(db, "SELECT run_id FROM stage7_runs ORDER BY start_ts")]
+
+
+def test_a_pair_that_comes_back_goes_on_with_what_was_seen_of_it_in_any_process(
+    db: Path, tmp_path: Path, recorded: Any
+) -> None:
+    both, one = (
+        settings_of(SYMBOLS="BTCTRY"),
+        settings_of(SYMBOLS="BTCTRY", STAGE7_UNIVERSE_WHITELIST="BTCTRY,SOLTRY,XRPTRY"),
+    )
+    market = Played(*recorded, now=START)
+    with writer(db, durable=False) as store:
+        new_book(store, one)
+        cycles(session(store, market, one), market, range(FIRST, FIRST + 180, 60))
+        cycles(session(store, market, both), market, range(FIRST + 180, FIRST + 240, 60))
+        cycles(session(store, market, one), market, range(FIRST + 240, FIRST + 300, 60))
+        cycles(session(store, market, both), market, range(FIRST + 300, FIRST + 360, 60))
+    assert len(runs_in(db)) == 4
+    for run in runs_in(db):
+        proved(db, run)
+
+
+def test_lists_that_leave_out_what_is_held_leave_it_in_the_book(db: Path, recorded: Any) -> None:
+    first, market = settings_of(SYMBOLS="BTCTRY"), Played(*recorded, now=START)
+    with writer(db, durable=False) as store:
+        new_book(store, first)
+        cycles(session(store, market, first), market, range(FIRST, FIRST + 600, 60))
+        held = sorted(held_in(db) - {"BTCTRY"})
+        assert held
+        later = settings_of(SYMBOLS="BTCTRY", STAGE7_UNIVERSE_BLACKLIST=",".join(held))
+        cycles(session(store, market, later), market, range(FIRST + 600, FIRST + 720, 60))
+    for run in runs_in(db):
+        proved(db, run)
+
+
+def test_metadata_without_any_pair_begin_no_book(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(recorded[0], {}, now=FIRST)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        assert dry.cycle(20, market.now, no_wait) is None
+        market.pairs = recorded[1]
+        assert dry.cycle(20, market.now, no_wait) is not None
+
+
+def test_rules_that_change_within_their_time_are_those_of_one_process_in_all_processes(
+    db: Path, tmp_path: Path, recorded: Any
+) -> None:
+    settings, times = settings_of(RULES_CACHE_TTL_SEC="200"), range(FIRST, FIRST + 720, 60)
+    other = tmp_path / "other.db"
+    ensure(other)
+
+    def moved(time: int) -> Entries:
+        more = {"minimumLimitOrderPrice": str(1 + time % 1000), "maximumLimitOrderPrice": "90000000"}
+        return {symbol: {**entry, **more} for symbol, entry in recorded[1].items()}
+
+    market = Played(*recorded, now=START)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        for market.now in times:
+            market.pairs = moved(market.now)
+            dry.cycle(20, market.now, no_wait)
+    for market.now in times:
+        with writer(other, durable=False) as store:
+            if market.now == times[0]:
+                new_book(store, settings)
+            market.pairs = moved(market.now)
+            session(store, market, settings).cycle(20, market.now, no_wait)
+    fingerprints = "SELECT run_id, fingerprint FROM stage7_runs"
+    assert stored(db, fingerprints) == stored(other, fingerprints)
