@@ -40,7 +40,7 @@ Meva = Callable[..., Any]
 ABOUT = AboutRun(lambda: "interpreted")
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
 RESTING = {**BUSY, "STAGE7_ORDER_OFFSET_BPS": "40", "TTL_SECONDS": "100000"}
-CYCLES = 48
+CYCLES = 30
 
 
 @attrs.define

@@ -27,6 +27,7 @@ from meva_core.stages.prove import prove
 
 ABOUT = AboutRun(lambda: "interpreted")
 BOOK = "main"
+CYCLES = 25
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def proved(db: Path, run_id: str) -> str:
 def test_one_process_and_one_for_each_cycle_leave_the_same_chain(
     db: Path, tmp_path: Path, recorded: Any
 ) -> None:
-    times, settings = range(START + 1800, START + 1800 + 60 * 40, 60), settings_of()
+    times, settings = range(START + 1800, START + 1800 + 60 * CYCLES, 60), settings_of()
     other = tmp_path / "other.db"
     ensure(other)
     with writer(db, durable=False) as store:
@@ -101,8 +102,8 @@ def test_one_process_and_one_for_each_cycle_leave_the_same_chain(
     runs = "SELECT run_id, fingerprint, cycles, book, continues, genesis FROM stage7_runs"
     assert stored(db, runs) == stored(other, runs)
     [run] = stored(db, runs)
-    assert (run["cycles"], run["book"], run["continues"], run["genesis"]) == (40, BOOK, None, None)
-    assert [one.began for one in told] == [True] + [False] * 39
+    assert (run["cycles"], run["book"], run["continues"], run["genesis"]) == (CYCLES, BOOK, None, None)
+    assert [one.began for one in told] == [True] + [False] * (CYCLES - 1)
     assert stored(db, "SELECT * FROM stage7_rows") == stored(other, "SELECT * FROM stage7_rows")
     assert len(stored(db, "SELECT * FROM ledger_events")) > 5
     assert proved(db, run["run_id"]) == proved(other, run["run_id"]) == run["fingerprint"]

@@ -263,7 +263,8 @@ def test_rows_are_chosen_by_any_of_their_values(both: Kept) -> None:
 def test_postgresql_answers_as_sqlite_does(
     both: Kept, meva: Meva, tmp_path: Path, new_postgres: Callable[[], str]
 ) -> None:
-    asked = list(questions(f"{both.runs[0]}-20260101000500", "old-2", both.runs))
+    every = list(questions(f"{both.runs[0]}-20260101000500", "old-2", both.runs))
+    asked = every[::3]  # each window, order and run is still asked for
     commands = (("report",), ("why",), ("alerts",), ("why", "--last", 9))
     found: list[list[Any]] = []
     for kind in ("sqlite", *KINDS):

@@ -3,6 +3,7 @@ is the same all along, and the same command finishes."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -37,7 +38,7 @@ Victims = Callable[..., dict[str, Any]]
 WORKS: Final = {"fill": ("columns", 5), "slim": ("full", 5), "join": ("full", 1)}
 """What is done to a run, recorded with which level and how many cycles a commit."""
 CYCLES: Final = 10
-KILLS: Final = 25
+KILLS: Final = 70 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 8
 """So many of each at random moments."""
 
 
