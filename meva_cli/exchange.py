@@ -14,24 +14,24 @@ from meva_core.ports import MarketData
 from meva_core.settings import Settings
 
 if TYPE_CHECKING:
-    from meva_adapters.btcturk import Btcturk, Manners
+    from meva_adapters.btcturk import Btcturk, Manners, SharedCalls
     from meva_adapters.replay.recording.recording import Source
 
 
 @contextmanager
 def exchange(
-    settings: Settings, *, with_account: bool = False, manners: Manners | None = None
+    settings: Settings,
+    *,
+    with_account: bool = False,
+    manners: Manners | None = None,
+    make_file: bool = True,
 ) -> Iterator[Btcturk]:
     """Open the exchange of the settings for reading. No key is read without `with_account`, and where it
-    goes to a host that is not the exchange's own, that is said in red.
+    goes to a host that is not the exchange's own, that is said in red. `make_file` as `shared_calls` has it.
     """
     # Imported here: it costs a command that asks nothing more than all its own work.
-    from meva_adapters.btcturk import SharedCalls, connect
-    from meva_adapters.system.compiled import shelf
+    from meva_adapters.btcturk import connect
     from meva_core.stages.plan import fallback_of
-
-    folder = shelf()
-    calls = None if folder is None else SharedCalls(folder / "calls.json", settings.exchange.base_url)
 
     opened = connect(
         settings.exchange,
@@ -39,7 +39,7 @@ def exchange(
         SystemClock(),
         with_account=with_account,
         manners=manners,
-        calls=calls,
+        calls=shared_calls(settings, make=make_file),
     )
     try:
         if with_account:
@@ -47,6 +47,16 @@ def exchange(
         yield opened
     finally:
         opened.close()
+
+
+def shared_calls(settings: Settings, *, make: bool = True) -> SharedCalls | None:
+    """Return where the calls of all processes of this host to the exchange are counted, None without a place
+    for it; `make` says whether a file that is not there is made."""
+    from meva_adapters.btcturk import SharedCalls
+    from meva_adapters.system.compiled import shelf
+
+    folder, address = shelf(), settings.exchange.base_url
+    return None if folder is None else SharedCalls(folder / "calls.json", address, make=make)
 
 
 def warn_of_foreign_host(settings: Settings) -> None:

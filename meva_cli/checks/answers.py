@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from attrs import define, field
 
+from meva_cli.exchange import exchange, shared_calls
 from meva_core.errors import MevaError
 from meva_core.settings import Settings
 from meva_core.stages.plan import Pairs, choose_pairs
 from meva_core.venue import Book, Metadata, Ticker
 
 T = TypeVar("T")
+_MINUTE: Final = 60
 
 
 @define
 class Answered:
     """The answers, None where there was none; `errors` by question say why. `skew_micros` is how far the
-    exchange's clock is ahead of ours, `milliseconds` how long its time took to come."""
+    exchange's clock is ahead of ours, `milliseconds` how long its time took to come. `others` counts by
+    quota what processes of this host asked in the minute before, `blocked` are quotas that the exchange has
+    no calls left for."""
 
     skew_micros: int | None = None
     milliseconds: int = 0
@@ -27,17 +31,19 @@ class Answered:
     pairs: Pairs | None = None
     tickers: Mapping[str, Ticker] | None = None
     book: Book | None = None
+    others: Mapping[str, int] = field(factory=dict)
+    blocked: tuple[str, ...] = ()
     errors: dict[str, MevaError] = field(factory=dict)
 
 
 def ask(settings: Settings) -> Answered:
     """Ask for time, metadata, all tickers and one book, within the budgets and about ten seconds."""
     from meva_adapters.btcturk import Manners
-    from meva_cli.exchange import exchange
 
     found = Answered()
+    _look_at_others(found, settings)
     brisk = Manners(attempts=1, patience=5.0, connect=3.0, total=5.0)
-    with exchange(settings, manners=brisk) as opened:
+    with exchange(settings, manners=brisk, make_file=False) as opened:
         clock = opened.client.clock
         began = time.monotonic()
         _asked(found, "time", clock.sync)
@@ -52,6 +58,17 @@ def ask(settings: Settings) -> Answered:
         if (symbol := _first(found, settings)) is not None:
             found.book = _asked(found, "book", lambda: opened.market.book(symbol))
     return found
+
+
+def _look_at_others(found: Answered, settings: Settings) -> None:
+    calls = shared_calls(settings, make=False)
+    if calls is None:
+        return
+    now = time.monotonic()
+    with calls.held() as times:
+        counted = {quota: sum(at > now - _MINUTE for at in made) for quota, made in times.made.items()}
+        found.blocked = tuple(sorted(quota for quota, until in times.blocked.items() if until > now))
+    found.others = {quota: count for quota, count in counted.items() if count}
 
 
 def _asked(found: Answered, name: str, question: Callable[[], T]) -> T | None:

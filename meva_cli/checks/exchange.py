@@ -34,6 +34,7 @@ def exchange_checks(world: World) -> Iterator[Check]:
         yield from reckoned(len(named) or USUAL_PAIRS, settings, world.interval, told)
         return
     found = world.answers
+    yield from _others(found)
     if "time" in found.errors:
         yield from LOOK.refused("answers", found.errors["time"])
         return
@@ -47,6 +48,25 @@ def exchange_checks(world: World) -> Iterator[Check]:
             size = f"STAGE7_UNIVERSE_SIZE={settings.stage7.universe_size}"
             action = f"set it to {count} or less"
             yield LOOK.warned("universe", f"{size} is above the {count} candidates: all are selected", action)
+
+
+def _others(found: Answered) -> Iterator[Check]:
+    """Yield what processes of this host asked the exchange before: all share one budget."""
+    from meva_adapters.btcturk import endpoints
+
+    if found.blocked:
+        quotas = ", ".join(found.blocked)
+        action = "wait; end a loop, or something else behind this address"
+        yield LOOK.warned("others", f"the exchange takes no more calls for now: {quotas}", action)
+    total = sum(found.others.values())
+    books, bars = (found.others.get(one.quota, 0) for one in (endpoints.BOOK, endpoints.KLINES))
+    if total:
+        seen = (
+            f"processes of this host asked it {total} times in the last minute, {books} books and {bars} bars"
+        )
+        yield LOOK.passed("others", f"{seen}: all share one budget")
+    elif not found.blocked:
+        yield LOOK.passed("others", "no other process of this host asked it in the last minute")
 
 
 def _clock(found: Answered) -> Iterator[Check]:

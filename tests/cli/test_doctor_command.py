@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from local_exchange import LocalExchange, start_emulator, stop_emulator
 from played_books import FIRST, recorded_market, run_book
 from stage7_runs import edit_cell
 
+from meva_adapters.btcturk import SharedCalls
+from meva_adapters.btcturk.endpoints import BOOK, SERVER_TIME
 from meva_adapters.sql import writer
 from meva_adapters.sql.lease import Leases
 from meva_adapters.system.clock import SystemClock
@@ -300,14 +303,18 @@ def test_it_leaves_no_trace_alone_and_beside_a_holder(
 # -- The exchange -----------------------------------------------------------------------------------------
 
 
-def test_it_asks_four_questions_and_reckons_what_a_loop_asks_for(meva: Meva, exchange: LocalExchange) -> None:
+def test_it_asks_four_questions_and_reckons_what_a_loop_asks_for(
+    meva: Meva, exchange: LocalExchange, tmp_path: Path
+) -> None:
     address = {name: value for name, value in exchange.environment.items() if "API_" not in name}
     exchange.fault("late", "*", seconds=0.001)  # counts every request
     before = exchange.control("GET", "state")["happened"].get("late", 0)
+    address["MEVA_CACHE_DIR"] = str(tmp_path / "none")
     ended = doctor(meva, "--interval", "5", SYMBOLS="BTCTRY,NOSUCHTRY", **address)
     assert exchange.control("GET", "state")["happened"]["late"] - before == 4
     exchange.control("DELETE", "faults")
     found = checks(ended)
+    assert found["exchange", "others"]["message"].startswith("no other process of this host")
     assert ("exchange", "answers") not in found, found["exchange", "answers"]
     assert {name for category, name in found if category == "exchange"} >= {
         *("latency", "clock", "metadata", "tickers", "book", "budget"),
@@ -317,6 +324,27 @@ def test_it_asks_four_questions_and_reckons_what_a_loop_asks_for(meva: Meva, exc
     assert found["rules", "NOSUCHTRY"]["status"] == "fail"
     loose = doctor(meva, SYMBOLS="NOSUCHTRY,BTCTRY", STAGE7_RULES_REQUIRE_METADATA="false", **address)
     assert checks(loose)["rules", "NOSUCHTRY"]["status"] == "warn"
+
+
+def test_it_tells_what_others_asked_and_counts_its_own_calls_where_all_are_counted(
+    meva: Meva, exchange: LocalExchange, tmp_path: Path
+) -> None:
+    address = {name: value for name, value in exchange.environment.items() if "API_" not in name}
+    folder = tmp_path / "cache" / "meva"
+    folder.mkdir(parents=True, mode=0o700)
+    own = {**address, "SYMBOLS": "BTCTRY", "MEVA_CACHE_DIR": str(tmp_path / "cache")}
+    calls = SharedCalls(folder / "calls.json", address["BTCTURK_BASE_URL"])
+    with calls.held() as times:
+        for _ in range(3):
+            times.add(BOOK.quota, monotonic())
+    told = checks(doctor(meva, **own))["exchange", "others"]["message"]
+    assert "asked it 3 times in the last minute, 3 books and 0 bars" in told
+    with calls.held() as times:
+        assert len(times.made[BOOK.quota]) == 4
+        assert len(times.made[SERVER_TIME.quota]) == 1
+        times.block(BOOK.quota, monotonic() + 60)
+    blocked = checks(doctor(meva, **own), "warn")["exchange", "others"]["message"]
+    assert blocked == "the exchange takes no more calls for now: orderbook"
 
 
 def test_an_exchange_that_does_not_answer_fails_once(meva: Meva) -> None:
