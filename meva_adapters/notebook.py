@@ -36,6 +36,7 @@ from attrs import frozen
 from meva_adapters.arrow_tables import Tables
 from meva_adapters.replay.dataset import open_dataset
 from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
+from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_notes
 from meva_adapters.system.compiled import choose
 from meva_adapters.system.speeds import Speed
 from meva_core.amounts import parse_e8, to_decimal
@@ -77,11 +78,13 @@ def backtest(
     as given. The environment and `.env` are not looked at. `engine` is `auto`, `interpreted` or `compiled`.
     `start` and `end` are inclusive: times, ISO 8601 texts (UTC without an offset) or seconds since 1970; they
     and `step`, in seconds, default to what the dataset holds. `seed` is of the simulated venue's draws,
-    `adapt` lets parameters adapt.
+    `adapt` lets parameters adapt. Over the market of a live run (`meva replay export`) the cycles go by its
+    times, inputs and rules, and from what it began with.
 
     Raises BadInput for a dataset, a setting or a window that is not right; it names every fault in
     `problems`, and shows them with what to do below its message. Warns of a window that the data do not fill,
-    and of candles that seem to be stamped at their opening.
+    of candles that seem to be stamped at their opening, and of settings that a live run was recorded with
+    others of.
     """
     with _notes():
         return _backtest(
@@ -104,8 +107,13 @@ def _backtest(
     if set(chosen.exchange.symbols) == set(Settings().exchange.symbols) and not symbols_are_named:
         configured = None
     dataset = open_dataset(folder)
-    plan = plan_backtest(dataset, chosen, configured=configured, **options)
-    for note in (*window_notes(dataset, plan), *map(str, look_ahead(dataset))):
+    if dataset.run is None:
+        plan, notes = plan_backtest(dataset, chosen, configured=configured, **options), []
+    else:
+        window = Window(**{name: options.pop(name) for name in ("start", "end", "step")})
+        plan = plan_otherwise(dataset, chosen, window, configured=configured, fresh=False, **options)
+        notes = settings_notes(dataset.run, plan)
+    for note in (*notes, *window_notes(dataset, plan), *map(str, look_ahead(dataset))):
         warnings.warn(note, stacklevel=3)  # where the notebook called
     return _run(plan, dataset, choose(engine, len(plan.times)))
 
@@ -218,7 +226,7 @@ class Backtest:
 def _run(plan: RunPlan, history: MarketHistory, speed: Speed) -> Backtest:
     """Run all cycles of the plan, digest them, and keep them as tables."""
     book = plan.new_book()
-    digester, tables = Digester(book.symbols, book.params), Tables(book.symbols)
+    digester, tables = Digester(book.symbols, book.params, book.link), Tables(book.symbols)
     for stretch in run(book, recorded(plan, history, plan.times, _ROWS), speed.loop):
         market, _, rules, out, start, stop, _ = stretch
         links = [digests.link for digests in digester.digest(market, rules, out, start, stop)]

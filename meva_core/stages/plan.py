@@ -18,7 +18,7 @@ from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, r
 from meva_core.settings import Settings, settings_document
 from meva_core.stages.conditions import Beginning, Conditions
 from meva_core.stages.run import Book
-from meva_core.state import new_state
+from meva_core.state import new_state, starting_cash
 
 BACKTEST = "backtest"
 MOST_CYCLES: Final = 20_000_000
@@ -181,7 +181,9 @@ class RunTerms:
         return content_hash(self.settings_record())
 
     def starting_cash(self) -> int:
-        """Return the cash of the book before its first cycle, e8."""
+        """Return the cash that the book began with, e8."""
+        if self.begins is not None:
+            return starting_cash(self.begins.state(self.pairs.symbols))
         return parse_e8(self.settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
 
     def new_book(self) -> Book:

@@ -46,8 +46,7 @@ class Progressing:
 
     def starting_cash(self) -> int:
         """Return the cash that its book began with, e8."""
-        own = self.in_book is None and self.terms.begins is None
-        return self.terms.starting_cash() if own else starting_cash(self.book.state)
+        return self.terms.starting_cash() if self.in_book is None else starting_cash(self.book.state)
 
     def document(self) -> dict[str, Any]:
         """Return all that a later process needs to go on, JSON-able."""

@@ -17,6 +17,7 @@ from played_market import Played
 from stage7_runs import START, make_dataset
 from stage7_runs import rows_of as stored
 
+from meva_adapters import notebook
 from meva_adapters.replay import info
 from meva_core.live_market import TICKER, Answers, Asking
 from meva_core.stages import record
@@ -181,6 +182,17 @@ def test_other_settings_meet_the_same_market_and_are_named(
     assert part.get("cycles") == 5, part
     every = meva(*base, *own, "--step", 30).document
     assert (every["cycles"], every["step_seconds"]) == (39, 30)
+
+
+def test_a_notebook_runs_over_the_same_market(folder: Path, live: Live) -> None:
+    [_, run] = live.runs()
+    own = dict(live.settings)
+    same = notebook.backtest(folder, engine="interpreted", **own)
+    assert same.fingerprint == run["fingerprint"]
+    assert same.summary["starting_cash_try"] == Decimal(1_000_000)
+    with pytest.warns(UserWarning, match="STAGE7_FEES_BPS is 5, and the run was recorded with 30"):
+        other = notebook.backtest(folder, engine="interpreted", **{**own, "STAGE7_FEES_BPS": "5"})
+    assert other.fingerprint != run["fingerprint"]
 
 
 def test_a_fresh_book_begins_with_the_settings_own_cash(folder: Path, live: Live, meva: Meva) -> None:
