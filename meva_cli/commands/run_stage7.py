@@ -51,6 +51,10 @@ class SystemPace:
                 return
             time.sleep(left if self.supervisor.seconds is None else min(left, self.supervisor.seconds))
 
+    def wait_until(self, micros: int) -> None:
+        """Wait until that time by the clock; not at all where it has passed."""
+        self.wait(max(0, micros - self.micros()) / 1_000_000)
+
 
 @click.command()
 @DB

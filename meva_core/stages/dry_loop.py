@@ -11,8 +11,8 @@ from meva_core.errors import LeaseLost, StoreError, Unavailable
 from meva_core.market import MICROS
 from meva_core.stages.dry_run import ClockBehind, DryRun, Told
 
-LONGEST_DEADLINE: Final = 20.0
-"""Seconds that a measure takes at most; in a loop half the interval, if that is less."""
+LONGEST_DEADLINE: Final = 20
+"""Seconds that a measure takes at most; in a loop half the interval, if that is less, in whole seconds."""
 BEHIND_FOR: Final = 300
 """So many seconds a loop goes on without a cycle since the exchange's clock stands before the last one."""
 
@@ -25,6 +25,9 @@ class Pace(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Wait; what ends the program may be raised."""
+
+    def wait_until(self, micros: int) -> None:
+        """Wait until that many microseconds since 1970-01-01 UTC; not at all where they have passed."""
 
 
 def next_point(now: int, interval: int) -> int:
@@ -62,14 +65,14 @@ class DryLoop:
         while self.cycles is None or self.ran < self.cycles:
             if self.until is not None and point > self.until:
                 return
-            self.pace.wait(max(0.0, point - self.pace.micros() / MICROS))
+            self.pace.wait_until(point * MICROS)
             self._cycle()
             following = next_point(self._now(), self.interval)
             self.skipped += max(0, (following - point) // self.interval - 1)
             point = following
 
     def _cycle(self) -> None:
-        deadline = min(LONGEST_DEADLINE, self.interval / 2)
+        deadline = min(LONGEST_DEADLINE, max(1, self.interval // 2))
         try:
             told = self.dry.cycle(deadline, self._now(), self.pace.wait)
         except ClockBehind as error:
@@ -102,7 +105,7 @@ class DryLoop:
         last = self._now() + self.interval
         self.note(f"the cycle could not be stored, and is tried again for {self.interval} s: {error}")
         while True:
-            self.pace.wait(1.0)
+            self.pace.wait(1)
             try:
                 return self.dry.commit()
             except LeaseLost:

@@ -43,6 +43,9 @@ class HandPace:
         self.now += seconds
         self.market.now = int(self.now) - self.behind
 
+    def wait_until(self, micros: int) -> None:
+        self.wait(max(0, micros / MICROS - self.now))
+
 
 @define
 class Watched:
