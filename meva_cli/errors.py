@@ -180,10 +180,18 @@ def _ending_of_os(error: OSError) -> Ending:
 
 def _ending_of_meva(error: BaseException) -> Ending:
     # Imported here: `meva --help` needs no error.
-    from meva_core.errors import BadInput, IdTaken, LeaseLost, MevaError, OutcomeNotRecorded, StoreError
+    from meva_core.errors import (
+        BadInput,
+        CycleNotStored,
+        IdTaken,
+        LeaseLost,
+        MevaError,
+        OutcomeNotRecorded,
+        StoreError,
+    )
 
     if isinstance(error, MevaError):
-        failed = isinstance(error, IdTaken | LeaseLost | OutcomeNotRecorded)
+        failed = isinstance(error, CycleNotStored | IdTaken | LeaseLost | OutcomeNotRecorded)
         may_not_start = isinstance(error, BadInput | StoreError) and not failed
         return Ending(MAY_NOT_START if may_not_start else FAILED, error.code, str(error), error.action)
     name = type(error).__name__

@@ -12,6 +12,7 @@
     + StoreCorrupt        stop, keep the file, tell its owner
     + StoreUnready        absent, another revision, or not a database of ours
     + IdTaken             this id exists with other content
+    + CycleNotStored     a cycle of a book could not be stored for as long as may be waited
     + LeaseHeld           another process holds the book: nothing was written
     + LeaseLost           another process has taken the book over: nothing of this cycle was written
     + OrderNotRecorded    an order could not be recorded, and so was not sent
@@ -150,6 +151,12 @@ class IdTaken(StoreError):
     """An id exists already, with other content."""
 
     code = "id_taken"
+
+
+class CycleNotStored(StoreError):
+    """A cycle of a book could not be stored for as long as may be waited: nothing of it was written."""
+
+    code = "cycle_not_stored"
 
 
 class LeaseHeld(StoreError):

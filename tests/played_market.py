@@ -38,6 +38,8 @@ class Played:
     pairs: Mapping[str, Mapping[str, Any]]
     now: int
     fails: bool = False
+    """Whether nothing is answered."""
+    is_silent_on_rules: bool = False
     _seen: int = field(default=0, init=False)
 
     def measure(self, asking: Asking) -> Answers:
@@ -50,7 +52,7 @@ class Played:
         bars = [
             row for row in rows if row.kind == BAR60 and row.stamp > asking.bars_since.get(row.symbol, -1)
         ]
-        due = asking.rules_due and not self.fails
+        due = asking.rules_due and not (self.fails or self.is_silent_on_rules)
         return Answers(
             time=self.now,
             rows=() if self.fails else (*newest.values(), *bars),

@@ -235,13 +235,17 @@ class Heartbeat:
 
 
 @contextmanager
-def held(database: Target, book: str, clock: Clock) -> Iterator[tuple[Lease, Heartbeat]]:
+def held(
+    database: Target, book: str, clock: Clock, *, waiting: Callable[[str], None] | None = None
+) -> Iterator[tuple[Lease, Heartbeat]]:
     """Hold a book while this lasts, through connections of its own; raises LeaseHeld as `take` does.
 
+    With `waiting` a holder is first given the time in which a lease expires that nobody moves on; it is
+    called again and again until then, with what `take` said, and waits.
     A lease that cannot be given back at the end, since the database does not write, expires.
     """
     with writer(database) as store:
-        lease = Leases(store, clock).take(book)
+        lease = _taken(Leases(store, clock), book, waiting)
         try:
             with Heartbeat(lease) as heart:
                 yield lease, heart
@@ -250,6 +254,17 @@ def held(database: Target, book: str, clock: Clock) -> Iterator[tuple[Lease, Hea
                 lease.release()
             except StoreError as error:
                 _LOG.warning("the lease of book %s was not given back, it expires: %s", book, error)
+
+
+def _taken(leases: Leases, book: str, waiting: Callable[[str], None] | None) -> Lease:
+    until = leases.clock.micros() + (EXPIRES_AFTER + 1) * 10**6
+    while True:
+        try:
+            return leases.take(book)
+        except LeaseHeld as error:
+            if waiting is None or leases.clock.micros() >= until:
+                raise
+            waiting(str(error))
 
 
 def named(process: Process) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from meva_core.settings import Settings
     from meva_core.stages.dry_run import DryRun, Told
 
+LOOK_SECONDS: Final = 1.0
+"""So often a loop looks whether a book that another process holds is free."""
 SINGLE_DEADLINE: Final = 20.0
 """Seconds that the measure of a single cycle takes at most."""
 
@@ -98,7 +100,7 @@ def stage7(
     settings = preflight(lambda: settings_for("state", "gates", "exchange", "live", "stage7"), db, interval)
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
-    with _book(url, name, settings) as (store, hold, of_book):
+    with _book(url, name, settings, watcher.alive if loop else None) as (store, hold, of_book):
         run = attrs.evolve(of_book, exchange=settings.exchange)
         with (
             exchange(run) as opened,
@@ -111,7 +113,15 @@ def stage7(
 
 def _once(dry: DryRun, shown: Callable[[Told], None]) -> bool:
     """Run one cycle; return whether there was one with an answer."""
-    told = dry.cycle(SINGLE_DEADLINE, int(time.time()), time.sleep)
+    from meva_core.errors import LeaseLost, StoreError
+    from meva_core.stages.dry_loop import not_stored
+
+    try:
+        told = dry.cycle(SINGLE_DEADLINE, int(time.time()), time.sleep)
+    except LeaseLost:
+        raise
+    except StoreError as error:
+        raise not_stored(error) from error
     if told is None:
         click.echo("no cycle: the exchange has told nothing of any pair yet", err=True)
         return False
@@ -141,10 +151,15 @@ def _loop(
 
 
 @contextmanager
-def _book(url: URL, name: str, settings: Settings) -> Iterator[tuple[SqlStore, Any, Settings]]:
-    """Hold a book; it is made where it is the main one and not there."""
+def _book(
+    url: URL, name: str, settings: Settings, alive: Callable[[], None] | None
+) -> Iterator[tuple[SqlStore, Any, Settings]]:
+    """Hold a book; it is made where it is the main one and not there.
+
+    With `alive`, called while it waits, another holder's lease is given the time in which it expires.
+    """
     from meva_adapters.sql import ensure, writer
-    from meva_adapters.sql.lease import Heartbeat, Leases
+    from meva_adapters.sql.lease import held
     from meva_adapters.system.clock import SystemClock
     from meva_core.stages.book_runs import (
         MAIN,
@@ -158,7 +173,7 @@ def _book(url: URL, name: str, settings: Settings) -> Iterator[tuple[SqlStore, A
 
     check_name(name)
     ensure(url)
-    with writer(url) as store, writer(url) as beating:
+    with writer(url) as store:
         with store.unit() as work:
             if name == MAIN and find_book(work, name) is None:
                 made = make_book(work, name, settings.live.dry_run_try_balance, datetime.now(UTC))
@@ -173,14 +188,24 @@ def _book(url: URL, name: str, settings: Settings) -> Iterator[tuple[SqlStore, A
             click.echo(
                 f"book {name} began with {own} TRY; DRY_RUN_TRY_BALANCE changes nothing of it", err=True
             )
-        lease = Leases(beating, SystemClock()).take(name)
-        if lease.took_over is not None:
-            click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
-        try:
-            with Heartbeat(lease):
-                yield store, lease.check, of_book
-        finally:
-            lease.release()
+        with held(url, name, SystemClock(), waiting=None if alive is None else _waiting(alive)) as (lease, _):
+            if lease.took_over is not None:
+                click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
+            yield store, lease.check, of_book
+
+
+def _waiting(alive: Callable[[], None]) -> Callable[[str], None]:
+    """Return what is called each second while another process holds a book, with why."""
+    said: set[str] = set()
+
+    def wait(why: str) -> None:
+        if not said:
+            said.add(why)
+            click.echo(f"{why}; waiting whether it is given back or expires", err=True)
+        alive()
+        time.sleep(LOOK_SECONDS)
+
+    return wait
 
 
 @contextmanager

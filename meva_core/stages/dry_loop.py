@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from attrs import define, field
 
-from meva_core.errors import LeaseLost, StoreError, Unavailable
+from meva_core.errors import CycleNotStored, LeaseLost, StoreError, Unavailable
 from meva_core.market import MICROS
 from meva_core.stages.dry_run import ClockBehind, DryRun, Told
 
@@ -35,6 +35,11 @@ def next_point(now: int, interval: int) -> int:
     return now // interval * interval + interval
 
 
+def not_stored(error: StoreError) -> CycleNotStored:
+    """Return what ends a program that was on its way, out of what the store said."""
+    return CycleNotStored(str(error), action=error.action)
+
+
 @define
 class DryLoop:
     """Cycles of a book at multiples of `interval` seconds since 1970, by our clock.
@@ -54,12 +59,13 @@ class DryLoop:
     skipped: int = field(default=0, init=False)
     ran: int = field(default=0, init=False)
     _behind_since: int | None = field(default=None, init=False)
+    _shut_since: int | None = field(default=None, init=False)
 
     def run(self) -> None:
         """Run cycles to the end.
 
-        Raises ClockBehind where the exchange's clock stays behind the book for BEHIND_FOR seconds; errors of
-        the store where a cycle could not be stored for one interval; LeaseLost; and what the engine raises.
+        Raises ClockBehind where the exchange's clock stays behind the book for BEHIND_FOR seconds;
+        CycleNotStored where one could not be stored for one interval; LeaseLost; and what the engine raises.
         """
         point = next_point(self._now(), self.interval)
         while self.cycles is None or self.ran < self.cycles:
@@ -82,10 +88,13 @@ class DryLoop:
             self.note(f"no cycle: {error}")
             return
         except StoreError as error:
-            if isinstance(error, LeaseLost) or not self.dry.is_undone:
+            if isinstance(error, LeaseLost):
                 raise
+            if not self.dry.is_undone:
+                self._is_shut(error)
+                return
             told = self._stored_after_all(error)
-        self._behind_since = None
+        self._behind_since = self._shut_since = None
         if told is None:
             self.note("no cycle: nothing is known of any pair yet")
             return
@@ -100,6 +109,15 @@ class DryLoop:
         elif now - self._behind_since >= BEHIND_FOR:
             raise error
 
+    def _is_shut(self, error: StoreError) -> None:
+        """Go on to the next point after a cycle that the store did not let begin, and then no further."""
+        now = self._now()
+        if self._shut_since is not None and abs(now - self._shut_since) >= self.interval:
+            raise not_stored(error) from error
+        if self._shut_since is None:
+            self._shut_since = now
+            self.note(f"no cycle: {error}")
+
     def _stored_after_all(self, error: StoreError) -> Told:
         """Try to store the cycle again, each second for one interval; raise the last error."""
         last = self._now() + self.interval
@@ -110,9 +128,9 @@ class DryLoop:
                 return self.dry.commit()
             except LeaseLost:
                 raise
-            except StoreError:
+            except StoreError as last_error:
                 if self._now() >= last:
-                    raise
+                    raise not_stored(last_error) from last_error
 
     def _now(self) -> int:
         return self.pace.micros() // MICROS

@@ -46,7 +46,7 @@ from meva_core.stages.codec import Codec
 from meva_core.stages.levels import FULL
 from meva_core.stages.outside import Outside, outside
 from meva_core.stages.plan import Pairs, RunTerms, choose_pairs
-from meva_core.stages.record import Recorder
+from meva_core.stages.record import Hold, Recorder
 from meva_core.stages.run import Book, Stretch
 from meva_core.stages.run import run as run_book
 from meva_core.state import OPEN_ORDERS
@@ -58,8 +58,6 @@ KINDS: Final = (BOOK, TICKER, BAR60)
 MOST_BEHIND: Final = 5
 """A second that lies up to so many before the one after the last cycle is waited for."""
 ROW_COLUMNS: Final = ("book", "known", "kind", "symbol", "stamp", "cells")
-Hold = Callable[[UnitOfWork, int | None], None]
-"""Makes sure, in a cycle's unit of work, that a book is still ours and stands at its last cycle's time."""
 
 
 class ClockBehind(Unavailable):
@@ -168,6 +166,8 @@ class DryRun:
         book = recorder.run.book
         with self.store.read() as reads:
             given = outside(reads, self.name, time, book.params, self.codec.decode)
+        if not recorder.run.run_id:
+            recorder.name(time)
         # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
         rows: Sequence[SeenRow] = self.alignment.take(
             evolve(row, known=time) for row in self._waiting.of(book.symbols)
@@ -310,7 +310,7 @@ class DryRun:
             book = require_open(pick_book(reads, self.name))
             run = next_in_book(reads, self.codec, book, terms, self.about["code_version"])
         self._recorder = recorder = Recorder(
-            self.store, run, self.codec, self.about, FULL, cycles=1, has_aside=True
+            self.store, run, self.codec, self.about, FULL, cycles=1, hold=self.hold, has_aside=True
         )
         recorder.begin()
         return recorder, not run.stored

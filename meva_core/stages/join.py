@@ -3,7 +3,7 @@ takes is then a fifth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from attrs import frozen
@@ -31,14 +31,23 @@ class _One:
         return self.seq == before.seq + 1 and (self.form, self.rows) == (before.form, before.rows)
 
 
-def join_ones(store: Store, codec: Codec, run_id: str, *, rest: bool = False, most: int = CYCLES) -> int:
+def join_ones(
+    store: Store,
+    codec: Codec,
+    run_id: str,
+    *,
+    rest: bool = False,
+    most: int = CYCLES,
+    check: Callable[[UnitOfWork], None] = lambda work: None,
+) -> int:
     """Join the stretches of one cycle that a run has, `most` at a time, and for `rest` also what is left of
     them; return how many were joined.
 
     Where a state is stored a stretch begins, as it does where a recorder commits many: a proof may begin
     there. Those of a form that this version does not know stay. Each stretch that comes of it is a unit of
-    work: it is there whole, in place of those that it was made of, or they are. Raises BadInput if there is
-    no such run, StoreBusy while another process records it, and what opening a stretch raises.
+    work: it is there whole, in place of those that it was made of, or they are. `check` is given each before
+    anything is written, and what it raises leaves them as they are. Raises BadInput if there is no such run,
+    StoreBusy while another process records it, and what opening a stretch raises.
     """
     store.take(run_id)
     with store.read() as reads:
@@ -52,6 +61,7 @@ def join_ones(store: Store, codec: Codec, run_id: str, *, rest: bool = False, mo
         if len(batch) == 1 or (grows and not rest) or run.layout(batch[0].form) is None:
             continue
         with store.unit() as work:
+            check(work)
             _join(work, run, columns, batch)
             work.commit()
         joined += len(batch)

@@ -16,7 +16,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from meva_core.amounts import format_e8
-from meva_core.errors import MevaError, StoreBusy
+from meva_core.errors import MevaError, StoreBusy, StoreError
 from meva_core.fingerprint import FIRST_FORM, Digester, form_of
 from meva_core.ids import cycle_id, run_and_time, stamp_text
 from meva_core.loop import Loop
@@ -58,6 +58,8 @@ class _Pending:
     """What the cycle after the last of them needs: the book is ahead by the time they are committed."""
 
 
+Hold = Callable[[UnitOfWork, int | None], None]
+"""Makes sure, in a unit of work, that a book is still ours and stands at its last cycle's time."""
 Beside = Callable[[UnitOfWork, StoredStretch | None], None]
 """Called in the unit of work of each commit, before anything is written."""
 
@@ -83,6 +85,8 @@ class Recorder:
     trace_level: str = FULL
     cycles: int = CYCLES
     beside: Beside | None = None
+    hold: Hold | None = None
+    """Looked at before stretches of a book are joined."""
     has_aside: bool = False
     _columns: ColumnCodec = field(init=False)
     _layout: Layout = field(init=False)
@@ -124,7 +128,9 @@ class Recorder:
     def begin(self) -> None:
         """Join what a process before this one committed cycle by cycle."""
         if self.cycles == 1 and self.run.stored:
-            join_ones(self.store, self.codec, self.run.run_id, rest=True, most=CYCLES)
+            # Whoever lost the book may not have noticed yet, and hold the run: then that waits.
+            with suppress(StoreBusy):
+                self._join(rest=True)
 
     def record(self, stretch: Stretch, aside: Aside | None = None) -> None:
         """Take in the cycles of a stretch, and store what is then enough for a commit.
@@ -138,7 +144,7 @@ class Recorder:
         if self._pending.columns.cycles + stop - start > self.cycles:
             self.commit()
         if not run.run_id:
-            self._name(run.terms.run_beginning(int(market.time[start])))
+            self.name(int(market.time[start]))
         digests = list(self._digester.digest(market, rules, out, start, stop))
         pending = self._pending
         pending.rendered.add(self._renderer.render(market, rules, out, start, stop, digests))
@@ -176,8 +182,8 @@ class Recorder:
         self._pending = _Pending(pending.document["seq"])
         self._ones += stretch.cycles == 1
         if self._ones >= CYCLES:
-            with suppress(StoreBusy):  # the cycle is stored; what can wait is joined with the next one
-                join_ones(self.store, self.codec, run.run_id, most=CYCLES)
+            with suppress(StoreError):  # the cycle is stored; what can wait is joined with the next one
+                self._join(rest=False)
                 self._ones = 0
 
     def finish(self) -> None:
@@ -205,6 +211,13 @@ class Recorder:
                 work.update("stage7_runs", "run_id", ("status",), [(self.run.run_id, "interrupted")])
                 work.commit()
 
+    def _join(self, *, rest: bool) -> None:
+        def check(work: UnitOfWork) -> None:
+            if self.hold is not None:
+                self.hold(work, self.run.book.last_time)
+
+        join_ones(self.store, self.codec, self.run.run_id, rest=rest, most=CYCLES, check=check)
+
     def _call_beside(self, work: UnitOfWork, stretch: StoredStretch | None) -> None:
         if self.beside is not None:
             self.beside(work, stretch)
@@ -220,8 +233,12 @@ class Recorder:
             ended = (place.continues, stamp_text(int(last.timestamp())), "complete")
             work.update("stage7_runs", "run_id", ("end_ts", "status"), [ended])
 
-    def _name(self, run_id: str) -> None:
-        """Name the run, and hold it for this process."""
+    def name(self, first: int) -> None:
+        """Name the run by the time of its first cycle, seconds, and hold it for this process.
+
+        Raises StoreBusy while another one records it.
+        """
+        run_id = self.run.terms.run_beginning(first)
         self.store.take(run_id)
         self.run.run_id = run_id
         self._renderer.names = evolve(self._renderer.names, run_id=run_id)

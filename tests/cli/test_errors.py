@@ -21,6 +21,7 @@ from meva_cli.registry import Command
 from meva_core.errors import (
     BadInput,
     BrokenBooks,
+    CycleNotStored,
     IdTaken,
     IllegalStep,
     LeaseHeld,
@@ -46,6 +47,7 @@ CODES = {
     StoreCorrupt: (2, "store_corrupt"),
     StoreUnready: (2, "store_unready"),
     IdTaken: (1, "id_taken"),
+    CycleNotStored: (1, "cycle_not_stored"),
     LeaseHeld: (2, "lease_held"),
     LeaseLost: (1, "lease_lost"),
     OrderNotRecorded: (2, "order_not_recorded"),

@@ -13,8 +13,8 @@ from stage7_runs import START
 from stage7_runs import rows_of as stored
 from test_dry_run import BOOK, new_book, proved, recorded, session, settings_of
 
-from meva_adapters.sql import ensure, writer
-from meva_core.errors import LeaseLost, StoreBusy
+from meva_adapters.sql import SqlStore, ensure, writer
+from meva_core.errors import CycleNotStored, LeaseLost, StoreBusy
 from meva_core.stages.dry_loop import BEHIND_FOR, DryLoop, next_point
 from meva_core.stages.dry_run import ClockBehind, DryRun, Told
 
@@ -137,12 +137,50 @@ def test_a_store_that_stays_busy_for_an_interval_ends_the_loop(db: Path, recorde
         dry = session(store, market, settings)
         going = watched(dry, HandPace(market), 60)
         dry.hold = _failing(lambda: StoreBusy("the database is busy"), [0, 10_000])
-        with pytest.raises(StoreBusy):
+        with pytest.raises(CycleNotStored, match="the database is busy"):
             going.loop.run()
         assert going.times == [START + 1860]
         assert going.pace.now == START + 1920 + 60
     [run] = stored(db, "SELECT run_id, cycles FROM stage7_runs")
     assert run["cycles"] == 1
+    proved(db, run["run_id"])
+
+
+@define
+class Shut:
+    """A store that lets nobody read so many times."""
+
+    store: SqlStore
+    times: int = 0
+
+    def read(self) -> Any:
+        if self.times:
+            self.times -= 1
+            raise StoreBusy("the database is busy")
+        return self.store.read()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+def test_a_store_that_lets_no_cycle_begin_is_asked_at_the_next_point_and_then_ends_the_loop(
+    db: Path, recorded: Any
+) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        dry.store = shut = Shut(store, times=1)
+        going = watched(dry, HandPace(market), 60, cycles=2)
+        going.loop.run()
+        assert going.times == [START + 1920, START + 1980]
+        assert going.notes == ["no cycle: the database is busy"]
+        shut.times, going.loop.cycles = 10_000, None
+        with pytest.raises(CycleNotStored, match="the database is busy"):
+            going.loop.run()
+        assert going.pace.now == START + 2100
+    [run] = stored(db, "SELECT run_id, cycles FROM stage7_runs")
+    assert run["cycles"] == 2
     proved(db, run["run_id"])
 
 

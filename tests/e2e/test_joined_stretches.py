@@ -17,7 +17,7 @@ from meva_adapters.sql import ensure, writer
 from meva_adapters.sql.store import SqlStore
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
-from meva_core.errors import BadInput, StoreBusy, StoreCorrupt
+from meva_core.errors import BadInput, LeaseLost, StoreBusy, StoreCorrupt
 from meva_core.loop import interpreted
 from meva_core.ports import MarketHistory
 from meva_core.settings import build_settings
@@ -114,6 +114,17 @@ def test_they_are_those_of_a_recorder_of_many_byte_for_byte(world: World, tmp_pa
             assert_proved(store, world, CYCLES)
     kept = "SELECT * FROM stage7_states"
     assert rows_of(tmp_path / "a.db", kept) == rows_of(tmp_path / "b.db", kept) == []
+
+
+def test_who_lost_the_book_joins_nothing(world: World, tmp_path: Path) -> None:
+    def lost(work: object) -> None:
+        raise LeaseLost("another process has it")
+
+    with writer(str(tmp_path / "a.db"), durable=False) as store:
+        record_by(store, world, 1)
+        with pytest.raises(LeaseLost):
+            join_ones(store, CODEC, world.run_id, most=MANY, check=lost)
+        assert sizes(store) == [1] * CYCLES
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

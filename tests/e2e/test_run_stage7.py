@@ -118,6 +118,21 @@ def test_one_process_holds_a_book_and_one_that_is_killed_is_taken_over_at_once(
     assert trading("prove", "--db", "a.db", "--book", "main").code == 0
 
 
+def test_a_loop_waits_for_a_book_that_is_given_back_meanwhile(
+    trading: Meva, environment: dict[str, str], tmp_path: Path
+) -> None:
+    process = loop(tmp_path, environment)
+    next_cycle(process)
+    second = loop(tmp_path, environment, "--cycles", "1")
+    assert second.stderr is not None
+    assert f"process {process.pid}" in second.stderr.readline()
+    process.terminate()
+    process.communicate(timeout=60)
+    out, err = second.communicate(timeout=60)
+    assert (second.returncode, out.count("cycle_ts")) == (0, 1), err
+    assert trading("prove", "--db", "a.db", "--book", "main").code == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_a_loop_with_whole_cycles_and_gives_the_book_back(
     trading: Meva, environment: dict[str, str], tmp_path: Path, number: signal.Signals

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from meva_adapters.replay.recording.appending import price_cell, quantity_cell
+from meva_core.amounts import parse_e8
 from meva_core.errors import BadInput
 from meva_core.venue import Book, Candle, Metadata, Ticker
 
@@ -16,11 +17,14 @@ _MOST_PLACES: Final = 18
 def book_cells(book: Book, grid: Decimal | None = None) -> Sequence[str]:
     """Return the best prices and their quantities, empty for a side without any; `grid` as in `price_cell`.
 
-    Raises BadInput for a price that no amount can hold.
+    Raises BadInput for a price or a quantity that no amount can hold.
     """
     best = [side[0] if side else None for side in (book.bids, book.asks)]
     prices = ("" if level is None else price_cell(level.price, grid) for level in best)
-    return (*prices, *("" if level is None else quantity_cell(level.qty) for level in best))
+    sizes = ["" if level is None else quantity_cell(level.qty) for level in best]
+    for size in sizes:
+        parse_e8(size or "0", "quantity")
+    return (*prices, *sizes)
 
 
 def touch_cells(ticker: Ticker, grid: Decimal | None = None) -> Sequence[str]:

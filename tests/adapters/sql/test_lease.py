@@ -289,6 +289,29 @@ def test_a_book_is_held_as_long_as_somebody_works_on_it(world: World, target: st
     assert world.leases(ELSEWHERE).take("main").took_over is None
 
 
+def test_a_loop_gives_a_holder_the_time_in_which_a_lease_expires(world: World, target: str) -> None:
+    world.make_book()
+    said: list[str] = []
+
+    def wait(why: str) -> None:
+        said.append(why)
+        world.clock.move(1)
+
+    world.leases(ELSEWHERE).take("main")
+    with held(target, "main", world.clock, waiting=wait) as (lease, _):
+        assert lease.took_over is not None
+    assert len(said) == 30
+    assert "process" in said[0]
+
+    def wait_while_it_is_moved_on(why: str) -> None:
+        wait(why)
+        other.beat()
+
+    other = world.leases(ELSEWHERE).take("main")
+    with pytest.raises(LeaseHeld), held(target, "main", world.clock, waiting=wait_while_it_is_moved_on):
+        pytest.fail("the other process has it")
+
+
 HOLDER = """
 import sys
 from meva_adapters.sql.lease import held
