@@ -18,15 +18,17 @@ from meva_core.stretches.groups import Aside
 from meva_core.stretches.opened import Opened
 from meva_core.stretches.recorded import recorded_run
 
+MOST_BARS: Final = 1440
 METADATA: Final = "metadata"
-"""The kind of the row that says when metadata came; it has no cells, and no symbol."""
+CLOCK: Final = "clock"
+"""Kinds of rows of no symbol, which say when metadata came, and what was learnt of the exchange's clock: the
+offset, the round trip, and when by ours, in microseconds."""
 
 
 @define
 class Unseen:
-    """Rows of measures that no cycle came of: of each symbol the newest of each kind, of bars `lookback`."""
+    """Rows of measures that no cycle came of: of each symbol the newest of a kind, of bars those of a day."""
 
-    lookback: int
     _rows: dict[tuple[str, str], list[SeenRow]] = field(factory=dict)
 
     def add(self, rows: Iterable[SeenRow]) -> None:
@@ -35,7 +37,7 @@ class Unseen:
             there = self._rows.setdefault((row.kind, row.symbol), [])
             if not there or row.stamp > there[-1].stamp:
                 there.append(row)
-                del there[: -self.lookback if row.kind == BAR60 else -1]
+                del there[: -MOST_BARS if row.kind == BAR60 else -1]
 
     def of(self, symbols: Collection[str]) -> list[SeenRow]:
         """Return the rows of these symbols."""
@@ -87,13 +89,24 @@ def last_columns(reads: Reads, codec: Codec, book: str) -> Opened | None:
 
 
 def stored_offset(reads: Reads, codec: Codec, book: str) -> tuple[int, int, int] | None:
-    """Return how far the exchange's clock was ahead of ours, the round trip that it was learnt with, and when
-    by our clock, as the last cycle of a book stored it, in microseconds; None before the first."""
-    last = last_columns(reads, codec, book)
-    if last is None:
+    """Return how far the exchange's clock was ahead of ours when a cycle of a book learnt it last, the round
+    trip of that, and when by our clock, in microseconds; None before the first."""
+    where = {"book": book, "kind": CLOCK, "symbol": ""}
+    found = next(reads.rows("stage7_rows", ("cells",), where=where, newest_first=True, limit=1), None)
+    if found is None:
         return None
-    offset, trip = int(last.aside.offset[-1]), int(last.aside.round_trip[-1])
-    return offset, trip, last.stored.end * MICROS - offset
+    offset, trip, learnt = map(int, codec.decode(found[0]))
+    return offset, trip, learnt
+
+
+def said_rows(answers: Answers, time: int, learnt: int | None, *, has_rules: bool) -> list[SeenRow]:
+    """Return the rows of a cycle that say what it learnt of no symbol: that metadata came, and the exchange's
+    clock, where that is not what was `learnt` before."""
+    rows = [SeenRow(time, METADATA, "", time * MICROS, ())] if has_rules else []
+    if not answers.offset_is_old and answers.learnt != learnt:
+        cells = tuple(map(str, (answers.offset, answers.round_trip, answers.learnt)))
+        rows.append(SeenRow(time, CLOCK, "", time * MICROS, cells))
+    return rows
 
 
 def aside_of(answers: Answers, symbols: Sequence[str]) -> Aside:

@@ -34,11 +34,11 @@ from meva_core.stages.book_runs import (
     require_open,
 )
 from meva_core.stages.book_seen import (
-    METADATA,
     Unseen,
     aside_of,
     last_columns,
     metadata_came,
+    said_rows,
     seen_rows,
     symbols_ever,
 )
@@ -109,16 +109,15 @@ class DryRun:
     _stands: int | None = field(default=None, init=False)
     """The time of the last cycle that is committed."""
     _told: Told | None = field(default=None, init=False)
-    _waiting: Unseen = field(init=False)
+    _waiting: Unseen = field(factory=Unseen, init=False)
     _pairs: Pairs | None = field(default=None, init=False)
     _rules: Rules | None = field(default=None, init=False)
     """The rules that hold: those of `_pairs`, or before metadata came, those of the last cycle stored."""
     _rules_of: int | None = field(default=None, init=False)
     """The time of the cycle that metadata came for last; None where they have to come before another one."""
+    _learnt: int | None = field(default=None, init=False)
+    """When what is stored of the exchange's clock was learnt."""
     _selected: tuple[str, ...] = field(default=(), init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._waiting = Unseen(self.settings.stage7.vol_lookback)
 
     def open(self) -> None:
         """Go on where the book stands in the store, with all that it has seen.
@@ -169,16 +168,14 @@ class DryRun:
         if not recorder.run.run_id:
             recorder.name(time)
         # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
-        rows: Sequence[SeenRow] = self.alignment.take(
-            evolve(row, known=time) for row in self._waiting.of(book.symbols)
-        )
+        rows = self.alignment.take(evolve(row, known=time) for row in self._waiting.of(book.symbols))
         self._waiting.clear()
         market = self.alignment.market(time, book.symbols)
         [stretch] = run_book(book, [(market, given.inputs(), self._rules)], self.loop)
         self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
-        if came is not None:
-            rows = [*rows, SeenRow(time, METADATA, "", time * MICROS, ())]
-        recorder.beside = partial(self._beside, rows, given)
+        said = said_rows(answers, time, self._learnt, has_rules=came is not None)
+        self._learnt = answers.learnt
+        recorder.beside = partial(self._beside, [*rows, *said], given)
         answered = bool(answers.rows) or answers.metadata is not None
         self._told = Told("", time, stretch, answers.failures, answered, began)
         recorder.record(stretch, aside_of(answers, book.symbols))

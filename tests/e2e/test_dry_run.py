@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import define, evolve
 from played_market import Played, rows_of
 from stage7_runs import BUSY, START, make_dataset
 from stage7_runs import rows_of as stored
@@ -19,9 +20,11 @@ from meva_adapters.replay.plans import pair_entries
 from meva_adapters.sql import SqlStore, ensure, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
+from meva_core.live_market import Answers, Asking
 from meva_core.loop import interpreted
 from meva_core.settings import Settings, build_settings
 from meva_core.stages.book_runs import make_book
+from meva_core.stages.book_seen import stored_offset
 from meva_core.stages.dry_run import ClockBehind, DryRun, Told
 from meva_core.stages.prove import prove
 
@@ -233,3 +236,22 @@ def test_a_pair_that_is_gone_leaves_with_the_next_run_unless_it_is_held(db: Path
         cycles(session(store, market, later), market, range(START + 2400, START + 2520, 60))
     symbols = stored(db, "SELECT symbols_json FROM stage7_runs ORDER BY start_ts")[-1]["symbols_json"]
     assert set(symbols) == set(state["symbols"]) - {idle}
+
+
+@define
+class Deaf(Played):
+    """A market of which the exchange's clock can no longer be learnt."""
+
+    def measure(self, asking: Asking) -> Answers:
+        return evolve(super().measure(asking), offset_is_old=True, learnt=0)
+
+
+def test_what_was_learnt_of_the_clock_grows_no_younger_by_going_on_with_it(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        cycles(session(store, market, settings), market, range(START + 1800, START + 1920, 60))
+        deaf = Deaf(*recorded, now=START)
+        cycles(session(store, deaf, settings), deaf, range(START + 1920, START + 2040, 60))
+        with store.read() as reads:
+            assert stored_offset(reads, CODEC, BOOK) == (0, 1000, (START + 1860) * 10**6)
