@@ -18,7 +18,6 @@ from meva_core.stretches.groups import Aside
 from meva_core.stretches.opened import Opened
 from meva_core.stretches.recorded import recorded_run
 
-MOST_BARS: Final = 1440
 METADATA: Final = "metadata"
 CLOCK: Final = "clock"
 """Kinds of rows of no symbol, which say when metadata came, and what was learnt of the exchange's clock: the
@@ -27,8 +26,9 @@ offset, the round trip, and when by ours, in microseconds."""
 
 @define
 class Unseen:
-    """Rows of measures that no cycle came of: of each symbol the newest of a kind, of bars those of a day."""
+    """Rows of measures that no cycle came of: of each symbol the newest of each kind, of bars `lookback`."""
 
+    lookback: int
     _rows: dict[tuple[str, str], list[SeenRow]] = field(factory=dict)
 
     def add(self, rows: Iterable[SeenRow]) -> None:
@@ -37,7 +37,7 @@ class Unseen:
             there = self._rows.setdefault((row.kind, row.symbol), [])
             if not there or row.stamp > there[-1].stamp:
                 there.append(row)
-                del there[: -MOST_BARS if row.kind == BAR60 else -1]
+                del there[: -self.lookback if row.kind == BAR60 else -1]
 
     def of(self, symbols: Collection[str]) -> list[SeenRow]:
         """Return the rows of these symbols."""

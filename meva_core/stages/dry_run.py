@@ -109,7 +109,7 @@ class DryRun:
     _stands: int | None = field(default=None, init=False)
     """The time of the last cycle that is committed."""
     _told: Told | None = field(default=None, init=False)
-    _waiting: Unseen = field(factory=Unseen, init=False)
+    _waiting: Unseen = field(init=False)
     _pairs: Pairs | None = field(default=None, init=False)
     _rules: Rules | None = field(default=None, init=False)
     """The rules that hold: those of `_pairs`, or before metadata came, those of the last cycle stored."""
@@ -118,6 +118,9 @@ class DryRun:
     _learnt: int | None = field(default=None, init=False)
     """When what is stored of the exchange's clock was learnt."""
     _selected: tuple[str, ...] = field(default=(), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._waiting = Unseen(self.settings.stage7.vol_lookback)
 
     def open(self) -> None:
         """Go on where the book stands in the store, with all that it has seen.
