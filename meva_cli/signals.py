@@ -33,7 +33,32 @@ def raise_interrupt() -> None:
     _answer(_interrupt)
 
 
-def _answer(handler: Callable[[int, FrameType | None], NoReturn]) -> None:
+class Whole:
+    """While it lasts, what has begun is finished: a signal raises KeyboardInterrupt at its end.
+
+    A second signal raises it at once. An error that ends it goes before the interrupt.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before = {number: _signal.getsignal(number) for number in _ASKED_TO_END}
+
+    def __enter__(self) -> None:
+        _answer(self._hear)
+
+    def __exit__(self, error: object, *_: object) -> None:
+        for number, handler in self._before.items():
+            _signal.signal(number, handler)
+        if self._asked and error is None:
+            raise KeyboardInterrupt
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+
+
+def _answer(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in _ASKED_TO_END:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, handler)

@@ -18,6 +18,7 @@ from meva_cli.exchange import exchange, source_of
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.render import as_text, print_json, print_line
+from meva_cli.signals import Whole
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -116,17 +117,19 @@ def _once(dry: DryRun, shown: Callable[[Told], None]) -> bool:
     from meva_core.errors import LeaseLost, StoreError
     from meva_core.stages.dry_loop import not_stored
 
-    try:
-        told = dry.cycle(SINGLE_DEADLINE, int(time.time()), time.sleep)
-    except LeaseLost:
-        raise
-    except StoreError as error:
-        raise not_stored(error) from error
-    if told is None:
-        click.echo("no cycle: the exchange has told nothing of any pair yet", err=True)
-        return False
-    shown(told)
-    return bool(told.answered)
+    measured = dry.measure(SINGLE_DEADLINE, int(time.time()), time.sleep)
+    with Whole():
+        try:
+            told = dry.decide(measured)
+        except LeaseLost:
+            raise
+        except StoreError as error:
+            raise not_stored(error) from error
+        if told is None:
+            click.echo("no cycle: the exchange has told nothing of any pair yet", err=True)
+            return False
+        shown(told)
+        return bool(told.answered)
 
 
 def _loop(
@@ -143,7 +146,7 @@ def _loop(
         click.echo(text, err=True)
 
     supervised.ready()
-    going = DryLoop(dry, SystemPace(supervised), interval, shown, note, cycles, until)
+    going = DryLoop(dry, SystemPace(supervised), interval, shown, note, cycles, until, Whole)
     going.run()
     if going.skipped:
         note(f"{going.skipped} points passed while a cycle ran, and were skipped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Final, Protocol
 
 from attrs import define, field
@@ -46,7 +47,8 @@ class DryLoop:
 
     A point that passes while a cycle runs is skipped and counted, never caught up. `cycles` is how many are
     to be run, `until` a time in seconds after which none begins; None for no end. `tell` is told of each
-    cycle, `note` of what kept one from being run.
+    cycle, `note` of what kept one from being run. What is measured is decided, stored and told within
+    `whole`, which may put off what ends the program.
     """
 
     dry: DryRun
@@ -56,6 +58,7 @@ class DryLoop:
     note: Callable[[str], None]
     cycles: int | None = None
     until: int | None = None
+    whole: Callable[[], AbstractContextManager[None]] = nullcontext
     skipped: int = field(default=0, init=False)
     ran: int = field(default=0, init=False)
     _behind_since: int | None = field(default=None, init=False)
@@ -79,21 +82,28 @@ class DryLoop:
 
     def _cycle(self) -> None:
         deadline = min(LONGEST_DEADLINE, max(1, self.interval // 2))
-        try:
-            told = self.dry.cycle(deadline, self._now(), self.pace.wait)
-        except ClockBehind as error:
-            self._is_behind(error)
-            return
-        except Unavailable as error:
-            self.note(f"no cycle: {error}")
-            return
-        except StoreError as error:
-            if isinstance(error, LeaseLost):
-                raise
-            if not self.dry.is_undone:
-                self._is_shut(error)
+        with ExitStack() as whole:
+            try:
+                measured = self.dry.measure(deadline, self._now(), self.pace.wait)
+                whole.enter_context(self.whole())
+                told = self.dry.decide(measured)
+            except ClockBehind as error:
+                self._is_behind(error)
                 return
-            told = self._stored_after_all(error)
+            except Unavailable as error:
+                self.note(f"no cycle: {error}")
+                return
+            except StoreError as error:
+                if isinstance(error, LeaseLost):
+                    raise
+                whole.close()  # what waits for the store may be interrupted
+                if not self.dry.is_undone:
+                    self._is_shut(error)
+                    return
+                told = self._stored_after_all(error)
+            self._is_done(told)
+
+    def _is_done(self, told: Told | None) -> None:
         self._behind_since = self._shut_since = None
         if told is None:
             self.note("no cycle: nothing is known of any pair yet")

@@ -82,6 +82,14 @@ class Told:
     began: bool
 
 
+@frozen
+class Measured:
+    """What the exchange answered for a cycle, and the cycle's time."""
+
+    answers: Answers
+    time: int
+
+
 @define
 class DryRun:
     """A book on the live market, which this process holds.
@@ -146,15 +154,26 @@ class DryRun:
     # -- A cycle --------------------------------------------------------------------------------------
 
     def cycle(self, deadline: float, now: int, wait: Callable[[float], None]) -> Told | None:
-        """Measure, decide and commit one cycle; None if no symbol has a row, or no rules are known, yet.
+        """Measure, decide and commit one cycle; see `measure` and `decide`."""
+        return self.decide(self.measure(deadline, now, wait))
+
+    def measure(self, deadline: float, now: int, wait: Callable[[float], None]) -> Measured:
+        """Ask the exchange for what a cycle needs, and return it with the cycle's time.
 
         `deadline` is in seconds from now, and `now` the time by our clock, in seconds; `wait` waits for so
-        many seconds. Raises ClockBehind with nothing decided; errors of the store, before or after the cycle
-        is decided (`is_undone`); BrokenBooks and IllegalStep for bugs.
+        many seconds. Raises ClockBehind.
         """
         answers = self.market.measure(self._asking(deadline, now))
         self._waiting.add(answers.rows)
-        time = self._time_of(answers, wait)
+        return Measured(answers, self._time_of(answers, wait))
+
+    def decide(self, measured: Measured) -> Told | None:
+        """Decide and commit one cycle; None if no symbol has a row, or no rules are known, yet.
+
+        Raises errors of the store, before or after the cycle is decided (`is_undone`); BrokenBooks and
+        IllegalStep for bugs.
+        """
+        answers, time = measured.answers, measured.time
         came = self._usable(answers.metadata)
         if came is not None:
             self._pairs, self._rules_of = self._choose(came.pairs, time), time

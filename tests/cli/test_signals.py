@@ -1,13 +1,16 @@
-"""Signals that ask a program to end: when they are heard, what they leave, and who has switched them off."""
+"""Signals that end a program: when they are heard, who has switched them off, what is finished before."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from meva_cli.signals import Whole
 
 WRITER = """
 import sys
@@ -123,3 +126,40 @@ def test_a_terminal_that_has_gone_is_no_traceback(tmp_path: Path) -> None:
             stderr=gone,
         )
         assert process.wait(timeout=30) == 2
+
+
+def work(done: list[str], signals: int, then: Callable[[], None] = lambda: None) -> None:
+    """What is to be finished, while so many signals come."""
+    with Whole():
+        for _ in range(signals):
+            signal.raise_signal(signal.SIGTERM)
+        then()
+        done.append("finished")
+
+
+def test_what_has_begun_is_finished_and_then_interrupted() -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        work(done, 1)
+    assert done == ["finished"]
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        work(done, 2)
+    assert done == []
+
+
+def test_an_error_goes_before_the_interrupt() -> None:
+    def fail() -> None:
+        raise ValueError("books")
+
+    with pytest.raises(ValueError, match="books"):
+        work([], 1, fail)
+
+
+def test_without_a_signal_all_is_as_it_was() -> None:
+    before, done = signal.getsignal(signal.SIGTERM), list[str]()
+    work(done, 0)
+    assert (signal.getsignal(signal.SIGTERM), done) == (before, ["finished"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,46 @@ def test_a_loop_runs_at_even_points_and_ends_when_it_is_to(db: Path, recorded: A
         assert until.times == [START + 2100, START + 2160, START + 2220]
     [run] = stored(db, "SELECT run_id FROM stage7_runs")
     proved(db, run["run_id"])
+
+
+def test_what_ends_the_program_lets_a_measured_cycle_be_stored_and_told(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    seen: list[int] = []
+
+    @contextmanager
+    def whole() -> Iterator[None]:
+        yield
+        seen.append(len(going.told))
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        going = watched(session(store, market, settings), HandPace(market), 60, whole=whole)
+        with pytest.raises(KeyboardInterrupt):
+            going.loop.run()
+    assert seen == [1, 2]
+    [run] = stored(db, "SELECT cycles FROM stage7_runs")
+    assert run["cycles"] == 2
+
+
+def test_waiting_for_a_busy_store_may_be_interrupted(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+
+    @contextmanager
+    def whole() -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        dry.hold = _failing(lambda: StoreBusy("the database is busy"), [1_000])
+        going = watched(dry, HandPace(market), 60, whole=whole)
+        with pytest.raises(KeyboardInterrupt):
+            going.loop.run()
+    assert (going.told, going.pace.waits.count(1)) == ([], 0)
+    assert stored(db, "SELECT * FROM stage7_stretches") == []
 
 
 def test_points_that_pass_while_a_cycle_runs_are_skipped_and_counted(db: Path, recorded: Any) -> None:
