@@ -95,7 +95,7 @@ class OrdersOfABook(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.s = views(new_state(2, 0, (0,) * 6, 0, room=64))
+        self.s = views(new_state(2, 10**6, (0,) * 6, 0, room=64))
         self.j = views(new_journal(1, 2_000))
         self.plain: dict[int, dict[str, int]] = {}
         self.opened = self.events = self.fills = 0
@@ -110,9 +110,13 @@ class OrdersOfABook(RuleBasedStateMachine):
 
     @precondition(lambda self: self.s.facts[OPEN_ORDERS] < 60)
     @rule(
-        symbol=st.integers(0, 1), side=st.sampled_from(Side), qty=st.integers(1, 5), price=st.integers(1, 9)
+        symbol=st.integers(0, 1),
+        side=st.sampled_from(Side),
+        qty=st.integers(1, 5),
+        price=st.integers(1, 9),
+        rests=st.booleans(),
     )
-    def open(self, symbol: int, side: Side, qty: int, price: int) -> None:
+    def open(self, symbol: int, side: Side, qty: int, price: int, rests: bool) -> None:
         k, n = self.s.facts[OPEN_ORDERS], self.opened
         self.s.facts[OPEN_ORDERS] = k + 1
         for name in State._fields:
@@ -124,6 +128,14 @@ class OrdersOfABook(RuleBasedStateMachine):
         self.plain[n] = {"symbol": symbol, "side": side, "qty": qty, "price": price, "filled": 0}
         self.plain[n]["status"] = Status.PLANNED
         self.opened += 1
+        if rests:  # by chance alone next to no order would come to be filled
+            self.advance_by(n, Event.SUBMIT_REQUESTED)
+            self.advance_by(n, Event.ACKED)
+
+    def advance_by(self, n: int, event: Event) -> None:
+        emit(self.j, self.s, 0, self.place(n), EXECUTE, event, 0, 0, 0, 0)
+        self.plain[n]["status"] = advance(self.plain[n]["status"], event)
+        self.events += 1
 
     def some(self, data: st.DataObject, *statuses: Status) -> int | None:
         able = [n for n, order in self.plain.items() if order["status"] in statuses]
@@ -133,15 +145,15 @@ class OrdersOfABook(RuleBasedStateMachine):
     def happen(self, data: st.DataObject, event: Event) -> None:
         n = self.some(data, *(status for status in Status if event in STEPS[status]))
         if n is not None:
-            k = self.place(n)
             if event is Event.CANCELED:
+                k = self.place(n)
                 before, result = self.s.facts[STREAK], self.s.order_result[k]
                 cancel(self.j, self.s, 0, k, EXECUTE, 0)
                 assert self.s.facts[STREAK] == self.streak_after(n, before, result)
+                self.plain[n]["status"] = advance(self.plain[n]["status"], event)
+                self.events += 1
             else:
-                emit(self.j, self.s, 0, k, EXECUTE, event, 0, 0, 0, 0)
-            self.plain[n]["status"] = advance(self.plain[n]["status"], event)
-            self.events += 1
+                self.advance_by(n, event)
 
     def streak_after(self, n: int, before: int, result: int) -> int:
         """Return the streak after order n has ended."""
