@@ -229,5 +229,16 @@ class OrdersOfABook(RuleBasedStateMachine):
             seen[n] = seen.get(n, 0) + 1
             assert self.j.events.seq[row] == seen[n]
 
+    @invariant()
+    def fills_of_an_order_are_numbered_without_a_gap_and_sum_to_what_is_filled(self) -> None:
+        seen: dict[int, int] = {}
+        filled: dict[int, int] = {}
+        for row in range(self.j.used[FILLS_USED]):
+            n = self.j.fills.n[row]
+            seen[n] = seen.get(n, 0) + 1
+            filled[n] = filled.get(n, 0) + self.j.fills.qty[row]
+            assert self.j.fills.seq[row] == seen[n]
+        assert all(order["filled"] == filled.get(n, 0) for n, order in self.plain.items())
+
 
 TestOrdersOfABook = OrdersOfABook.TestCase

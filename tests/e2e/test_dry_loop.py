@@ -110,7 +110,7 @@ def test_what_ends_the_program_lets_a_measured_cycle_be_stored_and_told(db: Path
 
     with writer(db, durable=False) as store:
         new_book(store, settings)
-        going = watched(session(store, market, settings), HandPace(market), 60, whole=whole)
+        going = watched(session(store, market, settings), HandPace(market), 60, cycles=3, whole=whole)
         with pytest.raises(KeyboardInterrupt):
             going.loop.run()
     assert seen == [1, 2]
@@ -130,7 +130,7 @@ def test_waiting_for_a_busy_store_may_be_interrupted(db: Path, recorded: Any) ->
         new_book(store, settings)
         dry = session(store, market, settings)
         dry.hold = _failing(lambda: StoreBusy("the database is busy"), [1_000])
-        going = watched(dry, HandPace(market), 60, whole=whole)
+        going = watched(dry, HandPace(market), 60, cycles=3, whole=whole)
         with pytest.raises(KeyboardInterrupt):
             going.loop.run()
     assert (going.told, going.pace.waits.count(1)) == ([], 0)
