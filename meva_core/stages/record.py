@@ -17,16 +17,18 @@ from attrs import define, evolve, field
 
 from meva_core.amounts import format_e8
 from meva_core.errors import MevaError, StoreBusy, StoreError
-from meva_core.fingerprint import FIRST_FORM, Digester, form_of
+from meva_core.fingerprint import Digester
 from meva_core.ids import cycle_id, run_and_time, stamp_text
 from meva_core.loop import Loop
 from meva_core.ports import Progress, Reads, Store, UnitOfWork
 from meva_core.stages.codec import Codec
+from meva_core.stages.column_rows import insert_stretch
 from meva_core.stages.join import join_ones
 from meva_core.stages.levels import FULL, level_of
 from meva_core.stages.resuming import MAKERS, Progressing
 from meva_core.stages.run import Part, Stretch
 from meva_core.stages.run import run as run_book
+from meva_core.stages.run_row import begun_row
 from meva_core.state import open_gross
 from meva_core.stretches.body import ColumnCodec, pack
 from meva_core.stretches.groups import Aside
@@ -35,12 +37,7 @@ from meva_core.stretches.layout import Layout, layout_of
 from meva_core.stretches.stored import (
     ALL,
     FEW,
-    FORM_COLUMNS,
-    STATE_COLUMNS,
-    STRETCH_COLUMNS,
     StoredStretch,
-    sealed,
-    states_until,
     stored_stretch,
 )
 from meva_core.trace import COLUMNS, ORDER_CHANGES, Names, Rendered, Renderer
@@ -171,10 +168,12 @@ class Recorder:
             self._call_beside(work, stretch)
             if not run.stored:
                 _refuse_begun(work, run.run_id)
-                work.insert("stage7_runs", *self._run_row(stretch.start))
+                row = begun_row(run, self.codec.encode, self.about, self.trace_level, stretch.start)
+                work.insert("stage7_runs", tuple(row), [tuple(row.values())])
                 self._take_book_over(work)
             self._insert_rows(work, pending.rendered)
-            self._insert_columns(work, stretch, pending.document)
+            version = self.about["code_version"]
+            insert_stretch(work, self.codec, stretch, self._layout, version, self._before, pending.document)
             self._note_progress(work, run.end, stretch.end, pending.document)
             work.commit()
         run.stored, self._before = True, None
@@ -266,25 +265,6 @@ class Recorder:
         if changes:
             work.update("stage7_orders", "order_id", ORDER_CHANGES, changes)
 
-    def _insert_columns(self, work: UnitOfWork, stretch: StoredStretch, after: Mapping[str, Any]) -> None:
-        """Store the stretch, what its columns are called, and the states that a proof may begin with."""
-        form = stretch.form
-        if next(work.rows("stage7_forms", ("form",), where={"form": form}), None) is None:
-            document = self.codec.encode(self._layout.document())
-            version = self.about["code_version"]
-            work.insert("stage7_forms", FORM_COLUMNS, [(form, document, version)])
-        work.insert("stage7_stretches", STRETCH_COLUMNS, [stretch.row()])
-        states = []
-        if self._before is not None and not _has_columns_before(work, stretch):
-            states.append(self._state_row(self._before, begins=True))
-        if states_until(stretch.seq, after["seq"]):
-            states.append(self._state_row(after, begins=False))
-        work.insert("stage7_states", STATE_COLUMNS, states)
-
-    def _state_row(self, document: Mapping[str, Any], *, begins: bool) -> tuple[Any, ...]:
-        run, seq, link = self.run.run_id, document["seq"], bytes.fromhex(document["link"])
-        return run, seq, link, self.codec.encode(sealed(document["state"], run, seq, link, begins=begins))
-
     def _note_progress(
         self, work: UnitOfWork, end: int | None, time: int, document: Mapping[str, Any]
     ) -> None:
@@ -306,42 +286,6 @@ class Recorder:
             **{name: _joined(run.recorded_with.get(name, ""), self.about[name]) for name in MAKERS},
         }
         work.update("stage7_runs", "run_id", tuple(changes), [(run.run_id, *changes.values())])
-
-    def _run_row(self, first: int) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-        """Return the row of a run that begins with a cycle at `first`."""
-        terms, encode = self.run.terms, self.codec.encode
-        form = form_of(terms.params)
-        row = {
-            "run_id": self.run.run_id,
-            "kind": terms.kind,
-            "created_at": self.about["created_at"],
-            "start_ts": stamp_text(first),
-            "end_ts": _stamp(self.run.end),
-            "step_seconds": terms.step_seconds,
-            "settings_json": encode(terms.settings_record()),
-            "settings_sha256": terms.settings_sha256(),
-            "dataset": terms.source,
-            "dataset_sha256": terms.source_sha256,
-            "manifest_json": encode(terms.manifest) if terms.manifest is not None else None,
-            "symbols_json": encode(list(terms.pairs.symbols)),
-            "rules_json": encode(terms.pairs.document()),
-            "fill_model": terms.settings.stage7.fill_model.value,
-            "engine": self.about["engine"],
-            "trace_level": self.trace_level,
-            "form": None if form == FIRST_FORM else form.hex(),
-            "seed": terms.seed,
-            "code_version": self.about["code_version"],
-            "starting_cash_try": format_e8(self.run.starting_cash()),
-            "cycles": 0,
-            "status": "running",
-        }
-        place = self.run.in_book
-        if place is not None:
-            began = None if place.genesis is None else place.genesis.hex()
-            row |= {"book": place.book, "continues": place.continues, "genesis": began}
-        elif terms.begins is not None:
-            row |= {"genesis": terms.begins.link.hex()}
-        return tuple(row), [tuple(row.values())]
 
 
 def record_all(
@@ -379,13 +323,6 @@ def _submitted(order: str) -> int:
 
 def _stamp(time: int | None) -> str | None:
     return None if time is None else stamp_text(time)
-
-
-def _has_columns_before(reads: Reads, stretch: StoredStretch) -> bool:
-    """Whether the run has columns of the cycle before a stretch."""
-    columns = ("seq", "cycles")
-    found = reads.rows("stage7_stretches", columns, run_id=stretch.run_id, newest_first=True, limit=2)
-    return any(seq + cycles == stretch.seq for seq, cycles in found)
 
 
 def _refuse_begun(reads: Reads, run: str) -> None:

@@ -1,4 +1,5 @@
-"""What is wrong with how a run is described: most of its row follows from the rest of it."""
+"""How a run is described in its row: as it is written when the run begins, and what is wrong with one that is
+stored. Most of it follows from the rest of it."""
 
 from __future__ import annotations
 
@@ -6,10 +7,52 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from meva_core.amounts import format_e8, parse_e8
-from meva_core.ids import content_hash, cycle_id, run_id
+from meva_core.fingerprint import FIRST_FORM, form_of
+from meva_core.ids import content_hash, cycle_id, run_id, stamp_text
 from meva_core.ports import Reads
 from meva_core.settings import settings_recorded
+from meva_core.stages.resuming import Progressing
 from meva_core.stretches.recorded import UNREADABLE
+
+
+def begun_row(
+    run: Progressing, encode: Callable[[Any], str], about: Mapping[str, str], trace_level: str, first: int
+) -> dict[str, Any]:
+    """Return the row of a run that begins with a cycle at `first`, in seconds, as stored text.
+
+    `about` is what only people want to know of it: engine, code version and time of creation.
+    """
+    terms, place, form = run.terms, run.in_book, form_of(run.terms.params)
+    row = {
+        "run_id": run.run_id,
+        "kind": terms.kind,
+        "created_at": about["created_at"],
+        "start_ts": stamp_text(first),
+        "end_ts": None if run.end is None else stamp_text(run.end),
+        "step_seconds": terms.step_seconds,
+        "settings_json": encode(terms.settings_record()),
+        "settings_sha256": terms.settings_sha256(),
+        "dataset": terms.source,
+        "dataset_sha256": terms.source_sha256,
+        "manifest_json": encode(terms.manifest) if terms.manifest is not None else None,
+        "symbols_json": encode(list(terms.pairs.symbols)),
+        "rules_json": encode(terms.pairs.document()),
+        "fill_model": terms.settings.stage7.fill_model.value,
+        "engine": about["engine"],
+        "trace_level": trace_level,
+        "form": None if form == FIRST_FORM else form.hex(),
+        "seed": terms.seed,
+        "code_version": about["code_version"],
+        "starting_cash_try": format_e8(run.starting_cash()),
+        "cycles": 0,
+        "status": "running",
+    }
+    if place is not None:
+        began = None if place.genesis is None else place.genesis.hex()
+        row |= {"book": place.book, "continues": place.continues, "genesis": began}
+    elif terms.begins is not None:
+        row |= {"genesis": terms.begins.link.hex()}
+    return row
 
 
 def row_as_stored(reads: Reads, run_id: str) -> dict[str, Any]:
