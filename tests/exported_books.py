@@ -28,7 +28,8 @@ from meva_core.loop import interpreted
 from meva_core.settings import build_settings
 from meva_core.stages.book_runs import book_settings, find_book, make_book
 from meva_core.stages.deep import rows_apart
-from meva_core.stages.dry_run import DryRun, Told
+from meva_core.stages.dry_cycle import Told
+from meva_core.stages.dry_run import DryRun
 
 __all__ = ["equal", "live", "meva", "recorded"]
 Meva = Callable[..., Any]

@@ -18,7 +18,8 @@ from meva_cli.wiring import AboutRun
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
 from meva_core.stages.book_runs import find_book, make_book
-from meva_core.stages.dry_run import DryRun, Told
+from meva_core.stages.dry_cycle import Told
+from meva_core.stages.dry_run import DryRun
 
 FIRST = START + 1800
 """From here on there is history enough to trade."""

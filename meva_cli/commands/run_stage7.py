@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -13,50 +11,23 @@ import click
 
 from meva_adapters.system.notify import Supervisor, supervisor
 from meva_cli.cycles import cycle_document, cycle_texts
-from meva_cli.database import DB, database, shown_database
-from meva_cli.exchange import exchange, source_of
+from meva_cli.database import DB, database
+from meva_cli.exchange import exchange
+from meva_cli.held_book import held_book
+from meva_cli.live_book import live_book
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
-from meva_cli.render import as_text, print_json, print_line
+from meva_cli.pace import SystemPace
+from meva_cli.render import print_json, print_line
 from meva_cli.signals import Whole
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL
-
     from meva_adapters.sql import SqlStore
-    from meva_core.loop import Loop
-    from meva_core.settings import Settings
-    from meva_core.stages.dry_run import DryRun, Told
+    from meva_core.stages.dry_cycle import Told
+    from meva_core.stages.dry_run import DryRun
 
-LOOK_SECONDS: Final = 1.0
-"""So often a loop looks whether a book that another process holds is free."""
 SINGLE_DEADLINE: Final = 20.0
 """Seconds that the measure of a single cycle takes at most."""
-
-
-@attrs.frozen
-class SystemPace:
-    """The time of this machine, and waiting by it; whoever supervises the process hears of it meanwhile."""
-
-    supervisor: Supervisor
-
-    def micros(self) -> int:
-        """Return microseconds since 1970-01-01 UTC."""
-        return time.time_ns() // 1000
-
-    def wait(self, seconds: float) -> None:
-        """Wait; signals that end the program end it."""
-        ends = time.monotonic() + seconds
-        while True:
-            self.supervisor.alive()
-            left = ends - time.monotonic()
-            if left <= 0:
-                return
-            time.sleep(left if self.supervisor.seconds is None else min(left, self.supervisor.seconds))
-
-    def wait_until(self, micros: int) -> None:
-        """Wait until that time by the clock; not at all where it has passed."""
-        self.wait(max(0, micros - self.micros()) / 1_000_000)
 
 
 @click.command()
@@ -101,11 +72,11 @@ def stage7(
     settings = preflight(lambda: settings_for("state", "gates", "exchange", "live", "stage7"), db, interval)
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
-    with _book(url, name, settings, watcher.alive if loop else None) as (store, hold, of_book):
+    with held_book(url, name, settings, watcher.alive if loop else None) as (store, hold, of_book):
         run = attrs.evolve(of_book, exchange=settings.exchange)
         with (
             exchange(run) as opened,
-            _dry_run(store, hold, opened, run, name, adapt, engine, loop, watcher.alive) as dry,
+            live_book(store, hold, opened, run, name, adapt, engine, loop, watcher.alive) as dry,
         ):
             shown = _shower(store, name, tell)
             done = _loop(dry, interval, cycles, until, shown, watcher) if loop else _once(dry, shown)
@@ -151,111 +122,6 @@ def _loop(
     if going.skipped:
         note(f"{going.skipped} points passed while a cycle ran, and were skipped")
     return True
-
-
-@contextmanager
-def _book(
-    url: URL, name: str, settings: Settings, alive: Callable[[], None] | None
-) -> Iterator[tuple[SqlStore, Any, Settings]]:
-    """Hold a book; it is made where it is the main one and not there.
-
-    With `alive`, called while it waits, another holder's lease is given the time in which it expires.
-    """
-    from meva_adapters.sql import ensure, writer
-    from meva_adapters.sql.lease import held
-    from meva_adapters.system.clock import SystemClock
-    from meva_core.stages.book_runs import (
-        MAIN,
-        book_settings,
-        check_name,
-        find_book,
-        make_book,
-        pick_book,
-        require_open,
-    )
-
-    check_name(name)
-    ensure(url)
-    with writer(url) as store:
-        with store.unit() as work:
-            if name == MAIN and find_book(work, name) is None:
-                made = make_book(work, name, settings.live.dry_run_try_balance, datetime.now(UTC))
-                work.commit()
-                cash = as_text(made.starting_cash)
-                click.echo(f"book {name} is made in {shown_database(url)} with {cash} TRY", err=True)
-        with store.read() as reads:
-            require_open(pick_book(reads, name))
-            of_book = book_settings(reads, name, settings)
-        if of_book.live.dry_run_try_balance != settings.live.dry_run_try_balance:
-            own = as_text(of_book.live.dry_run_try_balance)
-            click.echo(
-                f"book {name} began with {own} TRY; DRY_RUN_TRY_BALANCE changes nothing of it", err=True
-            )
-        with held(url, name, SystemClock(), waiting=None if alive is None else _waiting(alive)) as (lease, _):
-            if lease.took_over is not None:
-                click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
-            yield store, lease.check, of_book
-
-
-def _waiting(alive: Callable[[], None]) -> Callable[[str], None]:
-    """Return what is called each second while another process holds a book, with why."""
-    said: set[str] = set()
-
-    def wait(why: str) -> None:
-        if not said:
-            said.add(why)
-            click.echo(f"{why}; waiting whether it is given back or expires", err=True)
-        alive()
-        time.sleep(LOOK_SECONDS)
-
-    return wait
-
-
-@contextmanager
-def _dry_run(
-    store: SqlStore,
-    hold: Any,
-    opened: Any,
-    settings: Settings,
-    name: str,
-    adapt: bool,
-    engine: str,
-    loop: bool,
-    beat: Callable[[], None],
-) -> Iterator[DryRun]:
-    from meva_adapters.codec import CODEC
-    from meva_adapters.measuring import MeasuredMarket, StoredOffset
-    from meva_adapters.replay.alignment import Alignment
-    from meva_adapters.system.clock import SystemClock
-    from meva_cli.wiring import AboutRun
-    from meva_core.stages.book_seen import stored_offset
-    from meva_core.stages.dry_run import DryRun
-
-    speed, kind = _engine(engine, loop)
-    with store.read() as reads:
-        kept = stored_offset(reads, CODEC, name)
-    market = MeasuredMarket(
-        opened, SystemClock(), stored=None if kept is None else StoredOffset(*kept), beat=beat
-    )
-    try:
-        alignment = Alignment(settings.stage7.vol_lookback)
-        about = AboutRun(lambda: kind)
-        dry = DryRun(store, CODEC, market, alignment, hold, speed, about, settings, name, adapt)
-        of = source_of(settings)
-        dry.source = {"source": of.name, "api_version": of.api_version}
-        dry.open()
-        yield dry
-    finally:
-        market.close()
-
-
-def _engine(engine: str, loop: bool) -> tuple[Loop, str]:
-    """Return what runs the cycles: compiled only in a loop, and where that costs no waiting."""
-    from meva_adapters.system.compiled import CACHED_FROM, choose, is_cached
-
-    cycles = CACHED_FROM if loop and engine == "auto" and is_cached() else 0
-    speed = choose(engine, cycles)
-    return speed.loop, speed.name
 
 
 # -- One line a cycle -------------------------------------------------------------------------------------

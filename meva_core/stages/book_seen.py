@@ -9,9 +9,10 @@ from typing import Final
 from attrs import define, field
 
 from meva_core.blocks import new_group
+from meva_core.ids import stamp_text
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, SeenRow
 from meva_core.market import MICROS
-from meva_core.ports import Reads
+from meva_core.ports import Reads, UnitOfWork
 from meva_core.stages.book_runs import BookRow, runs_of
 from meva_core.stages.codec import Codec
 from meva_core.stretches.groups import Aside
@@ -76,6 +77,18 @@ def seen_rows(reads: Reads, book: str, symbols: Iterable[str], lookback: int, co
                 made = tuple(codec.decode(cells))
                 found.append(SeenRow(int(known.timestamp()), kind, symbol, stamp, made))
     return sorted(found, key=lambda row: (row.known, row.kind, row.symbol, row.stamp))
+
+
+def insert_seen(work: UnitOfWork, codec: Codec, book: str, rows: Iterable[SeenRow]) -> None:
+    """Store the rows that became known to a book, and what it learnt of no symbol."""
+    work.insert(
+        "stage7_rows",
+        ("book", "known", "kind", "symbol", "stamp", "cells"),
+        (
+            (book, stamp_text(row.known), row.kind, row.symbol, row.stamp, codec.encode(list(row.cells)))
+            for row in rows
+        ),
+    )
 
 
 def last_columns(reads: Reads, codec: Codec, book: str) -> Opened | None:

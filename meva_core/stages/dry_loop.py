@@ -10,7 +10,8 @@ from attrs import define, field
 
 from meva_core.errors import CycleNotStored, LeaseLost, StoreError, Unavailable
 from meva_core.market import MICROS
-from meva_core.stages.dry_run import ClockBehind, DryRun, Told
+from meva_core.stages.dry_cycle import ClockBehind, Told
+from meva_core.stages.dry_run import DryRun
 
 LONGEST_DEADLINE: Final = 20
 """Seconds that a measure takes at most; in a loop half the interval, if that is less, in whole seconds."""

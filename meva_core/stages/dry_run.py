@@ -7,24 +7,21 @@ version: when one of these changes, the next cycle begins a run that continues t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import compress
 from typing import Any, Final
 
-import numpy as np
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
-from meva_core.amounts import to_decimal
-from meva_core.errors import Unavailable
-from meva_core.ids import DAY, content_hash, stamp_text
-from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
+from meva_core.ids import DAY, content_hash
+from meva_core.live_market import BAR60, BOOK, TICKER, Asking, SeenRow
 from meva_core.loop import Loop
 from meva_core.market import MICROS
 from meva_core.ports import Alignment, LiveMarket, Reads, Store, UnitOfWork
 from meva_core.rules import Rules
 from meva_core.settings import Settings
+from meva_core.stages.book_pairs import all_pairs, carried_pairs, grids, held, idle_pairs
 from meva_core.stages.book_runs import (
     BookRow,
     book_as_left,
@@ -36,6 +33,7 @@ from meva_core.stages.book_runs import (
 from meva_core.stages.book_seen import (
     Unseen,
     aside_of,
+    insert_seen,
     last_columns,
     metadata_came,
     said_rows,
@@ -43,51 +41,19 @@ from meva_core.stages.book_seen import (
     symbols_ever,
 )
 from meva_core.stages.codec import Codec
+from meva_core.stages.dry_cycle import Measured, Told, cycle_time
 from meva_core.stages.levels import FULL
 from meva_core.stages.outside import Outside, outside
-from meva_core.stages.plan import Pairs, RunTerms, choose_pairs
+from meva_core.stages.plan import Pairs, RunTerms
 from meva_core.stages.record import Hold, Recorder
-from meva_core.stages.run import Book, Stretch
+from meva_core.stages.resets import use_up
+from meva_core.stages.run import Book
 from meva_core.stages.run import run as run_book
-from meva_core.state import OPEN_ORDERS
 from meva_core.stretches.stored import StoredStretch
 from meva_core.venue import Metadata
 
 DRY_RUN: Final = "dry_run"
 KINDS: Final = (BOOK, TICKER, BAR60)
-MOST_BEHIND: Final = 5
-"""A second that lies up to so many before the one after the last cycle is waited for."""
-ROW_COLUMNS: Final = ("book", "known", "kind", "symbol", "stamp", "cells")
-
-
-class ClockBehind(Unavailable):
-    """The exchange's clock stands before the last cycle of a book: there is no second for another one."""
-
-    code = "clock"
-
-
-@frozen
-class Told:
-    """What a cycle came to: its run and time, its columns, and what went wrong in its measure.
-
-    `answered` is whether the exchange said anything, `began` whether it is the first of its run. The columns
-    are used again by the next cycle.
-    """
-
-    run_id: str
-    time: int
-    stretch: Stretch
-    failures: Mapping[str, int]
-    answered: bool
-    began: bool
-
-
-@frozen
-class Measured:
-    """What the exchange answered for a cycle, and the cycle's time."""
-
-    answers: Answers
-    time: int
 
 
 @define
@@ -165,7 +131,7 @@ class DryRun:
         """
         answers = self.market.measure(self._asking(deadline, now))
         self._waiting.add(answers.rows)
-        return Measured(answers, self._time_of(answers, wait))
+        return Measured(answers, cycle_time(answers, self._stands, self.name, wait))
 
     def decide(self, measured: Measured) -> Told | None:
         """Decide and commit one cycle; None if no symbol has a row, or no rules are known, yet.
@@ -180,7 +146,7 @@ class DryRun:
             self._rules = self._pairs.columns()
         if self._rules is None or not (self._waiting or any(map(self.alignment.since, KINDS))):
             return None
-        terms = self._terms(self._pairs or _carried(self._left))
+        terms = self._terms(self._pairs or carried_pairs(self._left))
         if self._pairs is None and not self._goes_on_under(terms):
             return None  # another run needs rules of its own
         recorder, began = self._go_on_with(terms)
@@ -228,30 +194,15 @@ class DryRun:
             candidates=known,
             lookback=self.settings.stage7.vol_lookback,
             deadline_seconds=deadline,
-            first=() if book is None else _held(book),
+            first=() if book is None else held(book),
             then=self._selected,
             bars_since=self.alignment.since(BAR60),
             touches_since=self.alignment.since(BOOK),
-            grids=_grids(known, self._rules),
+            grids=grids(known, self._rules),
             rules_due=self._rules_of is None or abs(now - self._rules_of) >= lasts,
             since_last_seconds=None if self._stands is None else max(0, now - self._stands),
-            among=lambda metadata: self._all(metadata.pairs).symbols if self._usable(metadata) else known,
+            among=lambda told: self._all(told.pairs).symbols if self._usable(told) else known,
         )
-
-    def _time_of(self, answers: Answers, wait: Callable[[float], None]) -> int:
-        """Return the cycle's time: that of its answers, or the second after the last cycle, if it is near."""
-        last = self._stands
-        if last is None or answers.time > last:
-            return answers.time
-        behind = last + 1 - answers.time
-        if behind > MOST_BEHIND:
-            raise ClockBehind(
-                f"the exchange's clock shows {stamp_text(answers.time)}, and the last cycle of book "
-                f"{self.name} is that of {stamp_text(last)}",
-                action="wait until the clock has passed it, or see which of clock and database is wrong",
-            )
-        wait(behind)
-        return last + 1
 
     # -- Symbols, rules and runs ----------------------------------------------------------------------
 
@@ -267,10 +218,7 @@ class DryRun:
         return metadata if metadata is not None and (metadata.pairs or self._book is not None) else None
 
     def _all(self, named: Mapping[str, Any], without: Collection[str] = ()) -> Pairs:
-        """Return the pairs that metadata name and settings let in, and all others that the book has."""
-        book = self._book
-        kept = set(() if book is None else book.symbols).difference(without)
-        return choose_pairs([*named, *kept], named, self.settings, self.settings.exchange.symbols, kept)
+        return all_pairs(named, self.settings, self._book, without)
 
     def _choose(self, named: Mapping[str, Any], time: int) -> Pairs:
         """Return the pairs of a cycle by metadata that came.
@@ -279,10 +227,9 @@ class DryRun:
         flicker, and another symbol is another run. Where nothing is held or on order of it, it leaves with a
         run that begins anyway, or with the first cycle of a day once nothing was seen of it for a day.
         """
-        pairs, book = self._all(named), self._book
-        wanted = (pairs.candidates | pairs.configured).intersection(named)
-        idle = set() if book is None else set(book.symbols) - wanted - set(_held(book))
-        if not idle or not pairs.candidates - idle:
+        pairs = self._all(named)
+        idle = idle_pairs(pairs, named, self._book)
+        if not idle:
             return pairs
         if not self._goes_on_under(self._terms(pairs)):
             return self._all(named, idle)
@@ -302,7 +249,7 @@ class DryRun:
 
     def _has_settings_of(self, reads: Reads, book: BookRow) -> bool:
         """Whether the last run of a book goes on, with nothing else that its rules were made with."""
-        terms, row = self._terms(_carried(self._left)), reads.run(book.run_id or "")
+        terms, row = self._terms(carried_pairs(self._left)), reads.run(book.run_id or "")
         goes_on = goes_on_under(reads, self.codec, book, terms, self.about["code_version"])
         return goes_on and row is not None and row["settings_sha256"] == terms.settings_sha256()
 
@@ -341,39 +288,10 @@ class DryRun:
         self.hold(work, self._stands)
         if stretch is None:
             return
-        encode = self.codec.encode
-        work.insert(
-            "stage7_rows",
-            ROW_COLUMNS,
-            (
-                (self.name, stamp_text(row.known), row.kind, row.symbol, row.stamp, encode(list(row.cells)))
-                for row in rows
-            ),
-        )
-        used = [(number, stretch.run_id) for number in given.resets]
-        if used:
-            work.update("stage7_risk_resets", "id", ("run_id",), used)
+        insert_seen(work, self.codec, self.name, rows)
+        use_up(work, given.resets, stretch.run_id)
 
 
 def same_terms(some: RunTerms, others: RunTerms) -> bool:
     """Whether the next cycle of a run of some terms may have others."""
     return (some.params, some.pairs.symbols) == (others.params, others.pairs.symbols)
-
-
-def _carried(left: Book | None) -> Pairs:
-    """Return the pairs of a book whose rules are only known as columns."""
-    return Pairs(() if left is None else left.symbols, (), frozenset(), frozenset())
-
-
-def _held(book: Book) -> tuple[str, ...]:
-    """Return the symbols of which something is held or on order."""
-    state = book.state
-    ordered = state.order_symbol[: int(state.facts[OPEN_ORDERS])]
-    places: Iterable[int] = np.union1d(np.flatnonzero(state.qty), ordered).tolist()
-    return tuple(book.symbols[i] for i in places)
-
-
-def _grids(symbols: Sequence[str], rules: Rules | None) -> dict[str, Decimal]:
-    """Return the steps of prices by symbol, as the rules that hold have them."""
-    ticks = () if rules is None else rules.tick.tolist()
-    return {name: to_decimal(tick) for name, tick in zip(symbols, ticks, strict=False) if tick > 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -34,6 +35,13 @@ def waiting_resets(reads: Reads, book: str) -> list[Reset]:
     """Return a book's resets that no cycle has taken in, the oldest first."""
     columns = ("id", "ts", "reason", "equity_try")
     return [Reset(*row) for row in reads.rows(_TABLE, columns, where={"book": book, "run_id": None})]
+
+
+def use_up(work: UnitOfWork, resets: Iterable[int], run_id: str) -> None:
+    """Say of resets, by their numbers, that a cycle of a run took them in."""
+    used = [(number, run_id) for number in resets]
+    if used:
+        work.update(_TABLE, "id", ("run_id",), used)
 
 
 def check_reason(reason: str) -> str:

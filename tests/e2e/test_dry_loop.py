@@ -16,8 +16,9 @@ from test_dry_run import BOOK, new_book, proved, recorded, session, settings_of
 
 from meva_adapters.sql import SqlStore, ensure, writer
 from meva_core.errors import CycleNotStored, LeaseLost, StoreBusy
+from meva_core.stages.dry_cycle import ClockBehind, Told
 from meva_core.stages.dry_loop import BEHIND_FOR, DryLoop, next_point
-from meva_core.stages.dry_run import ClockBehind, DryRun, Told
+from meva_core.stages.dry_run import DryRun
 
 __all__ = ["recorded"]
 MICROS = 10**6

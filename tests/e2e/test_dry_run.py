@@ -25,7 +25,8 @@ from meva_core.loop import interpreted
 from meva_core.settings import Settings, build_settings
 from meva_core.stages.book_runs import make_book
 from meva_core.stages.book_seen import stored_offset
-from meva_core.stages.dry_run import ClockBehind, DryRun, Told
+from meva_core.stages.dry_cycle import ClockBehind, Told
+from meva_core.stages.dry_run import DryRun
 from meva_core.stages.prove import prove
 
 ABOUT = AboutRun(lambda: "interpreted")

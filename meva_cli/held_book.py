@@ -1,0 +1,82 @@
+"""A book of simulated money that this process holds while a command runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from meva_cli.database import shown_database
+from meva_cli.render import as_text
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_adapters.sql import SqlStore
+    from meva_core.settings import Settings
+    from meva_core.stages.record import Hold
+
+LOOK_SECONDS: Final = 1.0
+"""So often a loop looks whether a book that another process holds is free."""
+
+
+@contextmanager
+def held_book(
+    url: URL, name: str, settings: Settings, alive: Callable[[], None] | None
+) -> Iterator[tuple[SqlStore, Hold, Settings]]:
+    """Hold a book; it is made where it is the main one and not there.
+
+    With `alive`, called while it waits, another holder's lease is given the time in which it expires.
+    """
+    from meva_adapters.sql import ensure, writer
+    from meva_adapters.sql.lease import held
+    from meva_adapters.system.clock import SystemClock
+    from meva_core.stages.book_runs import (
+        MAIN,
+        book_settings,
+        check_name,
+        find_book,
+        make_book,
+        pick_book,
+        require_open,
+    )
+
+    check_name(name)
+    ensure(url)
+    with writer(url) as store:
+        with store.unit() as work:
+            if name == MAIN and find_book(work, name) is None:
+                made = make_book(work, name, settings.live.dry_run_try_balance, datetime.now(UTC))
+                work.commit()
+                cash = as_text(made.starting_cash)
+                click.echo(f"book {name} is made in {shown_database(url)} with {cash} TRY", err=True)
+        with store.read() as reads:
+            require_open(pick_book(reads, name))
+            of_book = book_settings(reads, name, settings)
+        if of_book.live.dry_run_try_balance != settings.live.dry_run_try_balance:
+            own = as_text(of_book.live.dry_run_try_balance)
+            click.echo(
+                f"book {name} began with {own} TRY; DRY_RUN_TRY_BALANCE changes nothing of it", err=True
+            )
+        with held(url, name, SystemClock(), waiting=None if alive is None else _waiting(alive)) as (lease, _):
+            if lease.took_over is not None:
+                click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
+            yield store, lease.check, of_book
+
+
+def _waiting(alive: Callable[[], None]) -> Callable[[str], None]:
+    """Return what is called each second while another process holds a book, with why."""
+    said: set[str] = set()
+
+    def wait(why: str) -> None:
+        if not said:
+            said.add(why)
+            click.echo(f"{why}; waiting whether it is given back or expires", err=True)
+        alive()
+        time.sleep(LOOK_SECONDS)
+
+    return wait

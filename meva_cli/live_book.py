@@ -1,0 +1,68 @@
+"""A book on the live market, put together: market, alignment, engine and store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from meva_cli.exchange import source_of
+
+if TYPE_CHECKING:
+    from meva_adapters.btcturk import Btcturk
+    from meva_adapters.sql import SqlStore
+    from meva_core.loop import Loop
+    from meva_core.settings import Settings
+    from meva_core.stages.dry_run import DryRun
+    from meva_core.stages.record import Hold
+
+
+@contextmanager
+def live_book(
+    store: SqlStore,
+    hold: Hold,
+    opened: Btcturk,
+    settings: Settings,
+    name: str,
+    adapt: bool,
+    engine: str,
+    loop: bool,
+    beat: Callable[[], None],
+) -> Iterator[DryRun]:
+    """Open a book that this process holds, on the live market of an exchange that is `opened`.
+
+    `hold` looks in each unit of work whether the book is still ours; `beat` is called while it measures.
+    """
+    from meva_adapters.codec import CODEC
+    from meva_adapters.measuring import MeasuredMarket, StoredOffset
+    from meva_adapters.replay.alignment import Alignment
+    from meva_adapters.system.clock import SystemClock
+    from meva_cli.wiring import AboutRun
+    from meva_core.stages.book_seen import stored_offset
+    from meva_core.stages.dry_run import DryRun
+
+    speed, kind = _engine(engine, loop)
+    with store.read() as reads:
+        kept = stored_offset(reads, CODEC, name)
+    market = MeasuredMarket(
+        opened, SystemClock(), stored=None if kept is None else StoredOffset(*kept), beat=beat
+    )
+    try:
+        alignment = Alignment(settings.stage7.vol_lookback)
+        about = AboutRun(lambda: kind)
+        dry = DryRun(store, CODEC, market, alignment, hold, speed, about, settings, name, adapt)
+        of = source_of(settings)
+        dry.source = {"source": of.name, "api_version": of.api_version}
+        dry.open()
+        yield dry
+    finally:
+        market.close()
+
+
+def _engine(engine: str, loop: bool) -> tuple[Loop, str]:
+    """Return what runs the cycles: compiled only in a loop, and where that costs no waiting."""
+    from meva_adapters.system.compiled import CACHED_FROM, choose, is_cached
+
+    cycles = CACHED_FROM if loop and engine == "auto" and is_cached() else 0
+    speed = choose(engine, cycles)
+    return speed.loop, speed.name
