@@ -5,15 +5,9 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint docs bench lock
 
-# What the demo trades with: 100 000 TRY, the best three of five symbols, limits that cross a narrow spread.
-DEMO := DRY_RUN_TRY_BALANCE=100000 STAGE7_UNIVERSE_SIZE=3 STAGE7_ORDER_OFFSET_BPS=-4 \
-	MAX_ORDERS_PER_CYCLE=4 MIN_ORDER_NOTIONAL_TRY=100 NOTIONAL_CAP_TRY_PER_CYCLE=25000 \
-	MAX_POSITION_NOTIONAL_TRY=40000 STAGE7_MAX_DAILY_LOSS_TRY=3000 STAGE7_MAX_DATA_AGE_SEC=120 TTL_SECONDS=300
-
 demo: $(VENV)/meva-ready
 	rm -f demo.db demo.db-wal demo.db-shm
-	$(DEMO) $(BIN)/meva backtest --data replay/sample --db demo.db
-	$(BIN)/meva why --db demo.db --last 720
+	$(BIN)/meva demo --db demo.db
 
 test: $(VENV)/dev-ready
 	$(BIN)/pytest -n auto

@@ -20,7 +20,7 @@ import click
 from dotenv.parser import parse_stream
 
 from meva_cli.context import Invocation
-from meva_cli.named import FALLBACK, SET
+from meva_cli.named import ALONE, FALLBACK, SET
 from meva_cli.names import ENVIRONMENT_ONLY, near_name
 from meva_core.errors import BadInput, Problem
 from meva_core.settings import GROUPS, VARIABLES, Settings, build_settings, variables_of
@@ -64,7 +64,9 @@ def settings_for(*groups: str, options: Mapping[str, str | None] | None = None, 
     context = click.get_current_context()
     chosen = _command_line(options or {}, context.meta.get(SET, {}))
     fallback = context.meta.get(FALLBACK, {})
-    loaded = load_settings(chosen, os.environ, Path.cwd(), {*groups, "state"}, fallback)
+    alone = context.meta.get(ALONE, False)
+    environment = {} if alone else os.environ
+    loaded = load_settings(chosen, environment, None if alone else Path.cwd(), {*groups, "state"}, fallback)
     said: set[str] = context.meta.setdefault(_WARNED, set())
     for warning in loaded.warnings if warn else ():
         if warning not in said:
@@ -89,17 +91,19 @@ def _command_line(options: Mapping[str, str | None], named: Mapping[str, str]) -
 def load_settings(
     options: Mapping[str, str | None],
     environment: Mapping[str, str],
-    folder: Path,
+    folder: Path | None,
     groups: Collection[str] = tuple(GROUPS),
     fallback: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Return the settings of all sources, the first that names a variable winning.
 
-    `fallback` counts where no source names one. Raises BadInput that lists every fault of every source that
-    could be read.
+    Files are read in `folder`, None for none; `fallback` counts where no source names one. Raises BadInput
+    that lists every fault of every source that could be read.
     """
     problems: list[Problem] = []
-    files = {DOTENV: read_dotenv(folder / DOTENV, problems), TOML: read_toml(folder / TOML, problems)}
+    files = {}
+    if folder is not None:
+        files = {DOTENV: read_dotenv(folder / DOTENV, problems), TOML: read_toml(folder / TOML, problems)}
     sources = [
         _own({name: Given(text, COMMAND_LINE) for name, text in options.items() if text is not None}),
         _own({name: Given(text, "the environment") for name, text in environment.items()}),
@@ -117,7 +121,7 @@ def load_settings(
     unused = {
         name: places for name in given if (places := [s[name].origin for s in sources if name in s][1:])
     }
-    exposed = (*filter(None, (_exposed(folder / f, files[f]) for f in files)),)
+    exposed = (*filter(None, (_exposed(folder / f, files[f]) for f in files if folder)),)
     return Loaded(settings, origin, unused, [*_misspelt(environment), *exposed], exposed)
 
 

@@ -16,6 +16,8 @@ SET: Final = "meva.set"
 """Where a command's context keeps what `--set` named: texts by the names of variables."""
 FALLBACK: Final = "meva.fallback"
 """Where it keeps what counts where no source names a setting: defaults of an earlier system's command."""
+ALONE: Final = "meva.alone"
+"""Where it keeps whether nothing but the command line names settings: no environment and no file."""
 
 
 def set_option(path: str, groups: Collection[str]) -> click.Option:

@@ -54,6 +54,8 @@ GROUPS: Final[Mapping[str, str]] = {
 """Commands of two words: what the first one stands for."""
 
 COMMANDS: Final = (
+    Command("demo", "meva_cli.commands.demo:demo", "A first backtest, out of what comes with Meva.", None),
+    Command("init", "meva_cli.commands.init:init", "Make a folder to work in.", None),
     Command(
         "gates",
         "meva_cli.commands.gates:gates",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -39,13 +38,6 @@ def make_dataset(
     """Write a market in which the settings above trade, and return its folder."""
     write_synthetic(root, symbols=symbols, minutes=minutes, seed=seed, start=START, **shape)
     return root
-
-
-def demo_settings() -> dict[str, str]:
-    """Return the settings of `make demo`, by their variables."""
-    makefile = (Path(__file__).parent.parent / "Makefile").read_text().replace("\\\n", " ")
-    [line] = re.findall(r"^DEMO := (.*)$", makefile, re.MULTILINE)
-    return dict(pair.split("=", 1) for pair in line.split())
 
 
 def edit_cell(file: Path, row: int, column: str, value: str) -> None:

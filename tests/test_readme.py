@@ -9,7 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from stage7_runs import demo_settings
+
+from meva_cli.commands.demo import DEMO
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -22,7 +23,7 @@ def demo(tmp_path_factory):
     command = [sys.executable, "-m", "meva_cli", "backtest", "--data", str(ROOT / "replay/sample"), "--json"]
     done = subprocess.run(
         [*command, "--db", str(folder / "demo.db"), "--engine", "interpreted"],
-        env=plain | demo_settings(),
+        env=plain | DEMO,
         cwd=folder,
         capture_output=True,
         check=True,

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage7_runs import demo_settings, rows_of
+from stage7_runs import rows_of
 
 import meva_core
+from meva_cli.commands.demo import DEMO
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "replay" / "sample"
@@ -113,7 +114,7 @@ def backtest(
 def test_what_is_switched_off_goes_on_under_the_same_id_to_the_same_fingerprint(
     grown: Path, tmp_path: Path
 ) -> None:
-    demo = demo_settings()
+    demo = DEMO
     begun = backtest(tmp_path, None, "a.db", 400, **demo)
     done = backtest(tmp_path, grown, "a.db", 720, "--resume", **demo)
     assert begun["run_id"] == done["run_id"] == ID
