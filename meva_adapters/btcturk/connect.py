@@ -53,9 +53,7 @@ def connect(
     default for this connection alone. Raises BadInput for addresses or
     credentials that cannot be used, and for an address that the key may not be sent to.
     """
-    if with_account:
-        check_key_host(exchange)
-    signer = _signer(exchange) if with_account else None
+    signer = check_account(exchange) if with_account else None
     client = Client(
         exchange.base_url, graph_address(exchange), clock, signer=signer, manners=manners, calls=calls
     )
@@ -63,6 +61,13 @@ def connect(
     public = PublicData(client, fallback, payloads, exchange.rules_cache_ttl_sec)
     private = PrivateData(client, permit or _never, payloads) if signer else None
     return Btcturk(client, payloads, public, public, private, private if permit else None)
+
+
+def check_account(exchange: Exchange) -> Signer:
+    """Return what signs the calls of an account; raise BadInput for credentials that cannot be used, and for
+    an address that the key may not be sent to."""
+    check_key_host(exchange)
+    return _signer(exchange)
 
 
 def graph_address(exchange: Exchange) -> str:

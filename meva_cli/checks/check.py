@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from meva_cli.checks.answers import Answered
     from meva_cli.load import Loaded
     from meva_core.settings import Settings
+
+
+BACKTEST: Final = "backtest"
+STAGE3: Final = "stage3"
+STAGE4: Final = "stage4"
+STAGE7: Final = "stage7"
+PURPOSES: Final = (STAGE7, STAGE3, STAGE4, BACKTEST)
+"""What can be looked around for."""
 
 
 class Status(StrEnum):
@@ -69,7 +77,7 @@ class Look:
 class World:
     """What the checks are about.
 
-    `purpose` is what is to be run: `stage7` or `backtest`. `loaded` is None where the settings cannot be
+    `purpose` is what is to be run: a stage or `backtest`. `loaded` is None where the settings cannot be
     read, `unread` then says why. `url` is the database, None where the settings do not tell. A file is gone
     through up to a size of `integrity_bytes`. `quick` is set before a run: only what takes no time.
     """
@@ -93,11 +101,22 @@ class World:
     @property
     def is_live(self) -> bool:
         """Whether what is to be run asks the exchange."""
-        return self.purpose != "backtest"
+        return self.purpose != BACKTEST
+
+    @property
+    def has_account(self) -> bool:
+        """Whether what is to be run may have an account at the exchange."""
+        return self.purpose in (STAGE3, STAGE4)
+
+    @property
+    def sends_orders(self) -> bool:
+        """Whether it places orders with money: Stages 3 and 4 do where DRY_RUN does not keep them from it."""
+        return self.has_account and not self.settings.gates.dry_run
 
     @cached_property
     def answers(self) -> Answered:
-        """What the exchange says: asked once, at most four questions."""
+        """What the exchange says: asked once, at most four questions, and three of the account where what is
+        to be run has one."""
         from meva_cli.checks.answers import ask
 
-        return ask(self.settings)
+        return ask(self.settings, with_account=self.has_account and self.settings.exchange.has_credentials)

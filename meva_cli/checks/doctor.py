@@ -8,7 +8,7 @@ from typing import Final
 import click
 from attrs import evolve
 
-from meva_cli.checks.check import Check, Look, Status, World
+from meva_cli.checks.check import BACKTEST, STAGE3, STAGE4, STAGE7, Check, Look, Status, World
 from meva_cli.checks.data import data_checks
 from meva_cli.checks.database import database_checks
 from meva_cli.checks.exchange import exchange_checks
@@ -16,6 +16,7 @@ from meva_cli.checks.gates import gates_checks
 from meva_cli.checks.keys import keys_checks
 from meva_cli.checks.rules import rules_checks
 from meva_cli.checks.settings import SAID_WHEN_LOADED, settings_checks
+from meva_cli.checks.strategy import strategy_checks
 from meva_cli.checks.system import system_checks
 from meva_cli.database import address_of, named_by
 from meva_cli.load import Loaded, settings_for
@@ -29,22 +30,25 @@ CHECKS: Final[Mapping[str, Callable[[World], Iterator[Check]]]] = {
     "data": data_checks,
     "exchange": exchange_checks,
     "rules": rules_checks,
+    "strategy": strategy_checks,
     "keys": keys_checks,
     "system": system_checks,
 }
 """The checks by their category, in the order in which they are made."""
-BEFORE_A_RUN: Final = ("settings", "gates", "database", "data")
+BEFORE_A_RUN: Final = ("settings", "gates", "database", "data", "strategy")
 """What has to be right before a run begins; whether the exchange answers, its first measure tells."""
 STATE_ONLY: Final = ("database", "data")
 """Categories that need no other settings than where things are kept."""
 WITHOUT_SETTINGS: Final = ("settings", "system")
 """Those that say what can be said where the settings cannot be read."""
+LIVE_GROUPS: Final = ("risk", "degrade", "universe")
+"""Groups of settings that Stages 3 and 4 use alone."""
 QUICK_BYTES: Final = 256 * 10**6
 BEFORE_A_RUN_BYTES: Final = 16 * 10**6
 
 
 def look_around(
-    load: Callable[[], Loaded],
+    load: Callable[..., Loaded],
     db: str | None,
     purpose: str | None,
     interval: int,
@@ -52,11 +56,12 @@ def look_around(
     offline: bool = False,
     deep: bool = False,
 ) -> tuple[World, list[Check]]:
-    """Return what all checks see; `load` loads the settings, which choose the purpose where it is None."""
+    """Return what all checks see; `load` loads the settings, and the groups besides that it is given. They
+    choose the purpose where it is None."""
     loaded, unread = _loaded(load)
-    if purpose is None:
-        asks = loaded is None or loaded.settings.gates.stage7_enabled
-        purpose = "stage7" if asks else "backtest"
+    purpose = purpose or _asked_for(loaded)
+    if purpose in (STAGE3, STAGE4):
+        loaded, unread = _loaded(lambda: load(*LIVE_GROUPS))
     size = 2**62 if deep else QUICK_BYTES
     world = World(purpose, interval, loaded, unread, integrity_bytes=size, offline=offline)
     return _made(world, db, tuple(CHECKS))
@@ -68,7 +73,7 @@ def preflight(load: Callable[[], Loaded], db: str | None, interval: int) -> Sett
     `load` loads them, and warns of their sources. Raises BadInput with all that is not right.
     """
     loaded, unread = _loaded(load)
-    world = World("stage7", interval, loaded, unread, integrity_bytes=BEFORE_A_RUN_BYTES, quick=True)
+    world = World(STAGE7, interval, loaded, unread, integrity_bytes=BEFORE_A_RUN_BYTES, quick=True)
     _, found = _made(world, db, BEFORE_A_RUN)
     for check in found:
         if check.status is Status.WARN and check.name != SAID_WHEN_LOADED:
@@ -79,6 +84,13 @@ def preflight(load: Callable[[], Loaded], db: str | None, interval: int) -> Sett
             action="; ".join(dict.fromkeys(check.action for check in failed if check.action)),
         )
     return world.settings
+
+
+def _asked_for(loaded: Loaded | None) -> str:
+    """Return what the settings ask for: what is armed for live is Stages 3 and 4."""
+    if loaded is None or loaded.settings.gates.stage7_enabled:
+        return STAGE7
+    return STAGE4 if loaded.settings.gates.live_trading else BACKTEST
 
 
 def _loaded(load: Callable[[], Loaded]) -> tuple[Loaded | None, BadInput | None]:

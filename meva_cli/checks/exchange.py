@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from meva_cli.checks.answers import Answered
-from meva_cli.checks.check import Check, Look, World
+from meva_cli.checks.answers import RIGHTS, Answered
+from meva_cli.checks.check import STAGE7, Check, Look, World
 from meva_core.settings import Settings
 
 LOOK: Final = Look("exchange")
 SKEW_MICROS: Final = 2_000_000
+"""Clocks that are so far apart are worth a look..."""
+LARGEST_SKEW_MICROS: Final = 30_000_000
+"""...and nobody trades with money by such ones."""
 SLOW_MILLISECONDS: Final = 2_000
 CERTIFICATE_DAYS: Final = 14
 USUAL_PAIRS: Final = 200
@@ -29,19 +32,18 @@ def exchange_checks(world: World) -> Iterator[Check]:
     settings = world.settings
     if world.offline:
         yield LOOK.passed("answers", "not asked")
-        named = {*settings.stage7.universe_whitelist} - {*settings.stage7.universe_blacklist}
-        told = "candidates by the whitelist" if named else "candidates, a number that the exchange is near"
-        yield from reckoned(len(named) or USUAL_PAIRS, settings, world.interval, told)
+        if world.purpose == STAGE7:
+            yield from _reckoned_offline(settings, world.interval)
         return
     found = world.answers
     yield from _others(found)
     if "time" in found.errors:
         yield from LOOK.refused("answers", found.errors["time"])
         return
-    yield from _clock(found)
+    yield from _clock(found, is_fatal=world.has_account)
     yield from _answers(found)
     yield from certificate(settings.exchange.base_url)
-    if found.pairs is not None:
+    if found.pairs is not None and world.purpose == STAGE7:
         count = sum(rule.symbol in found.pairs.candidates and rule.tradable for rule in found.pairs.rules)
         yield from reckoned(count, settings, world.interval, "candidates by the exchange's metadata")
         if settings.stage7.universe_size > count:
@@ -69,7 +71,7 @@ def _others(found: Answered) -> Iterator[Check]:
         yield LOOK.passed("others", "no other process of this host asked it in the last minute")
 
 
-def _clock(found: Answered) -> Iterator[Check]:
+def _clock(found: Answered, *, is_fatal: bool) -> Iterator[Check]:
     took = f"its time took {found.milliseconds} ms"
     if found.milliseconds > SLOW_MILLISECONDS:
         yield LOOK.warned("latency", f"{took} to come: few books can be asked for in a cycle", "see the line")
@@ -77,7 +79,10 @@ def _clock(found: Answered) -> Iterator[Check]:
         yield LOOK.passed("latency", took)
     skew = (found.skew_micros or 0) // 1000
     seen = f"this machine's clock is {abs(skew)} ms {'behind' if skew >= 0 else 'ahead of'} the exchange's"
-    if abs(found.skew_micros or 0) > SKEW_MICROS:
+    if is_fatal and abs(found.skew_micros or 0) >= LARGEST_SKEW_MICROS:
+        action = "set this machine's clock, and let the network keep it (NTP)"
+        yield LOOK.failed("clock", f"{seen}: Stages 3 and 4 do not begin with that", action)
+    elif abs(found.skew_micros or 0) > SKEW_MICROS:
         yield LOOK.warned("clock", f"{seen}; cycles go by the exchange's", "set this machine's clock")
     else:
         yield LOOK.passed("clock", seen)
@@ -87,7 +92,8 @@ def _answers(found: Answered) -> Iterator[Check]:
     from meva_adapters.btcturk.connect import API_VERSION
 
     for name, error in found.errors.items():
-        yield from LOOK.refused(name, error)
+        if name not in RIGHTS:  # what the key may do is looked at with it
+            yield from LOOK.refused(name, error)
     if found.metadata is not None and "metadata" not in found.errors:
         yield LOOK.passed("metadata", f"API {API_VERSION}, {len(found.metadata.pairs)} pairs")
     if found.tickers is not None:
@@ -97,6 +103,12 @@ def _answers(found: Answered) -> Iterator[Check]:
             yield LOOK.passed("book", f"{len(book.bids)} bids and {len(book.asks)} asks")
         else:
             yield LOOK.warned("book", "a side of it is empty", "try again; it may be a thin market")
+
+
+def _reckoned_offline(settings: Settings, interval: int) -> Iterator[Check]:
+    named = {*settings.stage7.universe_whitelist} - {*settings.stage7.universe_blacklist}
+    told = "candidates by the whitelist" if named else "candidates, a number that the exchange is near"
+    yield from reckoned(len(named) or USUAL_PAIRS, settings, interval, told)
 
 
 def reckoned(candidates: int, settings: Settings, interval: int, of: str) -> Iterator[Check]:
@@ -129,15 +141,22 @@ def reckoned(candidates: int, settings: Settings, interval: int, of: str) -> Ite
     yield LOOK.warned("budget", seen, action)
 
 
-def certificate(address: str) -> Iterator[Check]:
-    """Yield how long the certificate of an address is still good, where it has one that can be seen."""
+def certificate(address: str, trusted: str | None = None) -> Iterator[Check]:
+    """Yield how long the certificate of an address is still good, where it has one that can be seen.
+
+    `trusted` is a file of certificates that vouch for others, by default that by which requests are made.
+    """
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
     parts = urlsplit(address)
     if parts.scheme != "https" or parts.hostname is None:
         return
     try:
         with (
             socket.create_connection((parts.hostname, parts.port or 443), timeout=3) as line,
-            ssl.create_default_context().wrap_socket(line, server_hostname=parts.hostname) as secure,
+            ssl.create_default_context(cafile=trusted or DEFAULT_CA_BUNDLE_PATH).wrap_socket(
+                line, server_hostname=parts.hostname
+            ) as secure,
         ):
             shown = secure.getpeercert() or {}
     except (OSError, ValueError) as error:

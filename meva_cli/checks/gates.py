@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from meva_cli.checks.check import Check, Look, World
+from meva_cli.checks.check import STAGE7, Check, Look, World
 from meva_core.errors import BadInput
-from meva_core.gates import check_gates, live_blocks, stage7_block
+from meva_core.gates import Block, check_gates, live_blocks, stage7_block
 
 LOOK: Final = Look("gates")
 
@@ -21,17 +21,34 @@ def gates_checks(world: World) -> Iterator[Check]:
         yield from LOOK.refused("contradictions", error)
         return
     yield LOOK.passed("contradictions", "no gate contradicts another")
-    block = stage7_block(settings.gates)
+    yield _stage7(world)
+    yield from _live(world)
+
+
+def _stage7(world: World) -> Check:
+    block = stage7_block(world.settings.gates)
     if block is None:
-        yield LOOK.passed("stage7", "Stage 7 may run, with simulated orders only")
-    elif world.is_live:
-        lines = "; ".join(map(str, block.changes))
-        yield LOOK.failed("stage7", f"Stage 7 may not run: {block.code.value}", lines)
-    else:
-        lines = "; ".join(map(str, block.changes))
-        yield LOOK.passed("stage7", f"a backtest needs no gate; Stage 7 may not run: {lines}")
-    shut = [block.code.value for block in live_blocks(settings.gates, settings.exchange)]
-    if shut:
-        yield LOOK.passed("live", f"nothing is written to an exchange: {', '.join(shut)}")
+        return LOOK.passed("stage7", "Stage 7 may run, with simulated orders only")
+    if world.purpose == STAGE7:
+        return LOOK.failed("stage7", f"Stage 7 may not run: {block.code.value}", _lines(block))
+    if world.has_account:
+        return LOOK.passed("stage7", f"Stage 7 may not run: {block.code.value}")
+    return LOOK.passed("stage7", f"a backtest needs no gate; Stage 7 may not run: {_lines(block)}")
+
+
+def _live(world: World) -> Iterator[Check]:
+    settings = world.settings
+    shut = list(live_blocks(settings.gates, settings.exchange))
+    if world.sends_orders and shut:
+        for block in shut:
+            yield LOOK.failed("live", f"no order may be placed: {block.code.value}", _lines(block))
+    elif shut:
+        codes = ", ".join(block.code.value for block in shut)
+        dry = f"{world.purpose} runs dry; " if world.has_account else ""
+        yield LOOK.passed("live", f"{dry}nothing is written to an exchange: {codes}")
     else:
         yield LOOK.warned("live", "all gates are open: orders may be placed with real money", "mind them")
+
+
+def _lines(block: Block) -> str:
+    return "; ".join(map(str, block.changes))

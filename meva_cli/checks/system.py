@@ -7,14 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Final
 
 from meva_cli.checks.check import Check, Look, World
 
 LOOK: Final = Look("system")
 LIBRARIES: Final = ("numpy", "numba", "SQLAlchemy", "pyarrow", "requests", "psycopg", "websockets")
-_SYNCHRONIZED: Final = Path("/run/systemd/timesync/synchronized")
 
 
 def system_checks(world: World) -> Iterator[Check]:
@@ -26,10 +24,7 @@ def system_checks(world: World) -> Iterator[Check]:
     yield _compiled()
     yield _encoding()
     yield LOOK.passed("time zone", f"{time.strftime('%Z')}; all times of Meva are UTC")
-    if _SYNCHRONIZED.exists():
-        yield LOOK.passed("clock", "systemd keeps this machine's clock by the network")
-    else:
-        yield LOOK.passed("clock", "whether this machine's clock is kept by the network cannot be told")
+    yield _clock()
 
 
 def _versions() -> Iterator[str]:
@@ -38,6 +33,20 @@ def _versions() -> Iterator[str]:
             yield f"{name} {version(name)}"
         except PackageNotFoundError:
             yield f"{name} absent"
+
+
+def _clock() -> Check:
+    from meva_adapters.system.kept_time import is_kept
+
+    kept = is_kept()
+    if kept is None:
+        return LOOK.passed("clock", "whether this machine's clock is kept by the network cannot be told")
+    if kept:
+        return LOOK.passed("clock", "this machine's clock is kept by the network")
+    action = (
+        "let it be kept: systemd-timesyncd, chrony or another program of NTP; in a container, by its host"
+    )
+    return LOOK.warned("clock", "nothing keeps this machine's clock by the network: it drifts", action)
 
 
 def _compiled() -> Check:

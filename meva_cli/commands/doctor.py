@@ -16,8 +16,9 @@ from meva_cli.render import print_json, print_line, print_table
 @click.option(
     "--for",
     "purpose",
-    type=click.Choice(["stage7", "backtest"]),
-    help="What is to be run.  [default: stage7 where the settings open it, else backtest]",
+    type=click.Choice(["stage7", "stage3", "stage4", "backtest"]),
+    help="What is to be run.  [default: stage7 where the settings open it, stage4 where they ask for live, "
+    "else backtest]",
 )
 @click.option("--interval", type=COUNT, default=60, show_default=True, help="Seconds between cycles.")
 @click.option("--offline", is_flag=True, help="Ask the exchange nothing.")
@@ -33,21 +34,22 @@ def doctor(
     deep: bool,
     as_json: bool,
 ) -> None:
-    """Look at settings, gates, database, data, exchange, rules, keys and system, and say what to do.
+    """Look at what a run needs, from settings to system, and say of each thing what to do.
 
-    Each check passes, warns or fails. `meva run` makes those of settings, gates, database and data before it
-    starts, and does not start where one of them fails; whether the exchange answers, only its first measure
-    can tell. Looking changes nothing: no file, no row, no lock is made, and the exchange is asked at most
-    four public questions. For a loop it reckons how many books, bars and requests a minute the exchange's
-    budgets allow with --interval, and how old the oldest book gets.
+    Each check passes, warns or fails. `meva run` makes those of settings, gates, database, data and strategy
+    before it starts, and does not start where one of them fails; whether the exchange answers, only its first
+    measure can tell. Looking changes nothing: no file, no row, no lock is made, and the exchange is asked at
+    most four public questions; for Stages 3 and 4, where a key is set, also for balances, open orders and
+    fills, to see what it may do. For a loop it reckons how many books, bars and requests a minute the
+    exchange's budgets allow with --interval, and how old the oldest book gets.
 
     Exit code 0: nothing failed. 1: something did.
     """
     from meva_cli.checks.check import Status
     from meva_cli.checks.doctor import look_around
 
-    def load() -> Loaded:
-        return settings_for("gates", "exchange", "live", "stage7", warn=False)
+    def load(*more: str) -> Loaded:
+        return settings_for("gates", "exchange", "live", "stage7", *more, warn=False)
 
     world, found = look_around(load, db, purpose, interval, offline=offline, deep=deep)
     failed = [check for check in found if check.status is Status.FAIL]
