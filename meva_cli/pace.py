@@ -19,6 +19,10 @@ class SystemPace:
         """Return microseconds since 1970-01-01 UTC."""
         return time.time_ns() // 1000
 
+    def monotonic(self) -> int:
+        """Return microseconds on a clock that never goes back, whatever the time of day does."""
+        return time.monotonic_ns() // 1000
+
     def wait(self, seconds: float) -> None:
         """Wait; signals that end the program end it."""
         ends = time.monotonic() + seconds

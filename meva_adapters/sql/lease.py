@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -175,6 +176,8 @@ class Leases:
     process: Process = field(factory=this_process)
     began: Callable[[int], int | None] = started_at
     new_token: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds on a clock that never goes back."""
 
     def take(self, book: str) -> Lease:
         """Hold a book from now on.
@@ -198,6 +201,22 @@ class Leases:
             lease._write(work, Standing.ACTIVE)
             work.commit()
         return lease
+
+    def take_when_free(self, book: str, waiting: Callable[[str], None]) -> Lease:
+        """Hold a book as `take` does, after the time in which a lease expires that nobody moves on, if need
+        be; `waiting` is called again and again until then, with what `take` said, and waits.
+
+        The time of day has no part in how long that is: a step of it would end the wait at once, or hours
+        later.
+        """
+        until = self.monotonic() + EXPIRES_AFTER + 1
+        while True:
+            try:
+                return self.take(book)
+            except LeaseHeld as error:
+                if self.monotonic() >= until:
+                    raise
+                waiting(str(error))
 
 
 class Heartbeat:
@@ -238,14 +257,14 @@ class Heartbeat:
 def held(
     database: Target, book: str, clock: Clock, *, waiting: Callable[[str], None] | None = None
 ) -> Iterator[tuple[Lease, Heartbeat]]:
-    """Hold a book while this lasts, through connections of its own; raises LeaseHeld as `take` does.
+    """Hold a book while this lasts, through connections of its own; raises LeaseHeld as `take` does, with
+    `waiting` as `take_when_free`.
 
-    With `waiting` a holder is first given the time in which a lease expires that nobody moves on; it is
-    called again and again until then, with what `take` said, and waits.
     A lease that cannot be given back at the end, since the database does not write, expires.
     """
     with writer(database) as store:
-        lease = _taken(Leases(store, clock), book, waiting)
+        leases = Leases(store, clock)
+        lease = leases.take(book) if waiting is None else leases.take_when_free(book, waiting)
         try:
             with Heartbeat(lease) as heart:
                 yield lease, heart
@@ -254,17 +273,6 @@ def held(
                 lease.release()
             except StoreError as error:
                 _LOG.warning("the lease of book %s was not given back, it expires: %s", book, error)
-
-
-def _taken(leases: Leases, book: str, waiting: Callable[[str], None] | None) -> Lease:
-    until = leases.clock.micros() + (EXPIRES_AFTER + 1) * 10**6
-    while True:
-        try:
-            return leases.take(book)
-        except LeaseHeld as error:
-            if waiting is None or leases.clock.micros() >= until:
-                raise
-            waiting(str(error))
 
 
 def named(process: Process) -> str:

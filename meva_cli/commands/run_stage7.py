@@ -120,7 +120,7 @@ def _loop(
     going = DryLoop(dry, SystemPace(supervised), interval, shown, note, cycles, until, Whole)
     going.run()
     if going.skipped:
-        note(f"{going.skipped} points passed while a cycle ran, and were skipped")
+        note(f"{going.skipped} points of time passed without a cycle, and were skipped")
     return True
 
 

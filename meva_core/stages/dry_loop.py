@@ -25,6 +25,9 @@ class Pace(Protocol):
     def micros(self) -> int:
         """Return microseconds since 1970-01-01 UTC."""
 
+    def monotonic(self) -> int:
+        """Return microseconds on a clock that never goes back or leaps, whatever the time of day does."""
+
     def wait(self, seconds: float) -> None:
         """Wait; what ends the program may be raised."""
 
@@ -32,8 +35,14 @@ class Pace(Protocol):
         """Wait until that many microseconds since 1970-01-01 UTC; not at all where they have passed."""
 
 
-def next_point(now: int, interval: int) -> int:
-    """Return the first multiple of `interval` since 1970 that lies after `now`, both in seconds."""
+def next_point(now: int, interval: int, last: int | None = None) -> int:
+    """Return the first multiple of `interval` since 1970 that lies after `now`, both in seconds.
+
+    Where a cycle ran for the point `last` and the time is just before it, as of a clock that was slowed
+    down meanwhile, it is the one after that; a clock that went back by more begins anew.
+    """
+    if last is not None and now < last < now + interval:
+        now = last
     return now // interval * interval + interval
 
 
@@ -45,6 +54,8 @@ def not_stored(error: StoreError) -> CycleNotStored:
 @define
 class DryLoop:
     """Cycles of a book at multiples of `interval` seconds since 1970, by our clock.
+
+    How long a trouble may last is measured on the monotonic one.
 
     A point that passes while a cycle runs is skipped and counted, never caught up. `cycles` is how many are
     to be run, `until` a time in seconds after which none begins; None for no end. `tell` is told of each
@@ -77,7 +88,7 @@ class DryLoop:
                 return
             self.pace.wait_until(point * MICROS)
             self._cycle()
-            following = next_point(self._now(), self.interval)
+            following = next_point(self._now(), self.interval, point)
             self.skipped += max(0, (following - point) // self.interval - 1)
             point = following
 
@@ -113,7 +124,7 @@ class DryLoop:
         self.tell(told)
 
     def _is_behind(self, error: ClockBehind) -> None:
-        now = self._now()
+        now = self._passed()
         if self._behind_since is None:
             self._behind_since = now
             self.note(f"no cycle: {error}")
@@ -122,8 +133,8 @@ class DryLoop:
 
     def _is_shut(self, error: StoreError) -> None:
         """Go on to the next point after a cycle that the store did not let begin, and then no further."""
-        now = self._now()
-        if self._shut_since is not None and abs(now - self._shut_since) >= self.interval:
+        now = self._passed()
+        if self._shut_since is not None and now - self._shut_since >= self.interval:
             raise not_stored(error) from error
         if self._shut_since is None:
             self._shut_since = now
@@ -131,7 +142,7 @@ class DryLoop:
 
     def _stored_after_all(self, error: StoreError) -> Told:
         """Try to store the cycle again, each second for one interval; raise the last error."""
-        last = self._now() + self.interval
+        last = self._passed() + self.interval
         self.note(f"the cycle could not be stored, and is tried again for {self.interval} s: {error}")
         while True:
             self.pace.wait(1)
@@ -140,8 +151,11 @@ class DryLoop:
             except LeaseLost:
                 raise
             except StoreError as last_error:
-                if self._now() >= last:
+                if self._passed() >= last:
                     raise not_stored(last_error) from last_error
 
     def _now(self) -> int:
         return self.pace.micros() // MICROS
+
+    def _passed(self) -> int:
+        return self.pace.monotonic() // MICROS

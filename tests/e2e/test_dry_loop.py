@@ -31,7 +31,10 @@ class HandPace:
     market: Played
     behind: int = 0
     """So many seconds the exchange's clock is behind ours."""
+    short: float = 0.0
+    """So many seconds before a point of time waiting for it ends: what it waits by runs faster."""
     now: float = field(init=False)
+    passed: float = 0.0
     waits: list[float] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -40,13 +43,22 @@ class HandPace:
     def micros(self) -> int:
         return int(self.now * MICROS)
 
+    def monotonic(self) -> int:
+        return int(self.passed * MICROS)
+
+    def leap(self, seconds: int) -> None:
+        """Let our time of day leap; no time passes, and the exchange's clock has nothing to do with it."""
+        self.now += seconds
+        self.behind += seconds
+
     def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.now += seconds
+        self.passed += seconds
         self.market.now = int(self.now) - self.behind
 
     def wait_until(self, micros: int) -> None:
-        self.wait(max(0, micros / MICROS - self.now))
+        self.wait(max(0, micros / MICROS - self.now - self.short))
 
 
 @define
@@ -81,6 +93,24 @@ def db(tmp_path: Path) -> Path:
 )
 def test_points_are_multiples_of_the_interval(now: int, interval: int, point: int) -> None:
     assert next_point(now, interval) == point
+
+
+@pytest.mark.parametrize(
+    ("now", "point"), [(119, 180), (61, 180), (120, 180), (121, 180), (60, 120), (-3481, -3480), (3720, 3780)]
+)
+def test_a_point_is_run_once_though_the_clock_stands_just_before_it_afterwards(now: int, point: int) -> None:
+    assert next_point(now, 60, 120) == point
+
+
+def test_a_clock_that_lags_behind_what_waiting_goes_by_gives_no_second_cycle(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        pace = HandPace(market, short=0.25)
+        going = watched(session(store, market, settings), pace, 60, cycles=4)
+        going.loop.run()
+    assert going.times == [START + 1859 + 60 * k for k in range(4)]
+    assert going.loop.skipped == 0
 
 
 def test_a_loop_runs_at_even_points_and_ends_when_it_is_to(db: Path, recorded: Any) -> None:
@@ -260,6 +290,38 @@ def test_a_clock_that_stays_behind_ends_the_loop_after_a_while(db: Path, recorde
         back.loop.run()
         assert len(back.times) == 1
     assert [row["book"] for row in stored(db, "SELECT book FROM stage7_books")] == [BOOK]
+
+
+@pytest.mark.parametrize("leap", [3600, -3600, 86_400 * 365])
+@pytest.mark.parametrize(
+    ("trouble", "error", "lasts"),
+    [("stored", CycleNotStored, 60), ("begun", CycleNotStored, 60), ("behind", ClockBehind, BEHIND_FOR)],
+)
+def test_how_long_a_trouble_may_last_is_not_measured_by_a_clock_that_leaps(
+    db: Path, recorded: Any, trouble: str, error: type[Exception], lasts: int, leap: int
+) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    began: list[float] = []
+
+    def note(text: str) -> None:
+        began.append(going.pace.passed)
+        going.pace.leap(leap)
+
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        going = watched(dry, HandPace(market), 60, cycles=1)
+        going.loop.run()
+        going.loop.cycles, going.loop.note = None, note
+        if trouble == "stored":
+            dry.hold = _failing(lambda: StoreBusy("the database is busy"), [10_000])
+        elif trouble == "begun":
+            dry.store = Shut(store, times=10_000)
+        else:
+            going.pace.behind = 10_000
+        with pytest.raises(error):
+            going.loop.run()
+    assert [going.pace.passed - at for at in began] == [lasts]
 
 
 def _failing(error: Callable[[], Exception], times: list[int]) -> Callable[[Any, int | None], None]:

@@ -34,11 +34,20 @@ class Hand:
     """A clock that is moved by hand."""
 
     now: datetime = NOON
+    passed: float = 0.0
 
     def micros(self) -> int:
         return (self.now - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
 
+    def monotonic(self) -> float:
+        return self.passed
+
     def move(self, seconds: float) -> None:
+        self.passed += seconds
+        self.leap(seconds)
+
+    def leap(self, seconds: float) -> None:
+        """Let the time of day leap; no time passes."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -53,7 +62,8 @@ class World:
     tokens: Any = field(factory=lambda: map("{:032x}".format, itertools.count(1)))
 
     def leases(self, process: Process) -> Leases:
-        return Leases(self.store, self.clock, process, self.alive.get, lambda: next(self.tokens))
+        tokens = lambda: next(self.tokens)  # noqa: E731
+        return Leases(self.store, self.clock, process, self.alive.get, tokens, self.clock.monotonic)
 
     def make_book(self, last: int | None = None) -> None:
         """Make the book `main`, with a run whose last cycle was at a time."""
@@ -345,3 +355,28 @@ def test_a_token_is_128_bits_of_chance(world: World) -> None:
     tokens = {Leases(world.store, world.clock).new_token() for _ in range(50)}
     assert len(tokens) == 50
     assert {len(bytes.fromhex(token)) for token in tokens} == {16}
+
+
+@pytest.mark.parametrize("leap", [0, -3600])
+def test_a_holder_that_lives_is_waited_for_as_long_as_a_lease_lasts_whatever_the_time_of_day_does(
+    world: World, leap: int
+) -> None:
+    world.make_book()
+    lives = world.leases(ELSEWHERE).take("main")
+    said: list[str] = []
+
+    def waiting(why: str) -> None:
+        if not said:
+            world.clock.leap(leap)
+        said.append(why)
+        world.clock.move(1)
+        with world.store.unit() as work:
+            lives.renew(work)
+            work.commit()
+
+    with pytest.raises(LeaseHeld):
+        world.leases(HERE).take_when_free("main", waiting)
+    assert len(said) == 31
+    world.clock.leap(3600)
+    lives.release()
+    assert world.leases(HERE).take_when_free("main", waiting).process == HERE
