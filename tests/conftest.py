@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -41,6 +44,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     from workers import place
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what lives as long as the tests: all of their modules and items."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Leave logging as it was before each test.
+
+    A command that is run in this process sends it to its stderr, which is closed by the next test; each line
+    that is logged from then on would cost a traceback of why it cannot be written.
+    """
+    loggers = [logging.getLogger(name) for name in (None, "meva_core", "meva_adapters", "meva_cli")]
+    were = [(logger.handlers[:], logger.level) for logger in loggers]
+    try:
+        return (yield)
+    finally:
+        for logger, (handlers, level) in zip(loggers, were, strict=True):
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
 
 
 @pytest.hookimpl(optionalhook=True)
