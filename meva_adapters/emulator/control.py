@@ -28,6 +28,7 @@ from meva_adapters.emulator.exchange.audit import faults_of, totals
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.exchange.rejections import Rejected
 from meva_adapters.emulator.faults.rules import rules_of
+from meva_adapters.emulator.manual_clock import ManualClock
 from meva_adapters.emulator.markets.driver import on_grid
 from meva_adapters.emulator.world import World
 from meva_core.amounts import E8, format_e8, parse_e8
@@ -37,6 +38,8 @@ PREFIX: Final = "/_emulator/"
 _ASSET: Final = re.compile(r"[0-9A-Z]{1,20}", re.ASCII)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
 _MOST_NAMES: Final = 1_000
+_LONGEST_MOVE_MS: Final = 600_000
+"""Of a clock at once: nobody is answered meanwhile, and that takes seconds."""
 _HIGHEST_QUOTE: Final = 10**9 * E8
 """What rests at such a price can still be paid for out of what the house has."""
 
@@ -131,6 +134,36 @@ def forward(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     else:
         world.step()
     return {"position": world.driver.position}
+
+
+def time_now(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the time, and whether it passes on command."""
+    return {"time": world.venue.clock(), "manual": world.manual_clock is not None}
+
+
+def move_clock(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Let time pass on a manual clock, by `milliseconds` or `until` a time; the markets move meanwhile."""
+    clock = world.manual_clock
+    if clock is None:
+        raise BadInput("the clock goes by itself", action="serve with --clock manual")
+    for _ in clock.pass_until(_moved_to(clock, body)):
+        world.step()
+    world.venue.exchange.advance(clock.now)
+    return time_now(world, body)
+
+
+def _moved_to(clock: ManualClock, body: Mapping[str, Any]) -> int:
+    """Return the time that a clock is to show."""
+    if ("until" in body) == ("milliseconds" in body):
+        raise BadInput("expected either milliseconds, or until, a time in milliseconds since 1970")
+    name = "until" if "until" in body else "milliseconds"
+    time = _whole(body, name) + (0 if name == "until" else clock.now)
+    if time - clock.now > _LONGEST_MOVE_MS:
+        raise BadInput(
+            f"{name} is {brief(body[name])}, which is {time - clock.now} ms from now; a clock moves by at "
+            f"most {_LONGEST_MOVE_MS} ms at once"
+        )
+    return time
 
 
 def quote(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,6 +269,8 @@ _ACTS: Final[Mapping[tuple[str, str], Callable[[World, Mapping[str, Any]], dict[
     ("DELETE", "faults"): clear_faults,
     ("POST", "limits/reset"): reset_limits,
     ("POST", "forward"): forward,
+    ("GET", "clock"): time_now,
+    ("POST", "clock"): move_clock,
     ("POST", "quote"): quote,
     ("POST", "accounts"): add_account,
 }

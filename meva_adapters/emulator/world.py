@@ -12,6 +12,7 @@ from meva_adapters.emulator.api.policy import Policy
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.exchange.matching import Exchange
 from meva_adapters.emulator.faults.rules import FaultRules, read_fault_file
+from meva_adapters.emulator.manual_clock import ManualClock
 from meva_adapters.emulator.markets.candles import Tape
 from meva_adapters.emulator.markets.driver import Driver, build, leading_minutes
 from meva_adapters.emulator.markets.metadata import (
@@ -53,6 +54,12 @@ class World:
         self.venue.exchange.advance(now)
         self.driver.step(now)
         self.venue.publish()
+
+    @property
+    def manual_clock(self) -> ManualClock | None:
+        """The clock, if it moves on command."""
+        clock = self.venue.clock
+        return clock if isinstance(clock, ManualClock) else None
 
 
 def build_world(options: Options, clock: Callable[[], int]) -> World:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.options import AMOUNT, json_option
+from meva_cli.exchange import now_seconds
+from meva_cli.options import AMOUNT, TIME, json_option
 from meva_cli.render import print_json, print_line
 from meva_cli.signals import INTERRUPTED
 from meva_core.amounts import parse_e8
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
+    from meva_adapters.emulator.manual_clock import ManualClock
     from meva_adapters.emulator.server.serving import Doors
     from meva_adapters.emulator.world import Options, World
 
@@ -25,6 +27,9 @@ _KEY: Final = "b7e1c0de-0000-4000-8000-000000000001"
 _SECRET: Final = "ZW11bGF0b3Itc2VjcmV0LWtleS0zMi1ieXRlcy14eXo="  # noqa: S105 - opens nothing but the emulator
 _BALANCES: Final = (("TRY", Decimal(1_000_000)),)
 _PORT: Final = 8765
+_EARLIEST: Final = 946_684_800
+_LATEST: Final = 7_258_118_400
+"""Between these times a market may begin, in seconds: 2000 and 2200."""
 _FILE = click.Path(path_type=Path)
 
 
@@ -69,6 +74,14 @@ class BalanceParam(click.ParamType[tuple[str, Decimal]]):
     show_default=True,
     help="Recorded seconds in one; 0: on command.",
 )
+@click.option(
+    "--clock",
+    type=click.Choice(["system", "manual"]),
+    default="system",
+    show_default=True,
+    help="manual: time passes on command only, and the markets with it.",
+)
+@click.option("--begin", type=TIME, help="The time that a manual clock begins with.  [default: now]")
 @click.option("--key", default=_KEY, help="The user's API key.  [default: a fixed one]")
 @click.option("--secret", default=_SECRET, help="Its secret, in Base64.  [default: a fixed one]")
 @click.option(
@@ -90,6 +103,8 @@ def serve(
     exchangeinfo: Path | None,
     data: Path | None,
     speed: Decimal,
+    clock: str,
+    begin: int | None,
     key: str,
     secret: str,
     balance: Sequence[tuple[str, Decimal]],
@@ -102,9 +117,14 @@ def serve(
 
     REST, candles and the stream are on one port. Without --data, seeded makers keep a book on every pair;
     with it, the dataset's rows move its pairs. It prints its addresses, and the environment to paste, once it
-    is ready. It ends with exit code 130, as everything does that is interrupted. It answers by the names of
-    loopback and by the address it listens on, and turns web pages away; --allow-host NAME adds a name.
+    is ready. It ends with exit code 130, as everything does that is interrupted. With --clock manual time
+    stands still until a control call moves it. It answers by the names of loopback and by the address it
+    listens on, and turns web pages away; --allow-host NAME adds a name.
     """
+    if begin is not None and clock != "manual":
+        raise click.UsageError("--begin goes with --clock manual")
+    if begin is not None and not _EARLIEST <= begin < _LATEST:
+        raise click.BadParameter("expected a time in the years 2000 to 2199", param_hint="--begin")
     if speed < 0:
         raise click.BadParameter(f"{speed} is negative", param_hint="--speed")
     options = _options(
@@ -117,7 +137,13 @@ def serve(
         seed=seed,
         faults=faults,
     )
-    _serve(options, host, port, graph_port, allow_host, as_json)
+    _serve(options, host, port, graph_port, allow_host, _clock(begin) if clock == "manual" else None, as_json)
+
+
+def _clock(begin: int | None) -> ManualClock:
+    from meva_adapters.emulator.manual_clock import ManualClock
+
+    return ManualClock((now_seconds() if begin is None else begin) * 1000)
 
 
 def _options(**given: Any) -> Options:
@@ -135,7 +161,13 @@ def _funds(balance: Sequence[tuple[str, Decimal]]) -> dict[str, int]:
 
 
 def _serve(
-    options: Options, host: str, port: int, graph_port: int | None, allow_host: Sequence[str], as_json: bool
+    options: Options,
+    host: str,
+    port: int,
+    graph_port: int | None,
+    allow_host: Sequence[str],
+    clock: ManualClock | None,
+    as_json: bool,
 ) -> None:
     try:
         from meva_adapters.emulator.server.running import run_until_stopped
@@ -150,6 +182,7 @@ def _serve(
         graph_port,
         lambda doors, world: _announce(options, doors, world, as_json),
         allow_host,
+        clock,
     )
     if not as_json:
         print_line("stopped")

@@ -67,6 +67,15 @@ def test_json_is_one_object_for_machines(tmp_path: Path) -> None:
         assert requests.get(url, timeout=5).json()["policy"]["cancel_ms"] == 7
 
 
+def test_a_clock_on_command_stands_where_it_is_told_to() -> None:
+    with serving("--clock", "manual", "--begin", "2026-01-01") as process:
+        url = environment_of(process)["BTCTURK_BASE_URL"]
+        moved = requests.post(f"{url}/_emulator/clock", json={"milliseconds": 250}, timeout=5).json()
+        assert moved == {"time": 1_767_225_600_250, "manual": True}
+        shown = requests.get(f"{url}/api/v2/server/time", timeout=5).json()
+        assert shown["serverTime"] == 1_767_225_600_250
+
+
 def test_a_port_that_is_taken_is_named(meva: Callable[..., Any]) -> None:
     with serving() as process:
         port = environment_of(process)["BTCTURK_BASE_URL"].rpartition(":")[2]
@@ -84,6 +93,8 @@ def test_a_port_that_is_taken_is_named(meva: Callable[..., Any]) -> None:
         (["--balance", "TRY"], "is not a plain decimal number"),
         (["--speed", "-1"], "is negative"),
         (["--secret", "not base64!"], "the secret is not standard Base64"),
+        (["--begin", "2026-01-01"], "--begin goes with --clock manual"),
+        (["--clock", "manual", "--begin", "1999-12-31"], "2000 to 2199"),
         (["--data", "nowhere"], "nowhere"),
         (["--faults", "nowhere.json"], "nowhere.json"),
         (["--exchangeinfo", "nowhere.json"], "nowhere.json"),

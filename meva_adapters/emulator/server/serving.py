@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from aiohttp import web
 from attrs import frozen
 
+from meva_adapters.emulator.manual_clock import STEP_MS
 from meva_adapters.emulator.server.aside import Aside
 from meva_adapters.emulator.server.sockets import Sockets
 from meva_adapters.emulator.server.visitors import bare, doorman, is_anywhere
@@ -59,14 +60,14 @@ async def serving(
     port: int,
     graph_port: int | None = None,
     *,
-    step_seconds: float = 0.25,
+    step_seconds: float = STEP_MS / 1000,
     welcome: Iterable[str] = (),
 ) -> AsyncIterator[Doors]:
     """Serve a world until the block is left.
 
     Port 0 takes a free one, and no graph port the same as `port`. The markets move every `step_seconds`; with
-    0 nothing moves on its own. `welcome` are names of hosts that are served beside loopback and `host`, and
-    whose pages may call. Raises BadInput for an address that cannot be listened on.
+    0, or a clock on command, nothing moves on its own. `welcome` are names of hosts that are served beside
+    loopback and `host`, and whose pages may call. Raises BadInput for an address that cannot be listened on.
     """
     aside = Aside()
     sockets = Sockets(world, aside)
@@ -113,6 +114,6 @@ async def _listen(runner: web.ServerRunner, host: str, port: int) -> int:
 
 
 async def _step(world: World, seconds: float) -> None:
-    while seconds > 0:
+    while seconds > 0 and world.manual_clock is None:
         await asyncio.sleep(seconds)
         world.step()
