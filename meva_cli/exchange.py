@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meva_adapters.system.clock import SystemClock
+from meva_adapters.system.clock import SystemClock, Timepiece
 from meva_core.ports import MarketData
 from meva_core.settings import Settings
 
@@ -25,21 +26,24 @@ def exchange(
     with_account: bool = False,
     manners: Manners | None = None,
     make_file: bool = True,
+    clock: Timepiece | None = None,
 ) -> Iterator[Btcturk]:
     """Open the exchange of the settings for reading. No key is read without `with_account`, and where it
     goes to a host that is not the exchange's own, that is said in red. `make_file` as `shared_calls` has it.
+    `clock` is what is gone by, this machine's by default, and waited by unless `manners` say otherwise.
     """
     # Imported here: it costs a command that asks nothing more than all its own work.
-    from meva_adapters.btcturk import connect
+    from meva_adapters.btcturk import Manners, connect
     from meva_core.stages.plan import fallback_of
 
+    ours = clock or SystemClock()
     opened = connect(
         settings.exchange,
         fallback_of(settings),
-        SystemClock(),
+        ours,
         with_account=with_account,
-        manners=manners,
-        calls=shared_calls(settings, make=make_file),
+        manners=manners or Manners(monotonic=ours.monotonic, sleep=ours.sleep),
+        calls=shared_calls(settings, make=make_file, clock=ours),
     )
     try:
         if with_account:
@@ -49,14 +53,23 @@ def exchange(
         opened.close()
 
 
-def shared_calls(settings: Settings, *, make: bool = True) -> SharedCalls | None:
+def shared_calls(
+    settings: Settings, *, make: bool = True, clock: Timepiece | None = None
+) -> SharedCalls | None:
     """Return where the calls of all processes of this host to the exchange are counted, None without a place
-    for it; `make` says whether a file that is not there is made."""
+    for it; `make` says whether a file that is not there is made.
+
+    Those who go by another `clock` than this machine's have a file of their own for each address: times of
+    several clocks cannot be held against each other.
+    """
     from meva_adapters.btcturk import SharedCalls
     from meva_adapters.system.compiled import shelf
 
-    folder, address = shelf(), settings.exchange.base_url
-    return None if folder is None else SharedCalls(folder / "calls.json", address, make=make)
+    folder, address, ours = shelf(), settings.exchange.base_url, clock or SystemClock()
+    if folder is None:
+        return None
+    own = "" if isinstance(ours, SystemClock) else f"-by-{re.sub('[^0-9A-Za-z]+', '-', address)}"
+    return SharedCalls(folder / f"calls{own}.json", address, make=make, monotonic=ours.monotonic)
 
 
 def warn_of_foreign_host(settings: Settings) -> None:

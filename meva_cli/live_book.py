@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
     from meva_adapters.sql import SqlStore
     from meva_core.loop import Loop
+    from meva_core.ports import Clock
     from meva_core.settings import Settings
     from meva_core.stages.dry_run import DryRun
     from meva_core.stages.record import Hold
@@ -27,6 +28,7 @@ def live_book(
     adapt: bool,
     engine: str,
     loop: bool,
+    clock: Clock,
     beat: Callable[[], None],
 ) -> Iterator[DryRun]:
     """Open a book that this process holds, on the live market of an exchange that is `opened`.
@@ -36,7 +38,6 @@ def live_book(
     from meva_adapters.codec import CODEC
     from meva_adapters.measuring import MeasuredMarket, StoredOffset
     from meva_adapters.replay.alignment import Alignment
-    from meva_adapters.system.clock import SystemClock
     from meva_cli.wiring import AboutRun
     from meva_core.stages.book_seen import stored_offset
     from meva_core.stages.dry_run import DryRun
@@ -44,9 +45,7 @@ def live_book(
     speed, kind = _engine(engine, loop)
     with store.read() as reads:
         kept = stored_offset(reads, CODEC, name)
-    market = MeasuredMarket(
-        opened, SystemClock(), stored=None if kept is None else StoredOffset(*kept), beat=beat
-    )
+    market = MeasuredMarket(opened, clock, stored=None if kept is None else StoredOffset(*kept), beat=beat)
     try:
         alignment = Alignment(settings.stage7.vol_lookback)
         about = AboutRun(lambda: kind)

@@ -77,8 +77,10 @@ class FollowedClock:
                 self._connection.request(method, _PATH, json.dumps(body) if body else None, headers)
                 reply = self._connection.getresponse()
                 status, data = reply.status, reply.read()
-            except (OSError, HTTPException) as error:
+            except BaseException as error:
                 self._connection.close()  # the next question begins anew
+                if not isinstance(error, OSError | HTTPException):
+                    raise  # an interrupt
                 raise self._lost(str(error)) from None
         try:
             told = json.loads(data)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import click
 
-from meva_adapters.system.notify import Supervisor, supervisor
+from meva_adapters.system.notify import supervisor
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database
 from meva_cli.exchange import exchange
@@ -17,12 +16,13 @@ from meva_cli.held_book import held_book
 from meva_cli.live_book import live_book
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
-from meva_cli.pace import SystemPace
+from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
 from meva_cli.render import print_json, print_line
 from meva_cli.signals import Whole
 
 if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore
+    from meva_adapters.system.clock import Timepiece
     from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_run import DryRun
 
@@ -40,6 +40,14 @@ SINGLE_DEADLINE: Final = 20.0
 @click.option(
     "--include-adaptation/--no-include-adaptation", "adapt", default=False, help="Let parameters adapt."
 )
+@click.option(
+    "--clock",
+    "clock_kind",
+    type=click.Choice([SYSTEM, EMULATOR]),
+    default=SYSTEM,
+    show_default=True,
+    help="Whose time it goes by. emulator: one served with --clock manual; waiting moves it.",
+)
 @ENGINE
 @json_option
 @click.pass_context
@@ -52,6 +60,7 @@ def stage7(
     cycles: int | None,
     until: int | None,
     adapt: bool,
+    clock_kind: str,
     engine: str,
     as_json: bool,
 ) -> None:
@@ -72,23 +81,30 @@ def stage7(
     settings = preflight(lambda: settings_for("state", "gates", "exchange", "live", "stage7"), db, interval)
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
-    with held_book(url, name, settings, watcher.alive if loop else None) as (store, hold, of_book):
+    with (
+        timepiece(clock_kind, settings.exchange.base_url) as clock,
+        held_book(url, name, settings, watcher.alive if loop else None) as (store, hold, of_book),
+    ):
         run = attrs.evolve(of_book, exchange=settings.exchange)
         with (
-            exchange(run) as opened,
-            live_book(store, hold, opened, run, name, adapt, engine, loop, watcher.alive) as dry,
+            exchange(run, clock=clock) as opened,
+            live_book(store, hold, opened, run, name, adapt, engine, loop, clock, watcher.alive) as dry,
         ):
             shown = _shower(store, name, tell)
-            done = _loop(dry, interval, cycles, until, shown, watcher) if loop else _once(dry, shown)
+            if loop:
+                done = _loop(dry, interval, cycles, until, shown, ClockPace(watcher, clock))
+            else:
+                done = _once(dry, shown, clock)
     ctx.exit(0 if done else 1)
 
 
-def _once(dry: DryRun, shown: Callable[[Told], None]) -> bool:
+def _once(dry: DryRun, shown: Callable[[Told], None], clock: Timepiece) -> bool:
     """Run one cycle; return whether there was one with an answer."""
     from meva_core.errors import LeaseLost, StoreError
+    from meva_core.market import MICROS
     from meva_core.stages.dry_loop import not_stored
 
-    measured = dry.measure(SINGLE_DEADLINE, int(time.time()), time.sleep)
+    measured = dry.measure(SINGLE_DEADLINE, clock.micros() // MICROS, clock.sleep)
     with Whole():
         try:
             told = dry.decide(measured)
@@ -109,15 +125,15 @@ def _loop(
     cycles: int | None,
     until: int | None,
     shown: Callable[[Told], None],
-    supervised: Supervisor,
+    pace: ClockPace,
 ) -> bool:
     from meva_core.stages.dry_loop import DryLoop
 
     def note(text: str) -> None:
         click.echo(text, err=True)
 
-    supervised.ready()
-    going = DryLoop(dry, SystemPace(supervised), interval, shown, note, cycles, until, Whole)
+    pace.supervisor.ready()
+    going = DryLoop(dry, pace, interval, shown, note, cycles, until, Whole)
     going.run()
     if going.skipped:
         note(f"{going.skipped} points of time passed without a cycle, and were skipped")
