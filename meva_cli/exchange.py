@@ -15,7 +15,7 @@ from meva_core.ports import MarketData
 from meva_core.settings import Settings
 
 if TYPE_CHECKING:
-    from meva_adapters.btcturk import Btcturk, Manners, SharedCalls
+    from meva_adapters.btcturk import Btcturk, Manners, Observer, SharedCalls
     from meva_adapters.replay.recording.recording import Source
 
 
@@ -27,10 +27,12 @@ def exchange(
     manners: Manners | None = None,
     make_file: bool = True,
     clock: Timepiece | None = None,
+    observer: Observer | None = None,
 ) -> Iterator[Btcturk]:
     """Open the exchange of the settings for reading. No key is read without `with_account`, and where it
     goes to a host that is not the exchange's own, that is said in red. `make_file` as `shared_calls` has it.
-    `clock` is what is gone by, this machine's by default, and waited by unless `manners` say otherwise.
+    `clock` is what is gone by, this machine's by default, and waited by unless `manners` say otherwise;
+    `observer` hears of each call.
     """
     # Imported here: it costs a command that asks nothing more than all its own work.
     from meva_adapters.btcturk import Manners, connect
@@ -44,6 +46,7 @@ def exchange(
         with_account=with_account,
         manners=manners or Manners(monotonic=ours.monotonic, sleep=ours.sleep),
         calls=shared_calls(settings, make=make_file, clock=ours),
+        observer=observer,
     )
     try:
         if with_account:

@@ -5,6 +5,7 @@ from meva_adapters.btcturk.client import Client, Manners, Permit
 from meva_adapters.btcturk.clock import Monotonic, VenueClock
 from meva_adapters.btcturk.connect import Btcturk, connect
 from meva_adapters.btcturk.feed import Channel
+from meva_adapters.btcturk.observed import Observer
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import RESOLUTIONS, PublicData
@@ -19,6 +20,7 @@ __all__ = [
     "Client",
     "Manners",
     "Monotonic",
+    "Observer",
     "Payloads",
     "Permit",
     "PrivateData",

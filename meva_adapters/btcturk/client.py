@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from time import monotonic as system_monotonic
 from time import sleep as system_sleep
 from typing import Any, Final
@@ -15,6 +16,7 @@ from meva_adapters.btcturk.calls import Calls
 from meva_adapters.btcturk.clock import Monotonic, VenueClock
 from meva_adapters.btcturk.endpoints import SERVER_TIME, Endpoint, Host
 from meva_adapters.btcturk.limits import Limits, Patience, Sleep, retry_seconds
+from meva_adapters.btcturk.observed import ANSWERED, Observer, Unobserved, outcome_of
 from meva_adapters.btcturk.signing import Signer
 from meva_adapters.btcturk.transport import NoAnswer, NotSent, Reply, Request, Transport
 from meva_adapters.btcturk.verdicts import Garbled, is_mistimed, read_verdict, write_verdict
@@ -63,8 +65,9 @@ class Client:
         signer: Signer | None = None,
         manners: Manners | None = None,
         calls: Calls | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        """`calls` is where they are counted, by default for this client alone.
+        """`calls` is where they are counted, by default for this client alone; `observer` hears of them.
 
         Raises BadInput for addresses that may not be used.
         """
@@ -76,7 +79,8 @@ class Client:
         self._signer = signer
         self._local = clock
         self.patience = Patience(self._manners.patience, self._manners.sleep, self._manners.monotonic)
-        self._limits = Limits(self._manners.monotonic, self.patience, calls)
+        self._observer = observer or Unobserved()
+        self._limits = Limits(self._manners.monotonic, self.patience, calls, self._observer)
         self.clock = VenueClock(self._ask_time, clock, self._manners.monotonic, self.patience.wait)
         self._unauthorized = 0
         self._mistimed = 0
@@ -116,6 +120,8 @@ class Client:
         request = Request(endpoint.method, endpoint.path.format(**place), query or {})
         for attempt in range(1, self._manners.attempts + 1):
             self._limits.take(endpoint)
+            if attempt > 1:
+                self._observer.repeated(endpoint)
             try:
                 return self._read_once(endpoint, request, judge)
             except (Unavailable, Refused, Garbled) as error:
@@ -139,8 +145,9 @@ class Client:
                 action="check the network connection and the address",
                 reason=VenueReason.UNREACHABLE,
             ) from None
-        tree = read_verdict(endpoint, reply)
-        judge(tree)
+        with self._judged(endpoint, reply):
+            tree = read_verdict(endpoint, reply)
+            judge(tree)
         return tree, reply.body
 
     def write(
@@ -171,7 +178,18 @@ class Client:
                 action="look the order up before anything else is done with it",
                 reason=VenueReason.UNREACHABLE,
             ) from None
-        return write_verdict(endpoint, reply)
+        with self._judged(endpoint, reply):
+            return write_verdict(endpoint, reply)
+
+    @contextmanager
+    def _judged(self, endpoint: Endpoint, reply: Reply) -> Iterator[None]:
+        """Tell the observer what an answer proves, which is looked at meanwhile."""
+        try:
+            yield
+        except (VenueError, Garbled) as error:
+            self._observer.called(endpoint, outcome_of(error), reply.seconds)
+            raise
+        self._observer.called(endpoint, ANSWERED, reply.seconds)
 
     def _exchange(self, endpoint: Endpoint, request: Request, permit: Permit | None = None) -> Reply:
         """Send one request, and keep in mind what its answer means for later ones."""
@@ -200,8 +218,13 @@ class Client:
         began = self._manners.monotonic()
         if endpoint is SERVER_TIME:
             self.clock.sending()
-        reply = self._hosts[endpoint.host].exchange(request)
-        milliseconds = int((self._manners.monotonic() - began) * 1000)
+        try:
+            reply = self._hosts[endpoint.host].exchange(request)
+        except (NotSent, NoAnswer) as error:
+            self._observer.called(endpoint, outcome_of(error), self._manners.monotonic() - began)
+            raise
+        reply = evolve(reply, seconds=self._manners.monotonic() - began)
+        milliseconds = int(reply.seconds * 1000)
         _LOG.debug("%s %s: HTTP %d in %d ms", endpoint.method, endpoint.path, reply.status, milliseconds)
         if reply.status == 429:
             self._limits.block(endpoint, retry_seconds(reply.retry_after, self._local.micros()))

@@ -7,6 +7,7 @@ from attrs import fields_dict, frozen
 from meva_adapters.btcturk.calls import Calls
 from meva_adapters.btcturk.client import Client, Manners, Permit
 from meva_adapters.btcturk.hosts import check_key_host, host_of, is_loopback
+from meva_adapters.btcturk.observed import Observer
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import PublicData
@@ -45,17 +46,24 @@ def connect(
     with_account: bool = False,
     manners: Manners | None = None,
     calls: Calls | None = None,
+    observer: Observer | None = None,
 ) -> Btcturk:
     """Return the exchange that the settings name. Nothing is asked of it yet.
 
     Without `with_account` no key is read, and there is no account. `permit` is asked right before every
     submit and cancel; without one nothing can be placed or canceled. `calls` is where calls are counted, by
-    default for this connection alone. Raises BadInput for addresses or
+    default for this connection alone; `observer` hears of each. Raises BadInput for addresses or
     credentials that cannot be used, and for an address that the key may not be sent to.
     """
     signer = check_account(exchange) if with_account else None
     client = Client(
-        exchange.base_url, graph_address(exchange), clock, signer=signer, manners=manners, calls=calls
+        exchange.base_url,
+        graph_address(exchange),
+        clock,
+        signer=signer,
+        manners=manners,
+        calls=calls,
+        observer=observer,
     )
     payloads = Payloads()
     public = PublicData(client, fallback, payloads, exchange.rules_cache_ttl_sec)

@@ -15,9 +15,10 @@ from threading import Lock, local
 from time import monotonic as system_monotonic
 from typing import Final
 
-from meva_adapters.btcturk.calls import Calls, OwnCalls
+from meva_adapters.btcturk.calls import Calls, CallTimes, OwnCalls
 from meva_adapters.btcturk.clock import Monotonic
 from meva_adapters.btcturk.endpoints import Budget, Endpoint
+from meva_adapters.btcturk.observed import Observer, Unobserved
 from meva_core.errors import Unavailable, VenueReason
 
 Sleep = Callable[[float], None]
@@ -78,11 +79,18 @@ class Patience:
 class Limits:
     """When each call may be made next."""
 
-    def __init__(self, monotonic: Monotonic, patience: Patience, calls: Calls | None = None) -> None:
+    def __init__(
+        self,
+        monotonic: Monotonic,
+        patience: Patience,
+        calls: Calls | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         self._monotonic = monotonic
         self._patience = patience
         self._lock = Lock()
         self._calls = calls or OwnCalls()
+        self._observer = observer or Unobserved()
 
     def take(self, endpoint: Endpoint) -> None:
         """Wait for room in the endpoint's budgets and use it.
@@ -91,6 +99,7 @@ class Limits:
         """
         while (seconds := self._try(endpoint)) > 0:
             if not self._patience.wait(seconds):
+                self._observer.withheld(endpoint)
                 raise Unavailable(
                     f"{endpoint.quota}: no call may be made for another {seconds:.1f} s",
                     action="ask less often, or wait",
@@ -103,9 +112,7 @@ class Limits:
             now = self._monotonic()
             if calls.blocked.get(endpoint.quota, now) > now:
                 return 0
-            made = calls.made.get(endpoint.quota, [])
-            within = ((budget, _within(made, now - budget.seconds)) for budget in endpoint.budgets)
-            return max(0, min(allowed(budget) - count for budget, count in within))
+            return _room(calls, endpoint, now)
 
     def block(self, endpoint: Endpoint, seconds: float) -> None:
         """Make no call of this quota for that long: the exchange said so."""
@@ -124,7 +131,15 @@ class Limits:
             if wait > 0:
                 return wait
             calls.add(endpoint.quota, now)
-            return 0.0
+            left = _room(calls, endpoint, now)
+        self._observer.left(endpoint, left)
+        return 0.0
+
+
+def _room(calls: CallTimes, endpoint: Endpoint, now: float) -> int:
+    """Return how many calls the budgets of an endpoint leave."""
+    made = calls.made.get(endpoint.quota, [])
+    return max(0, min(allowed(budget) - _within(made, now - budget.seconds) for budget in endpoint.budgets))
 
 
 def _within(made: list[float], since: float) -> int:

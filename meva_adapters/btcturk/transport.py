@@ -47,12 +47,13 @@ class Request:
 
 @frozen
 class Reply:
-    """A whole answer, of whatever status."""
+    """A whole answer, of whatever status. `seconds` is how long it took, where somebody looked."""
 
     status: int
     body: bytes = field(repr=False)
     retry_after: str | None = None
     location: str | None = field(default=None, repr=False)
+    seconds: float = 0.0
 
 
 class Transport:

@@ -1,0 +1,65 @@
+"""Who wants to know of the calls to the exchange: how many, how long, what they came to, what is left.
+
+Told from the threads that call, while they wait: an observer only counts.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from meva_adapters.btcturk.endpoints import Endpoint
+from meva_adapters.btcturk.transport import NoAnswer, NotSent
+from meva_adapters.btcturk.verdicts import Garbled
+from meva_core.errors import OutcomeUnknown, VenueError, VenueReason
+
+ANSWERED: Final = "answered"
+NO_CONNECTION: Final = "no_connection"
+NO_ANSWER: Final = "no_answer"
+GARBLED: Final = "garbled"
+OUTCOME_UNKNOWN: Final = "outcome_unknown"
+OUTCOMES: Final = (ANSWERED, NO_CONNECTION, NO_ANSWER, GARBLED, OUTCOME_UNKNOWN, *map(str, VenueReason))
+"""What a request may come to: an answer, none, one that is no document or proves nothing, or why the exchange
+did not do what it was asked."""
+
+
+class Observer(Protocol):
+    """Hears of calls, by endpoint. Called by several threads; raises nothing."""
+
+    def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
+        """Hear of a request that was sent: one of OUTCOMES, and after how many seconds it came."""
+
+    def repeated(self, endpoint: Endpoint) -> None:
+        """Hear that a read is tried again."""
+
+    def withheld(self, endpoint: Endpoint) -> None:
+        """Hear of a request that was not sent: the budgets leave no call for it in time."""
+
+    def left(self, endpoint: Endpoint, calls: int) -> None:
+        """Hear how many calls the budgets leave, right after one was counted."""
+
+
+class Unobserved:
+    """Nobody wants to know."""
+
+    def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
+        """Drop it."""
+
+    def repeated(self, endpoint: Endpoint) -> None:
+        """Drop it."""
+
+    def withheld(self, endpoint: Endpoint) -> None:
+        """Drop it."""
+
+    def left(self, endpoint: Endpoint, calls: int) -> None:
+        """Drop it."""
+
+
+def outcome_of(error: VenueError | Garbled | NotSent | NoAnswer) -> str:
+    """Return which of OUTCOMES a failed request came to."""
+    if isinstance(error, NotSent):
+        return NO_CONNECTION
+    if isinstance(error, NoAnswer):
+        return NO_ANSWER
+    if isinstance(error, Garbled):
+        return GARBLED
+    return OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknown) else str(error.reason)
