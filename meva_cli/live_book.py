@@ -53,7 +53,11 @@ def live_book(
         of = source_of(settings)
         dry.source = {"source": of.name, "api_version": of.api_version}
         dry.open()
-        yield dry
+        try:
+            yield dry
+        except BaseException:  # a signal, or what it could not go on with
+            dry.note_interruption()
+            raise
     finally:
         market.close()
 

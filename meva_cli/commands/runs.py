@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,9 @@ from meva_cli.database import DB, database
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table
 from meva_cli.runs import nothing_recorded
+
+if TYPE_CHECKING:
+    from meva_core.ports import Reads
 
 
 @click.command()
@@ -21,7 +25,9 @@ def runs(db: str | None, as_json: bool) -> None:
     """Show the runs of a database, oldest first: kind, span, settings, data and their SHA-256, fingerprint.
 
     A run is complete, running while a process records it, and else interrupted: `meva backtest --resume` goes
-    on with it. Where it cannot be told whether a process is at work, it is unfinished.
+    on with it. Where it cannot be told whether a process is at work, it is unfinished. The last run of a book
+    is waiting where the process that ran its last cycle ended as it was to, as with each call of cron: the
+    next cycle goes on with it, as it does with one that is interrupted.
 
     Of the settings those that are not the defaults are shown; --json has all. Cycles of the earlier system
     are the run `legacy`.
@@ -31,7 +37,7 @@ def runs(db: str | None, as_json: bool) -> None:
     with reader(database(db)) as store, store.read() as reads:
         rows = reads.runs()
         nothing = None if rows else nothing_recorded(reads)
-        found = [run_entry({**row, "status": _status(row, store.is_recorded_now)}) for row in rows]
+        found = [run_entry({**row, "status": _status(row, reads, store.is_recorded_now)}) for row in rows]
     if as_json:
         print_json({"runs": found})
     elif nothing is not None:
@@ -41,12 +47,26 @@ def runs(db: str | None, as_json: bool) -> None:
         print_runs([_for_people(entry) for entry in found])
 
 
-def _status(row: Mapping[str, Any], is_recorded_now: Callable[[str], bool | None]) -> str:
+def _status(row: Mapping[str, Any], reads: Reads, is_recorded_now: Callable[[str], bool | None]) -> str:
     """Return how a run stands. What calls itself running may have been killed: then nobody holds it."""
     status: str = row["status"]
     if status != "running":
         return status
+    if row["book"] is not None:
+        return _of_book(reads, row["book"])
     return {True: "running", False: "interrupted", None: "unfinished"}[is_recorded_now(row["run_id"])]
+
+
+def _of_book(reads: Reads, book: str) -> str:
+    """Return how the last run of a book stands, by who holds the book: a cycle may come at any time."""
+    from meva_adapters.sql.lease import Standing, holding
+    from meva_adapters.system.process import started_at, this_process
+
+    held = holding(reads, book)
+    standing = None if held is None else held.standing(this_process(), datetime.now(UTC), started_at)
+    if standing is None or standing is Standing.ENDED:
+        return "waiting"
+    return "running" if standing is Standing.ACTIVE else "interrupted"
 
 
 def run_entry(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from meva_core.stages.codec import Codec
 from meva_core.stages.plan import RunTerms
 from meva_core.stages.resuming import Progressing, progress_of
 from meva_core.stages.run import Book
+from meva_core.stages.run_row import end_run
 from meva_core.state import State, new_state, restore_state, state_document
 from meva_core.stretches.recorded import recorded_run
 
@@ -96,13 +97,16 @@ def make_book(work: UnitOfWork, name: str, starting_cash: Decimal, now: datetime
 
 
 def close_book(work: UnitOfWork, name: str, now: datetime) -> None:
-    """Close a book: nothing is sold, no run goes on with it, and its name stays taken.
+    """Close a book: nothing is sold, no run goes on with it, its last one is complete, and its name stays
+    taken.
 
     Whoever asks holds its lease. Raises BadInput for one that is not there or closed.
     """
     there = require_open(pick_book(work, name))
     kept = {"created_at": there.created_at, "starting_cash_try": there.starting_cash, "run_id": there.run_id}
     work.upsert("stage7_books", {"book": name, "closed_at": now, **kept})
+    if there.run_id is not None:
+        end_run(work, there.run_id)
 
 
 def require_open(book: BookRow) -> BookRow:

@@ -180,6 +180,12 @@ class DryRun:
         self._recorder.commit()
         return self._committed(self._recorder)
 
+    def note_interruption(self) -> None:
+        """Say of the run that this process went on with that nobody does now; what keeps the store from that
+        hides nothing."""
+        if self._recorder is not None:
+            self._recorder.note_interruption()
+
     def _committed(self, recorder: Recorder) -> Told:
         assert self._told is not None, "the cycle that was committed"
         self._stands = self._told.time
@@ -270,22 +276,32 @@ class DryRun:
         """Return what records the cycles of the run of these terms, and whether it begins with the next."""
         if self._recorder is not None and same_terms(self._recorder.run.terms, terms):
             return self._recorder, False
-        if self._recorder is not None:
-            self._recorder.finish()
+        # The run before is complete with the first cycle of this one, in its unit of work.
         with self.store.read() as reads:
             book = require_open(pick_book(reads, self.name))
             run = next_in_book(reads, self.codec, book, terms, self.about["code_version"])
         self._recorder = recorder = Recorder(
-            self.store, run, self.codec, self.about, FULL, cycles=1, hold=self.hold, has_aside=True
+            self.store,
+            run,
+            self.codec,
+            self.about,
+            FULL,
+            cycles=1,
+            beside=self._still_ours,
+            hold=self.hold,
+            has_aside=True,
         )
         recorder.begin()
         return recorder, not run.stored
+
+    def _still_ours(self, work: UnitOfWork, stretch: StoredStretch | None) -> None:
+        self.hold(work, self._stands)
 
     def _beside(
         self, rows: Sequence[SeenRow], given: Outside, work: UnitOfWork, stretch: StoredStretch | None
     ) -> None:
         """Write what belongs to a cycle beside its own rows, after a look whether the book is still ours."""
-        self.hold(work, self._stands)
+        self._still_ours(work, stretch)
         if stretch is None:
             return
         insert_seen(work, self.codec, self.name, rows)

@@ -28,7 +28,7 @@ from meva_core.stages.levels import FULL, level_of
 from meva_core.stages.resuming import MAKERS, Progressing
 from meva_core.stages.run import Part, Stretch
 from meva_core.stages.run import run as run_book
-from meva_core.stages.run_row import begun_row
+from meva_core.stages.run_row import begun_row, end_run
 from meva_core.state import open_gross
 from meva_core.stretches.body import ColumnCodec, pack
 from meva_core.stretches.groups import Aside
@@ -228,9 +228,7 @@ class Recorder:
             return
         work.update("stage7_books", "book", ("run_id",), [(place.book, self.run.run_id)])
         if place.continues is not None:
-            [(last,)] = work.rows("stage7_runs", ("last_ts",), where={"run_id": place.continues})
-            ended = (place.continues, stamp_text(int(last.timestamp())), "complete")
-            work.update("stage7_runs", "run_id", ("end_ts", "status"), [ended])
+            end_run(work, place.continues)
 
     def name(self, first: int) -> None:
         """Name the run by the time of its first cycle, seconds, and hold it for this process.

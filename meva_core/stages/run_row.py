@@ -9,7 +9,7 @@ from typing import Any, Final
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.fingerprint import FIRST_FORM, form_of
 from meva_core.ids import content_hash, cycle_id, run_id, stamp_text
-from meva_core.ports import Reads
+from meva_core.ports import Reads, UnitOfWork
 from meva_core.settings import settings_recorded
 from meva_core.stages.resuming import Progressing
 from meva_core.stretches.recorded import UNREADABLE
@@ -53,6 +53,13 @@ def begun_row(
     elif terms.begins is not None:
         row |= {"genesis": terms.begins.link.hex()}
     return row
+
+
+def end_run(work: UnitOfWork, run_id: str) -> None:
+    """Say of a run that has no end of its own that it is complete: its last cycle was the end."""
+    [(last,)] = work.rows("stage7_runs", ("last_ts",), where={"run_id": run_id})
+    ended = (run_id, stamp_text(int(last.timestamp())), "complete")
+    work.update("stage7_runs", "run_id", ("end_ts", "status"), [ended])
 
 
 def row_as_stored(reads: Reads, run_id: str) -> dict[str, Any]:

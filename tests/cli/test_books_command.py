@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from played_books import FIRST, recorded_market, run_book
 
 from meva_adapters.sql import reader, writer
 from meva_adapters.sql.lease import Leases, holding
@@ -71,6 +72,15 @@ def test_a_closed_book_keeps_its_name_and_is_not_closed_again(meva: Meva, tmp_pa
     missing = meva("books", "close", "other", *DB)
     assert missing.code == 2
     assert "there is no book 'other' in the database; it holds main" in missing.err
+
+
+def test_the_last_run_of_a_book_that_is_closed_is_complete(meva: Meva, tmp_path: Path) -> None:
+    run_book(tmp_path / "state.db", recorded_market(tmp_path), [FIRST, FIRST + 60])
+    assert [run["status"] for run in meva("runs", *DB, "--json").document["runs"]] == ["waiting"]
+    assert meva("books", "close", "main", *DB).code == 0
+    [run] = meva("runs", *DB, "--json").document["runs"]
+    assert (run["status"], run["end"]) == ("complete", run["last_cycle"])
+    assert meva("db", "check", "--deep", *DB).code == 0
 
 
 def test_a_book_that_is_held_is_not_closed_and_its_holder_is_named(meva: Meva, tmp_path: Path) -> None:

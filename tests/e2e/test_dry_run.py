@@ -20,6 +20,7 @@ from meva_adapters.replay.plans import pair_entries
 from meva_adapters.sql import SqlStore, ensure, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
+from meva_core.errors import StoreBusy
 from meva_core.live_market import Answers, Asking
 from meva_core.loop import interpreted
 from meva_core.settings import Settings, build_settings
@@ -198,6 +199,34 @@ def test_a_process_without_metadata_goes_on_under_the_rules_of_the_last_cycle(
         other = session(store, market, settings_of(STAGE7_FEES_BPS="30"))
         assert other.cycle(20, market.now, no_wait) is None  # a new run needs rules of its own
     proved(db, told[0].run_id)
+
+
+def test_a_run_is_complete_with_the_first_cycle_of_the_next_one_and_not_before(
+    db: Path, recorded: Any
+) -> None:
+    settings, (rows, info) = settings_of(RULES_CACHE_TTL_SEC="60"), recorded
+    market = Played(rows, {name: entry for name, entry in info.items() if name != "XRPTRY"}, now=START)
+    busy = [True]
+
+    def hold(work: Any, last: int | None) -> None:
+        if market.pairs is info and busy:
+            raise StoreBusy("the database is busy")
+
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        dry.hold = hold
+        cycles(dry, market, range(START + 1800, START + 1920, 60))
+        market.now, market.pairs = START + 1920, info
+        with pytest.raises(StoreBusy):
+            dry.cycle(20, market.now, no_wait)
+        stands = "SELECT status, end_ts FROM stage7_runs ORDER BY start_ts"
+        assert stored(db, stands) == [{"status": "running", "end_ts": None}]
+        busy.clear()
+        assert dry.commit().began
+        old, new = stored(db, stands)
+    assert (old["status"], old["end_ts"] is not None) == ("complete", True)
+    assert new == {"status": "running", "end_ts": None}
 
 
 def test_a_pair_that_metadata_do_not_name_for_a_while_stays_and_begins_no_run(

@@ -71,6 +71,12 @@ def next_cycle(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
+def stands(meva: Meva) -> str:
+    """How the only run of the database stands, as users are told."""
+    [run] = meva("runs", "--db", "a.db", "--json").document["runs"]
+    return str(run["status"])
+
+
 def test_a_gate_that_is_shut_is_named_with_the_line_that_opens_it(meva: Meva) -> None:
     ended = meva("run", "stage7", "--db", "a.db")
     assert ended.code == 2
@@ -109,11 +115,14 @@ def test_one_process_holds_a_book_and_one_that_is_killed_is_taken_over_at_once(
         other = trading("run", "stage7", "--db", "a.db")
         assert other.code == 2
         assert f"process {process.pid}" in other.err
+        assert stands(trading) == "running"
     finally:
         process.kill()
         process.communicate()
+    assert stands(trading) == "interrupted"
     after = trading("run", "stage7", "--db", "a.db", "--json")
     assert after.code == 0, after.err
+    assert stands(trading) == "waiting"
     assert "taken over" in after.err
     assert trading("prove", "--db", "a.db", "--book", "main").code == 0
 
@@ -144,8 +153,12 @@ def test_a_signal_ends_a_loop_with_whole_cycles_and_gives_the_book_back(
     assert process.returncode == 130, err
     [lease] = rows_of(tmp_path / "a.db", "SELECT status FROM process_instances")
     assert lease["status"] == "ended"
-    [run] = rows_of(tmp_path / "a.db", "SELECT cycles FROM stage7_runs")
+    [run] = rows_of(tmp_path / "a.db", "SELECT cycles, status FROM stage7_runs")
     assert run["cycles"] == 1 + out.count("cycle_ts"), "every cycle that is stored was told"
+    assert (run["status"], stands(trading)) == ("interrupted", "interrupted")
+    assert trading("run", "stage7", "--db", "a.db").code == 0
+    assert rows_of(tmp_path / "a.db", "SELECT status FROM stage7_runs") == [{"status": "running"}]
+    assert stands(trading) == "waiting", "as between two calls of cron"
     assert trading("prove", "--db", "a.db", "--book", "main").code == 0
 
 
