@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+from pickle import Pickler, Unpickler
 from typing import Any
 
 import requests
 
 from meva_adapters.emulator.server.clock import SteadyClock
 from meva_adapters.emulator.server.serving import Doors, serving
-from meva_adapters.emulator.world import Options, build_world
+from meva_adapters.emulator.world import Options, World, build_world
 
 E8 = 10**8
 KEY = "b7e1c0de-0000-4000-8000-000000000001"
@@ -45,14 +48,50 @@ def signed(key: str = KEY, secret: str = SECRET, stamp: int | None = None) -> di
 class HandClock:
     """Milliseconds that pass when a test says so, so that no test depends on how fast a machine is."""
 
-    def __init__(self) -> None:
-        self.now = int(time.time() * 1000)
+    def __init__(self, now: int = 0) -> None:
+        self.now = now or int(time.time() * 1000)
 
     def __call__(self) -> int:
         return self.now
 
     def forward(self, milliseconds: int) -> None:
         self.now += milliseconds
+
+
+class _Kept(Pickler):
+    """Writes a world without its clock."""
+
+    def persistent_id(self, obj: object) -> str | None:
+        return "clock" if isinstance(obj, HandClock) else None
+
+
+class _Copied(Unpickler):
+    """Reads a world for a clock."""
+
+    clock: HandClock
+
+    def persistent_load(self, pid: object) -> HandClock:
+        return self.clock
+
+
+def fresh_world(clock: HandClock) -> World:
+    """Return a world as `build_world(options(), clock)` makes it, in a tenth of the time: a copy.
+
+    The clock is set to when the one was made that is copied.
+    """
+    content, clock.now = _made()
+    reading = _Copied(BytesIO(content))
+    reading.clock = clock
+    copied: World = reading.load()
+    return copied
+
+
+@cache
+def _made() -> tuple[bytes, int]:
+    clock = HandClock()
+    writing = BytesIO()
+    _Kept(writing, protocol=-1).dump(build_world(options(), clock))
+    return writing.getvalue(), clock.now
 
 
 class Emulator:
@@ -107,7 +146,9 @@ def running(given: Options | None = None, *, still: bool = False, clock: Any = N
     stop = asyncio.Event()
 
     async def main() -> None:
-        world = build_world(given or options(), time_of_day)
+        chosen = given or options()
+        copied = isinstance(clock, HandClock) and chosen == options()
+        world = fresh_world(clock) if copied else build_world(chosen, time_of_day)
         async with serving(world, "127.0.0.1", 0, step_seconds=0 if still else 0.05) as doors:
             ready.set_result(doors)
             await stop.wait()

@@ -25,8 +25,7 @@ class Desk:
     """An exchange with two pairs, one user and a house, and no market but what a test makes."""
 
     def __init__(self) -> None:
-        self.clock = HandClock()
-        self.clock.now = OPENED
+        self.clock = HandClock(OPENED)
         listing = builtin_listing({"BTCTRY": 3_000_000 * E8, "XRPUSDT": 141_800_000})
         self.exchange = Exchange(listing.pairs)
         self.house: TradingAccount = self.exchange.open_account("house", house=True)

@@ -7,11 +7,11 @@ from threading import Event
 
 import aiohttp
 import pytest
-from emulator_server import HandClock, options
+from emulator_server import HandClock, fresh_world
 
 from meva_adapters.emulator.markets.bars import Bars, no_bars
 from meva_adapters.emulator.server.serving import Doors, serving
-from meva_adapters.emulator.world import World, build_world
+from meva_adapters.emulator.world import World
 
 PATIENCE = 60
 
@@ -36,7 +36,7 @@ class SlowHistory:
 
 @pytest.fixture
 def world() -> World:
-    return build_world(options(), HandClock())
+    return fresh_world(HandClock())
 
 
 async def text_of(session: aiohttp.ClientSession, url: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emulator_server import KEY, SECRET, HandClock, options
+from emulator_server import KEY, SECRET, HandClock, fresh_world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from meva_adapters.emulator.control import control
 from meva_adapters.emulator.faults.kinds import KINDS
 from meva_adapters.emulator.faults.replies import deliver
 from meva_adapters.emulator.faults.rules import read_fault_file
-from meva_adapters.emulator.world import World, build_world
+from meva_adapters.emulator.world import World
 from meva_core.errors import BadInput
 
 TIME = "/api/v2/server/time"
@@ -27,7 +27,7 @@ LATE = {"fault": "late"}
 @pytest.fixture(scope="module")
 def world() -> World:
     """One exchange for all: what is refused leaves it as it was."""
-    return build_world(options(), HandClock())
+    return fresh_world(HandClock())
 
 
 def told(world: World, path: str, body: bytes, method: str = "POST") -> tuple[int, Any]:
@@ -101,7 +101,7 @@ def test_what_is_out_of_bounds_gets_one_short_message_and_changes_nothing(
 
 
 def test_a_plan_holds_so_many_rules_and_takes_no_part_of_more() -> None:
-    made = build_world(options(), HandClock())
+    made = fresh_world(HandClock())
     many = json.dumps({"rules": [LATE] * (MOST_RULES - 1)}).encode()
     assert told(made, "faults", many) == (200, {"rules": MOST_RULES - 1})
     status, reply = told(made, "faults", json.dumps({"rules": [LATE] * 2}).encode())

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from emulator_server import E8, HandClock, options
+from emulator_server import E8, HandClock, fresh_world, options
 
 from meva_adapters.emulator.api.calls import Call
 from meva_adapters.emulator.api.router import answer
@@ -21,8 +21,7 @@ NOW = 1_700_000_012_345
 
 def world(seed: int, steps: int = 0, every: int = 250) -> tuple[World, HandClock]:
     """A world that has lived for so many steps from a fixed moment on."""
-    clock = HandClock()
-    clock.now = NOW
+    clock = HandClock(NOW)
     made = build_world(options(seed=seed), clock)
     for _ in range(steps):
         clock.forward(every)
@@ -57,6 +56,25 @@ def test_equal_seeds_are_equal_in_every_pair_and_unequal_ones_in_none() -> None:
     one, same, other = (everything(world(seed, steps=12)[0]) for seed in (3, 3, 4))
     assert one == same
     assert all(mine != theirs for mine, theirs in zip(one, other, strict=True))
+
+
+def test_a_copied_world_goes_on_as_one_that_was_made() -> None:
+    one, other = (HandClock(), HandClock())
+    copied, again = fresh_world(one), fresh_world(other)
+    made = build_world(options(), HandClock(one.now))
+    assert (one.now, copied.venue.clock, again.venue.clock) == (other.now, one, other)
+    for _ in range(12):
+        for world in (copied, made):
+            clock = world.venue.clock
+            assert isinstance(clock, HandClock)
+            clock.forward(250)
+            world.step()
+    books, trades = "/api/v2/orderbook", "/api/v2/trades"
+    shown = [
+        [look(world, "/api/v2/ticker"), *(look(world, path, pairSymbol="BTCTRY") for path in (books, trades))]
+        for world in (copied, made, again)
+    ]
+    assert shown[0] == shown[1] != shown[2]
 
 
 def test_a_market_does_not_depend_on_who_looks_or_orders_elsewhere() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from emulator_desk import ORDER, Desk
-from emulator_server import E8, KEY, SECRET, HandClock, options, signed
+from emulator_server import E8, KEY, SECRET, HandClock, fresh_world, signed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ from meva_adapters.emulator.exchange.orders import Method, Side
 from meva_adapters.emulator.faults.rules import FaultRules
 from meva_adapters.emulator.stream.hub import Hub
 from meva_adapters.emulator.stream.session import Session, requests_of
-from meva_adapters.emulator.world import World, build_world
+from meva_adapters.emulator.world import World
 from meva_core.amounts import format_e8
 
 FIELDS = {"pairSymbol": "BTCTRY", "orderType": "buy", "orderMethod": "limit", "price": "2900000"}
@@ -415,7 +415,7 @@ def told(world: World, path: str, tree: Any, method: str = "POST") -> tuple[int,
 def test_a_control_call_that_makes_no_sense_is_told_why_and_changes_nothing(
     path: str, tree: Any, says: str
 ) -> None:
-    made = build_world(options(), HandClock())
+    made = fresh_world(HandClock())
     before = told(made, "state", {}, "GET")[1]
     status, reply = told(made, path, tree)
     assert (status, says in reply["error"]) == (400, True), reply
@@ -424,7 +424,7 @@ def test_a_control_call_that_makes_no_sense_is_told_why_and_changes_nothing(
 
 
 def test_an_unknown_control_names_those_that_there_are() -> None:
-    status, reply = told(build_world(options(), HandClock()), "nothing", {})
+    status, reply = told(fresh_world(HandClock()), "nothing", {})
     assert status == 404
     assert all(call in reply["error"] for call in ("GET /_emulator/state", "POST /_emulator/quote"))
 
