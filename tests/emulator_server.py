@@ -161,6 +161,9 @@ def running(given: Options | None = None, *, still: bool = False, clock: Any = N
                 raise
             ready.set_exception(e)
         finally:
+            for task in (left := asyncio.all_tasks(loop)):  # such as an answer that a fault holds back
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             loop.close()
 
     thread = threading.Thread(target=work)

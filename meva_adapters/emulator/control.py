@@ -63,7 +63,7 @@ def control(world: World, call: Call) -> Reply:
 
 
 def state(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the audit: broken identities (none), sums by asset, orders, faults, switches."""
+    """Return the audit: broken identities (none), sums by asset, orders, faults, switches, budgets."""
     exchange = world.venue.exchange
     clearing = exchange.clearing
     open_orders = list(exchange.register.open_orders())
@@ -82,6 +82,7 @@ def state(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
         "policy": attrs.asdict(world.venue.policy),
         "rules": [attrs.asdict(rule) for rule in world.faults.rules],
         "happened": dict(world.faults.happened),
+        "over_budget": dict(world.venue.limiter.refused),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -48,8 +49,9 @@ class _Spending:
 
 @define(eq=False)
 class Limiter:
-    """Counts requests by endpoint class and caller."""
+    """Counts requests by endpoint class and caller; `refused` is how many were over a budget, by class."""
 
+    refused: Counter[str] = Factory(Counter)
     _windows: dict[tuple[str, int, str], _Spending] = Factory(dict)
 
     def spend(self, endpoint: str, address: str, account: str, now: int) -> None:
@@ -61,14 +63,16 @@ class Limiter:
             if window is None or now >= max(window.start + budget.seconds * 1000, window.blocked_until):
                 window = self._windows[key] = _Spending(now)
             if now < window.blocked_until:
+                self.refused[endpoint] += 1
                 raise _too_many(budget, window.blocked_until - now)
             window.count += 1
             if window.count > budget.most:
+                self.refused[endpoint] += 1
                 window.blocked_until = now + budget.seconds * 1000
                 raise _too_many(budget, budget.seconds * 1000)
 
     def reset(self) -> None:
-        """Forget all counts and blocks."""
+        """Forget all counts and blocks; what was refused stays on record."""
         self._windows.clear()
 
 
