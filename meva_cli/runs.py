@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import click
@@ -76,3 +76,15 @@ def nothing_recorded(reads: Reads) -> StoreUnready:
         f"the database holds no run of Stage 7{held_of_earlier_stages(reads)}",
         action=f"{commands} {show}; `meva backtest` records a run",
     )
+
+
+def changed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run that are not the defaults."""
+    from meva_core.settings import Settings, in_order, settings_document, with_later
+
+    defaults = with_later(settings_document(Settings()))
+    return {
+        name: value
+        for name, value in settings.items()
+        if name in defaults and in_order(value) != defaults[name]
+    }

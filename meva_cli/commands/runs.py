@@ -12,7 +12,7 @@ import click
 from meva_cli.database import DB, database
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table
-from meva_cli.runs import nothing_recorded
+from meva_cli.runs import changed_settings, nothing_recorded
 
 if TYPE_CHECKING:
     from meva_core.ports import Reads
@@ -97,18 +97,6 @@ def run_entry(row: Mapping[str, Any]) -> dict[str, Any]:
         "settings_changed": changed_settings(settings),
         "settings": settings,
         "fingerprint": row["fingerprint"],
-    }
-
-
-def changed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a run that are not the defaults."""
-    from meva_core.settings import Settings, in_order, settings_document, with_later
-
-    defaults = with_later(settings_document(Settings()))
-    return {
-        name: value
-        for name, value in settings.items()
-        if name in defaults and in_order(value) != defaults[name]
     }
 
 
