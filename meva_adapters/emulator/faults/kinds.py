@@ -92,6 +92,24 @@ KINDS: Final[Mapping[str, Kind]] = {
     "drop": Kind(FRAME, "drops the frame"),
     "repeat": Kind(FRAME, "sends the frame twice"),
     "hold": Kind(FRAME, "sends the frame after the next one"),
+    "silent": Kind(
+        FRAME,
+        "sends nothing from this frame on, for `frames` frames or, with 0, as long as the connection stands",
+        {"frames": 0},
+        ranges={"frames": (0, 2**30)},
+    ),
+    "lag": Kind(
+        FRAME,
+        "sends this frame and all that follow on the connection `frames` frames late",
+        {"frames": 100},
+        ranges={"frames": (1, 2**20)},
+    ),
+    "spoil": Kind(
+        FRAME,
+        "spoils the frame: cuts it, sends a page in its place, or takes all members out of it",
+        {"how": "cut"},
+        {"how": ("cut", "html", "bare")},
+    ),
     "close": Kind(
         FRAME,
         "closes the connection in the frame's place",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from attrs import Factory, define
@@ -16,6 +17,11 @@ from meva_core.errors import BadInput
 
 _FIRST_CHANGE: Final = 1000
 _MOST_TOPICS: Final = 1_000
+_SPOILT: Final[Mapping[str, Callable[[Frame], str]]] = {
+    "cut": lambda frame: frame.text[: len(frame.text) // 2],
+    "html": lambda frame: "<html><body>502 Bad Gateway</body></html>",
+    "bare": lambda frame: f"[{frame.type},{{}}]",
+}
 Topic = tuple[str, str]
 """A channel and an event, such as `obdiff` and `BTCTRY`."""
 
@@ -34,23 +40,39 @@ class Session:
     topics: set[Topic] = Factory(set)
     changes: dict[Topic, int] = Factory(dict)
     _held: list[str] = Factory(list)
+    _silent: int = 0
+    """How many frames more are swallowed; below zero all of them."""
+    _late: deque[str] = Factory(deque)
+    _lag: int = 0
+    """How many frames wait before one is sent."""
 
     def push(self, frame: Frame) -> None:
         """Send a frame, unless the rules of faults want it otherwise."""
-        copies = 1
+        if self._silent:
+            self._silent -= 1
+            return
+        copies, text = 1, frame.text
         for rule in self.faults.strikes("STREAM", str(frame.type), when=FRAME):
             if rule.fault == "hold":
-                self._held.append(frame.text)
+                self._held.append(text)
+                return
+            if rule.fault == "silent":
+                self._silent = rule["frames"] - 1
                 return
             if rule.fault == "close":
                 self.hang_up(rule["code"])
                 return
-            copies = 0 if rule.fault == "drop" else 2
-        for _ in range(copies):
-            self.send(frame.text)
+            if rule.fault == "lag":
+                self._lag = rule["frames"]
+            elif rule.fault == "spoil":
+                text = _SPOILT[rule["how"]](frame)
+            else:
+                copies = 0 if rule.fault == "drop" else 2
         held, self._held = self._held, []
-        for text in held:
-            self.send(text)
+        for one in (*[text] * copies, *held):
+            self._late.append(one)
+        while len(self._late) > self._lag:
+            self.send(self._late.popleft())
 
     def next_change(self, topic: Topic) -> int:
         """Return the number of the next book frame of a topic."""

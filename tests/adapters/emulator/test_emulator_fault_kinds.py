@@ -244,6 +244,9 @@ def frames_under(*rules: Rule, count: int = 5) -> tuple[list[str], list[int]]:
         (Rule("hold", "STREAM 100", after=1, times=1), "02134"),
         (Rule("hold", "STREAM 100", after=1, times=2), "03124"),
         (Rule("drop", "STREAM 431"), "01234"),
+        (Rule("silent", "STREAM 100", after=1, times=1), "0"),
+        (Rule("silent", "STREAM 100", after=1, times=1, settings={"frames": 2}), "034"),
+        (Rule("lag", "STREAM 100", after=1, times=1, settings={"frames": 2}), "012"),
         (Rule("close", "STREAM 100", after=3, times=1), "0124"),
     ],
 )
