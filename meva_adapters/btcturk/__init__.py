@@ -3,7 +3,7 @@
 from meva_adapters.btcturk.calls import SharedCalls
 from meva_adapters.btcturk.client import Client, Manners, Permit
 from meva_adapters.btcturk.clock import Monotonic, VenueClock
-from meva_adapters.btcturk.connect import Btcturk, connect
+from meva_adapters.btcturk.connect import Btcturk, connect, stream_of
 from meva_adapters.btcturk.feed import Channel
 from meva_adapters.btcturk.observed import Observer
 from meva_adapters.btcturk.payloads import Payloads
@@ -31,4 +31,5 @@ __all__ = [
     "StreamedMarket",
     "VenueClock",
     "connect",
+    "stream_of",
 ]

@@ -100,6 +100,15 @@ class Client:
         """Return how many calls of an endpoint may be made now without waiting."""
         return self._limits.room(endpoint)
 
+    def count(self, endpoint: Endpoint) -> None:
+        """Count a call that is made elsewhere. Raises Unavailable where it may not be made now."""
+        with self.patience.until(self._manners.monotonic()):
+            self._limits.take(endpoint)
+
+    def block(self, endpoint: Endpoint, retry_after: str | None) -> None:
+        """Make no call for as long as an answer's `Retry-After` says."""
+        self._limits.block(endpoint, retry_seconds(retry_after, self._local.micros()))
+
     def close(self) -> None:
         """Close the connections."""
         for transport in self._hosts.values():
@@ -227,7 +236,7 @@ class Client:
         milliseconds = int(reply.seconds * 1000)
         _LOG.debug("%s %s: HTTP %d in %d ms", endpoint.method, endpoint.path, reply.status, milliseconds)
         if reply.status == 429:
-            self._limits.block(endpoint, retry_seconds(reply.retry_after, self._local.micros()))
+            self.block(endpoint, reply.retry_after)
         return reply
 
     def _judge(self, reply: Reply, *, mistimed: bool) -> None:

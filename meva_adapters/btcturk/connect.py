@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from attrs import fields_dict, frozen
 
 from meva_adapters.btcturk.calls import Calls
 from meva_adapters.btcturk.client import Client, Manners, Permit
+from meva_adapters.btcturk.endpoints import STREAM
+from meva_adapters.btcturk.feed import Channel
 from meva_adapters.btcturk.hosts import check_key_host, host_of, is_loopback
 from meva_adapters.btcturk.observed import Observer
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import PublicData
 from meva_adapters.btcturk.signing import Signer
+from meva_adapters.btcturk.stream import Stream
 from meva_core.errors import BadInput
 from meva_core.ports import Account, Clock, MarketData, RulesSource, Venue
 from meva_core.rules import FallbackRules
@@ -76,6 +81,27 @@ def check_account(exchange: Exchange) -> Signer:
     an address that the key may not be sent to."""
     check_key_host(exchange)
     return _signer(exchange)
+
+
+@frozen
+class _CountedDoor:
+    """The stream's door: new connections are counted with all other calls from this address."""
+
+    client: Client
+
+    def enter(self) -> None:
+        self.client.count(STREAM)
+
+    def turned_away(self, retry_after: str | None) -> None:
+        self.client.block(STREAM, retry_after)
+
+
+def stream_of(
+    opened: Btcturk, exchange: Exchange, joins: Sequence[tuple[Channel, str]], now: Callable[[], int]
+) -> Stream:
+    """Return the stream of an exchange, still to be started; `now` is the time in microseconds by which what
+    comes is stamped. Raises BadInput for an address that may not be used."""
+    return Stream(stream_address(exchange), opened.payloads, joins, now, door=_CountedDoor(opened.client))
 
 
 def graph_address(exchange: Exchange) -> str:

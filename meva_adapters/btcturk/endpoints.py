@@ -46,6 +46,8 @@ EXCHANGE_INFO: Final = Endpoint("GET", "/api/v2/server/exchangeinfo", "exchangei
 TICKER: Final = Endpoint("GET", "/api/v2/ticker", "ticker", (Budget(600, 60),))
 BOOK: Final = Endpoint("GET", "/api/v2/orderbook", "orderbook", (Budget(180, 60),))
 TRADES: Final = Endpoint("GET", "/api/v2/trades", "trades", _UNLISTED)
+STREAM: Final = Endpoint("GET", "/", "stream", (Budget(15, 60),))
+"""A new connection to the stream; what is joined on it is not counted."""
 KLINES: Final = Endpoint("GET", "/v1/klines/history", "graph", _GRAPH, host=Host.GRAPH)
 
 BALANCES: Final = Endpoint("GET", "/api/v1/users/balances", "balances", (Budget(120, 60),), private=True)

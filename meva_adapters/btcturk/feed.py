@@ -9,23 +9,26 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from meva_adapters.btcturk import frames, rows
+from meva_adapters.btcturk.followed import FollowedBook, Showing
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.signing import STREAM_NONCE, Signer
-from meva_adapters.btcturk.values import fill_of, levels_of, side_of, symbol_of, ticker_of
+from meva_adapters.btcturk.values import fill_of, side_of, symbol_of, ticker_of
 from meva_adapters.btcturk.wire import as_text, as_whole, read_json
 from meva_core.errors import BadInput
 from meva_core.venue import Book, Ticker, Trade, VenueFill
 
+AGAIN_MICROS: Final = 10 * 10**6
+"""So long after a book was asked for it is asked for once more where it did not come, then after twice as
+long each time, up to that many doublings."""
+_MOST_DOUBLINGS: Final = 6
 _LOG: Final = logging.getLogger(__name__)
-_REPLACED, _ADDED, _DELETED = 0, 1, 3
 
 
 class Channel(Enum):
@@ -66,26 +69,38 @@ Event = Book | Ticker | Trade | VenueFill | OrderNews | LoggedIn
 
 
 @define
-class _Levels:
-    sequence: int = -1
-    bids: dict[Decimal, Decimal] = field(factory=dict)
-    asks: dict[Decimal, Decimal] = field(factory=dict)
+class _Awaited:
+    """A book that was asked for and did not come yet: when it was, and how often before."""
+
+    at: int
+    times: int = 0
+
+    def is_overdue(self, now: int) -> bool:
+        """Whether it is to be asked for once more; a clock that was set back may be wrong by hours."""
+        return not 0 <= now - self.at < AGAIN_MICROS << min(self.times, _MOST_DOUBLINGS)
 
 
 class Feed:
-    """What one connection has told. `dropped` counts frames that could not be used, by type."""
+    """What one connection has told. `dropped` counts frames that could not be used, by type.
+
+    Times are in microseconds. Without `tells_books` no book is an event: all of one costs more than a frame.
+    """
 
     def __init__(
         self,
         payloads: Payloads,
         joins: Sequence[tuple[Channel, str]],
         signer: Signer | None = None,
+        *,
+        tells_books: bool = True,
     ) -> None:
         self.dropped: Counter[str] = Counter()
         self._payloads = payloads
-        self._joins = tuple(joins)
+        self._joins = dict.fromkeys(joins)
         self._signer = signer
-        self._books: dict[str, _Levels] = {}
+        self._tells_books = tells_books
+        self._books: dict[str, FollowedBook] = {}
+        self._awaited: dict[str, _Awaited] = {}
         self._readers: Mapping[int, Callable[[Any, int], tuple[list[Event], list[str]]]] = {
             114: self._login,
             402: self._ticker,
@@ -97,73 +112,111 @@ class Feed:
             **{change.value: self._order(change) for change in OrderChange},
         }
 
-    def opening(self, now_ms: int) -> list[str]:
+    def opening(self, now: int) -> list[str]:
         """Return what is sent on a new connection, and forget what the last one told."""
         self._books.clear()
-        login = [self._login_frame(now_ms)] if self._signer else []
+        self._awaited = {symbol: _Awaited(now) for symbol in self._joined_books()}
+        login = [self._login_frame(now // 1000)] if self._signer else []
         return login + [_join(channel, symbol) for channel, symbol in self._joins]
 
     def receive(self, text: str | bytes, now: int) -> tuple[list[Event], list[str]]:
-        """Take one frame, at a time in microseconds; return what it tells, and what is to be sent back."""
-        kind = "?"
+        """Take one frame, at a time; return what it tells, and what is to be sent back."""
+        kind, body = "?", None
         try:
             frame = read_json(text)
             if not isinstance(frame, list) or len(frame) != 2:
                 raise BadInput("not a frame")
-            kind = str(as_whole(frame[0]))
+            kind, body = str(as_whole(frame[0])), frame[1]
             reader = self._readers.get(int(kind))
-            return reader(frame[1], now) if reader else ([], [])
+            return reader(body, now) if reader else ([], [])
         except (BadInput, TypeError, ValueError) as error:
             self.dropped[kind] += 1
             _LOG.warning("a frame of type %s is dropped: %s", kind, error)
-            # Whatever book it was about, a change is missing from now on.
-            return [], self._resync_all() if kind in ("431", "432", "?") else []
+            return [], self._after_a_bad_frame(kind, body, now)
 
-    def book(self, symbol: str, now: int) -> Book | None:
-        """Return a book as it stands, None while it is not complete."""
-        levels = self._books.get(symbol)
-        if levels is None:
-            return None
-        bids = levels_of(list(levels.bids.items()), falling=True)
-        return Book(symbol, now, bids, levels_of(list(levels.asks.items())))
+    def _after_a_bad_frame(self, kind: str, body: Any, now: int) -> list[str]:
+        """Return what is sent: of whatever book it was about, a change is missing from now on."""
+        if kind not in ("431", "432", "?"):
+            return []
+        joined = self._joined_books()
+        named = body.get("PS") if isinstance(body, dict) else None
+        lost = [named] if named in joined else joined
+        return [text for symbol in lost for text in self._resync(symbol, now)]
 
     # -- Books ----------------------------------------------------------------------------------------
+
+    def follow(self, symbols: Collection[str], now: int) -> list[str]:
+        """Follow the books of these pairs and of no others; return what is to be sent for that."""
+        before, wanted = self._joined_books(), frozenset(symbols)
+        gone = [symbol for symbol in before if symbol not in wanted]
+        new = [symbol for symbol in symbols if symbol not in before]
+        for symbol in gone:
+            self._books.pop(symbol, None)
+            self._awaited.pop(symbol, None)
+            del self._joins[Channel.BOOK, symbol]
+        for symbol in new:
+            self._joins[Channel.BOOK, symbol] = None
+            self._awaited[symbol] = _Awaited(now)
+        left = [_join(Channel.BOOK, symbol, join=False) for symbol in gone]
+        return left + [_join(Channel.BOOK, symbol) for symbol in new]
+
+    def rejoin(self, symbol: str, now: int) -> list[str]:
+        """Begin a book anew; return what is to be sent for that, nothing while it is awaited anyway."""
+        return self._resync(symbol, now) if (Channel.BOOK, symbol) in self._joins else []
+
+    def overdue(self, now: int) -> list[str]:
+        """Return what is to be sent for the books that did not come: what was sent may have been lost."""
+        texts = []
+        for symbol, awaited in self._awaited.items():
+            if awaited.is_overdue(now):
+                awaited.at, awaited.times = now, awaited.times + 1
+                texts += [_join(Channel.BOOK, symbol, join=False), _join(Channel.BOOK, symbol)]
+        return texts
+
+    def book(self, symbol: str, now: int) -> Book | None:
+        """Return a book as it stands, stamped with a time; None while it is not complete."""
+        book = self._books.get(symbol)
+        return None if book is None else book.whole(symbol, now)
+
+    def showing(self, symbol: str) -> Showing | None:
+        """Return what a book shows, None while it is not complete."""
+        book = self._books.get(symbol)
+        return None if book is None else book.showing()
+
+    def _joined_books(self) -> dict[str, None]:
+        return {symbol: None for channel, symbol in self._joins if channel is Channel.BOOK}
 
     def _snapshot(self, tree: Any, now: int) -> tuple[list[Event], list[str]]:
         row = self._payloads.take(tree, frames.BookFrame, "431")
         symbol = symbol_of(row.pair)
-        levels = _Levels(row.sequence)
-        for side, listed in ((levels.bids, row.bids), (levels.asks, row.asks)):
-            side.update({level.price: level.amount for level in listed})
-        self._books[symbol] = levels
+        if (Channel.BOOK, symbol) in self._joins:  # else it was left meanwhile
+            self._books[symbol] = FollowedBook.of(row, now)
+            self._awaited.pop(symbol, None)
         return self._shown(symbol, now)
 
     def _changes(self, tree: Any, now: int) -> tuple[list[Event], list[str]]:
         row = self._payloads.take(tree, frames.BookFrame, "432")
         symbol = symbol_of(row.pair)
-        levels = self._books.get(symbol)
-        if levels is None:
+        book = self._books.get(symbol)
+        if book is None:
             return [], []  # still waiting for the snapshot
-        if row.sequence != levels.sequence + 1:
-            _LOG.info("%s: change %d came after %d", symbol, row.sequence, levels.sequence)
-            return [], self._resync(symbol)
-        levels.sequence = row.sequence
-        for side, changed in ((levels.bids, row.bids), (levels.asks, row.asks)):
-            for level in changed:
-                _change(side, level)
+        if row.sequence != book.sequence + 1:
+            _LOG.info("%s: change %d came after %d", symbol, row.sequence, book.sequence)
+            return [], self._resync(symbol, now)
+        book.change(row, now)
         return self._shown(symbol, now)
 
     def _shown(self, symbol: str, now: int) -> tuple[list[Event], list[str]]:
-        book = self.book(symbol, now)
+        book = self.book(symbol, now) if self._tells_books else None
         return ([book] if book else []), []
 
-    def _resync(self, symbol: str) -> list[str]:
+    def _resync(self, symbol: str, now: int) -> list[str]:
+        """Hide a book and join it anew, unless that was done: what comes until then is of the old one."""
         self._books.pop(symbol, None)
+        if symbol in self._awaited:
+            return []
+        self._awaited[symbol] = _Awaited(now)
         return [_join(Channel.BOOK, symbol, join=False), _join(Channel.BOOK, symbol)]
-
-    def _resync_all(self) -> list[str]:
-        joined = [symbol for channel, symbol in self._joins if channel is Channel.BOOK]
-        return [text for symbol in joined for text in self._resync(symbol)]
 
     # -- Other channels -------------------------------------------------------------------------------
 
@@ -227,15 +280,6 @@ class Feed:
 
 def _join(channel: Channel, symbol: str, *, join: bool = True) -> str:
     return json.dumps([151, {"type": 151, "channel": channel.value, "event": symbol, "join": join}])
-
-
-def _change(side: dict[Decimal, Decimal], level: frames.LevelRow) -> None:
-    if level.change == _DELETED:
-        side.pop(level.price, None)
-    elif level.change in (_REPLACED, _ADDED):
-        side[level.price] = level.amount
-    else:
-        raise BadInput(f"432: {level.change} is no kind of change")
 
 
 def _trade_of(row: frames.TradeFrame, pair: str) -> Trade:

@@ -112,6 +112,58 @@ def test_a_change_that_cannot_be_read_hides_the_book_and_joins_anew(text: str) -
     assert sum(made.dropped.values()) == 1
 
 
+def test_a_frame_that_cannot_be_read_costs_the_book_it_names_and_no_other() -> None:
+    made = feed()
+    made.follow(["BTCTRY", "ETHTRY"], NOW)
+    told(made, snapshot(), snapshot().replace("BTCTRY", "ETHTRY"))
+    assert sent(made, changes(1001, bids=[level(2, "1", "1")])) == [LEAVE, JOIN]
+    assert (made.book("BTCTRY", NOW), made.book("ETHTRY", NOW) is None) == (None, False)
+    assert [one["event"] for one in sent(made, "no JSON")] == ["ETHTRY", "ETHTRY"], "the other is on its way"
+
+
+def test_which_books_are_followed_may_change() -> None:
+    made = Feed(PAYLOADS, [])
+    assert made.opening(NOW) == []
+    joined = [json.loads(text)[1] for text in made.follow(["BTCTRY", "ETHTRY"], NOW)]
+    assert joined == [JOIN, {**JOIN, "event": "ETHTRY"}]
+    told(made, snapshot())
+    left = [json.loads(text)[1] for text in made.follow(["ETHTRY", "XRPTRY"], NOW)]
+    assert left == [LEAVE, {**JOIN, "event": "XRPTRY"}]
+    assert told(made, snapshot()) == [], "what was on its way is of no use"
+    assert made.book("BTCTRY", NOW) is None
+    assert [json.loads(text)[1]["event"] for text in made.opening(NOW)] == ["ETHTRY", "XRPTRY"]
+    assert made.rejoin("BTCTRY", NOW) == []
+
+
+def test_a_book_that_does_not_come_is_asked_for_again_and_ever_more_seldom() -> None:
+    made = Feed(PAYLOADS, JOINS)
+    made.opening(NOW)
+    asked = []
+    for second in range(0, 3000, 5):
+        if texts := made.overdue(NOW + second * 10**6):
+            assert [json.loads(text)[1] for text in texts] == [LEAVE, JOIN]
+            asked.append(second)
+    assert asked == [10, 30, 70, 150, 310, 630, 1270, 1910, 2550]
+    told(made, snapshot())
+    assert made.overdue(NOW + 10**12) == []
+
+
+def test_a_clock_that_is_set_back_leaves_no_book_waiting() -> None:
+    made = feed()
+    made.opening(NOW + 3600 * 10**6)
+    assert len(made.overdue(NOW)) == 2
+
+
+def test_a_book_is_begun_anew_once_at_a_time() -> None:
+    made = feed()
+    told(made, snapshot())
+    assert [json.loads(text)[1] for text in made.rejoin("BTCTRY", NOW)] == [LEAVE, JOIN]
+    assert made.rejoin("BTCTRY", NOW) == []
+    assert made.showing("BTCTRY") is None
+    told(made, snapshot())
+    assert made.showing("BTCTRY") is not None
+
+
 def test_changes_before_the_snapshot_are_left_out() -> None:
     made = feed()
     assert made.receive(changes(3), NOW) == ([], [])
@@ -126,7 +178,7 @@ def test_a_new_connection_begins_without_the_books_of_the_old_one() -> None:
 
 def test_the_login_is_the_one_that_the_exchange_documents() -> None:
     made = Feed(PAYLOADS, [], Signer(KEY, SECRET))
-    (text,) = made.opening(1760000000000)
+    (text,) = made.opening(NOW)
     assert json.loads(text) == [
         114,
         {

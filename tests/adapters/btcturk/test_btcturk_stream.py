@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import define, field
 from scripted_exchange import FALLBACK, KEY, PAYLOADS, SECRET, Answer, Server, closed_port, data, serving
 from test_btcturk_feed import NOW, changes, level, snapshot
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from meva_adapters.btcturk import Channel, Client, PublicData, Signer, Stream, StreamedMarket
+from meva_adapters.btcturk import (
+    Btcturk,
+    Channel,
+    Client,
+    PublicData,
+    SharedCalls,
+    Signer,
+    Stream,
+    StreamedMarket,
+    connect,
+    stream_of,
+)
+from meva_adapters.btcturk.endpoints import STREAM
 from meva_adapters.btcturk.stream import Habits
 from meva_adapters.system.clock import SystemClock
-from meva_core.errors import BadInput
+from meva_core.errors import BadInput, Unavailable
+from meva_core.settings import Exchange
 from meva_core.venue import Book
 
 Talk = Callable[[ServerConnection, int], None]
@@ -31,8 +48,12 @@ def speaking(talk: Talk) -> Iterator[tuple[str, list[Any]]]:
     heard: list[Any] = []
     count = iter(range(1000))
 
+    def hear(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            heard.extend(map(json.loads, connection))
+
     def handle(connection: ServerConnection) -> None:
-        listener = threading.Thread(target=lambda: heard.extend(map(json.loads, connection)), daemon=True)
+        listener = threading.Thread(target=hear, args=(connection,), daemon=True)
         place = next(count)
         listener.start()
         talk(connection, place)
@@ -106,9 +127,134 @@ def test_a_gap_in_the_sequence_is_mended_on_the_same_connection() -> None:
 
     with speaking(talk) as (url, heard), streaming(url) as stream:
         assert wait_for(lambda: stream.book("BTCTRY")) is not None
-        wait_for(lambda: len(heard) == 5)
-        assert [one[1]["join"] for one in heard] == [True, False, True, False, True]
+        wait_for(lambda: len(heard) == 3)
+        assert [one[1]["join"] for one in heard] == [True, False, True]
         assert stream.connections == 1
+
+
+def test_which_books_are_followed_may_change_while_it_stands() -> None:
+    def talk(connection: ServerConnection, place: int) -> None:
+        if place:
+            connection.send(snapshot().replace("BTCTRY", "ETHTRY"))
+
+    with speaking(talk) as (url, heard), streaming(url) as stream:
+        wait_for(lambda: len(heard) == 1)
+        stream.follow(["ETHTRY"])
+        wait_for(lambda: len(heard) == 3)
+        asked = [(one[1]["event"], one[1]["join"]) for one in heard]
+        assert asked == [("BTCTRY", True), ("BTCTRY", False), ("ETHTRY", True)]
+
+
+def test_a_connection_that_answers_nothing_is_made_anew() -> None:
+    """It stands, and its pings are answered: nothing but that says that nobody is there."""
+
+    def talk(connection: ServerConnection, place: int) -> None:
+        if place:
+            connection.send(snapshot())
+
+    habits = Habits(first_pause=0.02, longest_pause=0.1, answer=0.3)
+    with speaking(talk) as (url, _), streaming(url, habits=habits) as stream:
+        assert wait_for(lambda: stream.book("BTCTRY")) is not None
+        assert stream.connections == 2
+        time.sleep(0.5)
+        assert stream.connections == 2, "what answered may be silent for as long as nothing is asked"
+        stream.rejoin("BTCTRY")
+        wait_for(lambda: stream.connections == 3)
+
+
+def test_a_connection_that_speaks_garbage_is_made_anew() -> None:
+    def talk(connection: ServerConnection, place: int) -> None:
+        with suppress(ConnectionClosed):
+            for _ in range(100 if place == 0 else 20):
+                connection.send("<html>502</html>")
+        if place:
+            connection.send(snapshot())
+
+    with speaking(talk) as (url, heard), streaming(url) as stream:
+        assert wait_for(lambda: stream.book("BTCTRY")) is not None
+        assert stream.connections == 2
+        wait_for(lambda: len(heard) >= 2)
+        assert len(heard) < 8, "a join for each piece of garbage would be garbage, too"
+
+
+@define
+class Doorman:
+    """Who lets some in, and is told of those who were turned away."""
+
+    lets: int
+    turned: list[str | None] = field(factory=list)
+
+    def enter(self) -> None:
+        self.lets -= 1
+        if self.lets < 0:
+            raise Unavailable("too many", action="wait")
+
+    def turned_away(self, retry_after: str | None) -> None:
+        self.turned.append(retry_after)
+
+
+def test_no_connection_is_made_that_the_door_does_not_let_in() -> None:
+    def talk(connection: ServerConnection, place: int) -> None:
+        connection.close()
+
+    door = Doorman(2)
+    with speaking(talk) as (url, _), streaming(url, door=door) as stream:
+        wait_for(lambda: door.lets < -3)
+        assert stream.is_failing
+        assert stream.connections <= 2
+
+
+def test_the_door_hears_for_how_long_the_exchange_wants_nobody(server: Server) -> None:
+    server.on("GET /", Answer(429, headers={"Retry-After": "60"}))
+    door = Doorman(1)
+    with streaming(server.url.replace("http", "ws"), door=door) as stream:
+        wait_for(lambda: door.turned)
+        assert stream.is_failing
+    assert door.turned == ["60"]
+
+
+def test_new_connections_are_counted_with_all_calls_from_the_address(server: Server, tmp_path: Path) -> None:
+    """15 a minute are the exchange's; two of ten are left to others."""
+    server.on("GET /", Answer(429, headers={"Retry-After": "60"}))
+    folder = tmp_path / "cache"
+    folder.mkdir(mode=0o700)
+    opened = [connected(server, SharedCalls(folder / "calls.json", server.url)) for _ in range(2)]
+    for _ in range(13):
+        opened[0].client.count(STREAM)
+    with pytest.raises(Unavailable, match="stream: no call may be made"):
+        opened[1].client.count(STREAM)
+    stream = stream_of(opened[1], Exchange(base_url=server.url), (), lambda: NOW)
+    stream.start()
+    wait_for(lambda: stream.is_failing)
+    stream.close()
+    assert server.asked == []
+    for one in opened:
+        one.close()
+
+
+def connected(server: Server, calls: SharedCalls) -> Btcturk:
+    return connect(Exchange(base_url=server.url), FALLBACK, SystemClock(), calls=calls)
+
+
+def test_it_ends_soon_whoever_does_not_answer() -> None:
+    def talk(connection: ServerConnection, place: int) -> None:
+        connection.send(snapshot())
+
+    with speaking(talk) as (url, _):
+        stream = Stream(url, PAYLOADS, [(Channel.BOOK, "BTCTRY")], lambda: NOW)
+        stream.start()
+        wait_for(lambda: stream.book("BTCTRY"))
+        began = time.monotonic()
+        stream.close()
+        assert time.monotonic() - began < 3
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes connections, and shakes no hands
+        stream = Stream(f"ws://127.0.0.1:{deaf.getsockname()[1]}", PAYLOADS, [], lambda: NOW)
+        stream.start()
+        wait_for(lambda: stream._raw is not None)
+        began = time.monotonic()
+        stream.close()
+        assert time.monotonic() - began < 5
+        assert not stream._thread.is_alive()
 
 
 def test_a_listener_that_fails_does_not_end_the_stream(caplog: pytest.LogCaptureFixture) -> None:
