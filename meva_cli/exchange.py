@@ -16,6 +16,7 @@ from meva_core.settings import Settings
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk, Manners, Observer, SharedCalls
+    from meva_adapters.measuring import StreamedBooks
     from meva_adapters.replay.recording.recording import Source
 
 
@@ -90,14 +91,27 @@ def streamed(opened: Btcturk, settings: Settings, symbols: Sequence[str]) -> Ite
     if not symbols:
         yield opened.market
         return
-    from meva_adapters.btcturk import Channel, Stream, StreamedMarket
-    from meva_adapters.btcturk.connect import stream_address
+    from meva_adapters.btcturk import Channel, StreamedMarket, stream_of
 
     joins = [(Channel.BOOK, symbol) for symbol in symbols]
-    stream = Stream(stream_address(settings.exchange), opened.payloads, joins, opened.market.now)
+    stream = stream_of(opened, settings.exchange, joins, opened.market.now)
     stream.start()
     try:
         yield StreamedMarket(opened.market, stream)
+    finally:
+        stream.close()
+
+
+@contextmanager
+def streamed_books(opened: Btcturk, settings: Settings) -> Iterator[StreamedBooks]:
+    """Keep a stream while the block runs, for books that a measure then follows."""
+    from meva_adapters.btcturk import stream_of
+    from meva_adapters.measuring import StreamedBooks, arrivals
+
+    stream = stream_of(opened, settings.exchange, (), arrivals(opened))
+    stream.start()
+    try:
+        yield StreamedBooks(stream)
     finally:
         stream.close()
 

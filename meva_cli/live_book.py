@@ -10,6 +10,7 @@ from meva_cli.exchange import source_of
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
+    from meva_adapters.measuring import StreamedBooks
     from meva_adapters.sql import SqlStore
     from meva_core.loop import Loop
     from meva_core.ports import Clock
@@ -30,10 +31,12 @@ def live_book(
     loop: bool,
     clock: Clock,
     beat: Callable[[], None],
+    streamed: StreamedBooks | None = None,
 ) -> Iterator[DryRun]:
     """Open a book that this process holds, on the live market of an exchange that is `opened`.
 
     `hold` looks in each unit of work whether the book is still ours; `beat` is called while it measures.
+    Books that are good in `streamed` are not asked for.
     """
     from meva_adapters.codec import CODEC
     from meva_adapters.measuring import MeasuredMarket, StoredOffset
@@ -45,7 +48,8 @@ def live_book(
     speed, kind = _engine(engine, loop)
     with store.read() as reads:
         kept = stored_offset(reads, CODEC, name)
-    market = MeasuredMarket(opened, clock, stored=None if kept is None else StoredOffset(*kept), beat=beat)
+    offset = None if kept is None else StoredOffset(*kept)
+    market = MeasuredMarket(opened, clock, stored=offset, streamed=streamed, beat=beat)
     try:
         alignment = Alignment(settings.stage7.vol_lookback)
         about = AboutRun(lambda: kind)

@@ -2,5 +2,6 @@
 
 from meva_adapters.measuring.measure import MeasuredMarket
 from meva_adapters.measuring.offset import StoredOffset
+from meva_adapters.measuring.streamed import StreamedBooks, arrivals
 
-__all__ = ["MeasuredMarket", "StoredOffset"]
+__all__ = ["MeasuredMarket", "StoredOffset", "StreamedBooks", "arrivals"]

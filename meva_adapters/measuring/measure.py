@@ -18,6 +18,7 @@ from meva_adapters.btcturk.remarks import Remarks
 from meva_adapters.measuring.asked import BARS, BOOK, METADATA, TICKERS, TIME, Answer, Question, Questions
 from meva_adapters.measuring.offset import ExchangeTime, StoredOffset
 from meva_adapters.measuring.shown import SKEW, Memory, Shown
+from meva_adapters.measuring.streamed import StreamedBooks
 from meva_adapters.measuring.turns import BAR, Pace, bars_to_ask, books_to_ask, span_of
 from meva_adapters.replay.recording.cells import price_grid
 from meva_core.errors import BadInput, VenueError
@@ -43,8 +44,9 @@ class _Bars:
 class MeasuredMarket:
     """The port `LiveMarket` over an exchange. Used by one thread; what it asks runs in threads of its own.
 
-    `stored` is the last offset that a database kept. `beat` is called at least each second while a measure
-    waits, and may raise to end it.
+    `stored` is the last offset that a database kept. Books that are good in `streamed` are not asked for:
+    what may be asked is the others'. `beat` is called at least each second while a measure waits, and may
+    raise to end it.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class MeasuredMarket:
         clock: Clock,
         *,
         stored: StoredOffset | None = None,
+        streamed: StreamedBooks | None = None,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
         manners = exchange.client.manners
@@ -60,6 +63,9 @@ class MeasuredMarket:
         self._monotonic = manners.monotonic
         self._sleep = manners.sleep
         self._beat = beat
+        self._streamed = streamed
+        self._fresh: frozenset[str] = frozenset()
+        """Whose books the stream has, in the measure that runs."""
         self._time = ExchangeTime(exchange.client.clock, clock, self._monotonic, stored)
         self._questions = Questions(self._monotonic, exchange.client.patience.until, beat, THREADS)
         self._memory = Memory()
@@ -79,10 +85,12 @@ class MeasuredMarket:
         if asking.rules_due and not asking.candidates:  # else they may take as long as they like
             came += self._questions.wait({(METADATA, "")}, deadline)
         asked: set[Question] = set()
+        self._fresh = frozenset()
         if self._time.is_known:
             asked = self._ask_of_symbols(asking, _candidates(asking, _metadata_in(came)), deadline)
         came += self._questions.wait(common | asked, deadline)
-        if not any(answer.value is not None and answer.question[0] != TIME for answer in came):
+        answered = any(answer.value is not None and answer.question[0] != TIME for answer in came)
+        if not answered and not self._fresh:
             came += self._silence(deadline)
         self._set_clock(came)
         return self._answers(asking, came, began)
@@ -111,7 +119,11 @@ class MeasuredMarket:
     def _ask_of_symbols(self, asking: Asking, candidates: Sequence[str], deadline: float) -> set[Question]:
         now = self._time.at(self._monotonic()) // MICROS
         wanted = frozenset(candidates)
-        books = books_to_ask(asking, wanted, self._questions.open(BOOK), self._pace(BOOK_CALLS), now)
+        if self._streamed is not None:
+            self._streamed.follow({*candidates, *asking.first})
+            self._fresh = self._streamed.fresh(asking.grids, now * MICROS)
+        busy = self._questions.open(BOOK) | self._fresh
+        books = books_to_ask(asking, wanted, busy, self._pace(BOOK_CALLS), now)
         bars = bars_to_ask(asking, wanted, self._questions.open(BARS), self._pace(KLINES), now)
         for symbol in books:
             self._questions.ask((BOOK, symbol), partial(self._exchange.market.book, symbol), deadline)
@@ -168,9 +180,11 @@ class MeasuredMarket:
             self._show(shown, answer, wanted)
         if failures[SKEW]:
             self._time.doubt()
-        last = max((moment for moment in used if moment >= began), default=self._monotonic())
-        durations["all"] = int((self._monotonic() - began) * MICROS)
-        time = -(-self._time.at(last) // MICROS)
+        ended = self._monotonic()
+        last = self._time.at(max((moment for moment in used if moment >= began), default=ended))
+        pushed = self._show_pushed(shown, wanted, self._time.at(ended))
+        durations["all"] = int((ended - began) * MICROS)
+        time = -(-max(last, pushed) // MICROS)
         told, is_old = self._time.told
         return Answers(
             time=time,
@@ -198,6 +212,15 @@ class MeasuredMarket:
             shown.take_bars(symbol, answer.value.candles)
             for ts, error in answer.value.faults:
                 shown.faulty(f"bar of {symbol} at {ts // MICROS} s", error)
+
+    def _show_pushed(self, shown: Shown, wanted: Sequence[str], now: int) -> int:
+        """Show what the stream pushed; return when the last of it was known, all in microseconds."""
+        last = 0
+        if self._streamed is not None:
+            for book in self._streamed.books(wanted, shown.quotes, shown.grids, shown.failures):
+                shown.take_streamed(book, now)
+                last = max(last, min(book.ts, now))
+        return last
 
     def _failed(self, failures: Counter[str], answer: Answer) -> None:
         what, symbol = answer.question

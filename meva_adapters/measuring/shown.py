@@ -51,6 +51,9 @@ class Shown:
     grids: Mapping[str, Decimal]
     memory: Memory
     failures: Counter[str] = field(factory=Counter)
+    quotes: dict[str, Ticker] = field(factory=dict)
+    """The newest ticker by symbol."""
+    _streamed: dict[str, _Row] = field(factory=dict)
     _books: dict[str, _Row] = field(factory=dict)
     _touches: dict[str, _Row] = field(factory=dict)
     _tickers: dict[str, _Row] = field(factory=dict)
@@ -62,10 +65,19 @@ class Shown:
             make = partial(book_cells, book, self.grids.get(symbol))
             self._keep_newest(self._books, f"book of {symbol}", symbol, book.ts, make)
 
+    def take_streamed(self, book: Book, came: int) -> None:
+        """Take the best levels of a book that the stream pushed, looked at at a time in microseconds."""
+        what = f"streamed book of {book.symbol}"
+        if not self._is_ahead(what, book.ts, came):
+            make = partial(book_cells, book, self.grids.get(book.symbol))
+            self._keep_newest(self._streamed, what, book.symbol, book.ts, make)
+
     def take_ticker(self, symbol: str, ticker: Ticker, came: int) -> None:
         """Take a ticker, for its own row and for the touch that it shows."""
         if self._is_ahead(f"ticker of {symbol}", ticker.ts, came):
             return
+        if symbol not in self.quotes or ticker.ts > self.quotes[symbol].ts:
+            self.quotes[symbol] = ticker
         for kept, what, cells in (
             (self._tickers, "ticker", ticker_cells),
             (self._touches, "touch", touch_cells),
@@ -113,13 +125,20 @@ class Shown:
         return {symbol: self._touch(symbol)[0] for symbol in symbols}
 
     def _touch(self, symbol: str) -> tuple[TouchFrom, _Row | None]:
-        """Return the book's row if it is newer than the last touch, else the ticker's if that is."""
+        """Return the book's row if it is newer than the last touch, else the ticker's if that is.
+
+        Of two books, one that answered and one of the stream, the newer one's.
+        """
         since = self.asking.touches_since.get(symbol, -1)
-        for source, rows in ((TouchFrom.BOOK, self._books), (TouchFrom.TICKER, self._touches)):
-            row = rows.get(symbol)
-            if row is not None and row.stamp > since:
-                return source, row
-        return TouchFrom.CARRIED, None
+        books = [
+            (rows[symbol].stamp, source, rows[symbol])
+            for source, rows in ((TouchFrom.BOOK, self._books), (TouchFrom.STREAM, self._streamed))
+            if symbol in rows
+        ]
+        ticker = self._touches.get(symbol)
+        rows = [*sorted(books, reverse=True), *([(ticker.stamp, TouchFrom.TICKER, ticker)] if ticker else [])]
+        newer = ((source, row) for stamp, source, row in rows if stamp > since)
+        return next(newer, (TouchFrom.CARRIED, None))
 
     def _newest_bars(self, symbol: str) -> list[_Row]:
         """Return as many of the new bars as the measures take, oldest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -11,7 +12,7 @@ import click
 from meva_adapters.system.notify import supervisor
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database
-from meva_cli.exchange import exchange
+from meva_cli.exchange import exchange, streamed_books
 from meva_cli.held_book import held_book
 from meva_cli.live_book import live_book
 from meva_cli.load import settings_for
@@ -37,6 +38,7 @@ SINGLE_DEADLINE: Final = 20.0
 @click.option("--interval", type=COUNT, default=60, show_default=True, help="Seconds between cycles.")
 @click.option("--cycles", type=COUNT, help="End the loop after so many cycles.")
 @click.option("--until", type=TIME, help="Begin no cycle of the loop after this time.")
+@click.option("--stream", is_flag=True, help="Take the books of the loop from the stream where it has them.")
 @click.option(
     "--include-adaptation/--no-include-adaptation", "adapt", default=False, help="Let parameters adapt."
 )
@@ -59,6 +61,7 @@ def stage7(
     interval: int,
     cycles: int | None,
     until: int | None,
+    stream: bool,
     adapt: bool,
     clock_kind: str,
     engine: str,
@@ -71,13 +74,23 @@ def stage7(
     prove` decides it again. The book keeps its money, holdings and open orders over runs and processes; one
     process holds it at a time. With a signal to end, the cycle that runs is stored whole or not at all.
 
+    With --stream the order books come as they change, over one connection that the loop keeps, and only those
+    that it does not have are asked for. It needs the extra: pip install 'meva[stream]'.
+
     Exit code 0: done. 1: a single cycle had no answer, or a loop could not go on. 2: not begun, such as for a
     gate that is shut or a book that another process holds.
     """
+    from meva_adapters.btcturk.stream import require_websockets
     from meva_cli.checks.doctor import preflight
 
     if not loop and (cycles is not None or until is not None):
         raise click.UsageError("--cycles and --until go with --loop")
+    if stream and not loop:
+        raise click.UsageError("--stream goes with --loop: a single cycle is over before a stream has begun")
+    if stream and clock_kind == EMULATOR:
+        raise click.UsageError("--stream goes by this machine's clock: it comes when it comes")
+    if stream:
+        require_websockets()
     settings = preflight(lambda: settings_for("state", "gates", "exchange", "live", "stage7"), db, interval)
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
@@ -88,7 +101,10 @@ def stage7(
         run = attrs.evolve(of_book, exchange=settings.exchange)
         with (
             exchange(run, clock=clock) as opened,
-            live_book(store, hold, opened, run, name, adapt, engine, loop, clock, watcher.alive) as dry,
+            streamed_books(opened, run) if stream else nullcontext() as books,
+            live_book(
+                store, hold, opened, run, name, adapt, engine, loop, clock, watcher.alive, books
+            ) as dry,
         ):
             shown = _shower(store, name, tell)
             if loop:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,65 @@ def test_options_of_the_loop_alone_are_refused_without_it(trading: Meva) -> None
     assert trading("run", "stage7", "--db", "a.db", "--cycles", 3).code == 2
     assert trading("run", "stage7", "--db", "a.db", "--book", "live").code == 2
     assert trading("run", "stage7", "--db", "a.db", "--book", "other").code == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((), "--stream goes with --loop"),
+        (("--loop", "--clock", "emulator"), "--stream goes by this machine's clock"),
+    ],
+)
+def test_a_stream_needs_a_loop_and_a_time_that_passes(
+    trading: Meva, more: tuple[str, ...], said: str
+) -> None:
+    ended = trading("run", "stage7", "--db", "a.db", "--stream", *more)
+    assert (ended.code, said in ended.err) == (2, True), ended.err
+    assert not Path("a.db").exists()
+
+
+def test_without_the_library_of_the_stream_nothing_is_begun(
+    trading: Meva, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "websockets", None)
+    ended = trading("run", "stage7", "--db", "a.db", "--loop", "--stream", "--cycles", 1)
+    assert ended.code == 2
+    assert ended.err.count("websockets") == 1
+    assert "pip install 'meva[stream]'" in ended.err
+    assert not Path("a.db").exists()
+
+
+def test_a_loop_with_the_stream_asks_for_no_book_that_it_has_and_is_decided_again(
+    trading: Meva, environment: dict[str, str], exchange: LocalExchange, tmp_path: Path
+) -> None:
+    exchange.fault("late", "GET /api/v2/orderbook", seconds=0)
+    looping = loop(tmp_path, environment, "--stream", "--cycles", "8")
+    first = next_cycle(looping)
+    asked = exchange.control("GET", "state")["happened"].get("late", 0)
+    cycles = [first, *(next_cycle(looping) for _ in range(7))]
+    _, err = looping.communicate(timeout=60)
+    assert looping.returncode == 0, err
+    assert [cycle["failures"] for cycle in cycles] == [{}] * 8
+    later = exchange.control("GET", "state")["happened"]["late"] - asked
+    pairs = len({row["symbol"] for row in rows_of(tmp_path / "a.db", "SELECT symbol FROM stage7_rows")})
+    assert later < 3 * pairs, "of 7 cycles"
+    exchange.control("DELETE", "faults")
+    assert trading("prove", "--db", "a.db", "--book", "main").code == 0
+    assert trading("replay", "export", "--db", "a.db", "out").code == 0
+    again = trading("backtest", "--data", "out", "--as-recorded", "--db", "again.db", "--json").document
+    assert again["equal_to_recorded"] is True
+
+
+def test_a_loop_with_the_stream_ends_at_once_with_a_signal(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    looping = loop(tmp_path, environment, "--stream")
+    next_cycle(looping)
+    next_cycle(looping)
+    looping.terminate()
+    began = time.monotonic()
+    _, err = looping.communicate(timeout=60)
+    assert (looping.returncode, time.monotonic() - began < 10) == (130, True), err
 
 
 def test_what_a_loop_saw_is_written_out_and_decided_again(

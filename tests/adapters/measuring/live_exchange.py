@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -11,8 +12,9 @@ from typing import Any
 from attrs import define, field
 from emulator_server import Emulator, HandClock, options, running
 
-from meva_adapters.btcturk import Btcturk, Manners, SharedCalls, connect
-from meva_adapters.measuring import MeasuredMarket, StoredOffset
+from meva_adapters.btcturk import Btcturk, Manners, SharedCalls, Stream, connect, stream_of
+from meva_adapters.btcturk.followed import Showing
+from meva_adapters.measuring import MeasuredMarket, StoredOffset, StreamedBooks, arrivals
 from meva_adapters.replay.alignment import Alignment
 from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
 from meva_core.rules import FallbackRules
@@ -45,6 +47,16 @@ class OurClock:
         self.exchange.forward(round(seconds * 1000))
 
 
+def within_a_minute(found: Callable[[], Any]) -> Any:
+    """Return what is found, as soon as it is something: another thread brings it."""
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        if value := found():
+            return value
+        time.sleep(0.01)
+    raise AssertionError("it never came")
+
+
 @define
 class Live:
     """One market on one emulator, and what is known of it so far."""
@@ -60,6 +72,8 @@ class Live:
     is_time: Callable[[], bool] = lambda: True
     stops: bool = False
     """Whether whoever watches ends the measure."""
+    stream: Stream | None = None
+    struck_before: dict[str, int] = field(factory=dict)
 
     def asking(self, **changes: Any) -> Asking:
         given: dict[str, Any] = {
@@ -93,7 +107,12 @@ class Live:
         self.emulator.forward(round(seconds * 1000))
         assert self.emulator.control("POST", "forward").status_code == 200  # and let the market come along
 
+    def passes(self, seconds: float) -> None:
+        """Let time pass, and nothing else happen."""
+        self.emulator.forward(round(seconds * 1000))
+
     def fault(self, fault: str, on: str, **settings: Any) -> None:
+        self.struck_before[fault] = self.happened().get(fault, 0)
         reply = self.emulator.control("POST", "faults", json={"fault": fault, "on": on, **settings})
         assert reply.status_code == 200, reply.text
 
@@ -103,6 +122,10 @@ class Live:
     def happened(self) -> dict[str, int]:
         found: dict[str, int] = self.emulator.control("GET", "state").json()["happened"]
         return found
+
+    def struck(self, fault: str) -> int:
+        """How often a fault happened since it was asked for last."""
+        return self.happened().get(fault, 0) - self.struck_before[fault]
 
     def policy(self, **switches: Any) -> None:
         assert self.emulator.control("POST", "policy", json=switches).status_code == 200
@@ -115,11 +138,43 @@ class Live:
         """Return where calls to this exchange are counted."""
         return SharedCalls(path, "exchange", monotonic=self.clock.monotonic)
 
+    def settings(self) -> Exchange:
+        doors = self.emulator.doors
+        return Exchange(base_url=doors.base_url, graph_url=doors.graph_url, ws_url=doors.stream_url)
+
     def connected(self, total: float, calls: SharedCalls | None = None) -> Btcturk:
-        url = self.emulator.doors.base_url
         manners = Manners(backoff=0.002, total=total, monotonic=self.clock.monotonic, sleep=self.clock.sleep)
-        settings = Exchange(base_url=url, graph_url=self.emulator.doors.graph_url, ws_url="ws" + url[4:])
-        return connect(settings, FALLBACK, self.clock, manners=manners, calls=calls)
+        return connect(self.settings(), FALLBACK, self.clock, manners=manners, calls=calls)
+
+    def streams(self) -> None:
+        """Take books from a stream from now on, and wait until it has those of all pairs."""
+        self.stream = stream_of(self.exchange, self.settings(), (), arrivals(self.exchange))
+        self.stream.start()
+        self.market.close()
+        streamed = StreamedBooks(self.stream)
+        self.market = MeasuredMarket(self.exchange, self.clock, streamed=streamed, beat=self.beat)
+        self.measure()
+        for pair in PAIRS:
+            self.pushed(pair)
+
+    def pushed(self, pair: str, bid: str | None = None) -> Showing:
+        """Wait until the stream shows a pair's book, with a best bid, and return it."""
+        stream = self.stream
+        assert stream is not None
+
+        def shown() -> Showing | None:
+            showing = stream.showing(pair)
+            if showing is None or bid is None:
+                return showing
+            return showing if showing.bid is not None and str(showing.bid.price) == bid else None
+
+        found: Showing = within_a_minute(shown)
+        return found
+
+    def quote(self, pair: str, bid: str, ask: str) -> None:
+        """Move the market of a pair."""
+        answer = self.emulator.control("POST", "quote", json={"pair": pair, "bid": bid, "ask": ask})
+        assert answer.status_code == 200, answer.text
 
     def beat(self) -> None:
         if self.stops:
@@ -158,5 +213,7 @@ def live(emulator: Emulator, behind_ms: int = 0, total: float = 5.0) -> Iterator
         yield made
     finally:
         made.well()
+        if made.stream is not None:
+            made.stream.close()
         made.market.close()
         made.exchange.close()
