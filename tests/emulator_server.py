@@ -161,9 +161,11 @@ def running(given: Options | None = None, *, still: bool = False, clock: Any = N
                 raise
             ready.set_exception(e)
         finally:
-            for task in (left := asyncio.all_tasks(loop)):  # such as an answer that a fault holds back
+            left = asyncio.all_tasks(loop)  # such as an answer that a fault holds back
+            for task in left:
                 task.cancel()
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            if left:
+                loop.run_until_complete(asyncio.wait(left))
             loop.close()
 
     thread = threading.Thread(target=work)
