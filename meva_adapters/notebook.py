@@ -7,6 +7,8 @@
     run                                   # in a notebook: the figures, and the last cycles
     run.summary["net_pnl_try"]            # Decimal
     run.equity, run.fills, run.cycles     # Arrow tables, exact amounts
+    run.figures["sharpe_ratio"]           # return, risk, costs, trades: docs/reference/figures.md
+    run.trades                            # an Arrow table of round trips
     run.fills.to_pandas()                 # with pandas installed
     run.equity["equity_try"].cast("float64").to_numpy()   # for a picture, where digits do not matter
 
@@ -39,8 +41,14 @@ from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
 from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_notes
 from meva_adapters.system.compiled import choose
 from meva_adapters.system.speeds import Speed
+from meva_adapters.trades_table import trades_table
 from meva_core.amounts import parse_e8, to_decimal
 from meva_core.errors import BadInput, MevaError
+from meva_core.figures.cycles import Cycles, opening_of
+from meva_core.figures.motives import Motives
+from meva_core.figures.reckoning import Reckoning
+from meva_core.figures.result import Figures
+from meva_core.figures.trips import resting
 from meva_core.fingerprint import Digester
 from meva_core.modes import Mode
 from meva_core.ports import MarketHistory
@@ -49,6 +57,7 @@ from meva_core.stages.backtest import recorded
 from meva_core.stages.figures import TOTALS
 from meva_core.stages.plan import RunPlan
 from meva_core.stages.run import run
+from meva_core.state import state_document
 
 _ROWS: Final = 8192  # cycles in memory as columns, before they become tables
 _LAST_ROWS: Final = 5
@@ -152,6 +161,7 @@ class Backtest:
 
     `cycles` has a row per cycle, `symbols` one per cycle and symbol, `intents` one per order that was built
     or skipped, `fills` one per fill; all are Arrow tables with amounts as decimal128(38, 8) and times in UTC.
+    `trades` has one per round trip: a SELL order that filled, and the lots that it took, first in, first out.
     `fingerprint` is the last link of the chain of digests, in hex.
     """
 
@@ -162,6 +172,16 @@ class Backtest:
     symbols: pa.Table
     intents: pa.Table
     fills: pa.Table
+    trades: pa.Table
+    _reckoned: Figures
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The figures of docs/reference/figures.md by name: amounts are Decimals, times aware, ratios floats.
+
+        What is not defined is None, and why stands under `undefined` by its name.
+        """
+        return self._reckoned.document()
 
     @property
     def equity(self) -> pa.Table:
@@ -169,8 +189,9 @@ class Backtest:
         return self.cycles.select(["ts", "equity_try"])
 
     def to_arrow(self) -> dict[str, pa.Table]:
-        """Return all tables by their names: `equity`, `cycles`, `symbols`, `intents` and `fills`."""
-        return {name: getattr(self, name) for name in ("equity", "cycles", "symbols", "intents", "fills")}
+        """Return all tables by their names: `equity`, `cycles`, `symbols`, `intents`, `fills`, `trades`."""
+        names = ("equity", "cycles", "symbols", "intents", "fills", "trades")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -227,11 +248,16 @@ def _run(plan: RunPlan, history: MarketHistory, speed: Speed) -> Backtest:
     """Run all cycles of the plan, digest them, and keep them as tables."""
     book = plan.new_book()
     digester, tables = Digester(book.symbols, book.params, book.link), Tables(book.symbols)
+    reckoning = Reckoning(opening_of(book.state, book.symbols), Motives())
     for stretch in run(book, recorded(plan, history, plan.times, _ROWS), speed.loop):
         market, _, rules, out, start, stop, _ = stretch
         links = [digests.link for digests in digester.digest(market, rules, out, start, stop)]
         tables.take(market, out, start, stop, links)
-    return Backtest(plan, speed.name, digester.link.hex(), **tables.tables())
+        reckoning.take(Cycles(book.symbols, book.params, market, rules, out, start, stop))
+    still_open = resting(state_document(book.state, book.symbols)["orders"])
+    figures = reckoning.figures(still_open=still_open)
+    trades = trades_table(reckoning.round_trips(still_open))
+    return Backtest(plan, speed.name, digester.link.hex(), **tables.tables(), trades=trades, reckoned=figures)
 
 
 # -- What is given ------------------------------------------------------------------------------------

@@ -92,6 +92,19 @@ def wrapped_after(head: str, text: str, width: int) -> Iterator[str]:
         yield f"{' ' * len(head)}{line}"
 
 
+def beside_each_other(texts: Sequence[str], width: int) -> Iterator[str]:
+    """Yield lines of as many texts as fit beside each other; one that is wider than a line has its own."""
+    line = ""
+    for text in texts:
+        longer = f"{line}{' ' * (GAP + 1)}{text}" if line else text
+        if line and wide(longer) > width:
+            yield line
+            longer = text
+        line = longer
+    if line:
+        yield line
+
+
 # -- Tables -------------------------------------------------------------------------------------------
 
 

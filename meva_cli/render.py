@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import click
 
-from meva_cli.layout import pair_lines, table_lines, wrapped
+from meva_cli.layout import beside_each_other, pair_lines, table_lines, wrapped, wrapped_after
 from meva_core.amounts import digits_of
 
 _HANGING: Final = 4
@@ -102,6 +102,19 @@ def print_pairs(pairs: Mapping[str, object]) -> None:
         lines = (f"{name}\t{text}" for name, text in texts.items())
     for line in lines:
         click.echo(line)
+
+
+def print_texts(name: str, texts: Sequence[str], width: int = 10) -> None:
+    """Print texts behind a name: on a terminal beside each other as they fit, elsewhere a tab before each."""
+    shown = list(map(_visible, texts))
+    if not sys.stdout.isatty():
+        click.echo("\t".join((name, *shown)))
+        return
+    room, head = max(_columns() - width, 1), f"{name:<{width}}"
+    for together in beside_each_other(shown, room):
+        for line in wrapped_after(head, together, _columns()):
+            click.echo(line)
+        head = " " * width
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -28,7 +28,17 @@ def demo(tmp_path_factory):
         capture_output=True,
         check=True,
     )
-    return json.loads(done.stdout)
+    page = [sys.executable, "-m", "meva_cli", "report", "--summary", "--db", "demo.db"]
+    shown = subprocess.run(page, env=plain, cwd=folder, capture_output=True, check=True, text=True).stdout
+    return {**json.loads(done.stdout), "page": shown}
+
+
+def test_the_demo_shows_the_page_that_the_readme_shows(demo):
+    title, *page = demo["page"].splitlines()
+    assert title == "run x1yi6vf: 720 cycles, 2024-01-01 00:00 to 11:59 UTC"
+    words = re.sub("─+", "", README).split()
+    assert page[0].startswith("Equity")
+    assert " ".join(" ".join(page).split()) in " ".join(words)
 
 
 def test_the_demo_ends_with_the_figures_that_the_readme_quotes(demo):

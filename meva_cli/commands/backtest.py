@@ -20,6 +20,7 @@ from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, json_option
 from meva_cli.progress import make_progress
 from meva_cli.recorded_runs import against_recorded, plan_over_run, refuse_beside_recorded
 from meva_cli.render import print_json, print_line, print_pairs
+from meva_cli.summary import figures_or_why_not
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -178,6 +179,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
         seconds = time.perf_counter() - began
         with store.read() as reads:
             figures = summary(reads, plan.run_id, CODEC)
+            page = figures_or_why_not(reads, plan.run_id)
     if stays and speed.let_stay():
         click.echo(STAYS, err=True)
     figures["dataset"] = str(folder)
@@ -194,6 +196,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
             "engine_reason": _engine_reason(figures, speed, done.ran),
             "trace_reason": _trace_reason(options.trace, figures, done),
         },
+        page,
         notes,
     )
 
@@ -334,7 +337,13 @@ def _seconds(moment: datetime) -> int:
 
 
 def _with_timing(
-    figures: dict[str, Any], db: str, done: Done, seconds: float, reasons: dict[str, str], notes: list[str]
+    figures: dict[str, Any],
+    db: str,
+    done: Done,
+    seconds: float,
+    reasons: dict[str, str],
+    page: dict[str, Any],
+    notes: list[str],
 ) -> dict[str, Any]:
     """Return the figures in the order of the contract, with what this process did."""
     head = {name: figures.pop(name) for name in ("run_id", "dataset")}
@@ -350,13 +359,16 @@ def _with_timing(
         "cycles_filled": done.filled,
         **reasons,
         **tail,
+        **page,
         "warnings": notes,
     }
 
 
 def print_backtest(result: dict[str, Any]) -> None:
-    """Print the figures for people."""
-    warnings = result.pop("warnings")
+    """Print what was recorded and the page of figures, for people."""
+    from meva_cli.figures_page import print_page
+
+    warnings, page, why_none = (result.pop(name) for name in ("warnings", "figures", "figures_reason"))
     for warning in warnings[:WARNINGS_SHOWN]:
         click.echo(f"warning: {warning}", err=True)
     if len(warnings) > WARNINGS_SHOWN:
@@ -377,3 +389,8 @@ def print_backtest(result: dict[str, Any]) -> None:
     for name in ("dataset_sha256", "fingerprint"):
         shown[name] = shown.pop(name)
     print_pairs(shown)
+    print_line()
+    if page is None:
+        print_line(f"No page of figures: {why_none}")
+    else:
+        print_page(page)

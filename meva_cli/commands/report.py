@@ -41,6 +41,14 @@ SPARED: Final = ("universe", "slippage_try", "fees_try", "max_drawdown", "net_pn
 @click.command()
 @DB
 @window_options(LAST)
+@click.option("--summary", is_flag=True, help="The page of figures instead: of a whole run, or of a book.")
+@click.option("--book", metavar="NAME", help="With --summary: all runs of this book together.")
+@click.option(
+    "--cash-rate",
+    type=click.FloatRange(-1, 100, min_open=True),
+    metavar="RATIO",
+    help="With --summary: what cash earns in a year, such as 0.4, for Sharpe and Sortino.  [default: 0]",
+)
 @STAGE
 @json_option
 def report(
@@ -49,16 +57,29 @@ def report(
     start: int | None,
     end: int | None,
     last: int | None,
+    summary: bool,
+    book: str | None,
+    cash_rate: float | None,
     stage: str,
     as_json: bool,
 ) -> None:
-    """Show recent cycles, oldest first, and their totals.
+    """Show recent cycles, oldest first, and their totals; or with --summary what a run came to.
+
+    The page of figures has return and what holding would have brought, the worst fall, costs, round trips,
+    modes and symbols; docs/reference/figures.md defines each. What is not defined is null with --json, and
+    why stands under `undefined`.
 
     Of Stage 4 it shows the cycles' metrics, or, where none were recorded yet, audits and snapshots.
 
     Equity, profit, fees and slippage are those of the account after the cycle, counted since the run began;
     drawdown is the largest so far. The reason says why a cycle placed no order; `meva why CYCLE` says more.
     """
+    if summary:
+        _refuse_window(start, end, last, run_id, book, stage)
+        _summarize(db, run_id, book, cash_rate or 0, as_json)
+        return
+    if book is not None or cash_rate is not None:
+        raise click.UsageError(f"{'--cash-rate' if book is None else '--book'} goes with --summary")
     with reading(database(db)) as reads:
         if stage == "stage4":
             _report_stage4(reads, run_id, start, end, last, as_json)
@@ -76,6 +97,36 @@ def report(
             print_json({"run_id": window.run_id, "cycles": found, "totals": totals_of(totals)})
         else:
             print_report(window.run_id, lines, totals)
+
+
+def _refuse_window(
+    start: int | None, end: int | None, last: int | None, run_id: str | None, book: str | None, stage: str
+) -> None:
+    """Raise a usage error for what the page of figures cannot be made of."""
+    if (start, end, last) != (None, None, None):
+        raise click.UsageError(
+            "--summary is of a whole run or book: --start, --end and --last do not go with it"
+        )
+    if run_id is not None and book is not None:
+        raise click.UsageError("--run and --book exclude each other")
+    if stage == "stage4":
+        raise click.UsageError("--summary is of Stage 7; leave out --stage")
+
+
+def _summarize(db: str | None, run_id: str | None, book: str | None, rate: float, as_json: bool) -> None:
+    from meva_adapters.codec import CODEC
+    from meva_cli.figures_page import print_page, title
+    from meva_cli.summary import asked_account, summary_document
+    from meva_core.stages.summary import summary_of
+
+    with reading(database(db)) as reads:
+        found = summary_of(reads, asked_account(reads, run_id, book), CODEC, cash_rate=rate)
+    document = summary_document(found)
+    if as_json:
+        print_json(document)
+        return
+    print_line(title(document))
+    print_page(document)
 
 
 def totals_of(totals: Totals) -> dict[str, Any]:

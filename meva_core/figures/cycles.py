@@ -1,0 +1,91 @@
+"""What figures are made of: columns of cycles, and what a book had before the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from attrs import Factory, frozen
+
+from meva_core.amounts import ABSENT, join_pair, mul_e8
+from meva_core.cycle import Out
+from meva_core.market import Market
+from meva_core.params import Params
+from meva_core.rules import Rules
+from meva_core.state import FEES, LAST_EQUITY, SLIPPAGE, TURNOVER, State
+
+
+class Cycles(NamedTuple):
+    """Cycles [start, stop) of columns of one run. The journal holds the rows of these cycles alone, whose
+    `cycle` counts as the columns do."""
+
+    symbols: tuple[str, ...]
+    params: Params
+    market: Market
+    rules: Rules
+    out: Out
+    start: int
+    stop: int
+
+    def times(self) -> Any:
+        """Return the times of the cycles, int64 seconds."""
+        return self.market.time[self.start : self.stop]
+
+    def fills(self) -> int:
+        """Return how many rows of the journal are fills of these cycles."""
+        return int(self.out.journal.fills_end[self.stop - 1])
+
+
+class Lot(NamedTuple):
+    """A quantity and what it cost, in e8."""
+
+    qty: int
+    cost: int
+
+
+@frozen
+class Opening:
+    """A book before the first cycle that is reckoned, all in e8: its equity, and its totals until then; of
+    each symbol that was held the lots, oldest first, and what they were worth above their cost."""
+
+    equity: int
+    fees: int = 0
+    slippage: int = 0
+    turnover: int = 0
+    lots: Mapping[str, tuple[Lot, ...]] = Factory(dict)
+    unrealized: Mapping[str, int] = Factory(dict)
+
+    @property
+    def cost(self) -> int:
+        """What all lots cost."""
+        return sum(lot.cost for lots in self.lots.values() for lot in lots)
+
+
+def opening_of(state: State, symbols: Sequence[str]) -> Opening:
+    """Return the opening of a book that stands as its state says."""
+    money = state.money
+    equity, fees, slippage, turnover = (
+        join_pair(int(money[place]), int(money[place + 1]))
+        for place in (LAST_EQUITY, FEES, SLIPPAGE, TURNOVER)
+    )
+    held = [i for i in range(len(symbols)) if state.lot_count[i]]
+    return Opening(
+        equity,
+        fees,
+        slippage,
+        turnover,
+        {symbols[i]: tuple(_lots(state, i)) for i in held},
+        {symbols[i]: _value(state, i) - int(state.cost[i]) for i in held},
+    )
+
+
+def _lots(state: State, i: int) -> Iterator[Lot]:
+    room = state.lot_qty.shape[1]
+    for place in range(int(state.lot_count[i])):
+        at = (int(state.lot_first[i]) + place) % room
+        yield Lot(int(state.lot_qty[i, at]), int(state.lot_cost[i, at]))
+
+
+def _value(state: State, i: int) -> int:
+    mark = int(state.valuation[i])
+    return 0 if mark == ABSENT else mul_e8(int(state.qty[i]), mark)

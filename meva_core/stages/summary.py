@@ -1,0 +1,175 @@
+"""The page of figures of a run or a book, made out of what is stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from meva_core.errors import BadInput, StoreUnready
+from meva_core.figures.cycles import Cycles, Opening, opening_of
+from meva_core.figures.reckoning import Reckoning
+from meva_core.figures.result import Figures
+from meva_core.figures.trips import OrderName, resting
+from meva_core.ports import Reads
+from meva_core.stages.book_runs import BookRow, runs_of
+from meva_core.stages.codec import Codec
+from meva_core.state import restore_state
+from meva_core.stretches.recorded import RecordedRun, recorded_run
+from meva_core.stretches.stored import unsealed
+
+MODEL: Final = "fills are a model, not a record"
+"""What is said of figures whose data nobody recorded."""
+
+
+_LEGACY: Final = "legacy"
+"""The kind of the run that the earlier system's cycles are."""
+
+
+@frozen
+class Account:
+    """What figures are of: the runs, the oldest first, as rows of stage7_runs; with the book's name where
+    they are all that it had."""
+
+    runs: tuple[Mapping[str, Any], ...]
+    book: str | None = None
+
+    @property
+    def named(self) -> str:
+        """What it is called in messages."""
+        return f"book {self.book}" if self.book else f"run {self.runs[-1]['run_id']}"
+
+
+@frozen
+class Summary:
+    """Figures, with what they are of. `assumed` says which of the data nobody recorded, and is empty where
+    all were."""
+
+    account: Account
+    quote: str
+    assumed: str
+    figures: Figures
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON holds it, but for amounts and times, which are Decimals and datetimes."""
+        account = self.account
+        return {
+            "run_id": account.runs[-1]["run_id"],
+            "runs": [row["run_id"] for row in account.runs],
+            "book": account.book,
+            "kind": account.runs[-1]["kind"],
+            "data": account.runs[-1]["dataset"],
+            "assumed": self.assumed or None,
+            "quote": self.quote,
+            **self.figures.document(),
+        }
+
+
+def account_of_run(reads: Reads, run_id: str) -> Account:
+    """Return one run, to be reckoned; raises BadInput if there is none of that id."""
+    row = reads.run(run_id)
+    if row is None:
+        raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
+    return Account((row,))
+
+
+def account_of_book(reads: Reads, book: BookRow) -> Account:
+    """Return all runs of a book; raises StoreUnready for one without any yet."""
+    runs = tuple(runs_of(reads, book))[::-1]
+    if not runs:
+        raise StoreUnready(
+            f"book {book.name} has no run yet, and so no figures",
+            action=f"`meva run stage7 --book {book.name}` makes its first cycle",
+        )
+    return Account(runs, book.name)
+
+
+def summary_of(reads: Reads, account: Account, codec: Codec, *, cash_rate: float = 0) -> Summary:
+    """Reckon the figures of an account out of its stored columns, one stretch in memory at a time.
+
+    Raises StoreUnready for one that has none or not all of them, or of an unknown form; StoreCorrupt for
+    damage.
+    """
+    runs = [_run_of(row, codec) for row in account.runs]
+    reckoning = Reckoning(_opening(reads, runs[0], codec))
+    for row, run in zip(account.runs, runs, strict=True):
+        for part in parts_of(reads, row, run, codec):
+            reckoning.take(part)
+    still_open = _resting(reads, runs[-1], codec)
+    figures = reckoning.figures(cash_rate=cash_rate, still_open=still_open)
+    return Summary(
+        account,
+        runs[-1].quote,
+        assumed_of(account.runs, codec.decode),
+        figures,
+    )
+
+
+def parts_of(reads: Reads, row: Mapping[str, Any], run: RecordedRun, codec: Codec) -> Iterator[Cycles]:
+    """Yield all cycles of a run as columns. Raises StoreUnready where some have none."""
+    columns, done = codec.columns(), 0
+    versions = dict(reads.rows("stage7_forms", ("form", "code_version")))
+    for stored in reads.stretches(run.run_id):
+        if stored.seq != done:
+            raise _without_columns(row, stored.seq - done)
+        opened = run.opened(stored, columns, versions.get(stored.form))
+        for span in opened.spans():
+            yield Cycles(run.symbols, run.params, span.market, span.rules, span.out, 0, span.cycles)
+        done += stored.cycles
+    if done != row["cycles"] or not done:
+        raise _without_columns(row, row["cycles"] - done)
+
+
+def _without_columns(row: Mapping[str, Any], cycles: int) -> StoreUnready:
+    if not row["cycles"]:
+        return StoreUnready(f"run {row['run_id']} has no cycle yet", action="let it run, then ask again")
+    return StoreUnready(
+        f"{cycles} of the {row['cycles']} cycles of run {row['run_id']} were recorded in rows only, by "
+        f"version {row['code_version']}: no figures can be made of them",
+        action=f"`meva report --run {row['run_id']}` shows its cycles; recorded again into a database of its "
+        "own, the run has figures",
+    )
+
+
+def _run_of(row: Mapping[str, Any], codec: Codec) -> RecordedRun:
+    if row["kind"] == _LEGACY:
+        raise StoreUnready(
+            "the cycles of the earlier system have no figures: fills of its dry runs never reached cash, "
+            "holdings or profit",
+            action="`meva report` and `meva why` show what they recorded",
+        )
+    return recorded_run(row, codec.decode)
+
+
+def _opening(reads: Reads, run: RecordedRun, codec: Codec) -> Opening:
+    """Return the book before the first cycle of a run: the state that it began with, if it went on with
+    another one, else its starting cash."""
+    where = {"run_id": run.run_id, "seq": 0}
+    stored = next(reads.rows("stage7_states", ("link", "state_json"), where=where), None)
+    if stored is None:
+        return opening_of(run.new_state(), run.symbols)
+    link, text = stored
+    document, _ = unsealed(codec.decode(text), run.run_id, 0, link)
+    return opening_of(restore_state(document, run.symbols), run.symbols)
+
+
+def _resting(reads: Reads, run: RecordedRun, codec: Codec) -> list[OrderName]:
+    """Return the SELL orders that rest after the last cycle of a run."""
+    kept = reads.state(run.run_id)
+    if kept is None:
+        return []
+    return resting(codec.decode(kept["state_json"])["state"]["orders"])
+
+
+def assumed_of(runs: Sequence[Mapping[str, Any]], decode: Callable[[str], Any]) -> str:
+    """Return what of the data of runs nobody recorded, as their manifests say it; empty where all was."""
+    for row in runs:
+        manifest = decode(row["manifest_json"]) if row["manifest_json"] else {}
+        books = str(manifest.get("books") or "")
+        if manifest.get("assumed"):
+            said = manifest["assumed"]
+            return said if isinstance(said, str) else books or "order books made from closes"
+        if books.startswith("assumed"):
+            return f"order books {books}"
+    return ""

@@ -1,0 +1,228 @@
+"""`meva report --summary`: the page of figures of a run and of a book."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from played_books import FIRST, recorded_market, run_book
+from revision_0002 import upgraded
+from stage7_runs import BUSY, make_dataset, rows_of
+
+from meva_adapters.sql import ensure
+from meva_cli.figures_page import _amount, _duration, _moment, _percent, page_lines
+
+D = Decimal
+NAMES = ["Equity", "Risk", "Costs", "Trades", "Modes"]
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """Run a book under two sets of settings: two runs, of which the second goes on with the first."""
+    folder = tmp_path_factory.mktemp("book")
+    market = recorded_market(folder)
+    run_book(folder / "book.db", market, range(FIRST, FIRST + 12 * 60, 60))
+    run_book(folder / "book.db", market, range(FIRST + 12 * 60, FIRST + 25 * 60, 60), STAGE7_SLIPPAGE_BPS="3")
+    return folder / "book.db"
+
+
+# -- A book and its runs ------------------------------------------------------------------------------
+
+
+def runs_of(meva, db):
+    return [row["run_id"] for row in meva("runs", "--db", db, "--json").document["runs"]]
+
+
+def test_a_book_has_the_figures_of_all_its_runs_together(meva, book):
+    whole = meva("report", "--db", book, "--summary", "--book", "main", "--json").document
+    first, second = runs_of(meva, book)
+    assert (whole["book"], whole["runs"], whole["cycles"]) == ("main", [first, second], 25)
+    last = meva("report", "--db", book, "--run", second, "--last", 1, "--json").document["cycles"][0]
+    assert whole["opening_equity_try"] == BUSY["DRY_RUN_TRY_BALANCE"]
+    assert whole["final_equity_try"] == last["equity_try"]
+    for name in ("net_pnl_try", "fees_try", "slippage_try", "max_drawdown_ratio"):
+        assert whole[name] == last[name], name
+    assert whole["fills"] > 0
+
+
+def test_a_run_that_goes_on_with_a_book_begins_with_what_the_book_was_worth(meva, book):
+    first, second = (
+        meva("report", "--db", book, "--summary", "--run", run, "--json").document
+        for run in runs_of(meva, book)
+    )
+    whole = meva("report", "--db", book, "--summary", "--book", "main", "--json").document
+    assert second["opening_equity_try"] == first["final_equity_try"]
+    assert second["final_equity_try"] == whole["final_equity_try"]
+    for name in ("fees_try", "slippage_try", "turnover_try", "net_pnl_try"):
+        assert D(first[name]) + D(second[name]) == D(whole[name]), name
+    assert first["fills"] + second["fills"] == whole["fills"]
+    for one in (first, second, whole):
+        assert sum(D(row["net_try"]) for row in one["symbols"]) == D(one["net_pnl_try"])
+
+
+def test_results_of_a_part_add_up_with_the_lots_that_it_began_with(meva, book):
+    first, second = runs_of(meva, book)
+    part = meva("report", "--db", book, "--summary", "--run", second, "--json").document
+    [state] = rows_of(book, "SELECT state_json FROM stage7_states WHERE run_id = ? AND seq = 0", second)
+    began_with = sum(sum(costs) for _, costs in state["state_json"]["lots"])
+    last = "SELECT cash_try FROM stage7_ledger_metrics WHERE run_id = ? ORDER BY ts DESC LIMIT 1"
+    before, after = (D(rows_of(book, last, run)[0]["cash_try"]) for run in (first, second))
+    assert began_with > 0
+    assert D(part["results_try"]) == after - before + D(part["open_cost_try"]) - D(began_with).scaleb(-8)
+
+
+def test_the_page_names_the_book_and_says_it_in_lines(meva, book):
+    lines = meva("report", "--db", book, "--summary", "--book", "main").out.splitlines()
+    assert lines[0] == "book main, 2 runs: 25 cycles, 2026-01-01 00:30 to 00:54 UTC"
+    assert [line.partition("\t")[0] for line in lines[1:6]] == NAMES
+    assert lines[6].split("\t")[:3] == ["symbol", "fills", "realized"]
+    assert len(lines) == 7 + 4
+
+
+def test_what_cash_earns_is_taken_into_the_ratios(meva, book):
+    found = meva("report", "--db", book, "--summary", "--cash-rate", "0.4", "--json").document
+    assert found["cash_rate_ratio"] == 0.4
+
+
+# -- What may not be asked ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--summary", "--last", "3"], "--summary is of a whole run or book"),
+        (["--summary", "--run", "a", "--book", "main"], "--run and --book exclude each other"),
+        (["--summary", "--stage", "stage4"], "--summary is of Stage 7"),
+        (["--book", "main"], "--book goes with --summary"),
+        (["--cash-rate", "0.4"], "--cash-rate goes with --summary"),
+        (["--summary", "--cash-rate", "-1"], "--cash-rate"),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(meva, book, options, told):
+    ended = meva("report", "--db", book, *options)
+    assert ended.code == 2
+    assert told in ended.err
+
+
+def test_a_book_or_run_that_is_not_there_is_named_with_those_that_are(meva, book):
+    ended = meva("report", "--db", book, "--summary", "--book", "other")
+    assert (ended.code, "it holds main" in ended.err) == (2, True)
+    assert meva("report", "--db", book, "--summary", "--run", "zzzzzzz").code == 2
+
+
+def test_a_book_without_a_run_has_none_yet(meva):
+    ensure(Path("new.db"))
+    meva("books", "new", "fresh", "--db", "new.db")
+    ended = meva("report", "--db", "new.db", "--summary", "--book", "fresh")
+    assert ended.code == 2
+    assert "book fresh has no run yet" in ended.err
+
+
+def test_cycles_that_have_rows_only_are_told_apart_from_none(meva, tmp_path):
+    db = upgraded("full", tmp_path / "old.db")
+    ended = meva("report", "--db", db, "--summary")
+    assert ended.code == 2
+    assert "45 of the 45 cycles of run u1dtjhj were recorded in rows only, by version 0.1.0" in ended.err
+
+
+# -- Data that nobody recorded ------------------------------------------------------------------------
+
+
+def test_a_page_over_assumed_books_says_so_first(meva, tmp_path, monkeypatch):
+    for name, value in BUSY.items():
+        monkeypatch.setenv(name, value)
+    data = make_dataset(tmp_path / "data", minutes=40)
+    manifest = json.loads((data / "manifest.json").read_text())
+    manifest["books"] = "assumed from the closes, 10 bps apart"
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    ended = meva("backtest", "--data", data, "--db", "a.db", "--engine", "interpreted", "--cycles", 30)
+    told = "fills are a model, not a record: order books assumed from the closes, 10 bps apart"
+    assert f"Assumed\t{told}" in ended.out.splitlines()
+    page = meva("report", "--db", "a.db", "--summary").out.splitlines()
+    assert page[1] == f"Assumed\t{told}"
+    found = meva("report", "--db", "a.db", "--summary", "--json").document
+    assert found["assumed"] == "order books assumed from the closes, 10 bps apart"
+
+
+# -- Words --------------------------------------------------------------------------------------------
+
+LARGE = {"opening_equity_try": D(100_000)}
+
+
+@pytest.mark.parametrize(
+    ("amount", "places", "text"),
+    [
+        ("100000", 0, "100 000"),
+        ("96992.8735118", 0, "96 992.87"),
+        ("-1957.1738626", 2, "-1 957.17"),
+        ("-0.004", 2, "0.00"),
+        ("0", 2, "0.00"),
+        ("1234567.5", 0, "1 234 567.50"),
+    ],
+)
+def test_amounts_are_shown_by_threes_and_to_the_hundredth(amount, places, text):
+    assert _amount(LARGE, D(amount), places) == text
+
+
+def test_amounts_of_a_small_account_are_shown_as_they_are():
+    assert _amount({"opening_equity_try": D("0.5")}, D("0.00012345")) == "0.00012345"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (12.4, "12 s"),
+        (356.2, "6 min"),
+        (3600, "1 h"),
+        (9000, "2 h 30 min"),
+        (90061, "1 d 1 h"),
+        (86_400, "1 d"),
+    ],
+)
+def test_times_are_told_in_their_largest_units(seconds, text):
+    assert _duration(seconds) == text
+
+
+def test_a_day_is_not_said_twice():
+    one, other = datetime(2026, 1, 1, 8, tzinfo=UTC), datetime(2026, 1, 2, 9, 30, tzinfo=UTC)
+    assert (_moment(one), _moment(one, one), _moment(other, one)) == (
+        "2026-01-01 08:00",
+        "08:00",
+        "2026-01-02 09:30",
+    )
+    assert (_percent(-0.03007), _percent(0.05, "", 0)) == ("-3.01 %", "5 %")
+
+
+def test_a_run_without_a_trade_has_a_page(meva, tmp_path, monkeypatch):
+    for name, value in {**BUSY, "STAGE7_MAX_DATA_AGE_SEC": "1"}.items():
+        monkeypatch.setenv(name, value)
+    data = make_dataset(tmp_path / "data", minutes=40)
+    options = ["--db", "a.db", "--engine", "interpreted", "--cycles", 1]
+    found = meva("backtest", "--data", data, *options, "--json").document["figures"]
+    lines = dict(
+        page_lines({**found, **_times(found), "opening_equity_try": D(1_000_000)} | _decimals(found))
+    )
+    assert lines["Trades"] == ["no round trip: nothing was sold"]
+    assert lines["Costs"][-1] == "nothing was traded"
+    assert found["exposure_ratio"] is None
+    assert found["undefined"]["exposure_ratio"] == "one_cycle"
+
+
+def _times(found):
+    return {name: datetime.fromisoformat(found[name]) for name in ("start", "end")}
+
+
+def _decimals(found):
+    return {name: D(value) for name, value in found.items() if name.endswith("_try") and value is not None}
+
+
+def test_the_page_of_a_kept_database_is_the_same_from_a_copy(meva, book, tmp_path):
+    shutil.copy(book, tmp_path / "copy.db")
+    pages = [
+        meva("report", "--db", db, "--summary", "--book", "main").out for db in (book, tmp_path / "copy.db")
+    ]
+    assert pages[0] == pages[1]
