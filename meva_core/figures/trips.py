@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from meva_core.figures.cycles import Cycles, Opening
 from meva_core.figures.ratios import quotient
 from meva_core.orders import Side
 
-_COLUMNS: Final = (
-    *("symbol", "side", "time", "n", "resting"),
-    *("price", "qty", "notional", "fee", "reference"),
-)
+_COLUMNS: Final = ("side", "time", "n", "resting", "price", "qty", "notional", "fee", "reference")
+_BUY: Final = int(Side.BUY)
 OrderName = tuple[int, int]
 """An order by its submission time, seconds, and its place among its cycle's intents."""
 
@@ -38,8 +36,10 @@ class OpenLot:
 
     def taken(self, qty: int) -> OpenLot:
         """Take out a part of it, and return that."""
-        shares = (amount * qty // self.qty for amount in (self.cost, self.fee, self.slippage))
-        part = OpenLot(self.time, qty, *shares)
+        held = self.qty
+        part = OpenLot(
+            self.time, qty, self.cost * qty // held, self.fee * qty // held, self.slippage * qty // held
+        )
         self.qty -= qty
         self.cost -= part.cost
         self.fee -= part.fee
@@ -101,15 +101,16 @@ class RoundTrip:
             self.bought_at += part.qty * part.time
 
 
-@frozen
-class Fill:
-    """A fill as the journal has it, amounts in e8, times in seconds; `resting`: it was at our limit."""
+class Fill(NamedTuple):
+    """A fill as the journal has it, amounts in e8; `time` is its cycle's, in seconds, and its order is named
+    by `submitted` and `n`. `resting` is 1 for one at our limit, 0 for one that took the touch."""
 
+    time: int
     symbol: str
     side: int
-    time: int
-    order: OrderName
-    resting: bool
+    submitted: int
+    n: int
+    resting: int
     price: int
     qty: int
     notional: int
@@ -128,10 +129,10 @@ def fills_of(part: Cycles) -> Iterator[Fill]:
     fills, used = part.out.journal.fills, slice(0, part.fills())
     if used.stop == 0:
         return
-    moments = part.market.time[fills.cycle[used]].tolist()
-    columns = (getattr(fills, name)[used].tolist() for name in _COLUMNS)
-    for moment, symbol, side, time, n, resting, *amounts in zip(moments, *columns, strict=True):
-        yield Fill(part.symbols[symbol], side, moment, (time, n), resting == 1, *amounts)
+    times = part.market.time[fills.cycle[used]].tolist()
+    symbols = map(part.symbols.__getitem__, fills.symbol[used].tolist())
+    others = (getattr(fills, name)[used].tolist() for name in _COLUMNS)
+    yield from map(Fill._make, zip(times, symbols, *others, strict=True))
 
 
 def resting(orders: Mapping[str, Sequence[int]]) -> list[OrderName]:
@@ -158,28 +159,28 @@ class Trips:
 
     def take(self, fill: Fill) -> None:
         """Take the next fill."""
-        if fill.side == Side.BUY:
-            lot = OpenLot(fill.time, fill.qty, fill.notional + fill.fee, fill.fee, fill.slippage)
-            self.lots.setdefault(fill.symbol, deque()).append(lot)
+        lots = self.lots.get(fill.symbol)
+        if lots is None:
+            lots = self.lots[fill.symbol] = deque()
+        if fill.side == _BUY:
+            fee = fill.fee
+            lots.append(OpenLot(fill.time, fill.qty, fill.notional + fee, fee, fill.slippage))
         else:
-            self._sell(fill)
+            self._sell(fill, lots)
 
-    def _sell(self, fill: Fill) -> None:
-        lots = self.lots.setdefault(fill.symbol, deque())
-        trip = self.trips.get(fill.order)
+    def _sell(self, fill: Fill, lots: deque[OpenLot]) -> None:
+        order = fill.submitted, fill.n
+        trip = self.trips.get(order)
         if trip is None:
             opened = lots[0].time if lots else None
-            trip = self.trips[fill.order] = RoundTrip(fill.symbol, fill.order, opened)
+            trip = self.trips[order] = RoundTrip(fill.symbol, order, opened)
         trip.closed = fill.time
         trip.notional += fill.notional
         trip.fee += fill.fee
         trip.slippage += fill.slippage
         left = fill.qty
         while left and lots:
-            if lots[0].qty <= left:
-                part = lots.popleft()
-            else:
-                part = lots[0].taken(left)
+            part = lots.popleft() if lots[0].qty <= left else lots[0].taken(left)
             left -= part.qty
             trip.took(part)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -48,7 +49,7 @@ _GROUPS: Final[Mapping[str, Any]] = {
 """The groups of a body, in its order."""
 
 
-@frozen
+@frozen(cache_hash=True)
 class Frame:
     """Some columns of a group: their names, and whether each has a value per symbol."""
 
@@ -70,7 +71,7 @@ class Frame:
         return len(self.columns) * (symbols if self.by_symbol else 1)
 
 
-@frozen
+@frozen(cache_hash=True)
 class Layout:
     """The frames of a body behind the one of sizes, in order, and the tags of the steps."""
 
@@ -84,7 +85,12 @@ class Layout:
 
     def form(self) -> str:
         """Return the SHA-256 of that, in hex: what the columns of a stretch are and how they were decided."""
-        return hashlib.sha256(canonical_json(self.document()).encode()).hexdigest()
+        return _form(self)
+
+
+@lru_cache(maxsize=16)  # every stretch that is opened asks for it
+def _form(layout: Layout) -> str:
+    return hashlib.sha256(canonical_json(layout.document()).encode()).hexdigest()
 
 
 def layout_of(params: Params, *, bars: bool = False, aside: bool = False) -> Layout:

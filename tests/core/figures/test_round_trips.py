@@ -18,7 +18,7 @@ amounts = st.integers(1, 10**13)
 def fill(side: Side, time: int, qty: int, notional: int, fee: int, order: int = 0, **other: str) -> Fill:
     """Return a fill of one symbol, at the mark."""
     symbol = other.get("symbol", "BTCTRY")
-    return Fill(symbol, side, time, (order or time, 0), False, 1, qty, notional, fee, notional)
+    return Fill(time, symbol, side, order or time, 0, 0, 1, qty, notional, fee, notional)
 
 
 @st.composite
@@ -60,7 +60,7 @@ def test_every_sell_order_with_a_fill_is_one_round_trip_of_what_it_sold(history)
     for one in fills:
         trips.take(one)
         if one.side == Side.SELL:
-            sold[one.order] += one.qty
+            sold[one.submitted, one.n] += one.qty
     assert {trip.order: trip.qty for trip in trips.done()} == sold
     closed = [trip.closed for trip in trips.done()]
     assert closed == sorted(closed)
