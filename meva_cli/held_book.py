@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +12,11 @@ import click
 
 from meva_cli.database import shown_database
 from meva_cli.render import as_text
+from meva_core.errors import StoreError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from sqlalchemy import URL
 
     from meva_adapters.sql import SqlStore
@@ -57,15 +60,30 @@ def held_book(
         with store.read() as reads:
             require_open(pick_book(reads, name))
             of_book = book_settings(reads, name, settings)
-        if of_book.live.dry_run_try_balance != settings.live.dry_run_try_balance:
-            own = as_text(of_book.live.dry_run_try_balance)
-            click.echo(
-                f"book {name} began with {own} TRY; DRY_RUN_TRY_BALANCE changes nothing of it", err=True
-            )
         with held(url, name, SystemClock(), waiting=None if alive is None else _waiting(alive)) as (lease, _):
             if lease.took_over is not None:
                 click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
+            own, given = (each.live.dry_run_try_balance for each in (of_book, settings))
+            _say_what_cash_counts(store, name, own, given)
             yield store, lease.check, of_book
+
+
+def _say_what_cash_counts(store: SqlStore, name: str, own: Decimal, given: Decimal) -> None:
+    """Say once that settings do not change what a book began with, and again for each other amount."""
+    from meva_core.stages.cash_given import is_news, note_given
+
+    with store.read() as reads:
+        if not is_news(reads, name, own, given):
+            return
+    if own != given:
+        began = f"book {name} began with {as_text(own)} TRY"
+        click.echo(f"{began}; DRY_RUN_TRY_BALANCE={as_text(given)} changes nothing of it", err=True)
+    with (
+        suppress(StoreError),
+        store.unit() as work,
+    ):  # a busy database keeps no cycle from it: it is said again
+        note_given(work, name, given, datetime.now(UTC))
+        work.commit()
 
 
 def _waiting(alive: Callable[[], None]) -> Callable[[str], None]:

@@ -107,6 +107,25 @@ def test_single_cycles_and_a_loop_go_on_with_one_book_and_are_proved(trading: Me
     assert rows_of(tmp_path / "a.db", "SELECT count(*) AS n FROM stage7_rows")[0]["n"] > 0
 
 
+def test_that_another_balance_changes_nothing_is_said_once(
+    trading: Meva, environment: dict[str, str]
+) -> None:
+    def said(amount: str) -> bool:
+        ended = trading("run", "stage7", "--db", "a.db", "--set", f"DRY_RUN_TRY_BALANCE={amount}")
+        assert ended.code == 0, ended.err
+        line = f"book main began with 100000 TRY; DRY_RUN_TRY_BALANCE={amount} changes nothing of it"
+        assert ("DRY_RUN_TRY_BALANCE" in ended.err) == (line in ended.err)
+        return line in ended.err
+
+    assert [said(amount) for amount in ("100000", "7000", "7000", "7000.00", "8000", "8000")] == [
+        *(False, True, False, False, True, False),
+    ]
+    assert [said(amount) for amount in ("100000", "8000", "8000")] == [False, True, False]
+    runs = trading("runs", "--db", "a.db", "--json").document["runs"]
+    assert len(runs) == 1, "what a book began with is no setting of its runs"
+    assert trading("prove", "--db", "a.db", "--book", "main").code == 0
+
+
 def test_one_process_holds_a_book_and_one_that_is_killed_is_taken_over_at_once(
     trading: Meva, environment: dict[str, str], tmp_path: Path
 ) -> None:
