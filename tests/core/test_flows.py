@@ -16,6 +16,7 @@ from strategies import examples, worlds
 
 from meva_core.amounts import E8, LIMIT, join_pair
 from meva_core.errors import BrokenBooks
+from meva_core.journal import reserved_cash
 from meva_core.ledger import flow
 from meva_core.state import (
     CASH,
@@ -49,8 +50,8 @@ def ran(world: World, state: State | None = None) -> State:
 
 
 def flow_for(state: State, data: st.DataObject) -> int:
-    """Draw a deposit, or a withdrawal of what cash there is."""
-    most = min(LIMIT, total(state, CASH), total(state, PEAK))
+    """Draw a deposit, or a withdrawal of what cash there is that no open order needs."""
+    most = max(0, min(LIMIT, total(state, CASH) - reserved_cash(state), total(state, PEAK)))
     return data.draw(st.integers(-most, 10**16) | st.integers(-min(most, 1_000), 1_000) | st.just(-most))
 
 
