@@ -64,9 +64,9 @@ def empty_market(cycles: int, symbols: int) -> Market:
 def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:
     """Measure, for every candle, the window of the last `lookback` closes that ends with it.
 
-    `closes` is an int64 array [n] of e8 prices > 0 in time order. Returns three int64 arrays [n]: how many
-    closes the window has, its checksum (`Market.closes_check`), and the deviation of its returns as a score
-    (ABSENT below two).
+    `closes` is an int64 array [n] of e8 prices > 0 in time order, or [n, m] of m symbols that have equally
+    many. Returns three int64 arrays: [n], how many closes the window has; and of the shape of `closes`, its
+    checksum (`Market.closes_check`), and the deviation of its returns as a score (ABSENT below two).
 
     With r = (c1 - c0) / c0, m = sum(r) / n and v = sum((r - m) * (r - m)) / n the deviation is sqrt(v). The
     sums run in time order, one addition at a time, elementwise over all windows: the same bits as a plain
@@ -74,8 +74,8 @@ def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:
     """
     n = len(closes)
     count = np.minimum(np.arange(1, n + 1, dtype=np.int64), lookback)
-    check = np.zeros(n, dtype=np.int64)
-    deviation = np.full(n, ABSENT, dtype=np.int64)
+    check = np.zeros(closes.shape, dtype=np.int64)
+    deviation = np.full(closes.shape, ABSENT, dtype=np.int64)
     if n == 0:
         return count, check, deviation
     # Oldest first: each pass adds, to all windows at once, what lies `back` places before their last close.
@@ -87,10 +87,10 @@ def closes_measures(closes: Any, lookback: int) -> tuple[Any, Any, Any]:
         return count, check, deviation
     prices = closes.astype(np.float64)
     returns = (prices[1:] - prices[:-1]) / prices[:-1]
-    total, squares = np.zeros(n), np.zeros(n)
+    total, squares = np.zeros(closes.shape), np.zeros(closes.shape)
     for back in range(furthest, 0, -1):
         total[back:] += returns[: n - back]
-    periods = count[1:] - 1
+    periods = (count[1:] - 1).reshape(-1, *(1 for _ in closes.shape[1:]))
     mean = np.concatenate((total[:1], total[1:] / periods))
     for back in range(furthest, 0, -1):
         distance = returns[: n - back] - mean[back:]

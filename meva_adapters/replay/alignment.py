@@ -14,11 +14,12 @@ import numpy as np
 from attrs import frozen
 
 from meva_adapters.replay.format.faults import FaultList
-from meva_adapters.replay.format.layout import CANDLES, KINDS, KNOWN, ORDERBOOK, TICKER
-from meva_adapters.replay.format.lines import LineReader, stored_columns
+from meva_adapters.replay.format.layout import CANDLES, KINDS, KNOWN, ORDERBOOK, TICKER, VOLUME
+from meva_adapters.replay.format.lines import LineReader, plain_amount, stored_columns
 from meva_adapters.replay.format.rows import Rows
 from meva_adapters.replay.newest import Newest, NewestBook, NewestCandle, NewestTicker
 from meva_core import live_market
+from meva_core.amounts import E8
 from meva_core.errors import BadInput
 from meva_core.live_market import SeenRow
 from meva_core.market import MICROS, Market, empty_market
@@ -47,6 +48,10 @@ class Alignment:
         }
         self._lines: dict[str, dict[str, _Line]] = {kind: {} for kind in self._make}
         self._readers: dict[tuple[str, int], _Cells] = {}
+        self._fresh: dict[str, set[str]] = {kind: set() for kind in self._make}
+        """The symbols by kind of which a row came that the last market does not show."""
+        self._shown: tuple[tuple[str, ...], Market] | None = None
+        """The last market, with its symbols."""
 
     def take(self, rows: Iterable[SeenRow]) -> list[SeenRow]:
         """Take rows in the order in which they became known, and return those that say something new: whose
@@ -83,17 +88,20 @@ class Alignment:
 
     def _push(self, kind: str, lines: Mapping[str, Sequence[SeenRow]], table: Rows) -> None:
         """Push the rows of each symbol, which stand in the table one symbol after the other."""
-        derived = self._make[kind]().derive(table) if self._make[kind]().is_row_by_row else None
-        start = 0
+        made, places, start = [], [], 0
         for symbol, rows in lines.items():
-            here = slice(start, start := start + len(rows))
             known = self._lines[kind].get(symbol)
             newest = known.newest if known else self._make[kind]()
-            if derived is None:
-                newest.take(table.only(here))
-            else:
-                newest.push(derived[0][here], {name: column[here] for name, column in derived[1].items()})
             self._lines[kind][symbol] = _Line(newest, rows[-1])
+            self._fresh[kind].add(symbol)
+            made.append(newest)
+            places.append(slice(start, start := start + len(rows)))
+        if candles := [newest for newest in made if isinstance(newest, NewestCandle)]:
+            NewestCandle.take_side_by_side(candles, [table.only(here) for here in places])
+            return
+        known, columns = made[0].derive(table)
+        for newest, here in zip(made, places, strict=True):
+            newest.push(known[here], {name: column[here] for name, column in columns.items()})
 
     def _last(self, row: SeenRow) -> SeenRow | None:
         line = self._lines[row.kind].get(row.symbol)
@@ -109,13 +117,23 @@ class Alignment:
 
         A symbol without rows has nothing in its columns. No row stands in for one of another kind.
         """
+        places = {symbol: at for at, symbol in enumerate(symbols)}
         market = empty_market(1, len(symbols))
+        if self._shown is not None and self._shown[0] == tuple(symbols):
+            for column, before in zip(market, self._shown[1], strict=True):
+                column[...] = before
+            fresh = self._fresh
+        else:
+            fresh = {kind: set(lines) for kind, lines in self._lines.items()}
         market.time[:] = time
         times = np.array([time * MICROS], dtype=np.int64)
-        for lines in self._lines.values():
-            for at, symbol in enumerate(symbols):
-                if line := lines.get(symbol):
-                    line.newest.fill(times, market, at)
+        for kind, lines in self._lines.items():
+            for symbol in fresh[kind].intersection(places):
+                newest = lines[symbol].newest
+                newest.fill(times, market, places[symbol])
+                if newest.last_known <= times[0]:
+                    self._fresh[kind].discard(symbol)
+        self._shown = tuple(symbols), market
         return market
 
     def since(self, kind: str) -> dict[str, int]:
@@ -160,7 +178,13 @@ class _Cells:
     def _amounts(self, row: SeenRow, number: int) -> list[int]:
         found = [row.stamp, row.known * MICROS]
         for column, cell in zip(self._columns, row.cells, strict=True):
-            found.extend(self._reader.amount(column, cell.encode(), number))
+            value = plain_amount(cell)
+            if value is None:
+                found.extend(self._reader.amount(column, cell.encode(), number))
+            elif column == VOLUME:
+                found.extend(divmod(value, E8))
+            else:
+                found.append(value)
         return found
 
     def _refusal(self, symbol: str) -> BadInput:

@@ -7,6 +7,7 @@ market alike, and asks for times that grow from call to call. Only what a later 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -28,8 +29,6 @@ class Newest:
     """Columns of the rows that are needed, where they have them."""
     gives: tuple[str, ...]
     """Columns of the market that are filled."""
-    is_row_by_row = False
-    """Whether what a row gives is of that row alone, so that rows of many symbols can be derived at once."""
 
     def __init__(self) -> None:
         self._known: Any = np.zeros(0, dtype=np.int64)
@@ -107,7 +106,6 @@ class NewestBook(Newest):
 
     reads = frozenset({"best_bid", "best_ask", "bid_qty", "ask_qty"})
     gives = ("book_ts", "bid", "ask", "bid_qty", "ask_qty")
-    is_row_by_row = True
 
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
         values, nothing = block.values, np.full(len(block.ts), ABSENT, dtype=np.int64)
@@ -124,7 +122,6 @@ class NewestTicker(Newest):
     """The exchange's figures of the last 24 hours. Without a quote volume it is volume times last."""
 
     gives = ("ticker_ts", "last", "high", "low", "quote_volume", "volume_saturated")
-    is_row_by_row = True
 
     @classmethod
     def needs(cls, columns: tuple[str, ...]) -> frozenset[str]:
@@ -160,14 +157,38 @@ class NewestCandle(Newest):
         self._shift = shift
         self._closes: Any = np.zeros(0, dtype=np.int64)
 
+    @staticmethod
+    def take_side_by_side(newest: Sequence[NewestCandle], blocks: Sequence[Rows]) -> None:
+        """Have each take a block, as `take` does; those that have equally many closes are measured at once.
+
+        All have one lookback.
+        """
+        alike: dict[tuple[int, int], list[tuple[NewestCandle, Rows]]] = {}
+        for one, block in zip(newest, blocks, strict=True):
+            alike.setdefault((len(one._closes), len(block.ts)), []).append((one, block))
+        for (before, _), lines in alike.items():
+            closes = np.stack([one._with(block) for one, block in lines], axis=1)
+            count, *measures = closes_measures(closes, lines[0][0]._lookback)
+            for at, (one, block) in enumerate(lines):
+                columns = one._measured(block, before, closes[:, at], count, *(of[:, at] for of in measures))
+                one.push(block.values.get(KNOWN, columns["close_ts"]), columns)
+
     def _derive(self, block: Rows) -> tuple[Any, Columns]:
-        stamps = block.ts + self._shift
-        before = len(self._closes)
-        closes = np.concatenate((self._closes, block.values["close"]))
-        count, check, deviation = closes_measures(closes, self._lookback)
-        self._closes = closes[max(0, len(closes) - self._lookback + 1) :]
-        return stamps, {
-            "close_ts": stamps,
+        before, closes = len(self._closes), self._with(block)
+        columns = self._measured(block, before, closes, *closes_measures(closes, self._lookback))
+        return columns["close_ts"], columns
+
+    def _with(self, block: Rows) -> Any:
+        """Return the closes that were kept, and those of a block."""
+        return np.concatenate((self._closes, block.values["close"]))
+
+    def _measured(
+        self, block: Rows, before: int, closes: Any, count: Any, check: Any, deviation: Any
+    ) -> Columns:
+        """Keep the closes that later windows need; return what the rows of a block say, behind so many."""
+        self._closes = closes[max(0, len(closes) - self._lookback + 1) :].copy()
+        return {
+            "close_ts": block.ts + self._shift,
             "closes": count[before:],
             "closes_check": check[before:],
             "deviation": deviation[before:],

@@ -156,6 +156,11 @@ def _lease(reads: Reads, book: str, now: datetime) -> Iterator[Check]:
         yield LOOK.passed("lease", f"book {book} was left by {who} ({standing}): a run takes it over")
 
 
+def a_cycle_takes(symbols: int) -> int:
+    """Return how many bytes a live cycle of so many symbols takes, by what was measured elsewhere."""
+    return _A_CYCLE + _A_SYMBOL * symbols
+
+
 def _room(world: World, folder: Path, cycles: int, symbols: int, path: Path | None = None) -> Iterator[Check]:
     """Hold the free room of a disk against what cycles take in a day."""
     free = shutil.disk_usage(folder).free
@@ -166,7 +171,7 @@ def _room(world: World, folder: Path, cycles: int, symbols: int, path: Path | No
         a_cycle, told = path.stat().st_size // cycles, f"by its {cycles} cycles so far"
     else:
         count = symbols or _USUAL_SYMBOLS
-        a_cycle, told = _A_CYCLE + _A_SYMBOL * count, f"reckoned for {count} symbols"
+        a_cycle, told = a_cycle_takes(count), f"reckoned for {count} symbols"
     a_day = a_cycle * _DAY // world.interval
     seen = f"{free // MB} MB are free; a day of cycles each {world.interval} s takes {a_day // MB} MB, {told}"
     action = f"make room in {folder}, run less often, or name a file elsewhere with --db"

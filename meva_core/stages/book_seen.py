@@ -3,6 +3,7 @@ what was learnt of the exchange's clock."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
@@ -81,11 +82,12 @@ def seen_rows(reads: Reads, book: str, symbols: Iterable[str], lookback: int, co
 
 def insert_seen(work: UnitOfWork, codec: Codec, book: str, rows: Iterable[SeenRow]) -> None:
     """Store the rows that became known to a book, and what it learnt of no symbol."""
+    told = functools.cache(stamp_text)  # of one cycle, nearly all
     work.insert(
         "stage7_rows",
         ("book", "known", "kind", "symbol", "stamp", "cells"),
         (
-            (book, stamp_text(row.known), row.kind, row.symbol, row.stamp, codec.encode(list(row.cells)))
+            (book, told(row.known), row.kind, row.symbol, row.stamp, codec.encode(list(row.cells)))
             for row in rows
         ),
     )

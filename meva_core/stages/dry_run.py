@@ -156,7 +156,10 @@ class DryRun:
         if not recorder.run.run_id:
             recorder.name(time)
         # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
-        rows = self.alignment.take(evolve(row, known=time) for row in self._waiting.of(book.symbols))
+        waiting = self._waiting.of(book.symbols)
+        rows = self.alignment.take(
+            SeenRow(time, row.kind, row.symbol, row.stamp, row.cells) for row in waiting
+        )
         self._waiting.clear()
         market = self.alignment.market(time, book.symbols)
         [stretch] = run_book(book, [(market, given.inputs(), self._rules)], self.loop)

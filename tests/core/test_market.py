@@ -54,6 +54,17 @@ def test_closes_are_measured_with_the_bits_of_a_plain_loop(values, lookback):
     assert {column.dtype for column in (count, check, deviation)} == {np.dtype(np.int64)}
 
 
+@given(st.integers(0, 30), st.integers(1, 4), lookbacks, st.data())
+def test_closes_of_many_symbols_are_measured_at_once_as_each_by_itself(length, symbols, lookback, data):
+    alike = st.lists(st.integers(1, LIMIT - 1), min_size=length, max_size=length)
+    lines = [np.array(data.draw(alike), dtype=np.int64) for _ in range(symbols)]
+    count, *measures = closes_measures(np.stack(lines, axis=1), lookback)
+    for at, line in enumerate(lines):
+        one, *others = closes_measures(line, lookback)
+        assert count.tolist() == one.tolist()
+        assert [of[:, at].tolist() for of in measures] == [of.tolist() for of in others]
+
+
 @given(closes, lookbacks, st.data())
 def test_closes_may_be_measured_in_parts_when_the_window_before_is_carried_along(values, lookback, data):
     column = np.array(values, dtype=np.int64)

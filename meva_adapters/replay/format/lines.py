@@ -14,6 +14,8 @@ from meva_adapters.replay.format.stamps import BAD_STAMP, parse_stamp
 from meva_core.amounts import ABSENT, E8, LIMIT
 
 _NUMBER: Final = re.compile(rb"([0-9]+)(?:\.([0-9]+))?")
+_PLAIN_DIGITS: Final = 10
+"""A number of so many digits before its point is below LIMIT."""
 _NOT_FINITE: Final = re.compile(rb"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _PLAIN: Final = "plain ASCII digits with at most one point between digits, such as 1234.5"
 
@@ -165,6 +167,18 @@ class LineReader:
             code, message, row=number, column=column, value=cell, action="correct or remove the row"
         )
         return True
+
+
+def plain_amount(cell: str) -> int | None:
+    """Return the amount in a cell as nearly all are, e8; None for one that the line reader has to look at."""
+    whole, point, fraction = cell.partition(".")
+    if not (cell.isascii() and whole.isdigit() and len(whole) <= _PLAIN_DIGITS):
+        return None
+    if not point:
+        return int(whole) * E8
+    if not fraction.isdigit() or len(fraction) > 8:
+        return None
+    return int(whole + fraction.ljust(8, "0"))
 
 
 def stored_columns(column: str) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """The fast reader takes nothing that the line reader refuses, and reads the same where it does."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +13,7 @@ from meva_adapters.replay.checking.files import list_dataset, whole_lines
 from meva_adapters.replay.format.columns import read_checked, read_columns, whole_and_rest
 from meva_adapters.replay.format.faults import FaultList
 from meva_adapters.replay.format.layout import KINDS
-from meva_adapters.replay.format.lines import LineReader
+from meva_adapters.replay.format.lines import LineReader, plain_amount
 from meva_adapters.replay.format.rows import Rows
 from meva_core.amounts import E8, LIMIT
 from meva_core.errors import BadInput
@@ -100,6 +102,23 @@ def test_good_rows_are_read_fast_and_exactly(table):
     checked = read_checked(block, COLUMNS, ("ts", "volume"), 2)
     assert checked is not None
     assert same(checked, Rows(fast.line, fast.ts, {k: v for k, v in fast.values.items() if k != "last"}))
+
+
+@given(
+    st.one_of(st.from_regex(r"[0-9]{1,12}(\.[0-9]{0,9})?", fullmatch=True), st.text("09.,-+e \u0663\u00b2\0"))
+)
+@example("9999999999.99999999")
+@example("10000000000")
+@example("1.")
+@example(".5")
+@example("\u0661")
+def test_a_plain_cell_is_what_the_line_reader_makes_of_it(cell):
+    faults = FaultList("cells")
+    read = LineReader(("ts", "close"), frozenset(), faults).amount("close", cell.encode(), 1)
+    found = plain_amount(cell)
+    assert found is None or ((found,) == read and not faults.errors)
+    ordinary = re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,8})?", cell, re.ASCII)
+    assert (found is None) == (ordinary is None)
 
 
 @given(st.lists(st.integers(0, 10**38 - 1), max_size=20))
