@@ -52,6 +52,7 @@ from meva_core.figures.trips import resting
 from meva_core.fingerprint import Digester
 from meva_core.modes import Mode
 from meva_core.ports import MarketHistory
+from meva_core.provenance import books_note, books_of
 from meva_core.settings import Settings, build_settings, settings_document, with_later
 from meva_core.stages.backtest import recorded
 from meva_core.stages.figures import TOTALS
@@ -91,9 +92,10 @@ def backtest(
     times, inputs and rules, and from what it began with.
 
     Raises BadInput for a dataset, a setting or a window that is not right; it names every fault in
-    `problems`, and shows them with what to do below its message. Warns of a window that the data do not fill,
-    of candles that seem to be stamped at their opening, and of settings that a live run was recorded with
-    others of.
+    `problems`, and shows them with what to do below its message. Warns of order books that were assumed, over
+    which fills are a model, not a record; of a window that the data do not fill; of
+    candles that seem to be stamped at their opening, and of settings that a live run was recorded with others
+    of.
     """
     with _notes():
         return _backtest(
@@ -122,7 +124,8 @@ def _backtest(
         window = Window(**{name: options.pop(name) for name in ("start", "end", "step")})
         plan = plan_otherwise(dataset, chosen, window, configured=configured, fresh=False, **options)
         notes = settings_notes(dataset.run, plan)
-    for note in (*notes, *window_notes(dataset, plan), *map(str, look_ahead(dataset))):
+    model = [note] if (note := books_note(plan.manifest)) else []
+    for note in (*model, *notes, *window_notes(dataset, plan), *map(str, look_ahead(dataset))):
         warnings.warn(note, stacklevel=3)  # where the notebook called
     return _run(plan, dataset, choose(engine, len(plan.times)))
 
@@ -220,6 +223,7 @@ class Backtest:
             "fills_resting": resting,
             "fills_taking": fills.num_rows - resting,
             "modes": {mode.name: modes.get(mode.name, 0) for mode in Mode},
+            "books": books_of(plan.manifest),
             "dataset_sha256": plan.source_sha256,
             "fingerprint": self.fingerprint,
         }

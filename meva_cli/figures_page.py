@@ -11,9 +11,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meva_cli.render import as_text, print_table, print_texts
+from meva_core.provenance import MODEL
 
-MODEL: Final = "fills are a model, not a record"
-"""What is said of figures over data that nobody recorded."""
 _ENOUGH: Final = 1000
 """Equities from here on are shown to the hundredth."""
 _FROM_30_DAYS: Final = "from 30 whole days on"

@@ -133,6 +133,12 @@ COMMANDS: Final = (
         "replay info", "meva_cli.commands.replay:info", "Show symbols, rows, span, step, gaps and checksums."
     ),
     Command(
+        "replay import",
+        "meva_cli.commands.import_:import_",
+        "Make a dataset of candles as people have them.",
+        None,
+    ),
+    Command(
         "replay export", "meva_cli.commands.replay:export", "Write what a live run saw, to be decided again."
     ),
     Command(

@@ -296,7 +296,7 @@ def _from_entry(symbol: str, entry: Mapping[str, Any]) -> SymbolRules:
 
 
 def _quote(symbol: str) -> str:
-    for quote in ("TRY", "USDT", "BTC"):
+    for quote in ("TRY", "USDT", "BTC", "USDC", "FDUSD", "BUSD", "TUSD"):
         if symbol.endswith(quote):
             return quote
     return symbol[-3:]

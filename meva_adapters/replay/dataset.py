@@ -168,8 +168,11 @@ class Dataset:
             yield Stream(ticker, block, NewestTicker())
         if candles := files.get(CANDLES):
             shift = _shift_seconds(self.manifest, candles) * MICROS
-            alone = not ticker and self.stand_ins
-            yield Stream(candles, block, (NewestDay if alone else NewestCandle)(lookback, shift))
+            if ticker or not self.stand_ins:
+                yield Stream(candles, block, NewestCandle(lookback, shift))
+            else:
+                told = self.manifest is None or symbol not in self.manifest.without_volume
+                yield Stream(candles, block, NewestDay(lookback, shift, has_volume=told))
 
 
 def _shift_seconds(manifest: Manifest | None, candles: FileFacts) -> int:
@@ -190,4 +193,6 @@ def _content_hash(found: Survey) -> str:
         digest.update(f"open {manifest.interval_seconds or 0}\n".encode())
     if manifest is not None and not manifest.stand_ins:
         digest.update(f"no stand-ins for {' '.join(manifest.symbols or ())}\n".encode())
+    if manifest is not None and manifest.without_volume:
+        digest.update(f"no volume of {' '.join(manifest.without_volume)}\n".encode())
     return digest.hexdigest()

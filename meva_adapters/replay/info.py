@@ -115,6 +115,9 @@ def _assumed(dataset: Dataset) -> Iterator[str]:
         yield f"source: unknown ({lacking})"
     if manifest and manifest.books:
         yield f"order books: {manifest.books}"
+    if manifest and manifest.without_volume:
+        symbols = ", ".join(manifest.without_volume)
+        yield f"volume: nobody told it of {symbols}, so there is no quote volume"
     if dataset.exchangeinfo is None and dataset.run is None:
         yield "rules: the settings' fallback rules (there is no exchangeinfo.json)"
     if not dataset.has_ticker and dataset.stand_ins:

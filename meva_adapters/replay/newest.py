@@ -196,13 +196,17 @@ class NewestCandle(Newest):
 
 
 class NewestDay(NewestCandle):
-    """Candles that stand in for a ticker: last = close, the rest from the candles in (t - 24 h, t]."""
+    """Candles that stand in for a ticker: last = close, the rest from the candles in (t - 24 h, t].
+
+    Where nobody told their volume there is no quote volume either.
+    """
 
     reads = frozenset({"high", "low", "close", "volume"})
     gives = (*NewestCandle.gives, *NewestTicker.gives)
 
-    def __init__(self, lookback: int, shift: int = 0) -> None:
+    def __init__(self, lookback: int, shift: int = 0, *, has_volume: bool = True) -> None:
         super().__init__(lookback, shift)
+        self._has_volume = has_volume
         nothing = np.zeros(0, dtype=np.int64)
         kept = ("ts", KNOWN, "high", "low", "volume_whole", "volume_rest")
         self._day: Columns = dict.fromkeys(kept, nothing)
@@ -230,6 +234,8 @@ class NewestDay(NewestCandle):
         end = np.searchsorted(day[KNOWN], times, side="right")
         start = np.minimum(np.searchsorted(day["ts"], times - _DAY, side="right"), end)
         volume, saturated = quote_volume(*self._volume.between(start, end), out["last"])
+        if not self._has_volume:
+            volume = np.full(len(times), ABSENT, dtype=np.int64)
         out["quote_volume"][:], out["volume_saturated"][:] = volume, saturated
         traded = np.flatnonzero(end > start)
         extremes = range_extremes(day["high"], day["low"], start[traded], end[traded])

@@ -147,6 +147,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     from meva_adapters.sql import ensure, writer
     from meva_adapters.system.compiled import choose, will_compile
     from meva_cli.wiring import AboutRun
+    from meva_core.provenance import books_of
     from meva_core.stages import backtest as stage
     from meva_core.stages.figures import summary
     from meva_core.stages.written_lists import as_recorded
@@ -183,6 +184,8 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     if stays and speed.let_stay():
         click.echo(STAYS, err=True)
     figures["dataset"] = str(folder)
+    figures["books"] = books_of(plan.manifest)
+    figures["quote"] = plan.settings.stage7.universe_quote_ccy
     figures |= against_recorded(dataset, plan, figures) if options.as_recorded else {}
     notes = all_notes(dataset, plan, loaded)
     if figures["cycles"] > len(plan.times):
@@ -245,12 +248,15 @@ def all_notes(dataset: Dataset, plan: RunPlan, loaded: Loaded) -> list[str]:
     """Return what is to be said of a run and of its data, the gravest first."""
     from meva_adapters.replay.plans import look_ahead, window_notes
     from meva_adapters.replay.run_plans import settings_notes
+    from meva_core.provenance import books_note
 
     grave = look_ahead(dataset)
+    model = books_note(plan.manifest)
     rest = [fault for fault in dataset.warnings if fault not in grave]
     other = [] if dataset.run is None else settings_notes(dataset.run, plan)
     return [
         *map(_to_do, grave),
+        *([model] if model else []),
         *other,
         *window_notes(dataset, plan),
         *notes_on(plan, loaded),
@@ -347,7 +353,7 @@ def _with_timing(
 ) -> dict[str, Any]:
     """Return the figures in the order of the contract, with what this process did."""
     head = {name: figures.pop(name) for name in ("run_id", "dataset")}
-    tail = {name: figures.pop(name) for name in ("dataset_sha256", "trace", "code_version")}
+    tail = {name: figures.pop(name) for name in ("books", "quote", "dataset_sha256", "trace", "code_version")}
     return {
         **head,
         "db": db,
@@ -376,7 +382,7 @@ def print_backtest(result: dict[str, Any]) -> None:
         click.echo(f"warning: {rest} more; `meva replay validate {result['dataset']}` lists them", err=True)
     if result.pop("already_recorded"):
         print_line("already recorded")
-    modes = result.pop("modes")
+    modes, quote = result.pop("modes"), result["quote"]
     shown = {
         name: value
         for name, value in result.items()
@@ -384,9 +390,9 @@ def print_backtest(result: dict[str, Any]) -> None:
     }
     for name in ("engine", "trace"):
         shown[name] = f"{result[name]} ({result[f'{name}_reason']})"
-    shown = {LABELS.get(name, name): value for name, value in shown.items()}
+    shown = {_label(name, quote): value for name, value in shown.items()}
     shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)
-    for name in ("dataset_sha256", "fingerprint"):
+    for name in ("books", "dataset_sha256", "fingerprint"):
         shown[name] = shown.pop(name)
     print_pairs(shown)
     print_line()
@@ -394,3 +400,9 @@ def print_backtest(result: dict[str, Any]) -> None:
         print_line(f"No page of figures: {why_none}")
     else:
         print_page(page)
+
+
+def _label(name: str, quote: str) -> str:
+    """Return what a figure is called for people: an amount by the currency that it is in."""
+    bare = name.removesuffix("_try")
+    return LABELS.get(name, name) if bare == name else f"{bare}_{quote.lower()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meva_core.history.summaries import Line, Totals
     from meva_core.ports import Reads
 
+TRY: Final = "TRY"
 SHOWN: Final = {
     "time": "ts",
     "mode": "mode",
@@ -88,15 +89,38 @@ def report(
         from meva_adapters.codec import CODEC
         from meva_core.history.summaries import Totals, report_lines
 
+        market = _market(reads, window.run_id)
         totals = Totals()
         lines = totals.counted(report_lines(reads, window, CODEC.decode))
         if as_json:
             import attrs
 
             found = [attrs.asdict(line) for line in lines]
-            print_json({"run_id": window.run_id, "cycles": found, "totals": totals_of(totals)})
+            document = {"run_id": window.run_id, "books": market.books, "cycles": found}
+            print_json({**document, "totals": totals_of(totals)})
         else:
-            print_report(window.run_id, lines, totals)
+            print_report(window.run_id, lines, totals, market)
+
+
+class _Market(NamedTuple):
+    """What the market of a run was: its order books (None where nothing is known), what is to be said of
+    them, and the currency of its amounts."""
+
+    books: str | None
+    note: str
+    quote: str
+
+
+def _market(reads: Reads, run_id: str) -> _Market:
+    from meva_adapters.codec import CODEC
+    from meva_core.provenance import books_note, books_of
+
+    row = reads.run(run_id)
+    if row is None or not row["dataset_sha256"]:
+        return _Market(None, "", TRY)
+    manifest = CODEC.decode(row["manifest_json"]) if row["manifest_json"] else None
+    settings = CODEC.decode(row["settings_json"]) if row["settings_json"] else {}
+    return _Market(books_of(manifest), books_note(manifest), settings.get("STAGE7_UNIVERSE_QUOTE_CCY") or TRY)
 
 
 def _refuse_window(
@@ -147,17 +171,23 @@ def totals_of(totals: Totals) -> dict[str, Any]:
     }
 
 
-def print_report(run_id: str, lines: Iterator[Line], totals: Totals) -> None:
-    """Print lines and totals for people; for pipes the table alone."""
+def print_report(run_id: str, lines: Iterator[Line], totals: Totals, market: _Market) -> None:
+    """Print lines and totals for people; for pipes the table alone, and beside it what is to be said of the
+    data."""
     if not sys.stdout.isatty():
+        if market.note:
+            click.echo(f"warning: {market.note}", err=True)
         print_table(list(SHOWN), ([getattr(line, name) for name in SHOWN.values()] for line in lines))
         return
     found = list(lines)
     columns = fitting(found, shutil.get_terminal_size().columns)
-    print_table(columns, [[getattr(line, SHOWN[name]) for name in columns] for line in found])
+    names = [name.replace("_try", f"_{market.quote.lower()}") for name in columns]
+    print_table(names, [[getattr(line, SHOWN[name]) for name in columns] for line in found])
     print_line()
-    for text in totals_lines(run_id, totals):
+    for text in totals_lines(run_id, totals, market.quote):
         print_line(text)
+    if market.note:
+        print_line(f"{market.note[0].upper()}{market.note[1:]}.")
     if left_out := [name for name in SHOWN if name not in columns]:
         print_line(f"Not shown at this width: {', '.join(left_out)}.")
 
@@ -178,7 +208,7 @@ def _table_width(lines: Sequence[Line], columns: Sequence[str]) -> int:
     return sum(3 + max(map(len, [name, *texts])) for name, texts in zip(columns, cells, strict=True))
 
 
-def totals_lines(run_id: str, totals: Totals) -> Iterator[str]:
+def totals_lines(run_id: str, totals: Totals, quote: str = TRY) -> Iterator[str]:
     """Yield what the cycles add up to, in words."""
     figures = totals_of(totals)
     yield (
@@ -191,7 +221,7 @@ def totals_lines(run_id: str, totals: Totals) -> Iterator[str]:
     if totals.reasons:
         yield f"Without an order: {_counted(figures['reasons'])}."
     yield (
-        f"After the last: equity {as_text(figures['equity_try'])} TRY, "
+        f"After the last: equity {as_text(figures['equity_try'])} {quote}, "
         f"net PnL {as_text(figures['net_pnl_try'])}, fees {as_text(figures['fees_try'])}, "
         f"slippage {as_text(figures['slippage_try'])}, "
         f"largest drawdown {as_text(figures['max_drawdown_ratio'])}."

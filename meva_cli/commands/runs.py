@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def runs(db: str | None, as_json: bool) -> None:
     """Show the runs of a database, oldest first: kind, span, settings, data and their SHA-256, fingerprint.
 
+    Order books are recorded or assumed; over assumed ones fills are a model, not a record.
+
     A run is complete, running while a process records it, and else interrupted: `meva backtest --resume` goes
     on with it. Where it cannot be told whether a process is at work, it is unfinished. The last run of a book
     is waiting where the process that ran its last cycle ended as it was to, as with each call of cron: the
@@ -71,6 +73,8 @@ def _of_book(reads: Reads, book: str) -> str:
 
 def run_entry(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run as JSON holds it."""
+    from meva_core.provenance import books_of
+
     settings = _decoded(row["settings_json"]) or {}
     return {
         "run_id": row["run_id"],
@@ -85,6 +89,7 @@ def run_entry(row: Mapping[str, Any]) -> dict[str, Any]:
         "step_seconds": row["step_seconds"],
         "data": row["dataset"],
         "data_sha256": row["dataset_sha256"],
+        "books": books_of(_decoded(row["manifest_json"])) if row["dataset_sha256"] else None,
         "symbols": _decoded(row["symbols_json"]),
         "fill_model": row["fill_model"],
         "engine": row["engine"],
@@ -118,6 +123,7 @@ def _for_people(entry: Mapping[str, Any]) -> dict[str, Any]:
         "step_seconds",
         "data",
         "data_sha256",
+        "books",
     )
     changed = [f"{name}={as_text(value)}" for name, value in entry["settings_changed"].items()]
     return {

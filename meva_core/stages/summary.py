@@ -13,15 +13,12 @@ from meva_core.figures.reckoning import Reckoning
 from meva_core.figures.result import Figures
 from meva_core.figures.trips import OrderName, resting
 from meva_core.ports import Reads
+from meva_core.provenance import RECORDED, books_of
 from meva_core.stages.book_runs import BookRow, runs_of
 from meva_core.stages.codec import Codec
 from meva_core.state import restore_state
 from meva_core.stretches.recorded import RecordedRun, recorded_run
 from meva_core.stretches.stored import unsealed
-
-MODEL: Final = "fills are a model, not a record"
-"""What is said of figures whose data nobody recorded."""
-
 
 _LEGACY: Final = "legacy"
 """The kind of the run that the earlier system's cycles are."""
@@ -165,11 +162,7 @@ def _resting(reads: Reads, run: RecordedRun, codec: Codec) -> list[OrderName]:
 def assumed_of(runs: Sequence[Mapping[str, Any]], decode: Callable[[str], Any]) -> str:
     """Return what of the data of runs nobody recorded, as their manifests say it; empty where all was."""
     for row in runs:
-        manifest = decode(row["manifest_json"]) if row["manifest_json"] else {}
-        books = str(manifest.get("books") or "")
-        if manifest.get("assumed"):
-            said = manifest["assumed"]
-            return said if isinstance(said, str) else books or "order books made from closes"
-        if books.startswith("assumed"):
+        books = books_of(decode(row["manifest_json"]) if row["manifest_json"] else None)
+        if books != RECORDED:
             return f"order books {books}"
     return ""

@@ -38,7 +38,9 @@ class Manifest:
 
     `symbols` are those that the data are of, None where the order books say it. Without `stand_ins` what is
     there is all that was known: a symbol may lack any file, or rows, and nothing stands in for them. `run` is
-    what is said of the run whose market it is; empty for any other data.
+    what is said of the run whose market it is; empty for any other data. `imported` is what is said of the
+    files that it was imported from: sources, choices and repairs. Of the symbols in `without_volume` nobody
+    told what was traded: the volumes of their candles stand for nothing.
     """
 
     source: str = ""
@@ -56,6 +58,8 @@ class Manifest:
     symbols: tuple[str, ...] | None = None
     stand_ins: bool = True
     run: Mapping[str, Any] = {}
+    imported: Mapping[str, Any] = {}
+    without_volume: tuple[str, ...] = ()
 
 
 def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
@@ -76,9 +80,11 @@ def parse_manifest(tree: Any, faults: FaultList) -> Manifest:
         books=_text(tree, "books", faults),
         answered=_answered(tree, faults),
         stamp_is_stated="stamp" in tree,
-        symbols=_symbols(tree, faults),
+        symbols=_symbols(tree, "symbols", faults),
         stand_ins=_stand_ins(tree, faults),
         run=_run(tree, faults),
+        imported=_imported(tree, faults),
+        without_volume=_symbols(tree, "without_volume", faults) or (),
     )
 
 
@@ -100,14 +106,14 @@ def _stamp(tree: dict[str, Any], faults: FaultList) -> str:
     return "close"
 
 
-def _symbols(tree: dict[str, Any], faults: FaultList) -> tuple[str, ...] | None:
-    symbols = tree.get("symbols")
+def _symbols(tree: dict[str, Any], key: str, faults: FaultList) -> tuple[str, ...] | None:
+    symbols = tree.get(key)
     if symbols is None:
         return None
     named = isinstance(symbols, list) and all(isinstance(name, str) and is_symbol(name) for name in symbols)
     if not named or not symbols or len(set(symbols)) < len(symbols):
         expected = "expected a list of different symbols, such as BTCTRY"
-        faults.error("manifest", expected, column="symbols", value=str(symbols))
+        faults.error("manifest", expected, column=key, value=str(symbols))
         return None
     return tuple(sorted(symbols))
 
@@ -128,6 +134,14 @@ def _run(tree: dict[str, Any], faults: FaultList) -> dict[str, Any]:
     if isinstance(run, dict) and all(isinstance(value, str | int | None) for value in run.values()):
         return run
     faults.error("manifest", "expected an object of texts and numbers", column="run", value=str(run))
+    return {}
+
+
+def _imported(tree: dict[str, Any], faults: FaultList) -> dict[str, Any]:
+    imported = tree.get("imported", {})
+    if isinstance(imported, dict):
+        return imported
+    faults.error("manifest", "expected an object", column="imported", value=str(imported))
     return {}
 
 
@@ -268,6 +282,8 @@ def manifest_tree(manifest: Manifest) -> dict[str, Any]:
         **({} if manifest.symbols is None else {"symbols": list(manifest.symbols)}),
         **({} if manifest.stand_ins else {"stand_ins": False}),
         **({"run": dict(manifest.run)} if manifest.run else {}),
+        **({"imported": dict(manifest.imported)} if manifest.imported else {}),
+        **({"without_volume": list(manifest.without_volume)} if manifest.without_volume else {}),
         **{
             name: text for name in ("server_time", "local_time", "books") if (text := getattr(manifest, name))
         },

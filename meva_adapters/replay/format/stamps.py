@@ -162,7 +162,7 @@ def _iso_column(columns: Any, fields: dict[str, _Field], *, minus: bool) -> Any:
     )
     seconds = hour * 3600 + minute * 60 + second
     zone = (zone_hour * 60 + zone_minute) * 60
-    days, valid = _days(
+    days, valid = days_since_1970(
         _number(columns, fields["year"]), _number(columns, fields["month"]), _number(columns, fields["day"])
     )
     for value, largest in ((hour, 23), (minute, 59), (second, 59), (zone_hour, 23), (zone_minute, 59)):
@@ -174,7 +174,7 @@ def _iso_column(columns: Any, fields: dict[str, _Field], *, minus: bool) -> Any:
     return np.where(valid & (micros >= 0), micros, BAD_STAMP)
 
 
-def _days(year: Any, month: Any, day: Any) -> tuple[Any, Any]:
+def days_since_1970(year: Any, month: Any, day: Any) -> tuple[Any, Any]:
     """Return days since 1970 and whether each date exists; a run of rows with one date is done once."""
     key = (year * 100 + month) * 100 + day
     starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))

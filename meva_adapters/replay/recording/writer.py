@@ -36,6 +36,8 @@ def write_manifest(
     symbols: Sequence[str] | None = None,
     stand_ins: bool = True,
     run: Mapping[str, Any] | None = None,
+    imported: Mapping[str, Any] | None = None,
+    without_volume: Sequence[str] = (),
 ) -> Manifest:
     """Read every file of the dataset in `root` and write a manifest of what they hold now.
 
@@ -63,6 +65,8 @@ def write_manifest(
         symbols=None if symbols is None else tuple(sorted(symbols)),
         stand_ins=stand_ins,
         run=run or {},
+        imported=imported or {},
+        without_volume=tuple(sorted(without_volume)),
     )
     write_json(root / MANIFEST, manifest_tree(manifest))
     return manifest

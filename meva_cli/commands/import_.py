@@ -1,0 +1,214 @@
+"""`meva replay import`: anyone's candles, made into a dataset."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meva_cli.options import AMOUNT, COUNT, FOLDER, json_option
+from meva_cli.progress import make_progress
+from meva_cli.render import print_json, print_line, print_pairs
+from meva_core.amounts import E8, to_decimal
+from meva_core.errors import BadInput
+from meva_core.symbols import canonical_symbol
+
+if TYPE_CHECKING:
+    from meva_adapters.importing.importing import Import
+
+TRY = "TRY"
+_FALLBACK_TICK = 10**6
+"""The default of STAGE7_RULES_FALLBACK_TICK_SIZE in e8."""
+
+
+@click.command("import")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=FOLDER)
+@click.option("--into", metavar="DIR", required=True, type=FOLDER, help="The dataset: a new or empty folder.")
+@click.option("--symbol", metavar="BTCTRY", help="The pair, where the files do not tell it.")
+@click.option("--as", "names", metavar="OLD=NEW", multiple=True, help="Import a pair under another symbol.")
+@click.option(
+    "--stamp",
+    type=click.Choice(["open", "close"]),
+    help="Which end of a candle its time is, where the files do not tell it.",
+)
+@click.option(
+    "--interval", type=COUNT, help="Seconds of a candle.  [default: as the rows are apart; of trades: 60]"
+)
+@click.option(
+    "--columns", metavar="ROLE=COLUMN,...", help="Which column is what, by name or number; - for none."
+)
+@click.option(
+    "--tz", metavar="ZONE", help="The zone of times without an offset: UTC, +03:00, Europe/Istanbul."
+)
+@click.option("--dates", type=click.Choice(["dmy", "mdy"]), help="Whether the day or the month comes first.")
+@click.option(
+    "--decimal", type=click.Choice([".", ","]), help="The decimal mark; the other separates thousands."
+)
+@click.option(
+    "--integers",
+    type=click.Choice(["whole", "e8"]),
+    help="The unit of plain integers in Parquet and Feather.",
+)
+@click.option(
+    "--spread-bps",
+    type=AMOUNT,
+    default="10",
+    show_default=True,
+    help="How far apart the assumed bid and ask lie.",
+)
+@click.option(
+    "--depth-try", type=AMOUNT, help="Size of the assumed books, an amount a side.  [default: no sizes]"
+)
+@click.option("--exchangeinfo", type=FOLDER, help="Exchange metadata (JSON) to use instead of BTCTurk's.")
+@click.option("--round", "round_cells", is_flag=True, help="Round what has more than 8 decimal places.")
+@click.option("--drop-bad", is_flag=True, help="Leave rows out that cannot be taken, and count them.")
+@click.option("--dry-run", is_flag=True, help="Say what the files are taken for, and write nothing.")
+@json_option
+def import_(
+    sources: tuple[Path, ...],
+    into: Path,
+    columns: str | None,
+    names: tuple[str, ...],
+    symbol: str | None,
+    spread_bps: Decimal,
+    depth_try: Decimal | None,
+    dry_run: bool,
+    as_json: bool,
+    **said: Any,
+) -> None:
+    """Make a dataset of candles as people have them: files, folders, zip and gz.
+
+    CSV of exchanges and archives, with or without a header, in any order of rows; Parquet, Feather and Arrow;
+    JSON lists as ccxt and freqtrade write them. Files with trades are made into candles, best bids and asks
+    become order books. What every file is taken for is said with the reason, and what leaves two answers is
+    refused with what to type.
+
+    Where no order books are recorded they are assumed from the closes, half the spread to each side, and
+    manifest.json says so. Fills against such books are a model, not a record.
+    """
+    from meva_adapters.importing.choices import Choices, parse_columns, parse_names
+    from meva_adapters.importing.importing import look
+    from meva_adapters.importing.writing import refuse_taken, write
+
+    if not 0 <= spread_bps < 20_000:
+        raise BadInput(f"--spread-bps: {spread_bps} is not a spread", action="give 0 <= bps < 20000")
+    if depth_try is not None and depth_try <= 0:
+        raise BadInput(f"--depth-try: {depth_try} is no size", action="leave it out for books without sizes")
+    choices = Choices(
+        columns=parse_columns(columns) if columns else {},
+        names=parse_names(names),
+        symbol=canonical_symbol(symbol, "--symbol") if symbol else None,
+        spread_bps=spread_bps,
+        depth_try=depth_try,
+        **said,
+    )
+    refuse_taken(into)
+    progress = make_progress()
+    progress.start(None, "reading")
+    try:
+        found = look(sources, choices, lambda name: progress.advance(1))
+    finally:
+        progress.done()
+    if not as_json:
+        _say_what_it_is(found)
+    if not dry_run:
+        write(found, into)
+    if as_json:
+        print_json(_document(found, into, written=not dry_run))
+        return
+    _say_what_was_done(found, into, written=not dry_run)
+
+
+def _say_what_it_is(found: Import) -> None:
+    for looked in found.files:
+        print_line(looked.source.name)
+        print_pairs({f"  {what}": why for what, why in looked.told})
+    for name in found.passed_over:
+        print_line(f"{name}: not read, it is no table")
+
+
+def _say_what_was_done(found: Import, into: Path, *, written: bool) -> None:
+    from meva_adapters.importing.importing import repairs_told
+    from meva_adapters.importing.writing import books_told
+
+    for pair in found.pairs:
+        first, last = _span(pair.candles.ts)
+        print_line(f"{pair.symbol}: {len(pair.candles.ts)} candles, complete from {first} to {last}")
+        for repair in repairs_told(pair):
+            print_line(f"  repaired: {repair}")
+    if books := books_told(found):
+        print_line(f"order books: {books}; fills are a model, not a record")
+        for line in _wider(found):
+            print_line(f"  {line}")
+    print_line(f"rules: {found.rules.told}")
+    if not written:
+        print_line("nothing was written (--dry-run)")
+        return
+    print_line(f"made {into}")
+    print_line(f"next: {next_command(found, into)}")
+
+
+def _wider(found: Import) -> Iterator[str]:
+    from meva_adapters.importing.writing import widths
+
+    for symbol, wide in widths(found):
+        tick = to_decimal(found.tick_of(symbol))
+        yield f"{symbol}: ticks of {tick:f} make them {wide:.0f} bps wide in the middle"
+
+
+def _span(stamps: Any) -> tuple[str, str]:
+    from meva_adapters.replay.format.stamps import iso_stamp
+
+    return iso_stamp(int(stamps[0])), iso_stamp(int(stamps[-1]))
+
+
+def next_command(found: Import, into: Path) -> str:
+    """Return the command that runs the dataset as it is, with the settings that its pairs need."""
+    parts = ["meva", "backtest", "--data", str(into), "--db", f"{into}.db"]
+    if found.quote not in ("", TRY):
+        parts += ["--set", f"STAGE7_UNIVERSE_QUOTE_CCY={found.quote}"]
+    lacking = found.without_rules
+    if lacking and found.rules.document is not None:
+        parts += ["--set", "STAGE7_RULES_REQUIRE_METADATA=false"]
+    finest = min((found.tick_of(symbol) for symbol in lacking), default=E8)
+    if finest < _FALLBACK_TICK:
+        parts += ["--set", f"STAGE7_RULES_FALLBACK_TICK_SIZE={to_decimal(finest):f}"]
+    return shlex.join(parts)
+
+
+def _document(found: Import, into: Path, *, written: bool) -> dict[str, Any]:
+    from meva_adapters.importing.importing import repairs_told
+    from meva_adapters.importing.writing import books_told
+
+    return {
+        "dataset": str(into),
+        "written": written,
+        "interval_seconds": found.interval,
+        "quote": found.quote,
+        "files": [
+            {
+                "file": looked.source.name,
+                "sha256": looked.source.sha256,
+                "rows": looked.rows,
+                "symbols": list(looked.symbols),
+                "taken_for": dict(looked.told),
+            }
+            for looked in found.files
+        ],
+        "passed_over": list(found.passed_over),
+        "symbols": {
+            pair.symbol: {
+                "candles": len(pair.candles.ts),
+                **dict(zip(("first", "last"), _span(pair.candles.ts), strict=True)),
+                "repairs": repairs_told(pair),
+            }
+            for pair in found.pairs
+        },
+        "books": books_told(found) or "recorded",
+        "rules": found.rules.told,
+        "next": next_command(found, into) if written else None,
+    }
