@@ -13,31 +13,29 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import click
 
+from meva_cli.backtest_told import all_notes, print_backtest
 from meva_cli.database import DB, address_of, database, reading, shown_database
 from meva_cli.dataset import dataset_folder
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, json_option
 from meva_cli.progress import make_progress
 from meva_cli.recorded_runs import against_recorded, plan_over_run, refuse_beside_recorded
-from meva_cli.render import print_json, print_line, print_pairs
+from meva_cli.render import print_json
 from meva_cli.summary import figures_or_why_not
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from meva_adapters.replay import Dataset, Fault
+    from meva_adapters.replay import Dataset
     from meva_adapters.system.speeds import Speed
     from meva_core.stages.backtest import Done
     from meva_core.stages.plan import RunPlan
 
-WARNINGS_SHOWN: Final = 4
 STAYS: Final = (
     "the engine is still being compiled, for the next run: at the lowest priority, three minutes at most; "
     "MEVA_WARM=off forbids it"
 )
-LABELS: Final = {"cycles_traded": "cycles_with_fills"}
-"""What figures are called for people, where the name in JSON leaves open what it counts."""
 
 
 class TraceLevel(click.Choice[str]):
@@ -187,9 +185,6 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     figures["books"] = books_of(plan.manifest)
     figures["quote"] = plan.settings.stage7.universe_quote_ccy
     figures |= against_recorded(dataset, plan, figures) if options.as_recorded else {}
-    notes = all_notes(dataset, plan, loaded)
-    if figures["cycles"] > len(plan.times):
-        notes.insert(0, f"{len(plan.times)} cycles were asked for; the figures are of all that are recorded")
     return _with_timing(
         figures,
         shown_database(db),
@@ -200,7 +195,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
             "trace_reason": _trace_reason(options.trace, figures, done),
         },
         page,
-        notes,
+        all_notes(dataset, plan, loaded, figures["cycles"]),
     )
 
 
@@ -238,51 +233,6 @@ def _trace_reason(asked: str, figures: dict[str, Any], done: Done) -> str:
     size = f"{'at most' if done.level == FULL else 'more than'} {MOST_FULL} cycles"
     why = f"auto: {size}" if asked == AUTO else "as asked for"
     return why if figures["trace"] == done.level else f"this part {done.level}, {why}"
-
-
-def _to_do(fault: Fault) -> str:
-    return f"{fault}; {fault.action}"
-
-
-def all_notes(dataset: Dataset, plan: RunPlan, loaded: Loaded) -> list[str]:
-    """Return what is to be said of a run and of its data, the gravest first."""
-    from meva_adapters.replay.plans import look_ahead, window_notes
-    from meva_adapters.replay.run_plans import settings_notes
-    from meva_core.provenance import books_note
-
-    grave = look_ahead(dataset)
-    model = books_note(plan.manifest)
-    rest = [fault for fault in dataset.warnings if fault not in grave]
-    other = [] if dataset.run is None else settings_notes(dataset.run, plan)
-    return [
-        *map(_to_do, grave),
-        *([model] if model else []),
-        *other,
-        *window_notes(dataset, plan),
-        *notes_on(plan, loaded),
-        *map(str, rest),
-    ]
-
-
-def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
-    """Return what a user may not expect of a run, each said once."""
-    from meva_core.rules import RuleStatus
-    from meva_core.stages.written_lists import order_note
-
-    notes = [order_note(plan)] if plan.written else []
-    step, ttl = plan.step_seconds, plan.settings.live.ttl_seconds
-    if step is not None and step > ttl:
-        notes.append(
-            f"the step of {step} s is longer than TTL_SECONDS={ttl}: a resting order meets one later book"
-        )
-    fallen = [rule.symbol for rule in plan.pairs.rules if rule.status is RuleStatus.FALLBACK]
-    if fallen:
-        notes.append(f"the configured fallback rules stand in for {', '.join(fallen)}")
-    if "SYMBOLS" in loaded.origin and plan.settings == loaded.settings:
-        absent = [name for name in loaded.settings.exchange.symbols if name not in plan.pairs.symbols]
-        if absent:
-            notes.append(f"SYMBOLS names {', '.join(absent)}, of which the dataset has nothing")
-    return notes
 
 
 def plan_of(loaded: Loaded, dataset: Dataset, options: Options) -> RunPlan:
@@ -368,41 +318,3 @@ def _with_timing(
         **page,
         "warnings": notes,
     }
-
-
-def print_backtest(result: dict[str, Any]) -> None:
-    """Print what was recorded and the page of figures, for people."""
-    from meva_cli.figures_page import print_page
-
-    warnings, page, why_none = (result.pop(name) for name in ("warnings", "figures", "figures_reason"))
-    for warning in warnings[:WARNINGS_SHOWN]:
-        click.echo(f"warning: {warning}", err=True)
-    if len(warnings) > WARNINGS_SHOWN:
-        rest = len(warnings) - WARNINGS_SHOWN
-        click.echo(f"warning: {rest} more; `meva replay validate {result['dataset']}` lists them", err=True)
-    if result.pop("already_recorded"):
-        print_line("already recorded")
-    modes, quote = result.pop("modes"), result["quote"]
-    shown = {
-        name: value
-        for name, value in result.items()
-        if name not in ("cycles_run", "cycles_filled", "engine_reason", "trace_reason")
-    }
-    for name in ("engine", "trace"):
-        shown[name] = f"{result[name]} ({result[f'{name}_reason']})"
-    shown = {_label(name, quote): value for name, value in shown.items()}
-    shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)
-    for name in ("books", "dataset_sha256", "fingerprint"):
-        shown[name] = shown.pop(name)
-    print_pairs(shown)
-    print_line()
-    if page is None:
-        print_line(f"No page of figures: {why_none}")
-    else:
-        print_page(page)
-
-
-def _label(name: str, quote: str) -> str:
-    """Return what a figure is called for people: an amount by the currency that it is in."""
-    bare = name.removesuffix("_try")
-    return LABELS.get(name, name) if bare == name else f"{bare}_{quote.lower()}"

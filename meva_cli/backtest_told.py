@@ -1,0 +1,105 @@
+"""What is told of a backtest: what a user may not expect of it, and what it came to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from meva_cli.render import print_line, print_pairs
+
+if TYPE_CHECKING:
+    from meva_adapters.replay import Dataset, Fault
+    from meva_cli.load import Loaded
+    from meva_core.stages.plan import RunPlan
+
+WARNINGS_SHOWN: Final = 4
+LABELS: Final = {"cycles_traded": "cycles_with_fills"}
+"""What figures are called for people, where the name in JSON leaves open what it counts."""
+
+
+def _to_do(fault: Fault) -> str:
+    return f"{fault}; {fault.action}"
+
+
+def all_notes(dataset: Dataset, plan: RunPlan, loaded: Loaded, recorded: int) -> list[str]:
+    """Return what is to be said of a run, of which so many cycles are recorded, and of its data, the gravest
+    first."""
+    from meva_adapters.replay.plans import look_ahead, window_notes
+    from meva_adapters.replay.run_plans import settings_notes
+    from meva_core.provenance import books_note
+
+    grave = look_ahead(dataset)
+    model = books_note(plan.manifest)
+    rest = [fault for fault in dataset.warnings if fault not in grave]
+    other = [] if dataset.run is None else settings_notes(dataset.run, plan)
+    asked = len(plan.times)
+    more = f"{asked} cycles were asked for; the figures are of all that are recorded"
+    return [
+        *([more] if recorded > asked else []),
+        *map(_to_do, grave),
+        *([model] if model else []),
+        *other,
+        *window_notes(dataset, plan),
+        *notes_on(plan, loaded),
+        *map(str, rest),
+    ]
+
+
+def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
+    """Return what a user may not expect of a run, each said once."""
+    from meva_core.rules import RuleStatus
+    from meva_core.stages.written_lists import order_note
+
+    notes = [order_note(plan)] if plan.written else []
+    step, ttl = plan.step_seconds, plan.settings.live.ttl_seconds
+    if step is not None and step > ttl:
+        notes.append(
+            f"the step of {step} s is longer than TTL_SECONDS={ttl}: a resting order meets one later book"
+        )
+    fallen = [rule.symbol for rule in plan.pairs.rules if rule.status is RuleStatus.FALLBACK]
+    if fallen:
+        notes.append(f"the configured fallback rules stand in for {', '.join(fallen)}")
+    if "SYMBOLS" in loaded.origin and plan.settings == loaded.settings:
+        absent = [name for name in loaded.settings.exchange.symbols if name not in plan.pairs.symbols]
+        if absent:
+            notes.append(f"SYMBOLS names {', '.join(absent)}, of which the dataset has nothing")
+    return notes
+
+
+def print_backtest(result: dict[str, Any]) -> None:
+    """Print what was recorded and the page of figures, for people."""
+    from meva_cli.figures_page import print_page
+
+    warnings, page, why_none = (result.pop(name) for name in ("warnings", "figures", "figures_reason"))
+    for warning in warnings[:WARNINGS_SHOWN]:
+        click.echo(f"warning: {warning}", err=True)
+    if len(warnings) > WARNINGS_SHOWN:
+        rest = len(warnings) - WARNINGS_SHOWN
+        click.echo(f"warning: {rest} more; `meva replay validate {result['dataset']}` lists them", err=True)
+    if result.pop("already_recorded"):
+        print_line("already recorded")
+    modes, quote = result.pop("modes"), result["quote"]
+    shown = {
+        name: value
+        for name, value in result.items()
+        if name not in ("cycles_run", "cycles_filled", "engine_reason", "trace_reason")
+    }
+    for name in ("engine", "trace"):
+        shown[name] = f"{result[name]} ({result[f'{name}_reason']})"
+    shown = {_label(name, quote): value for name, value in shown.items()}
+    shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)
+    for name in ("books", "dataset_sha256", "fingerprint"):
+        shown[name] = shown.pop(name)
+    print_pairs(shown)
+    print_line()
+    if page is None:
+        print_line(f"No page of figures: {why_none}")
+    else:
+        print_page(page)
+
+
+def _label(name: str, quote: str) -> str:
+    """Return what a figure is called for people: an amount by the currency that it is in."""
+    bare = name.removesuffix("_try")
+    return LABELS.get(name, name) if bare == name else f"{bare}_{quote.lower()}"
