@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meva_cli.render import as_text, print_table, print_texts
+from meva_cli.words import duration
 from meva_core.provenance import MODEL
 
 _ENOUGH: Final = 1000
@@ -124,7 +125,7 @@ def _trades(d: Document) -> list[str]:
     means = (d["mean_win_try"], d["mean_loss_try"])
     parts.append("mean " + " / ".join("-" if one is None else _signed(d, one) for one in means))
     if d["held_median_seconds"] is not None:
-        parts.append(f"held {_duration(d['held_median_seconds'])} in the middle")
+        parts.append(f"held {duration(d['held_median_seconds'])} in the middle")
     return [", ".join(parts)]
 
 
@@ -183,14 +184,3 @@ def _moment(moment: datetime, beside: datetime | None = None) -> str:
     moment = moment.astimezone(UTC)
     same = beside is not None and beside.astimezone(UTC).date() == moment.date()
     return f"{moment:%H:%M}" if same else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _duration(seconds: float) -> str:
-    """Return a length of time in its two largest units."""
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    days, rest = divmod(minutes, 1440)
-    hours, left = divmod(rest, 60)
-    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (left, "min")) if n]
-    return " ".join(parts[:2])

@@ -70,10 +70,24 @@ class SymbolsParam(click.ParamType[tuple[str, ...]]):
             self.fail(f"{error}; expected {Symbols().expected}", param, ctx)
 
 
+class SymbolParam(click.ParamType[str]):
+    """One pair symbol, written as in the setting `SYMBOLS`."""
+
+    name = "symbol"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a symbol, or fail with what was expected."""
+        symbols = SYMBOLS.convert(value, param, ctx)
+        if len(symbols) != 1:
+            self.fail(f"{value!r} is not one symbol", param, ctx)
+        return symbols[0]
+
+
 TIME: Final = TimeParam()
 COUNT: Final = click.IntRange(1, 10**12)
 """How many of something; what is beyond would not fit where it is counted."""
 SYMBOLS: Final = SymbolsParam()
+SYMBOL: Final = SymbolParam()
 AMOUNT: Final = AmountParam()
 FOLDER: Final = click.Path(path_type=Path)
 """A folder that the command itself checks, so that its message can say what to do."""

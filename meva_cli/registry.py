@@ -96,7 +96,13 @@ COMMANDS: Final = (
         "Say why a cycle did, or did not, trade.",
         ("gates", "exchange", "live", "stage7"),
     ),
-    Command("export", "meva_cli.commands.export:export", "Write cycles as JSON lines, CSV or Parquet."),
+    Command("trades", "meva_cli.commands.trades:trades", "Show every fill, or round trips."),
+    Command("positions", "meva_cli.commands.positions:positions", "Show what a run or a book holds."),
+    Command(
+        "export",
+        "meva_cli.commands.export:export",
+        "Write cycles, fills, orders, trades or equity for other programs.",
+    ),
     Command("runs", "meva_cli.commands.runs:runs", "Show the runs of a database."),
     Command(
         "books",

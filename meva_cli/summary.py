@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import click
 
 from meva_cli.runs import pick_run
-from meva_core.errors import StoreUnready
+from meva_core.errors import BadInput, StoreUnready
 
 if TYPE_CHECKING:
     from meva_core.ports import Reads
-    from meva_core.stages.summary import Account, Summary
+    from meva_core.stages.accounts import Account
+    from meva_core.stages.summary import Summary
+
+
+BOOK: Final = click.option("--book", metavar="NAME", help="All runs of this book together.")
 
 
 def asked_account(reads: Reads, run_id: str | None, book: str | None) -> Account:
-    """Return what figures are asked of: a book, a run, or without either the last run's book or that run.
+    """Return what was asked for: a book with all of its runs, a run, or without either the last run.
 
-    Raises BadInput for a run or a book that is not there, StoreUnready for one without cycles.
+    Raises BadInput for a run or a book that is not there, or both at once, StoreUnready for a book without
+    runs.
     """
-    from meva_core.stages.book_runs import pick_book
-    from meva_core.stages.summary import account_of_book, account_of_run
+    if run_id is not None and book is not None:
+        raise BadInput("--run and --book exclude each other")
+    from meva_core.stages.accounts import account_of_book, account_of_run
 
-    if book is not None:
-        return account_of_book(reads, pick_book(reads, book))
-    return account_of_run(reads, pick_run(reads, run_id))
+    if book is None:
+        return account_of_run(reads, pick_run(reads, run_id))
+    from meva_core.stages.book_runs import pick_book, runs_of  # a book's runs are read by what runs them
+
+    return account_of_book(book, runs_of(reads, pick_book(reads, book)))
 
 
 def summary_document(summary: Summary) -> dict[str, Any]:
@@ -45,7 +55,8 @@ def figures_or_why_not(reads: Reads, run_id: str) -> dict[str, Any]:
     """Return the figures of a run under `figures`, or None there and under `figures_reason` why: an earlier
     version may have recorded cycles without the columns that they are made of."""
     from meva_adapters.codec import CODEC
-    from meva_core.stages.summary import account_of_run, summary_of
+    from meva_core.stages.accounts import account_of_run
+    from meva_core.stages.summary import summary_of
 
     try:
         found = summary_of(reads, account_of_run(reads, run_id), CODEC)

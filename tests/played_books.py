@@ -58,5 +58,19 @@ def run_book(
     return told
 
 
+def trading_book(folder: Path) -> Path:
+    """Run a book `main` that buys and sells, under two sets of settings: 12 cycles, and 13 of a second run,
+    which goes on with the first. Returns its database."""
+    market, db = recorded_market(folder), folder / "book.db"
+    often = {
+        "STAGE7_UNIVERSE_SIZE": "2",
+        "STAGE7_ORDER_OFFSET_BPS": "-15",
+        "STAGE7_SCORE_WEIGHTS": '{"liquidity": 0, "spread": 1, "volatility": 1}',
+    }
+    run_book(db, market, range(FIRST, FIRST + 12 * 60, 60), **often)
+    run_book(db, market, range(FIRST + 12 * 60, FIRST + 25 * 60, 60), STAGE7_SLIPPAGE_BPS="3", **often)
+    return db
+
+
 def _no_wait(seconds: float) -> None:
     raise AssertionError(f"nothing is to be waited for, and {seconds} s were")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from meva_adapters.export.texts import plain_text
 from meva_core.errors import BadInput
-from meva_core.history.cycle_export import FIELDS, Digits, Field
+from meva_core.history.fields import Digits, Field
 
 ROWS: Final = 2048
 """Records that are held in memory, and make a row group, at a time."""
@@ -22,12 +22,18 @@ _TYPES: Final = {
     "names": pa.list_(pa.string()),
     "document": pa.string(),
     "digest": pa.string(),
+    "ratio": pa.float64(),
+    "flag": pa.bool_(),
 }
 _USE_TEXT: Final = "export as csv or jsonl, which hold any value"
 
 
 def write_parquet(
-    stream: IO[bytes], records: Iterable[tuple[Any, ...]], head: Mapping[str, Any], digits: Digits | None
+    stream: IO[bytes],
+    records: Iterable[tuple[Any, ...]],
+    fields: Sequence[Field],
+    head: Mapping[str, Any],
+    digits: Digits | None,
 ) -> int:
     """Write records, and return how many. Amounts are decimal128(38, 8), or wider where `digits` say so.
 
@@ -36,14 +42,14 @@ def write_parquet(
     amount = _amount_type(digits)
     metadata = {f"meva.{name}": plain_text(value) for name, value in head.items()}
     schema = pa.schema(
-        [pa.field(field.name, amount if field.kind == "amount" else _TYPES[field.kind]) for field in FIELDS],
+        [pa.field(field.name, amount if field.kind == "amount" else _TYPES[field.kind]) for field in fields],
         metadata=metadata,
     )
     count = 0
     source = iter(records)
     with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
         while rows := list(islice(source, ROWS)):
-            writer.write_batch(_batch(rows, schema))
+            writer.write_batch(_batch(rows, fields, schema))
             count += len(rows)
     return count
 
@@ -63,10 +69,10 @@ def _amount_type(digits: Digits | None) -> pa.DataType:
     )
 
 
-def _batch(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
+def _batch(rows: Sequence[tuple[Any, ...]], fields: Sequence[Field], schema: pa.Schema) -> pa.RecordBatch:
     columns = zip(*rows, strict=True)
     arrays = [
-        _array(field, values, kind) for field, values, kind in zip(FIELDS, columns, schema.types, strict=True)
+        _array(field, values, kind) for field, values, kind in zip(fields, columns, schema.types, strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -76,7 +76,7 @@ def report(
     drawdown is the largest so far. The reason says why a cycle placed no order; `meva why CYCLE` says more.
     """
     if summary:
-        _refuse_window(start, end, last, run_id, book, stage)
+        _refuse_window(start, end, last, stage)
         _summarize(db, run_id, book, cash_rate or 0, as_json)
         return
     if book is not None or cash_rate is not None:
@@ -123,16 +123,12 @@ def _market(reads: Reads, run_id: str) -> _Market:
     return _Market(books_of(manifest), books_note(manifest), settings.get("STAGE7_UNIVERSE_QUOTE_CCY") or TRY)
 
 
-def _refuse_window(
-    start: int | None, end: int | None, last: int | None, run_id: str | None, book: str | None, stage: str
-) -> None:
+def _refuse_window(start: int | None, end: int | None, last: int | None, stage: str) -> None:
     """Raise a usage error for what the page of figures cannot be made of."""
     if (start, end, last) != (None, None, None):
         raise click.UsageError(
             "--summary is of a whole run or book: --start, --end and --last do not go with it"
         )
-    if run_id is not None and book is not None:
-        raise click.UsageError("--run and --book exclude each other")
     if stage == "stage4":
         raise click.UsageError("--summary is of Stage 7; leave out --stage")
 

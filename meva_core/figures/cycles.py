@@ -74,12 +74,13 @@ def opening_of(state: State, symbols: Sequence[str]) -> Opening:
         fees,
         slippage,
         turnover,
-        {symbols[i]: tuple(_lots(state, i)) for i in held},
+        {symbols[i]: tuple(lots_of(state, i)) for i in held},
         {symbols[i]: _value(state, i) - int(state.cost[i]) for i in held},
     )
 
 
-def _lots(state: State, i: int) -> Iterator[Lot]:
+def lots_of(state: State, i: int) -> Iterator[Lot]:
+    """Yield the lots of symbol i, the oldest first."""
     room = state.lot_qty.shape[1]
     for place in range(int(state.lot_count[i])):
         at = (int(state.lot_first[i]) + place) % room

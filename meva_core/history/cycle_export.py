@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from attrs import define, frozen
-
+from meva_core.history.fields import Digits, Field, fields_of
 from meva_core.history.recorded import mode_of, raised
 from meva_core.history.window import (
     DIGESTS,
@@ -24,27 +23,6 @@ from meva_core.ports import Reads
 SCHEMA_VERSION: Final = 1
 """Grows whenever a field is renamed, removed or changes its meaning; new fields at the end do not count."""
 
-Kind = Literal["text", "integer", "amount", "stamp", "names", "document", "digest"]
-
-
-@frozen
-class Field:
-    """A field of a record: its name, what kind of value it holds (or None), and the column it comes from.
-
-    text: str. integer: int. amount: Decimal, exact. stamp: datetime in UTC. names: list of str. document:
-    stored JSON. digest: hex. Of the earlier system an amount or stamp that is none stays a str.
-    """
-
-    name: str
-    kind: Kind
-    table: str = ""
-    column: str = ""
-
-
-def _fields(table: str, kind: Kind, *columns: str) -> tuple[Field, ...]:
-    return tuple(Field(column.removesuffix("_json"), kind, table, column) for column in columns)
-
-
 FIELDS: Final = (
     Field("schema_version", "integer"),
     Field("run_id", "text"),
@@ -52,8 +30,8 @@ FIELDS: Final = (
     Field("window_end", "stamp"),
     Field("cycle_id", "text"),
     Field("ts", "stamp"),
-    *_fields(RUN_METRICS, "text", "mode_base", "mode_final"),
-    *_fields(
+    *fields_of(RUN_METRICS, "text", "mode_base", "mode_final"),
+    *fields_of(
         RUN_METRICS,
         "integer",
         "universe_size",
@@ -65,14 +43,14 @@ FIELDS: Final = (
         "oms_canceled_count",
         "fills_applied_count",
     ),
-    *_fields(LEDGER_METRICS, "amount", "equity_try", "cash_try", "starting_cash_try"),
-    *_fields(LEDGER_METRICS, "amount", "gross_pnl_try", "realized_pnl_try", "unrealized_pnl_try"),
-    *_fields(LEDGER_METRICS, "amount", "net_pnl_try", "fees_try", "slippage_try", "turnover_try"),
-    *_fields(LEDGER_METRICS, "amount", "max_drawdown", "max_drawdown_ratio"),
-    *_fields(RUN_METRICS, "text", "no_trades_reason"),
-    *_fields(RUN_METRICS, "names", "quality_flags_json", "alert_flags_json"),
-    *_fields(TRACE, "integer", "active_param_version"),
-    *_fields(
+    *fields_of(LEDGER_METRICS, "amount", "equity_try", "cash_try", "starting_cash_try"),
+    *fields_of(LEDGER_METRICS, "amount", "gross_pnl_try", "realized_pnl_try", "unrealized_pnl_try"),
+    *fields_of(LEDGER_METRICS, "amount", "net_pnl_try", "fees_try", "slippage_try", "turnover_try"),
+    *fields_of(LEDGER_METRICS, "amount", "max_drawdown", "max_drawdown_ratio"),
+    *fields_of(RUN_METRICS, "text", "no_trades_reason"),
+    *fields_of(RUN_METRICS, "names", "quality_flags_json", "alert_flags_json"),
+    *fields_of(TRACE, "integer", "active_param_version"),
+    *fields_of(
         TRACE,
         "document",
         "mode_json",
@@ -123,21 +101,6 @@ def _value(field: Field, row: StoredRow, decode: Decode) -> Any:
     if field.kind == "names":
         return list(raised(decode, value))
     return value.hex() if field.kind == "digest" else value
-
-
-@define
-class Digits:
-    """How many digits amounts have at most, before and after the point."""
-
-    before: int = 1
-    after: int = 0
-
-    def add(self, amount: Decimal) -> None:
-        """Look at an amount."""
-        _, digits, exponent = amount.as_tuple()
-        if isinstance(exponent, int):
-            self.before = max(self.before, len(digits) + exponent)
-            self.after = max(self.after, -exponent)
 
 
 def digits_of(reads: Reads, window: Window) -> Digits:

@@ -7,14 +7,15 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_core.errors import BadInput, StoreUnready
+from meva_core.errors import StoreUnready
 from meva_core.figures.cycles import Cycles, Opening, opening_of
+from meva_core.figures.motives import Motives
 from meva_core.figures.reckoning import Reckoning
 from meva_core.figures.result import Figures
-from meva_core.figures.trips import OrderName, resting
+from meva_core.figures.trips import OrderName, RoundTrip, resting
 from meva_core.ports import Reads
 from meva_core.provenance import RECORDED, books_of
-from meva_core.stages.book_runs import BookRow, runs_of
+from meva_core.stages.accounts import Account
 from meva_core.stages.codec import Codec
 from meva_core.state import restore_state
 from meva_core.stretches.recorded import RecordedRun, recorded_run
@@ -22,20 +23,6 @@ from meva_core.stretches.stored import unsealed
 
 _LEGACY: Final = "legacy"
 """The kind of the run that the earlier system's cycles are."""
-
-
-@frozen
-class Account:
-    """What figures are of: the runs, the oldest first, as rows of stage7_runs; with the book's name where
-    they are all that it had."""
-
-    runs: tuple[Mapping[str, Any], ...]
-    book: str | None = None
-
-    @property
-    def named(self) -> str:
-        """What it is called in messages."""
-        return f"book {self.book}" if self.book else f"run {self.runs[-1]['run_id']}"
 
 
 @frozen
@@ -53,7 +40,7 @@ class Summary:
         account = self.account
         return {
             "run_id": account.runs[-1]["run_id"],
-            "runs": [row["run_id"] for row in account.runs],
+            "runs": account.run_ids,
             "book": account.book,
             "kind": account.runs[-1]["kind"],
             "data": account.runs[-1]["dataset"],
@@ -63,44 +50,37 @@ class Summary:
         }
 
 
-def account_of_run(reads: Reads, run_id: str) -> Account:
-    """Return one run, to be reckoned; raises BadInput if there is none of that id."""
-    row = reads.run(run_id)
-    if row is None:
-        raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
-    return Account((row,))
-
-
-def account_of_book(reads: Reads, book: BookRow) -> Account:
-    """Return all runs of a book; raises StoreUnready for one without any yet."""
-    runs = tuple(runs_of(reads, book))[::-1]
-    if not runs:
-        raise StoreUnready(
-            f"book {book.name} has no run yet, and so no figures",
-            action=f"`meva run stage7 --book {book.name}` makes its first cycle",
-        )
-    return Account(runs, book.name)
-
-
 def summary_of(reads: Reads, account: Account, codec: Codec, *, cash_rate: float = 0) -> Summary:
     """Reckon the figures of an account out of its stored columns, one stretch in memory at a time.
 
     Raises StoreUnready for one that has none or not all of them, or of an unknown form; StoreCorrupt for
     damage.
     """
+    reckoning, still_open = _reckoned(reads, account, codec, None)
+    return Summary(
+        account,
+        recorded_run(account.runs[-1], codec.decode).quote,
+        assumed_of(account.runs, codec.decode),
+        reckoning.figures(cash_rate=cash_rate, still_open=still_open),
+    )
+
+
+def round_trips_of(reads: Reads, account: Account, codec: Codec) -> list[RoundTrip]:
+    """Return the round trips of an account, in the order of their last fills. Raises as `summary_of` does."""
+    reckoning, still_open = _reckoned(reads, account, codec, Motives())
+    return reckoning.round_trips(still_open)
+
+
+def _reckoned(
+    reads: Reads, account: Account, codec: Codec, motives: Motives | None
+) -> tuple[Reckoning, list[OrderName]]:
+    """Return what came of all cycles, and the orders that rest after the last."""
     runs = [_run_of(row, codec) for row in account.runs]
-    reckoning = Reckoning(_opening(reads, runs[0], codec))
+    reckoning = Reckoning(_opening(reads, runs[0], codec), motives)
     for row, run in zip(account.runs, runs, strict=True):
         for part in parts_of(reads, row, run, codec):
             reckoning.take(part)
-    still_open = _resting(reads, runs[-1], codec)
-    figures = reckoning.figures(cash_rate=cash_rate, still_open=still_open)
-    return Summary(
-        account,
-        runs[-1].quote,
-        assumed_of(account.runs, codec.decode),
-        figures,
-    )
+    return reckoning, _resting(reads, runs[-1], codec)
 
 
 def parts_of(reads: Reads, row: Mapping[str, Any], run: RecordedRun, codec: Codec) -> Iterator[Cycles]:

@@ -9,12 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from played_books import FIRST, recorded_market, run_book
+from played_books import trading_book
 from revision_0002 import upgraded
 from stage7_runs import BUSY, make_dataset, rows_of
 
 from meva_adapters.sql import ensure
-from meva_cli.figures_page import _amount, _duration, _moment, _percent, page_lines
+from meva_cli.figures_page import _amount, _moment, _percent, page_lines
+from meva_cli.words import duration
 
 D = Decimal
 NAMES = ["Equity", "Risk", "Costs", "Trades", "Modes"]
@@ -22,12 +23,7 @@ NAMES = ["Equity", "Risk", "Costs", "Trades", "Modes"]
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """Run a book under two sets of settings: two runs, of which the second goes on with the first."""
-    folder = tmp_path_factory.mktemp("book")
-    market = recorded_market(folder)
-    run_book(folder / "book.db", market, range(FIRST, FIRST + 12 * 60, 60))
-    run_book(folder / "book.db", market, range(FIRST + 12 * 60, FIRST + 25 * 60, 60), STAGE7_SLIPPAGE_BPS="3")
-    return folder / "book.db"
+    return trading_book(tmp_path_factory.mktemp("book"))
 
 
 # -- A book and its runs ------------------------------------------------------------------------------
@@ -46,7 +42,10 @@ def test_a_book_has_the_figures_of_all_its_runs_together(meva, book):
     assert whole["final_equity_try"] == last["equity_try"]
     for name in ("net_pnl_try", "fees_try", "slippage_try", "max_drawdown_ratio"):
         assert whole[name] == last[name], name
-    assert whole["fills"] > 0
+    cash = D(meva("positions", "--db", book, "--json").document["cash_try"])
+    opened = cash - D(whole["opening_equity_try"]) + D(whole["open_cost_try"])
+    assert D(whole["results_try"]) == opened
+    assert whole["round_trips"] > 0
 
 
 def test_a_run_that_goes_on_with_a_book_begins_with_what_the_book_was_worth(meva, book):
@@ -184,7 +183,7 @@ def test_amounts_of_a_small_account_are_shown_as_they_are():
     ],
 )
 def test_times_are_told_in_their_largest_units(seconds, text):
-    assert _duration(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_a_day_is_not_said_twice():

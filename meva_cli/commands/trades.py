@@ -1,0 +1,142 @@
+"""`meva trades`: every fill, or the round trips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from meva_cli.database import DB, database, reading
+from meva_cli.options import SYMBOL, json_option
+from meva_cli.records import TRADES, Records
+from meva_cli.render import print_json, print_line, print_pairs, print_table
+from meva_cli.summary import BOOK, asked_account
+from meva_cli.window import asked_windows, window_options
+from meva_cli.words import duration
+from meva_cli.writing import check_target, write_to
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from meva_core.history.fields import Field
+
+TABLE: Final = "table"
+FILLS: Final = "fills"
+_SHOWN: Final = {
+    FILLS: {
+        "time": "ts",
+        "symbol": "symbol",
+        "side": "side",
+        "price": "price_try",
+        "qty": "qty",
+        "notional": "notional_try",
+        "fee": "fee_try",
+        "slippage": "slippage_try",
+        "liquidity": "liquidity",
+    },
+    TRADES: {
+        "closed": "closed",
+        "symbol": "symbol",
+        "qty": "qty",
+        "bought": "bought_price_try",
+        "sold": "sold_price_try",
+        "fees": "fees_try",
+        "slippage": "slippage_try",
+        "result": "result_try",
+        "share_%": "share_ratio",
+        "held": "held_seconds",
+        "reason": "reason",
+    },
+}
+"""Columns of the tables, and the fields that they show."""
+
+
+@click.command()
+@DB
+@window_options(None)
+@BOOK
+@click.option("--symbol", type=SYMBOL, help="Those of one symbol.")
+@click.option("--round-trips", is_flag=True, help="What each SELL order made of what it sold.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([TABLE, "csv", "jsonl", "parquet"]),
+    default=TABLE,
+    show_default=True,
+    help="table is for people; the others hold every field, exactly, as `meva export` writes them.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A file for csv, jsonl or parquet.  [default: stdout]"
+)
+@json_option
+def trades(
+    db: str | None,
+    run_id: str | None,
+    book: str | None,
+    start: int | None,
+    end: int | None,
+    last: int | None,
+    symbol: str | None,
+    round_trips: bool,
+    form: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Show every fill, oldest first; or with --round-trips what was made of what was bought.
+
+    A round trip is a SELL order with a fill, and the lots that it took, first in, first out; its result is
+    after the fees of both. The reason says why it was sold: `above_target`, or what kept the symbol out of
+    the universe. docs/reference/figures.md says more. --last counts cycles.
+    """
+    url = database(db)
+    if form == TABLE and out is not None:
+        raise BadInput(
+            "a table is for people; a file has a format", action="add --format csv, jsonl or parquet"
+        )
+    if form != TABLE:
+        check_target(form, out, as_json, url)
+    with reading(url) as reads:
+        account = asked_account(reads, run_id, book)
+        windows = asked_windows(reads, account.run_ids, start, end, last)
+        what = TRADES if round_trips else FILLS
+        records = Records(reads, what, account, windows, symbol)
+        if form != TABLE:
+            report = write_to(out, form, records.write)
+            if report is not None:
+                print_json(report) if as_json else print_pairs(report)
+            return
+        if as_json:
+            print_json(_document(records))
+        else:
+            _print_table(what, records.fields(), records)
+
+
+def _document(records: Records) -> dict[str, Any]:
+    names = [field.name for field in records.fields()][2:]
+    found = [dict(zip(names, record[2:], strict=True)) for record in records]
+    runs = records.account.run_ids
+    return {"book": records.account.book, "runs": runs, records.what: found}
+
+
+def _print_table(what: str, fields: Sequence[Field], records: Iterable[tuple[Any, ...]]) -> None:
+    columns = _SHOWN[what]
+    names = [field.name for field in fields]
+    places = [names.index(name) for name in columns.values()]
+    rows = [
+        [_cell(name, record[place]) for name, place in zip(columns, places, strict=True)]
+        for record in records
+    ]
+    if not rows:
+        print_line(f"No {'round trip' if what == TRADES else 'fill'}.")
+        return
+    print_table(list(columns), rows)
+
+
+def _cell(column: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if column == "share_%":
+        return Decimal(f"{100 * value:.2f}")
+    return duration(value) if column == "held" else value
