@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from meva_core.errors import BadInput
 if TYPE_CHECKING:
     from meva_core.history.explain import Explained, Fate
     from meva_core.history.explain_many import Held, Many
+    from meva_core.history.touches import SeenTouch
     from meva_core.history.window import Window
     from meva_core.history.words import Telling
     from meva_core.ports import Reads
@@ -45,7 +46,8 @@ def why(
     rule that fired and the fate of every symbol, each with its value, its limit, the setting or the rule of
     the exchange that is behind the limit, and what would have let it trade. A symbol that differs from its
     target by less than the least order is on target; with --json `code` is what is recorded, `told` what is
-    told.
+    told. Of a cycle on the live market it also shows the best prices that it saw, their age, and where they
+    came from: an order book that answered, one of the stream, a ticker, or carried over where none was newer.
 
     With --last, --start or --end it says how often each reason held in these cycles.
     """
@@ -85,13 +87,15 @@ def _window_of(reads: Reads, cycle: str | None, run_id: str | None) -> Window:
 def _one(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_core.history.explain import explain_cycle
+    from meva_core.history.touches import touches_of
 
     found = explain_cycle(reads, window, CODEC.decode)
+    touches = touches_of(reads, window, CODEC.decode, CODEC.columns)
     gates = gates_of(found.kind)
     telling = telling_of(found.kind, found.limits)
     if not as_json:
-        print_cycle(found, gates, telling)
-    return cycle_document(found, gates, telling)
+        print_cycle(found, gates, telling, touches)
+    return cycle_document(found, gates, telling, touches)
 
 
 def gates_of(kind: str) -> dict[str, Any]:
@@ -114,7 +118,9 @@ def gates_of(kind: str) -> dict[str, Any]:
     }
 
 
-def cycle_document(found: Explained, gates: Mapping[str, Any], telling: Telling) -> dict[str, Any]:
+def cycle_document(
+    found: Explained, gates: Mapping[str, Any], telling: Telling, touches: Sequence[SeenTouch] = ()
+) -> dict[str, Any]:
     """Return an explained cycle as JSON holds it."""
     import attrs
 
@@ -137,6 +143,7 @@ def cycle_document(found: Explained, gates: Mapping[str, Any], telling: Telling)
         },
         "reasons": [_reason_document(reason, telling) for reason in found.reasons],
         "symbols": [_fate_document(fate, telling) for fate in found.fates],
+        "touches": [attrs.asdict(touch) for touch in touches],
         "orders": [attrs.asdict(order) for order in found.placed],
         "fills": [attrs.asdict(fill) for fill in found.filled],
         "ended": [attrs.asdict(one) for one in found.ended],
@@ -176,7 +183,9 @@ def _fate_document(fate: Fate, telling: Telling) -> dict[str, Any]:
     }
 
 
-def print_cycle(found: Explained, gates: Mapping[str, Any], telling: Telling) -> None:
+def print_cycle(
+    found: Explained, gates: Mapping[str, Any], telling: Telling, touches: Sequence[SeenTouch] = ()
+) -> None:
     """Print an explained cycle for people."""
     from meva_core.history.words import explain, say
 
@@ -199,6 +208,7 @@ def print_cycle(found: Explained, gates: Mapping[str, Any], telling: Telling) ->
             for fate in found.fates
         ],
     )
+    _print_touches(touches)
     _print_trades(found)
     if found.trace == "legacy":
         print_line("A cycle of the earlier system: it recorded codes, but no limits or distances.")
@@ -239,6 +249,17 @@ def _mode_rows(found: Explained) -> Iterator[list[object]]:
     parts = {"base": mode.base, "override": mode.override, "rules": mode.rules, "risk": mode.risk}
     for name, part in parts.items():
         yield [name, part or "none", "yes" if name in binding else "", notes[name]]
+
+
+def _print_touches(touches: Sequence[SeenTouch]) -> None:
+    if not touches:
+        return
+    print_line()
+    print_line("Best prices that it saw; a size that nobody told limits no fill:")
+    print_table(
+        ["symbol", "bid", "ask", "bid_qty", "ask_qty", "age_s", "from"],
+        [[t.symbol, t.bid, t.ask, t.bid_qty, t.ask_qty, t.age_seconds, t.source] for t in touches],
+    )
 
 
 def _print_trades(found: Explained) -> None:

@@ -239,6 +239,11 @@ def test_a_loop_with_the_stream_asks_for_no_book_that_it_has_and_is_decided_agai
     later = exchange.control("GET", "state")["happened"]["late"] - asked
     pairs = len({row["symbol"] for row in rows_of(tmp_path / "a.db", "SELECT symbol FROM stage7_rows")})
     assert later < 3 * pairs, "of 7 cycles"
+    touches = trading("why", "--db", "a.db", "--json").document["touches"]
+    assert len(touches) == pairs - 1, "rows of no symbol say what was learnt of the clock"
+    sources = {touch["source"] for touch in touches}
+    assert "stream" in sources
+    assert sources <= {"stream", "ticker"}
     exchange.control("DELETE", "faults")
     assert trading("prove", "--db", "a.db", "--book", "main").code == 0
     assert trading("replay", "export", "--db", "a.db", "out").code == 0
