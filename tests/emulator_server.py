@@ -116,9 +116,25 @@ class Emulator:
         return requests.request(method, f"{self.doors.base_url}/_emulator/{path}", timeout=10, **kwargs)
 
 
+async def _watched(world: World, watch: Callable[[World], None]) -> None:
+    while True:
+        watch(world)
+        await asyncio.sleep(0.05)
+        world.step()
+
+
 @contextmanager
-def running(given: Options | None = None, *, still: bool = False, clock: Any = None) -> Iterator[Emulator]:
-    """Run an emulator until the block is left. A `still` one's markets move on command only."""
+def running(
+    given: Options | None = None,
+    *,
+    still: bool = False,
+    clock: Any = None,
+    watch: Callable[[World], None] | None = None,
+) -> Iterator[Emulator]:
+    """Run an emulator until the block is left. A `still` one's markets move on command only.
+
+    `watch` looks at the world after each move, before anyone is told of it.
+    """
     time_of_day = clock or SteadyClock()
     loop = asyncio.new_event_loop()
     ready: Future[Doors] = Future()
@@ -128,9 +144,12 @@ def running(given: Options | None = None, *, still: bool = False, clock: Any = N
         chosen = given or options()
         copied = isinstance(clock, HandClock) and chosen == options()
         world = fresh_world(clock) if copied else build_world(chosen, time_of_day)
-        async with serving(world, "127.0.0.1", 0, step_seconds=0 if still else 0.05) as doors:
+        async with serving(world, "127.0.0.1", 0, step_seconds=0 if still or watch else 0.05) as doors:
+            moving = asyncio.create_task(_watched(world, watch)) if watch else None
             ready.set_result(doors)
             await stop.wait()
+            if moving is not None:
+                moving.cancel()
 
     def work() -> None:
         try:

@@ -16,7 +16,7 @@ from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.private import PrivateData
 from meva_adapters.btcturk.public import PublicData
 from meva_adapters.btcturk.signing import Signer
-from meva_adapters.btcturk.stream import Stream
+from meva_adapters.btcturk.stream import Habits, Stream
 from meva_core.errors import BadInput
 from meva_core.ports import Account, Clock, MarketData, RulesSource, Venue
 from meva_core.rules import FallbackRules
@@ -97,11 +97,16 @@ class _CountedDoor:
 
 
 def stream_of(
-    opened: Btcturk, exchange: Exchange, joins: Sequence[tuple[Channel, str]], now: Callable[[], int]
+    opened: Btcturk,
+    exchange: Exchange,
+    joins: Sequence[tuple[Channel, str]],
+    now: Callable[[], int],
+    habits: Habits | None = None,
 ) -> Stream:
     """Return the stream of an exchange, still to be started; `now` is the time in microseconds by which what
     comes is stamped. Raises BadInput for an address that may not be used."""
-    return Stream(stream_address(exchange), opened.payloads, joins, now, door=_CountedDoor(opened.client))
+    door = _CountedDoor(opened.client)
+    return Stream(stream_address(exchange), opened.payloads, joins, now, habits=habits, door=door)
 
 
 def graph_address(exchange: Exchange) -> str:
