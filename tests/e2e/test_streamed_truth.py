@@ -59,7 +59,7 @@ EVERY_FRAME: Final = "STREAM *"
 PHASES: Final[Mapping[str, tuple[int, tuple[Mapping[str, Any], ...]]]] = {
     "well": (3, ()),
     "silent": (5, ({"fault": "silent", "on": EVERY_FRAME, "times": 1},)),
-    "late": (5, ({"fault": "lag", "on": EVERY_FRAME, "times": 1, "frames": 40},)),
+    "late": (7, ({"fault": "lag", "on": EVERY_FRAME, "times": 1, "frames": 20},)),
     "gaps": (
         3,
         (
