@@ -11,10 +11,9 @@ from typing import Final
 from meva_adapters.btcturk import Btcturk, Stream
 from meva_adapters.btcturk.agreement import Agreement
 from meva_adapters.btcturk.followed import Showing
+from meva_adapters.btcturk.streamed import FRESH_MICROS
 from meva_core.venue import Book, Ticker
 
-FRESH_MICROS: Final = 30 * 10**6
-"""A book of which neither a frame nor a ticker said anything for longer is asked for as well."""
 DOWN: Final = "stream:unreachable"
 LEFT: Final = "stream:disagreed"
 _LOG: Final = logging.getLogger(__name__)

@@ -14,7 +14,18 @@ from typing import Any
 
 import pytest
 from attrs import define, field
-from scripted_exchange import FALLBACK, KEY, PAYLOADS, SECRET, Answer, Server, closed_port, data, serving
+from scripted_exchange import (
+    FALLBACK,
+    KEY,
+    PAYLOADS,
+    SECRET,
+    Answer,
+    Server,
+    closed_port,
+    data,
+    doc,
+    serving,
+)
 from test_btcturk_feed import NOW, changes, level, snapshot
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
@@ -325,14 +336,60 @@ def test_an_unsafe_address_is_refused(url: str) -> None:
         Stream(url, PAYLOADS, [], lambda: 0)
 
 
-def test_books_come_from_the_stream_while_it_has_them_and_from_rest_otherwise(server: Server) -> None:
-    server.on("GET /api/v2/orderbook", data({"timestamp": 5, "bids": [["1", "1"]], "asks": [["2", "1"]]}))
-    client = Client(server.url, server.url, SystemClock())
-    rest = PublicData(client, FALLBACK, PAYLOADS)
+class Streamed:
+    """A stream that shows one book and falls silent, beside REST that says what a test lets it say."""
+
+    def __init__(self, server: Server, stream: Stream) -> None:
+        self.client = Client(server.url, server.url, SystemClock())
+        self.market = StreamedMarket(PublicData(self.client, FALLBACK, PAYLOADS), stream)
+        self.server = server
+        server.on("GET /api/v2/orderbook", data({"timestamp": 5, "bids": [["1", "1"]], "asks": [["2", "1"]]}))
+        self.at(NOW)
+
+    def at(self, micros: int) -> None:
+        self.server.on("GET /api/v2/server/time", doc({"serverTime": micros // 1000}))
+        self.client.clock.forget()
+
+    def ticker(self, seconds: int, bid: str) -> None:
+        row = {"pair": "BTCTRY", "timestamp": NOW // 1000 + seconds * 1000, "bid": bid, "ask": "3036600"}
+        prices = dict.fromkeys(("last", "high", "low", "volume"), "3036000")
+        self.server.on("GET /api/v2/ticker", data([{**row, **prices}]))
+        self.market.tickers()
+
+    def book(self) -> tuple[int, int]:
+        """The best bid, and after how many seconds it is stamped; those of REST are of 1970."""
+        book = self.market.book("BTCTRY")
+        return int(book.bids[0].price), max(-1, (book.ts - NOW) // 10**6)
+
+
+@pytest.fixture
+def silent(server: Server) -> Iterator[Streamed]:
     with speaking(lambda c, place: c.send(snapshot())) as (url, _), streaming(url) as stream:
-        market = StreamedMarket(rest, stream)
         wait_for(lambda: stream.book("BTCTRY"))
-        assert market.book("BTCTRY").bids[0].price == 3035100
-        assert server.asked == []
-    assert market.book("BTCTRY").bids[0].price == 1
-    client.close()
+        streamed = Streamed(server, stream)
+        yield streamed
+        streamed.client.close()
+
+
+def test_books_come_from_the_stream_while_it_has_them_and_from_rest_otherwise(silent: Streamed) -> None:
+    assert silent.book() == (3035100, 0)
+    silent.market.stream.close()
+    assert silent.book() == (1, -1)
+
+
+def test_a_book_is_as_old_as_its_last_frame_or_the_ticker_that_shows_the_same(silent: Streamed) -> None:
+    silent.at(NOW + 20 * 10**6)
+    assert silent.book() == (3035100, 0)
+    silent.ticker(20, "3035100")
+    assert silent.book() == (3035100, 20)
+    silent.at(NOW + 60 * 10**6)
+    assert silent.book() == (1, -1), "of which nothing was heard for long is asked for"
+
+
+def test_a_book_that_two_tickers_speak_against_is_left(silent: Streamed) -> None:
+    for seconds in (5, 10):
+        assert silent.market.stream.showing("BTCTRY") is not None
+        silent.at(NOW + seconds * 10**6)
+        silent.ticker(seconds, "3039000")
+        assert silent.book() == (1, -1)
+    assert silent.market.stream.showing("BTCTRY") is None
