@@ -279,6 +279,10 @@ def test_changes_lead_from_any_book_to_any_other(books: list[tuple[dict[int, int
         assert book is not None
         assert [(one.price, one.qty) for one in book.bids] == sorted(bids.items(), reverse=True)
         assert [(one.price, one.qty) for one in book.asks] == sorted(asks.items())
+        showing = made.showing("BTCTRY")
+        assert showing is not None
+        assert (showing.bid, showing.ask) == (next(iter(book.bids), None), next(iter(book.asks), None))
+        assert showing.around(NOW, NOW)[-1] == showing.touches[-1]
 
 
 def rows(side: dict[int, int]) -> list[dict[str, str]]:

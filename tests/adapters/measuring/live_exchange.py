@@ -16,7 +16,7 @@ from meva_adapters.btcturk import Btcturk, Manners, SharedCalls, Stream, connect
 from meva_adapters.btcturk.followed import Showing
 from meva_adapters.measuring import MeasuredMarket, StoredOffset, StreamedBooks, arrivals
 from meva_adapters.replay.alignment import Alignment
-from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow
+from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow, TouchFrom
 from meva_core.rules import FallbackRules
 from meva_core.settings import Exchange
 
@@ -91,6 +91,9 @@ class Live:
         """Measure, and align what came as a cycle does."""
         answers = self.market.measure(self.asking(**changes))
         assert all(row.known == answers.time for row in answers.rows)
+        pushed = {name for name, source in answers.touch_from.items() if source is TouchFrom.STREAM}
+        stamps = [row.stamp for row in answers.rows if row.kind == BOOK and row.symbol in pushed]
+        assert all(stamp <= answers.time * 10**6 for stamp in stamps), "no cycle is before what it saw"
         taken = self.alignment.take(answers.rows)
         assert [row for row in answers.rows if row.kind != TICKER] == [r for r in taken if r.kind != TICKER]
         self.last = answers.time
