@@ -294,7 +294,6 @@ class DryRun:
             hold=self.hold,
             has_aside=True,
         )
-        recorder.begin()
         return recorder, not run.stored
 
     def _still_ours(self, work: UnitOfWork, stretch: StoredStretch | None) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from meva_core.amounts import format_e8
-from meva_core.errors import MevaError, StoreBusy, StoreError
+from meva_core.errors import MevaError, StoreBusy, StoreCorrupt, StoreError
 from meva_core.fingerprint import Digester
 from meva_core.ids import cycle_id, run_and_time, stamp_text
 from meva_core.loop import Loop
@@ -68,11 +68,11 @@ class Recorder:
     `about` holds what only people want to know of it: engine, code version, time of creation (stored text).
     It is looked at in each commit: the engine may be another one by then. A commit is made of at most
     `cycles` cycles: one, where each has to be there before the next begins. Stretches of one cycle are joined
-    later, in units of work after the cycle's own: those of CYCLES cycles, and what is left of them when the
-    run goes on in another process. `beside` is given each unit of
-    work before anything is written in it, with the stretch that will be, None where only how the run stands
-    is noted: it may write more, and what it raises keeps all of it from being written. With `has_aside` every
-    stretch is recorded with what is stored beside it.
+    later, in units of work after the cycle's own, CYCLES of them after each so many-th cycle of the run,
+    whichever process recorded them; and what is left of the run before once a book's next one has begun.
+    `beside` is given each unit of work before anything is written in it, with the stretch that will be, None
+    where only how the run stands is noted: it may write more, and what it raises keeps all of it from being
+    written. With `has_aside` every stretch is recorded with what is stored beside it.
     """
 
     store: Store
@@ -93,8 +93,7 @@ class Recorder:
     _pending: _Pending = field(init=False)
     _before: Mapping[str, Any] | None = field(init=False)
     """Where the run stood that is resumed here, or what its book began it with, until the first commit."""
-    _ones: int = field(default=0, init=False)
-    """How many stretches of one cycle were committed since any were joined."""
+    _is_join_due: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         run, terms, book = self.run, self.run.terms, self.run.book
@@ -121,13 +120,6 @@ class Recorder:
         continues = run.in_book is not None and run.in_book.continues is not None
         goes_on = run.stored or continues or run.terms.begins is not None
         self._before = run.document() if goes_on else None
-
-    def begin(self) -> None:
-        """Join what a process before this one committed cycle by cycle."""
-        if self.cycles == 1 and self.run.stored:
-            # Whoever lost the book may not have noticed yet, and hold the run: then that waits.
-            with suppress(StoreBusy):
-                self._join(rest=True)
 
     def record(self, stretch: Stretch, aside: Aside | None = None) -> None:
         """Take in the cycles of a stretch, and store what is then enough for a commit.
@@ -176,14 +168,13 @@ class Recorder:
             insert_stretch(work, self.codec, stretch, self._layout, version, self._before, pending.document)
             self._note_progress(work, run.end, stretch.end, pending.document)
             work.commit()
+        # By the cycle's place: so the count goes on over processes, were each of them to run one cycle.
+        self._is_join_due |= self.cycles == 1 and (not run.stored or pending.document["seq"] % CYCLES == 0)
         run.stored, self._before = True, None
         run.trace_level = level_of(run.trace_level or self.trace_level, self.trace_level)
         self._pending = _Pending(pending.document["seq"])
-        self._ones += stretch.cycles == 1
-        if self._ones >= CYCLES:
-            with suppress(StoreError):  # the cycle is stored; what can wait is joined with the next one
-                self._join(rest=False)
-                self._ones = 0
+        if self._is_join_due:
+            self._join()
 
     def finish(self) -> None:
         """Store what is left, and note that the source has ended: the last cycle was the end of a run whose
@@ -210,12 +201,26 @@ class Recorder:
                 work.update("stage7_runs", "run_id", ("status",), [(self.run.run_id, "interrupted")])
                 work.commit()
 
-    def _join(self, *, rest: bool) -> None:
+    def _join(self) -> None:
+        """Join what cycles were committed as, of this run and of the one before it, if that is possible.
+
+        The cycle is stored, and what can wait is tried again with the next one: somebody who lost the book
+        may not have noticed yet, and hold the run. What is damaged is left to those who look for damage.
+        """
+
         def check(work: UnitOfWork) -> None:
             if self.hold is not None:
                 self.hold(work, self.run.book.last_time)
 
-        join_ones(self.store, self.codec, self.run.run_id, rest=rest, most=CYCLES, check=check)
+        place = self.run.in_book
+        try:
+            join_ones(self.store, self.codec, self.run.run_id, most=CYCLES, check=check)
+            if place is not None and place.continues is not None:
+                join_ones(self.store, self.codec, place.continues, rest=True, most=CYCLES, check=check)
+        except StoreError as error:
+            if not isinstance(error, StoreCorrupt):
+                return
+        self._is_join_due = False
 
     def _call_beside(self, work: UnitOfWork, stretch: StoredStretch | None) -> None:
         if self.beside is not None:
@@ -300,7 +305,6 @@ def record_all(
     """
     progress.start(total, label)
     try:
-        recorder.begin()
         for stretch in run_book(recorder.run.book, source, loop):
             recorder.record(stretch)
             progress.advance(stretch.stop - stretch.start)

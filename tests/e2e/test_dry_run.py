@@ -127,6 +127,10 @@ def test_other_settings_begin_a_run_that_continues_the_book(db: Path, recorded: 
     runs = stored(db, "SELECT run_id, book, continues, genesis, cycles FROM stage7_runs ORDER BY start_ts")
     assert [(run["continues"], run["cycles"]) for run in runs] == [(None, 12), (before[0].run_id, 12)]
     assert len(runs[1]["genesis"]) == 64
+    sizes = stored(db, "SELECT cycles FROM stage7_stretches ORDER BY start_ts")
+    assert [row["cycles"] for row in sizes] == [12, *[1] * 12], (
+        "what a run is left with is joined as the next begins"
+    )
     for run in runs:
         proved(db, run["run_id"])
     [cash] = stored(db, "SELECT min(CAST(cash_try AS REAL)) AS least FROM stage7_ledger_metrics")

@@ -128,7 +128,7 @@ def test_who_lost_the_book_joins_nothing(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_recorder_joins_what_it_committed_one_by_one_and_the_rest_when_the_run_goes_on(
+def test_a_recorder_joins_what_it_and_those_before_it_committed_one_by_one(
     world: World,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -142,9 +142,12 @@ def test_a_recorder_joins_what_it_committed_one_by_one_and_the_rest_when_the_run
         record_by(store, world, 1, stop=13)
         assert sizes(store) == [10, 1, 1, 1]
         record_by(store, world, 1, first=13, stop=13)  # begins again, and sees no market
-        assert sizes(store) == [10, 3]
-        record_by(store, world, 1, first=13)
-        assert sizes(store) == [10, 3, 10]
+        assert sizes(store) == [10, 1, 1, 1]
+        for cycle in range(13, 19):  # a process each
+            record_by(store, world, 1, first=cycle, stop=cycle + 1)
+        assert sizes(store) == [10, *[1] * 9]
+        record_by(store, world, 1, first=19)
+        assert sizes(store) == [10, 10, 1, 1, 1]
         assert_proved(store, world, CYCLES)
         assert slim(store, CODEC, world.run_id, NoProgress()).cycles == CYCLES
         assert fill(store, CODEC, world.run_id, NoProgress()).cycles == CYCLES
@@ -153,11 +156,13 @@ def test_a_recorder_joins_what_it_committed_one_by_one_and_the_rest_when_the_run
 def test_a_stretch_has_one_kind_of_rows_beside_it_and_no_gap(world: World, tmp_path: Path) -> None:
     with writer(str(tmp_path / "a.db"), durable=False) as store:
         record_by(store, world, 1, stop=4)
+        assert join_ones(store, CODEC, world.run_id, rest=True) == 4
         record_by(store, world, MANY, first=4, stop=7)
         record_by(store, world, 1, first=7, stop=10)
         with store.read() as reads:
             [middle] = (row["last_ts"] for row in reads.runs())
-        assert sizes(store) == [4, 3, 1, 1, 1]  # the first rest was joined as the run went on
+        assert sizes(store) == [4, 3, 1, 1, 1]
+        assert join_ones(store, CODEC, world.run_id, rest=True) == 3
         record_by(store, world, 1, first=10, level="columns")
         assert sizes(store) == [4, 3, 3, *[1] * 13]
         with store.read() as reads:
