@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -49,8 +50,13 @@ def parse_schema(
     """Return the tables that a text describes; `checks` maps a table to the name and text of a CHECK.
 
     `info["added"]` is true for tables marked with `+`, `info["given"]` for columns named without a kind.
-    Raises ValueError for what it cannot read.
+    Who asks for the same gets the same, and must not change it. Raises ValueError for what it cannot read.
     """
+    return _parsed(schema, indexes, tuple((checks or {}).items()))
+
+
+@cache
+def _parsed(schema: str, indexes: str, checks: tuple[tuple[str, tuple[str, str]], ...]) -> sa.MetaData:
     meta = sa.MetaData(naming_convention=META.naming_convention)
     for paragraph in _paragraphs(schema):
         head, *notes = paragraph.split()
@@ -64,7 +70,7 @@ def parse_schema(
         for note in notes:
             if "!" in note:
                 table.append_constraint(sa.UniqueConstraint(table.c[note.partition(":")[0]]))
-    for name, (check, condition) in (checks or {}).items():
+    for name, (check, condition) in checks:
         meta.tables[name].append_constraint(sa.CheckConstraint(condition, name=check))
     for paragraph in _paragraphs(indexes):
         _index(meta, paragraph)

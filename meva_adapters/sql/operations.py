@@ -70,8 +70,10 @@ def ensure(operations: Operations, operation: Ensure) -> None:
     connection, changes = operations.get_bind(), _changes(operations)
     shape = shape_of(connection)
     for table in operation.meta.sorted_tables:
+        indexes = set(table.indexes)
         if table.name in shape.columns:
-            _add_columns(connection, table, shape, operation.fills.get(table.name, {}), changes)
+            fills = operation.fills.get(table.name, {})
+            indexes |= _add_columns(connection, table, shape, fills, changes)
         elif table.info["added"]:
             raise StoreUnready(
                 f"table {table.name} is missing from a database that should have it",
@@ -81,7 +83,7 @@ def ensure(operations: Operations, operation: Ensure) -> None:
             connection.execute(CreateTable(table))
             _keep_packed(connection, table)
             changes.added.append(f"table {table.name}")
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+        for index in sorted(indexes, key=lambda index: str(index.name)):
             if index.name not in shape.indexes:
                 _add_index(connection, index, changes)
 
@@ -116,7 +118,8 @@ def _add_columns(
     shape: Shape,
     fills: Mapping[str, tuple[str, str]],
     changes: Changes,
-) -> None:
+) -> set[sa.Index]:
+    """Add what is missing of a table, and return the index that stands for its key where one is missing."""
     there = shape.columns[table.name]
     missing = [column for column in table.columns if column.name not in there]
     needed = [column for column in missing if column.primary_key or "given" in column.info]
@@ -135,9 +138,16 @@ def _add_columns(
     if sources:
         assignments = ", ".join(f"{quoted(name)} = {expression}" for name, (_, expression) in sources.items())
         connection.execute(sa.text(f"UPDATE {quoted(table.name)} SET {assignments}"))  # noqa: S608
-    keys = [column for column in missing if column.primary_key]
-    if keys:  # a primary key cannot be added; the index is, with the table's others
-        sa.Index(f"idx_{table.name}_key_unique", *keys, unique=True)
+    keys = [sa.Column(column.name, column.type) for column in missing if column.primary_key]
+    if not keys:
+        return set()
+    # A primary key cannot be added; an index is. The schema is left alone: it is everybody's.
+    return sa.Table(
+        table.name,
+        sa.MetaData(),
+        *keys,
+        sa.Index(f"idx_{table.name}_key_unique", *(key.name for key in keys), unique=True),
+    ).indexes
 
 
 def _keep_packed(connection: sa.Connection, table: sa.Table) -> None:
