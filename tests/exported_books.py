@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 from command_line import meva
+from fresh_database import fresh_file
 from played_market import rows_of
 from stage7_runs import BUSY, START, make_dataset
 from stage7_runs import rows_of as stored
@@ -19,7 +20,7 @@ from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset, validate
 from meva_adapters.replay.alignment import Alignment
 from meva_adapters.replay.plans import pair_entries
-from meva_adapters.sql import SqlStore, ensure, writer
+from meva_adapters.sql import SqlStore, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
 from meva_core.ids import stamp_text
@@ -53,7 +54,8 @@ class Live:
         """What one process holds of the book, with these settings from now on."""
         self.settings.update(changes)
         settings = build_settings(self.settings)
-        ensure(self.db)
+        if not self.db.exists():
+            fresh_file(self.db)
         with writer(self.db, durable=False) as store:
             self._make(store, settings)
             with store.read() as reads:
@@ -115,7 +117,7 @@ def equal(meva: Meva, live: Live, tmp_path: Path) -> Callable[[], list[dict[str,
     """Write out every run of the book, decide each again, and hold all against what was recorded."""
 
     def check() -> list[dict[str, Any]]:
-        runs, again, out = live.runs(), tmp_path / "again.db", tmp_path / "out"
+        runs, again, out = live.runs(), fresh_file(tmp_path / "again.db"), tmp_path / "out"
         written = meva("replay", "export", "--db", live.db, "--book", live.name, out, "--json")
         assert [one["run_id"] for one in written.document["runs"]] == [r["run_id"] for r in runs]
         found = []

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fresh_database import fresh_file
 from played_market import Played, rows_of
 from stage7_runs import BUSY, START, make_dataset
 
@@ -13,7 +14,7 @@ from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
 from meva_adapters.replay.alignment import Alignment
 from meva_adapters.replay.plans import pair_entries
-from meva_adapters.sql import ensure, writer
+from meva_adapters.sql import writer
 from meva_cli.wiring import AboutRun
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
@@ -40,7 +41,8 @@ def run_book(
     """Run cycles of a book at times in seconds, as one process; book and database are made where they are
     not there."""
     chosen = build_settings({**BUSY, "SYMBOLS": "BTCTRY,ETHTRY,SOLTRY,XRPTRY", **settings})
-    ensure(db)
+    if not db.exists():
+        fresh_file(db)
     told = []
     with writer(db, durable=False) as store:
         with store.unit() as work:

@@ -17,10 +17,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from fresh_database import fresh_file
 from postgres_server import new_postgres
 from revision_0002 import SYMBOLS, upgraded
 
-from meva_adapters.sql import ensure, writer
+from meva_adapters.sql import writer
 from meva_cli.app import run as run_meva
 from meva_cli.commands.report import SHOWN, SPARED, fitting
 from meva_core.history.summaries import Line
@@ -594,7 +595,7 @@ def test_a_database_of_earlier_stages_is_told_for_what_it_is(
     meva: Callable[..., Any], tmp_path: Path
 ) -> None:
     path = tmp_path / "old.db"
-    ensure(path)
+    fresh_file(path)
     with closing(sqlite3.connect(path)) as connection, connection:
         audit = ("c4-1", "2026-01-01T00:00:00+00:00", '{"planned": 1}', "[]")
         columns = "cycle_id, ts, counts_json, decisions_json"
@@ -613,7 +614,7 @@ def test_a_database_of_earlier_stages_is_told_for_what_it_is(
 
 
 def test_a_misspelt_database_is_met_with_the_near_name(meva: Callable[..., Any], tmp_path: Path) -> None:
-    ensure(tmp_path / "state.db")
+    fresh_file(tmp_path / "state.db")
     ended = meva("report", "--db", tmp_path / "sate.db")
     assert (ended.code, f"did you mean {tmp_path / 'state.db'}?" in ended.err) == (2, True)
     assert "db upgrade" not in ended.err

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,76 +15,81 @@ COMPILER = {"alembic", "concurrent.futures.process", "llvmlite", "numba", "pyarr
 HEAVY = COMPILER | {"numpy", "sqlalchemy.dialects.postgresql", "zstandard"}
 QUICK = HEAVY | {"meva_core.engine", "meva_core.venue", "rich", "structlog"}
 LOADED = """
-import sys
+import json, sys
 from meva_cli.app import run
-code = run(sys.argv[1:])
-print("loaded:", *sorted(sys.modules))
-sys.exit(code)
+for command in sys.argv[1:]:
+    code = run(command.split())
+    print("loaded:", json.dumps([command, code, sorted(sys.modules)]))
 """
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database with one short run; beside it lies the same without the rows of its cycles, c.db."""
+    """Return a folder with a database of one short run, and the same without the rows of its cycles, c.db."""
     root = tmp_path_factory.mktemp("recorded")
-    data = make_dataset(root / "data", minutes=10)
-    command = [sys.executable, "-m", "meva_cli", "backtest", "--data", data, "--db", root / "a.db"]
-    subprocess.run([*command, "--engine", "interpreted"], cwd=root, check=True, capture_output=True)
-    command = [*command[:-1], root / "c.db", "--trace", "columns", "--engine", "interpreted"]
-    subprocess.run(command, cwd=root, check=True, capture_output=True)
-    return root / "a.db"
+    make_dataset(root / "data", minutes=10)
+    for options in ("a.db", "c.db --trace columns"):
+        loaded(root, f"backtest --data data --engine interpreted --db {options}")
+    return root
 
 
-def loaded(recorded: Path, *arguments: str) -> set[str]:
-    """Return the modules that a command of a process of its own has imported."""
-    command = [sys.executable, "-c", LOADED, *arguments]
-    done = subprocess.run(command, cwd=recorded.parent, capture_output=True, text=True, check=True)
-    return set(done.stdout.splitlines()[-1].removeprefix("loaded: ").split())
+def loaded(folder: Path, *commands: str) -> dict[str, set[str]]:
+    """Return the modules that are imported after each of some commands, run in turn by one new process."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *commands], cwd=folder, capture_output=True, text=True, check=True
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("loaded: ")]
+    found = [json.loads(line.removeprefix("loaded: ")) for line in lines]
+    assert [(command, code) for command, code, _ in found] == [(command, 0) for command in commands]
+    return {command: set(modules) for command, _, modules in found}
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "report --db a.db --last 3",
-        "report --db a.db --json",
-        "runs --db a.db",
-        "runs --db a.db --json",
-        "alerts --db a.db",
-        "count --db a.db",
-        "export --db a.db --format jsonl",
-        "export --db a.db --format csv",
-    ],
+LOOKS = (
+    "runs --db a.db",
+    "runs --db a.db --json",
+    "count --db a.db",
+    "alerts --db a.db",
+    "report --db a.db --last 3",
+    "report --db a.db --json",
+    "export --db a.db --format jsonl",
+    "export --db a.db --format csv",
 )
-def test_what_only_looks_imports_no_columns_no_compiler_and_no_logs(recorded: Path, command: str) -> None:
-    modules = loaded(recorded, *command.split())
-    assert "sqlalchemy" in modules
-    assert not modules & QUICK
 
 
-@pytest.mark.parametrize("command", ["why --db a.db", "why --db a.db --last 3 --json"])
-def test_why_knows_the_settings_and_no_more(recorded: Path, command: str) -> None:
-    modules = loaded(recorded, *command.split())
-    assert "meva_core.settings" in modules
-    assert not modules & (HEAVY | {"structlog"})
+@pytest.mark.parametrize("commands", [LOOKS, LOOKS[::-1]], ids=["forwards", "backwards"])
+def test_what_only_looks_imports_no_columns_no_compiler_and_no_logs(
+    recorded: Path, commands: Sequence[str]
+) -> None:
+    for command, modules in loaded(recorded, *commands).items():
+        assert "sqlalchemy" in modules, command
+        assert not modules & QUICK, command
 
 
-@pytest.mark.parametrize("command", ["report", "report --json", "runs", "why", "why --last 3", "alerts"])
-def test_a_look_at_columns_opens_them_and_compiles_nothing(recorded: Path, command: str) -> None:
-    modules = loaded(recorded, *command.split(), "--db", "c.db")
-    assert command == "runs" or {"numpy", "zstandard"} <= modules
-    assert not modules & (COMPILER | {"meva_core.engine", "sqlalchemy.dialects.postgresql", "structlog"})
+def test_why_knows_the_settings_and_no_more(recorded: Path) -> None:
+    for command, modules in loaded(recorded, "why --db a.db", "why --db a.db --last 3 --json").items():
+        assert "meva_core.settings" in modules, command
+        assert not modules & (HEAVY | {"structlog"}), command
+
+
+def test_a_look_at_columns_opens_them_and_compiles_nothing(recorded: Path) -> None:
+    looks = ("runs", "report", "report --json", "why", "why --last 3", "alerts")
+    for command, modules in loaded(recorded, *(f"{look} --db c.db" for look in looks)).items():
+        assert command == "runs --db c.db" or {"numpy", "zstandard"} <= modules, command
+        forbidden = COMPILER | {"meva_core.engine", "sqlalchemy.dialects.postgresql", "structlog"}
+        assert not modules & forbidden, command
 
 
 def test_a_database_that_a_setting_names_is_looked_at_as_quickly(
     recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STATE_DB_PATH", str(recorded))
-    assert not loaded(recorded, "report", "--last", "3") & (HEAVY | {"structlog"})
+    monkeypatch.setenv("STATE_DB_PATH", str(recorded / "a.db"))
+    assert not loaded(recorded, "report --last 3")["report --last 3"] & (HEAVY | {"structlog"})
 
 
 def test_columns_are_loaded_where_they_are_written(recorded: Path) -> None:
     """The names above are those of modules: a renamed one would never be found."""
-    out = recorded.with_name("a.parquet")
-    assert "pyarrow" in loaded(recorded, "export", "--db", "a.db", "--format", "parquet", "--out", str(out))
-    again = loaded(recorded, "backtest", "--data", "data", "--db", "b.db", "--engine", "interpreted")
-    assert {"numpy", "meva_core.engine"} <= again
+    export = "export --db a.db --format parquet --out a.parquet"
+    backtest = "backtest --data data --db b.db --engine interpreted"
+    exported, recording = loaded(recorded, export, backtest).values()
+    assert "pyarrow" in exported
+    assert {"numpy", "meva_core.engine"} <= recording

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from command_line import meva
+from fresh_database import fresh_file
 from machine_cache import kept_at
 from made import Made
 from postgres_server import new_postgres
 from stage7_runs import BUSY, make_dataset
-
-from meva_adapters.sql import ensure
 
 __all__ = ["meva", "new_postgres"]
 
@@ -20,7 +19,7 @@ __all__ = ["meva", "new_postgres"]
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("made")
-    ensure(root / "schema.db")
+    fresh_file(root / "schema.db")
     return Made(make_dataset(root / "data", minutes=40), root / "schema.db")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from fresh_database import fresh_file
 from stage7_runs import BUSY, SYMBOLS, make_dataset, rows_of
 
 from meva_adapters.codec import CODEC
@@ -52,7 +53,10 @@ class Account:
     data: Path
 
     def make(self) -> None:
-        ensure(str(self.db))
+        if isinstance(self.db, Path):
+            fresh_file(self.db)
+        else:
+            ensure(self.db)
         with writer(str(self.db), durable=False) as store, store.unit() as work:
             make_book(work, "main", Decimal(1_000_000), MADE)
             work.commit()

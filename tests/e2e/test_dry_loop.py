@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from attrs import define, field
+from fresh_database import fresh_file
 from played_market import Played
 from stage7_runs import START
 from stage7_runs import rows_of as stored
 from test_dry_run import BOOK, new_book, proved, recorded, session, settings_of
 
-from meva_adapters.sql import SqlStore, ensure, writer
+from meva_adapters.sql import SqlStore, writer
 from meva_core.errors import CycleNotStored, LeaseLost, StoreBusy
 from meva_core.stages.dry_cycle import ClockBehind, Told
 from meva_core.stages.dry_loop import BEHIND_FOR, DryLoop, next_point
@@ -83,9 +84,7 @@ def watched(dry: DryRun, pace: HandPace, interval: int, **more: Any) -> Watched:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    path = tmp_path / "book.db"
-    ensure(path)
-    return path
+    return fresh_file(tmp_path / "book.db")
 
 
 @pytest.mark.parametrize(

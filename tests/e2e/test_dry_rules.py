@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from command_line import meva
+from fresh_database import fresh_file
 from played_market import Played
 from stage7_runs import START
 from stage7_runs import rows_of as stored
 from test_dry_run import cycles, new_book, no_wait, proved, recorded, session, settings_of
 
-from meva_adapters.sql import ensure, writer
+from meva_adapters.sql import writer
 from meva_core.rules import RuleStatus
 
 __all__ = ["meva", "recorded"]
@@ -24,9 +25,7 @@ Entries = Mapping[str, Mapping[str, Any]]
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    path = tmp_path / "book.db"
-    ensure(path)
-    return path
+    return fresh_file(tmp_path / "book.db")
 
 
 def without(entries: Entries, *symbols: str) -> Entries:
@@ -90,7 +89,7 @@ def test_rules_that_change_within_their_time_are_those_of_one_process_in_all_pro
 ) -> None:
     settings, times = settings_of(RULES_CACHE_TTL_SEC="200"), range(FIRST, FIRST + 720, 60)
     other = tmp_path / "other.db"
-    ensure(other)
+    fresh_file(other)
 
     def moved(time: int) -> Entries:
         more = {"minimumLimitOrderPrice": str(1 + time % 1000), "maximumLimitOrderPrice": "90000000"}
@@ -162,7 +161,7 @@ def test_every_cycle_lives_whatever_is_said_of_rules_and_any_process_decides_the
 ) -> None:
     settings, times = settings_of(RULES_CACHE_TTL_SEC="100"), range(FIRST, FIRST + 45 * 60, 60)
     other = tmp_path / "other.db"
-    ensure(other)
+    fresh_file(other)
     market = Played(*recorded, now=START)
     statuses = set[int]()
     with writer(db, durable=False) as store:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve
+from fresh_database import fresh_file
 from played_market import Played, rows_of
 from stage7_runs import BUSY, START, make_dataset
 from stage7_runs import rows_of as stored
@@ -17,7 +18,7 @@ from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
 from meva_adapters.replay.alignment import Alignment
 from meva_adapters.replay.plans import pair_entries
-from meva_adapters.sql import SqlStore, ensure, writer
+from meva_adapters.sql import SqlStore, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
 from meva_core.errors import StoreBusy
@@ -45,9 +46,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], Mappi
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    path = tmp_path / "book.db"
-    ensure(path)
-    return path
+    return fresh_file(tmp_path / "book.db")
 
 
 def new_book(store: SqlStore, settings: Settings) -> None:
@@ -93,7 +92,7 @@ def test_one_process_and_one_for_each_cycle_leave_the_same_chain(
 ) -> None:
     times, settings = range(START + 1800, START + 1800 + 60 * CYCLES, 60), settings_of()
     other = tmp_path / "other.db"
-    ensure(other)
+    fresh_file(other)
     with writer(db, durable=False) as store:
         new_book(store, settings)
         market = Played(*recorded, now=START)

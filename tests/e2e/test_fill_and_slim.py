@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 from command_line import Ended
+from fresh_database import fresh_file
 from stage7_runs import BUSY, contents, make_dataset, rows_of
 
 from meva_adapters.codec import CODEC
@@ -69,7 +70,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {"market": make_dataset(root / "data", minutes=40)}
     for level in ("full", "columns"):
         found[level] = root / f"{level}.db"
-        ensure(found[level])
+        fresh_file(found[level])
         for seed in (0, 1):
             record(str(found[level]), found["market"], level, seed=seed)
     return found

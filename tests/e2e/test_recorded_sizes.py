@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from fresh_database import fresh_file
 from stage7_runs import BUSY, make_dataset, rows_of
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
 from meva_adapters.replay.plans import plan_backtest
-from meva_adapters.sql import ensure, writer
+from meva_adapters.sql import writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
 from meva_core.loop import interpreted
@@ -32,7 +33,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def record(db: Path, market: Path, cycles: int, commit: int, level: str) -> None:
-    ensure(db)
+    fresh_file(db)
     dataset = open_dataset(market)
     plan = plan_backtest(dataset, build_settings(dict(BUSY)), cycles=cycles)
     run = Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
@@ -51,7 +52,7 @@ def pages(db: Path) -> int:
 
 def test_a_cycle_in_columns_takes_450_bytes_and_an_order_3_kilobytes(market: Path, tmp_path: Path) -> None:
     db, empty = tmp_path / "a.db", tmp_path / "empty.db"
-    ensure(empty)
+    fresh_file(empty)
     record(db, market, CYCLES, CYCLES, "columns")
     [orders] = rows_of(db, "SELECT count(*) AS n FROM stage7_orders")
     assert orders["n"] > 50

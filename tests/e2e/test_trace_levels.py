@@ -11,13 +11,14 @@ from typing import Final
 
 import pytest
 from command_line import Ended
+from fresh_database import fresh_file
 from revision_0002 import RUNS, make_market, unpack
 from stage7_runs import BUSY, contents, make_dataset, rows_of
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
 from meva_adapters.replay.plans import plan_backtest
-from meva_adapters.sql import ensure, writer
+from meva_adapters.sql import writer
 from meva_adapters.sql.migrate import downgrade
 from meva_adapters.sql.upgrade import upgrade_database
 from meva_cli.progress import NoProgress
@@ -53,7 +54,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a database for each of STORED, and the market, not to be changed."""
     root = tmp_path_factory.mktemp("levels")
     found = {"market": make_dataset(root / "data", minutes=20)}
-    ensure(root / "schema.db")
+    fresh_file(root / "schema.db")
     for name, parts in STORED.items():
         found[name] = root / f"{name}.db"
         shutil.copy(root / "schema.db", found[name])

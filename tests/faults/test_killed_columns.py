@@ -3,7 +3,6 @@ is the same all along, and the same command finishes."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -15,13 +14,15 @@ from typing import Any, Final
 import attrs
 import pytest
 from command_line import Ended, meva
+from fresh_database import fresh_file
+from nightly import NIGHTLY
 from stage7_runs import contents, rows_of
 from victim_settings import SETTINGS
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
 from meva_adapters.replay.plans import plan_backtest
-from meva_adapters.sql import ensure, reader, writer
+from meva_adapters.sql import reader, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
 from meva_core.loop import interpreted
@@ -38,7 +39,7 @@ Victims = Callable[..., dict[str, Any]]
 WORKS: Final = {"fill": ("columns", 5), "slim": ("full", 5), "join": ("full", 1)}
 """What is done to a run, recorded with which level and how many cycles a commit."""
 CYCLES: Final = 10
-KILLS: Final = 70 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 8
+KILLS: Final = 70 if NIGHTLY else 8
 """So many of each at random moments."""
 
 
@@ -67,7 +68,7 @@ def work(
     level, commit = WORKS[request.param]
     folder = tmp_path_factory.mktemp(request.param)
     before, after = folder / "before.db", folder / "after.db"
-    ensure(before)
+    fresh_file(before)
     dataset = open_dataset(market)
     plan = plan_backtest(dataset, build_settings(dict(SETTINGS)), cycles=CYCLES)
     with writer(str(before), durable=False) as store:

@@ -3,7 +3,6 @@ chain of one that nobody kills, and the next process takes the book over at once
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,11 +11,13 @@ from random import Random
 from typing import Any, Final
 
 import pytest
+from fresh_database import fresh_file
+from nightly import NIGHTLY
 from stage7_runs import START, rows_of
 from victim_settings import SETTINGS
 
 from meva_adapters.codec import CODEC
-from meva_adapters.sql import ensure, reader, writer
+from meva_adapters.sql import reader, writer
 from meva_cli.progress import NoProgress
 from meva_core.loop import interpreted
 from meva_core.stages.book_runs import make_book, pick_book
@@ -24,12 +25,12 @@ from meva_core.stages.prove_book import prove_book
 
 Victims = Callable[..., dict[str, Any]]
 TIMES: Final = range(START + 1800, START + 1800 + 60 * 6, 60)
-KILLS: Final = 200 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 18
+KILLS: Final = 200 if NIGHTLY else 18
 """So many at random moments, spread over the cycles."""
 
 
 def new_book(path: Path) -> Path:
-    ensure(path)
+    fresh_file(path)
     with writer(path, durable=False) as store, store.unit() as work:
         cash = Decimal(SETTINGS["DRY_RUN_TRY_BALANCE"])
         make_book(work, "main", cash, datetime.fromtimestamp(START, UTC))

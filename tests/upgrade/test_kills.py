@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from nightly import NIGHTLY
 from old_files import Dump, dump, objects
 from postgres_server import new_postgres
 from revision_0002 import unpack
@@ -37,7 +38,6 @@ __all__ = ["new_postgres"]
 OldFile = Callable[[str], Path]
 GENERATIONS = ("gen-01", "gen-06", "gen-18", "gen-23", "gen-35", "gen-45", "side-b", "0001", "0002", "0003")
 """What to start from: generations, a variant, and our own first revisions."""
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
 def content(path: Path) -> tuple[Dump, dict[str, str]]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from strategies import examples
 from test_dataset_windows import e8, measures, volume_in_quote
 
 from meva_adapters.replay import dataset as dataset_module
@@ -128,7 +129,7 @@ def from_files(root: Path, times: list[int], block: int, cycles: int) -> list[di
 
 
 @given(data=st.data())
-@settings(max_examples=120, deadline=None)
+@examples(0.7)
 def test_pushed_or_read_the_market_is_the_same_and_what_a_plain_loop_finds(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -157,7 +158,7 @@ def test_pushed_or_read_the_market_is_the_same_and_what_a_plain_loop_finds(
 
 
 @given(rows=markets(), data=st.data())
-@settings(max_examples=100, deadline=None)
+@examples(0.6)
 def test_one_filled_with_what_was_taken_goes_on_as_the_first(
     rows: list[SeenRow], data: st.DataObject
 ) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrs import define, field
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_dataset import BOOK, CANDLES, build
+from strategies import examples
 
 from meva_adapters.replay import dataset as dataset_module
 from meva_adapters.replay import open_dataset
@@ -238,7 +239,7 @@ def expected(case: Case) -> list[dict[str, dict[str, int]]]:
 
 @pytest.mark.parametrize("ticker", [True, False])
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@examples(0.8)
 def test_windows_are_what_a_naive_reader_finds(tmp_path_factory, ticker, data):
     case = data.draw(cases(ticker=ticker))
     case.root = tmp_path_factory.mktemp("case")
@@ -250,7 +251,7 @@ def test_windows_are_what_a_naive_reader_finds(tmp_path_factory, ticker, data):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@examples(0.4)
 def test_what_comes_after_a_cycle_does_not_change_it(tmp_path_factory, data):
     """Rows behind the cycle's time are cut off; what the cycle sees stays."""
     case = data.draw(cases(ticker=data.draw(st.booleans())))

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrs import frozen
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_dataset import BOOK, CANDLES, TICKER, build
+from strategies import examples
 
 from meva_adapters import replay
 from meva_adapters.replay import dataset as dataset_module
@@ -75,7 +76,7 @@ def market(root: Path, times: list[int], block: int, cycles: int) -> list[dict[s
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@examples(0.8)
 def test_a_cycle_sees_what_was_known_and_its_age_by_the_stamp(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

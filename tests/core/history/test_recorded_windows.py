@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fresh_database import fresh_file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_adapters.sql import ensure, reader, writer
+from meva_adapters.sql import reader, writer
 from meva_core.errors import BadInput
 from meva_core.history.cycle_export import FIELDS, digits_of, records
 from meva_core.history.summaries import Alerts, Totals, report_lines
@@ -83,7 +84,7 @@ def name_of(run: str, place: int) -> str:
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs over the same times, and cycles of the earlier system: halves, a copy with another time."""
     path = tmp_path_factory.mktemp("history") / "a.db"
-    ensure(path)
+    fresh_file(path)
     with writer(path, durable=False) as store, store.unit() as work:
         for run in (RUN, OTHER):
             for place in range(CYCLES):
