@@ -22,11 +22,11 @@ from meva_core.errors import BadInput
 _DECIMAL: Final = pa.decimal128(38, 8)
 _PLAIN: Final = r"^\+?[0-9]{1,28}(\.[0-9]{0,8}0*)?$"
 _GROUPED: Final = {
-    ",": re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?|[+-]?[0-9]*(?:,[0-9]+)?"),
-    ".": re.compile(
-        r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[+-]?[0-9]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-    ),
+    ",": re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*)(?:,[0-9]+)?[KMBT]?"),
+    ".": re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+|[KMBT])?"),
 }
+_SHORT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMBT])")
+_FACTORS: Final = {"K": 3, "M": 6, "B": 9, "T": 12}
 _STEP: Final = Decimal("1E-8")
 _NOISE: Final = Decimal("1E-9")
 _WIDE: Final = Context(prec=120)
@@ -147,6 +147,9 @@ def _one_by_one(texts: Any, missing: Any, faults: Faults, round_cells: bool) -> 
 
 def _number(text: str, round_cells: bool) -> tuple[int, int, Decimal | str]:
     """Return whole units, the rest, and by what part the value was changed, or what is wrong with it."""
+    short = _SHORT.fullmatch(text)
+    if short is not None:  # as pages of quotes write volumes
+        text = str(Decimal(short[1]).scaleb(_FACTORS[short[2]], _WIDE))
     try:
         value = Decimal(text) if text.isascii() and "_" not in text else Decimal("NaN")
     except InvalidOperation:

@@ -92,22 +92,21 @@ class _Recognition:
             self.roles[role] = alike[0]
 
     def _find_times(self) -> None:
+        if self.table.header:
+            self._take_words(("close_time",))
         if "ts" not in self.roles:
             named = columns_of("ts", self.table.names) if self.table.header else []
-            unnamed = [name for name in self.table.names if name not in self.roles.values()]
-            candidates = [name for name in named if self._time_rank(name) < 3] or [
-                name for name in unnamed if self._time_rank(name) < 3
-            ]
-            if not candidates and not (self.table.header and columns_of("close_time", self.table.names)):
+            candidates = [name for name in named if self._time_rank(name) < 3]
+            if not candidates and "close_time" not in self.roles:
+                free = [name for name in self.table.names if name not in self.roles.values()]
+                candidates = [name for name in free if self._time_rank(name) < 3]
+            if candidates:
+                self.roles["ts"] = min(candidates, key=self._time_rank)
+            elif "close_time" not in self.roles:
                 raise BadInput(
                     f"{self.table.name}: no column holds times: {_listed(self.table.names)}",
                     action="say which: --columns ts=NAME",
                 )
-            if candidates:
-                self.roles["ts"] = min(candidates, key=self._time_rank)
-        if self.table.header and "close_time" not in self.none:
-            for name in columns_of("close_time", self.table.names)[:1]:
-                self.roles.setdefault("close_time", name)
         self._find_clock()
 
     def _find_clock(self) -> None:
@@ -189,7 +188,7 @@ class _Recognition:
             self._take_words(("price", "qty"))
         if "price" in self.roles and "qty" in self.roles:
             return True
-        if self.table.header or len(self.table.names) != 3 or self.table.names[0] != self.roles["ts"]:
+        if self.table.header or len(self.table.names) != 3 or self.table.names[0] != self.roles.get("ts"):
             self.roles.pop("price", None)
             self.roles.pop("qty", None)
             return False
@@ -240,7 +239,7 @@ class _Recognition:
         """Return the columns of numbers that are not taken yet, or those of `only`, as doubles in order of
         time."""
         names = only or [name for name in self.table.names if name not in self.roles.values()]
-        stamps = _of_one_unit(self._doubles(self.roles["ts"]))
+        stamps = _of_one_unit(self._doubles(self.roles.get("ts") or self.roles["close_time"]))
         order = np.argsort(stamps, kind="stable") if stamps is not None else slice(None)
         found = {name: values for name in names if (values := self._doubles(name)) is not None}
         if not found:

@@ -96,7 +96,7 @@ def _proved(series: Series, reading: Reading, interval: int) -> str:
     if closing is None or reading.ends is None:
         return ""
     span = closing - series.ts
-    for short in (reading.ends.unit, 0):
+    for short in (1, 1000, MICROS, 0):  # one unit of any kind before the next candle begins, or with it
         if float((span == interval * MICROS - short).mean()) >= _MOSTLY:
             return f"its times of closing are {interval} s{' less one unit' if short else ''} later"
     return ""

@@ -10,8 +10,8 @@ PRICES: Final = ("open", "high", "low", "close")
 
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "ts": (
-        "opentime", "opentimestamp", "opendatetime", "timeperiodstart", "starttime", "timestart", "unix",
-        "unixtimestamp", "timestamp", "ts", "epoch", "datetime", "time", "date", "gmttime", "dateutc",
+        "opentime", "opentimestamp", "opendatetime", "timeperiodstart", "starttime", "timestart", "timeopen",
+        "unix", "unixtimestamp", "timestamp", "ts", "epoch", "datetime", "time", "date", "gmttime", "dateutc",
         "timeutc", "datetimeutc", "utctime", "localtime", "candletime", "start", "begin", "tarih", "t",
     ),
     "close_time": (
@@ -27,7 +27,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "quote_volume": (
         "quotevolume", "quoteassetvolume", "volumequote", "volumeto", "quotevol", "qav", "volumecurrency",
-        "volumefiat", "turnover",
+        "volumefiat", "turnover", "volccyquote", "volccy",
     ),
     "symbol": ("symbol", "pair", "market", "instrument", "ticker", "sym"),
     "price": ("price", "p", "tradeprice", "rate"),
@@ -39,7 +39,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Words of each role, the surest first, without case, marks and separators."""
 OF_OPENING: Final = frozenset(
-    {"opentime", "opentimestamp", "opendatetime", "timeperiodstart", "starttime", "timestart"}
+    {"opentime", "opentimestamp", "opendatetime", "timeperiodstart", "starttime", "timestart", "timeopen"}
 )
 """Words that say that a time is that of the opening."""
 _DOTLESS: Final = str.maketrans({"ı": "i", "İ": "i"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from meva_core.errors import BadInput
 from meva_core.symbols import canonical_symbol
 
 if TYPE_CHECKING:
+    from meva_adapters.importing.choices import Choices
     from meva_adapters.importing.importing import Import
 
 TRY = "TRY"
@@ -71,11 +71,6 @@ _FALLBACK_TICK = 10**6
 def import_(
     sources: tuple[Path, ...],
     into: Path,
-    columns: str | None,
-    names: tuple[str, ...],
-    symbol: str | None,
-    spread_bps: Decimal,
-    depth_try: Decimal | None,
     dry_run: bool,
     as_json: bool,
     **said: Any,
@@ -90,22 +85,10 @@ def import_(
     Where no order books are recorded they are assumed from the closes, half the spread to each side, and
     manifest.json says so. Fills against such books are a model, not a record.
     """
-    from meva_adapters.importing.choices import Choices, parse_columns, parse_names
     from meva_adapters.importing.importing import look
     from meva_adapters.importing.writing import refuse_taken, write
 
-    if not 0 <= spread_bps < 20_000:
-        raise BadInput(f"--spread-bps: {spread_bps} is not a spread", action="give 0 <= bps < 20000")
-    if depth_try is not None and depth_try <= 0:
-        raise BadInput(f"--depth-try: {depth_try} is no size", action="leave it out for books without sizes")
-    choices = Choices(
-        columns=parse_columns(columns) if columns else {},
-        names=parse_names(names),
-        symbol=canonical_symbol(symbol, "--symbol") if symbol else None,
-        spread_bps=spread_bps,
-        depth_try=depth_try,
-        **said,
-    )
+    choices = _choices(said)
     refuse_taken(into)
     progress = make_progress()
     progress.start(None, "reading")
@@ -121,6 +104,24 @@ def import_(
         print_json(_document(found, into, written=not dry_run))
         return
     _say_what_was_done(found, into, written=not dry_run)
+
+
+def _choices(said: dict[str, Any]) -> Choices:
+    """Return the choices of the command line. Raises BadInput for one that is none."""
+    from meva_adapters.importing.choices import Choices, parse_columns, parse_names
+
+    columns, names, symbol = (said.pop(name) for name in ("columns", "names", "symbol"))
+    spread, depth = said["spread_bps"], said["depth_try"]
+    if not 0 <= spread < 20_000:
+        raise BadInput(f"--spread-bps: {spread} is not a spread", action="give 0 <= bps < 20000")
+    if depth is not None and depth <= 0:
+        raise BadInput(f"--depth-try: {depth} is no size", action="leave it out for books without sizes")
+    return Choices(
+        columns=parse_columns(columns) if columns else {},
+        names=parse_names(names),
+        symbol=canonical_symbol(symbol, "--symbol") if symbol else None,
+        **said,
+    )
 
 
 def _say_what_it_is(found: Import) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import zipfile
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from candle_files import Bar, bars, binance, cryptodatadownload, iso, line, plain, text, written
+from candle_files import START, Bar, bars, binance, cryptodatadownload, iso, line, plain, text, written
 from imported import as_rows, candles_of, imported, put, told
 from pyarrow import feather, parquet
 
@@ -271,3 +272,48 @@ def test_integers_of_a_binary_file_are_taken_as_was_said(tmp_path: Path) -> None
     path = put(tmp_path, "BTCTRY.parquet", in_memory(parquet.write_table, table))
     imported(path, into=tmp_path / "data", stamp="open", integers="e8")
     assert candles_of(tmp_path / "data", "BTCTRY") == as_rows(BARS)
+
+
+def test_a_time_of_closing_alone_is_where_a_candle_was_complete(tmp_path: Path) -> None:
+    lines = ["close_time,open,high,low,close,volume"]
+    lines += [line((bar.ts + 60) * 1000 - 1, *bar.prices, bar.volume) for bar in BARS]
+    found = imported(put(tmp_path, "BTCTRY.csv", text(lines)), into=tmp_path / "data")
+    assert candles_of(tmp_path / "data", "BTCTRY") == as_rows(BARS)
+    assert told(found, "stamp") == "close: it is a time of closing, one unit before the full second"
+
+
+def test_two_written_times_prove_the_stamp(tmp_path: Path) -> None:
+    lines = ["timeOpen;timeClose;name;open;high;low;close;volume"]
+    for bar in BARS:
+        first, last = iso(bar.ts, "%Y-%m-%dT%H:%M:%S.000Z"), iso(bar.ts + 59, "%Y-%m-%dT%H:%M:%S.999Z")
+        lines += [line(f'"{first}"', f'"{last}"', 2781, *bar.prices, bar.volume, mark=";")]
+    found = imported(put(tmp_path, "BTC_USD.csv", text(lines)), into=tmp_path / "data")
+    assert candles_of(tmp_path / "data", "BTCUSD") == as_rows(BARS)
+    assert told(found, "stamp").startswith("open: its times of closing")
+
+
+def test_volumes_in_thousands_and_millions_are_what_they_say(tmp_path: Path) -> None:
+    lines = ['"Date","Price","Open","High","Low","Vol.","Change %"']
+    for place, bar in enumerate(BARS):
+        prices = (f"{one:,}" for one in (bar.close, bar.open, bar.high, bar.low))
+        day = iso(START + 86_400 * place, "%b %d, %Y")
+        lines.append(",".join(f'"{cell}"' for cell in (day, *prices, "1.25K" if place % 2 else "2M", "1%")))
+    path = put(tmp_path, "BTC_TRY Historical Data.csv", text([lines[0], *reversed(lines[1:])]))
+    imported(path, into=tmp_path / "data", stamp="open", tz="UTC", decimal=".")
+    candles = candles_of(tmp_path / "data", "BTCTRY")
+    assert [cells[1:5] for cells in candles] == [bar.prices for bar in BARS]
+    assert [cells[5] for cells in candles[:2]] == [2_000_000, 1250]
+
+
+def test_the_order_of_rows_changes_nothing(tmp_path: Path) -> None:
+    """Also where columns are told by how candles follow each other."""
+    rows = [line(bar.ts, bar.close, bar.high, bar.low, bar.open, bar.volume) for bar in BARS]
+    shuffled = random.Random(1).sample(rows, len(rows))
+    for number, lines in enumerate((rows, rows[::-1], shuffled)):
+        found = imported(
+            put(tmp_path, f"{number}/BTCTRY.csv", text(lines)),
+            into=tmp_path / str(number) / "data",
+            stamp="open",
+        )
+        assert candles_of(tmp_path / str(number) / "data", "BTCTRY") == as_rows(BARS)
+        assert found.pairs[0].repairs.falling == (number == 1)
