@@ -10,6 +10,7 @@
     run.figures["sharpe_ratio"]           # return, risk, costs, trades: docs/reference/figures.md
     run.trades                            # an Arrow table of round trips
     run.fills.to_pandas()                 # with pandas installed
+    backtest({"BTCTRY": frame}, stamp="open", spread_bps=10)    # candles of a data frame
     run.equity["equity_try"].cast("float64").to_numpy()   # for a picture, where digits do not matter
 
 The fingerprint is the one that `meva backtest` records for the same data and settings. Everything of the run
@@ -36,6 +37,7 @@ import pyarrow.compute as pc
 from attrs import frozen
 
 from meva_adapters.arrow_tables import Tables
+from meva_adapters.importing.frames import Said, folder_of
 from meva_adapters.replay.dataset import open_dataset
 from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
 from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_notes
@@ -69,7 +71,7 @@ _SHOWN: Final = ("ts", "mode", "equity_try", "net_pnl_try", "fees_try", "turnove
 
 
 def backtest(
-    folder: str | PathLike[str],
+    folder: str | PathLike[str] | Mapping[str, Any],
     settings: Settings | None = None,
     *,
     engine: str = "auto",
@@ -78,9 +80,23 @@ def backtest(
     step: float | None = None,
     seed: float = 0,
     adapt: bool = False,
+    stamp: str | None = None,
+    spread_bps: str | float | Decimal | None = None,
+    depth_try: str | float | Decimal | None = None,
+    tz: str | None = None,
+    interval: int | None = None,
+    columns: Mapping[str, str] | None = None,
     **values: Value,
 ) -> Backtest:
     """Run Stage 7 over the dataset in `folder` and return what it did. Writes nothing.
+
+    Instead of a folder it may be candles by symbol, `{"BTCTRY": frame}`: data frames of any library that
+    hands out Arrow (pandas, polars, pyarrow, DuckDB), or dicts of columns. They are read as `meva replay
+    import` reads files: `stamp` says which end of a candle its time is (`open` or `close`), `tz` the zone of
+    times without one, `interval` the seconds of a candle, `columns` which column is what
+    (`{"close": "last"}`); order books are assumed `spread_bps` (10) around the closes, with `depth_try` of
+    size a side. Floats count as their shortest text. A quote other than TRY is taken for the universe's,
+    unless a setting names another.
 
     Settings are given one by one under the names of their variables (`STAGE7_FEES_BPS=12.5`), the rest are
     defaults: texts, numbers, flags, lists of symbols; a float counts as the shortest text that gives it (12.1
@@ -97,10 +113,11 @@ def backtest(
     candles that seem to be stamped at their opening, and of settings that a live run was recorded with others
     of.
     """
-    with _notes():
+    frames = Said(stamp, spread_bps, depth_try, tz, interval, columns)
+    with _notes(), folder_of(folder, frames) as (root, needed):
         return _backtest(
-            folder,
-            _settings(settings, values),
+            root,
+            _settings(settings, values if settings is not None else {**needed, **values}),
             engine,
             "SYMBOLS" in values,
             start=_seconds("start", start),

@@ -86,6 +86,16 @@ def look(
     """Read what `paths` name and return what would be written. Raises BadInput, with one problem a file, for
     what cannot be imported as it is."""
     sources, passed = find_sources(paths)
+    return look_at(sources, choices, passed, progress)
+
+
+def look_at(
+    sources: Sequence[Source],
+    choices: Choices,
+    passed: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda name: None,
+) -> Import:
+    """Read sources and return what would be written, as `look` does."""
     parts: dict[str, list[Part]] = {}
     files: list[Looked] = []
     problems: list[tuple[BadInput, str]] = []

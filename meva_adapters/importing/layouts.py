@@ -14,6 +14,7 @@ from meva_adapters.importing.table import Table
 from meva_adapters.importing.words import bare
 
 _EPOCH: Final = re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{16}|[0-9]{19}")
+_MOSTLY: Final = 0.95
 _FLAG: Final = ("true", "false")
 _BARS: Final = ("ts", "open", "high", "low", "close", "volume", "close_time", "quote_volume")
 _CCXT: Final = ("ts", "open", "high", "low", "close", "volume")
@@ -111,10 +112,12 @@ def _lists(table: Table) -> Layout | None:
         prices = [pc.cast(table.columns[str(place)], pa.float64()) for place in range(2, 6)]
     except pa.ArrowInvalid:
         return None
-    highest = pc.equal(pc.max_element_wise(*prices), prices[1])
-    lowest = pc.equal(pc.min_element_wise(*prices), prices[2])
-    if not pc.all(pc.and_(highest, lowest)).as_py():
+    highest, lowest = pc.max_element_wise(*prices), pc.min_element_wise(*prices)
+    right = pc.and_(pc.equal(highest, prices[1]), pc.equal(lowest, prices[2]))
+    moved = right.filter(pc.greater(highest, lowest))
+    # Not in every one: some exchanges have candles that opened outside their own range.
+    if len(moved) and (pc.mean(pc.cast(moved, pa.float64())).as_py() or 0) < _MOSTLY:
         return None
     roles = _numbered(dict(enumerate(_CCXT, 1)))
-    why = "six values each, the 3rd the highest and the 4th the lowest of the prices in every list"
+    why = "six values each, the 3rd the highest and the 4th the lowest of the prices"
     return Layout("lists of candles as ccxt and freqtrade write them", why, roles, "open")

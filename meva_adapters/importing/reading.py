@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow.compute as pc
 from attrs import define, field
 
-from meva_adapters.importing.binary_tables import read_feather, read_json, read_parquet
+from meva_adapters.importing.binary_tables import of_arrow, read_feather, read_json, read_parquet
 from meva_adapters.importing.choices import TRADES_INTERVAL, Choices
 from meva_adapters.importing.joining import in_order
 from meva_adapters.importing.recognise import BOOKS, CANDLES, TRADES, Taken, recognise
@@ -53,8 +53,11 @@ class Part:
 
 def read_table(source: Source) -> Table:
     """Return a source's table, by the ending of its name."""
-    reader = _READERS.get(Path(source.table).suffix.lower(), read_text)
-    table = reader(source.read(), source.name)
+    if source.frame is not None:
+        table = of_arrow(source.frame, source.name, "a frame in memory")
+    else:
+        reader = _READERS.get(Path(source.table).suffix.lower(), read_text)
+        table = reader(source.read(), source.name)
     if not len(table.row):
         raise BadInput(f"{source.name}: holds no row", action="fetch it again, or leave it out")
     return table

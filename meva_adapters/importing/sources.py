@@ -8,9 +8,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from meva_core.errors import BadInput
 
@@ -25,7 +25,7 @@ class Source:
     """One table to read: the file it is in, and its name within an archive.
 
     `name` is what people are told; `table` the name that says symbol and format; `sha256` and `size` are of
-    the file as it lies there.
+    the file as it lies there. `frame` is the table itself where it is in no file.
     """
 
     path: Path
@@ -34,6 +34,12 @@ class Source:
     table: str
     sha256: str
     size: int
+    frame: Any = field(default=None, repr=False)
+
+    @classmethod
+    def of_frame(cls, name: str, frame: Any) -> Source:
+        """Return an Arrow table in memory as a source; its name is the pair that it is of."""
+        return cls(Path(name), "", f"the frame of {name}", name, "", frame.nbytes, frame)
 
     def read(self) -> bytes:
         """Return the bytes of the table. Raises BadInput for an archive that cannot be opened."""

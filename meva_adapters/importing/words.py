@@ -13,6 +13,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
         "opentime", "opentimestamp", "opendatetime", "timeperiodstart", "starttime", "timestart", "timeopen",
         "unix", "unixtimestamp", "timestamp", "ts", "epoch", "datetime", "time", "date", "gmttime", "dateutc",
         "timeutc", "datetimeutc", "utctime", "localtime", "candletime", "start", "begin", "tarih", "t",
+        "indexlevel0",
     ),
     "close_time": (
         "closetime", "closetimestamp", "closedatetime", "timeperiodend", "timeclose", "endtime", "end",

@@ -12,17 +12,13 @@ import click
 from meva_cli.options import AMOUNT, COUNT, FOLDER, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import print_json, print_line, print_pairs
-from meva_core.amounts import E8, to_decimal
+from meva_core.amounts import to_decimal
 from meva_core.errors import BadInput
 from meva_core.symbols import canonical_symbol
 
 if TYPE_CHECKING:
     from meva_adapters.importing.choices import Choices
     from meva_adapters.importing.importing import Import
-
-TRY = "TRY"
-_FALLBACK_TICK = 10**6
-"""The default of STAGE7_RULES_FALLBACK_TICK_SIZE in e8."""
 
 
 @click.command("import")
@@ -169,16 +165,10 @@ def _span(stamps: Any) -> tuple[str, str]:
 
 def next_command(found: Import, into: Path) -> str:
     """Return the command that runs the dataset as it is, with the settings that its pairs need."""
-    parts = ["meva", "backtest", "--data", str(into), "--db", f"{into}.db"]
-    if found.quote not in ("", TRY):
-        parts += ["--set", f"STAGE7_UNIVERSE_QUOTE_CCY={found.quote}"]
-    lacking = found.without_rules
-    if lacking and found.rules.document is not None:
-        parts += ["--set", "STAGE7_RULES_REQUIRE_METADATA=false"]
-    finest = min((found.tick_of(symbol) for symbol in lacking), default=E8)
-    if finest < _FALLBACK_TICK:
-        parts += ["--set", f"STAGE7_RULES_FALLBACK_TICK_SIZE={to_decimal(finest):f}"]
-    return shlex.join(parts)
+    from meva_adapters.importing.needed import needed_settings
+
+    named = [part for name, value in needed_settings(found).items() for part in ("--set", f"{name}={value}")]
+    return shlex.join(["meva", "backtest", "--data", str(into), "--db", f"{into}.db", *named])
 
 
 def _document(found: Import, into: Path, *, written: bool) -> dict[str, Any]:
