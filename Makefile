@@ -32,7 +32,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 lock: $(VENV)/dev-ready
 	$(LOCK) --all-extras --output-file requirements/dev.lock
-	$(LOCK) --extra emulator --extra postgres --extra stream --constraint requirements/dev.lock \
+	$(LOCK) --extra alerts --extra emulator --extra postgres --extra stream --constraint requirements/dev.lock \
 		--output-file requirements/meva.lock
 	$(LOCK) --extra test --resolution lowest-direct --output-file requirements/lowest.lock
 

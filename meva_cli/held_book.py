@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_adapters.sql import SqlStore
+    from meva_adapters.sql.lease import Lease
     from meva_core.settings import Settings
-    from meva_core.stages.record import Hold
 
 LOOK_SECONDS: Final = 1.0
 """So often a loop looks whether a book that another process holds is free."""
@@ -30,7 +30,7 @@ LOOK_SECONDS: Final = 1.0
 @contextmanager
 def held_book(
     url: URL, name: str, settings: Settings, alive: Callable[[], None] | None
-) -> Iterator[tuple[SqlStore, Hold, Settings]]:
+) -> Iterator[tuple[SqlStore, Lease, Settings]]:
     """Hold a book; it is made where it is the main one and not there.
 
     With `alive`, called while it waits, another holder's lease is given the time in which it expires.
@@ -65,7 +65,7 @@ def held_book(
                 click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
             own, given = (each.live.dry_run_try_balance for each in (of_book, settings))
             _say_what_cash_counts(store, name, own, given)
-            yield store, lease.check, of_book
+            yield store, lease, of_book
 
 
 def _say_what_cash_counts(store: SqlStore, name: str, own: Decimal, given: Decimal) -> None:

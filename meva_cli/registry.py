@@ -37,7 +37,7 @@ class Alias(NamedTuple):
     differs: str = ""
 
 
-ALL_GROUPS: Final = ("gates", "exchange", "live", "risk", "degrade", "universe", "stage7")
+ALL_GROUPS: Final = ("gates", "exchange", "live", "risk", "degrade", "universe", "stage7", "alerts")
 _OF_EXCHANGE: Final = ("exchange", "stage7")
 DATASET: Final = "data/replay"
 """Where the earlier system looked for its dataset."""
@@ -84,12 +84,17 @@ COMMANDS: Final = (
         "run stage7",
         "meva_cli.commands.run_stage7:stage7",
         "Stage 7 on the live market with simulated money: one cycle, or a loop.",
-        ("gates", "exchange", "live", "stage7"),
+        ("gates", "exchange", "live", "stage7", "alerts"),
     ),
     Command("prove", "meva_cli.commands.prove:prove", "Decide a recorded run again, and compare everything."),
     Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases.", None),
     Command("report", "meva_cli.commands.report:report", "Show recent cycles and what they add up to."),
-    Command("alerts", "meva_cli.commands.alerts:alerts", "Show which cycles raised an alert or a flag."),
+    Command(
+        "alerts",
+        "meva_cli.commands.alerts:alerts",
+        "Show which cycles raised an alert or a flag, and what people were told.",
+        ("alerts",),
+    ),
     Command(
         "why",
         "meva_cli.commands.why:why",
@@ -114,7 +119,7 @@ COMMANDS: Final = (
         "doctor",
         "meva_cli.commands.doctor:doctor",
         "Say whether what is needed is there and right, and what to do.",
-        ("gates", "exchange", "live", "stage7"),
+        ("gates", "exchange", "live", "stage7", "alerts"),
     ),
     Command("status", "meva_cli.commands.status:status", "Show what every book is doing now."),
     Command("risk show", "meva_cli.commands.risk:show", "Show how a book stands with the rules of risk."),

@@ -6,6 +6,7 @@ client  s7:<cycle>:<symbol>:<B|S>:<n>     at most 50 characters: what an exchang
 order   s7o:<cycle>:<n>                   n is the order's place among its cycle's intents
 event   s7e:<cycle>:<n>:<seq>
 fill    s7f:<cycle>:<n>:<seq>
+alert   7 base36 characters over what is told of which book, and when
 
 The names and times of the last cycles are remembered: a cycle's rows repeat them by the dozen.
 """
@@ -41,8 +42,17 @@ def content_hash(value: Any) -> str:
 def run_id(kind: str, settings: Any, source: str, start: int) -> str:
     """Return the name of a run of this kind, with these settings, over this data or account, from this
     second."""
-    digest = hashlib.sha256(canonical_json([kind, settings, source, start]).encode()).digest()
-    number = int.from_bytes(digest, "big")
+    return _name_of([kind, settings, source, start])
+
+
+def alert_id(book: str, kind: str, about: str, state: str, time: int) -> str:
+    """Return the name of an alert: that a book's condition of this kind is in this state, told at a time."""
+    return _name_of(["alert", book, kind, about, state, time])
+
+
+def _name_of(content: Any) -> str:
+    """Return RUN_LETTERS characters that name a value by its canonical JSON."""
+    number = int.from_bytes(hashlib.sha256(canonical_json(content).encode()).digest(), "big")
     letters = []
     for _ in range(RUN_LETTERS):
         number, place = divmod(number, 36)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "requirements"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-USERS = ("emulator", "postgres", "stream")
+USERS = ("alerts", "emulator", "postgres", "stream")
 HASHES = r"(?P<hashes>(?:\\\n +--hash=sha256:[0-9a-f]{64} ?)*)"
 PIN = re.compile(rf"^(?P<package>[^\s#=]+)==(?P<version>[^\s;]+)[^\\\n]*{HASHES}", re.MULTILINE)
 

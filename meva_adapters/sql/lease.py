@@ -141,6 +141,11 @@ class Lease:
         """Make sure that the book is ours and stands where we left it; raises LeaseLost. See `check`."""
         check(work, self.book, self.token, last_time)
 
+    def is_ours(self, reads: Reads) -> bool:
+        """Whether the book is ours, as a view of the database has it."""
+        found = holding(reads, self.book)
+        return found is not None and found.token == self.token and found.status == Standing.ACTIVE
+
     def renew(self, work: UnitOfWork) -> None:
         """Move the end of the lease on; raises LeaseLost when it is no longer ours."""
         _require_ours(work, self.book, self.token)

@@ -29,6 +29,7 @@ _TOLD_BY: Final = 100
 _USUAL_SYMBOLS: Final = 200
 _DAY: Final = 86_400
 _AHEAD: Final = timedelta(seconds=60)
+_OF_LATE: Final = timedelta(days=7)
 
 
 def database_checks(world: World) -> Iterator[Check]:
@@ -123,6 +124,8 @@ def _books(reads: Reads, world: World, path: Path | None) -> Iterator[Check]:
         if book.closed_at is not None:
             continue
         yield from _lease(reads, book.name, now)
+        if not world.quick:
+            yield from _alerts(reads, book.name, now)
         run = None if book.run_id is None else reads.run(book.run_id)
         if run is not None:
             symbols = max(symbols, run["symbols_json"].count(",") + 1)
@@ -159,6 +162,20 @@ def _lease(reads: Reads, book: str, now: datetime) -> Iterator[Check]:
 def a_cycle_takes(symbols: int) -> int:
     """Return how many bytes a live cycle of so many symbols takes, by what was measured elsewhere."""
     return _A_CYCLE + _A_SYMBOL * symbols
+
+
+def _alerts(reads: Reads, book: str, now: datetime) -> Iterator[Check]:
+    """Look at the queue of alerts: what was lost of late."""
+    from meva_core.alerts.outbox import counts
+
+    found, of_late = counts(reads, book), counts(reads, book, now - _OF_LATE)
+    if of_late.lost:
+        action = "`meva alerts --outbox` shows them, `meva alerts --test` says who takes one"
+        seen = f"{of_late.lost} alerts of book {book} were lost in a week, each tried for a day"
+        yield LOOK.warned("alerts", f"{seen}; {found.waiting} wait", action)
+    elif any((found.sent, found.waiting, found.lost)):
+        seen = f"{found.sent} alerts of book {book} were sent, {found.waiting} wait, {found.lost} were lost"
+        yield LOOK.passed("alerts", seen)
 
 
 def _room(world: World, folder: Path, cycles: int, symbols: int, path: Path | None = None) -> Iterator[Check]:

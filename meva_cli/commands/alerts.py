@@ -1,4 +1,4 @@
-"""`meva alerts`: cycles that raised an alert or a flag on the quality of their data."""
+"""`meva alerts`: cycles that raised an alert or a flag on the quality of their data; what was told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
 from meva_cli.stage4 import STAGE, stage4_rows
@@ -25,20 +26,39 @@ SHOWN: Final = 20
 @DB
 @window_options(None)
 @STAGE
+@click.option("--outbox", "of_outbox", is_flag=True, help="Show what people were told, or wait to be told.")
+@click.option(
+    "--test", "is_test", is_flag=True, help="Send a message to every receiver, and say who took it."
+)
 @json_option
+@click.pass_context
 def alerts(
+    ctx: click.Context,
     db: str | None,
     run_id: str | None,
     start: int | None,
     end: int | None,
     last: int | None,
     stage: str,
+    of_outbox: bool,
+    is_test: bool,
     as_json: bool,
 ) -> None:
     """Show which cycles raised an alert or a quality flag, and how often each was raised.
 
     Looks at all cycles of the run unless told otherwise. Of Stage 4 it shows the recorded anomalies.
+
+    With --outbox it shows the newest alerts (--last, default 20) that the receivers of MEVA_ALERT_URLS were
+    told, or wait to be told. With --test it sends one message to each of them; exit code 1: somebody did not
+    take it.
     """
+    if of_outbox and is_test:
+        raise click.UsageError("--outbox and --test are two things: leave one of them out")
+    if is_test:
+        ctx.exit(0 if _test(as_json) else 1)
+    if of_outbox:
+        _outbox(db, last or SHOWN, as_json)
+        return
     with reading(database(db)) as reads:
         if stage == "stage4":
             _anomalies(reads, run_id, start, end, last, as_json)
@@ -53,6 +73,37 @@ def alerts(
         print_json({"run_id": window.run_id, **alerts_document(found, listed)})
     else:
         print_alerts(window.run_id, found, listed)
+
+
+def _test(as_json: bool) -> bool:
+    """Try all receivers; return whether all took the message."""
+    import attrs
+
+    from meva_cli.told_alerts import trial_rows, try_receivers
+
+    trials = try_receivers(settings_for("alerts").settings.alerts)
+    if as_json:
+        print_json({"receivers": [attrs.asdict(trial) for trial in trials]})
+    else:
+        print_table(["receiver", "message", "after", "why"], trial_rows(trials))
+    return all(trial.arrived for trial in trials)
+
+
+def _outbox(db: str | None, last: int, as_json: bool) -> None:
+    from meva_cli.told_alerts import outbox
+
+    with reading(database(db)) as reads:
+        entries = outbox(reads, last)
+    if as_json:
+        print_json({"alerts": entries})
+        return
+    columns = ["ts", "book", "receiver", "state", "failed_tries", "text"]
+    rows = [[entry[name] for name in columns[:-1]] + [_one_line(entry["text"])] for entry in entries]
+    print_table(["time", "book", "receiver", "state", "failed tries", "text"], rows)
+
+
+def _one_line(text: str) -> str:
+    return " | ".join(text.splitlines())
 
 
 def alerts_document(found: Alerts, listed: deque[Raised]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def doctor(
     from meva_cli.checks.doctor import look_around
 
     def load(*more: str) -> Loaded:
-        return settings_for("gates", "exchange", "live", "stage7", *more, warn=False)
+        return settings_for("gates", "exchange", "live", "stage7", "alerts", *more, warn=False)
 
     world, found = look_around(load, db, purpose, interval, offline=offline, deep=deep)
     failed = [check for check in found if check.status is Status.FAIL]

@@ -10,6 +10,7 @@ import attrs
 import click
 
 from meva_adapters.system.notify import supervisor
+from meva_cli.alerting import alerting
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database
 from meva_cli.exchange import exchange, streamed_books
@@ -24,6 +25,7 @@ from meva_cli.signals import Whole
 if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore
     from meva_adapters.system.clock import Timepiece
+    from meva_core.alerts.herald import Herald
     from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_run import DryRun
 
@@ -80,45 +82,54 @@ def stage7(
     Exit code 0: done. 1: a single cycle had no answer, or a loop could not go on. 2: not begun, such as for a
     gate that is shut or a book that another process holds.
     """
-    from meva_adapters.btcturk.stream import require_websockets
     from meva_cli.checks.doctor import preflight
 
     if not loop and (cycles is not None or until is not None):
         raise click.UsageError("--cycles and --until go with --loop")
-    if stream and not loop:
-        raise click.UsageError("--stream goes with --loop: a single cycle is over before a stream has begun")
-    if stream and clock_kind == EMULATOR:
-        raise click.UsageError("--stream goes by this machine's clock: it comes when it comes")
     if stream:
-        require_websockets()
-    settings = preflight(lambda: settings_for("state", "gates", "exchange", "live", "stage7"), db, interval)
+        _require_stream(loop, clock_kind)
+    settings = preflight(
+        lambda: settings_for("state", "gates", "exchange", "live", "stage7", "alerts"), db, interval
+    )
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
     with (
         timepiece(clock_kind, settings.exchange.base_url) as clock,
-        held_book(url, name, settings, watcher.alive if loop else None) as (store, hold, of_book),
+        held_book(url, name, settings, watcher.alive if loop else None) as (store, lease, of_book),
+        alerting(url, store, lease, settings.alerts, clock, loop=loop, beat=watcher.alive) as herald,
     ):
         run = attrs.evolve(of_book, exchange=settings.exchange)
         with (
             exchange(run, clock=clock) as opened,
             streamed_books(opened, run) if stream else nullcontext() as books,
             live_book(
-                store, hold, opened, run, name, adapt, engine, loop, clock, watcher.alive, books
+                store, lease.check, opened, run, name, adapt, engine, loop, clock, watcher.alive, books
             ) as dry,
         ):
-            shown = _shower(store, name, tell)
+            dry.outbox, shown = herald, _shower(store, name, tell, herald)
             if loop:
-                done = _loop(dry, interval, cycles, until, shown, ClockPace(watcher, clock))
+                done = _loop(dry, interval, cycles, until, shown, ClockPace(watcher, clock), herald)
             else:
-                done = _once(dry, shown, clock)
+                done = _once(dry, shown, clock, herald)
     ctx.exit(0 if done else 1)
 
 
-def _once(dry: DryRun, shown: Callable[[Told], None], clock: Timepiece) -> bool:
+def _require_stream(loop: bool, clock_kind: str) -> None:
+    """Refuse a stream where there can be none."""
+    from meva_adapters.btcturk.stream import require_websockets
+
+    if not loop:
+        raise click.UsageError("--stream goes with --loop: a single cycle is over before a stream has begun")
+    if clock_kind == EMULATOR:
+        raise click.UsageError("--stream goes by this machine's clock: it comes when it comes")
+    require_websockets()
+
+
+def _once(dry: DryRun, shown: Callable[[Told], None], clock: Timepiece, herald: Herald | None) -> bool:
     """Run one cycle; return whether there was one with an answer."""
     from meva_core.errors import LeaseLost, StoreError
     from meva_core.market import MICROS
-    from meva_core.stages.dry_loop import not_stored
+    from meva_core.stages.dry_loop import not_stored, nothing_known
 
     measured = dry.measure(SINGLE_DEADLINE, clock.micros() // MICROS, clock.sleep)
     with Whole():
@@ -129,7 +140,10 @@ def _once(dry: DryRun, shown: Callable[[Told], None], clock: Timepiece) -> bool:
         except StoreError as error:
             raise not_stored(error) from error
         if told is None:
-            click.echo("no cycle: the exchange has told nothing of any pair yet", err=True)
+            nothing = nothing_known()
+            click.echo(f"no cycle: {nothing}", err=True)
+            if herald is not None:
+                herald.trouble(nothing, clock.micros() // MICROS)
             return False
         shown(told)
         return bool(told.answered)
@@ -142,6 +156,7 @@ def _loop(
     until: int | None,
     shown: Callable[[Told], None],
     pace: ClockPace,
+    herald: Herald | None,
 ) -> bool:
     from meva_core.stages.dry_loop import DryLoop
 
@@ -150,6 +165,8 @@ def _loop(
 
     pace.supervisor.ready()
     going = DryLoop(dry, pace, interval, shown, note, cycles, until, Whole)
+    if herald is not None:
+        going.trouble = herald.trouble
     going.run()
     if going.skipped:
         note(f"{going.skipped} points of time passed without a cycle, and were skipped")
@@ -159,8 +176,10 @@ def _loop(
 # -- One line a cycle -------------------------------------------------------------------------------------
 
 
-def _shower(store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None]) -> Callable[[Told], None]:
-    """Return what shows each cycle, as it is stored."""
+def _shower(
+    store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None], herald: Herald | None
+) -> Callable[[Told], None]:
+    """Return what shows each cycle, as it is stored, and has its alerts sent."""
     from meva_adapters.codec import CODEC
     from meva_core.history.last_cycle import last_cycle
     from meva_core.history.limits import Limits, limits_of
@@ -168,6 +187,8 @@ def _shower(store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None]) 
     limits: dict[str, Limits] = {}
 
     def show(told: Told) -> None:
+        if herald is not None:
+            herald.stored(told)
         run_id = told.run_id
         with store.read() as reads:
             if run_id not in limits:

@@ -35,8 +35,9 @@ def status(name: str | None, watch: bool, db: str | None, as_json: bool) -> None
     """Show what the books of simulated money are doing: the last cycle of each, in the words of `meva run`.
 
     Beside it stand who holds the book, how long ago the cycle was, when the next one is to be expected while
-    a process holds the book (as far apart as the newest cycles were), and alerts that wait to be sent. Times
-    are the exchange's; how long ago is told by the difference that the last cycle measured.
+    a process holds the book (as far apart as the newest cycles were), and alerts that wait to be sent or
+    were lost, an alert counted for each of its receivers. Times are the exchange's; how long ago is told by
+    the difference that the last cycle measured.
     """
     url = database(db)
     if watch and (as_json or not sys.stdout.isatty()):
@@ -83,6 +84,7 @@ def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:
         "next_cycle_about": found.next_about() if runs else None,
         "lease": None if held is None or standing is Standing.ENDED else _lease(held, str(standing)),
         "alerts_waiting": found.alerts_waiting,
+        "alerts_lost": found.alerts_lost,
     }
 
 
@@ -131,6 +133,7 @@ def _told(entry: dict[str, Any]) -> dict[str, object]:
         "run": entry["run_id"],
         "lease": _held_by(entry["lease"]),
         "alerts_waiting": entry["alerts_waiting"],
+        "alerts_lost": entry["alerts_lost"] or "",
     }
     return {name: value for name, value in told.items() if value not in (None, "")}
 

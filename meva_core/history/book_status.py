@@ -21,13 +21,15 @@ _TOLD_BY: Final = 3
 @frozen
 class BookStatus:
     """A book at one moment. `apart` is how far its newest cycles are apart, None where too few tell;
-    `alerts_waiting` counts those that were not sent yet."""
+    `alerts_waiting` counts those that were not sent yet, `alerts_lost` those that never were; an alert counts
+    for each of its receivers."""
 
     name: str
     run_id: str | None
     cycle: LastCycle | None
     apart: timedelta | None
     alerts_waiting: int
+    alerts_lost: int
 
     def next_about(self) -> datetime | None:
         """Return when the next cycle is to be expected, if cycles go on as the newest ones did."""
@@ -40,8 +42,12 @@ def book_status(reads: Reads, name: str, run_id: str | None, decode: Decode) -> 
     cycle = None
     if row is not None and run_id is not None:
         cycle = last_cycle(reads, run_id, limits_of(run_id, row, decode), decode)
-    waiting = reads.rows("stage7_alerts", ("id",), where={"book": name, "sent_at": None, "lost": 0})
-    return BookStatus(name, run_id, cycle, _apart(reads, run_id), sum(1 for _ in waiting))
+    return BookStatus(name, run_id, cycle, _apart(reads, run_id), *(_unsent(reads, name, n) for n in (0, 1)))
+
+
+def _unsent(reads: Reads, book: str, lost: int) -> int:
+    where = {"book": book, "sent_at": None, "lost": lost}
+    return sum(1 for _ in reads.rows("stage7_alerts", ("id",), where=where))
 
 
 def _apart(reads: Reads, run_id: str | None) -> timedelta | None:

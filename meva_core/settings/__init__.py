@@ -14,7 +14,7 @@ from meva_core.settings.build import (
     settings_texts,
     with_later,
 )
-from meva_core.settings.general import LIVE_ACKNOWLEDGEMENT, Exchange, Gates, LogLevel, State
+from meva_core.settings.general import LIVE_ACKNOWLEDGEMENT, Alerts, Exchange, Gates, LogLevel, State
 from meva_core.settings.kinds import Interval, ScoreWeights
 from meva_core.settings.operational import Degrade, Live, Risk, Universe
 from meva_core.settings.secret import MASK, Secret
@@ -26,6 +26,7 @@ __all__ = [
     "LIVE_ACKNOWLEDGEMENT",
     "MASK",
     "VARIABLES",
+    "Alerts",
     "Degrade",
     "Exchange",
     "FillModel",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import Factory, field, fields, frozen
 
 from meva_core.errors import BadInput, Problem
-from meva_core.settings.general import Exchange, Gates, State
+from meva_core.settings.general import Alerts, Exchange, Gates, State
 from meva_core.settings.operational import Degrade, Live, Risk, Universe
 from meva_core.settings.stage7 import Stage7
 from meva_core.settings.variables import Variable, refuse_all, variables_of
@@ -40,6 +40,7 @@ class Settings:
     degrade: Degrade = field(default=Factory(Degrade))
     universe: Universe = field(default=Factory(Universe))
     stage7: Stage7 = field(default=Factory(Stage7))
+    alerts: Alerts = field(default=Factory(Alerts))
 
 
 GROUPS: Final[Mapping[str, type]] = {

@@ -1,14 +1,16 @@
-"""Settings of the whole program: the gates, the exchange, the state."""
+"""Settings of the whole program: the gates, the exchange, the state, alerts."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
 from attrs import frozen
 
 from meva_core.settings.hosts import Hosts
-from meva_core.settings.kinds import NOT_NEGATIVE, Address, Hidden, Text
+from meva_core.settings.kinds import NOT_NEGATIVE, Address, Hidden, Interval, Text, Whole
+from meva_core.settings.receivers import Receivers
 from meva_core.settings.secret import Secret
 from meva_core.settings.variables import Variable, check_fields, choice, flag, setting, symbols, whole
 
@@ -129,5 +131,31 @@ class State:
         )
     )
     log_level: LogLevel = choice("LOG_LEVEL", LogLevel.INFO, "what is logged")
+
+    __attrs_post_init__ = check_fields
+
+
+@frozen(kw_only=True)
+class Alerts:
+    """Who is told what happens to a book, and when of the day how it went."""
+
+    urls: tuple[Secret, ...] = setting(
+        Variable(
+            "MEVA_ALERT_URLS",
+            Receivers(),
+            (),
+            "the receivers of alerts, each of which is told every one; needs the extra `alerts`",
+        )
+    )
+    summary_hour: int | None = setting(
+        Variable(
+            "MEVA_ALERT_SUMMARY_HOUR",
+            Whole(Interval(low=Decimal(0), high=Decimal(23))),
+            None,
+            "the hour at which the last 24 hours are summed up in an alert; none: never",
+            "h, UTC",
+            optional=True,
+        )
+    )
 
     __attrs_post_init__ = check_fields

@@ -28,6 +28,7 @@ from meva_core.settings.kinds import (
     Text,
     Whole,
 )
+from meva_core.settings.receivers import Receivers
 from meva_core.settings.secret import MASK, masked_address
 
 _SHOWN: Final = 60
@@ -62,7 +63,7 @@ class Variable:
     @property
     def secret(self) -> bool:
         """Whether the value must never be shown."""
-        return isinstance(self.kind, Hidden)
+        return isinstance(self.kind, Hidden | Receivers)
 
     def parse(self, text: str, origin: str = "") -> Any:
         """Return the value of a raw text; raise BadInput, naming `origin`, if it has none."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import frozen
 
 from meva_core.errors import Unavailable
 from meva_core.ids import stamp_text
 from meva_core.live_market import Answers
+from meva_core.params import Params
+from meva_core.ports import Reads, UnitOfWork
 from meva_core.stages.run import Stretch
 
 MOST_BEHIND: Final = 5
@@ -26,8 +28,8 @@ class ClockBehind(Unavailable):
 class Told:
     """What a cycle came to: its run and time, its columns, and what went wrong in its measure.
 
-    `answered` is whether the exchange said anything, `began` whether it is the first of its run. The columns
-    are used again by the next cycle.
+    `answered` is whether the exchange said anything, `began` whether it is the first of its run. `before` is
+    the time of the book's cycle before it, None for its first. The columns are used again by the next cycle.
     """
 
     run_id: str
@@ -36,6 +38,9 @@ class Told:
     failures: Mapping[str, int]
     answered: bool
     began: bool
+    offset_is_old: bool
+    params: Params
+    before: int | None
 
 
 @frozen
@@ -44,6 +49,17 @@ class Measured:
 
     answers: Answers
     time: int
+
+
+class Outbox(Protocol):
+    """What people are told of a book, queued with its cycles."""
+
+    def look(self, reads: Reads, before: int | None, time: int) -> None:
+        """Read what the cycle at `time` is to tell of the past, before it is decided; `before` is the time of
+        the cycle before it. What this raises leaves the book as it stands."""
+
+    def of_cycle(self, told: Told) -> Callable[[UnitOfWork], None]:
+        """Return what queues the alerts of a cycle that is decided, whenever it is tried to be stored."""
 
 
 def cycle_time(answers: Answers, last: int | None, book: str, wait: Callable[[float], None]) -> int:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from attrs import define, field
 
-from meva_core.errors import CycleNotStored, LeaseLost, StoreError, Unavailable
+from meva_core.errors import CycleNotStored, LeaseLost, MevaError, StoreError, Unavailable
 from meva_core.market import MICROS
 from meva_core.stages.dry_cycle import ClockBehind, Told
 from meva_core.stages.dry_run import DryRun
@@ -51,6 +51,15 @@ def not_stored(error: StoreError) -> CycleNotStored:
     return CycleNotStored(str(error), action=error.action)
 
 
+def nothing_known() -> Unavailable:
+    """Return why there was no cycle of a book that knows no row, or no rules, yet."""
+    return Unavailable("the exchange has told nothing of any pair yet")
+
+
+def _unheard(error: MevaError, time: int) -> None:
+    """Tell nobody."""
+
+
 @define
 class DryLoop:
     """Cycles of a book at multiples of `interval` seconds since 1970, by our clock.
@@ -71,6 +80,8 @@ class DryLoop:
     cycles: int | None = None
     until: int | None = None
     whole: Callable[[], AbstractContextManager[None]] = nullcontext
+    trouble: Callable[[MevaError, int], None] = _unheard
+    """Told each time of what kept a cycle from being run or stored, and when by our clock, in seconds."""
     skipped: int = field(default=0, init=False)
     ran: int = field(default=0, init=False)
     _behind_since: int | None = field(default=None, init=False)
@@ -103,7 +114,7 @@ class DryLoop:
                 self._is_behind(error)
                 return
             except Unavailable as error:
-                self.note(f"no cycle: {error}")
+                self._was_none(error)
                 return
             except StoreError as error:
                 if isinstance(error, LeaseLost):
@@ -118,12 +129,17 @@ class DryLoop:
     def _is_done(self, told: Told | None) -> None:
         self._behind_since = self._shut_since = None
         if told is None:
-            self.note("no cycle: nothing is known of any pair yet")
+            self._was_none(nothing_known())
             return
         self.ran += 1
         self.tell(told)
 
+    def _was_none(self, error: Unavailable) -> None:
+        self.trouble(error, self._now())
+        self.note(f"no cycle: {error}")
+
     def _is_behind(self, error: ClockBehind) -> None:
+        self.trouble(error, self._now())
         now = self._passed()
         if self._behind_since is None:
             self._behind_since = now
@@ -133,6 +149,7 @@ class DryLoop:
 
     def _is_shut(self, error: StoreError) -> None:
         """Go on to the next point after a cycle that the store did not let begin, and then no further."""
+        self.trouble(error, self._now())
         now = self._passed()
         if self._shut_since is not None and now - self._shut_since >= self.interval:
             raise not_stored(error) from error
@@ -143,6 +160,7 @@ class DryLoop:
     def _stored_after_all(self, error: StoreError) -> Told:
         """Try to store the cycle again, each second for one interval; raise the last error."""
         last = self._passed() + self.interval
+        self.trouble(error, self._now())
         self.note(f"the cycle could not be stored, and is tried again for {self.interval} s: {error}")
         while True:
             self.pace.wait(1)

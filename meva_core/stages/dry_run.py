@@ -12,7 +12,7 @@ from functools import partial
 from itertools import compress
 from typing import Any, Final
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from meva_core.ids import DAY, content_hash
 from meva_core.live_market import BAR60, BOOK, TICKER, Asking, SeenRow
@@ -41,7 +41,7 @@ from meva_core.stages.book_seen import (
     symbols_ever,
 )
 from meva_core.stages.codec import Codec
-from meva_core.stages.dry_cycle import Measured, Told, cycle_time
+from meva_core.stages.dry_cycle import Measured, Outbox, Told, cycle_time
 from meva_core.stages.levels import FULL
 from meva_core.stages.outside import Outside, outside
 from meva_core.stages.plan import Pairs, RunTerms
@@ -77,6 +77,7 @@ class DryRun:
     seed: int = 0
     source: Mapping[str, Any] | None = None
     """Where the market comes from: `source` and `api_version`, as the manifest of a dataset has them."""
+    outbox: Outbox | None = None
     _left: Book | None = field(default=None, init=False)
     """The book as the process before this one left it."""
     _recorder: Recorder | None = field(default=None, init=False)
@@ -153,6 +154,8 @@ class DryRun:
         book = recorder.run.book
         with self.store.read() as reads:
             given = outside(reads, self.name, time, book.params, self.codec.decode)
+            if self.outbox is not None:
+                self.outbox.look(reads, self._stands, time)
         if not recorder.run.run_id:
             recorder.name(time)
         # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
@@ -166,11 +169,22 @@ class DryRun:
         self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
         said = said_rows(answers, time, self._learnt, has_rules=came is not None)
         self._learnt = answers.learnt
-        recorder.beside = partial(self._beside, [*rows, *said], given)
         answered = bool(answers.rows) or answers.metadata is not None
-        self._told = Told("", time, stretch, answers.failures, answered, began)
+        self._told = Told(
+            recorder.run.run_id,
+            time,
+            stretch,
+            answers.failures,
+            answered,
+            began,
+            answers.offset_is_old,
+            book.params,
+            self._stands,
+        )
+        queue = None if self.outbox is None else self.outbox.of_cycle(self._told)
+        recorder.beside = partial(self._beside, [*rows, *said], given, queue)
         recorder.record(stretch, aside_of(answers, book.symbols))
-        return self._committed(recorder)
+        return self._committed()
 
     @property
     def is_undone(self) -> bool:
@@ -181,7 +195,7 @@ class DryRun:
         """Try again to store the cycle that could not be stored, and return what it came to."""
         assert self._recorder is not None, "there is a cycle to be stored"
         self._recorder.commit()
-        return self._committed(self._recorder)
+        return self._committed()
 
     def note_interruption(self) -> None:
         """Say of the run that this process went on with that nobody does now; what keeps the store from that
@@ -189,10 +203,10 @@ class DryRun:
         if self._recorder is not None:
             self._recorder.note_interruption()
 
-    def _committed(self, recorder: Recorder) -> Told:
+    def _committed(self) -> Told:
         assert self._told is not None, "the cycle that was committed"
         self._stands = self._told.time
-        return evolve(self._told, run_id=recorder.run.run_id)
+        return self._told
 
     def _asking(self, deadline: float, now: int) -> Asking:
         book, symbols = self._book, self.settings.exchange.symbols
@@ -300,7 +314,12 @@ class DryRun:
         self.hold(work, self._stands)
 
     def _beside(
-        self, rows: Sequence[SeenRow], given: Outside, work: UnitOfWork, stretch: StoredStretch | None
+        self,
+        rows: Sequence[SeenRow],
+        given: Outside,
+        queue: Callable[[UnitOfWork], None] | None,
+        work: UnitOfWork,
+        stretch: StoredStretch | None,
     ) -> None:
         """Write what belongs to a cycle beside its own rows, after a look whether the book is still ours."""
         self._still_ours(work, stretch)
@@ -308,6 +327,8 @@ class DryRun:
             return
         insert_seen(work, self.codec, self.name, rows)
         use_up(work, given.resets, stretch.run_id)
+        if queue is not None:
+            queue(work)
 
 
 def same_terms(some: RunTerms, others: RunTerms) -> bool:

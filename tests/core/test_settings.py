@@ -34,6 +34,7 @@ from meva_core.settings import (
     with_later,
 )
 from meva_core.settings.kinds import Choice, Codes, Flag, Hidden, Number, Symbols, Weights, Whole
+from meva_core.settings.receivers import Receivers
 
 CANARY = "canary-7f3a9"
 
@@ -70,6 +71,7 @@ STAGE7_SPREAD_SPIKE_BPS=300 STAGE7_RISK_COOLDOWN_SEC=900 STAGE7_CONCENTRATION_TO
 STAGE7_LOSS_GUARDRAIL_MODE=reduce_risk_only STAGE7_SIM_REJECT_PROB_BPS=0 STAGE7_RATE_LIMIT_RPS=5
 STAGE7_RATE_LIMIT_BURST=5 STAGE7_RETRY_MAX_ATTEMPTS=3 STAGE7_RETRY_BASE_DELAY_MS=100
 STAGE7_RETRY_MAX_DELAY_MS=1000 STAGE7_REJECT_SPIKE_THRESHOLD=3 STAGE7_RETRY_ALERT_THRESHOLD=5
+MEVA_ALERT_URLS=empty MEVA_ALERT_SUMMARY_HOUR=none
 """
 
 ABOVE_ZERO = """
@@ -112,6 +114,7 @@ def test_names_and_defaults_are_those_that_users_already_have() -> None:
 def test_attributes_are_the_lower_case_names_without_their_groups_prefix() -> None:
     odd = {"DEGRADE_WARN_CODES_CSV": "warn_codes"}
     prefixes = {"exchange": ("BTCTURK_",), "state": ("MEVA_", "STATE_"), "live": (), "gates": ()}
+    prefixes |= {"alerts": ("MEVA_ALERT_",)}
     for name, group in GROUPS.items():
         for attribute, variable in variables_of(group).items():
             short = variable.name
@@ -414,6 +417,7 @@ def texts_of(variable: Variable) -> st.SearchStrategy[str]:
     by_kind: dict[type, st.SearchStrategy[str]] = {
         Flag: st.sampled_from(["true", "false", "on", "0"]),
         Symbols: symbols,
+        Receivers: st.lists(st.sampled_from([f"json://h/{CANARY}?a=1,2", f"ntfy://{CANARY}"])).map(", ".join),
         Hidden: st.just("sqlite://x" if variable.name == "MEVA_DATABASE_URL" else CANARY),
         Weights: st.tuples(decimals, decimals).map(
             lambda pair: json.dumps(
@@ -528,6 +532,7 @@ def test_a_secret_shows_itself_nowhere() -> None:
             "BTCTURK_API_KEY": CANARY,
             "BTCTURK_API_SECRET": CANARY,
             "MEVA_DATABASE_URL": f"postgresql://u:{CANARY}@h/d",
+            "MEVA_ALERT_URLS": f"json://h/{CANARY} ntfy://{CANARY}",
         }
     )
     secret = settings.exchange.api_key
@@ -569,6 +574,30 @@ def test_a_refused_address_shows_no_password(name: str, address: str) -> None:
     (problem,) = refused.value.problems
     assert CANARY not in f"{problem} {refused.value} {problem!r} {refused.value.action}"
     assert "***" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "urls"),
+    [
+        ("ntfy://a", ["ntfy://a"]),
+        ("mailto://u:p@h.org?to=a@h.org,b@h.org, json://h/x?a=1", ["mailto://u:p@h.org?to=a@h.org,b@h.org", "json://h/x?a=1"]),
+        ("json://h/x\n  tgram://1:a/2,", ["json://h/x", "tgram://1:a/2"]),
+        ('["json://h/x", "json://h/x", "ntfys://h/t"]', ["json://h/x", "ntfys://h/t"]),
+    ],
+)  # fmt: skip
+def test_receivers_are_read_each_once_and_may_hold_commas(text: str, urls: list[str]) -> None:
+    found = build_settings({"MEVA_ALERT_URLS": text}).alerts.urls
+    assert [url.reveal() for url in found] == urls
+
+
+@pytest.mark.parametrize(
+    "text", [CANARY, f"json://h/{CANARY} x", f"{CANARY},json://h", f'["{CANARY}"', f"://{CANARY}"]
+)
+def test_what_is_no_address_is_refused_unseen(text: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        build_settings({"MEVA_ALERT_URLS": text}, {"MEVA_ALERT_URLS": ".env line 2"})
+    assert str(refused.value).startswith("MEVA_ALERT_URLS: <secret> from .env line 2")
+    assert CANARY not in f"{refused.value} {refused.value.action} {refused.value.problems!r}"
 
 
 def test_a_secret_survives_a_copy_and_compares_by_its_text() -> None:

@@ -1,0 +1,75 @@
+"""Alerts of a book, put together: what is told, the queue, and who sends it to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from meva_core.errors import MevaError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_adapters.sql import SqlStore
+    from meva_adapters.sql.lease import Lease
+    from meva_core.alerts.herald import Herald
+    from meva_core.ports import Clock
+    from meva_core.settings import Alerts
+
+
+@contextmanager
+def alerting(
+    url: URL,
+    store: SqlStore,
+    lease: Lease,
+    alerts: Alerts,
+    clock: Clock,
+    *,
+    loop: bool,
+    beat: Callable[[], None],
+) -> Iterator[Herald | None]:
+    """Yield whoever tells of a book that this process holds, None where the settings name nobody to be told.
+
+    What ends a loop is told, and of a single cycle what it failed with, at times of the `clock` that cycles
+    go by. Sending goes on for some seconds at the end; `beat` is called meanwhile. What is left then is said.
+    Raises BadInput as `receivers` does.
+    """
+    if not alerts.urls:
+        yield None
+        return
+    from meva_adapters.alerts import Sender, receivers
+    from meva_adapters.alerts.post import Post
+    from meva_adapters.alerts.sending import shown_left
+    from meva_adapters.sql import writer
+    from meva_adapters.sql.lease import last_time_of
+    from meva_adapters.system.clock import SystemClock
+    from meva_core.alerts.herald import Herald
+    from meva_core.market import MICROS
+
+    found = receivers(alerts.urls)
+    names = [receiver.name for receiver in found]
+    queue = writer(url, durable=False)  # a note that a power cut takes is made again
+    sender = Sender(found, Post(queue, lease, names, clock), SystemClock(), beat)
+    herald = Herald(
+        store, lease.check, lease.book, names, sender.straight, sender.queued, alerts.summary_hour
+    )
+    with store.read() as reads:
+        herald.begin(last_time_of(reads, lease.book))
+    try:
+        with sender:
+            try:
+                yield herald
+            except Exception as error:
+                if loop or not isinstance(error, MevaError):
+                    herald.halted(error, clock.micros() // MICROS)
+                else:
+                    herald.trouble(error, clock.micros() // MICROS)
+                raise
+    finally:
+        for line in shown_left(sender.left()):
+            click.echo(f"alerts {line}", err=True)
+        if sender.is_over:  # else a thread still waits for its receiver, and ends with the process
+            queue.close()
