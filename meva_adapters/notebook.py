@@ -9,6 +9,7 @@
     run.equity, run.fills, run.cycles     # Arrow tables, exact amounts
     run.figures["sharpe_ratio"]           # return, risk, costs, trades: docs/reference/figures.md
     run.trades                            # an Arrow table of round trips
+    run.plot(), run.plot("BTCTRY")        # equity with modes and fills; marks of a symbol with its fills
     run.fills.to_pandas()                 # with pandas installed
     backtest({"BTCTRY": frame}, stamp="open", spread_bps=10)    # candles of a data frame
     run.equity["equity_try"].cast("float64").to_numpy()   # for a picture, where digits do not matter
@@ -38,13 +39,16 @@ from attrs import frozen
 
 from meva_adapters.arrow_tables import Tables
 from meva_adapters.importing.frames import Said, folder_of
+from meva_adapters.pictures.charts import candles_chart, equity_chart
+from meva_adapters.pictures.gathered import Gathered
+from meva_adapters.pictures.svg import Picture
 from meva_adapters.replay.dataset import open_dataset
 from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
 from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_notes
 from meva_adapters.system.compiled import choose
 from meva_adapters.system.speeds import Speed
 from meva_adapters.trades_table import trades_table
-from meva_core.amounts import parse_e8, to_decimal
+from meva_core.amounts import E8, parse_e8, to_decimal
 from meva_core.errors import BadInput, MevaError
 from meva_core.figures.cycles import Cycles, opening_of
 from meva_core.figures.motives import Motives
@@ -194,6 +198,18 @@ class Backtest:
     fills: pa.Table
     trades: pa.Table
     _reckoned: Figures
+    _told: Gathered
+
+    def plot(self, symbol: str | None = None) -> Picture:
+        """Draw equity with modes, fills and drawdown, or the marks of a symbol with its fills: SVG, which a
+        notebook shows and `str` gives as text. Raises BadInput for a symbol that the run did not have."""
+        quote = self.plan.settings.stage7.universe_quote_ccy
+        if symbol is None:
+            return equity_chart(self._told, quote, alone=True)
+        if symbol not in self._told.marks:
+            there = ", ".join(self._told.marks)
+            raise BadInput(f"{symbol} is no symbol of this run", action=f"choose one of {there}")
+        return candles_chart(self._told, symbol, quote, f"symbol-{symbol}", alone=True)
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -252,9 +268,10 @@ class Backtest:
         return "\n".join(f"{name:<{width}}  {_shown(value)}" for name, value in figures.items())
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the figures, and the last cycles."""
+        """Return what a notebook shows: the figures, equity over time, and the last cycles."""
         last = self.cycles.select(list(_SHOWN)).slice(max(0, self.cycles.num_rows - _LAST_ROWS)).to_pylist()
-        return _html(list(self._figures().items())) + _html([list(row.values()) for row in last], _SHOWN)
+        figures = _html(list(self._figures().items()))
+        return figures + str(self.plot()) + _html([list(row.values()) for row in last], _SHOWN)
 
     def _figures(self) -> dict[str, Any]:
         """Return the figures as they are shown."""
@@ -269,16 +286,21 @@ def _run(plan: RunPlan, history: MarketHistory, speed: Speed) -> Backtest:
     """Run all cycles of the plan, digest them, and keep them as tables."""
     book = plan.new_book()
     digester, tables = Digester(book.symbols, book.params, book.link), Tables(book.symbols)
-    reckoning = Reckoning(opening_of(book.state, book.symbols), Motives())
+    opening = opening_of(book.state, book.symbols)
+    reckoning = Reckoning(opening, Motives())
+    told = Gathered(int(plan.times[0]), int(plan.times[-1]), opening.equity / E8)
     for stretch in run(book, recorded(plan, history, plan.times, _ROWS), speed.loop):
         market, _, rules, out, start, stop, _ = stretch
         links = [digests.link for digests in digester.digest(market, rules, out, start, stop)]
         tables.take(market, out, start, stop, links)
-        reckoning.take(Cycles(book.symbols, book.params, market, rules, out, start, stop))
+        part = Cycles(book.symbols, book.params, market, rules, out, start, stop)
+        reckoning.take(part)
+        told.take(part)
     still_open = resting(state_document(book.state, book.symbols)["orders"])
     figures = reckoning.figures(still_open=still_open)
     trades = trades_table(reckoning.round_trips(still_open))
-    return Backtest(plan, speed.name, digester.link.hex(), **tables.tables(), trades=trades, reckoned=figures)
+    link = digester.link.hex()
+    return Backtest(plan, speed.name, link, **tables.tables(), trades=trades, reckoned=figures, told=told)
 
 
 # -- What is given ------------------------------------------------------------------------------------

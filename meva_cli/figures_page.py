@@ -33,7 +33,7 @@ def print_page(document: Document) -> None:
         print_texts(name, parts)
     rows = list(symbol_rows(document))
     if rows:
-        print_table(_COLUMNS, rows)
+        print_table(SYMBOL_COLUMNS, rows)
 
 
 def title(document: Document) -> str:
@@ -139,7 +139,7 @@ def _modes(d: Document) -> list[str]:
     return parts
 
 
-_COLUMNS: Final = ("symbol", "fills", "realized", "unrealized", "fees", "slippage", "net", "share_%")
+SYMBOL_COLUMNS: Final = ("symbol", "fills", "realized", "unrealized", "fees", "slippage", "net", "share_%")
 
 
 def symbol_rows(d: Document) -> Iterator[Sequence[object]]:

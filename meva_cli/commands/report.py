@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.options import json_option
+from meva_cli.options import FOLDER, json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
 from meva_cli.stage4 import STAGE, refuse_run, stage4_rows
 from meva_cli.window import LAST, asked_window, window_options
@@ -40,25 +41,33 @@ SPARED: Final = ("universe", "slippage_try", "fees_try", "max_drawdown", "net_pn
 
 
 @click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
 @DB
 @window_options(LAST)
 @click.option("--summary", is_flag=True, help="The page of figures instead: of a whole run, or of a book.")
-@click.option("--book", metavar="NAME", help="With --summary: all runs of this book together.")
+@click.option("--html", type=FOLDER, metavar="FILE", help="That page as a file with pictures and tables.")
+@click.option("--open", "opened", is_flag=True, help="With --html: open it in the browser.")
+@click.option("--compare", is_flag=True, help="The figures of RUN... side by side, and what sets them apart.")
+@click.option("--book", metavar="NAME", help="With --summary or --html: all runs of this book together.")
 @click.option(
     "--cash-rate",
     type=click.FloatRange(-1, 100, min_open=True),
     metavar="RATIO",
-    help="With --summary: what cash earns in a year, such as 0.4, for Sharpe and Sortino.  [default: 0]",
+    help="With figures: what cash earns in a year, such as 0.4, for Sharpe and Sortino.  [default: 0]",
 )
 @STAGE
 @json_option
 def report(
+    runs: tuple[str, ...],
     db: str | None,
     run_id: str | None,
     start: int | None,
     end: int | None,
     last: int | None,
     summary: bool,
+    html: Path | None,
+    opened: bool,
+    compare: bool,
     book: str | None,
     cash_rate: float | None,
     stage: str,
@@ -68,19 +77,26 @@ def report(
 
     The page of figures has return and what holding would have brought, the worst fall, costs, round trips,
     modes and symbols; docs/reference/figures.md defines each. What is not defined is null with --json, and
-    why stands under `undefined`.
+    why stands under `undefined`. With --html it is one file with pictures, tables and reasons that asks no
+    network for anything.
 
     Of Stage 4 it shows the cycles' metrics, or, where none were recorded yet, audits and snapshots.
 
     Equity, profit, fees and slippage are those of the account after the cycle, counted since the run began;
     drawdown is the largest so far. The reason says why a cycle placed no order; `meva why CYCLE` says more.
     """
-    if summary:
-        _refuse_window(start, end, last, stage)
-        _summarize(db, run_id, book, cash_rate or 0, as_json)
+    asked = {"--summary": summary, "--html": html is not None, "--compare": compare}
+    page = _page_asked(asked, runs, book, cash_rate, opened)
+    if page is not None:
+        _refuse_window(page, start, end, last, stage)
+        with reading(database(db)) as reads:
+            if html is not None:
+                _write(reads, db, run_id, book, cash_rate or 0, html, opened)
+            elif compare:
+                _compare(reads, runs, cash_rate or 0, as_json)
+            else:
+                _summarize(reads, run_id, book, cash_rate or 0, as_json)
         return
-    if book is not None or cash_rate is not None:
-        raise click.UsageError(f"{'--cash-rate' if book is None else '--book'} goes with --summary")
     with reading(database(db)) as reads:
         if stage == "stage4":
             _report_stage4(reads, run_id, start, end, last, as_json)
@@ -123,30 +139,80 @@ def _market(reads: Reads, run_id: str) -> _Market:
     return _Market(books_of(manifest), books_note(manifest), settings.get("STAGE7_UNIVERSE_QUOTE_CCY") or TRY)
 
 
-def _refuse_window(start: int | None, end: int | None, last: int | None, stage: str) -> None:
-    """Raise a usage error for what the page of figures cannot be made of."""
+def _page_asked(
+    asked: Mapping[str, bool],
+    runs: Sequence[str],
+    book: str | None,
+    cash_rate: float | None,
+    opened: bool,
+) -> str | None:
+    """Return the option that asks for figures, None for cycles; raise UsageError for what does not go
+    together."""
+    pages = [option for option, given in asked.items() if given]
+    if len(pages) > 1:
+        raise click.UsageError(f"{' and '.join(pages)} do not go together")
+    page = pages[0] if pages else None
+    needs = {
+        "RUN...": (bool(runs), ("--compare",)),
+        "--book": (book is not None, ("--summary", "--html")),
+        "--cash-rate": (cash_rate is not None, ("--summary", "--html", "--compare")),
+        "--open": (opened, ("--html",)),
+    }
+    for option, (given, places) in needs.items():
+        if given and page not in places:
+            raise click.UsageError(f"{option} goes with {' or '.join(places)}")
+    return page
+
+
+def _refuse_window(page: str, start: int | None, end: int | None, last: int | None, stage: str) -> None:
+    """Raise a usage error for what figures cannot be made of."""
     if (start, end, last) != (None, None, None):
         raise click.UsageError(
-            "--summary is of a whole run or book: --start, --end and --last do not go with it"
+            f"{page} is of a whole run or book: --start, --end and --last do not go with it"
         )
     if stage == "stage4":
-        raise click.UsageError("--summary is of Stage 7; leave out --stage")
+        raise click.UsageError(f"{page} is of Stage 7; leave out --stage")
 
 
-def _summarize(db: str | None, run_id: str | None, book: str | None, rate: float, as_json: bool) -> None:
+def _summarize(reads: Reads, run_id: str | None, book: str | None, rate: float, as_json: bool) -> None:
     from meva_adapters.codec import CODEC
     from meva_cli.figures_page import print_page, title
     from meva_cli.summary import asked_account, summary_document
     from meva_core.stages.summary import summary_of
 
-    with reading(database(db)) as reads:
-        found = summary_of(reads, asked_account(reads, run_id, book), CODEC, cash_rate=rate)
+    found = summary_of(reads, asked_account(reads, run_id, book), CODEC, cash_rate=rate)
     document = summary_document(found)
     if as_json:
         print_json(document)
         return
     print_line(title(document))
     print_page(document)
+
+
+def _write(
+    reads: Reads,
+    db: str | None,
+    run_id: str | None,
+    book: str | None,
+    rate: float,
+    path: Path,
+    opened: bool,
+) -> None:
+    from meva_cli.html_report import html_report, write_report
+    from meva_cli.summary import asked_account
+
+    write_report(path, html_report(reads, asked_account(reads, run_id, book), rate, db), opened=opened)
+    print_line(str(path))
+
+
+def _compare(reads: Reads, runs: Sequence[str], rate: float, as_json: bool) -> None:
+    from meva_cli.comparing import compared, print_compared
+
+    document = compared(reads, runs, rate)
+    if as_json:
+        print_json(document)
+    else:
+        print_compared(document)
 
 
 def totals_of(totals: Totals) -> dict[str, Any]:

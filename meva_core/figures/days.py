@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
 from attrs import define, field
 
 DAY: Final = 86_400
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 @define
@@ -45,4 +47,17 @@ class Days:
         found = [before[-1] if before else self.opening]
         for day in whole:
             found.append(self._closes.get(day, found[-1]))
+        return found
+
+    def months(self) -> list[tuple[str, int, int]]:
+        """Return the UTC months that had a cycle (YYYY-MM), each with the equity before it and at its end."""
+        found: list[tuple[str, int, int]] = []
+        before = self.opening
+        for day, close in self._closes.items():
+            name = f"{date.fromordinal(_EPOCH + day):%Y-%m}"
+            if found and found[-1][0] == name:
+                found[-1] = (name, found[-1][1], close)
+            else:
+                found.append((name, before, close))
+            before = close
         return found

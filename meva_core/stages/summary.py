@@ -57,11 +57,45 @@ def summary_of(reads: Reads, account: Account, codec: Codec, *, cash_rate: float
     damage.
     """
     reckoning, still_open = _reckoned(reads, account, codec, None)
+    return _summary(account, codec, reckoning, still_open, cash_rate)
+
+
+def _summary(
+    account: Account, codec: Codec, reckoning: Reckoning, still_open: list[OrderName], cash_rate: float
+) -> Summary:
     return Summary(
         account,
         recorded_run(account.runs[-1], codec.decode).quote,
         assumed_of(account.runs, codec.decode),
         reckoning.figures(cash_rate=cash_rate, still_open=still_open),
+    )
+
+
+@frozen
+class Retold:
+    """A summary with what lies behind it: the round trips, and each UTC month with the equity before it and
+    at its end, e8."""
+
+    summary: Summary
+    trips: list[RoundTrip]
+    months: list[tuple[str, int, int]]
+
+
+def retold(
+    reads: Reads,
+    account: Account,
+    codec: Codec,
+    also: Callable[[Opening], Callable[[Cycles], None]],
+    *,
+    cash_rate: float = 0,
+) -> Retold:
+    """Reckon an account, and let somebody else look at all its cycles, too: `also` is given what it began
+    with, and returns what takes the cycles. Raises as `summary_of` does."""
+    reckoning, still_open = _reckoned(reads, account, codec, Motives(), also)
+    return Retold(
+        _summary(account, codec, reckoning, still_open, cash_rate),
+        reckoning.round_trips(still_open),
+        reckoning.curve.days.months(),
     )
 
 
@@ -72,14 +106,21 @@ def round_trips_of(reads: Reads, account: Account, codec: Codec) -> list[RoundTr
 
 
 def _reckoned(
-    reads: Reads, account: Account, codec: Codec, motives: Motives | None
+    reads: Reads,
+    account: Account,
+    codec: Codec,
+    motives: Motives | None,
+    also: Callable[[Opening], Callable[[Cycles], None]] | None = None,
 ) -> tuple[Reckoning, list[OrderName]]:
     """Return what came of all cycles, and the orders that rest after the last."""
     runs = [_run_of(row, codec) for row in account.runs]
-    reckoning = Reckoning(_opening(reads, runs[0], codec), motives)
+    opening = _opening(reads, runs[0], codec)
+    reckoning, look = Reckoning(opening, motives), None if also is None else also(opening)
     for row, run in zip(account.runs, runs, strict=True):
         for part in parts_of(reads, row, run, codec):
             reckoning.take(part)
+            if look is not None:
+                look(part)
     return reckoning, _resting(reads, runs[-1], codec)
 
 

@@ -152,6 +152,17 @@ def test_a_notebook_shows_the_figures_and_the_last_cycles(run: Backtest) -> None
     assert str(run.cycles["ts"][-1].as_py()) in shown
 
 
+def test_a_picture_stands_alone_and_shows_every_fill_of_a_symbol(run: Backtest) -> None:
+    svg = str(run.plot("BTCTRY"))
+    fills = sum(name == "BTCTRY" for name in run.fills["symbol"].to_pylist())
+    assert f"Marks of BTCTRY with {fills} fills" in svg
+    assert sum(path.count("Z") for path in re.findall(r'class="(?:buy|sell)" d="([^"]*)"', svg)) == fills
+    assert "<style>" in svg
+    assert run.plot()._repr_svg_() in run._repr_html_()
+    with pytest.raises(BadInput, match="NOSUCH is no symbol"):
+        run.plot("NOSUCH")
+
+
 def test_settings_may_be_given_as_a_whole(dataset: Path, run: Backtest) -> None:
     again = backtest(dataset, build_settings(BUSY), engine="interpreted")
     assert (again.fingerprint, again.plan.run_id) == (run.fingerprint, run.plan.run_id)

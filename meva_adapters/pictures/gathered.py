@@ -1,0 +1,90 @@
+"""What pictures show of a run or a book, gathered from its cycles in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+from attrs import define, field
+
+from meva_adapters.pictures.buckets import Buckets
+from meva_core.amounts import E8
+from meva_core.figures.cycles import Cycles
+from meva_core.figures.trips import Fill, fills_of
+from meva_core.modes import Mode
+
+BUCKETS: Final = 2_000
+"""Of a series: two points each, which is more than a screen has columns."""
+
+
+@define
+class Gathered:
+    """Series in buckets from the first cycle to the last, whose times are `start` and `stop`, in seconds.
+
+    `opening` is the equity before them, in TRY. `mode` is the most restricted mode of each bucket, -1 for one
+    without a cycle; `fills` are all fills.
+    """
+
+    start: int
+    stop: int
+    opening: float
+    most: int = BUCKETS
+    equity: Buckets = field(init=False)
+    fall: Buckets = field(init=False)
+    cash: Buckets = field(init=False)
+    fees: Buckets = field(init=False)
+    slippage: Buckets = field(init=False)
+    marks: dict[str, Buckets] = field(factory=dict, init=False)
+    values: dict[str, Buckets] = field(factory=dict, init=False)
+    mode: Any = field(init=False)
+    fills: list[Fill] = field(factory=list, init=False)
+    _peak: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("equity", "fall", "cash", "fees", "slippage"):
+            setattr(self, name, self._buckets())
+        self.mode = np.full(self.equity.count, -1, dtype=np.int64)
+        self._peak = self.opening
+
+    def _buckets(self) -> Buckets:
+        return Buckets(self.start, self.stop, self.most)
+
+    def take(self, part: Cycles) -> None:
+        """Take the next cycles."""
+        times, a, rows = part.times(), part.out.account, slice(part.start, part.stop)
+        equity = _lira(a.equity_whole[rows], a.equity_rest[rows])
+        peaks = np.maximum.accumulate(np.concatenate(([self._peak], equity)))
+        self._peak = float(peaks[-1])
+        self.equity.take(times, equity)
+        self.fall.take(times, (peaks[1:] - equity) / peaks[1:] * 100)
+        self.cash.take(times, _lira(a.cash_whole[rows], a.cash_rest[rows]))
+        self.fees.take(times, _lira(a.fees_whole[rows], a.fees_rest[rows]))
+        self.slippage.take(times, _lira(a.slippage_whole[rows], a.slippage_rest[rows]))
+        np.maximum.at(self.mode, self.equity.places(times), part.out.plan.mode[rows])
+        for i, symbol in enumerate(part.symbols):
+            mark, value = part.out.measure.mark[rows, i], a.value[rows, i]
+            self._of(self.marks, symbol).take(times, np.where(mark > 0, mark / E8, np.nan))
+            self._of(self.values, symbol).take(times, value / E8)
+        self.fills.extend(fills_of(part))
+
+    def bands(self) -> Iterator[tuple[float, float, Mode]]:
+        """Yield the times of each mode: from, until, and the mode. A bucket without a cycle goes on as the
+        one before."""
+        places = np.maximum.accumulate(np.where(self.mode >= 0, np.arange(len(self.mode)), 0))
+        length, at = (self.stop - self.start + 1) / len(self.mode), 0
+        for mode, group in groupby(self.mode[places].tolist()):
+            size = len(list(group))
+            if mode >= 0:
+                yield self.start + at * length, self.start + (at + size) * length, Mode(mode)
+            at += size
+
+    def _of(self, series: dict[str, Buckets], symbol: str) -> Buckets:
+        if symbol not in series:
+            series[symbol] = self._buckets()
+        return series[symbol]
+
+
+def _lira(whole: Any, rest: Any) -> Any:
+    return whole + rest / E8

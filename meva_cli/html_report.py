@@ -1,0 +1,63 @@
+"""`meva report --html`: the report of a run or a book in one file."""
+
+from __future__ import annotations
+
+import shlex
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meva_adapters.codec import CODEC
+from meva_adapters.pictures.gathered import Gathered
+from meva_adapters.system.files import replacing
+from meva_cli.report_page import WHY_CYCLES, report_page
+from meva_cli.runs import changed_settings
+from meva_cli.telling import telling_of
+from meva_core.amounts import E8
+from meva_core.history.explain_many import explain_cycles
+from meva_core.history.window import choose_window
+from meva_core.history.words import explain
+from meva_core.stages.summary import retold
+
+if TYPE_CHECKING:
+    from meva_core.figures.cycles import Cycles, Opening
+    from meva_core.ports import Reads
+    from meva_core.stages.accounts import Account
+
+
+def html_report(reads: Reads, account: Account, cash_rate: float, db: str | None) -> str:
+    """Return the page of an account. `db` is how its database was named on the command line.
+
+    Raises as `summary_of` does.
+    """
+    told: list[Gathered] = []
+
+    def begin(opening: Opening) -> Callable[[Cycles], None]:
+        first, last = account.runs[0]["start_ts"], account.runs[-1]["last_ts"]
+        told.append(Gathered(int(first.timestamp()), int(last.timestamp()), opening.equity / E8))
+        return told[0].take
+
+    found = retold(reads, account, CODEC, begin, cash_rate=cash_rate)
+    last = account.runs[-1]
+    window = choose_window(reads, last["run_id"], last=WHY_CYCLES)
+    many = explain_cycles(reads, window, CODEC.decode)
+    telling = telling_of(many.kind, many.limits)
+    which = ["--book", account.book] if account.book else ["--run", last["run_id"]]
+    command = shlex.join(["meva", "prove", *(["--db", db] if db else []), *which])
+    return report_page(
+        found,
+        told[0],
+        many,
+        lambda reason: explain(reason, telling),
+        changed_settings(CODEC.decode(last["settings_json"])),
+        command,
+    ).html()
+
+
+def write_report(path: Path, html: str, *, opened: bool) -> None:
+    """Write a page in place of what is there, and open it in the browser if asked to."""
+    with replacing(path) as file:
+        file.write(html.encode())
+    if opened:
+        webbrowser.open(path.resolve().as_uri())

@@ -1,0 +1,85 @@
+"""`meva report --html` and `--compare`: what goes together, and what is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Ended
+from stage7_runs import BUSY, make_dataset
+
+Meva = Callable[..., Ended]
+
+
+@pytest.fixture
+def two_runs(meva: Meva, tmp_path: Path) -> list[str]:
+    """Runs over one market whose fees differ."""
+    data = make_dataset(tmp_path / "data", minutes=30)
+    chosen = [word for name, text in BUSY.items() for word in ("--set", f"{name}={text}")]
+    command = ("backtest", "--data", data, "--db", "x.db", "--json", "--engine", "interpreted")
+    first = meva(*command, *chosen)
+    fees = ["--set", "STAGE7_FEES_BPS=30"]
+    other = [word for word in chosen if not word.startswith("STAGE7_FEES_BPS")]
+    place = chosen.index(f"STAGE7_FEES_BPS={BUSY['STAGE7_FEES_BPS']}")
+    other = chosen[: place - 1] + chosen[place + 1 :] + fees
+    second = meva(*command, *other)
+    return [first.document["run_id"], second.document["run_id"]]
+
+
+def test_runs_stand_side_by_side_with_the_settings_that_differ(meva, two_runs):
+    done = meva("report", "--db", "x.db", "--compare", *two_runs, "--json")
+    assert [run["run_id"] for run in done.document["runs"]] == two_runs
+    assert done.document["settings_apart"] == {"STAGE7_FEES_BPS": ["12.25", "30"]}
+    costs = [run["fees_try"] for run in done.document["runs"]]
+    told = meva("report", "--db", "x.db", "--compare", *two_runs).out
+    assert "\t".join(["figure", *two_runs]) in told
+    assert "\t".join(["fees_try", *costs]) in told
+    assert "\t".join(["STAGE7_FEES_BPS", "12.25", "30"]) in told
+
+
+@pytest.mark.parametrize("named", [[], ["one"], ["one", "one"]])
+def test_fewer_than_two_different_runs_are_not_compared(meva, two_runs, named):
+    runs = [two_runs[0] for _ in named]
+    done = meva("report", "--db", "x.db", "--compare", *runs)
+    assert done.code == 2
+    assert "at least two different runs" in done.err
+
+
+def test_a_report_names_its_run_and_how_it_is_proved(meva, two_runs):
+    done = meva("report", "--db", "x.db", "--run", two_runs[0], "--html", "r.html")
+    assert done.out == "r.html\n"
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert f"<title>Run {two_runs[0]}</title>" in page
+    assert f"meva prove --db x.db --run {two_runs[0]}" in page
+
+
+def test_the_same_run_gives_the_same_page(meva, two_runs):
+    pages = []
+    for name in ("a.html", "b.html"):
+        meva("report", "--db", "x.db", "--html", name)
+        pages.append(Path(name).read_bytes())
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--summary", "--html", "r.html"),
+        ("--html", "r.html", "--compare", "a", "b"),
+        ("a", "b"),
+        ("--open",),
+        ("--html", "r.html", "--last", "5"),
+        ("--compare", "a", "b", "--book", "main"),
+        ("--html", "r.html", "--stage", "stage4"),
+    ],
+)
+def test_what_does_not_go_together_is_said_and_nothing_written(meva, arguments):
+    done = meva("report", "--db", "x.db", *arguments)
+    assert done.code == 2
+    assert "Error: " in done.err
+    assert not Path("r.html").exists()
+
+
+def test_a_page_that_cannot_be_written_says_so(meva, two_runs):
+    done = meva("report", "--db", "x.db", "--html", "no/such/folder/r.html")
+    assert done.code in (1, 2)
+    assert "no/such/folder" in done.err
