@@ -32,7 +32,7 @@ from meva_cli.writing import check_target, write_to
     type=click.Choice(["jsonl", "csv", "parquet"]),
     default="jsonl",
     show_default=True,
-    help="Amounts are exact in each: decimal text, in Parquet decimals.",
+    help="Amounts are exact in each: decimal text, in Parquet decimals; there documents are nested columns.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file, replaced if it is there.  [default: stdout]"

@@ -119,7 +119,60 @@ def test_parquet_gives_back_every_value_typed(records: list[tuple[Any, ...]]) ->
     assert table.schema.names == NAMES
     assert table.schema.field("equity_try").type == pa.decimal128(38, 8)
     assert table.schema.metadata[b"meva.schema_version"] == b"1"
-    assert [tuple(row.values()) for row in table.to_pylist()] == records
+    for field, kind in zip(FIELDS, table.schema.types, strict=True):
+        values = [record[NAMES.index(field.name)] for record in records]
+        nested = field.kind == "document" and not pa.types.is_string(kind)
+        found = table[field.name].to_pylist()
+        assert found == ([text and json.loads(text) for text in values] if nested else values)
+
+
+FATES = st.fixed_dictionaries(
+    {"symbol": TEXTS, "rank": st.none() | st.integers(0, 9), "why": st.lists(TEXTS, max_size=2)},
+    optional={"limit": TEXTS},
+)
+
+
+@given(st.lists(st.none() | st.lists(FATES, max_size=3), max_size=4))
+def test_documents_are_nested_columns_in_parquet(documents: list[Any]) -> None:
+    rows = [record(reasons=None if one is None else json.dumps(one)) for one in documents]
+    column = pq.read_table(pa.BufferReader(exported("parquet", rows)))["reasons"]
+    assert [_without_nothing(found) for found in column.to_pylist()] == [
+        _without_nothing(one) for one in documents
+    ]
+    if any(documents):
+        assert pa.types.is_struct(column.type.value_type)
+
+
+def _without_nothing(tree: Any) -> Any:
+    """Return a document without keys whose value is null: a struct has all its fields in every row."""
+    if isinstance(tree, dict):
+        return {key: _without_nothing(value) for key, value in tree.items() if value is not None}
+    return [_without_nothing(one) for one in tree] if isinstance(tree, list) else tree
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["{}", "{}"],
+        ["[1]", '["a"]'],
+        ['{"a": 1}', "NaN"],
+        ['{"a": {}}'],
+        ["[123456789012345678901234567890]"],
+        ["[0.1]"],
+        ["1", '"a"'],
+    ],
+)
+def test_documents_without_an_exact_type_in_common_stay_texts_in_parquet(texts: list[str]) -> None:
+    rows = [record(market=text) for text in texts]
+    assert pq.read_table(pa.BufferReader(exported("parquet", rows)))["market"].to_pylist() == texts
+
+
+def test_the_type_of_documents_is_that_of_all_rows() -> None:
+    documents = [{"a": None}] * 3000 + [{"a": ["x"], "b": 7}]
+    rows = [record(account=json.dumps(one)) for one in documents]
+    column = pq.read_table(pa.BufferReader(exported("parquet", rows)))["account"]
+    assert column[0].as_py() == {"a": None, "b": None}
+    assert column[3000].as_py() == {"a": ["x"], "b": 7}
 
 
 @pytest.mark.parametrize("form", FORMATS)
