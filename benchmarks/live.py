@@ -7,12 +7,14 @@ request is made; all else is what `meva run stage7 --loop` does: rows are aligne
 digested, rendered and committed to SQLite, one by one. Bounds of prices move every 300 s. `cpu` is the
 process's own time in milliseconds a cycle, of the first and the last day (or tenth, where that is less),
 `bytes` what the database grows by in a cycle of these, and `doctor` what the doctor reckons beforehand.
+Each day's figures go to stderr as they come.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -91,6 +93,7 @@ def measured(symbols: int, cycles: int, interval: int, engine: str) -> dict[str,
             dry.open()
             for number in range(cycles):
                 if number % part == 0:
+                    _tell(clocks, marks, part)
                     clocks.append(Clocks())
                     marks.append((_bytes(path), peak_megabytes()))
                 market.now += interval
@@ -116,6 +119,14 @@ def measured(symbols: int, cycles: int, interval: int, engine: str) -> dict[str,
         "peak_mb": marks[-1][1],
         "grew": marks[-1][1] / marks[2][1],
     }
+
+
+def _tell(clocks: list[Clocks], marks: list[tuple[int, float]], part: int) -> None:
+    """Say on stderr what a part came to that has ended."""
+    if len(marks) > 1:
+        (before, _), (now, peak) = marks[-2:]
+        cpu, grew = clocks[-2].cpu / part * 1000, (now - before) // part
+        print(f"part {len(marks) - 1}: {cpu:.2f} ms, {grew} bytes, {peak:.0f} MB", file=sys.stderr)
 
 
 def _bytes(path: Path) -> int:
