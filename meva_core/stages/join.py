@@ -14,7 +14,7 @@ from meva_core.stages.codec import Codec
 from meva_core.stretches.body import ColumnCodec, pack
 from meva_core.stretches.joining import CYCLES, Joiner
 from meva_core.stretches.recorded import RecordedRun, recorded_run
-from meva_core.stretches.stored import STRETCH_COLUMNS, Rows, stored_stretch
+from meva_core.stretches.stored import STRETCH_COLUMNS, Rows, StoredStretch, stored_stretch
 
 
 @frozen
@@ -60,9 +60,13 @@ def join_ones(
         grows = place == len(batches) and len(batch) < most
         if len(batch) == 1 or (grows and not rest) or run.layout(batch[0].form) is None:
             continue
+        # Packing takes seconds at many symbols, and while a unit of work lasts nobody else may write.
+        with store.read() as reads:
+            whole = _joined(reads, run, columns, batch)
         with store.unit() as work:
             check(work)
-            _join(work, run, columns, batch)
+            work.delete("stage7_stretches", run_id=run_id, start=batch[0].time, end=batch[-1].time)
+            work.insert("stage7_stretches", STRETCH_COLUMNS, [whole.row()])
             work.commit()
         joined += len(batch)
     return joined
@@ -83,21 +87,20 @@ def _batches(reads: Reads, run_id: str, most: int) -> Iterator[list[_One]]:
         yield batch
 
 
-def _join(work: UnitOfWork, run: RecordedRun, codec: ColumnCodec, batch: list[_One]) -> None:
-    first, start, end = batch[0], batch[0].time, batch[-1].time
+def _joined(reads: Reads, run: RecordedRun, codec: ColumnCodec, batch: list[_One]) -> StoredStretch:
+    """Return the stretch that comes of a batch. Whoever holds the run is the only one to change those."""
+    first = batch[0]
     layout = run.layout(first.form)
     assert layout is not None, "a batch has one form, which is known"
     groups = {frame.group for frame in layout.frames}
     joiner, links = Joiner(), []
-    for stored in work.stretches(run.run_id, start=start, end=end):
+    for stored in reads.stretches(run.run_id, start=first.time, end=batch[-1].time):
         for span in run.opened(stored, codec, None).spans():
             bars = span.bars if "bars" in groups else None
             aside = span.aside if "aside" in groups else None
             joiner.add(span.market, span.inputs, span.rules, span.out, 0, span.cycles, bars=bars, aside=aside)
         links.append(stored.links)
     body = pack(layout, joiner.groups(), codec)
-    whole = stored_stretch(
+    return stored_stretch(
         run.run_id, first.seq, joiner.start, joiner.end, first.form, first.rows, b"".join(links), body
     )
-    work.delete("stage7_stretches", run_id=run.run_id, start=start, end=end)
-    work.insert("stage7_stretches", STRETCH_COLUMNS, [whole.row()])
