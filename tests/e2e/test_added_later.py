@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import meva_core
 from meva_cli.commands.demo import DEMO
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("added later")
 SAMPLE = ROOT / "replay" / "sample"
 ID = "x1yi6vf"
 FINGERPRINT = "2252c23ca39b21a579e2ec654e1e62d3649b08c02c670e65a8e4ab631657e687"
@@ -76,43 +77,75 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def python(folder: Path, core: Path | None, *arguments: object, **settings: str) -> str:
-    """Run Python in a folder, with another core if one is given, and return what it prints."""
-    plain = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=folder,
-        env=plain | settings | ({"PYTHONPATH": str(core)} if core else {}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+SERVE = """
+import io, json, os, sys
+from contextlib import redirect_stdout
+from meva_cli.app import run
+plain = dict(os.environ)
+for line in sys.stdin:
+    order = json.loads(line)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(plain | order["settings"])
+    with redirect_stdout(io.StringIO()) as out:
+        code = run(order["arguments"])
+    print(json.dumps([code, out.getvalue()]), flush=True)
+"""
+Ask = Callable[..., tuple[int, str]]
+Backtest = Callable[..., Mapping[str, Any]]
 
 
-def backtest(
-    folder: Path, core: Path | None, db: str, cycles: int, *options: str, **settings: str
-) -> Mapping[str, Any]:
-    command = (
-        "-m",
-        "meva_cli",
-        "backtest",
-        "--data",
-        SAMPLE,
-        "--db",
-        db,
-        "--engine",
-        "interpreted",
-        "--json",
-    )
-    printed = python(folder, core, *command, "--cycles", cycles, *options, **settings)
-    found: dict[str, Any] = json.loads(printed)
-    return found
+def plain_environment(core: Path | None) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    return kept | ({"PYTHONPATH": str(core)} if core else {})
+
+
+@pytest.fixture(scope="module")
+def ended() -> Iterator[Ask]:
+    """Return a function that runs a command in a folder, with another core if one is given, and returns its
+    exit code and what it printed: each core has one process for all of its commands."""
+    running: dict[Path | None, subprocess.Popen[str]] = {}
+
+    def ask(folder: Path, core: Path | None, *arguments: object, **settings: str) -> tuple[int, str]:
+        if core not in running:
+            running[core] = subprocess.Popen(
+                [sys.executable, "-c", SERVE],
+                env=plain_environment(core),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        process = running[core]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        order = {"folder": str(folder), "arguments": [*map(str, arguments)], "settings": settings}
+        print(json.dumps(order), file=process.stdin, flush=True)
+        code, printed = json.loads(process.stdout.readline())
+        return code, printed
+
+    yield ask
+    for process in running.values():
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def backtest(ended: Ask) -> Backtest:
+    """Return a function that runs a backtest of the sample, and returns what it says of it."""
+
+    def ask(
+        folder: Path, core: Path | None, db: str, cycles: int, *options: str, **settings: str
+    ) -> Mapping[str, Any]:
+        command = ("backtest", "--data", SAMPLE, "--db", db, "--engine", "interpreted", "--json")
+        code, printed = ended(folder, core, *command, "--cycles", cycles, *options, **settings)
+        assert code == 0, printed
+        found: dict[str, Any] = json.loads(printed)
+        return found
+
+    return ask
 
 
 def test_what_is_switched_off_goes_on_under_the_same_id_to_the_same_fingerprint(
-    grown: Path, tmp_path: Path
+    grown: Path, tmp_path: Path, backtest: Backtest
 ) -> None:
     demo = DEMO
     begun = backtest(tmp_path, None, "a.db", 400, **demo)
@@ -123,7 +156,9 @@ def test_what_is_switched_off_goes_on_under_the_same_id_to_the_same_fingerprint(
     assert "STAGE7_PATIENCE" not in row["settings_json"]
 
 
-def test_what_is_switched_on_is_another_run_of_another_form(grown: Path, tmp_path: Path) -> None:
+def test_what_is_switched_on_is_another_run_of_another_form(
+    grown: Path, tmp_path: Path, backtest: Backtest
+) -> None:
     off = backtest(tmp_path, grown, "a.db", 5)
     on = backtest(tmp_path, grown, "b.db", 5, STAGE7_PATIENCE="5")
     said = backtest(tmp_path, grown, "c.db", 5, STAGE7_PATIENCE="4")
@@ -149,20 +184,29 @@ def test_the_form_is_the_first_one_while_all_of_it_is_switched_off(grown: Path, 
         "for text in '4567': print(form_of(params_from(build_settings({'STAGE7_PATIENCE': text}))).hex())\n"
         "print(FIRST_FORM.hex())"
     )
-    file, neutral, *others, first = python(tmp_path, grown, "-c", code).split()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=plain_environment(grown),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    file, neutral, *others, first = done.stdout.split()
     assert Path(file).is_relative_to(grown)
     assert neutral == first
     assert len(set(others)) == 1
     assert others[0] != first
 
 
-def test_parity_names_a_setting_that_only_one_run_recorded(grown: Path, tmp_path: Path) -> None:
+def test_parity_names_a_setting_that_only_one_run_recorded(
+    grown: Path, tmp_path: Path, ended: Ask, backtest: Backtest
+) -> None:
     backtest(tmp_path, None, "a.db", 3)
     backtest(tmp_path, grown, "b.db", 3, STAGE7_PATIENCE="5")
-    code = "import sys; from meva_cli.app import run\nprint(run(['parity', 'a.db', 'b.db', '--json']))"
-    document, code_line = python(tmp_path, grown, "-c", code).splitlines()
+    code, document = ended(tmp_path, grown, "parity", "a.db", "b.db", "--json")
     verdict = json.loads(document)
-    assert (code_line, verdict["equal"]) == ("0", True)  # what both have is equal: nothing else reads it
+    assert (code, verdict["equal"]) == (0, True)  # what both have is equal: nothing else reads it
     assert verdict["not_compared"][-1].startswith("digests, of two forms: the first and ")
     [apart] = verdict["differing_settings"]
     assert (apart["name"], apart["a"], apart["b"], apart["step"]) == ("STAGE7_PATIENCE", 4, 5, "plan")
@@ -172,7 +216,6 @@ def test_parity_names_a_setting_that_only_one_run_recorded(grown: Path, tmp_path
 
 RETAGGED = ("fingerprint.py", "FORMAT: Final = 1\n", "FORMAT: Final = 2\n")
 """What makes another form of every fingerprint."""
-CALL = "import sys; from meva_cli.app import run\nprint(run(sys.argv[1:]))"
 
 
 @pytest.fixture(scope="module")
@@ -188,13 +231,9 @@ def retagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def ended(folder: Path, core: Path | None, *arguments: object, **settings: str) -> tuple[int, str]:
-    """Return the exit code of a command, and what it printed before."""
-    *printed, code = python(folder, core, "-c", CALL, *arguments, **settings).splitlines()
-    return int(code), "\n".join(printed)
-
-
-def test_columns_of_both_go_on_with_each_other_and_are_proved_by_both(grown: Path, tmp_path: Path) -> None:
+def test_columns_of_both_go_on_with_each_other_and_are_proved_by_both(
+    grown: Path, tmp_path: Path, ended: Ask, backtest: Backtest
+) -> None:
     begun = backtest(tmp_path, None, "a.db", 20, "--trace", "columns")
     done = backtest(tmp_path, grown, "a.db", 40, "--resume", "--trace", "columns")
     assert begun["run_id"] == done["run_id"]
@@ -206,7 +245,9 @@ def test_columns_of_both_go_on_with_each_other_and_are_proved_by_both(grown: Pat
         assert ended(tmp_path, core, "db", "check", "--deep", "--db", "a.db")[0] == 0
 
 
-def test_a_form_that_is_not_known_is_refused_by_name(grown: Path, tmp_path: Path) -> None:
+def test_a_form_that_is_not_known_is_refused_by_name(
+    grown: Path, tmp_path: Path, ended: Ask, backtest: Backtest
+) -> None:
     on = backtest(tmp_path, grown, "a.db", 5, "--trace", "columns", STAGE7_PATIENCE="5")
     code, printed = ended(tmp_path, grown, "prove", "--db", "a.db", "--engine", "interpreted", "--json")
     assert (code, json.loads(printed)["fingerprint"]) == (0, on["fingerprint"])
@@ -215,7 +256,9 @@ def test_a_form_that_is_not_known_is_refused_by_name(grown: Path, tmp_path: Path
     assert "fault of Meva" not in printed
 
 
-def test_a_core_with_another_tag_refuses_what_was_recorded_before(retagged: Path, tmp_path: Path) -> None:
+def test_a_core_with_another_tag_refuses_what_was_recorded_before(
+    retagged: Path, tmp_path: Path, ended: Ask, backtest: Backtest
+) -> None:
     begun = backtest(tmp_path, None, "a.db", 5, "--trace", "columns")
     prove = ("prove", "--db", "a.db", "--engine", "interpreted", "--json")
     resume = ("backtest", "--data", SAMPLE, "--db", "a.db", "--engine", "interpreted", "--json")
