@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meva_core.errors import MevaError
+from meva_core.errors import BadInput, MevaError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -33,9 +33,9 @@ def alerting(
 ) -> Iterator[Herald | None]:
     """Yield whoever tells of a book that this process holds, None where the settings name nobody to be told.
 
-    What ends a loop is told, and of a single cycle what it failed with, at times of the `clock` that cycles
-    go by. Sending goes on for some seconds at the end; `beat` is called meanwhile. What is left then is said.
-    Raises BadInput as `receivers` does.
+    What ends a loop is told, and of a single cycle what it failed with, unless it was not to begin; times are
+    those of the `clock` that cycles go by. Sending goes on for some seconds at the end; `beat` is called
+    meanwhile. What is left then is said. Raises BadInput as `receivers` does.
     """
     if not alerts.urls:
         yield None
@@ -63,13 +63,19 @@ def alerting(
             try:
                 yield herald
             except Exception as error:
-                if loop or not isinstance(error, MevaError):
-                    herald.halted(error, clock.micros() // MICROS)
-                else:
-                    herald.trouble(error, clock.micros() // MICROS)
+                _tell_of(error, herald, clock.micros() // MICROS, loop=loop)
                 raise
     finally:
         for line in shown_left(sender.left()):
             click.echo(f"alerts {line}", err=True)
         if sender.is_over:  # else a thread still waits for its receiver, and ends with the process
             queue.close()
+
+
+def _tell_of(error: Exception, herald: Herald, time: int, *, loop: bool) -> None:
+    if isinstance(error, BadInput) and not (loop and herald.has_begun):
+        return  # it may not begin: nothing is written then, and whoever began it reads why
+    if loop or not isinstance(error, MevaError):
+        herald.halted(error, time)
+    else:
+        herald.trouble(error, time)

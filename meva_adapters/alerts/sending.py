@@ -78,6 +78,8 @@ class _Line:
     _free: float = 0.0
     """From when on the receiver may be tried again."""
     _failures: int = 0
+    _is_shut: bool = False
+    """Whether the queue could not be read or written when it was last tried."""
     _unnoted: dict[int, Waiting] = field(factory=dict)
     """What was sent, and could not be noted yet."""
 
@@ -94,8 +96,11 @@ class _Line:
             self._woken.clear()
             try:
                 again = self._send_next()
+                self._is_shut = False
             except StoreError as error:
-                _LOG.warning("the queue of alerts could not be read or written: %s", error)
+                if not self._is_shut:
+                    _LOG.warning("the queue of alerts could not be read or written: %s", error)
+                self._is_shut = True
                 again = time.monotonic() + self.busy_pause
             now = time.monotonic()
             if self._ends is not None and (again is None or again >= self._ends or now >= self._ends):

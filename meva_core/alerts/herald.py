@@ -45,6 +45,11 @@ class Herald:
         """Go on after the book's last cycle, whose time is given in seconds; None before the first."""
         self._stands = last
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a cycle was about to be decided."""
+        return self._told is not None
+
     def look(self, reads: Reads, before: int | None, time: int) -> None:
         """Read what was told, and, once a day, how the book went."""
         self._stands = before

@@ -229,6 +229,30 @@ def test_what_could_not_be_sent_for_a_day_is_lost(store: SqlStore, lease: Lease,
         assert len(hook.came) == came
 
 
+def test_a_day_is_one_of_the_clock_that_the_book_goes_by(store: SqlStore, lease: Lease, db: Path) -> None:
+    """A book on a market that is played later loses nothing at once."""
+    ours, books = HandClock(NOW + timedelta(days=500)), HandClock(NOW - timedelta(seconds=30))
+    with store.unit() as work:
+        learnt = ("main", NOW.isoformat(timespec="microseconds"), "clock", "", 0, f'["{60 * 10**6}","0","0"]')
+        work.insert("stage7_rows", ("book", "known", "kind", "symbol", "stamp", "cells"), [learnt])
+        work.commit()
+    with webhook(lambda before: 500) as hook:
+        found = named(hook)
+        put(store, told(0), to=[found[0].name])
+        post = Post(store, lease, [found[0].name], books)
+        with Sender(found, post, ours, first_pause=QUICK) as sending:
+            until(lambda: rows_of(db, ROWS)[0]["attempts"] == 1)
+            assert rows_of(db, ROWS)[0]["lost"] == 0
+            books.at = NOW + timedelta(days=1, seconds=-61)  # 60 s behind the exchange's
+            ours.at += timedelta(seconds=1)
+            sending.queued()
+            until(lambda: rows_of(db, ROWS)[0]["attempts"] == 2)
+            assert rows_of(db, ROWS)[0]["lost"] == 0
+            books.at += timedelta(seconds=1)
+            sending.queued()
+            until(lambda: rows_of(db, ROWS)[0]["lost"] == 1)
+
+
 def test_what_waited_while_nothing_ran_is_tried_once_at_least(
     store: SqlStore, lease: Lease, db: Path
 ) -> None:

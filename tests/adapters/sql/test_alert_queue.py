@@ -1,0 +1,72 @@
+"""The queue of alerts, in both kinds of database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from meva_adapters.sql import SqlStore
+from meva_core.alerts.conditions import Kind
+from meva_core.alerts.due import Telling
+from meva_core.alerts.message import Alert
+from meva_core.alerts.outbox import (
+    Counts,
+    counts,
+    note_failed,
+    note_lost,
+    note_sent,
+    queue,
+    tellings,
+    waiting,
+)
+from meva_core.stages.book_runs import make_book
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RECEIVERS = ("JSON 127.0.0.1:9", "E-Mail h.org")
+AT = int(NOW.timestamp())
+
+
+def test_a_row_goes_from_waiting_to_sent_or_lost(store: SqlStore) -> None:
+    with store.unit() as work:
+        for book in ("main", "other"):
+            make_book(work, book, Decimal(1000), NOW)
+            alerts = [Alert(f"id{n}", Kind.RISK, f"rule{n}", "on", AT + n, f"title\n{n}") for n in range(3)]
+            queue(work, book, None, alerts, RECEIVERS)
+        queue(
+            work,
+            "main",
+            None,
+            [Alert("d", Kind.SUMMARY, "day", "2026-03-01T09", AT, "day")],
+            ["JSON 127.0.0.1:9"],
+        )
+        work.commit()
+    with store.unit() as work:
+        first, second, third, *rest = waiting(work, "main")
+        assert (first.receiver, second.receiver, first.text) == (
+            "JSON 127.0.0.1:9",
+            "E-Mail h.org",
+            "title\n0",
+        )
+        assert (first.ts, first.kind, first.state, first.attempts, first.next_at) == (
+            NOW,
+            "risk",
+            "on",
+            0,
+            None,
+        )
+        note_sent(work, first.number, NOW)
+        note_failed(work, second, NOW + timedelta(seconds=2))
+        note_failed(work, third, None)
+        note_lost(work, rest[:1])
+        work.commit()
+    with store.read() as reads:
+        left = {row.number: row for row in waiting(reads, "main")}
+        assert sorted(left) == sorted([second.number, *(row.number for row in rest[1:])])
+        again = left[second.number]
+        assert (again.attempts, again.next_at) == (1, NOW + timedelta(seconds=2))
+        assert counts(reads, "main") == Counts(waiting=4, sent=1, lost=2)
+        assert counts(reads, "main", NOW + timedelta(seconds=2)) == Counts(waiting=2)
+        assert counts(reads, "other") == Counts(waiting=6)
+        told = [Telling(Kind.RISK, f"rule{n}", "on", AT + n) for n in range(3)]
+        assert tellings(reads, "main", AT) == told
+        assert tellings(reads, "main", AT + 1) == told[1:]
