@@ -20,6 +20,10 @@ TICKER: Final = "ticker"
 BAR60: Final = "bar60"
 """Kinds of rows. That of a bar names its interval in seconds."""
 
+HISTORY_BARS: Final = 200
+"""So many minutes of bars are asked for and kept at least, whatever the lookback: a later run of the book may
+have a longer one, and a bar that is older than one that is known is not taken any more."""
+
 
 @frozen
 class SeenRow:

@@ -13,15 +13,13 @@ from typing import Final
 
 from attrs import frozen
 
-from meva_core.live_market import Asking
+from meva_core.live_market import HISTORY_BARS, Asking
 
 BAR: Final = 60
 SETTLED: Final = 3
 """So long after its end a bar is asked for."""
 AGAIN: Final = 30
 """So long after its end it is asked for once more where it did not come; later only in turn."""
-HISTORY_BARS: Final = 200
-"""Minutes that are looked back at most for closes: in many of them nothing may have been traded."""
 _UNTIL_NOW: Final = 60
 """Seconds since the last cycle where there was none: what a minute allows may be asked."""
 

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from meva_core.blocks import new_group
 from meva_core.ids import stamp_text
-from meva_core.live_market import BAR60, BOOK, TICKER, Answers, SeenRow
+from meva_core.live_market import BAR60, BOOK, HISTORY_BARS, TICKER, Answers, SeenRow
 from meva_core.market import MICROS
 from meva_core.ports import Reads, UnitOfWork
 from meva_core.stages.book_runs import BookRow, runs_of
@@ -28,18 +28,20 @@ offset, the round trip, and when by ours, in microseconds."""
 
 @define
 class Unseen:
-    """Rows of measures that no cycle came of: of each symbol the newest of each kind, of bars `lookback`."""
+    """Rows of measures that no cycle came of: of each symbol the newest of each kind, of bars as many as a
+    measure asks for that knows none."""
 
     lookback: int
     _rows: dict[tuple[str, str], list[SeenRow]] = field(factory=dict)
 
     def add(self, rows: Iterable[SeenRow]) -> None:
         """Keep what is newer than what is there."""
+        bars = max(self.lookback, HISTORY_BARS)
         for row in rows:
             there = self._rows.setdefault((row.kind, row.symbol), [])
             if not there or row.stamp > there[-1].stamp:
                 there.append(row)
-                del there[: -self.lookback if row.kind == BAR60 else -1]
+                del there[: -bars if row.kind == BAR60 else -1]
 
     def of(self, symbols: Collection[str]) -> list[SeenRow]:
         """Return the rows of these symbols."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,9 @@ from stage7_runs import rows_of as stored
 from meva_adapters import notebook
 from meva_adapters.replay import info
 from meva_core.live_market import TICKER, Answers, Asking
+from meva_core.modes import Mode
 from meva_core.stages import record
+from meva_core.stages.dry_cycle import Told
 
 __all__ = ["equal", "live", "meva", "recorded"]
 
@@ -42,7 +45,7 @@ def test_a_books_first_run(live: Live, recorded: Any, equal: Any, tmp_path: Path
     assert manifest["run"]["run_id"] == run["run_id"]
     known = (folder / "candles" / "BTCTRY.csv").read_text().splitlines()
     assert known[0] == "ts,open,high,low,close,volume,known"
-    assert len(known) == 1 + 20 + 39  # those that the first cycle saw, and one for each cycle after it
+    assert len(known) == 1 + 31 + 39  # those that the first cycle was told, and one for each cycle after it
     assert (info(folder).run_id, info(folder).cycles) == (run["run_id"], 40)
 
 
@@ -293,3 +296,82 @@ def test_a_changed_byte_beside_the_market_is_found(folder: Path, meva: Meva, nam
     file.write_text(file.read_text().replace("\n", "\r\n", 1))
     found = meva("replay", "validate", folder, "--json").document
     assert [fault["code"] for fault in found["errors"]] == ["checksum"]
+
+
+def test_a_longer_lookback_holds_from_its_first_cycle_on_with_bars_of_before(
+    live: Live, recorded: Any, equal: Any
+) -> None:
+    market = Played(*recorded, now=START)
+    live.run(market, minutes(3), STAGE7_VOL_LOOKBACK="5")
+    later = minutes(6, FIRST + 180)
+    market.is_silent_on_rules = True  # a run of other settings needs rules of its own: it waits for them
+    assert live.run(market, later[:3], STAGE7_VOL_LOOKBACK="30") == []
+    market.is_silent_on_rules = False
+    with live.process(market) as dry:
+        market.now = later[3]
+        told = dry.cycle(20, market.now, lambda seconds: None)
+        assert told is not None
+        assert told.stretch.market.closes[0].tolist() == [30] * 4
+    live.run(market, later[4:])
+    assert len(equal()) == 2
+
+
+@attrs.frozen
+class Before:
+    """A part that lets something else happen before one of its methods is called."""
+
+    part: Any
+    method: str
+    happens: Callable[[], None]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self.method:
+            self.happens()
+        return getattr(self.part, name)
+
+
+@pytest.mark.parametrize(
+    ("when", "first"), [("while it measures", 1), ("while it is decided", 2), ("while it is stored", 2)]
+)
+def test_what_comes_from_outside_during_a_cycle_is_whole_in_it_or_in_the_next(
+    live: Live, recorded: Any, equal: Any, when: str, first: int
+) -> None:
+    market, told = Played(*recorded, now=START), list[Told]()
+    at, until = (datetime.fromtimestamp(FIRST + more, UTC) for more in (0, 900))
+
+    def happens() -> None:
+        """Let another process change all of it in the second cycle, through connections of its own."""
+        if len(told) != 1 or stored(live.db, "SELECT 1 FROM stage7_risk_resets"):
+            return
+        texts = dict.fromkeys(("signals_json", "limits_json", "decision_json"), "{}")
+        live.write(
+            "risk_decisions", decision_id="1", ts=at, mode="REDUCE_RISK_ONLY", reasons_json="[]", **texts
+        )
+        degraded = {"current_override_mode": "OBSERVE_ONLY", "cooldown_until": until, "updated_at": at}
+        live.write("degrade_state_current", state_id=1, **degraded)
+        live.write("stage7_risk_resets", ts=at, book="main", reason="seen", equity_try="1")
+
+    with live.process(market) as dry:
+        loop = dry.loop
+
+        def decided(*arguments: Any, **more: Any) -> Any:
+            happens()
+            return loop(*arguments, **more)
+
+        if when == "while it measures":
+            dry.market = Before(market, "measure", happens)
+        elif when == "while it is decided":
+            dry.loop = decided
+        else:
+            dry.store = Before(dry.store, "unit", happens)
+        for number, market.now in enumerate(minutes(4)):
+            cycle = dry.cycle(20, market.now, lambda seconds: None)
+            assert cycle is not None
+            told.append(cycle)
+            inputs = cycle.stretch.inputs
+            seen = [inputs.base_mode[0], inputs.override_mode[0], inputs.reset[0]]
+            modes = [Mode.REDUCE_RISK_ONLY, Mode.OBSERVE_ONLY] if number >= first else [Mode.NORMAL] * 2
+            assert seen == [*modes, number == first]
+            used = stored(live.db, "SELECT run_id FROM stage7_risk_resets WHERE run_id IS NOT NULL")
+            assert len(used) == (number >= first), "used up by the cycle that took it in, and by no other"
+    equal()
