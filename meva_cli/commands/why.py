@@ -87,15 +87,26 @@ def _window_of(reads: Reads, cycle: str | None, run_id: str | None) -> Window:
 def _one(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_core.history.explain import explain_cycle
-    from meva_core.history.touches import touches_of
 
     found = explain_cycle(reads, window, CODEC.decode)
-    touches = touches_of(reads, window, CODEC.decode, CODEC.columns)
+    touches = _touches(reads, window, found.kind)
     gates = gates_of(found.kind)
     telling = telling_of(found.kind, found.limits)
     if not as_json:
         print_cycle(found, gates, telling, touches)
     return cycle_document(found, gates, telling, touches)
+
+
+def _touches(reads: Reads, window: Window, kind: str) -> Sequence[SeenTouch]:
+    from meva_core.history.explain import BACKTEST
+    from meva_core.history.window import LEGACY
+
+    if kind in (BACKTEST, LEGACY):
+        return ()  # without a look at columns, and all that this takes
+    from meva_adapters.codec import CODEC
+    from meva_core.history.touches import touches_of
+
+    return touches_of(reads, window, CODEC.decode, CODEC.columns)
 
 
 def gates_of(kind: str) -> dict[str, Any]:

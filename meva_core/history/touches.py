@@ -9,8 +9,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from meva_core.amounts import ABSENT, format_e8
-from meva_core.history.explain import BACKTEST
-from meva_core.history.window import LEGACY, Decode, Window
+from meva_core.history.window import Decode, Window
 from meva_core.live_market import TouchFrom
 from meva_core.ports import Reads
 from meva_core.steps.measure import age_of
@@ -49,7 +48,7 @@ def touches_of(
     Raises StoreCorrupt for columns that are damaged, StoreUnready for those of a newer form.
     """
     row, moment = reads.run(window.run_id), window.first_ts
-    if row is None or row["kind"] in (LEGACY, BACKTEST) or not isinstance(moment, datetime):
+    if row is None or not isinstance(moment, datetime):
         return ()
     stored = next(reads.stretches(window.run_id, start=moment, end=moment), None)
     if stored is None:
