@@ -19,7 +19,9 @@ AFTER_MICROS: Final = 1_500_000
 """A ticker may show what the stream showed so long before it, or shows so long after it: the exchange makes
 tickers about once a second, and sends changes of books a little more often."""
 RUNNING: Final = 2
-"""So many tickers that speak against a book one after the other, and it is to be left."""
+"""So many tickers that speak against a book one after the other, and it is to be left; twice as many each
+time that no ticker agreed in between, up to MOST_RUNNING: it may be the tickers that are wrong."""
+MOST_RUNNING: Final = 64
 
 
 @define
@@ -28,6 +30,8 @@ class _Standing:
 
     judged: int = -1
     against: int = 0
+    running: int = RUNNING
+    """So many against it, and it is to be left."""
     doubted: Ticker | None = None
     """The last ticker that spoke against it, as long as a frame may yet come that agrees with it."""
     agreed: tuple[Touch, int] | None = None
@@ -59,10 +63,16 @@ class Agreement:
 
     def is_spent(self, symbol: str) -> bool:
         """Whether so many tickers spoke against a book that it is to be left and joined anew."""
-        return symbol in self._standings and self._standings[symbol].against >= RUNNING
+        standing = self._standings.get(symbol)
+        return standing is not None and standing.against >= standing.running
+
+    def left(self, symbol: str) -> None:
+        """Begin anew with a book that was left and joined."""
+        running = self._standings[symbol].running
+        self._standings[symbol] = _Standing(running=min(2 * running, MOST_RUNNING))
 
     def forget(self, symbol: str) -> None:
-        """Begin anew with a book, as it does."""
+        """Know nothing of a book any more."""
         self._standings.pop(symbol, None)
 
 
@@ -77,6 +87,7 @@ def _hear(standing: _Standing, showing: Showing, ticker: Ticker, tick: Decimal) 
     stands = showing.touches[-1]
     if _is_near(stands.bid, ticker.bid, tick) and _is_near(stands.ask, ticker.ask, tick):
         standing.against, standing.doubted, standing.agreed = 0, None, (stands, ticker.ts)
+        standing.running = RUNNING
     elif _was_shown(showing, ticker, tick):
         standing.against, standing.doubted = 0, None
     else:

@@ -57,7 +57,7 @@ class StreamedMarket:
             return None
         stamp = self._agreement.judge(symbol, showing, self._tickers.get(symbol), Decimal(0))
         if self._agreement.is_spent(symbol):
-            self._agreement.forget(symbol)
+            self._agreement.left(symbol)
             self.stream.rejoin(symbol)
         if stamp is None or self.rest.now() - stamp > FRESH_MICROS:
             return None

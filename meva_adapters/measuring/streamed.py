@@ -83,7 +83,7 @@ class StreamedBooks:
             if self._agreement.is_spent(symbol):
                 failures[LEFT] += 1
                 _LOG.info("%s: the stream's book is not that of the tickers; it is joined anew", symbol)
-                self._agreement.forget(symbol)
+                self._agreement.left(symbol)
                 self._stream.rejoin(symbol)
 
     def _standing(

@@ -81,7 +81,7 @@ def test_a_ticker_that_shows_anything_else_speaks_against_it_and_two_running_end
     assert told.judged() is None
     assert told.judged(25, int(BID) + bid, int(ASK) + ask) is None
     assert told.agreement.is_spent("BTCTRY")
-    told.agreement.forget("BTCTRY")
+    told.agreement.left("BTCTRY")
     assert told.judged() == 0
 
 
@@ -91,6 +91,21 @@ def test_a_ticker_that_agrees_ends_the_doubt() -> None:
     assert told.judged(25) == 25
     told.judged(30, int(BID) + 500)
     assert not told.agreement.is_spent("BTCTRY")
+
+
+def test_where_no_ticker_ever_agrees_a_book_is_left_ever_more_seldom() -> None:
+    """It may be the tickers that are wrong, of all pairs at once."""
+    told, left = Told(), []
+    for number in range(1, 200):
+        told.judged(5 * number, 1)
+        if told.agreement.is_spent("BTCTRY"):
+            left.append(number)
+            told.agreement.left("BTCTRY")
+    assert left == [2, 6, 14, 30, 62, 126, 190]
+    told.judged(1000)
+    told.judged(1005, 1)
+    told.judged(1010, 1)
+    assert told.agreement.is_spent("BTCTRY"), "one that agreed begins the count anew"
 
 
 def test_what_a_ticker_says_before_the_frame_comes_is_taken_back_with_it() -> None:
