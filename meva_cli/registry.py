@@ -150,6 +150,9 @@ COMMANDS: Final = (
         None,
     ),
     Command(
+        "replay convert", "meva_cli.commands.replay:convert", "Write a dataset as Parquet, or as CSV.", None
+    ),
+    Command(
         "replay export", "meva_cli.commands.replay:export", "Write what a live run saw, to be decided again."
     ),
     Command(

@@ -1,4 +1,4 @@
-"""A recorded market as a folder of CSV files: checked, opened, read in windows of cycles."""
+"""A recorded market as a folder of tables, CSV or Parquet: checked, opened, read in windows of cycles."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -13,10 +14,12 @@ from typing import Any, Final
 import numpy as np
 from attrs import field, frozen
 
+from meva_adapters.replay.checking.files import SourceFile
 from meva_adapters.replay.checking.manifest import Manifest
 from meva_adapters.replay.checking.reading import BLOCK, FileFacts, checked_blocks
 from meva_adapters.replay.checking.run_files import RunFiles
 from meva_adapters.replay.checking.survey import Survey, survey
+from meva_adapters.replay.content import content_sha256
 from meva_adapters.replay.format.faults import Fault, Report
 from meva_adapters.replay.format.layout import CANDLES, ORDERBOOK, TICKER
 from meva_adapters.replay.format.rows import Rows
@@ -44,7 +47,7 @@ def open_dataset(path: str | PathLike[str]) -> Dataset:
     return Dataset.of(found)
 
 
-@frozen
+@frozen(slots=False)
 class Dataset:
     """A dataset without errors, as it was when it was opened.
 
@@ -52,7 +55,8 @@ class Dataset:
     these 0), `first_known` and `last_known` when these rows were known, which is their stamp where no column
     says it; `start` and `end` are those in whole seconds, rounded up, so that the first and the last row can
     be seen; `step_seconds` is the most common distance of book rows, 0 for fewer than two. `sha256` names the
-    content: equal data, equal value, whatever the folder or the manifest's words. `run` is there where it is
+    data in runs: equal files, equal value, whatever the folder or the manifest's words; with Parquet among
+    them it is `content_sha256`. `run` is there where it is
     the market of a run that was written out.
     """
 
@@ -84,7 +88,7 @@ class Dataset:
         return cls(
             root=found.data.root,
             symbols=found.report.symbols,
-            sha256=_content_hash(found),
+            sha256=_identity(found),
             has_ticker=any(facts.kind == TICKER for facts in found.data.files.values()),
             first_ts=min((facts.first_ts for facts in books), default=0),
             last_ts=max((facts.last_ts for facts in books), default=0),
@@ -154,6 +158,20 @@ class Dataset:
                 for rows in checked_blocks(facts, facts.columns, BLOCK):
                     yield rows._replace(ts=rows.ts + shift)
 
+    @property
+    def documents(self) -> tuple[SourceFile, ...]:
+        """The files beside the tables, the manifest aside."""
+        listing = self._survey.data.listing
+        return (*((listing.exchangeinfo,) if listing.exchangeinfo else ()), *listing.of_a_run.values())
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """The SHA-256 of what the dataset says, whatever form its files have: see `replay.content`.
+
+        All tables are read once more for it. Raises BadInput if a file is not what it was.
+        """
+        return _content_of(self._survey)
+
     def recheck(self) -> None:
         """Raise BadInput if any file changed, by size, time or identity, since the dataset was opened."""
         for file in self._survey.data.listing.all_files:
@@ -183,7 +201,28 @@ def _shift_seconds(manifest: Manifest | None, candles: FileFacts) -> int:
     return manifest.interval_seconds or candles.step_seconds
 
 
-def _content_hash(found: Survey) -> str:
+def _identity(found: Survey) -> str:
+    """Return what names the data in runs: of text that of its bytes, as ever, else that of the content."""
+    if any(facts.source.is_columnar for facts in found.data.files.values()):
+        return _content_of(found)
+    return _hash_of_files(found)
+
+
+def _content_of(found: Survey) -> str:
+    manifest = found.manifest
+    files = [
+        (facts, _shift_seconds(manifest, facts) if facts.kind == CANDLES else 0)
+        for facts in found.data.files.values()
+    ]
+    rest = [(file.name, found.data.hashes[file.name]) for file in found.data.listing.of_a_run.values()]
+    if manifest is not None and not manifest.stand_ins:
+        rest.append(("no stand-ins for", " ".join(manifest.symbols or ())))
+    if manifest is not None and manifest.without_volume:
+        rest.append(("no volume of", " ".join(manifest.without_volume)))
+    return content_sha256(files, found.data.exchangeinfo, rest)
+
+
+def _hash_of_files(found: Survey) -> str:
     """SHA-256 over the files' names and hashes, in order, and over what else says what is read of them."""
     digest = hashlib.sha256(b"meva-dataset-1\n")
     for name in sorted(found.data.hashes):

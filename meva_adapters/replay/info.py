@@ -14,7 +14,7 @@ from meva_adapters.replay.format.stamps import iso_stamp
 
 @frozen
 class FileInfo:
-    """One CSV file. Times are ISO 8601 in UTC as stamped in the file; a gap is longer than ten steps; `known`
+    """One table. Times are ISO 8601 in UTC as stamped in the file; a gap is longer than ten steps; `known`
     says whether each row has the time at which it was known."""
 
     file: str
@@ -46,6 +46,7 @@ class Info:
     has_ticker: bool
     has_exchangeinfo: bool
     sha256: str
+    content_sha256: str
     source: str
     api_version: str
     stamp: str
@@ -90,6 +91,7 @@ def describe(dataset: Dataset) -> Info:
         has_ticker=dataset.has_ticker,
         has_exchangeinfo=dataset.exchangeinfo is not None,
         sha256=dataset.sha256,
+        content_sha256=dataset.content_sha256,
         source=manifest.source if manifest else "",
         api_version=manifest.api_version if manifest else "",
         stamp=manifest.stamp if manifest else "close",

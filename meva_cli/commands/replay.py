@@ -162,6 +162,34 @@ def export(folder: Path, db: str | None, run_id: str | None, book: str | None, a
     print_line(f"next: meva backtest --data {last} --as-recorded --db NEW.db")
 
 
+@click.command()
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("into", metavar="NEW", type=FOLDER)
+@click.option(
+    "--to", "form", type=click.Choice(["csv", "parquet"]), help="The form of NEW.  [default: the other one]"
+)
+@json_option
+def convert(folder: Path, into: Path, form: str | None, as_json: bool) -> None:
+    """Write the dataset in DIR into NEW, a new or empty folder, as Parquet, or as CSV.
+
+    The rows are the same, and so is the content's SHA-256, which is looked at before NEW appears.
+    """
+    from meva_adapters.replay import open_dataset
+    from meva_adapters.replay.converting import convert as rewrite
+    from meva_adapters.replay.converting import other_form
+
+    dataset = open_dataset(folder)
+    made = rewrite(dataset, into, f".{form}" if form else other_form(dataset))
+    sizes = [sum(facts.source.size for facts in one.files.values()) for one in (dataset, made)]
+    if as_json:
+        document = {"dataset": str(into), "content_sha256": made.content_sha256, "files": sorted(made.files)}
+        print_json({**document, "bytes_before": sizes[0], "bytes": sizes[1]})
+        return
+    print_line(f"made {into}: {len(made.files)} files, {sizes[1]} bytes, of {sizes[0]}")
+    print_line(f"content_sha256: {made.content_sha256}, as that of {folder}")
+    print_line(f"next: meva backtest --data {into} --db FILE")
+
+
 def _export(reads: Reads, root: Path, run_id: str | None, book: str | None) -> list[Exported]:
     """Write one run into `root`, or each run of a book into a folder of its own in it, the oldest first."""
     from meva_adapters.codec import CODEC

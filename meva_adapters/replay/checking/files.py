@@ -11,7 +11,17 @@ from typing import Final
 from attrs import field, frozen
 
 from meva_adapters.replay.format.faults import Fault, shown
-from meva_adapters.replay.format.layout import CYCLES, EXCHANGEINFO, KINDS, MANIFEST, OF_A_RUN, Kind
+from meva_adapters.replay.format.layout import (
+    COLUMNAR,
+    CYCLES,
+    EXCHANGEINFO,
+    FORMATS,
+    KINDS,
+    MANIFEST,
+    OF_A_RUN,
+    TEXT,
+    Kind,
+)
 from meva_core.errors import BadInput
 from meva_core.symbols import is_symbol
 
@@ -41,7 +51,12 @@ class SourceFile:
     @property
     def symbol(self) -> str:
         """The symbol that the file is named after."""
-        return self.name.rpartition("/")[2].removesuffix(".csv")
+        return self.name.rpartition("/")[2].removesuffix(TEXT).removesuffix(COLUMNAR)
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether it is a Parquet file."""
+        return self.name.endswith(COLUMNAR)
 
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset` on; fewer only at the end of the file.
@@ -87,7 +102,8 @@ def _read_fully(descriptor: int, size: int) -> bytes:
 
 @frozen
 class Listing:
-    """The files of a dataset by kind, each sorted by name, and what was wrong with the folder itself.
+    """The files of a dataset, and what was wrong with the folder itself. `csv` are the tables by kind, of
+    either form, each sorted by name.
 
     `absent` are the folders that are not there, `of_a_run` what lies beside the market of a run that was
     written out, by name; nothing without cycles.
@@ -103,7 +119,7 @@ class Listing:
 
     @property
     def data_files(self) -> tuple[SourceFile, ...]:
-        """Every CSV file, candles first."""
+        """Every table, candles first."""
         return tuple(file for kind in KINDS for file in self.csv.get(kind, ()))
 
     @property
@@ -114,7 +130,7 @@ class Listing:
 
     @property
     def all_files(self) -> tuple[SourceFile, ...]:
-        """The CSV files and the documents."""
+        """The tables and the documents."""
         documents = (file for file in (self.exchangeinfo, self.manifest) if file is not None)
         return (*self.data_files, *documents, *self.of_a_run.values())
 
@@ -194,6 +210,14 @@ class _Scan:
             return
         files = (self._symbol_file(kind, name) for name in entries if not _is_hidden(name))
         self.csv[kind.folder] = tuple(file for file in files if file is not None)
+        self._two_formats(self.csv[kind.folder])
+
+    def _two_formats(self, files: tuple[SourceFile, ...]) -> None:
+        texts = {file.symbol for file in files if not file.is_columnar}
+        for file in files:
+            if file.is_columnar and file.symbol in texts:
+                message, action = "the same table is there as CSV, too", "keep one of the two"
+                self._error("two_formats", file.name, message, action)
 
     def top_level(self) -> None:
         """Take the two documents, and refuse CSV files that lie beside the folders instead of in them."""
@@ -204,7 +228,7 @@ class _Scan:
                 if file is not None:
                     self.documents[name] = file
         for entry in sorted(entry.name for entry in os.scandir(self.real)):
-            if entry.lower().endswith(".csv") and entry not in of_a_run:
+            if entry.lower().endswith(FORMATS) and entry not in of_a_run:
                 action = "move it into candles/, orderbook/ or ticker/, or out of the dataset"
                 self._error(
                     "misplaced_file",
@@ -219,11 +243,10 @@ class _Scan:
         lower = name.lower()
         if lower.endswith(_ARCHIVES):
             self._error("archive", relative, "archives are not read", "unpack it first, then remove it", name)
-        elif not lower.endswith(".csv"):
-            self.warnings.append(
-                _fault("ignored_file", relative, "not a CSV file; it is not read", "move it elsewhere", name)
-            )
-        elif not (name.endswith(".csv") and is_symbol(name.removesuffix(".csv"))):
+        elif not lower.endswith(FORMATS):
+            message = "neither a CSV nor a Parquet file; it is not read"
+            self.warnings.append(_fault("ignored_file", relative, message, "move it elsewhere", name))
+        elif not is_table(name):
             self._error("bad_symbol", relative, "the file name is not a symbol", _RENAME, name)
         else:
             return self._source(relative)
@@ -253,9 +276,15 @@ class _Scan:
         self.errors.append(_fault(code, file, message, action, value))
 
 
+def is_table(name: str) -> bool:
+    """Whether a name is that of a table: a symbol and the ending of a format."""
+    stem, dot, ending = name.rpartition(".")
+    return dot + ending in FORMATS and is_symbol(stem)
+
+
 def _is_hidden(name: str) -> bool:
     """Whether a file is no one's data: unfinished writes, what file managers leave behind."""
-    return name.startswith("._") or (name.startswith(".") and not name.lower().endswith(".csv"))
+    return name.startswith("._") or (name.startswith(".") and not name.lower().endswith(FORMATS))
 
 
 def _fault(code: str, file: str, message: str, action: str, value: str = "") -> Fault:

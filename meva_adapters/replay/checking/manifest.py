@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from meva_adapters.replay.checking.files import is_table
 from meva_adapters.replay.format.faults import FaultList
 from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS, OF_A_RUN
 from meva_adapters.replay.format.stamps import MICROS, iso_stamp, parse_stamp
@@ -218,7 +219,7 @@ def is_dataset_file(name: str) -> bool:
     folder, _, file = name.partition("/")
     if name == EXCHANGEINFO or name in OF_A_RUN:
         return True
-    return folder in KINDS and file.endswith(".csv") and is_symbol(file.removesuffix(".csv"))
+    return folder in KINDS and is_table(file)
 
 
 def check_symbols(manifest: Manifest, present: Mapping[str, Collection[str]], faults: FaultList) -> None:

@@ -1,4 +1,4 @@
-"""One pass over one CSV file: hashed, parsed and checked together, a block at a time."""
+"""One pass over one table: hashed, parsed and checked together, a block at a time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from attrs import field, frozen
 
 from meva_adapters.replay.checking.checks import RowChecks
+from meva_adapters.replay.checking.columnar import batches, open_columns
 from meva_adapters.replay.checking.files import SourceFile, whole_lines
 from meva_adapters.replay.format.columns import read_checked, read_columns
 from meva_adapters.replay.format.faults import FaultList, bad_dataset
@@ -25,7 +26,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 @frozen
 class FileFacts:
-    """What one pass over a CSV file found. Stamps are microseconds as written, before any shift; where no
+    """What one pass over a table found. Stamps are microseconds as written, before any shift; where no
     column says when a row was known, that is its stamp.
 
     `steps` counts the distances between rows in whole seconds.
@@ -53,7 +54,7 @@ class FileFacts:
 
 
 def check_file(source: SourceFile, *, stand_ins: bool = True) -> tuple[FileFacts | None, FaultList]:
-    """Read one CSV file to its end, or to where no further fault would be listed.
+    """Read one table to its end, or to where no further fault would be listed.
 
     Returns the facts (None where the file cannot be used as a whole, or has no rows and, without stand-ins,
     needs none) and the faults, sorted by row.
@@ -85,6 +86,26 @@ class _Pass:
         if self._source.size == 0:
             self._faults.error("empty_file", "the file is empty", action="add rows, or remove the file")
             return None
+        return self._columnar() if self._source.is_columnar else self._text()
+
+    def _columnar(self) -> FileFacts | None:
+        """Read a Parquet file."""
+        columns = open_columns(self._source, self._kind, self._faults)
+        if not columns:
+            return None
+        for rows in batches(self._source, self._kind, columns, columns, self._faults):
+            self._checks.take(rows)
+            if not self._faults.room(error=True):
+                self._faults.unlisted_errors += 1
+                return None
+        self._checks.finish()
+        digest = hashlib.sha256()
+        for offset in range(0, self._source.size, BLOCK):
+            digest.update(self._source.read(offset, BLOCK))
+        return self._facts(columns, digest.hexdigest())
+
+    def _text(self) -> FileFacts | None:
+        """Read a text file."""
         digest = hashlib.sha256()
         columns: tuple[str, ...] = ()
         last = b""
@@ -166,21 +187,45 @@ def checked_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -
 
     Where the file says when rows were known, those that are not taken are left out: stamps strictly increase.
     """
+    newest = -1
+    for rows in all_blocks(facts, wanted, block_size):
+        if facts.has_known:
+            taken = rows.only(is_later(rows.ts, newest))
+            newest = max(newest, int(taken.ts[-1])) if len(taken.ts) else newest
+            if len(taken.ts):
+                yield taken
+        else:
+            yield rows
+
+
+def all_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
+    """Yield the `wanted` columns of all rows of a file that was checked, in blocks of one row at least."""
     faults = FaultList(facts.source.name)
+    read = _columnar_blocks if facts.source.is_columnar else _text_blocks
+    for rows in read(facts, wanted, block_size, faults):
+        if faults.errors:
+            break
+        if len(rows.ts):
+            yield rows
+    if faults.errors:
+        raise bad_dataset(facts.source.name, faults.errors)
+
+
+def _columnar_blocks(
+    facts: FileFacts, wanted: tuple[str, ...], block_size: int, faults: FaultList
+) -> Iterator[Rows]:
+    yield from batches(facts.source, KINDS[facts.kind], facts.columns, wanted, faults)
+
+
+def _text_blocks(
+    facts: FileFacts, wanted: tuple[str, ...], block_size: int, faults: FaultList
+) -> Iterator[Rows]:
     slow = LineReader(facts.columns, KINDS[facts.kind].prices, faults)
-    line, newest = 2, -1
+    line = 2
     for number, block in enumerate(whole_lines(facts.source, block_size)):
         body = block if number else block.partition(b"\n")[2]
         if not body:
             continue
         rows = read_checked(body, facts.columns, wanted, line)
-        if rows is None:
-            rows = slow.read(body, line)
-        if faults.errors:
-            raise bad_dataset(facts.source.name, faults.errors)
+        yield slow.read(body, line) if rows is None else rows
         line += body.count(b"\n")
-        if facts.has_known:
-            rows = rows.only(is_later(rows.ts, newest))
-            newest = max(newest, int(rows.ts[-1])) if len(rows.ts) else newest
-        if len(rows.ts):
-            yield rows

@@ -10,15 +10,18 @@ ERRORS: Final[dict[str, str]] = {
     "not_a_folder": "the dataset, or one of its folders, is something else",
     "missing_folder": "`candles` or `orderbook` is missing",
     "no_symbols": "no data files at all",
-    "misplaced_file": "a CSV file beside the folders instead of in one",
+    "misplaced_file": "a CSV or Parquet file beside the folders instead of in one",
     "bad_symbol": "a file name that is no symbol",
     "archive": "archives are not read",
     "link_outside": "a link that leads out of the dataset",
     "not_a_file": "a folder, pipe or device where a file should be",
     "unreadable": "the system refuses to read it",
     "file_changed": "it changed while it was read",
+    "two_formats": "one table as CSV and as Parquet",
     "no_orderbook": "a symbol without an order book",
     # the file
+    "not_parquet": "not a Parquet file, or a damaged one",
+    "column_type": "a Parquet column of doubles, of integers without a unit, or of times without a zone",
     "empty_file": "no bytes",
     "bom": "a byte order mark",
     "header": "not the header of a file in this folder",
@@ -71,7 +74,7 @@ WARNINGS: Final[dict[str, str]] = {
     "unfinished_line": "the last line has no end, as if it had been cut",
     "no_candles": "a symbol without candles: its volatility stays unknown",
     "no_ticker": "a symbol without a ticker where others have one: its candles stand in",
-    "ignored_file": "not a CSV file; it is not read",
+    "ignored_file": "neither a CSV nor a Parquet file; it is not read",
     "unlisted_file": "the manifest does not list it, so nothing vouches for it",
 }
 

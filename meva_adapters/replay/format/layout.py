@@ -18,6 +18,11 @@ GENESIS: Final = "genesis.json"
 OF_A_RUN: Final = (CYCLES, RULES, SETTINGS, GENESIS)
 """What lies beside the market of a run that was written out; the last is there if it went on from another."""
 
+TEXT: Final = ".csv"
+COLUMNAR: Final = ".parquet"
+FORMATS: Final = (TEXT, COLUMNAR)
+"""What the name of a table ends with."""
+
 KNOWN: Final = "known"
 """The last column that a file of any kind may have: when whoever recorded it had the row."""
 AHEAD_SECONDS: Final = 2
@@ -41,7 +46,7 @@ def empty_columns(columns: tuple[str, ...]) -> frozenset[str]:
 
 @frozen
 class Kind:
-    """One kind of CSV file: its folder, its columns, and the columns that may follow, all or none; after
+    """One kind of table: its folder, its columns, and the columns that may follow, all or none; after
     these may stand KNOWN."""
 
     folder: str

@@ -35,6 +35,12 @@ def examine(root: Path, source: str, interval_seconds: int) -> Manifest | None:
     listing = list_dataset(root)
     if faults := [fault for fault in listing.errors if fault.code != "missing_folder"]:
         raise bad_dataset(str(root), faults)
+    columnar = [file.name for file in listing.data_files if file.is_columnar]
+    if columnar:
+        raise BadInput(
+            f"{root}: {columnar[0]} is a Parquet file, to which nothing is added",
+            action=f"make a dataset of text of it: meva replay convert {root} DIR; or {_ELSEWHERE}",
+        )
     manifest = _read_manifest(listing)
     if manifest is not None:
         _refuse_other(root, manifest, source, interval_seconds)
