@@ -13,8 +13,7 @@ from meva_core.errors import BadInput, MevaError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from meva_adapters.sql import SqlStore
-    from meva_adapters.sql.lease import Lease
+    from meva_cli.held_book import HeldBook
     from meva_core.alerts.herald import Herald
     from meva_core.ports import Clock
     from meva_core.settings import Alerts
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 @contextmanager
 def alerting(
     url: URL,
-    store: SqlStore,
-    lease: Lease,
+    held: HeldBook,
     alerts: Alerts,
     clock: Clock,
     *,
@@ -49,6 +47,7 @@ def alerting(
     from meva_core.alerts.herald import Herald
     from meva_core.market import MICROS
 
+    store, lease = held.store, held.lease
     found = receivers(alerts.urls)
     names = [receiver.name for receiver in found]
     queue = writer(url, durable=False)  # a note that a power cut takes is made again

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+import attrs
 import click
 
 from meva_cli.database import shown_database
@@ -20,17 +21,28 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_adapters.sql import SqlStore
-    from meva_adapters.sql.lease import Lease
+    from meva_adapters.sql.lease import Heartbeat, Lease
     from meva_core.settings import Settings
 
 LOOK_SECONDS: Final = 1.0
 """So often a loop looks whether a book that another process holds is free."""
 
 
+@attrs.frozen
+class HeldBook:
+    """A book that this process holds: its database, its lease and what moves that on, and the settings, with
+    the book's own starting cash."""
+
+    store: SqlStore
+    lease: Lease
+    heart: Heartbeat
+    settings: Settings
+
+
 @contextmanager
 def held_book(
     url: URL, name: str, settings: Settings, alive: Callable[[], None] | None
-) -> Iterator[tuple[SqlStore, Lease, Settings]]:
+) -> Iterator[HeldBook]:
     """Hold a book; it is made where it is the main one and not there.
 
     With `alive`, called while it waits, another holder's lease is given the time in which it expires.
@@ -60,12 +72,13 @@ def held_book(
         with store.read() as reads:
             require_open(pick_book(reads, name))
             of_book = book_settings(reads, name, settings)
-        with held(url, name, SystemClock(), waiting=None if alive is None else _waiting(alive)) as (lease, _):
+        own, given = (each.live.dry_run_try_balance for each in (of_book, settings))
+        waiting = None if alive is None else _waiting(alive)
+        with held(url, name, SystemClock(), waiting=waiting) as (lease, heart):
             if lease.took_over is not None:
                 click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
-            own, given = (each.live.dry_run_try_balance for each in (of_book, settings))
             _say_what_cash_counts(store, name, own, given)
-            yield store, lease, of_book
+            yield HeldBook(store, lease, heart, of_book)
 
 
 def _say_what_cash_counts(store: SqlStore, name: str, own: Decimal, given: Decimal) -> None:

@@ -7,22 +7,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from meva_cli.exchange import source_of
+from meva_core.stages.parts import Marks, unmarked
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
     from meva_adapters.measuring import StreamedBooks
-    from meva_adapters.sql import SqlStore
+    from meva_cli.held_book import HeldBook
     from meva_core.loop import Loop
     from meva_core.ports import Clock
     from meva_core.settings import Settings
     from meva_core.stages.dry_run import DryRun
-    from meva_core.stages.record import Hold
 
 
 @contextmanager
 def live_book(
-    store: SqlStore,
-    hold: Hold,
+    held: HeldBook,
     opened: Btcturk,
     settings: Settings,
     name: str,
@@ -32,11 +31,12 @@ def live_book(
     clock: Clock,
     beat: Callable[[], None],
     streamed: StreamedBooks | None = None,
+    marks: Marks = unmarked,
 ) -> Iterator[DryRun]:
     """Open a book that this process holds, on the live market of an exchange that is `opened`.
 
-    `hold` looks in each unit of work whether the book is still ours; `beat` is called while it measures.
-    Books that are good in `streamed` are not asked for.
+    `beat` is called while it measures, `marks` marks the parts of each cycle. Books that are good in
+    `streamed` are not asked for.
     """
     from meva_adapters.codec import CODEC
     from meva_adapters.measuring import MeasuredMarket, StoredOffset
@@ -46,6 +46,7 @@ def live_book(
     from meva_core.stages.dry_run import DryRun
 
     speed, kind = _engine(engine, loop)
+    store, hold = held.store, held.lease.check
     with store.read() as reads:
         kept = stored_offset(reads, CODEC, name)
     offset = None if kept is None else StoredOffset(*kept)
@@ -53,7 +54,7 @@ def live_book(
     try:
         alignment = Alignment(settings.stage7.vol_lookback)
         about = AboutRun(lambda: kind)
-        dry = DryRun(store, CODEC, market, alignment, hold, speed, about, settings, name, adapt)
+        dry = DryRun(store, CODEC, market, alignment, hold, speed, about, settings, name, adapt, marks=marks)
         of = source_of(settings)
         dry.source = {"source": of.name, "api_version": of.api_version}
         dry.open()

@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from meva_adapters.metrics.vocabulary import SECTIONS
 from meva_cli.lazy import load_command
 from meva_cli.names import ENVIRONMENT_ONLY
 from meva_cli.registry import ALIASES, BY_PATH, COMMANDS, Alias, Command
@@ -65,6 +66,17 @@ and for an error `{{"error": {{"code": ..., "message": ..., "action": ...}}}}`.
 | 1 | the work failed, or a comparison found a difference |
 | 2 | it may not start: bad input, an unusable or busy database |
 | 130 | interrupted |
+"""
+
+_METRICS: Final = f"""{_MADE}
+# Metrics
+
+`meva run stage7 --loop --metrics [HOST:]PORT` answers Prometheus' scrapes at `/metrics`; single cycles write
+a file for node_exporter with `--metrics-file FILE.prom`. [operations.md](../operations.md) says how both are
+used. Each metric has the label `book` beside those that are listed. What is counted is counted since the
+process began, or since its file did. Amounts are in TRY; here alone they are rounded, to what a float holds.
+An age that there is none of is NaN. A loop also tells `process_*` of itself, as all programs with Prometheus'
+own client do.
 """
 
 _ALIASES: Final = """
@@ -137,6 +149,15 @@ def _command_part(entry: Command) -> str:
     return f"\n## meva {entry.path}\n\n`{usage}`\n\n{text}\n\n" + _table(("option", "does"), options)
 
 
+def metrics_page() -> str:
+    """Return the page of all metrics, a table for each section."""
+    parts = [_METRICS]
+    for name, section in SECTIONS.items():
+        rows = [(f"`{one.name}`", one.kind, ", ".join(one.more), one.help) for one in section]
+        parts.append(f"\n## {name}\n\n" + _table(("name", "kind", "labels", "says"), rows))
+    return "".join(parts)
+
+
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     names = tuple(columns)
     lines = [names, ("---",) * len(names), *rows]
@@ -147,6 +168,7 @@ def pages() -> Iterator[tuple[str, str]]:
     """Yield every page's file name and text."""
     yield "settings.md", settings_page()
     yield "commands.md", commands_page()
+    yield "metrics.md", metrics_page()
 
 
 @click.command()

@@ -136,6 +136,8 @@ class Lease:
     _acquired: datetime
     took_over: Holding | None = None
     """Who had not given it back."""
+    expires: datetime | None = field(default=None, init=False)
+    """When it ends, as far as that is stored; None once it is given back."""
 
     def check(self, work: UnitOfWork, last_time: int | None) -> None:
         """Make sure that the book is ours and stands where we left it; raises LeaseLost. See `check`."""
@@ -146,16 +148,17 @@ class Lease:
         found = holding(reads, self.book)
         return found is not None and found.token == self.token and found.status == Standing.ACTIVE
 
-    def renew(self, work: UnitOfWork) -> None:
-        """Move the end of the lease on; raises LeaseLost when it is no longer ours."""
+    def renew(self, work: UnitOfWork) -> datetime:
+        """Move the end of the lease on, and return it; raises LeaseLost when it is no longer ours."""
         _require_ours(work, self.book, self.token)
-        self._write(work, Standing.ACTIVE)
+        return self._write(work, Standing.ACTIVE)
 
     def beat(self) -> None:
         """Move the end on in a unit of work of its own."""
         with self._store.unit() as work:
-            self.renew(work)
+            expires = self.renew(work)
             work.commit()
+        self.expires = expires
 
     def release(self) -> None:
         """Give the book back; a lease that is no longer ours is let be."""
@@ -164,12 +167,14 @@ class Lease:
             if found is not None and found.token == self.token:
                 self._write(work, Standing.ENDED)
                 work.commit()
+        self.expires = None
 
-    def _write(self, work: UnitOfWork, status: Standing) -> None:
+    def _write(self, work: UnitOfWork, status: Standing) -> datetime:
         now = _now(self._clock)
         expires = now + timedelta(seconds=EXPIRES_AFTER)
         given = Holding(self.book, self.token, self.process, self._acquired, now, expires, status)
         work.upsert(_TABLE, _stored(_row_of(self.book), given, self._store.name, now))
+        return expires
 
 
 @define
@@ -203,8 +208,9 @@ class Leases:
                     ended = {"status": standing.value, "ended_at_epoch": int(now.timestamp())}
                     work.upsert(_TABLE, row | ended)
             lease = Lease(book, self.new_token(), self.process, self.store, self.clock, now, over)
-            lease._write(work, Standing.ACTIVE)
+            expires = lease._write(work, Standing.ACTIVE)
             work.commit()
+        lease.expires = expires
         return lease
 
     def take_when_free(self, book: str, waiting: Callable[[str], None]) -> Lease:

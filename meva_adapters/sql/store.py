@@ -30,6 +30,7 @@ from meva_adapters.sql.engine import (
     translated,
     writer_engine,
 )
+from meva_adapters.sql.glance import log_bytes
 from meva_adapters.sql.reads import SqlReads
 from meva_adapters.sql.recording import FileLocks, ServerLocks
 from meva_adapters.sql.revisions import require_head
@@ -62,6 +63,14 @@ class SqlReader:
         finally:
             view.end()
             connection.close()
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many bytes the database takes: `main`, and the `log` beside an SQLite file."""
+        path = file_of(self._url)
+        if path is not None:
+            return {"main": path.stat().st_size if path.exists() else 0, "log": log_bytes(path)}
+        with translated(self.name), self._reading.connect() as connection:
+            return {"main": connection.scalar(sa.text("SELECT pg_database_size(current_database())"))}
 
     def is_recorded_now(self, run_id: str) -> bool | None:
         """Whether a process is recording a run at this moment; None where that cannot be told."""

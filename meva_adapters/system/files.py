@@ -9,6 +9,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -20,12 +21,13 @@ _NO_EMPTY_FOLDER: Final = "is there, and is no empty folder"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, mode: int = 0o600) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     The content and the folder's entry are on the disk before it returns. Until then a reader sees the old
     file or none: the new one has a name with a leading dot beside it. A symbolic link stays, and what it
-    points to is replaced; a pipe or a device stays, too, and is written into as it comes.
+    points to is replaced; a pipe or a device stays, too, and is written into as it comes. The new one is its
+    owner's alone; another `mode` holds as far as the umask lets it.
     """
     if _takes_a_stream(path):
         with naming(path), open(path, "wb") as stream:
@@ -34,7 +36,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with naming(path), open(temporary, "xb", opener=_for_its_owner) as file:
+        with naming(path), open(temporary, "xb", opener=partial(os.open, mode=mode)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -91,10 +93,6 @@ def make_folder(path: Path) -> None:
         missing.append(missing[-1].parent)
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _for_its_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _takes_a_stream(path: Path) -> bool:

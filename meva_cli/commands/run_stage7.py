@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -14,9 +15,11 @@ from meva_cli.alerting import alerting
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database
 from meva_cli.exchange import exchange, streamed_books
+from meva_cli.heard import Heard
 from meva_cli.held_book import held_book
 from meva_cli.live_book import live_book
 from meva_cli.load import settings_for
+from meva_cli.metering import Address, Watch, metrics_options, watching
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
 from meva_cli.render import print_json, print_line
@@ -25,7 +28,6 @@ from meva_cli.signals import Whole
 if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore
     from meva_adapters.system.clock import Timepiece
-    from meva_core.alerts.herald import Herald
     from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_run import DryRun
 
@@ -53,6 +55,7 @@ SINGLE_DEADLINE: Final = 20.0
     help="Whose time it goes by. emulator: one served with --clock manual; waiting moves it.",
 )
 @ENGINE
+@metrics_options
 @json_option
 @click.pass_context
 def stage7(
@@ -67,6 +70,8 @@ def stage7(
     adapt: bool,
     clock_kind: str,
     engine: str,
+    metrics: Address | None,
+    metrics_file: Path | None,
     as_json: bool,
 ) -> None:
     """Run Stage 7 on the live market: one cycle, as cron would, or a loop with --loop.
@@ -88,29 +93,33 @@ def stage7(
         raise click.UsageError("--cycles and --until go with --loop")
     if stream:
         _require_stream(loop, clock_kind)
+    _require_place(loop, metrics, metrics_file)
     settings = preflight(
         lambda: settings_for("state", "gates", "exchange", "live", "stage7", "alerts"), db, interval
     )
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
     with (
+        watching(name, metrics, metrics_file, interval if loop else None) as watch,
         timepiece(clock_kind, settings.exchange.base_url) as clock,
-        held_book(url, name, settings, watcher.alive if loop else None) as (store, lease, of_book),
-        alerting(url, store, lease, settings.alerts, clock, loop=loop, beat=watcher.alive) as herald,
+        held_book(url, name, settings, watcher.alive if loop else None) as held,
+        alerting(url, held, settings.alerts, clock, loop=loop, beat=watcher.alive) as herald,
     ):
-        run = attrs.evolve(of_book, exchange=settings.exchange)
+        run = attrs.evolve(held.settings, exchange=settings.exchange)
+        beat, marks = watcher.alive, watch.marks
         with (
-            exchange(run, clock=clock) as opened,
+            exchange(run, clock=clock, observer=watch.observer) as opened,
             streamed_books(opened, run) if stream else nullcontext() as books,
-            live_book(
-                store, lease.check, opened, run, name, adapt, engine, loop, clock, watcher.alive, books
-            ) as dry,
+            live_book(held, opened, run, name, adapt, engine, loop, clock, beat, books, marks) as dry,
         ):
-            dry.outbox, shown = herald, _shower(store, name, tell, herald)
+            watch.holds(held, dry.about["engine"])
+            heard = Heard(watch, herald)
+            dry.outbox, shown = herald, _shower(held.store, name, tell, heard)
             if loop:
-                done = _loop(dry, interval, cycles, until, shown, ClockPace(watcher, clock), herald)
+                _loop(dry, interval, cycles, until, shown, ClockPace(watcher, clock), heard)
+                done = True
             else:
-                done = _once(dry, shown, clock, herald)
+                done = _once(dry, shown, clock, heard)
     ctx.exit(0 if done else 1)
 
 
@@ -125,28 +134,49 @@ def _require_stream(loop: bool, clock_kind: str) -> None:
     require_websockets()
 
 
-def _once(dry: DryRun, shown: Callable[[Told], None], clock: Timepiece, herald: Herald | None) -> bool:
-    """Run one cycle; return whether there was one with an answer."""
-    from meva_core.errors import LeaseLost, StoreError
-    from meva_core.market import MICROS
-    from meva_core.stages.dry_loop import not_stored, nothing_known
+def _require_place(loop: bool, metrics: Address | None, file: Path | None) -> None:
+    """Refuse metrics where nobody would find them."""
+    if metrics is not None and not loop:
+        raise click.UsageError("--metrics goes with --loop; a single cycle has --metrics-file")
+    if file is not None and loop:
+        raise click.UsageError("--metrics-file is for single cycles; a loop has --metrics")
 
-    measured = dry.measure(SINGLE_DEADLINE, clock.micros() // MICROS, clock.sleep)
+
+def _once(dry: DryRun, shown: Callable[[Told], None], clock: Timepiece, heard: Heard) -> bool:
+    """Run one cycle; return whether there was one with an answer."""
+    from meva_core.market import MICROS
+    from meva_core.stages.dry_loop import NothingKnown
+
+    with _missed_by(heard.watch):
+        measured = dry.measure(SINGLE_DEADLINE, clock.micros() // MICROS, clock.sleep)
     with Whole():
-        try:
+        with _missed_by(heard.watch):
             told = dry.decide(measured)
-        except LeaseLost:
-            raise
-        except StoreError as error:
-            raise not_stored(error) from error
         if told is None:
-            nothing = nothing_known()
+            nothing = NothingKnown()
+            heard.lacks(nothing, clock.micros() // MICROS)
             click.echo(f"no cycle: {nothing}", err=True)
-            if herald is not None:
-                herald.trouble(nothing, clock.micros() // MICROS)
             return False
         shown(told)
         return bool(told.answered)
+
+
+@contextmanager
+def _missed_by(watch: Watch) -> Iterator[None]:
+    """Let whoever watches know why there is no cycle, and end with that."""
+    from meva_core.errors import LeaseLost, StoreError, Unavailable
+    from meva_core.stages.dry_loop import not_stored, why_missed
+
+    try:
+        yield
+    except LeaseLost:
+        raise
+    except StoreError as error:
+        watch.missed(why_missed(error), 1)
+        raise not_stored(error) from error
+    except Unavailable as error:
+        watch.missed(why_missed(error), 1)
+        raise
 
 
 def _loop(
@@ -156,30 +186,27 @@ def _loop(
     until: int | None,
     shown: Callable[[Told], None],
     pace: ClockPace,
-    herald: Herald | None,
-) -> bool:
+    heard: Heard,
+) -> None:
     from meva_core.stages.dry_loop import DryLoop
 
     def note(text: str) -> None:
         click.echo(text, err=True)
 
     pace.supervisor.ready()
-    going = DryLoop(dry, pace, interval, shown, note, cycles, until, Whole)
-    if herald is not None:
-        going.trouble = herald.trouble
+    going = DryLoop(dry, pace, interval, shown, note, cycles, until, Whole, heard.trouble, heard.watch.missed)
     going.run()
     if going.skipped:
         note(f"{going.skipped} points of time passed without a cycle, and were skipped")
-    return True
 
 
 # -- One line a cycle -------------------------------------------------------------------------------------
 
 
 def _shower(
-    store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None], herald: Herald | None
+    store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None], heard: Heard
 ) -> Callable[[Told], None]:
-    """Return what shows each cycle, as it is stored, and has its alerts sent."""
+    """Return what shows each cycle, as it is stored, to whoever hears of it and to whoever reads."""
     from meva_adapters.codec import CODEC
     from meva_core.history.last_cycle import last_cycle
     from meva_core.history.limits import Limits, limits_of
@@ -187,8 +214,7 @@ def _shower(
     limits: dict[str, Limits] = {}
 
     def show(told: Told) -> None:
-        if herald is not None:
-            herald.stored(told)
+        heard.stored(told)
         run_id = told.run_id
         with store.read() as reads:
             if run_id not in limits:

@@ -79,7 +79,7 @@ def _of_measure(told: Told) -> Iterator[Condition]:
     if not told.answered:
         text = "the exchange answered nothing: cycles go on with what was known"
         yield Condition(Kind.DATA, "no_answer", ON, text)
-    if told.offset_is_old:
+    if told.answers.offset_is_old:
         text = "the exchange's time could not be asked: an older difference to our clock is used"
         yield Condition(Kind.CLOCK, "exchange_time", ON, text)
     if told.failures.get("clock_skew"):

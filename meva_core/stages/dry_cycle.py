@@ -26,7 +26,8 @@ class ClockBehind(Unavailable):
 
 @frozen
 class Told:
-    """What a cycle came to: its run and time, its columns, and what went wrong in its measure.
+    """What a cycle came to: its run and time, its columns, what went wrong in its measure, and what that
+    brought.
 
     `answered` is whether the exchange said anything, `began` whether it is the first of its run. `before` is
     the time of the book's cycle before it, None for its first. The columns are used again by the next cycle.
@@ -38,7 +39,7 @@ class Told:
     failures: Mapping[str, int]
     answered: bool
     began: bool
-    offset_is_old: bool
+    answers: Answers
     params: Params
     before: int | None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from enum import StrEnum
 from typing import Final, Protocol
 
 from attrs import define, field
@@ -17,6 +18,20 @@ LONGEST_DEADLINE: Final = 20
 """Seconds that a measure takes at most; in a loop half the interval, if that is less, in whole seconds."""
 BEHIND_FOR: Final = 300
 """So many seconds a loop goes on without a cycle since the exchange's clock stands before the last one."""
+
+
+class Missed(StrEnum):
+    """Why there was no cycle at a point."""
+
+    UNAVAILABLE = "unavailable"  # the exchange's time could not be told
+    CLOCK = "clock"  # its clock stood before the last cycle
+    NOTHING_KNOWN = "nothing_known"  # no pair was shown, or no rules
+    STORE = "store"  # the store did not let it begin
+    SKIPPED = "skipped"  # the one before was still running
+
+
+def unheard(why: Missed, points: int) -> None:
+    """Take no notice: nobody wants to know."""
 
 
 class Pace(Protocol):
@@ -46,14 +61,25 @@ def next_point(now: int, interval: int, last: int | None = None) -> int:
     return now // interval * interval + interval
 
 
+def why_missed(error: Unavailable | StoreError) -> Missed:
+    """Return why there is no cycle, by what kept it from being run or stored."""
+    if isinstance(error, ClockBehind):
+        return Missed.CLOCK
+    if isinstance(error, NothingKnown):
+        return Missed.NOTHING_KNOWN
+    return Missed.UNAVAILABLE if isinstance(error, Unavailable) else Missed.STORE
+
+
 def not_stored(error: StoreError) -> CycleNotStored:
     """Return what ends a program that was on its way, out of what the store said."""
     return CycleNotStored(str(error), action=error.action)
 
 
-def nothing_known() -> Unavailable:
-    """Return why there was no cycle of a book that knows no row, or no rules, yet."""
-    return Unavailable("the exchange has told nothing of any pair yet")
+class NothingKnown(Unavailable):
+    """A book knows no row, or no rules, yet."""
+
+    def __init__(self) -> None:
+        super().__init__("the exchange has told nothing of any pair yet")
 
 
 def _unheard(error: MevaError, time: int) -> None:
@@ -68,8 +94,8 @@ class DryLoop:
 
     A point that passes while a cycle runs is skipped and counted, never caught up. `cycles` is how many are
     to be run, `until` a time in seconds after which none begins; None for no end. `tell` is told of each
-    cycle, `note` of what kept one from being run. What is measured is decided, stored and told within
-    `whole`, which may put off what ends the program.
+    cycle, `note` of what kept one from being run, `missed` of all points without one: why, and how many. What
+    is measured is decided, stored and told within `whole`, which may put off what ends the program.
     """
 
     dry: DryRun
@@ -82,6 +108,7 @@ class DryLoop:
     whole: Callable[[], AbstractContextManager[None]] = nullcontext
     trouble: Callable[[MevaError, int], None] = _unheard
     """Told each time of what kept a cycle from being run or stored, and when by our clock, in seconds."""
+    missed: Callable[[Missed, int], None] = unheard
     skipped: int = field(default=0, init=False)
     ran: int = field(default=0, init=False)
     _behind_since: int | None = field(default=None, init=False)
@@ -100,7 +127,9 @@ class DryLoop:
             self.pace.wait_until(point * MICROS)
             self._cycle()
             following = next_point(self._now(), self.interval, point)
-            self.skipped += max(0, (following - point) // self.interval - 1)
+            if (passed := (following - point) // self.interval - 1) > 0:
+                self.skipped += passed
+                self.missed(Missed.SKIPPED, passed)
             point = following
 
     def _cycle(self) -> None:
@@ -129,17 +158,22 @@ class DryLoop:
     def _is_done(self, told: Told | None) -> None:
         self._behind_since = self._shut_since = None
         if told is None:
-            self._was_none(nothing_known())
+            self._was_none(NothingKnown())
             return
         self.ran += 1
         self.tell(told)
 
     def _was_none(self, error: Unavailable) -> None:
-        self.trouble(error, self._now())
+        self._lacks(error)
         self.note(f"no cycle: {error}")
 
-    def _is_behind(self, error: ClockBehind) -> None:
+    def _lacks(self, error: Unavailable | StoreError) -> None:
+        """Tell that there is no cycle at this point."""
+        self.missed(why_missed(error), 1)
         self.trouble(error, self._now())
+
+    def _is_behind(self, error: ClockBehind) -> None:
+        self._lacks(error)
         now = self._passed()
         if self._behind_since is None:
             self._behind_since = now
@@ -149,7 +183,7 @@ class DryLoop:
 
     def _is_shut(self, error: StoreError) -> None:
         """Go on to the next point after a cycle that the store did not let begin, and then no further."""
-        self.trouble(error, self._now())
+        self._lacks(error)
         now = self._passed()
         if self._shut_since is not None and now - self._shut_since >= self.interval:
             raise not_stored(error) from error

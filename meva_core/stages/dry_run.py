@@ -44,6 +44,7 @@ from meva_core.stages.codec import Codec
 from meva_core.stages.dry_cycle import Measured, Outbox, Told, cycle_time
 from meva_core.stages.levels import FULL
 from meva_core.stages.outside import Outside, outside
+from meva_core.stages.parts import DECIDE, MEASURE, Marks, unmarked
 from meva_core.stages.plan import Pairs, RunTerms
 from meva_core.stages.record import Hold, Recorder
 from meva_core.stages.resets import use_up
@@ -78,6 +79,8 @@ class DryRun:
     source: Mapping[str, Any] | None = None
     """Where the market comes from: `source` and `api_version`, as the manifest of a dataset has them."""
     outbox: Outbox | None = None
+    marks: Marks = unmarked
+    """Told of the parts of each cycle."""
     _left: Book | None = field(default=None, init=False)
     """The book as the process before this one left it."""
     _recorder: Recorder | None = field(default=None, init=False)
@@ -130,7 +133,8 @@ class DryRun:
         `deadline` is in seconds from now, and `now` the time by our clock, in seconds; `wait` waits for so
         many seconds. Raises ClockBehind.
         """
-        answers = self.market.measure(self._asking(deadline, now))
+        with self.marks(MEASURE):
+            answers = self.market.measure(self._asking(deadline, now))
         self._waiting.add(answers.rows)
         return Measured(answers, cycle_time(answers, self._stands, self.name, wait))
 
@@ -140,6 +144,10 @@ class DryRun:
         Raises errors of the store, before or after the cycle is decided (`is_undone`); BrokenBooks and
         IllegalStep for bugs.
         """
+        with self.marks(DECIDE):
+            return self._decided(measured)
+
+    def _decided(self, measured: Measured) -> Told | None:
         answers, time = measured.answers, measured.time
         came = self._usable(answers.metadata)
         if came is not None:
@@ -177,7 +185,7 @@ class DryRun:
             answers.failures,
             answered,
             began,
-            answers.offset_is_old,
+            answers,
             book.params,
             self._stands,
         )
@@ -307,6 +315,7 @@ class DryRun:
             beside=self._still_ours,
             hold=self.hold,
             has_aside=True,
+            marks=self.marks,
         )
         return recorder, not run.stored
 

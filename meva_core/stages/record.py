@@ -25,6 +25,7 @@ from meva_core.stages.codec import Codec
 from meva_core.stages.column_rows import insert_stretch
 from meva_core.stages.join import join_ones
 from meva_core.stages.levels import FULL, level_of
+from meva_core.stages.parts import STORE, Marks, unmarked
 from meva_core.stages.resuming import MAKERS, Progressing
 from meva_core.stages.run import Part, Stretch
 from meva_core.stages.run import run as run_book
@@ -72,7 +73,8 @@ class Recorder:
     whichever process recorded them; and what is left of the run before once a book's next one has begun.
     `beside` is given each unit of work before anything is written in it, with the stretch that will be, None
     where only how the run stands is noted: it may write more, and what it raises keeps all of it from being
-    written. With `has_aside` every stretch is recorded with what is stored beside it.
+    written. With `has_aside` every stretch is recorded with what is stored beside it. `marks` is told when
+    it stores.
     """
 
     store: Store
@@ -85,6 +87,7 @@ class Recorder:
     hold: Hold | None = None
     """Looked at before stretches of a book are joined."""
     has_aside: bool = False
+    marks: Marks = unmarked
     _columns: ColumnCodec = field(init=False)
     _layout: Layout = field(init=False)
     _form: str = field(init=False)
@@ -152,9 +155,12 @@ class Recorder:
 
     def commit(self) -> None:
         """Store what was taken in since the last commit, as one unit of work."""
+        if self.is_pending:
+            with self.marks(STORE):
+                self._commit()
+
+    def _commit(self) -> None:
         pending, run = self._pending, self.run
-        if not pending.columns.cycles:
-            return
         stretch = self._stretch(pending)
         with self.store.unit() as work:
             self._call_beside(work, stretch)

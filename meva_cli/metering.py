@@ -1,0 +1,168 @@
+"""The composition root of metrics: what watches a book, where the options ask for that."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import attrs
+import click
+
+if TYPE_CHECKING:
+    from meva_adapters.btcturk import Observer
+    from meva_adapters.metrics.held import HeldMeters
+    from meva_adapters.metrics.meters import Meters
+    from meva_cli.held_book import HeldBook
+    from meva_core.stages.dry_cycle import Told
+    from meva_core.stages.dry_loop import Missed
+    from meva_core.stages.parts import Marks
+
+LOOPBACK: Final = "127.0.0.1"
+_ADDRESS: Final = re.compile(r"(?:(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\]):)?(?P<port>[0-9]{1,5})", re.ASCII)
+
+
+class Address(NamedTuple):
+    """Where scrapes are answered."""
+
+    host: str
+    port: int
+
+
+class AddressParam(click.ParamType[Address]):
+    """HOST:PORT, or a port of this machine alone."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        """Read an address, or fail with what was expected."""
+        if isinstance(value, Address):
+            return value
+        found = _ADDRESS.fullmatch(value)
+        if found is None or int(found["port"]) > 65535:
+            self.fail(
+                f"{value!r} is no address; expected HOST:PORT such as 0.0.0.0:9751 or [::1]:9751, or a port",
+                param,
+                ctx,
+            )
+        return Address((found["host"] or LOOPBACK).strip("[]"), int(found["port"]))
+
+
+def metrics_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--metrics` and `--metrics-file`."""
+    to_file = click.option(
+        "--metrics-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the metrics of single cycles to this file (*.prom), for node_exporter.",
+    )
+    scraped = click.option(
+        "--metrics",
+        type=AddressParam(),
+        metavar="[HOST:]PORT",
+        help="Answer Prometheus' scrapes of a loop at /metrics; without HOST on this machine alone.",
+    )
+    return scraped(to_file(command))
+
+
+@attrs.frozen
+class Watch:
+    """What hears of a book: `observer` of calls, `marks` of the parts of cycles, `missed` of points without
+    one, `tell` of each cycle that is stored, `holds` once of the book that is held and the engine that
+    decides."""
+
+    observer: Observer | None
+    marks: Marks
+    missed: Callable[[Missed, int], None]
+    tell: Callable[[Told], None]
+    holds: Callable[[HeldBook, str], None]
+
+
+@contextmanager
+def watching(name: str, address: Address | None, file: Path | None, interval: int | None) -> Iterator[Watch]:
+    """Watch a book where it is asked for, by a scrape at an address or a file; `interval` is a loop's.
+
+    Raises BadInput for an address or a file that cannot be had, before anything else is begun.
+    """
+    if address is None and file is None:
+        yield _nobody()
+        return
+    from meva_adapters.metrics.meters import Meters
+
+    meters = Meters(name, process=file is None)
+    watched = _Watched(meters, name, interval)
+    if address is not None:
+        from meva_adapters.metrics.serving import serving
+
+        with serving(meters, *address) as page:
+            click.echo(f"metrics of book {name}: {page}", err=True)
+            yield watched.watch
+    if file is not None:
+        from meva_adapters.metrics.textfile import check_file
+
+        check_file(file, name)
+        try:
+            yield watched.watch
+        finally:
+            watched.write(file)
+
+
+def _nobody() -> Watch:
+    from meva_core.stages.dry_loop import unheard
+    from meva_core.stages.parts import unmarked
+
+    return Watch(None, unmarked, unheard, lambda told: None, lambda held, engine: None)
+
+
+class _Watched:
+    """The meters of a book, and what feeds them."""
+
+    def __init__(self, meters: Meters, name: str, interval: int | None) -> None:
+        from meva_adapters.btcturk import endpoints
+        from meva_adapters.metrics.calls import CountedCalls
+        from meva_adapters.metrics.cycles import CycleMeters
+        from meva_adapters.metrics.parts import Stopwatch
+        from meva_adapters.metrics.vocabulary import INTERVAL
+
+        public = (endpoints.SERVER_TIME, endpoints.EXCHANGE_INFO, endpoints.TICKER, endpoints.BOOK)
+        self._meters, self._name = meters, name
+        self._cycles = CycleMeters(meters, "stage7")
+        self._held: HeldMeters | None = None
+        if interval is not None:
+            meters.set(INTERVAL, interval)
+        self.watch = Watch(
+            CountedCalls(meters, (*public, endpoints.KLINES)),
+            Stopwatch(meters).mark,
+            self._cycles.missed,
+            self._tell,
+            self._holds,
+        )
+
+    def _holds(self, held: HeldBook, engine: str) -> None:
+        from meva_adapters.metrics.held import HeldMeters
+        from meva_adapters.metrics.vocabulary import BUILD
+        from meva_core import __version__
+
+        self._meters.only(BUILD, version=__version__, python=platform.python_version(), engine=engine)
+        self._held = HeldMeters(self._meters, held.store, held.lease, held.heart)
+
+    def _tell(self, told: Told) -> None:
+        self._cycles.tell(told)
+        if self._held is not None:
+            self._held.look()
+
+    def write(self, file: Path) -> None:
+        """Write what there is to tell, of a book that was held; one that another process holds is its own.
+
+        The cycle is stored, whatever becomes of the file: that it cannot be written is said.
+        """
+        from meva_adapters.metrics.textfile import write_file
+
+        if self._held is None:
+            return
+        try:
+            write_file(file, self._meters)
+        except OSError as error:
+            click.echo(f"the metrics are not written: {file}: {error.strerror or error}", err=True)

@@ -1,0 +1,43 @@
+"""What metrics are called: as Prometheus' own lint wants it, and with few label values."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from meva_adapters.metrics import vocabulary
+from meva_adapters.metrics.vocabulary import SECTIONS, VOCABULARY, Kind, Metric
+
+UNITS = ("seconds", "bytes", "ratio", "try")
+WORDS_OF_OTHER_UNITS = re.compile(r"(ms|millis|micros|minutes|hours|percent|kb|mb|usd)")
+
+
+def test_every_metric_is_in_the_vocabulary_once() -> None:
+    defined = [found for found in vars(vocabulary).values() if isinstance(found, Metric)]
+    assert sorted(metric.name for metric in VOCABULARY) == sorted({metric.name for metric in defined})
+    assert len(VOCABULARY) == sum(map(len, SECTIONS.values())) == len({metric.name for metric in VOCABULARY})
+
+
+@pytest.mark.parametrize("metric", VOCABULARY, ids=lambda metric: metric.name)
+def test_names_are_as_prometheus_wants_them(metric: Metric) -> None:
+    assert re.fullmatch(r"meva(_[a-z]+)+", metric.name)
+    words = metric.name.split("_")
+    assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER)
+    assert not [word for word in words if WORDS_OF_OTHER_UNITS.fullmatch(word)]
+    units = [word for word in words if word in UNITS]
+    last = words[-2] if metric.kind is Kind.COUNTER else words[-1]
+    assert units in ([], [last]), "a unit stands last, before _total"
+    if metric.kind is Kind.HISTOGRAM:
+        assert units == ["seconds"]
+        assert list(metric.buckets) == sorted(set(metric.buckets))
+    assert not metric.name.endswith(("_count", "_sum", "_bucket", "_created"))
+
+
+@pytest.mark.parametrize("metric", VOCABULARY, ids=lambda metric: metric.name)
+def test_labels_are_few_and_none_is_a_symbol_an_order_or_a_text(metric: Metric) -> None:
+    assert metric.labels[0] == "book"
+    assert len(set(metric.labels)) == len(metric.labels) <= 4
+    assert not set(metric.labels) & {"symbol", "order", "order_id", "message", "error", "path", "le", "url"}
+    assert metric.help
+    assert metric.help[-1] != "."
