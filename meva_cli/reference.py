@@ -73,10 +73,10 @@ _METRICS: Final = f"""{_MADE}
 
 `meva run stage7 --loop --metrics [HOST:]PORT` answers Prometheus' scrapes at `/metrics`; single cycles write
 a file for node_exporter with `--metrics-file FILE.prom`. [operations.md](../operations.md) says how both are
-used. Each metric has the label `book` beside those that are listed. What is counted is counted since the
-process began, or since its file did. Amounts are in TRY; here alone they are rounded, to what a float holds.
-An age that there is none of is NaN. A loop also tells `process_*` of itself, as all programs with Prometheus'
-own client do.
+used, [`ops/`](../../ops/README.md) has alert rules and a dashboard. Each metric has the label `book` beside
+those that are listed. What is counted is counted since the process began, or since its file did. Amounts are
+in TRY; here alone they are rounded, to what a float holds. An age that there is none of is NaN. A loop also
+tells `process_*` of itself, as all programs with Prometheus' own client do.
 """
 
 _ALIASES: Final = """

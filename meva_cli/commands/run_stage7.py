@@ -89,11 +89,7 @@ def stage7(
     """
     from meva_cli.checks.doctor import preflight
 
-    if not loop and (cycles is not None or until is not None):
-        raise click.UsageError("--cycles and --until go with --loop")
-    if stream:
-        _require_stream(loop, clock_kind)
-    _require_place(loop, metrics, metrics_file)
+    _check_options(loop, cycles, until, stream, clock_kind, metrics, metrics_file)
     settings = preflight(
         lambda: settings_for("state", "gates", "exchange", "live", "stage7", "alerts"), db, interval
     )
@@ -123,22 +119,29 @@ def stage7(
     ctx.exit(0 if done else 1)
 
 
-def _require_stream(loop: bool, clock_kind: str) -> None:
-    """Refuse a stream where there can be none."""
+def _check_options(
+    loop: bool,
+    cycles: int | None,
+    until: int | None,
+    stream: bool,
+    clock_kind: str,
+    metrics: Address | None,
+    metrics_file: Path | None,
+) -> None:
+    """Refuse options that do not go together."""
     from meva_adapters.btcturk.stream import require_websockets
 
-    if not loop:
+    if not loop and (cycles is not None or until is not None):
+        raise click.UsageError("--cycles and --until go with --loop")
+    if stream and not loop:
         raise click.UsageError("--stream goes with --loop: a single cycle is over before a stream has begun")
-    if clock_kind == EMULATOR:
+    if stream and clock_kind == EMULATOR:
         raise click.UsageError("--stream goes by this machine's clock: it comes when it comes")
-    require_websockets()
-
-
-def _require_place(loop: bool, metrics: Address | None, file: Path | None) -> None:
-    """Refuse metrics where nobody would find them."""
+    if stream:
+        require_websockets()
     if metrics is not None and not loop:
         raise click.UsageError("--metrics goes with --loop; a single cycle has --metrics-file")
-    if file is not None and loop:
+    if metrics_file is not None and loop:
         raise click.UsageError("--metrics-file is for single cycles; a loop has --metrics")
 
 
