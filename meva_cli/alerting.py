@@ -13,7 +13,8 @@ from meva_core.errors import BadInput, MevaError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from meva_cli.held_book import HeldBook
+    from meva_adapters.sql import SqlStore
+    from meva_adapters.sql.lease import Lease
     from meva_core.alerts.herald import Herald
     from meva_core.ports import Clock
     from meva_core.settings import Alerts
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 @contextmanager
 def alerting(
     url: URL,
-    held: HeldBook,
+    store: SqlStore,
+    lease: Lease,
     alerts: Alerts,
     clock: Clock,
     *,
@@ -47,7 +49,6 @@ def alerting(
     from meva_core.alerts.herald import Herald
     from meva_core.market import MICROS
 
-    store, lease = held.store, held.lease
     found = receivers(alerts.urls)
     names = [receiver.name for receiver in found]
     queue = writer(url, durable=False)  # a note that a power cut takes is made again

@@ -99,7 +99,9 @@ def stage7(
         watching(name, metrics, metrics_file, interval if loop else None) as watch,
         timepiece(clock_kind, settings.exchange.base_url) as clock,
         held_book(url, name, settings, watcher.alive if loop else None) as held,
-        alerting(url, held, settings.alerts, clock, loop=loop, beat=watcher.alive) as herald,
+        alerting(
+            url, held.store, held.lease, settings.alerts, clock, loop=loop, beat=watcher.alive
+        ) as herald,
     ):
         run = attrs.evolve(held.settings, exchange=settings.exchange)
         beat, marks = watcher.alive, watch.marks
@@ -112,8 +114,7 @@ def stage7(
             heard = Heard(watch, herald)
             dry.outbox, shown = herald, _shower(held.store, name, tell, heard)
             if loop:
-                _loop(dry, interval, cycles, until, shown, ClockPace(watcher, clock), heard)
-                done = True
+                done = _loop(dry, interval, cycles, until, shown, ClockPace(watcher, clock), heard)
             else:
                 done = _once(dry, shown, clock, heard)
     ctx.exit(0 if done else 1)
@@ -190,7 +191,7 @@ def _loop(
     shown: Callable[[Told], None],
     pace: ClockPace,
     heard: Heard,
-) -> None:
+) -> bool:
     from meva_core.stages.dry_loop import DryLoop
 
     def note(text: str) -> None:
@@ -201,6 +202,7 @@ def _loop(
     going.run()
     if going.skipped:
         note(f"{going.skipped} points of time passed without a cycle, and were skipped")
+    return True
 
 
 # -- One line a cycle -------------------------------------------------------------------------------------

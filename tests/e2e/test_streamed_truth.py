@@ -136,13 +136,14 @@ def looping(emulator: Emulator, db: Path, taken: list[Told]) -> Iterator[DryLoop
     chosen, clock = build_settings({**SETTINGS, **urls}), SystemClock()
     habits = Habits(first_pause=0.5, longest_pause=2.0, answer=2.0)
     with ExitStack() as opened:
-        store, hold, settings = opened.enter_context(held_book(database_url(db), "main", chosen, None))
+        held = opened.enter_context(held_book(database_url(db), "main", chosen, None))
+        settings = held.settings
         on = opened.enter_context(exchange(settings, manners=Manners(backoff=0.05, total=0.5)))
         stream = stream_of(on, settings.exchange, (), arrivals(on), habits)
         stream.start()
         opened.enter_context(closing(stream))
         books = StreamedBooks(stream)
-        given = (store, hold, on, settings, "main", False, "interpreted", True, clock, lambda: None, books)
+        given = (held, on, settings, "main", False, "interpreted", True, clock, lambda: None, books)
         dry = opened.enter_context(live_book(*given))
         yield DryLoop(dry, ClockPace(Supervisor(), clock), 1, taken.append, lambda text: None)
 
