@@ -65,7 +65,8 @@ def _equity(d: Document) -> list[str]:
     year = f", {_percent(d['annual_return_ratio'])} a year" if d["annual_return_ratio"] is not None else ""
     parts = [f"{opening} -> {final} {d['quote']}", _percent(d["return_ratio"]) + year]
     if d["equal_parts_return_ratio"] is None:
-        return [*parts, "nothing had a mark to be held at"]
+        in_rows = d["undefined"].get("equal_parts_return_ratio") == "no_columns"
+        return [*parts, f"holding: {'not told by rows alone' if in_rows else 'nothing had a mark'}"]
     best = f"{d['best_pair']} {_percent(d['best_pair_return_ratio'])}"
     held = f"equal parts held: {_percent(d['equal_parts_return_ratio'])}"
     return [*parts, held, f"best pair in hindsight: {best}"]

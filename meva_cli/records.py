@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
+from meva_cli.summary import assumed_data
+
 if TYPE_CHECKING:
     from meva_core.history.fields import Field
     from meva_core.history.window import Window
@@ -70,11 +72,17 @@ class Records:
         return trade_records(trips, self.windows[-1].run_id, start=start, end=end, symbol=self.symbol)
 
     def head(self) -> dict[str, Any]:
-        """Return what is said of them all: the schema's version, the run, and the window."""
+        """Return what is said of them all: the schema's version, the run, the window, and what of the data
+        nobody recorded."""
         from meva_core.history.cycle_export import head_of
 
         first, last = (head_of(self.windows[place]) for place in (0, -1))
-        return {**last, "window_start": first["window_start"]}
+        assumed = assumed_data(self.account)
+        return {
+            **last,
+            "window_start": first["window_start"],
+            **({} if assumed is None else {"assumed": assumed}),
+        }
 
     def write(self, stream: Any, form: str, progress: Progress) -> dict[str, Any]:
         """Write all of them to a binary stream, and return what was written."""

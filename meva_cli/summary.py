@@ -35,6 +35,22 @@ def asked_account(reads: Reads, run_id: str | None, book: str | None) -> Account
     return account_of_book(book, runs_of(reads, pick_book(reads, book)))
 
 
+def assumed_data(account: Account) -> str | None:
+    """Return what of an account's data nobody recorded, None where all was."""
+    from meva_adapters.codec import CODEC
+    from meva_core.stages.accounts import assumed_of
+
+    return assumed_of(account.runs, CODEC.decode) or None
+
+
+def say_assumed(account: Account) -> None:
+    """Say on stderr that fills are a model, where the data of an account were not recorded."""
+    from meva_core.provenance import MODEL
+
+    if said := assumed_data(account):
+        click.echo(f"note: {MODEL}: {said}", err=True)
+
+
 def summary_document(summary: Summary) -> dict[str, Any]:
     """Return figures as JSON holds them, with the setting behind what mostly restricted the cycles."""
     from meva_adapters.codec import CODEC

@@ -12,7 +12,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.options import SYMBOL, json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
 from meva_cli.runs import run_option
-from meva_cli.summary import asked_account
+from meva_cli.summary import asked_account, assumed_data, say_assumed
 
 _SHOWN: Final = {
     "symbol": "symbol",
@@ -45,11 +45,12 @@ def positions(
 
     with reading(database(db)) as reads:
         account = asked_account(reads, run_id, book)
+        say_assumed(account)
         found = positions_of(reads, account.runs[-1], CODEC).document()
     if symbol is not None:
         found["positions"] = [one for one in found["positions"] if one["symbol"] == symbol]
     if as_json:
-        print_json({"book": account.book, **found})
+        print_json({"book": account.book, "assumed": assumed_data(account), **found})
     else:
         _print(found)
 

@@ -13,7 +13,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.options import SYMBOL, json_option
 from meva_cli.records import TRADES, Records
 from meva_cli.render import print_json, print_line, print_pairs, print_table
-from meva_cli.summary import BOOK, asked_account
+from meva_cli.summary import BOOK, asked_account, assumed_data, say_assumed
 from meva_cli.window import asked_windows, window_options
 from meva_cli.words import duration
 from meva_cli.writing import check_target, write_to
@@ -99,6 +99,7 @@ def trades(
         check_target(form, out, as_json, url)
     with reading(url) as reads:
         account = asked_account(reads, run_id, book)
+        say_assumed(account)
         windows = asked_windows(reads, account.run_ids, start, end, last)
         what = TRADES if round_trips else FILLS
         records = Records(reads, what, account, windows, symbol)
@@ -116,8 +117,9 @@ def trades(
 def _document(records: Records) -> dict[str, Any]:
     names = [field.name for field in records.fields()][2:]
     found = [dict(zip(names, record[2:], strict=True)) for record in records]
-    runs = records.account.run_ids
-    return {"book": records.account.book, "runs": runs, records.what: found}
+    account = records.account
+    head = {"book": account.book, "runs": account.run_ids, "assumed": assumed_data(account)}
+    return {**head, records.what: found}
 
 
 def _print_table(what: str, fields: Sequence[Field], records: Iterable[tuple[Any, ...]]) -> None:

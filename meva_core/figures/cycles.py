@@ -75,7 +75,7 @@ def opening_of(state: State, symbols: Sequence[str]) -> Opening:
         slippage,
         turnover,
         {symbols[i]: tuple(lots_of(state, i)) for i in held},
-        {symbols[i]: _value(state, i) - int(state.cost[i]) for i in held},
+        {symbols[i]: value_at(state, i) - int(state.cost[i]) for i in held},
     )
 
 
@@ -87,6 +87,7 @@ def lots_of(state: State, i: int) -> Iterator[Lot]:
         yield Lot(int(state.lot_qty[i, at]), int(state.lot_cost[i, at]))
 
 
-def _value(state: State, i: int) -> int:
+def value_at(state: State, i: int) -> int:
+    """Return what is held of symbol i at its last valuation mark, e8."""
     mark = int(state.valuation[i])
     return 0 if mark == ABSENT else mul_e8(int(state.qty[i]), mark)

@@ -31,6 +31,7 @@ class Undefined(Enum):
     NO_MARK = "no_mark"
     NO_RESTRICTION = "no_restriction"
     NO_RESULT = "no_result"
+    NO_COLUMNS = "no_columns"
     TOO_LARGE = "too_large"
 
 

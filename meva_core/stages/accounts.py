@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from meva_core.errors import BadInput, StoreUnready
 from meva_core.ports import Reads
+from meva_core.provenance import RECORDED, books_of
 
 
 @frozen
@@ -41,3 +42,12 @@ def account_of_book(name: str, newest_first: Iterable[Mapping[str, Any]]) -> Acc
             f"book {name} has no run yet", action=f"`meva run stage7 --book {name}` makes its first cycle"
         )
     return Account(runs, name)
+
+
+def assumed_of(runs: Sequence[Mapping[str, Any]], decode: Callable[[str], Any]) -> str:
+    """Return what of the data of runs nobody recorded, as their manifests say it; empty where all was."""
+    for row in runs:
+        books = books_of(decode(row["manifest_json"]) if row["manifest_json"] else None)
+        if books != RECORDED:
+            return f"order books {books}"
+    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from attrs import frozen
@@ -12,11 +12,11 @@ from meva_core.figures.cycles import Cycles, Opening, opening_of
 from meva_core.figures.motives import Motives
 from meva_core.figures.reckoning import Reckoning
 from meva_core.figures.result import Figures
-from meva_core.figures.trips import OrderName, RoundTrip, resting
+from meva_core.figures.trips import OrderName, RoundTrip, Trips, resting
 from meva_core.ports import Reads
-from meva_core.provenance import RECORDED, books_of
-from meva_core.stages.accounts import Account
+from meva_core.stages.accounts import Account, assumed_of
 from meva_core.stages.codec import Codec
+from meva_core.stages.summary_of_rows import figures_of_rows, fills_of_rows
 from meva_core.state import restore_state
 from meva_core.stretches.recorded import RecordedRun, recorded_run
 from meva_core.stretches.stored import unsealed
@@ -56,19 +56,17 @@ def summary_of(reads: Reads, account: Account, codec: Codec, *, cash_rate: float
     Raises StoreUnready for one that has none or not all of them, or of an unknown form; StoreCorrupt for
     damage.
     """
-    reckoning, still_open = _reckoned(reads, account, codec, None)
-    return _summary(account, codec, reckoning, still_open, cash_rate)
+    if _has_rows_only(reads, account):
+        figures = _figures_of_rows(reads, account.runs[-1], codec, cash_rate)
+    else:
+        reckoning, still_open = _reckoned(reads, account, codec, None)
+        figures = reckoning.figures(cash_rate=cash_rate, still_open=still_open)
+    return _summary(account, codec, figures)
 
 
-def _summary(
-    account: Account, codec: Codec, reckoning: Reckoning, still_open: list[OrderName], cash_rate: float
-) -> Summary:
-    return Summary(
-        account,
-        recorded_run(account.runs[-1], codec.decode).quote,
-        assumed_of(account.runs, codec.decode),
-        reckoning.figures(cash_rate=cash_rate, still_open=still_open),
-    )
+def _summary(account: Account, codec: Codec, figures: Figures) -> Summary:
+    quote = recorded_run(account.runs[-1], codec.decode).quote
+    return Summary(account, quote, assumed_of(account.runs, codec.decode), figures)
 
 
 @frozen
@@ -93,16 +91,46 @@ def retold(
     with, and returns what takes the cycles. Raises as `summary_of` does."""
     reckoning, still_open = _reckoned(reads, account, codec, Motives(), also)
     return Retold(
-        _summary(account, codec, reckoning, still_open, cash_rate),
+        _summary(account, codec, reckoning.figures(cash_rate=cash_rate, still_open=still_open)),
         reckoning.round_trips(still_open),
         reckoning.curve.days.months(),
     )
 
 
 def round_trips_of(reads: Reads, account: Account, codec: Codec) -> list[RoundTrip]:
-    """Return the round trips of an account, in the order of their last fills. Raises as `summary_of` does."""
-    reckoning, still_open = _reckoned(reads, account, codec, Motives())
-    return reckoning.round_trips(still_open)
+    """Return the round trips of an account, in the order of their last fills. Raises as `summary_of` does.
+
+    Out of rows they come without the reason why something was sold.
+    """
+    if not _has_rows_only(reads, account):
+        reckoning, still_open = _reckoned(reads, account, codec, Motives())
+        return reckoning.round_trips(still_open)
+    row = account.runs[-1]
+    trips = Trips.after(_opening(reads, _run_of(row, codec), codec))
+    for fill, _ in fills_of_rows(reads, row["run_id"]):
+        trips.take(fill)
+    return trips.done(_resting(_state_document(reads, row, codec)))
+
+
+def _has_rows_only(reads: Reads, account: Account) -> bool:
+    """Whether an account is a run with cycles that have no columns, but rows: an earlier version kept none,
+    and had no books."""
+    [row, *others] = account.runs[::-1]
+    kept = reads.rows("stage7_stretches", ("cycles",), run_id=row["run_id"])
+    return not others and 0 < row["cycles"] != sum(cycles for (cycles,) in kept)
+
+
+def _figures_of_rows(reads: Reads, row: Mapping[str, Any], codec: Codec, cash_rate: float) -> Figures:
+    run, document = _run_of(row, codec), _state_document(reads, row, codec)
+    return figures_of_rows(
+        reads,
+        row,
+        _opening(reads, run, codec),
+        restore_state(document, run.symbols),
+        run.symbols,
+        cash_rate=cash_rate,
+        still_open=_resting(document),
+    )
 
 
 def _reckoned(
@@ -121,7 +149,7 @@ def _reckoned(
             reckoning.take(part)
             if look is not None:
                 look(part)
-    return reckoning, _resting(reads, runs[-1], codec)
+    return reckoning, _resting(_state_document(reads, account.runs[-1], codec))
 
 
 def parts_of(reads: Reads, row: Mapping[str, Any], run: RecordedRun, codec: Codec) -> Iterator[Cycles]:
@@ -143,10 +171,9 @@ def _without_columns(row: Mapping[str, Any], cycles: int) -> StoreUnready:
     if not row["cycles"]:
         return StoreUnready(f"run {row['run_id']} has no cycle yet", action="let it run, then ask again")
     return StoreUnready(
-        f"{cycles} of the {row['cycles']} cycles of run {row['run_id']} were recorded in rows only, by "
-        f"version {row['code_version']}: no figures can be made of them",
-        action=f"`meva report --run {row['run_id']}` shows its cycles; recorded again into a database of its "
-        "own, the run has figures",
+        f"{cycles} of the {row['cycles']} cycles of run {row['run_id']} have no columns: no figures can be "
+        "made of them",
+        action="`meva db check --deep` says what is lost",
     )
 
 
@@ -172,18 +199,15 @@ def _opening(reads: Reads, run: RecordedRun, codec: Codec) -> Opening:
     return opening_of(restore_state(document, run.symbols), run.symbols)
 
 
-def _resting(reads: Reads, run: RecordedRun, codec: Codec) -> list[OrderName]:
-    """Return the SELL orders that rest after the last cycle of a run."""
-    kept = reads.state(run.run_id)
+def _state_document(reads: Reads, row: Mapping[str, Any], codec: Codec) -> Mapping[str, Any]:
+    """Return the state after the last cycle of a run, as `state_document` describes it."""
+    kept = reads.state(row["run_id"])
     if kept is None:
-        return []
-    return resting(codec.decode(kept["state_json"])["state"]["orders"])
+        raise StoreUnready(f"run {row['run_id']} has no cycle yet", action="let it run, then ask again")
+    document: Mapping[str, Any] = codec.decode(kept["state_json"])["state"]
+    return document
 
 
-def assumed_of(runs: Sequence[Mapping[str, Any]], decode: Callable[[str], Any]) -> str:
-    """Return what of the data of runs nobody recorded, as their manifests say it; empty where all was."""
-    for row in runs:
-        books = books_of(decode(row["manifest_json"]) if row["manifest_json"] else None)
-        if books != RECORDED:
-            return f"order books {books}"
-    return ""
+def _resting(document: Mapping[str, Any]) -> list[OrderName]:
+    """Return the SELL orders that rest in a state."""
+    return resting(document["orders"])

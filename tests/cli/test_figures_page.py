@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from played_books import trading_book
-from revision_0002 import upgraded
+from revision_0002 import RUNS, upgraded
 from stage7_runs import BUSY, make_dataset, rows_of
 
 from meva_adapters.sql import ensure
+from meva_cli.commands.demo import DEMO
 from meva_cli.figures_page import _amount, _moment, _percent, page_lines
 from meva_cli.words import duration
 
 D = Decimal
+SAMPLE = Path(__file__).parents[2] / "replay/sample"
 NAMES = ["Equity", "Risk", "Costs", "Trades", "Modes"]
 
 
@@ -121,11 +125,63 @@ def test_a_book_without_a_run_has_none_yet(meva):
     assert "book fresh has no run yet" in ended.err
 
 
-def test_cycles_that_have_rows_only_are_told_apart_from_none(meva, tmp_path):
+@pytest.mark.parametrize("name", ["full", "changes", "interrupted", "adapting"])
+def test_what_an_earlier_version_recorded_in_rows_has_a_page(meva, tmp_path, name):
+    db = upgraded(name, tmp_path / "old.db")
+    found = meva("report", "--db", db, "--summary", "--json").document
+    assert found["cycles"] == RUNS[name].recorded
+    assert set(found["undefined"].values()) >= {"no_columns"}
+    assert sum(found["modes"].values()) == found["cycles"]
+    assert sum(D(row["net_try"]) for row in found["symbols"]) == D(found["net_pnl_try"])
+    cash = D(meva("positions", "--db", db, "--json").document["cash_try"])
+    assert D(found["results_try"]) == cash - D(found["opening_equity_try"]) + D(found["open_cost_try"])
+    page = meva("report", "--db", db, "--summary").out.splitlines()
+    assert [line.partition("\t")[0] for line in page[1:6]] == NAMES
+    assert "holding: not told by rows alone" in page[1]
+
+
+def test_rows_and_columns_give_the_same_figures(meva, tmp_path, monkeypatch):
+    for variable, value in DEMO.items():
+        monkeypatch.setenv(variable, value)
+    options = ["--db", "a.db", "--engine", "interpreted", "--trace", "full", "--cycles", 300]
+    by_columns = meva("backtest", "--data", SAMPLE, *options, "--json").document["figures"]
+    by_trips = meva("trades", "--db", "a.db", "--round-trips", "--json").document["trades"]
+    with closing(sqlite3.connect("a.db")) as connection, connection:
+        connection.execute("DELETE FROM stage7_stretches")
+    by_rows = meva("report", "--db", "a.db", "--summary", "--json").document
+    missing = {name for name, why in by_rows["undefined"].items() if why == "no_columns"}
+    assert missing == {
+        "equal_parts_return_ratio",
+        "best_pair",
+        "best_pair_return_ratio",
+        "pairs_held",
+        "mostly",
+    }
+    left_out = {
+        *missing,
+        "mostly_unit",
+        "mostly_cycles",
+        "mostly_setting",
+        "mostly_setting_value",
+        "undefined",
+    }
+    assert by_columns["round_trips"] > 20
+    assert {k: v for k, v in by_rows.items() if k not in left_out} == {
+        k: v for k, v in by_columns.items() if k not in left_out
+    }
+    found = meva("trades", "--db", "a.db", "--round-trips", "--json").document["trades"]
+    assert found == [{**trip, "reason": ""} for trip in by_trips]
+
+
+def test_cycles_of_the_earlier_system_have_no_figures_and_it_is_said_why(meva, tmp_path):
     db = upgraded("full", tmp_path / "old.db")
-    ended = meva("report", "--db", db, "--summary")
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for table in ("stage7_cycle_trace", "stage7_ledger_metrics", "stage7_run_metrics"):
+            connection.execute(f"UPDATE {table} SET run_id = NULL")
+    ended = meva("report", "--db", db, "--summary", "--run", "legacy")
     assert ended.code == 2
-    assert "45 of the 45 cycles of run u1dtjhj were recorded in rows only, by version 0.1.0" in ended.err
+    assert "fills of its dry runs never reached cash" in ended.err
 
 
 # -- Data that nobody recorded ------------------------------------------------------------------------
@@ -145,6 +201,11 @@ def test_a_page_over_assumed_books_says_so_first(meva, tmp_path, monkeypatch):
     assert page[1] == f"Assumed\t{told}"
     found = meva("report", "--db", "a.db", "--summary", "--json").document
     assert found["assumed"] == "order books assumed from the closes, 10 bps apart"
+    for command in (["trades"], ["trades", "--round-trips"], ["positions"]):
+        assert f"note: {told}" in meva(*command, "--db", "a.db").err.splitlines()
+        assert meva(*command, "--db", "a.db", "--json").document["assumed"] == found["assumed"]
+    written = meva("export", "--db", "a.db", "--what", "fills", "--out", "f.csv", "--format", "csv", "--json")
+    assert written.document["assumed"] == found["assumed"]
 
 
 # -- Words --------------------------------------------------------------------------------------------

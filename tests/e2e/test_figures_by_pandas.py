@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
-from stage7_runs import BUSY, START, demo_settings
+from stage7_runs import BUSY, START
 
 from meva_adapters.notebook import Backtest, backtest
 from meva_adapters.replay import write_synthetic
+from meva_cli.commands.demo import DEMO
 
 D = Decimal
 UNIT = D("1E-8")
@@ -39,17 +40,24 @@ class World(NamedTuple):
     fills: pd.DataFrame
 
 
-@pytest.fixture(scope="module", params=["sample", "forty days"])
+REAL = Path(__file__).parents[3] / "shared/data/real-5m"
+MARKETS = ["sample", "forty days", *(["recorded"] if REAL.is_dir() else [])]
+
+
+@pytest.fixture(scope="module", params=MARKETS)
 def world(request, tmp_path_factory):
     if request.param == "sample":
-        folder, settings = SAMPLE, demo_settings()
+        folder, settings = SAMPLE, DEMO
+    elif request.param == "recorded":
+        folder, settings = REAL, {**BUSY, **QUIET}
     else:
         folder, settings = tmp_path_factory.mktemp("days") / "market", {**BUSY, **QUIET}
         names = ("BTCTRY", "ETHTRY", "SOLTRY", "XRPTRY")
         write_synthetic(
             folder, symbols=names, minutes=40 * 1440, seed=5, start=START + 7200, step_seconds=3600
         )
-    run = backtest(folder, engine="interpreted", **settings)
+    step = 3600 if request.param == "recorded" else None
+    run = backtest(folder, engine="interpreted", step=step, **settings)
     frames = (table.to_pandas() for table in (run.cycles, run.symbols, run.fills))
     return World(folder, settings, run, *frames)
 
@@ -140,7 +148,7 @@ def test_days_and_what_is_reckoned_from_them(world, figures):
 
 
 def test_the_second_market_has_days_enough(world, figures):
-    assert (figures["whole_days"] >= 30) == (world.folder != SAMPLE)
+    assert (figures["whole_days"] >= 30) == (world.folder not in (SAMPLE, REAL))
 
 
 # -- Costs, exposure, modes ---------------------------------------------------------------------------
@@ -317,7 +325,10 @@ def test_benchmarks(world, figures):
 def test_stored_columns_give_the_same_figures(world, figures, meva, monkeypatch):
     for name, value in world.settings.items():
         monkeypatch.setenv(name, value)
-    ended = meva("backtest", "--data", world.folder, "--db", "a.db", "--engine", "interpreted", "--json")
+    step = ["--step", world.run.plan.step_seconds]
+    ended = meva(
+        "backtest", "--data", world.folder, *step, "--db", "a.db", "--engine", "interpreted", "--json"
+    )
     shown = ended.document["figures"]
     asked = meva("report", "--db", "a.db", "--summary", "--json").document
     assert shown == asked
