@@ -41,9 +41,10 @@ class CallTimes:
     blocked: dict[str, float] = field(factory=dict)
     changed: bool = False
 
-    def add(self, quota: str, now: float) -> None:
-        """Count a call, and forget those that count no more."""
-        kept = [at for at in self.made.get(quota, ()) if at > now - LONGEST_SECONDS]
+    def add(self, quota: str, now: float, lasts: float) -> None:
+        """Count a call, and forget those that count no more after so many seconds: all that are kept are read
+        and written with each call of any process."""
+        kept = [at for at in self.made.get(quota, ()) if at > now - lasts]
         self.made[quota] = [*kept, now]
         self.changed = True
 

@@ -130,7 +130,7 @@ class Limits:
                     wait = max(wait, made[-allowed(budget)] + budget.seconds - now)
             if wait > 0:
                 return wait
-            calls.add(endpoint.quota, now)
+            calls.add(endpoint.quota, now, max(budget.seconds for budget in endpoint.budgets))
             left = _room(calls, endpoint, now)
         self._observer.left(endpoint, left)
         return 0.0

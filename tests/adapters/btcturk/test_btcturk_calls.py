@@ -91,6 +91,17 @@ def test_the_file_forgets_what_counts_no_more(folder: Path) -> None:
     assert (folder / "calls.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_calls_are_kept_for_as_long_as_a_budget_of_theirs_counts_them(folder: Path) -> None:
+    """All of the file is read and written with each call: after days that is no more than after minutes."""
+    seconds = Seconds()
+    for _ in range(60):
+        for endpoint in (BOOK, KLINES):
+            limits(folder, seconds).take(endpoint)
+        seconds.now += 20
+    [told] = json.loads((folder / "calls.json").read_text()).values()
+    assert {quota: len(made) for quota, made in told["made"].items()} == {"orderbook": 3, "graph": 30}
+
+
 def test_calls_of_before_the_host_was_started_do_not_count(folder: Path) -> None:
     seconds = Seconds()
     for _ in range(162):
@@ -169,7 +180,7 @@ from meva_adapters.btcturk.calls import SharedCalls
 calls = SharedCalls(Path(sys.argv[1]), "address", monotonic=lambda: 50.0)
 for _ in range(60):
     with calls.held() as times:
-        times.add("quota", 50.0)
+        times.add("quota", 50.0, 60.0)
 """
 
 
