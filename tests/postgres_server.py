@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from itertools import count
 
 import pytest
@@ -12,18 +13,33 @@ from sqlalchemy import make_url
 
 from meva_adapters.sql import ensure
 
+Make = Callable[..., str]
+
 
 @pytest.fixture(scope="session")
-def new_postgres() -> Iterator[Callable[..., str]]:
+def new_postgres(pytestconfig: pytest.Config) -> Make:
     """Return a function that makes a database and returns its URL; each worker has its own server.
 
     It is empty, or a copy of the one whose URL is given.
     """
+    return _server(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def fresh_postgres(pytestconfig: pytest.Config) -> Callable[[], str]:
+    """Return a function that makes a database at the program's revision without rows, and returns its URL."""
+    return lambda: _server(pytestconfig)(_template(pytestconfig))
+
+
+@cache
+def _server(config: pytest.Config) -> Make:
+    """Start a server until pytest ends: one, by however many folders the fixture is imported."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks for a folder that only a desktop session has
         import pgserver
     # Not below pytest's own folder: another session closes that to the user that the server runs as.
     server = pgserver.get_server(tempfile.mkdtemp(prefix="meva-pg-"), cleanup_mode="delete")
+    config.add_cleanup(server.cleanup)
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # the data die with the tests
         server.psql(f"ALTER SYSTEM SET {setting} = off;")
     server.psql("SELECT pg_reload_conf();")
@@ -36,13 +52,11 @@ def new_postgres() -> Iterator[Callable[..., str]]:
         uri: str = server.get_uri(name)
         return uri
 
-    yield make
-    server.cleanup()
+    return make
 
 
-@pytest.fixture(scope="session")
-def fresh_postgres(new_postgres: Callable[..., str]) -> Callable[[], str]:
-    """Return a function that makes a database at the program's revision without rows, and returns its URL."""
-    template = new_postgres()
+@cache
+def _template(config: pytest.Config) -> str:
+    template = _server(config)()
     ensure(template)
-    return lambda: new_postgres(template)
+    return template

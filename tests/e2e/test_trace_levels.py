@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -63,17 +64,20 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
+opened = cache(open_dataset)
+
+
 def call(
     market: Path, db: Path, level: str, cycles: int, *, resume: bool, settings: dict[str, str] | None = None
 ) -> Done:
     """Call for a backtest of so many cycles, committed four at a time."""
-    plan = plan_backtest(open_dataset(market), build_settings(settings or dict(BUSY)), cycles=cycles)
+    plan = plan_backtest(opened(market), build_settings(settings or dict(BUSY)), cycles=cycles)
     with pytest.MonkeyPatch.context() as patch, writer(str(db), durable=False) as store:
         patch.setattr("meva_core.stages.backtest.COMMIT", 4)
         patch.setattr("meva_core.stages.backtest.WINDOW", 4)
         return backtest(
             plan,
-            open_dataset(market),
+            opened(market),
             store,
             loop=interpreted,
             codec=CODEC,

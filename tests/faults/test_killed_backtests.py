@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from fresh_database import fresh_file
+from kill_points import kill_points
+from nightly import NIGHTLY
 from stage7_runs import rows_of
 
 Victims = Callable[..., dict[str, Any]]
 STRETCH = 6
-KILLS = 15
+KILLS = 15 if NIGHTLY else 8
 PER_CYCLE = ("stage7_cycle_trace", "stage7_ledger_metrics", "stage7_run_metrics", "stage7_cycle_digests")
 BELONGING = (
     "stage7_order_intents",
@@ -33,7 +35,7 @@ class Whole(NamedTuple):
     arguments: tuple[object, ...]
     rows: dict[str, list[dict[str, Any]]]
     seconds: float
-    statements: int
+    kill_points: Sequence[int]
 
 
 def contents(db: Path) -> dict[str, list[dict[str, Any]]]:
@@ -50,7 +52,7 @@ def whole_run(victims: Victims, folder: Path, *arguments: object) -> Whole:
     db = fresh_file(folder / "whole.db")
     ended = victims(*arguments, "--db", db, rows=STRETCH)
     assert ended["code"] == 0
-    return Whole(arguments, contents(db), ended["seconds"], ended["statements"])
+    return Whole(arguments, contents(db), ended["seconds"], kill_points(ended))
 
 
 @pytest.fixture(scope="module")
@@ -125,30 +127,31 @@ def test_killed_at_random_moments_a_run_still_ends_as_the_whole_one(
 
 
 def kill_until_done(victims: Victims, whole: Whole, db: Path, chance: Random) -> int:
-    """Resume a run and kill it, again and again, until it is done; return how often it was killed."""
+    """Resume a run and kill it, again and again, until it is done or was killed often enough: on a machine
+    that has become slower it is killed nearly always. Return how often it was."""
     cycles = []
-    for kills in count():
+    for kills in range(KILLS):
         after = chance.uniform(0, whole.seconds)
         ended = victims(*whole.arguments, "--db", db, "--resume", rows=STRETCH, after=after)
         if not ended["killed"]:
             assert ended["code"] == 0
-            assert cycles == sorted(cycles)
             return kills
         assert broken(db) == []
         cycles.append(rows_of(db, "SELECT count(*) AS n FROM stage7_cycle_trace")[0]["n"])
-    raise AssertionError("unreachable")
+        assert cycles == sorted(cycles)
+    return KILLS
 
 
 def test_killed_before_every_statement_a_run_holds_whole_stretches_and_can_be_resumed(
     victims: Victims, short: Whole, tmp_path: Path
 ) -> None:
     held = set()
-    for statement in range(1, short.statements + 1):
+    for number, statement in enumerate(short.kill_points):
         db = fresh_file(tmp_path / f"{statement}.db")
         assert victims(*short.arguments, "--db", db, rows=STRETCH, statement=statement)["killed"]
         assert broken(db) == [], f"killed before statement {statement}"
         held.add(rows_of(db, "SELECT count(*) AS n FROM stage7_cycle_trace")[0]["n"])
-        if statement % 6 == 0:
+        if number % 6 == 0:
             assert victims(*short.arguments, "--db", db, "--resume", rows=STRETCH)["code"] == 0
             assert contents(db) == short.rows
     assert held == {0, STRETCH, 2 * STRETCH}

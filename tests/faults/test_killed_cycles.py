@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 from fresh_database import fresh_file
+from kill_points import kill_points
 from nightly import NIGHTLY
 from stage7_runs import START, rows_of
 from victim_settings import SETTINGS
@@ -25,7 +26,7 @@ from meva_core.stages.prove_book import prove_book
 
 Victims = Callable[..., dict[str, Any]]
 TIMES: Final = range(START + 1800, START + 1800 + 60 * 6, 60)
-KILLS: Final = 200 if NIGHTLY else 18
+KILLS: Final = 200 if NIGHTLY else 12
 """So many at random moments, spread over the cycles."""
 
 
@@ -57,25 +58,25 @@ def fingerprint(db: Path) -> str:
 @pytest.fixture(scope="module")
 def unkilled(
     victims: Victims, market: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[int], float]:
-    """Return the book as processes leave it that are not killed, the statements of each, and the seconds."""
+) -> tuple[Path, list[dict[str, Any]], float]:
+    """Return the book as processes leave it that are not killed, how each ended, and the most seconds."""
     db = new_book(tmp_path_factory.mktemp("unkilled") / "book.db")
     ended = [victims("cycle", db, market, at, rows=1) for at in TIMES]
     assert [one["code"] for one in ended] == [0] * len(TIMES)
     assert len(rows_of(db, "SELECT * FROM stage7_orders")) > 2
-    return db, [one["statements"] for one in ended], max(one["seconds"] for one in ended)
+    return db, ended, max(one["seconds"] for one in ended)
 
 
 def test_killed_before_every_statement_a_cycle_is_there_whole_or_not_at_all(
-    victims: Victims, market: Path, unkilled: tuple[Path, list[int], float], tmp_path: Path
+    victims: Victims, market: Path, unkilled: tuple[Path, list[dict[str, Any]], float], tmp_path: Path
 ) -> None:
-    whole, statements, _ = unkilled
+    whole, ended_alone, _ = unkilled
     db = new_book(tmp_path / "book.db")
     for at in TIMES[:2]:
         assert victims("cycle", db, market, at, rows=1)["code"] == 0
-    for at, count in zip(TIMES[2:3], statements[2:3], strict=True):
+    for at, alone in zip(TIMES[2:3], ended_alone[2:3], strict=True):
         before = chain(db)
-        for statement in range(1, count + 1):
+        for statement in kill_points(alone):
             ended = victims("cycle", db, market, at, rows=1, statement=statement)
             if chain(db) != before:  # the commit came through
                 break
@@ -91,7 +92,7 @@ def test_killed_before_every_statement_a_cycle_is_there_whole_or_not_at_all(
 
 
 def test_killed_at_random_moments_the_chain_is_the_unkilled_ones(
-    victims: Victims, market: Path, unkilled: tuple[Path, list[int], float], tmp_path: Path
+    victims: Victims, market: Path, unkilled: tuple[Path, list[dict[str, Any]], float], tmp_path: Path
 ) -> None:
     whole, _, seconds = unkilled
     chance, db, killed = Random(9), new_book(tmp_path / "book.db"), 0

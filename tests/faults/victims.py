@@ -5,7 +5,8 @@ Reads one JSON object a line: `arguments` of a command line and `rows`, the cycl
 `join` are a database and a run whose stretches of one cycle are joined to stretches of `rows`, those of
 `cycle` a database, a dataset and a time at which the book `main` has a cycle on that market. With `after`
 the child is killed after so many seconds, with `statement` right before its statement of that number, else
-it runs to its end. Answers each with `killed`, `code`, `seconds` and `statements`.
+it runs to its end. Answers each with `killed`, `code`, `seconds`, the number of `statements` and which of
+them were `commits`.
 """
 
 from __future__ import annotations
@@ -67,12 +68,13 @@ def ended(order: dict[str, Any]) -> dict[str, Any]:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with os.fdopen(reading) as pipe:
-        statements = pipe.read()
+        statements, commits = json.loads(pipe.read() or "[0, []]")
     return {
         "killed": os.WIFSIGNALED(status),
         "code": os.waitstatus_to_exitcode(status),
         "seconds": time.perf_counter() - began,
-        "statements": int(statements or 0),
+        "statements": statements,
+        "commits": commits,
     }
 
 
@@ -83,6 +85,7 @@ def be_a_victim(order: dict[str, Any], writing: int) -> None:
     for stream in (1, 2):
         os.dup2(silence, stream)
     seen = 0
+    commits: list[int] = []
 
     def before(*_: object) -> None:
         nonlocal seen
@@ -90,10 +93,14 @@ def be_a_victim(order: dict[str, Any], writing: int) -> None:
         if seen == order.get("statement"):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for name in ("before_cursor_execute", "commit"):
-        sa.event.listen(sa.Engine, name, before)
+    def before_commit(*_: object) -> None:
+        commits.append(seen + 1)
+        before()
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", before)
+    sa.event.listen(sa.Engine, "commit", before_commit)
     code = do(order["arguments"], order["rows"])
-    os.write(writing, str(seen).encode())
+    os.write(writing, json.dumps([seen, commits]).encode())
     os._exit(code)
 
 
