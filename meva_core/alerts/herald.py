@@ -38,6 +38,8 @@ class Herald:
     _told: list[Telling] | None = field(default=None, init=False)
     """What was told through the queue; None before it was read."""
     _of_day: Alert | None = field(default=None, init=False)
+    _has_more: bool = field(default=False, init=False)
+    """Whether the last cycle had alerts."""
     _said: list[Telling] = field(factory=list, init=False)
     """What was sent past the queue."""
 
@@ -65,13 +67,15 @@ class Herald:
         self._told += _as_told(found, told.time)
         alerts = [alert(one, self.book, told.time, standing) for one in found]
         alerts += [] if self._of_day is None else [self._of_day]
+        self._has_more = bool(alerts)
         return partial(self._queue, told.run_id, alerts)
 
     def stored(self, told: Told) -> None:
         """Take note that a cycle is stored, with its alerts."""
         self._stands = told.time
         self._say([], told.time, are_all=True)
-        self.queued()
+        if self._has_more:
+            self.queued()
 
     def trouble(self, error: MevaError, time: int) -> None:
         """Tell of what kept a cycle from being run or stored, at a time of our clock, in seconds."""

@@ -73,7 +73,7 @@ def test_a_receiver_that_is_not_there_delays_the_end_of_a_single_cycle_for_secon
     began = time.monotonic()
     ended = run("run", "stage7", "--db", "a.db", "--json")
     assert ended.code == 0, ended.err
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 120
     assert "alerts waiting to be sent to JSON 127.0.0.1:1, with the next cycle: " in ended.err
     [book] = run("status", "--db", "a.db", "--json").document["books"]
     assert book["alerts_waiting"] >= 2
@@ -116,23 +116,25 @@ def test_a_receiver_that_never_answers_delays_neither_cycles_nor_the_end(
     alarmed: tuple[Meva, dict[str, str]], tmp_path: Path
 ) -> None:
     _, environment = alarmed
-    go = threading.Event()
+    go, asked = threading.Event(), threading.Event()
 
     def answer(before: int) -> int:
-        go.wait(60)
+        asked.set()
+        go.wait(120)
         return 200
 
     with webhook(answer) as hook:
         url = f"{hook.url()}?rto=600"
         process = loop(tmp_path, {**environment, "MEVA_ALERT_URLS": url}, "--interval", "1")
         try:
-            times = [next_cycle(process)["cycle_ts"] for _ in range(4)]
-            assert len(set(times)) == 4
-            assert hook.came
+            next_cycle(process)
+            assert asked.wait(60)
+            times = {next_cycle(process)["cycle_ts"] for _ in range(3)}
+            assert len(times) == 3
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=30)
-            assert time.monotonic() - began < 10
+            _, err = process.communicate(timeout=60)
+            assert time.monotonic() - began < 30
         finally:
             process.kill()
             go.set()

@@ -167,7 +167,7 @@ def test_one_that_never_answers_holds_up_neither_the_others_nor_the_end(
         assert slow.asked.wait(20)
         began = time.monotonic()
         sending.end(0.3)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
     assert not sending.is_over
     assert [(one.receiver, one.queued) for one in sending.left()] == [("Slow", 2)]
     assert shown_left(sending.left()) == ["waiting to be sent to Slow, with the next cycle: 2"]
