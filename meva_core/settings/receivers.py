@@ -23,7 +23,7 @@ class Receivers:
     def expected(self) -> str:
         """Name the form."""
         return (
-            "addresses as apprise writes them, such as ntfys://host/topic or mailto://user:password@host, "
+            "addresses as apprise writes them, such as ntfys://host/topic or jsons://host/path, "
             "with commas or blanks between them or as a JSON list"
         )
 
