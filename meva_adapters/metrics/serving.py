@@ -13,6 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler
 
 from prometheus_client.exposition import ThreadingWSGIServer, make_wsgi_app
 
+from meva_adapters.btcturk.hosts import is_loopback
 from meva_adapters.metrics.meters import Meters
 from meva_core.errors import BadInput
 
@@ -54,7 +55,7 @@ def serving(meters: Meters, host: str, port: int) -> Iterator[str]:
     Raises BadInput for an address that cannot be listened at.
     """
     server = _listening(host, port)
-    server.set_app(_only_the_page(make_wsgi_app(meters)))
+    server.set_app(_only_the_page(make_wsgi_app(meters), is_own=is_loopback(host)))
     thread = Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
     try:
@@ -75,16 +76,30 @@ def _listening(host: str, port: int) -> ThreadingWSGIServer:
         raise BadInput(f"--metrics {shown_address(host, port)}: {why}", action=action) from None
 
 
-def _only_the_page(page: _Answer) -> _Answer:
-    """Return what answers with the page at its path, whole, and with 404 elsewhere."""
+def _only_the_page(page: _Answer, *, is_own: bool) -> _Answer:
+    """Return what answers with the page at its path, whole, and with 404 elsewhere.
+
+    Where only this machine is to read it (`is_own`), it must be asked for by a name of this machine: a web
+    page in a browser here may have given its own name our address.
+    """
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if is_own and not is_loopback(_name_in(environ.get("HTTP_HOST", ""))):
+            return refused("403 Forbidden", "ask by 127.0.0.1 or localhost\n", start)
         if environ.get("PATH_INFO") != PATH:
-            start("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-            return [f"there is {PATH}\n".encode()]
+            return refused("404 Not Found", f"there is {PATH}\n", start)
         return page({**environ, "QUERY_STRING": ""}, start)
 
+    def refused(status: str, text: str, start: Callable[..., Any]) -> Iterable[bytes]:
+        start(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [text.encode()]
+
     return answer
+
+
+def _name_in(host: str) -> str:
+    """Return the name in a Host header, without its port."""
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
 def shown_address(host: str, port: int) -> str:

@@ -60,6 +60,19 @@ def test_no_web_page_may_read_it_out_of_a_browser(page: str) -> None:
     assert "Access-Control-Allow-Origin" not in reply.headers
 
 
+@pytest.mark.parametrize("name", ["evil.test", "evil.test:9751", "", "127.0.0.1.evil.test", "["])
+def test_a_name_that_a_web_page_gave_our_address_is_turned_away(page: str, name: str) -> None:
+    assert requests.get(page, headers={"Host": name}, timeout=10).status_code == 403
+    for ours in ("localhost:1", "127.0.0.1", "[::1]:9751"):
+        assert requests.get(page, headers={"Host": ours}, timeout=10).status_code == 200
+
+
+def test_whoever_listens_for_others_is_asked_by_any_name(meters: Meters) -> None:
+    with serving(meters, "0.0.0.0", 0) as page:
+        at = f"http://127.0.0.1:{port_of(page)}/metrics"
+        assert requests.get(at, headers={"Host": "meva:9751"}, timeout=10).status_code == 200
+
+
 def test_a_visitor_who_says_nothing_keeps_nobody_waiting(page: str) -> None:
     with socket.create_connection(("127.0.0.1", port_of(page))):
         assert requests.get(page, timeout=10).status_code == 200
