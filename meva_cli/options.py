@@ -98,6 +98,11 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
 
 
+VERIFY: Final = click.option(
+    "--verify",
+    is_flag=True,
+    help="Compute the SHA-256 of every file, also of large ones that look as they did.",
+)
 ENGINE: Final = click.option(
     "--engine",
     type=click.Choice(["auto", "interpreted", "compiled"]),

@@ -32,17 +32,19 @@ _BLOCKS_IN_MEMORY: Final = 16 * BLOCK
 _LEAST_BLOCK: Final = 2**14
 
 
-def validate(path: str | PathLike[str]) -> Report:
+def validate(path: str | PathLike[str], *, verify: bool = False) -> Report:
     """Return every problem of the dataset in `path`. Raises nothing for a bad dataset."""
-    return survey(Path(path)).report
+    return survey(Path(path), verify=verify).report
 
 
-def open_dataset(path: str | PathLike[str]) -> Dataset:
+def open_dataset(path: str | PathLike[str], *, verify: bool = False) -> Dataset:
     """Check the dataset in `path` and open it.
 
-    Raises BadInput, with one problem per fault, if validation finds an error; its message names the first.
+    Large tables that are as they were when they were checked before are not read again; `verify`: the SHA-256
+    of their bytes are computed in any case. Raises BadInput, with one problem per fault, if validation finds
+    an error; its message names the first.
     """
-    found = survey(Path(path))
+    found = survey(Path(path), verify=verify)
     found.report.raise_errors()
     return Dataset.of(found)
 

@@ -58,9 +58,9 @@ class Info:
     files: tuple[FileInfo, ...]
 
 
-def info(path: str | PathLike[str]) -> Info:
+def info(path: str | PathLike[str], *, verify: bool = False) -> Info:
     """Return what the dataset in `path` holds. Raises BadInput as `open_dataset` does."""
-    return describe(open_dataset(path))
+    return describe(open_dataset(path, verify=verify))
 
 
 def describe(dataset: Dataset) -> Info:

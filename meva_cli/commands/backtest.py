@@ -17,7 +17,7 @@ from meva_cli.backtest_told import all_notes, print_backtest
 from meva_cli.database import DB, address_of, database, reading, shown_database
 from meva_cli.dataset import dataset_folder
 from meva_cli.load import Loaded, settings_for
-from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, json_option
+from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, VERIFY, json_option
 from meva_cli.progress import make_progress
 from meva_cli.recorded_runs import against_recorded, plan_over_run, refuse_beside_recorded
 from meva_cli.render import print_json
@@ -71,6 +71,7 @@ class Options:
     pair_info: Path | None
     as_recorded: bool = False
     fresh: bool = False
+    verify: bool = False
 
 
 @click.command()
@@ -104,6 +105,7 @@ class Options:
     is_flag=True,
     help="Decide the run again whose market the dataset is (`meva replay export`), with its settings.",
 )
+@VERIFY
 @click.option("--fresh", is_flag=True, help="Begin with a new book, not with what that run began with.")
 @json_option
 @click.pass_context
@@ -151,7 +153,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     from meva_core.stages.written_lists import as_recorded
 
     stays = may_compile_afterwards()
-    dataset = open_dataset(folder)
+    dataset = open_dataset(folder, verify=options.verify)
     plan = plan_of(loaded, dataset, options)
     if will_compile(options.engine, len(plan.times)):
         click.echo("compiling the engine: once for this version, takes about half a minute", err=True)

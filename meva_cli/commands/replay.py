@@ -10,7 +10,7 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.dataset import dataset_folder
-from meva_cli.options import FOLDER, SYMBOLS, json_option
+from meva_cli.options import FOLDER, SYMBOLS, VERIFY, json_option
 from meva_cli.render import print_json, print_line, print_pairs, print_table
 from meva_cli.runs import pick_run, run_option
 from meva_core.errors import BadInput
@@ -54,16 +54,17 @@ def make(
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=FOLDER)
+@VERIFY
 @json_option
 @click.pass_context
-def validate(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
+def validate(ctx: click.Context, folder: Path | None, verify: bool, as_json: bool) -> None:
     """List every problem of the dataset in DIR (default: MEVA_REPLAY_DATASET).
 
     Errors keep a dataset from being run (exit 2), warnings do not.
     """
     from meva_adapters import replay
 
-    report = replay.validate(dataset_folder(folder))
+    report = replay.validate(dataset_folder(folder), verify=verify)
     if as_json:
         print_json(report_document(report))
     else:
@@ -98,15 +99,16 @@ def _fault_row(level: str, fault: Fault) -> list[object]:
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=FOLDER)
+@VERIFY
 @json_option
-def info(folder: Path | None, as_json: bool) -> None:
+def info(folder: Path | None, verify: bool, as_json: bool) -> None:
     """Show what the dataset in DIR (default: MEVA_REPLAY_DATASET) holds.
 
     Symbols, rows, span, step, gaps and checksums. A dataset with an error is refused, as a run refuses it.
     """
     from meva_adapters import replay
 
-    found = replay.info(dataset_folder(folder))
+    found = replay.info(dataset_folder(folder), verify=verify)
     if as_json:
         print_json(attrs.asdict(found))
     else:

@@ -6,15 +6,16 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from meva_adapters.replay.checking.checks import RowChecks
 from meva_adapters.replay.checking.columnar import batches, open_columns
 from meva_adapters.replay.checking.files import SourceFile, whole_lines
+from meva_adapters.replay.checking.kept import Keeping, Kept, hash_of, recalled
 from meva_adapters.replay.format.columns import read_checked, read_columns
-from meva_adapters.replay.format.faults import FaultList, bad_dataset
+from meva_adapters.replay.format.faults import Fault, FaultList, bad_dataset
 from meva_adapters.replay.format.layout import KINDS, KNOWN, MAX_LINE, Kind
-from meva_adapters.replay.format.lines import LineReader
+from meva_adapters.replay.format.lines import LineReader, stored_columns
 from meva_adapters.replay.format.rows import Rows, is_later
 from meva_core.errors import BadInput
 
@@ -46,6 +47,7 @@ class FileFacts:
     gaps: int
     longest_gap_seconds: int
     steps: dict[int, int] = field(repr=False)
+    kept: Kept | None = field(default=None, repr=False, eq=False)
 
     @property
     def has_known(self) -> bool:
@@ -53,8 +55,10 @@ class FileFacts:
         return KNOWN in self.columns
 
 
-def check_file(source: SourceFile, *, stand_ins: bool = True) -> tuple[FileFacts | None, FaultList]:
-    """Read one table to its end, or to where no further fault would be listed.
+def check_file(
+    source: SourceFile, *, stand_ins: bool = True, verify: bool = False
+) -> tuple[FileFacts | None, FaultList]:
+    """Read one table to its end, or to where no further fault would be listed; or take what is kept of it.
 
     Returns the facts (None where the file cannot be used as a whole, or has no rows and, without stand-ins,
     needs none) and the faults, sorted by row.
@@ -63,7 +67,8 @@ def check_file(source: SourceFile, *, stand_ins: bool = True) -> tuple[FileFacts
     facts = None
     try:
         kind = KINDS[source.kind]
-        facts = _Pass(source, kind, faults, kind.min_rows if stand_ins else 0).run()
+        least = kind.min_rows if stand_ins else 0
+        facts = _as_kept(source, kind, faults, least, verify) or _Pass(source, kind, faults, least).run()
     except BadInput as e:
         problem = e.problems[0]
         faults.error(problem.code, problem.message, value=problem.value, action=problem.action)
@@ -79,6 +84,7 @@ class _Pass:
         self._kind = kind
         self._faults = faults
         self._checks = RowChecks(kind, faults, least_rows)
+        self._keeping = Keeping(source)
         self._line = 1
 
     def run(self) -> FileFacts | None:
@@ -86,7 +92,10 @@ class _Pass:
         if self._source.size == 0:
             self._faults.error("empty_file", "the file is empty", action="add rows, or remove the file")
             return None
-        return self._columnar() if self._source.is_columnar else self._text()
+        try:
+            return self._columnar() if self._source.is_columnar else self._text()
+        finally:
+            self._keeping.drop()  # what is not kept by now
 
     def _columnar(self) -> FileFacts | None:
         """Read a Parquet file."""
@@ -95,14 +104,12 @@ class _Pass:
             return None
         for rows in batches(self._source, self._kind, columns, columns, self._faults):
             self._checks.take(rows)
+            self._keeping.take(rows)
             if not self._faults.room(error=True):
                 self._faults.unlisted_errors += 1
                 return None
         self._checks.finish()
-        digest = hashlib.sha256()
-        for offset in range(0, self._source.size, BLOCK):
-            digest.update(self._source.read(offset, BLOCK))
-        return self._facts(columns, digest.hexdigest())
+        return self._facts(columns, hash_of(self._source))
 
     def _text(self) -> FileFacts | None:
         """Read a text file."""
@@ -153,7 +160,9 @@ class _Pass:
         if body:
             rows = read_columns(body, columns, self._line)
             lines = body.count(b"\n") if rows is None else len(rows.ts)
-            self._checks.take(slow.read(body, self._line) if rows is None else rows)
+            taken = slow.read(body, self._line) if rows is None else rows
+            self._checks.take(taken)
+            self._keeping.take(taken)
             self._line += lines
         if self._faults.room(error=True):
             return True
@@ -164,7 +173,7 @@ class _Pass:
         checks, spacing = self._checks, self._checks.spacing
         if checks.first_ts is None or checks.last_ts is None:
             return None
-        return FileFacts(
+        facts = FileFacts(
             source=self._source,
             kind=self._kind.folder,
             symbol=self._source.symbol,
@@ -180,6 +189,50 @@ class _Pass:
             longest_gap_seconds=spacing.longest_gap_seconds,
             steps=spacing.counts,
         )
+        return facts if self._faults.errors else evolve(facts, kept=self._kept(facts))
+
+    def _kept(self, facts: FileFacts) -> Kept | None:
+        told = {name: getattr(facts, name) for name in _TOLD}
+        warnings = [[getattr(fault, name) for name in _OF_FAULTS] for fault in self._faults.warnings]
+        unlisted = self._faults.unlisted_warnings
+        told |= {"kind": facts.kind, "columns": list(facts.columns), "steps": list(facts.steps.items())}
+        return self._keeping.keep(facts.sha256, told | {"warnings": warnings, "unlisted_warnings": unlisted})
+
+
+_TOLD: Final = (
+    "rows",
+    "first_ts",
+    "last_ts",
+    "first_known",
+    "last_known",
+    "step_seconds",
+    "gaps",
+    "longest_gap_seconds",
+)
+_OF_FAULTS: Final = ("code", "row", "column", "value", "message", "action")
+
+
+def _as_kept(
+    source: SourceFile, kind: Kind, faults: FaultList, least_rows: int, verify: bool
+) -> FileFacts | None:
+    """Return the facts that are kept of a table, its warnings in `faults`; None where it is to be read."""
+    kept = recalled(source, verify=verify)
+    if kept is None or kept.told.get("kind") != kind.folder or kept.told["rows"] < least_rows:
+        return None
+    told = kept.told
+    for warning in told["warnings"]:
+        faults.warnings.append(Fault(file=source.name, **dict(zip(_OF_FAULTS, warning, strict=True))))
+    faults.unlisted_warnings = told["unlisted_warnings"]
+    return FileFacts(
+        source=source,
+        kind=kind.folder,
+        symbol=source.symbol,
+        columns=tuple(told["columns"]),
+        sha256=kept.sha256,
+        steps=dict(map(tuple, told["steps"])),
+        kept=kept,
+        **{name: told[name] for name in _TOLD},
+    )
 
 
 def checked_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
@@ -200,6 +253,11 @@ def checked_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -
 
 def all_blocks(facts: FileFacts, wanted: tuple[str, ...], block_size: int) -> Iterator[Rows]:
     """Yield the `wanted` columns of all rows of a file that was checked, in blocks of one row at least."""
+    if facts.kept is not None and facts.kept.path.exists():
+        facts.source.recheck()
+        stored = tuple(part for name in wanted for part in stored_columns(name))
+        yield from facts.kept.blocks(stored, 1 if facts.source.is_columnar else 2)
+        return
     faults = FaultList(facts.source.name)
     read = _columnar_blocks if facts.source.is_columnar else _text_blocks
     for rows in read(facts, wanted, block_size, faults):

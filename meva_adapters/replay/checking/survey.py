@@ -61,14 +61,17 @@ class Survey:
     report: Report
 
 
-def survey(root: Path) -> Survey:
-    """Read the dataset in `root` once and return all there is to know. A bad dataset raises nothing."""
+def survey(root: Path, *, verify: bool = False) -> Survey:
+    """Read the dataset in `root` once and return all there is to know. A bad dataset raises nothing.
+
+    Large tables that are as they were are not read again; `verify`: their SHA-256 are computed in any case.
+    """
     listing = list_dataset(root)
     faults, stamps = FaultList(MANIFEST), FaultList(MANIFEST)
     manifest = _manifest(listing, faults)
     stand_ins = manifest is None or manifest.stand_ins
     named = manifest.symbols if manifest and not stand_ins else None
-    data = _survey_listed(root, listing, stand_ins=stand_ins, symbols=named)
+    data = _survey_listed(root, listing, stand_ins=stand_ins, symbols=named, verify=verify)
     if manifest is not None:
         _check_manifest(data, manifest, faults)
     faults.close()
@@ -92,10 +95,10 @@ def survey_data(root: Path, *, stand_ins: bool = True, symbols: Sequence[str] | 
 
 
 def _survey_listed(
-    root: Path, listing: Listing, *, stand_ins: bool, symbols: Sequence[str] | None
+    root: Path, listing: Listing, *, stand_ins: bool, symbols: Sequence[str] | None, verify: bool = False
 ) -> DataSurvey:
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        checked = list(pool.map(partial(check_file, stand_ins=stand_ins), listing.data_files))
+        checked = list(pool.map(partial(check_file, stand_ins=stand_ins, verify=verify), listing.data_files))
     files = {facts.source.name: facts for facts, _ in checked if facts is not None}
     hashes = {name: facts.sha256 for name, facts in files.items()}
     info_faults = FaultList(EXCHANGEINFO)
