@@ -33,7 +33,7 @@ MOST_TRIPS: Final = 200
 """Round trips that the page lists: those with the largest results."""
 MOST_SYMBOLS: Final = 24
 """Symbols that are drawn: those that turned over most."""
-WHY_CYCLES: Final = 10_000
+WHY_CYCLES: Final = 5_000
 """Cycles that the reasons are counted over: the newest."""
 
 Explain = Callable[["Reason"], str]

@@ -43,30 +43,36 @@ class Gathered:
     _peak: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        for name in ("equity", "fall", "cash", "fees", "slippage"):
-            setattr(self, name, self._buckets())
+        for name in ("equity", "fall"):
+            setattr(self, name, self._buckets(ends=False))
+        for name in ("cash", "fees", "slippage"):
+            setattr(self, name, self._buckets(ends=True))
         self.mode = np.full(self.equity.count, -1, dtype=np.int64)
         self._peak = self.opening
 
-    def _buckets(self) -> Buckets:
-        return Buckets(self.start, self.stop, self.most)
+    def _buckets(self, *, ends: bool) -> Buckets:
+        return Buckets(self.start, self.stop, self.most, ends)
 
     def take(self, part: Cycles) -> None:
         """Take the next cycles."""
-        times, a, rows = part.times(), part.out.account, slice(part.start, part.stop)
+        a, rows = part.out.account, slice(part.start, part.stop)
+        places = self.equity.places(part.times())
         equity = _lira(a.equity_whole[rows], a.equity_rest[rows])
         peaks = np.maximum.accumulate(np.concatenate(([self._peak], equity)))
         self._peak = float(peaks[-1])
-        self.equity.take(times, equity)
-        self.fall.take(times, (peaks[1:] - equity) / peaks[1:] * 100)
-        self.cash.take(times, _lira(a.cash_whole[rows], a.cash_rest[rows]))
-        self.fees.take(times, _lira(a.fees_whole[rows], a.fees_rest[rows]))
-        self.slippage.take(times, _lira(a.slippage_whole[rows], a.slippage_rest[rows]))
-        np.maximum.at(self.mode, self.equity.places(times), part.out.plan.mode[rows])
+        self.equity.take(places, equity)
+        self.fall.take(places, (peaks[1:] - equity) / peaks[1:] * 100)
+        self.cash.take(places, _lira(a.cash_whole[rows], a.cash_rest[rows]))
+        self.fees.take(places, _lira(a.fees_whole[rows], a.fees_rest[rows]))
+        self.slippage.take(places, _lira(a.slippage_whole[rows], a.slippage_rest[rows]))
+        modes = np.maximum.reduceat(part.out.plan.mode[rows], places.begins)
+        here = places.of[places.begins]
+        self.mode[here] = np.maximum(self.mode[here], modes)
+        marks, values = part.out.measure.mark[rows], a.value[rows]
+        shown = np.where(marks > 0, marks / E8, np.nan).T
         for i, symbol in enumerate(part.symbols):
-            mark, value = part.out.measure.mark[rows, i], a.value[rows, i]
-            self._of(self.marks, symbol).take(times, np.where(mark > 0, mark / E8, np.nan))
-            self._of(self.values, symbol).take(times, value / E8)
+            self._of(self.marks, symbol, ends=False).take(places, shown[i])
+            self._of(self.values, symbol, ends=True).take(places, values[:, i] / E8)
         self.fills.extend(fills_of(part))
 
     def bands(self) -> Iterator[tuple[float, float, Mode]]:
@@ -80,9 +86,9 @@ class Gathered:
                 yield self.start + at * length, self.start + (at + size) * length, Mode(mode)
             at += size
 
-    def _of(self, series: dict[str, Buckets], symbol: str) -> Buckets:
+    def _of(self, series: dict[str, Buckets], symbol: str, *, ends: bool) -> Buckets:
         if symbol not in series:
-            series[symbol] = self._buckets()
+            series[symbol] = self._buckets(ends=ends)
         return series[symbol]
 
 

@@ -19,7 +19,7 @@ def filled(points, count, cuts=()):
     times = np.array([time for time, _ in points], dtype=np.int64)
     values = np.array([value for _, value in points], dtype=np.float64)
     for part in np.split(np.arange(len(points)), sorted(cuts)):
-        buckets.take(times[part], values[part])
+        buckets.take(buckets.places(times[part]), values[part])
     return buckets
 
 
@@ -67,7 +67,7 @@ def test_a_line_rises_in_time_and_goes_through_every_extreme(points, count):
 
 def test_an_empty_bucket_carries_the_value_before_and_the_first_ones_none():
     buckets = Buckets(0, 39, 4)
-    buckets.take(np.array([12, 15]), np.array([1.0, 2.0]))
+    buckets.take(buckets.places(np.array([12, 15])), np.array([1.0, 2.0]))
     assert buckets.carried() == pytest.approx([np.nan, 2.0, 2.0, 2.0], nan_ok=True)
 
 
