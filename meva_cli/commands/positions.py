@@ -62,7 +62,7 @@ def _print(found: Mapping[str, Any]) -> None:
     ]
     if rows:
         print_table([*_SHOWN, "share_%"], rows)
-    cash, equity = as_text(found["cash_try"]), as_text(found["equity_try"])
+    cash, equity = as_text(found["cash_try"]), f"{as_text(found['equity_try'])} {found['quote']}"
     part = "" if share is None else f", {_percent(share)} % of it"
     held = "" if rows else "Nothing is held. "
     print_line(f"{held}Cash {cash} of an equity of {equity}{part}, after {as_text(found['ts'])}.")

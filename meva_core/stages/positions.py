@@ -60,11 +60,12 @@ class Position:
 
 @frozen
 class Positions:
-    """What a run left: the time of its last cycle, its cash and equity in e8, and its holdings, the largest
-    first."""
+    """What a run left: the time of its last cycle, its cash and equity in e8 of the quote currency, and its
+    holdings, the largest first."""
 
     run_id: str
     ts: datetime
+    quote: str
     cash: int
     equity: int
     held: tuple[Position, ...]
@@ -74,6 +75,7 @@ class Positions:
         return {
             "run_id": self.run_id,
             "ts": self.ts,
+            "quote": self.quote,
             "cash_try": to_decimal(self.cash),
             "equity_try": to_decimal(self.equity),
             "positions": [one.document() for one in self.held],
@@ -91,7 +93,8 @@ def positions_of(reads: Reads, row: Mapping[str, Any], codec: Codec) -> Position
             f"nothing is stored of what run {row['run_id']} holds",
             action="`meva runs` lists the runs; those of the earlier system kept no holdings of dry runs",
         )
-    symbols = recorded_run(row, codec.decode).symbols
+    run = recorded_run(row, codec.decode)
+    symbols = run.symbols
     state = restore_state(codec.decode(kept["state_json"])["state"], symbols)
     cash, equity = (
         join_pair(int(state.money[place]), int(state.money[place + 1])) for place in (CASH, LAST_EQUITY)

@@ -171,9 +171,9 @@ def _without_columns(row: Mapping[str, Any], cycles: int) -> StoreUnready:
     if not row["cycles"]:
         return StoreUnready(f"run {row['run_id']} has no cycle yet", action="let it run, then ask again")
     return StoreUnready(
-        f"{cycles} of the {row['cycles']} cycles of run {row['run_id']} have no columns: no figures can be "
-        "made of them",
-        action="`meva db check --deep` says what is lost",
+        f"{cycles} of the {row['cycles']} cycles of run {row['run_id']} have no columns, which this is made of",
+        action="`meva report --summary` shows what their rows tell; `meva db check --deep` says whether "
+        "something is lost",
     )
 
 
