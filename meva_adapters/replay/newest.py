@@ -79,9 +79,12 @@ class Newest:
 
     def _join(self, time: int) -> None:
         """Take up the rows that wait, and let go of those that no time from `time` on sees."""
-        blocks = [(self._known, self._columns), *self._waiting] if len(self._known) else self._waiting
-        since = max((at for at, (known, _) in enumerate(blocks) if known[0] <= time), default=0)
-        blocks = blocks[since:]
+        if self._waiting[-1][0][0] <= time:  # as in a live market each time
+            blocks = self._waiting[-1:]
+        else:
+            blocks = [(self._known, self._columns), *self._waiting] if len(self._known) else self._waiting
+            since = max((at for at, (known, _) in enumerate(blocks) if known[0] <= time), default=0)
+            blocks = blocks[since:]
         self._waiting = []
         if len(blocks) == 1:
             ((self._known, self._columns),) = blocks
