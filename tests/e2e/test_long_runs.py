@@ -38,7 +38,7 @@ from meva_core.stretches import stored
 
 START: Final = 1_767_225_600
 SYMBOLS: Final = 4
-JOINED: Final = 10
+JOINED: Final = 5
 """So many cycles become one stretch here."""
 PART: Final = 2 * JOINED
 """Cycles that are held against as many others."""

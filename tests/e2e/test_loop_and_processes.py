@@ -23,20 +23,20 @@ from test_run_stage7 import TRADING
 
 __all__ = ["meva"]
 NIGHTLY: Final = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-CYCLES: Final = 200 if NIGHTLY else 24
-PROCESSES: Final = 1 if NIGHTLY else 12
+CYCLES: Final = 200 if NIGHTLY else 16
+PROCESSES: Final = 1 if NIGHTLY else 8
 """Each so-many-th cycle is a process of the system, the others begin as anew in this one."""
 INTERVAL: Final = 2
 """Seconds: too few to ask for all books, so that pairs take turns."""
-BEGIN: Final = 1_767_225_630
-"""2026-01-01T00:00:30Z: a bar ends within the shorter of both runs."""
+BEGIN: Final = 1_767_225_640
+"""2026-01-01T00:00:40Z: a bar ends within the shorter of both runs."""
 CANDIDATES: Final = "AAVETRY,BTCTRY,ETHTRY,LTCTRY,SOLTRY,XLMTRY,XRPTRY"
 MARKET: Final = ("book", "ticker", "bar60", "metadata")
 
 
 @contextmanager
 def standing() -> Iterator[LocalExchange]:
-    running = start_emulator("--clock", "manual", "--begin", "2026-01-01T00:00:30Z")
+    running = start_emulator("--clock", "manual", "--begin", "2026-01-01T00:00:40Z")
     try:
         yield running
     finally:

@@ -37,7 +37,7 @@ from meva_core.stages.dry_cycle import Told
 from meva_core.stages.dry_loop import DryLoop
 from meva_core.stages.prove_book import prove_book
 
-CYCLES: Final = 500 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 40
+CYCLES: Final = 500 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 25
 """Of each loop."""
 BEGIN_MS: Final = 1_767_225_600_000
 SKEW_MS: Final = 10_000
@@ -116,13 +116,14 @@ def looping(url: str, name: str, db: Path, clock: FollowedClock) -> Iterator[Loo
     manners = Manners(backoff=0.05, total=0.15, monotonic=clock.monotonic, sleep=clock.sleep)
     made = Looping(name, db)
     with ExitStack() as opened:
-        held = opened.enter_context(held_book(database_url(db), "main", chosen, None))
-        on = opened.enter_context(exchange(held.settings, manners=manners, clock=clock))
+        store, lease, settings = opened.enter_context(held_book(database_url(db), "main", chosen, None))
+        on = opened.enter_context(exchange(settings, manners=manners, clock=clock))
         dry = opened.enter_context(
             live_book(
-                held,
+                store,
+                lease.check,
                 on,
-                held.settings,
+                settings,
                 "main",
                 False,
                 "interpreted",
@@ -132,7 +133,7 @@ def looping(url: str, name: str, db: Path, clock: FollowedClock) -> Iterator[Loo
             )
         )
         pace = ClockPace(Supervisor(), clock)
-        made.loop = DryLoop(dry, pace, 1, lambda told: made.take(held.store, told), made.notes.append)
+        made.loop = DryLoop(dry, pace, 1, lambda told: made.take(store, told), made.notes.append)
         yield made
 
 
@@ -188,8 +189,8 @@ def soaked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Loop
             loop.cycle()  # all is well to begin with
         assert emulator.control("POST", "faults", json={"rules": FAULTS}).status_code == 200
         for number in range(1, CYCLES):
-            if number % 20 == 10:
-                skew.set(SKEW_MS if number % 40 == 10 else 0)
+            if number % 10 == 5:
+                skew.set(SKEW_MS if number % 20 == 5 else 0)
             for loop in loops:
                 loop.cycle()
         yield loops, skew, emulator.control("GET", "state").json()
