@@ -48,7 +48,7 @@ def test_the_scheduler_takes_a_name_with_its_group_and_without(pytestconfig: pyt
     plain = "tests/core/test_compiled.py::test_both_speeds_give_the_same_bits"
     assert scheduler._split_scope(plain) == scheduler._split_scope(f"{plain}@compiled") == "compiled"
     other = "tests/test_workers.py::test_x[a@b]"
-    assert scheduler._split_scope(other) == other
+    assert scheduler._split_scope(other) == "tests/test_workers.py"
 
 
 def test_the_longest_are_there() -> None:

@@ -1,7 +1,8 @@
-"""How the tests are spread over workers: the longest first, and those of one group by one worker.
+"""How the tests are spread over workers: file by file, the longest first, and a group to one worker.
 
-The groups are read out of the sources. Beside pytest 9.2 the names by which pytest-xdist 3.8 tells its
-scheduler of them do not arrive, so that it spreads a group like any other tests, and each worker compiles.
+What a module makes for its tests is made once then, by the worker that has them. The groups are read out of
+the sources. Beside pytest 9.2 the names by which pytest-xdist 3.8 tells its scheduler of them do not arrive,
+so that it spreads a group like any other tests, and each worker compiles.
 """
 
 from __future__ import annotations
@@ -16,29 +17,44 @@ from xdist.scheduler import LoadScopeScheduling
 ROOT = Path(__file__).parent.parent
 LONGEST = (
     "tests/core/test_compiled.py",
-    "tests/faults/test_order_desk_laws.py",
-    "tests/e2e/test_recorded_books.py",
-    "tests/faults/test_killed_backtests.py",
-    "tests/cli/test_exchange_commands.py",
-    "tests/test_readme.py",
-    "tests/core/test_why.py",
-    "tests/core/test_oracle.py",
-    "tests/adapters/emulator/test_emulator_laws.py",
-    "tests/adapters/emulator/test_emulator_oracle.py",
-    "tests/adapters/replay/test_dataset_windows.py",
     "tests/upgrade/test_kills.py",
-    "tests/e2e/test_added_later.py",
-    "tests/core/test_fingerprint.py",
+    "tests/e2e/test_run_stage7.py",
+    "tests/cli/test_exchange_commands.py",
+    "tests/e2e/test_exported_runs.py",
+    "tests/upgrade/test_generations.py",
+    "tests/e2e/test_books_over_runs.py",
+    "tests/e2e/test_rows_and_columns.py",
+    "tests/e2e/test_damage.py",
+    "tests/e2e/test_awkward_markets.py",
+    "tests/faults/test_killed_cycles.py",
+    "tests/faults/test_killed_backtests.py",
+    "tests/faults/test_killed_columns.py",
+    "tests/faults/test_order_desk_laws.py",
+    "tests/e2e/test_recorded_parity.py",
+    "tests/adapters/sql/test_migrate.py",
+    "tests/e2e/test_trace_levels.py",
+    "tests/upgrade/test_old_parity.py",
+    "tests/core/stages/test_run.py",
+    "tests/cli/test_doctor_command.py",
+    "tests/cli/test_history_commands.py",
+    "tests/adapters/measuring/test_measure.py",
+    "tests/upgrade/test_history.py",
+    "tests/e2e/test_parity_by_columns.py",
 )
 """What is begun late is waited for at the end, by workers that have nothing else to do."""
 
 
 class ByGroup(LoadScopeScheduling):
-    """Gives tests to whoever is free, one by one; a group goes to one worker whole, the largest first."""
+    """Gives files to whoever is free, in the order of their first tests; a group goes to one worker whole."""
+
+    def schedule(self) -> None:
+        """Begin, in this order and not with what has the most tests."""
+        self.config.option.loadscopereorder = False
+        super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
         plain = nodeid if nodeid.endswith("]") else nodeid.partition("@")[0]
-        return group_of(plain) or plain
+        return group_of(plain) or plain.partition("::")[0]
 
 
 def group_of(nodeid: str) -> str | None:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from meva_core.history.verdict import Side, Span, Verdict
 from meva_core.history.window import LEGACY
 
 Built = Callable[[str], Path]
+TwoFiles = Callable[[str], tuple[Path, Path]]
 CYCLE = "cycle_id-1"
 ORDERED = ("stage7_order_intents", "stage7_orders", "stage7_order_events", "stage7_risk_decisions")
 CHANGES = {
@@ -61,17 +63,25 @@ def old_copy(built: Built, name: str, path: Path, change: str = "") -> Path:
     return path
 
 
-def two_files(built: Built, folder: Path, change: str) -> tuple[Path, Path]:
-    """Return two upgraded copies of an old file, one of them changed before."""
-    return old_copy(built, "gen-45", folder / "a.db"), old_copy(built, "gen-45", folder / "b.db", change)
+@pytest.fixture(scope="module")
+def upgraded(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Return a function that returns an upgraded copy of an old file, the same each time."""
+    folder = tmp_path_factory.mktemp("upgraded")
+    return cache(lambda name: old_copy(built, name, folder / name))
+
+
+@pytest.fixture
+def two_files(built: Built, upgraded: Built, tmp_path: Path) -> TwoFiles:
+    """Return a function that returns two upgraded copies of an old file, one of them changed before."""
+    return lambda change: (upgraded("gen-45"), old_copy(built, "gen-45", tmp_path / "b.db", change))
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("step", [None, Decimal("0.01")])
 def test_an_order_or_plan_that_differs_is_no_equal_history(
-    built: Built, tmp_path: Path, change: str, step: Decimal | None
+    two_files: TwoFiles, change: str, step: Decimal | None
 ) -> None:
-    a, b = two_files(built, tmp_path, change)
+    a, b = two_files(change)
     found = compare(a, b, step).first_difference
     assert found is not None
     expected = CHANGES[change]
@@ -80,30 +90,28 @@ def test_an_order_or_plan_that_differs_is_no_equal_history(
 
 
 @pytest.mark.parametrize("change", NAMES)
-def test_names_and_durations_make_no_difference(built: Built, tmp_path: Path, change: str) -> None:
-    verdict = compare(*two_files(built, tmp_path, change))
+def test_names_and_durations_make_no_difference(two_files: TwoFiles, change: str) -> None:
+    verdict = compare(*two_files(change))
     assert verdict.equal
     assert "ids, hashes over ids, times of the wall clock" in verdict.not_compared
 
 
-def test_a_half_of_a_cycle_that_is_gone_is_a_difference(built: Built, tmp_path: Path) -> None:
+def test_a_half_of_a_cycle_that_is_gone_is_a_difference(two_files: TwoFiles) -> None:
     gone = "DELETE FROM stage7_run_metrics WHERE cycle_id = (SELECT min(cycle_id) FROM stage7_run_metrics)"
-    assert not compare(*two_files(built, tmp_path, gone)).equal
+    assert not compare(*two_files(gone)).equal
 
 
 @pytest.mark.parametrize("step", [None, Decimal(1)])
 @pytest.mark.parametrize("name", ["gen-08", "gen-16", "gen-23", "gen-45", "side-b", "gen-12 to gen-45"])
-def test_a_file_equals_itself_whatever_it_holds(
-    built: Built, tmp_path: Path, name: str, step: Decimal | None
-) -> None:
-    path = old_copy(built, name, tmp_path / "a.db")
+def test_a_file_equals_itself_whatever_it_holds(upgraded: Built, name: str, step: Decimal | None) -> None:
+    path = upgraded(name)
     assert compare(path, path, step).equal
 
 
 def test_what_an_older_file_never_stored_is_said_and_not_taken_for_nothing(
-    built: Built, tmp_path: Path
+    upgraded: Built,
 ) -> None:
-    older, newer = (old_copy(built, name, tmp_path / name) for name in ("gen-10", "gen-14"))
+    older, newer = map(upgraded, ("gen-10", "gen-14"))
     verdict = compare(older, newer)
     assert verdict.equal
     assert {"plans", "intents", "orders", "order events"} < set(verdict.not_compared)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import pytest
@@ -28,8 +29,9 @@ def renderer_of(stretch: Recorded, **options: Any) -> Renderer:
     return Renderer(stretch.names, stretch.params, CASH, **options)
 
 
+@cache
 def rendered(name: str, room: int = ENOUGH, **options: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return all rows of a world's run as dicts by table, changes of orders applied."""
+    """Return all rows of a world's run as dicts by table, changes of orders applied. Not to be changed."""
     found: dict[str, list[dict[str, Any]]] = {table: [] for table in COLUMNS}
     whole = golden(name, room)
     renderer = renderer_of(whole[0], **options)
