@@ -107,9 +107,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rows, Pairs]:
     return rows_of(folder), pairs
 
 
+def new_live(folder: Path) -> Live:
+    return Live(folder / "book.db", {**BUSY, "SYMBOLS": SYMBOLS})
+
+
 @pytest.fixture
 def live(tmp_path: Path) -> Live:
-    return Live(tmp_path / "book.db", {**BUSY, "SYMBOLS": SYMBOLS})
+    return new_live(tmp_path)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,13 +14,14 @@ from typing import Any
 import attrs
 import exported_books
 import pytest
-from exported_books import ABOUT, FIRST, SYMBOLS, Live, Meva, equal, live, meva, minutes, recorded
+from exported_books import ABOUT, FIRST, SYMBOLS, Live, Meva, equal, live, meva, minutes, new_live, recorded
 from played_market import Played
 from stage7_runs import START, make_dataset
 from stage7_runs import rows_of as stored
 
 from meva_adapters import notebook
 from meva_adapters.replay import info
+from meva_cli import app
 from meva_core.live_market import TICKER, Answers, Asking
 from meva_core.modes import Mode
 from meva_core.stages import record
@@ -156,15 +158,27 @@ def test_parameters_that_adapt(live: Live, recorded: Any, equal: Any) -> None:
 # -- Other settings, and what is refused ------------------------------------------------------------------
 
 
-@pytest.fixture
-def folder(live: Live, recorded: Any, meva: Meva, tmp_path: Path) -> Path:
-    """The second run of a book, written out: it began with orders that rest."""
+@pytest.fixture(scope="module")
+def second(recorded: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Live, Path]:
+    """A book of two runs, the second written out, which began with orders that rest; not to be changed."""
+    root = tmp_path_factory.mktemp("second")
+    live = new_live(root)
     resting = {"STAGE7_ORDER_OFFSET_BPS": "20", "STAGE7_UNIVERSE_SIZE": "5", "TTL_SECONDS": "900"}
     live.run(Played(*recorded, now=START), minutes(4), **resting)
     live.run(Played(*recorded, now=START), minutes(20, FIRST + 240), STAGE7_FEES_BPS="30")
     later = live.runs()[1]["run_id"]
-    assert meva("replay", "export", "--db", live.db, "--run", later, tmp_path / "second").code == 0
-    return tmp_path / "second"
+    assert app.run(["replay", "export", "--db", str(live.db), "--run", later, str(root / "second")]) == 0
+    return live, root / "second"
+
+
+@pytest.fixture
+def folder(live: Live, second: tuple[Live, Path], tmp_path: Path) -> Path:
+    """A copy of that run's folder; `live` is a copy of its book."""
+    book, written = second
+    for file in book.db.parent.glob(f"{book.db.name}*"):
+        shutil.copy(file, tmp_path)
+    live.settings.update(book.settings)
+    return Path(shutil.copytree(written, tmp_path / "second"))
 
 
 def test_other_settings_meet_the_same_market_and_are_named(
