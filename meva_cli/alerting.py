@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from meva_adapters.sql import SqlStore
     from meva_adapters.sql.lease import Lease
+    from meva_cli.metering import Watch
     from meva_core.alerts.herald import Herald
     from meva_core.ports import Clock
     from meva_core.settings import Alerts
@@ -30,12 +31,13 @@ def alerting(
     *,
     loop: bool,
     beat: Callable[[], None],
+    watch: Watch | None = None,
 ) -> Iterator[Herald | None]:
     """Yield whoever tells of a book that this process holds, None where the settings name nobody to be told.
 
     What ends a loop is told, and of a single cycle what it failed with, unless it was not to begin; times are
-    those of the `clock` that cycles go by. Sending goes on for some seconds at the end; `beat` is called
-    meanwhile. What is left then is said. Raises BadInput as `receivers` does.
+    those of the `clock` that cycles go by. `watch` hears how many are sent. Sending goes on for some seconds
+    at the end; `beat` is called meanwhile. What is left then is said. Raises BadInput as `receivers` does.
     """
     if not alerts.urls:
         yield None
@@ -47,12 +49,16 @@ def alerting(
     from meva_adapters.sql.lease import last_time_of
     from meva_adapters.system.clock import SystemClock
     from meva_core.alerts.herald import Herald
+    from meva_core.alerts.outbox import uncounted
     from meva_core.market import MICROS
 
     found = receivers(alerts.urls)
     names = [receiver.name for receiver in found]
     queue = writer(url, durable=False)  # a note that a power cut takes is made again
-    sender = Sender(found, Post(queue, lease, names, clock), SystemClock(), beat)
+    post = Post(queue, lease, names, clock, uncounted if watch is None else watch.counted)
+    sender = Sender(found, post, SystemClock(), beat)
+    if watch is not None:
+        watch.waits(sender.waiting)
     herald = Herald(
         store, lease.check, lease.book, names, sender.straight, sender.queued, alerts.summary_hour
     )

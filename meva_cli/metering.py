@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meva_adapters.metrics.held import HeldMeters
     from meva_adapters.metrics.meters import Meters
     from meva_cli.held_book import HeldBook
+    from meva_core.alerts.outbox import Counted
     from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_loop import Missed
     from meva_core.stages.parts import Marks
@@ -70,14 +71,16 @@ def metrics_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @attrs.frozen
 class Watch:
     """What hears of a book: `observer` of calls, `marks` of the parts of cycles, `missed` of points without
-    one, `tell` of each cycle that is stored, `holds` once of the book that is held and the engine that
-    decides."""
+    one, `tell` of each cycle that is stored, `counted` of alerts; once `holds` of the book that is held and
+    the engine that decides, and `waits` of what says how many alerts wait."""
 
     observer: Observer | None
     marks: Marks
     missed: Callable[[Missed, int], None]
     tell: Callable[[Told], None]
     holds: Callable[[HeldBook, str], None]
+    counted: Counted
+    waits: Callable[[Callable[[], int]], None]
 
 
 @contextmanager
@@ -110,10 +113,14 @@ def watching(name: str, address: Address | None, file: Path | None, interval: in
 
 
 def _nobody() -> Watch:
+    from meva_core.alerts.outbox import uncounted
     from meva_core.stages.dry_loop import unheard
     from meva_core.stages.parts import unmarked
 
-    return Watch(None, unmarked, unheard, lambda told: None, lambda held, engine: None)
+    def ignore(*what: object) -> None:
+        """Take no notice: nobody wants to know."""
+
+    return Watch(None, unmarked, unheard, ignore, ignore, uncounted, ignore)
 
 
 class _Watched:
@@ -121,6 +128,7 @@ class _Watched:
 
     def __init__(self, meters: Meters, name: str, interval: int | None) -> None:
         from meva_adapters.btcturk import endpoints
+        from meva_adapters.metrics.alerts import AlertMeters
         from meva_adapters.metrics.calls import CountedCalls
         from meva_adapters.metrics.cycles import CycleMeters
         from meva_adapters.metrics.parts import Stopwatch
@@ -130,6 +138,7 @@ class _Watched:
         self._meters, self._name = meters, name
         self._cycles = CycleMeters(meters, "stage7")
         self._held: HeldMeters | None = None
+        alerts = AlertMeters(meters)
         if interval is not None:
             meters.set(INTERVAL, interval)
         self.watch = Watch(
@@ -138,6 +147,8 @@ class _Watched:
             self._cycles.missed,
             self._tell,
             self._holds,
+            alerts.counted,
+            alerts.waits,
         )
 
     def _holds(self, held: HeldBook, engine: str) -> None:

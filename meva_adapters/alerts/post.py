@@ -12,7 +12,16 @@ from attrs import define, field
 
 from meva_adapters.codec import CODEC
 from meva_adapters.sql.lease import Lease
-from meva_core.alerts.outbox import Waiting, note_failed, note_lost, note_sent, waiting
+from meva_core.alerts.outbox import (
+    Counted,
+    Outcome,
+    Waiting,
+    note_failed,
+    note_lost,
+    note_sent,
+    uncounted,
+    waiting,
+)
 from meva_core.ports import Clock, Reads, UnitOfWork
 from meva_core.stages.book_seen import stored_offset
 
@@ -37,6 +46,7 @@ class Post:
     receivers: Collection[str]
     clock: Clock
     """The clock that the book's cycles go by."""
+    counted: Counted = uncounted
     _one: threading.Lock = field(factory=threading.Lock, init=False)
 
     def waiting(self) -> list[Waiting]:
@@ -56,6 +66,7 @@ class Post:
                         return []
                     note_lost(work, lost)
                     work.commit()
+                self.counted(Outcome.LOST, len(lost))
             return kept
 
     def sent(self, row: Waiting, now: datetime) -> None:
@@ -64,13 +75,16 @@ class Post:
             if self.lease.is_ours(work):
                 note_sent(work, row.number, now)
                 work.commit()
+                self.counted(Outcome.SENT, 1)
 
     def failed(self, row: Waiting, next_at: datetime) -> None:
         """Say that a try to send a row failed, and when to try again."""
         with self._one, self.database.unit() as work:
             if self.lease.is_ours(work):
-                note_failed(work, row, None if row.is_old(self._theirs(work)) else next_at)
+                is_lost = row.is_old(self._theirs(work))
+                note_failed(work, row, None if is_lost else next_at)
                 work.commit()
+                self.counted(Outcome.LOST, int(is_lost))
 
     def _was_tried(self, row: Waiting) -> bool:
         """Whether a row was tried at all, or never will be."""

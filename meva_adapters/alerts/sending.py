@@ -20,7 +20,7 @@ from attrs import define, field, frozen
 
 from meva_adapters.alerts.post import Post
 from meva_core.alerts.message import Alert, severity
-from meva_core.alerts.outbox import Waiting
+from meva_core.alerts.outbox import Outcome, Waiting
 from meva_core.errors import StoreError
 from meva_core.ports import Clock
 
@@ -118,6 +118,7 @@ class _Line:
             one = self.straight[0]
             if self._taken(one.text, severity(one.kind, one.state)):
                 self.straight.popleft()
+                self.post.counted(Outcome.SENT, 1)
             return self._free
         due = [row for row in rows if self._waits(row) <= 0]
         if not due:
@@ -207,6 +208,10 @@ class Sender:
         """Return what receivers were not told."""
         lines = (Left(line.receiver.name, line.waiting, len(line.straight), line.why) for line in self._lines)
         return [one for one in lines if one.queued or one.straight]
+
+    def waiting(self) -> int:
+        """Return how many alerts are still to be sent, as far as the queue was looked at."""
+        return sum(one.queued + one.straight for one in self.left())
 
     @property
     def is_over(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a held book hangs on: its lease, its database, and the queue of its alerts."""
+"""What a held book hangs on: its lease, its database, and the alerts that wait in it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import logging
 from typing import Final
 
 from meva_adapters.metrics.meters import Meters
-from meva_adapters.metrics.queue import AlertMeters
-from meva_adapters.metrics.vocabulary import DATABASE, LEASE_EXPIRES, LEASE_HELD
+from meva_adapters.metrics.vocabulary import ALERTS_WAITING, DATABASE, LEASE_EXPIRES, LEASE_HELD
 from meva_adapters.sql import SqlStore
 from meva_adapters.sql.lease import Heartbeat, Lease
+from meva_core.alerts.outbox import counts
 from meva_core.errors import StoreError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -17,26 +17,22 @@ _LOG: Final = logging.getLogger(__name__)
 
 class HeldMeters:
     """Tells of a book that this process holds. The lease is looked at by each scrape, without a question to
-    the database; size and alerts by `look`."""
+    the database; its size by `look`; alerts that wait once, whoever sends them tells what becomes of them."""
 
     def __init__(self, meters: Meters, store: SqlStore, lease: Lease, heart: Heartbeat) -> None:
         self._meters = meters
         self._store = store
-        self._lease = lease
-        self._heart = heart
         with store.read() as reads:
-            self._alerts = AlertMeters(meters, lease.book, reads)
+            meters.set(ALERTS_WAITING, counts(reads, lease.book).waiting)
         meters.set_by(LEASE_HELD, lambda: float(lease.expires is not None and heart.lost is None))
         meters.set_by(LEASE_EXPIRES, lambda: lease.expires.timestamp() if lease.expires else 0.0)
         self.look()
 
     def look(self) -> None:
-        """Take in how large the database is and what became of alerts. What keeps it from that is logged, and
-        keeps nothing else from being done."""
+        """Take in how large the database is. What keeps it from that is logged, and keeps nothing else from
+        being done."""
         try:
-            with self._store.read() as reads:
-                self._alerts.look(reads)
             for part, size in self._store.sizes().items():
                 self._meters.set(DATABASE, size, part=part)
-        except StoreError as error:
-            _LOG.warning("the metrics of alerts and of the database are old: %s", error)
+        except (StoreError, OSError) as error:
+            _LOG.warning("how large the database is could not be seen: %s", error)

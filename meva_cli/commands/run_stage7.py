@@ -100,7 +100,7 @@ def stage7(
         timepiece(clock_kind, settings.exchange.base_url) as clock,
         held_book(url, name, settings, watcher.alive if loop else None) as held,
         alerting(
-            url, held.store, held.lease, settings.alerts, clock, loop=loop, beat=watcher.alive
+            url, held.store, held.lease, settings.alerts, clock, loop=loop, beat=watcher.alive, watch=watch
         ) as herald,
     ):
         run = attrs.evolve(held.settings, exchange=settings.exchange)
@@ -130,8 +130,6 @@ def _check_options(
     metrics_file: Path | None,
 ) -> None:
     """Refuse options that do not go together."""
-    from meva_adapters.btcturk.stream import require_websockets
-
     if not loop and (cycles is not None or until is not None):
         raise click.UsageError("--cycles and --until go with --loop")
     if stream and not loop:
@@ -139,6 +137,8 @@ def _check_options(
     if stream and clock_kind == EMULATOR:
         raise click.UsageError("--stream goes by this machine's clock: it comes when it comes")
     if stream:
+        from meva_adapters.btcturk.stream import require_websockets
+
         require_websockets()
     if metrics is not None and not loop:
         raise click.UsageError("--metrics goes with --loop; a single cycle has --metrics-file")

@@ -7,8 +7,9 @@ others are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from attrs import frozen
@@ -52,6 +53,21 @@ class Counts:
     waiting: int = 0
     sent: int = 0
     lost: int = 0
+
+
+class Outcome(StrEnum):
+    """What may become of an alert, for each receiver by itself."""
+
+    SENT = "sent"
+    LOST = "lost"  # tried for a day, or for somebody who is gone
+
+
+Counted = Callable[[Outcome, int], None]
+"""Hears how many alerts were sent or lost, from the threads that send."""
+
+
+def uncounted(outcome: Outcome, alerts: int) -> None:
+    """Take no notice: nobody wants to know."""
 
 
 def queue(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from command_line import meva
+from scraped import value_in
 from stage7_runs import rows_of
 from test_run_stage7 import environment, exchange, loop, next_cycle
 from webhook import webhook
@@ -46,11 +47,15 @@ def test_single_cycles_send_what_they_queue_and_what_was_left(
     run, _ = alarmed
     with webhook(lambda before: 500 if before < 2 else 200) as hook:
         monkeypatch.setenv("MEVA_ALERT_URLS", hook.url(CANARY))
-        ended = run("run", "stage7", "--db", "a.db", "--json")
+        told = ("--metrics-file", "meva.prom")
+        ended = run("run", "stage7", "--db", "a.db", "--json", *told)
         assert ended.code == 0, ended.err
-        again = run("run", "stage7", "--db", "a.db", "--json")
+        again = run("run", "stage7", "--db", "a.db", "--json", *told)
         assert again.code == 0, again.err
         rows = rows_of(tmp_path / "a.db", ROWS)
+        shown = Path("meva.prom").read_text()
+        assert value_in(shown, "meva_alerts_sent_total") == len(rows) > 0
+        assert value_in(shown, "meva_alerts_waiting") == value_in(shown, "meva_alerts_lost_total") == 0
         assert ids(hook.texts()) == ids([row["text"] for row in rows])
     assert {row["key"] for row in rows} >= {
         f"{about} @JSON 127.0.0.1:{hook.port}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from meva_adapters.sql.lease import Lease, Leases
 from meva_adapters.system.clock import SystemClock
 from meva_core.alerts.conditions import Kind
 from meva_core.alerts.message import Alert
-from meva_core.alerts.outbox import queue
+from meva_core.alerts.outbox import Counted, Outcome, queue, uncounted
 from meva_core.errors import StoreBusy
 from meva_core.settings import Secret
 from meva_core.stages.book_runs import make_book
@@ -100,9 +101,11 @@ def named(hook: Webhook, *more: str) -> tuple[Receiver, ...]:
     return receivers([Secret(url) for url in (hook.url(), *more)])
 
 
-def sender(store: SqlStore, lease: Lease, found: Any, clock: Any = None) -> Sender:
+def sender(
+    store: SqlStore, lease: Lease, found: Any, clock: Any = None, counted: Counted = uncounted
+) -> Sender:
     clock = clock or HandClock()
-    post = Post(store, lease, [one.name for one in found], clock)
+    post = Post(store, lease, [one.name for one in found], clock, counted)
     return Sender(found, post, clock, first_pause=QUICK)
 
 
@@ -331,3 +334,25 @@ def test_what_goes_past_the_queue_is_tried_again_as_long_as_the_process_lives(
         sending.end(0.1)
     assert [(one.queued, one.straight) for one in sending.left()] == [(0, 1)]
     assert shown_left(sending.left())[0].startswith("could not be sent to JSON 127.0.0.1:9, and lost: 1 (")
+
+
+def test_what_becomes_of_alerts_is_counted_for_each_receiver(store: SqlStore, lease: Lease) -> None:
+    counted: Counter[Outcome] = Counter()
+
+    def count(outcome: Outcome, alerts: int) -> None:
+        counted[outcome] += alerts
+
+    clock = HandClock()
+    with webhook() as hook, webhook(lambda before: 500) as shut:
+        found = receivers([Secret(hook.url()), Secret(shut.url())])
+        names = [one.name for one in found]
+        put(store, told(0), told(1), to=names)
+        put(store, told(9, NOW - timedelta(days=2)), to=["somebody who is gone"])
+        with sender(store, lease, found, clock, count) as sending:
+            until(lambda: counted[Outcome.SENT] == 2)
+            until(lambda: len(shut.came) >= 2)
+            sending.straight(told(2))
+            until(lambda: counted[Outcome.SENT] == 3)
+            assert sending.waiting() == 3, "for the one that is shut: two in the queue, and one in none"
+            sending.end(0.0)
+    assert counted == {Outcome.SENT: 3, Outcome.LOST: 1}
