@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,10 @@ from stage7_runs import rows_of as stored
 from test_dry_run import BOOK, new_book, proved, recorded, session, settings_of
 
 from meva_adapters.sql import SqlStore, writer
-from meva_core.errors import CycleNotStored, LeaseLost, StoreBusy
+from meva_core.errors import CycleNotStored, LeaseLost, StoreBusy, Unavailable
+from meva_core.live_market import Answers, Asking
 from meva_core.stages.dry_cycle import ClockBehind, Told
-from meva_core.stages.dry_loop import BEHIND_FOR, DryLoop, next_point
+from meva_core.stages.dry_loop import BEHIND_FOR, DryLoop, Missed, next_point
 from meva_core.stages.dry_run import DryRun
 
 __all__ = ["recorded"]
@@ -321,6 +323,60 @@ def test_how_long_a_trouble_may_last_is_not_measured_by_a_clock_that_leaps(
         with pytest.raises(error):
             going.loop.run()
     assert [going.pace.passed - at for at in began] == [lasts]
+
+
+@define
+class Untimely:
+    """A market whose exchange does not tell the time so many times."""
+
+    market: Played
+    times: int = 0
+
+    def measure(self, asking: Asking) -> Answers:
+        if self.times:
+            self.times -= 1
+            raise Unavailable("the exchange's time cannot be told")
+        return self.market.measure(asking)
+
+
+def test_every_point_has_a_cycle_or_is_told_to_have_none_and_why(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    missed: Counter[Missed] = Counter()
+
+    def miss(why: Missed, points: int) -> None:
+        missed[why] += points
+
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        dry.market = untimely = Untimely(market)
+        going = watched(dry, HandPace(market), 60, cycles=1, missed=miss)
+        began = going.pace.now
+        market.fails = True
+        going.loop.until = int(began) + 120
+        going.loop.run()
+        assert missed == {Missed.NOTHING_KNOWN: 2}
+        market.fails, going.loop.until, untimely.times = False, None, 3
+        going.loop.run()
+        assert missed[Missed.UNAVAILABLE] == 3
+        dry.store, going.loop.cycles = Shut(store, times=1), 2
+        going.loop.run()
+        assert missed[Missed.STORE] == 1
+        dry.store, going.loop.cycles, going.pace.behind = store, None, 1000
+        going.loop.until = int(going.pace.now) + 120
+        going.loop.run()
+        assert missed[Missed.CLOCK] == 2
+        tell, going.pace.behind = going.loop.tell, 0
+
+        def slowly(told: Told) -> None:
+            tell(told)
+            going.pace.wait(250.0)
+
+        going.loop.tell, going.loop.cycles, going.loop.until = slowly, 3, None
+        going.loop.run()
+        assert missed[Missed.SKIPPED] == 4
+    points = (going.pace.now - began) // 60
+    assert missed.total() + len(going.told) == points
 
 
 def _failing(error: Callable[[], Exception], times: list[int]) -> Callable[[Any, int | None], None]:
