@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
+from meva_adapters.system.events import ALERTS_LEFT
+from meva_cli.notes import say
 from meva_core.errors import BadInput, MevaError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def alerting(
                 raise
     finally:
         for line in shown_left(sender.left()):
-            click.echo(f"alerts {line}", err=True)
+            say(ALERTS_LEFT, f"alerts {line}")
         if sender.is_over:  # else a thread still waits for its receiver, and ends with the process
             queue.close()
 

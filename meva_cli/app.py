@@ -43,8 +43,9 @@ def app(ctx: click.Context, log_format: LogFormat) -> None:
 def _log(form: LogFormat, settings: Settings) -> None:
     """Send logs where they go. A command that reads no settings only shows something: it has none."""
     from meva_adapters.system.logs import set_up_logs
+    from meva_core.settings import secrets_in
 
-    set_up_logs(form, settings.state.log_level.value)
+    set_up_logs(form, settings.state.log_level.value, secrets_in(settings))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -113,7 +113,10 @@ def ending_of(error: BaseException, arguments: Sequence[str] = ()) -> Ending:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text in which no address shows who logs in there, and no assignment a password."""
+    """Return a text in which no address shows who logs in there, no assignment a password, and nothing a
+    secret of the settings, if they were read."""
+    if (redaction := sys.modules.get("meva_adapters.system.redaction")) is not None:
+        text = redaction.redacted(text)
     if "@" in text:
         text = _LOGIN.sub(r"\1***@", text)
     return _ASSIGNED.sub(r"\1***", text)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from meva_adapters.system.clock import SystemClock, Timepiece
+from meva_adapters.system.events import SETTING_WARNED
+from meva_cli.notes import say
 from meva_core.ports import MarketData
 from meva_core.settings import Settings
 
@@ -81,8 +83,8 @@ def warn_of_foreign_host(settings: Settings) -> None:
     from meva_adapters.btcturk.hosts import foreign_host
 
     if (host := foreign_host(settings.exchange)) is not None:
-        warning = f"warning: the key and its signatures go to {host}, since BTCTURK_ALLOW_HOSTS names it"
-        click.secho(warning, fg="red", err=True)
+        warning = f"the key and its signatures go to {host}, since BTCTURK_ALLOW_HOSTS names it"
+        say(SETTING_WARNED, click.style(warning, fg="red"), before=click.style("warning: ", fg="red"))
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import attrs
-import click
 
+from meva_adapters.system import events
 from meva_cli.database import shown_database
+from meva_cli.notes import say
 from meva_cli.render import as_text
 from meva_core.errors import StoreError
 
@@ -48,7 +49,7 @@ def held_book(
     With `alive`, called while it waits, another holder's lease is given the time in which it expires.
     """
     from meva_adapters.sql import ensure, writer
-    from meva_adapters.sql.lease import held
+    from meva_adapters.sql.lease import held, named
     from meva_adapters.system.clock import SystemClock
     from meva_core.stages.book_runs import (
         MAIN,
@@ -68,7 +69,9 @@ def held_book(
                 made = make_book(work, name, settings.live.dry_run_try_balance, datetime.now(UTC))
                 work.commit()
                 cash = as_text(made.starting_cash)
-                click.echo(f"book {name} is made in {shown_database(url)} with {cash} TRY", err=True)
+                place = shown_database(url)
+                words = f"book {name} is made in {place} with {cash} TRY"
+                say(events.BOOK_MADE, words, cash_try=cash, database=place)
         with store.read() as reads:
             require_open(pick_book(reads, name))
             of_book = book_settings(reads, name, settings)
@@ -76,7 +79,8 @@ def held_book(
         waiting = None if alive is None else _waiting(alive)
         with held(url, name, SystemClock(), waiting=waiting) as (lease, heart):
             if lease.took_over is not None:
-                click.echo(f"book {name} is taken over from a process that did not give it back", err=True)
+                words = f"book {name} is taken over from a process that did not give it back"
+                say(events.BOOK_TAKEN_OVER, words, process=named(lease.took_over.process))
             _say_what_cash_counts(store, name, own, given)
             yield HeldBook(store, lease, heart, of_book)
 
@@ -90,7 +94,8 @@ def _say_what_cash_counts(store: SqlStore, name: str, own: Decimal, given: Decim
             return
     if own != given:
         began = f"book {name} began with {as_text(own)} TRY"
-        click.echo(f"{began}; DRY_RUN_TRY_BALANCE={as_text(given)} changes nothing of it", err=True)
+        words = f"{began}; DRY_RUN_TRY_BALANCE={as_text(given)} changes nothing of it"
+        say(events.CASH_IGNORED, words, own_try=as_text(own), given_try=as_text(given))
     with (
         suppress(StoreError),
         store.unit() as work,
@@ -106,7 +111,7 @@ def _waiting(alive: Callable[[], None]) -> Callable[[str], None]:
     def wait(why: str) -> None:
         if not said:
             said.add(why)
-            click.echo(f"{why}; waiting whether it is given back or expires", err=True)
+            say(events.BOOK_WAITED_FOR, f"{why}; waiting whether it is given back or expires")
         alive()
         time.sleep(LOOK_SECONDS)
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from meva_adapters.system.events import ENDED
 from meva_cli.exchange import source_of
+from meva_cli.notes import log_only
 from meva_core.stages.parts import Marks, unmarked
 
 if TYPE_CHECKING:
@@ -60,8 +62,10 @@ def live_book(
         dry.open()
         try:
             yield dry
-        except BaseException:  # a signal, or what it could not go on with
+        except BaseException as error:  # a signal, or what it could not go on with
             dry.note_interruption()
+            code = getattr(error, "code", type(error).__name__)
+            log_only(ENDED, str(error) or code, code=code, action=getattr(error, "action", ""))
             raise
     finally:
         market.close()

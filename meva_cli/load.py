@@ -67,15 +67,22 @@ def settings_for(*groups: str, options: Mapping[str, str | None] | None = None, 
     alone = context.meta.get(ALONE, False)
     environment = {} if alone else os.environ
     loaded = load_settings(chosen, environment, None if alone else Path.cwd(), {*groups, "state"}, fallback)
-    said: set[str] = context.meta.setdefault(_WARNED, set())
-    for warning in loaded.warnings if warn else ():
-        if warning not in said:
-            click.echo(f"warning: {warning}", err=True)
-            said.add(warning)
     invocation = context.find_object(Invocation)
     if invocation:
         invocation.settled(loaded.settings)
+    said: set[str] = context.meta.setdefault(_WARNED, set())
+    for warning in loaded.warnings if warn else ():
+        if warning not in said:
+            _warn(warning)
+            said.add(warning)
     return loaded
+
+
+def _warn(warning: str) -> None:
+    from meva_adapters.system.events import SETTING_WARNED
+    from meva_cli.notes import say
+
+    say(SETTING_WARNED, warning, before="warning: ")
 
 
 def _command_line(options: Mapping[str, str | None], named: Mapping[str, str]) -> dict[str, str | None]:

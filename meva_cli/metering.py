@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import attrs
 import click
 
+from meva_adapters.system import events
+from meva_cli.notes import say
+
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Observer
     from meva_adapters.metrics.held import HeldMeters
@@ -100,7 +103,7 @@ def watching(name: str, address: Address | None, file: Path | None, interval: in
         from meva_adapters.metrics.serving import serving
 
         with serving(meters, *address) as page:
-            click.echo(f"metrics of book {name}: {page}", err=True)
+            say(events.METRICS_SHOWN, f"metrics of book {name}: {page}", page=page)
             yield watched.watch
     if file is not None:
         from meva_adapters.metrics.textfile import check_file
@@ -176,4 +179,5 @@ class _Watched:
         try:
             write_file(file, self._meters)
         except OSError as error:
-            click.echo(f"the metrics are not written: {file}: {error.strerror or error}", err=True)
+            why = error.strerror or str(error)
+            say(events.METRICS_NOT_WRITTEN, f"the metrics are not written: {file}: {why}", file=str(file))

@@ -19,6 +19,7 @@ from typing import Final, Protocol, Self
 from attrs import define, field, frozen
 
 from meva_adapters.alerts.post import Post
+from meva_adapters.system import events
 from meva_core.alerts.message import Alert, severity
 from meva_core.alerts.outbox import Outcome, Waiting
 from meva_core.errors import StoreError
@@ -99,7 +100,8 @@ class _Line:
                 self._is_shut = False
             except StoreError as error:
                 if not self._is_shut:
-                    _LOG.warning("the queue of alerts could not be read or written: %s", error)
+                    said = f"the queue of alerts could not be read or written: {error}"
+                    events.ALERTS_QUEUE.log(_LOG, said)
                 self._is_shut = True
                 again = time.monotonic() + self.busy_pause
             now = time.monotonic()
@@ -141,11 +143,13 @@ class _Line:
         why = self.receiver.send(text, how)
         if why is None:
             if self._failures:
-                _LOG.info("%s takes alerts again", self.receiver.name)
+                said = f"{self.receiver.name} takes alerts again"
+                events.ALERTS_TAKEN.log(_LOG, said, receiver=self.receiver.name)
             self._failures, self._free, self.why = 0, time.monotonic(), ""
             return True
         if not self._failures:
-            _LOG.warning("%s does not take alerts, and is tried again: %s", self.receiver.name, why)
+            said = f"{self.receiver.name} does not take alerts, and is tried again: {why}"
+            events.ALERTS_FAILED.log(_LOG, said, receiver=self.receiver.name)
         self._failures += 1
         self._free, self.why = time.monotonic() + self._pause(self._failures), why
         return False

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from meva_adapters.btcturk.rows import KlinesRow
 from meva_adapters.btcturk.wire import as_decimal, member, shown
+from meva_adapters.system import events
 from meva_core.errors import BadInput, Unavailable
 from meva_core.ports import BadBar
 from meva_core.venue import Candle
@@ -52,7 +53,8 @@ def log_bad_bar(symbol: str) -> BadBar:
     """Return what logs the bars of a symbol that cannot be read."""
 
     def log(ts: int, error: BadInput) -> None:
-        _LOG.warning("%s: the bar that ended at %d s is left out: %s", symbol, ts // 1_000_000, error)
+        said = f"{symbol}: the bar that ended at {ts // 1_000_000} s is left out: {error}"
+        events.ROW_LEFT_OUT.log(_LOG, said, what=f"bar of {symbol}")
 
     return log
 

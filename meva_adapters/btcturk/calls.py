@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 from attrs import define, field
 
 from meva_adapters.btcturk.clock import Monotonic
+from meva_adapters.system import events
 from meva_adapters.system.own_folders import NotOurs, own_folder
 
 LONGEST_SECONDS: Final = 600.0
@@ -144,7 +145,8 @@ class SharedCalls:
     def _alone(self, why: str) -> None:
         if why != self._said:
             self._said = why
-            _LOG.warning("the calls of other processes to %s are not counted: %s", self._address, why)
+            said = f"the calls of other processes to {self._address} are not counted: {why}"
+            events.CALLS_NOT_SHARED.log(_LOG, said, address=self._address)
 
 
 def _lock(descriptor: int) -> bool:

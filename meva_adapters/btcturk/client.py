@@ -21,6 +21,7 @@ from meva_adapters.btcturk.signing import Signer
 from meva_adapters.btcturk.transport import NoAnswer, NotSent, Reply, Request, Transport
 from meva_adapters.btcturk.verdicts import Garbled, is_mistimed, read_verdict, write_verdict
 from meva_adapters.btcturk.wire import as_whole, member
+from meva_adapters.system import events
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueError, VenueReason
 from meva_core.ports import Clock
 
@@ -234,7 +235,9 @@ class Client:
             raise
         reply = evolve(reply, seconds=self._manners.monotonic() - began)
         milliseconds = int(reply.seconds * 1000)
-        _LOG.debug("%s %s: HTTP %d in %d ms", endpoint.method, endpoint.path, reply.status, milliseconds)
+        method, path, status = endpoint.method, endpoint.path, reply.status
+        said = f"{method} {path}: HTTP {status} in {milliseconds} ms"
+        events.CALL.log(_LOG, said, method=method, path=path, status=status, ms=milliseconds)
         if reply.status == 429:
             self.block(endpoint, reply.retry_after)
         return reply

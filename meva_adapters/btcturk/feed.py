@@ -21,6 +21,7 @@ from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.signing import STREAM_NONCE, Signer
 from meva_adapters.btcturk.values import fill_of, side_of, symbol_of, ticker_of
 from meva_adapters.btcturk.wire import as_text, as_whole, read_json
+from meva_adapters.system import events
 from meva_core.errors import BadInput
 from meva_core.venue import Book, Ticker, Trade, VenueFill
 
@@ -131,7 +132,7 @@ class Feed:
             return reader(body, now) if reader else ([], [])
         except (BadInput, TypeError, ValueError) as error:
             self.dropped[kind] += 1
-            _LOG.warning("a frame of type %s is dropped: %s", kind, error)
+            events.FRAME_DROPPED.log(_LOG, f"a frame of type {kind} is dropped: {error}", kind=kind)
             return [], self._after_a_bad_frame(kind, body, now)
 
     def _after_a_bad_frame(self, kind: str, body: Any, now: int) -> list[str]:
@@ -201,7 +202,8 @@ class Feed:
         if book is None:
             return [], []  # still waiting for the snapshot
         if row.sequence != book.sequence + 1:
-            _LOG.info("%s: change %d came after %d", symbol, row.sequence, book.sequence)
+            said = f"{symbol}: change {row.sequence} came after {book.sequence}"
+            events.STREAM_GAP.log(_LOG, said, symbol=symbol)
             return [], self._resync(symbol, now)
         book.change(row, now)
         return self._shown(symbol, now)

@@ -14,6 +14,7 @@ from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.peeks import asset_in, data_in, named_in, order_in, pair_in
 from meva_adapters.btcturk.remarks import Remarks
 from meva_adapters.btcturk.values import balance_of, fill_of, order_of, unique
+from meva_adapters.system import events
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.symbols import is_symbol
@@ -72,7 +73,8 @@ class PrivateData:
         self._unsound |= {b.asset: _below_zero(b) for b in found.values() if not b.is_sound}
         for asset in self._assets:
             if asset in self._unsound:
-                self._remarks.warn(asset, f"{asset} is not traded: {self._unsound[asset]}")
+                said = f"{asset} is not traded: {self._unsound[asset]}"
+                self._remarks.warn(events.BALANCE_UNSOUND, asset, said, asset=asset)
             else:
                 self._remarks.well(asset)
         return {asset: found[asset] for asset in sorted(found) if asset not in faults}

@@ -14,6 +14,7 @@ from meva_adapters.btcturk.peeks import data_in, pair_in
 from meva_adapters.btcturk.remarks import Remarks
 from meva_adapters.btcturk.values import book_of, symbol_of, ticker_of, trade_of, unique
 from meva_adapters.btcturk.wire import as_text, as_whole, member, respelt
+from meva_adapters.system import events
 from meva_core.errors import BadInput, Refused, VenueReason
 from meva_core.ports import BadBar
 from meva_core.rules import FallbackRules, SymbolRules, symbol_rules
@@ -151,7 +152,8 @@ class PublicData:
                 found.append(self._row(row, kind, make))
             except BadInput as error:
                 fault = fault or error
-                self._remarks.warn(f"{what} of {pair}", f"a {what} of {pair} is left out: {error}")
+                said = f"a {what} of {pair} is left out: {error}"
+                self._remarks.warn(events.ROW_LEFT_OUT, f"{what} of {pair}", said, what=f"{what} of {pair}")
             else:
                 self._remarks.well(f"{what} of {pair}")
         if fault is not None and not found:
@@ -165,7 +167,8 @@ class PublicData:
             try:
                 found[symbol_of(as_text(member(entry, "name")))] = _described(entry)
             except (AttributeError, BadInput, TypeError, ValueError) as error:
-                self._remarks.warn(f"pair {error}", f"a pair of exchangeinfo is left out: {error}")
+                said = f"a pair of exchangeinfo is left out: {error}"
+                self._remarks.warn(events.ROW_LEFT_OUT, f"pair {error}", said, what="pair")
         return found
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 from threading import Lock
-from typing import Final
+from typing import Any, Final
+
+from meva_adapters.system.events import Event
 
 _MOST: Final = 1000
 
@@ -20,14 +22,14 @@ class Remarks:
         self._lock = Lock()
         self._said: set[str] = set()
 
-    def warn(self, about: str, message: str) -> None:
-        """Log a warning, unless one about the same thing was logged and it has not been well since."""
+    def warn(self, event: Event, about: str, message: str, **fields: Any) -> None:
+        """Log an event, unless one about the same thing was logged and it has not been well since."""
         with self._lock:
             is_new = about not in self._said
             if len(self._said) >= _MOST:  # names that never come again would stay for ever
                 self._said.clear()
             self._said.add(about)
-        self._log.log(logging.WARNING if is_new else logging.DEBUG, "%s", message)
+        event.log(self._log, message, level=event.level if is_new else logging.DEBUG, **fields)
 
     def well(self, about: str) -> None:
         """Say that nothing is wrong with a thing now."""

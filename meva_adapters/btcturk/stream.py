@@ -22,6 +22,7 @@ from meva_adapters.btcturk.followed import Showing
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.signing import Signer
 from meva_adapters.btcturk.transport import MAX_BODY, check_address
+from meva_adapters.system import events
 from meva_core.errors import BadInput, MevaError, Unavailable, VenueReason
 from meva_core.venue import Book
 
@@ -178,7 +179,8 @@ class Stream:
             except Exception as error:  # noqa: BLE001 - whatever broke the connection, the next may stand
                 self._failing = True
                 if not self._stop.is_set():
-                    _LOG.warning("the stream broke off (%s); anew in %.0f s", _words(error), pause)
+                    said = f"the stream broke off ({_words(error)}); anew in {pause:.0f} s"
+                    events.STREAM_BROKE.log(_LOG, said, pause_seconds=round(pause))
             finally:
                 self._connected.clear()
                 self._raw = None
@@ -264,7 +266,7 @@ class Stream:
         try:
             self._tell(event)
         except Exception:  # noqa: BLE001 - a listener's fault is not the stream's
-            _LOG.exception("an event of the stream was not taken")
+            events.STREAM_LISTENER_FAILED.log_error(_LOG, "an event of the stream was not taken")
 
 
 @define

@@ -21,6 +21,7 @@ from meva_adapters.measuring.shown import SKEW, Memory, Shown
 from meva_adapters.measuring.streamed import StreamedBooks
 from meva_adapters.measuring.turns import BAR, Pace, bars_to_ask, books_to_ask, span_of
 from meva_adapters.replay.recording.cells import price_grid
+from meva_adapters.system import events
 from meva_core.errors import BadInput, VenueError
 from meva_core.live_market import Answers, Asking
 from meva_core.market import MICROS
@@ -227,7 +228,9 @@ class MeasuredMarket:
         error = answer.error
         reason = str(error.reason) if isinstance(error, VenueError) else "unreadable"
         failures[f"{what}:{reason}"] += 1
-        self._remarks.warn(f"{what} {symbol}", f"{what}{f' of {symbol}' if symbol else ''}: {error}")
+        said = f"{what}{f' of {symbol}' if symbol else ''}: {error}"
+        told = {"what": what, "symbol": symbol, "reason": reason}
+        self._remarks.warn(events.QUESTION_FAILED, f"{what} {symbol}", said, **told)
 
 
 def _metadata_in(came: Iterable[Answer]) -> Metadata | None:

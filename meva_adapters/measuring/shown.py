@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 from meva_adapters.btcturk.remarks import Remarks
 from meva_adapters.replay.format.layout import AHEAD_SECONDS
 from meva_adapters.replay.recording.cells import book_cells, candle_cells, ticker_cells, touch_cells
+from meva_adapters.system import events
 from meva_core.errors import BadInput
 from meva_core.live_market import BAR60, BOOK, TICKER, Asking, SeenRow, TouchFrom
 from meva_core.market import MICROS
@@ -107,7 +108,7 @@ class Shown:
         """Count and name what cannot be read."""
         kind = what.partition(" ")[0]
         self.failures[f"{kind}:unreadable"] += 1
-        self.memory.remarks.warn(what, f"a {what} is left out: {error}")
+        self.memory.remarks.warn(events.ROW_LEFT_OUT, what, f"a {what} is left out: {error}", what=what)
 
     def rows(self, known: int, symbols: Sequence[str]) -> Iterator[SeenRow]:
         """Yield the rows of these symbols as known from a second on."""
@@ -168,5 +169,5 @@ class Shown:
             return False
         self.failures[SKEW] += 1
         said = f"a {what} is left out: stamped {ahead / MICROS:.1f} s after it came"
-        self.memory.remarks.warn(f"time of {what}", said)
+        self.memory.remarks.warn(events.ROW_LEFT_OUT, f"time of {what}", said, what=what)
         return True

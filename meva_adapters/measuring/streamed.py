@@ -12,6 +12,7 @@ from meva_adapters.btcturk import Btcturk, Stream
 from meva_adapters.btcturk.agreement import Agreement
 from meva_adapters.btcturk.followed import Showing
 from meva_adapters.btcturk.streamed import FRESH_MICROS
+from meva_adapters.system import events
 from meva_core.venue import Book, Ticker
 
 DOWN: Final = "stream:unreachable"
@@ -82,7 +83,8 @@ class StreamedBooks:
         for symbol in symbols:
             if self._agreement.is_spent(symbol):
                 failures[LEFT] += 1
-                _LOG.info("%s: the stream's book is not that of the tickers; it is joined anew", symbol)
+                said = f"{symbol}: the stream's book is not that of the tickers; it is joined anew"
+                events.STREAM_DISAGREED.log(_LOG, said, symbol=symbol)
                 self._agreement.left(symbol)
                 self._stream.rejoin(symbol)
 

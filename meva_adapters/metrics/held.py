@@ -9,6 +9,7 @@ from meva_adapters.metrics.meters import Meters
 from meva_adapters.metrics.vocabulary import ALERTS_WAITING, DATABASE, LEASE_EXPIRES, LEASE_HELD
 from meva_adapters.sql import SqlStore
 from meva_adapters.sql.lease import Heartbeat, Lease
+from meva_adapters.system import events
 from meva_core.alerts.outbox import counts
 from meva_core.errors import StoreError
 
@@ -35,4 +36,5 @@ class HeldMeters:
             for part, size in self._store.sizes().items():
                 self._meters.set(DATABASE, size, part=part)
         except (StoreError, OSError) as error:
-            _LOG.warning("how large the database is could not be seen: %s", error)
+            said = f"how large the database is could not be seen: {error}"
+            events.METRICS_OLD.log(_LOG, said)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from meva_adapters.replay.checking.manifest import manifest_tree
 from meva_adapters.replay.dataset import Dataset
 from meva_adapters.replay.format.faults import Fault
+from meva_adapters.system import events
 from meva_adapters.system.strict_json import read_json_file
 from meva_core.errors import BadInput
 from meva_core.ids import stamp_text
@@ -20,6 +21,7 @@ from meva_core.stages.plan import BACKTEST, Pairs, RunPlan, choose_pairs, cycle_
 from meva_core.symbols import canonical_symbol
 
 _LOG: Final = logging.getLogger(__name__)
+_LEAST: Final = "STAGE7_RULES_FALLBACK_MIN_NOTIONAL_TRY"
 
 
 def plan_backtest(
@@ -159,12 +161,8 @@ def listed_pairs(entries: Sequence[Mapping[str, Any]], least: Decimal) -> dict[s
         if symbol in found:
             raise BadInput(f"pair info: {symbol} stands there twice", action="leave one of them out")
         if entry.get("minTotalAmount") is None and not entry.get("filters"):
-            _LOG.warning(
-                "the pair info names no least order of %s: %s TRY of STAGE7_RULES_FALLBACK_MIN_NOTIONAL_TRY "
-                "stands in",
-                symbol,
-                least,
-            )
+            said = f"the pair info names no least order of {symbol}: {least} TRY of {_LEAST} stands in"
+            events.RULE_STANDS_IN.log(_LOG, said, symbol=symbol)
             entry = {**entry, "minTotalAmount": least}
         found[symbol] = entry
     return found

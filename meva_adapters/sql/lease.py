@@ -23,6 +23,7 @@ from attrs import define, field, frozen
 
 from meva_adapters.sql.addresses import Target
 from meva_adapters.sql.store import writer
+from meva_adapters.system import events
 from meva_adapters.system.process import Process, started_at, this_process
 from meva_core.errors import LeaseHeld, LeaseLost, StoreError
 from meva_core.ids import stamp_text
@@ -251,7 +252,8 @@ class Heartbeat:
                 self.lost = error
                 return
             except StoreError as error:  # the next beat may come through, and the cycle checks for itself
-                _LOG.warning("the lease of book %s was not moved on: %s", self._lease.book, error)
+                said = f"the lease of book {self._lease.book} was not moved on: {error}"
+                events.LEASE_NOT_KEPT.log(_LOG, said)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -283,7 +285,8 @@ def held(
             try:
                 lease.release()
             except StoreError as error:
-                _LOG.warning("the lease of book %s was not given back, it expires: %s", book, error)
+                said = f"the lease of book {book} was not given back, it expires: {error}"
+                events.LEASE_NOT_KEPT.log(_LOG, said)
 
 
 def named(process: Process) -> str:

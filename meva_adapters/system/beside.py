@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from meva_adapters.system import events
+
 STAY: Final = b"stay\n"
 """The word that lets the process finish after the one that began it."""
 _LOG: Final = logging.getLogger(__name__)
@@ -91,4 +93,4 @@ class Beside:
             self._why_not = said[-1] if said else f"it ended with {process.returncode}"
             return
         for line in said:
-            _LOG.warning("%s", line)
+            events.BESIDE.log(_LOG, line)

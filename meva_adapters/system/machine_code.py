@@ -22,6 +22,7 @@ from tempfile import mkdtemp
 from typing import Any, Final
 from weakref import finalize
 
+from meva_adapters.system import events
 from meva_adapters.system.own_folders import NotOurs, check_own, own_folder
 from meva_adapters.system.strict_json import read_json
 from meva_core.errors import BadInput
@@ -87,11 +88,11 @@ def kept_loop(shelf: Path | None, name: str, compiling: Compile) -> Loop:
 
 
 def _in_memory(compiling: Compile, why: str) -> Loop:
-    _LOG.warning(
-        "%s: the engine's machine code is not kept, and is compiled in memory; "
-        "to keep it, set MEVA_CACHE_DIR to a folder that only you can change",
-        why,
+    said = (
+        f"{why}: the engine's machine code is not kept, and is compiled in memory; "
+        "to keep it, set MEVA_CACHE_DIR to a folder that only you can change"
     )
+    events.MACHINE_CODE.log(_LOG, said)
     loop: Loop = compiling(False)
     return loop
 
@@ -129,7 +130,7 @@ class KeptLoop:
         try:
             result: int = self._loop(*arguments)
         except OSError as error:  # of numba's, when it reads or writes: the loop itself touches no file
-            _LOG.warning("the engine's machine code is not kept: %s", error)
+            events.MACHINE_CODE.log(_LOG, f"the engine's machine code is not kept: {error}")
             self._loop = self._loop if self._loop.signatures else self._compiling(False)
             result = self._loop(*arguments)
         if self._leaving.detach():
@@ -156,7 +157,7 @@ def _publish(working: Path, folder: Path) -> None:
             os.rename(working, folder)
     except OSError as error:
         if not os.path.lexists(folder):
-            _LOG.warning("the engine's machine code is not kept: %s", error)
+            events.MACHINE_CODE.log(_LOG, f"the engine's machine code is not kept: {error}")
 
 
 def _closed(working: Path) -> Iterator[str]:
@@ -209,7 +210,7 @@ def _sha256(content: bytes) -> str:
 def _throw_away(folder: Path, why: str = "") -> None:
     """Take a folder, or what lies in its place, out of the way at once, and then remove it."""
     if why:
-        _LOG.warning("%s: thrown away; the engine is compiled again", why)
+        events.MACHINE_CODE.log(_LOG, f"{why}: thrown away; the engine is compiled again")
     aside = folder.with_name(f"{_ASIDE}{token_hex(8)}")
     try:
         os.rename(folder, aside)

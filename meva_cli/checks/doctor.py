@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-import click
 from attrs import evolve
 
+from meva_adapters.system.events import CHECK_WARNED
 from meva_cli.checks.check import BACKTEST, STAGE3, STAGE4, STAGE7, Check, Look, Status, World
 from meva_cli.checks.data import data_checks
 from meva_cli.checks.database import database_checks
@@ -20,6 +20,7 @@ from meva_cli.checks.strategy import strategy_checks
 from meva_cli.checks.system import system_checks
 from meva_cli.database import address_of, named_by
 from meva_cli.load import Loaded, settings_for
+from meva_cli.notes import say
 from meva_core.errors import BadInput
 from meva_core.settings import Settings
 
@@ -77,7 +78,8 @@ def preflight(load: Callable[[], Loaded], db: str | None, interval: int) -> Sett
     _, found = _made(world, db, BEFORE_A_RUN)
     for check in found:
         if check.status is Status.WARN and check.name != SAID_WHEN_LOADED:
-            click.echo(f"warning: {check.category}: {check.message}", err=True)
+            about = {"category": check.category, "check": check.name, "action": check.action}
+            say(CHECK_WARNED, f"{check.category}: {check.message}", before="warning: ", **about)
     if failed := [check for check in found if check.status is Status.FAIL]:
         raise BadInput(
             "\n".join(f"{check.category}: {check.message}" for check in failed),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import click
 
+from meva_adapters.system import events
 from meva_adapters.system.notify import supervisor
 from meva_cli.alerting import alerting
 from meva_cli.cycles import cycle_document, cycle_texts
@@ -20,14 +23,16 @@ from meva_cli.held_book import held_book
 from meva_cli.live_book import live_book
 from meva_cli.load import settings_for
 from meva_cli.metering import Address, Watch, metrics_options, watching
+from meva_cli.notes import log_only, say
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
-from meva_cli.render import print_json, print_line
+from meva_cli.render import as_text, print_json, print_line
 from meva_cli.signals import Whole
 
 if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore
     from meva_adapters.system.clock import Timepiece
+    from meva_core.errors import MevaError
     from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_run import DryRun
 
@@ -96,6 +101,7 @@ def stage7(
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
     with (
+        events.bound(book=name),
         watching(name, metrics, metrics_file, interval if loop else None) as watch,
         timepiece(clock_kind, settings.exchange.base_url) as clock,
         held_book(url, name, settings, watcher.alive if loop else None) as held,
@@ -111,6 +117,7 @@ def stage7(
             live_book(held, opened, run, name, adapt, engine, loop, clock, beat, books, marks) as dry,
         ):
             watch.holds(held, dry.about["engine"])
+            _bind_last(held.store, name)
             heard = Heard(watch, herald)
             dry.outbox, shown = herald, _shower(held.store, name, tell, heard)
             if loop:
@@ -159,7 +166,7 @@ def _once(dry: DryRun, shown: Callable[[Told], None], clock: Timepiece, heard: H
         if told is None:
             nothing = NothingKnown()
             heard.lacks(nothing, clock.micros() // MICROS)
-            click.echo(f"no cycle: {nothing}", err=True)
+            say(events.NO_CYCLE, f"no cycle: {nothing}", code=nothing.code)
             return False
         shown(told)
         return bool(told.answered)
@@ -194,14 +201,18 @@ def _loop(
 ) -> bool:
     from meva_core.stages.dry_loop import DryLoop
 
-    def note(text: str) -> None:
-        click.echo(text, err=True)
+    def note(words: str, error: MevaError) -> None:
+        if dry.is_undone:
+            say(events.CYCLE_NOT_STORED, words, code=error.code, seconds=interval)
+        else:
+            say(events.NO_CYCLE, words, code=error.code)
 
     pace.supervisor.ready()
     going = DryLoop(dry, pace, interval, shown, note, cycles, until, Whole, heard.trouble, heard.watch.missed)
     going.run()
     if going.skipped:
-        note(f"{going.skipped} points of time passed without a cycle, and were skipped")
+        words = f"{going.skipped} points of time passed without a cycle, and were skipped"
+        say(events.POINTS_SKIPPED, words, points=going.skipped)
     return True
 
 
@@ -215,10 +226,12 @@ def _shower(
     from meva_adapters.codec import CODEC
     from meva_core.history.last_cycle import last_cycle
     from meva_core.history.limits import Limits, limits_of
+    from meva_core.ids import cycle_id
 
     limits: dict[str, Limits] = {}
 
     def show(told: Told) -> None:
+        events.bind(run_id=told.run_id, cycle_id=cycle_id(told.run_id, told.time))
         heard.stored(told)
         run_id = told.run_id
         with store.read() as reads:
@@ -228,9 +241,29 @@ def _shower(
         if cycle is None:
             return  # somebody took its rows away meanwhile
         more = {"began_run": told.began, "failures": dict(told.failures)}
-        tell({**cycle_document(name, cycle), **more, "line": cycle_texts(cycle)})
+        document = {**cycle_document(name, cycle), **more}
+        _log_cycle(document, " ".join(cycle_texts(cycle)))
+        tell({**document, "line": cycle_texts(cycle)})
 
     return show
+
+
+def _bind_last(store: SqlStore, name: str) -> None:
+    """Let what is logged before the first cycle of this process bear the last one of the book."""
+    from meva_core.stages.book_runs import pick_book
+
+    with store.read() as reads:
+        run_id = pick_book(reads, name).run_id
+        row = None if run_id is None else reads.run(run_id)
+    if row is not None:
+        events.bind(run_id=row["run_id"], cycle_id=row["last_cycle_id"])
+
+
+def _log_cycle(cycle: dict[str, Any], line: str) -> None:
+    """Let the logs have the cycle, too, where they are for machines; its name, run and book are bound."""
+    fields = {name: cycle[name] for name in events.CYCLE.fields}
+    texts = {name: as_text(value) for name, value in fields.items() if isinstance(value, Decimal | datetime)}
+    log_only(events.CYCLE, line, **{**fields, **texts})
 
 
 def _json_line(cycle: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from meva_core.settings.build import (
 from meva_core.settings.general import LIVE_ACKNOWLEDGEMENT, Alerts, Exchange, Gates, LogLevel, State
 from meva_core.settings.kinds import Interval, ScoreWeights
 from meva_core.settings.operational import Degrade, Live, Risk, Universe
-from meva_core.settings.secret import MASK, Secret
+from meva_core.settings.secret import MASK, Secret, secrets_in
 from meva_core.settings.stage7 import FillModel, InvalidRules, MarkSource, Stage7
 from meva_core.settings.variables import Variable, in_order, variables_of
 
@@ -46,6 +46,7 @@ __all__ = [
     "Variable",
     "build_settings",
     "in_order",
+    "secrets_in",
     "settings_document",
     "settings_recorded",
     "settings_texts",

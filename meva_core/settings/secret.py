@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
+
+from attrs import fields, has
 
 MASK: Final = "<secret>"
 
@@ -40,6 +43,18 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash((Secret, self._text))
+
+
+def secrets_in(value: object) -> Iterator[Secret]:
+    """Yield the secrets in settings, in a group of them, or in one value."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from secrets_in(each)
+    elif has(kind := type(value)):
+        for each in fields(kind):
+            yield from secrets_in(getattr(value, each.name))
 
 
 def masked_address(text: str) -> str:

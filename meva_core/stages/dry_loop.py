@@ -94,15 +94,16 @@ class DryLoop:
 
     A point that passes while a cycle runs is skipped and counted, never caught up. `cycles` is how many are
     to be run, `until` a time in seconds after which none begins; None for no end. `tell` is told of each
-    cycle, `note` of what kept one from being run, `missed` of all points without one: why, and how many. What
-    is measured is decided, stored and told within `whole`, which may put off what ends the program.
+    cycle, `note` of what kept one from being run or stored, in words and what it was, `missed` of all points
+    without one: why, and how many. What is measured is decided, stored and told within `whole`, which may put
+    off what ends the program.
     """
 
     dry: DryRun
     pace: Pace
     interval: int
     tell: Callable[[Told], None]
-    note: Callable[[str], None]
+    note: Callable[[str, MevaError], None]
     cycles: int | None = None
     until: int | None = None
     whole: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -165,7 +166,7 @@ class DryLoop:
 
     def _was_none(self, error: Unavailable) -> None:
         self._lacks(error)
-        self.note(f"no cycle: {error}")
+        self.note(f"no cycle: {error}", error)
 
     def _lacks(self, error: Unavailable | StoreError) -> None:
         """Tell that there is no cycle at this point."""
@@ -177,7 +178,7 @@ class DryLoop:
         now = self._passed()
         if self._behind_since is None:
             self._behind_since = now
-            self.note(f"no cycle: {error}")
+            self.note(f"no cycle: {error}", error)
         elif now - self._behind_since >= BEHIND_FOR:
             raise error
 
@@ -189,13 +190,14 @@ class DryLoop:
             raise not_stored(error) from error
         if self._shut_since is None:
             self._shut_since = now
-            self.note(f"no cycle: {error}")
+            self.note(f"no cycle: {error}", error)
 
     def _stored_after_all(self, error: StoreError) -> Told:
         """Try to store the cycle again, each second for one interval; raise the last error."""
         last = self._passed() + self.interval
         self.trouble(error, self._now())
-        self.note(f"the cycle could not be stored, and is tried again for {self.interval} s: {error}")
+        said = f"the cycle could not be stored, and is tried again for {self.interval} s: {error}"
+        self.note(said, error)
         while True:
             self.pace.wait(1)
             try:

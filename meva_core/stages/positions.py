@@ -101,9 +101,8 @@ def positions_of(reads: Reads, row: Mapping[str, Any], codec: Codec) -> Position
     )
     held = [_position(state, i, symbol, equity) for i, symbol in enumerate(symbols) if state.qty[i]]
     held.sort(key=lambda one: (-(one.value or 0), one.symbol))
-    return Positions(
-        row["run_id"], datetime.fromtimestamp(int(state.facts[TIME]), UTC), cash, equity, tuple(held)
-    )
+    time = datetime.fromtimestamp(int(state.facts[TIME]), UTC)
+    return Positions(row["run_id"], time, run.quote, cash, equity, tuple(held))
 
 
 def _position(state: State, i: int, symbol: str, equity: int) -> Position:

@@ -171,7 +171,8 @@ def _without_columns(row: Mapping[str, Any], cycles: int) -> StoreUnready:
     if not row["cycles"]:
         return StoreUnready(f"run {row['run_id']} has no cycle yet", action="let it run, then ask again")
     return StoreUnready(
-        f"{cycles} of the {row['cycles']} cycles of run {row['run_id']} have no columns, which this is made of",
+        f"{cycles} of the {row['cycles']} cycles of run {row['run_id']} have no columns, of which this is "
+        "made",
         action="`meva report --summary` shows what their rows tell; `meva db check --deep` says whether "
         "something is lost",
     )

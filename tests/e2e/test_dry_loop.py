@@ -81,7 +81,8 @@ class Watched:
 def watched(dry: DryRun, pace: HandPace, interval: int, **more: Any) -> Watched:
     told: list[Told] = []
     notes: list[str] = []
-    return Watched(DryLoop(dry, pace, interval, told.append, notes.append, **more), pace, told, notes)
+    note = lambda words, error: notes.append(words)  # noqa: E731
+    return Watched(DryLoop(dry, pace, interval, told.append, note, **more), pace, told, notes)
 
 
 @pytest.fixture
@@ -304,7 +305,7 @@ def test_how_long_a_trouble_may_last_is_not_measured_by_a_clock_that_leaps(
     settings, market = settings_of(), Played(*recorded, now=START + 1800)
     began: list[float] = []
 
-    def note(text: str) -> None:
+    def note(words: str, error: Exception) -> None:
         began.append(going.pace.passed)
         going.pace.leap(leap)
 

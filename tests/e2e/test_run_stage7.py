@@ -17,6 +17,8 @@ from command_line import meva
 from local_exchange import SERVE, LocalExchange, start_emulator, stop_emulator
 from stage7_runs import rows_of
 
+from meva_adapters.system.events import BOUND, EVENTS
+
 __all__ = ["meva"]
 Meva = Callable[..., Any]
 TRADING: Mapping[str, str] = {
@@ -180,6 +182,30 @@ def test_a_signal_ends_a_loop_with_whole_cycles_and_gives_the_book_back(
     assert rows_of(tmp_path / "a.db", "SELECT status FROM stage7_runs") == [{"status": "running"}]
     assert stands(trading) == "waiting", "as between two calls of cron"
     assert trading("prove", "--db", "a.db", "--book", "main").code == 0
+
+
+def test_logs_for_machines_are_events_of_the_vocabulary_and_nothing_is_said_twice(
+    trading: Meva, exchange: LocalExchange, tmp_path: Path
+) -> None:
+    loops = ("run", "stage7", "--db", "a.db", "--loop", "--interval", 1)
+    exchange.fault("answer", "GET /api/v2/orderbook*", status=503)
+    machine = trading("--log-format", "json", *loops, "--cycles", 2, "--set", "TTL_SECONDS=1")
+    exchange.control("DELETE", "faults")
+    assert machine.code == 0, machine.err
+    logged = [json.loads(line) for line in machine.err.splitlines()]
+    for line in logged:
+        own = set(line) - {"event", "message", "level", "logger", "ts", *BOUND}
+        assert own == set(EVENTS[line["event"]].fields), line
+        assert line.get("book") == "main" or line["event"] == "check_warned"
+    cycles = [line for line in logged if line["event"] == "cycle"]
+    shown = machine.out.splitlines()
+    assert len(cycles) == 2
+    assert [line["cycle_ts"][:19].replace("T", " ") for line in cycles] == [row[:19] for row in shown[1:]]
+    assert len({line["cycle_id"] for line in cycles}) == 2
+    assert "question_failed" in {line["event"] for line in logged}
+    human = trading(*loops, "--cycles", 1, "--set", "DRY_RUN_TRY_BALANCE=99")
+    assert "book main began with 100000 TRY; DRY_RUN_TRY_BALANCE=99 changes nothing of it" in human.err
+    assert "equity" not in human.err, "a cycle is told on stdout"
 
 
 def test_an_exchange_that_does_not_answer_is_1_and_nothing_is_written(

@@ -116,14 +116,13 @@ def looping(url: str, name: str, db: Path, clock: FollowedClock) -> Iterator[Loo
     manners = Manners(backoff=0.05, total=0.15, monotonic=clock.monotonic, sleep=clock.sleep)
     made = Looping(name, db)
     with ExitStack() as opened:
-        store, lease, settings = opened.enter_context(held_book(database_url(db), "main", chosen, None))
-        on = opened.enter_context(exchange(settings, manners=manners, clock=clock))
+        held = opened.enter_context(held_book(database_url(db), "main", chosen, None))
+        on = opened.enter_context(exchange(held.settings, manners=manners, clock=clock))
         dry = opened.enter_context(
             live_book(
-                store,
-                lease.check,
+                held,
                 on,
-                settings,
+                held.settings,
                 "main",
                 False,
                 "interpreted",
@@ -133,7 +132,8 @@ def looping(url: str, name: str, db: Path, clock: FollowedClock) -> Iterator[Loo
             )
         )
         pace = ClockPace(Supervisor(), clock)
-        made.loop = DryLoop(dry, pace, 1, lambda told: made.take(store, told), made.notes.append)
+        note = lambda words, error: made.notes.append(words)  # noqa: E731
+        made.loop = DryLoop(dry, pace, 1, lambda told: made.take(held.store, told), note)
         yield made
 
 

@@ -20,6 +20,7 @@ from meva_adapters.replay.format.stamps import iso_stamp
 from meva_adapters.replay.recording.appending import Table
 from meva_adapters.replay.recording.cells import book_cells, candle_cells, ticker_cells
 from meva_adapters.replay.recording.recording import Recording
+from meva_adapters.system import events
 from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueReason
 from meva_core.ports import MarketData, RulesSource
 from meva_core.venue import Ticker
@@ -88,7 +89,7 @@ def finishing(finish: Callable[[], object]) -> Iterator[None]:
             finish()
         except (MevaError, OSError) as second:
             first.add_note(f"and then: {second}")
-            _LOG.error("the manifest was not written: %s", second)
+            events.MANIFEST_NOT_WRITTEN.log(_LOG, f"the manifest was not written: {second}")
         raise
     finish()
 
@@ -155,7 +156,7 @@ class _Poller:
 
     def _failed(self, what: str, error: MevaError) -> None:
         self.captured.failures[what] += 1
-        _LOG.warning("%s: %s", what, error)
+        events.CAPTURE_MISSED.log(_LOG, f"{what}: {error}", what=what)
 
     def _heard(self) -> None:
         self._answered = self._pace.monotonic()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import time
+from base64 import b64encode
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 import structlog
 
+from meva_adapters.system import events
 from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.logs import set_up_logs
-from meva_core.settings import Secret
+from meva_core.settings import Secret, build_settings, secrets_in
 
 SECRET = Secret("canary")
 
@@ -22,6 +25,7 @@ def _as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
+    set_up_logs("text", "INFO")
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -94,6 +98,57 @@ def test_an_exception_is_logged_without_the_values_of_its_variables(
     if form == "json":
         (line,) = err.splitlines()
         assert json.loads(line)["exception"][0]["exc_value"] == "odd"
+
+
+CANARY = 'c4n4ry"/+key='
+CANARIES = (
+    Secret(CANARY),
+    Secret("postgresql://meva:p4ssw0rd%21x@db.example/meva"),
+    Secret("short"),
+)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_secret_is_hidden_however_it_came_into_a_line(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("json" if form == "json" else "text", "DEBUG", CANARIES)
+    log = logging.getLogger("library")
+    shapes = [CANARY, json.dumps(CANARY), quote(CANARY, safe=""), b64encode(CANARY.encode()).decode()]
+    shapes += [CANARY.encode().hex(), "p4ssw0rd%21x", "p4ssw0rd!x", CANARIES[1].reveal()]
+    for shape in shapes:
+        log.warning("sent %s to the exchange", shape)
+        log.warning("sent", extra={"header": shape})
+        structlog.get_logger("meva_adapters.test").warning("sent", header=shape, all=[{"headers": shape}])
+        events.ROW_LEFT_OUT.log(logging.getLogger("meva_adapters.test"), f"left out: {shape}", what=shape)
+        try:
+            raise ValueError(shape) from KeyError(shape)
+        except ValueError:
+            log.exception("failed with %s", shape)
+    out, err = capsys.readouterr()
+    assert err.count("<secret>") >= 5 * len(shapes)
+    for shape in shapes:
+        assert shape not in out + err
+    log.warning("a short answer")
+    assert "a short answer" in capsys.readouterr().err, "what is too short to be a secret is in many words"
+
+
+def test_only_the_secrets_of_the_last_settings_are_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs("json", "INFO", CANARIES)
+    set_up_logs("json", "INFO")
+    logging.getLogger("library").warning("p4ssw0rd!x")
+    assert "p4ssw0rd!x" in capsys.readouterr().err
+
+
+def test_all_secrets_of_settings_are_found() -> None:
+    given = {
+        "BTCTURK_API_KEY": "c4n4ry-key",
+        "BTCTURK_API_SECRET": "c4n4ry-secret",
+        "MEVA_DATABASE_URL": "sqlite:///c4n4ry.db",
+        "MEVA_ALERT_URLS": "ntfy://c4n4ry-topic, json://c4n4ry-host",
+    }
+    found = {secret.reveal() for secret in secrets_in(build_settings(given))}
+    assert found == {text.strip() for value in given.values() for text in value.split(",")}
 
 
 def sign(secret: Secret) -> None:
