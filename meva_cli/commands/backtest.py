@@ -150,6 +150,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     from meva_core.provenance import books_of
     from meva_core.stages import backtest as stage
     from meva_core.stages.figures import summary
+    from meva_core.stages.same_content import as_same_content
     from meva_core.stages.written_lists import as_recorded
 
     stays = may_compile_afterwards()
@@ -166,6 +167,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     with writer(db, durable=False) as store:
         with store.read() as reads:
             plan = as_recorded(plan, reads, CODEC.decode)
+            plan = as_same_content(plan, lambda: dataset.content_sha256, reads, CODEC.decode)
         done = stage.backtest(
             plan,
             dataset,
