@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 from attrs import define, field, frozen
 
-from meva_core.amounts import ABSENT, BAD, E8, E12, mul_e8, scale
+from meva_core.amounts import ABSENT, E8, E12
 from meva_core.figures.cycles import Cycles
+from meva_core.figures.exact import mean_of
 from meva_core.rules import RuleStatus, floor_to
 
 _USABLE: Final = (RuleStatus.OK, RuleStatus.FALLBACK)
@@ -26,11 +27,10 @@ def bought(part: int, mark: int, fee: int, lot: int, least: int, least_qty: int)
     """Return what an amount buys at a mark: as much as fits with its fee, down to the lot; nothing where that
     is below a minimum. All in e8, the fee's rate in 1e-12."""
     qty = floor_to(lot, part * E8 * E12 // ((E12 + fee) * mark))
-    notional = mul_e8(qty, mark)
-    if qty == 0 or qty < least_qty or notional < least:  # BAD is below any minimum, too
+    notional = mean_of(qty * mark, E8)
+    if qty == 0 or qty < least_qty or notional < least:
         return Buy()
-    charged = scale(notional, fee)
-    return Buy() if charged == BAD else Buy(qty, notional + charged)
+    return Buy(qty, notional + mean_of(notional * fee, E12))
 
 
 @frozen
@@ -112,4 +112,4 @@ class Held:
             self._remember(self._last)
 
     def _gain(self, symbol: str, buy: Buy) -> int:
-        return (mul_e8(buy.qty, self._marks[symbol]) if buy.qty else 0) - buy.paid
+        return (mean_of(buy.qty * self._marks[symbol], E8) if buy.qty else 0) - buy.paid

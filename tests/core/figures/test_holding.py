@@ -119,3 +119,17 @@ def test_a_pair_that_a_later_run_leaves_out_keeps_its_last_mark():
     by_name = {pair.symbol: to_decimal(pair.equity) for pair in held.pairs()}
     assert by_name["AAATRY"] == by_hand(D(1000), "101.5", "110", "0.001")
     assert set(by_name) == {"AAATRY", "BBBTRY"}
+
+
+def test_a_pair_that_is_worth_more_than_an_amount_holds_is_counted_whole():
+    held = Held(parse_e8("90000000000"))
+    held.take(part(("AAATRY",), [["1"], ["1000"]], ("1",)))
+    [pair] = held.pairs()
+    assert pair.equity == parse_e8("90000000000") + _gain()
+    assert pair.equity > 8 * 10**21
+
+
+def _gain() -> int:
+    qty = int(D(90_000_000_000) * 10_000 / (10_000 + D("12.5")))
+    fee = (D(qty) * D("12.5") / 10_000).quantize(UNIT, ROUND_HALF_EVEN)
+    return int((qty * 999 - fee).scaleb(8))
