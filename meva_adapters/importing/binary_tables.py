@@ -35,12 +35,11 @@ def read_feather(data: bytes, name: str) -> Table:
 
 def _of_arrow(read: Callable[[], Any], name: str, what: str) -> Table:
     try:
-        table = read()
-    except (pa.ArrowException, OSError) as error:
+        return of_arrow(read(), name, what)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise BadInput(
             f"{name}: is no {what} file that can be read: {error}", action="write it anew"
         ) from error
-    return of_arrow(table, name, what)
 
 
 def of_arrow(table: Any, name: str, what: str) -> Table:
@@ -52,6 +51,8 @@ def of_arrow(table: Any, name: str, what: str) -> Table:
             column = pa.array([], type=chunked.type)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
+        if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+            column = column.cast(pa.string())
         columns[field.name] = column
     names = ", ".join(f"{field.name} {field.type}" for field in table.schema if field.name in columns)
     row = np.arange(1, table.num_rows + 1, dtype=np.int64)

@@ -134,8 +134,15 @@ def _refusal(problems: Sequence[tuple[BadInput, str]], files: int) -> BadInput:
     """Return the first refusal, with those of the other files beside it."""
     first, _ = problems[0]
     more = f" ({len(problems)} of {files} files are refused)" if len(problems) > 1 else ""
-    listed = [Problem("import", name, "", str(error), error.action) for error, name in problems]
+    listed = [_problem(error, name) for error, name in problems]
     return BadInput(f"{first}{more}", action=first.action, problems=listed)
+
+
+def _problem(error: BadInput, name: str) -> Problem:
+    """Return why a file is refused; the beginning of its message says where."""
+    text = str(error) if str(error).startswith(name) else f"{name}: {error}"
+    where, _, message = text[len(name) :].partition(": ")
+    return Problem("import", name + where, "", message, error.action)
 
 
 def _refuse_unused(parts: dict[str, list[Part]], choices: Choices) -> None:

@@ -76,7 +76,7 @@ def read_numbers(
         return _of_integers(column, faults, integers, what)
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    elif pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
+    elif not is_plain(column.type):
         raise BadInput(f"{what}: holds {column.type}, no numbers", action="name another with --columns")
     texts = column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
     missing = pc.is_null(texts).to_numpy(zero_copy_only=False)
@@ -84,6 +84,12 @@ def read_numbers(
         texts = pc.fill_null(texts, "0")
     texts = _with_points(texts, decimal, what)
     return _parsed(texts, missing, faults, round_cells)
+
+
+def is_plain(kind: Any) -> bool:
+    """Whether a type is of numbers or of text."""
+    looks = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_string)
+    return any(look(kind) for look in looks)
 
 
 def _with_points(texts: Any, decimal: str | None, what: str) -> Any:
@@ -175,7 +181,10 @@ def _number(text: str, round_cells: bool) -> tuple[int, int, Decimal | str]:
 def _of_integers(column: Any, faults: Faults, integers: str | None, what: str) -> Numbers:
     """Return plain integers, as units or as 1e-8, whichever was said."""
     missing = pc.is_null(column).to_numpy(zero_copy_only=False)
-    values = pc.fill_null(column, 0).cast(pa.int64()).to_numpy()
+    try:
+        values = pc.fill_null(column, 0).cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid as error:
+        raise BadInput(f"{what}: integers too large for amounts", action="write it as decimals") from error
     if integers is None and values.any():
         shown = int(values[values != 0][0])
         raise BadInput(

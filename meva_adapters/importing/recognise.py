@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from meva_adapters.importing.choices import Choices
 from meva_adapters.importing.layouts import Layout, recognised
+from meva_adapters.importing.numbers import is_plain
 from meva_adapters.importing.shapes import find_prices, find_volumes
 from meva_adapters.importing.table import Table
 from meva_adapters.importing.words import OF_OPENING, PRICES, bare, columns_of, volumes_by_currency
@@ -143,7 +144,7 @@ class _Recognition:
     def _sample(self, name: str) -> str:
         """Return the first cell that holds something, as text."""
         column = pc.drop_null(self.table.columns[name].slice(0, 1000))
-        if not len(column):
+        if not len(column) or not is_plain(column.type):
             return ""
         value = column[0].as_py()
         return f"{value:.0f}" if isinstance(value, float) and value == value // 1 else str(value).strip()
@@ -226,10 +227,16 @@ class _Recognition:
             or "quote_volume" in self.roles
         ):
             return
-        numeric = self._numeric()
-        ordered = self._numeric(only=[self.roles["high"], self.roles["low"]])
+        high, low = self.roles["high"], self.roles["low"]
+        free = [name for name in self.table.names if name not in self.roles.values()]
+        numeric = self._numeric(only=[*free, high, low])
+        if high not in numeric or low not in numeric:
+            return  # whoever said so is told when they are read
         found, why = find_volumes(
-            numeric, ordered[self.roles["high"]], ordered[self.roles["low"]], self.table.name
+            {name: values for name, values in numeric.items() if name in free},
+            numeric[high],
+            numeric[low],
+            self.table.name,
         )
         self.roles |= found
         if found:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from attrs import define, evolve
 
 from meva_adapters.importing.choices import Choices
-from meva_adapters.importing.numbers import Faults
+from meva_adapters.importing.numbers import Faults, is_plain
 from meva_adapters.importing.written import read_written
 from meva_adapters.importing.zones import to_utc, zone_of
 from meva_core.errors import BadInput
@@ -43,6 +43,11 @@ def read_times(column: Any, clock: Any, faults: Faults, choices: Choices, what: 
     """
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return _of_timestamps(column, faults, choices, what)
+    for one in (column, clock):
+        if one is not None and not is_plain(one.type):
+            raise BadInput(
+                f"{what}: holds {one.type}, no times", action="name another with --columns ts=NAME"
+            )
     if pa.types.is_floating(column.type):
         column = _whole(column)
     missing = pc.is_null(column).to_numpy(zero_copy_only=False)
@@ -81,7 +86,8 @@ def _whole(column: Any) -> Any:
     """Return seconds or milliseconds in doubles as integers, where they are whole."""
     values = column.to_numpy(zero_copy_only=False)
     nothing = ~np.isfinite(values)
-    return pa.array(np.where(nothing, 0, values).astype(np.int64), mask=nothing)
+    far = np.abs(np.where(nothing, 0, values)) >= 2.0**62  # no time, and said to be none as 0 is
+    return pa.array(np.where(nothing | far, 0, values).astype(np.int64), mask=nothing)
 
 
 def _of_timestamps(column: Any, faults: Faults, choices: Choices, what: str) -> Times:

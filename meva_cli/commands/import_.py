@@ -137,6 +137,9 @@ def _say_what_was_done(found: Import, into: Path, *, written: bool) -> None:
         print_line(f"{pair.symbol}: {len(pair.candles.ts)} candles, complete from {first} to {last}")
         for repair in repairs_told(pair):
             print_line(f"  repaired: {repair}")
+    other = [pair.symbol for pair in found.pairs if not pair.symbol.endswith(found.quote)]
+    if other:
+        print_line(f"no candidates beside pairs of {found.quote}: {', '.join(other)}")
     if books := books_told(found):
         print_line(f"order books: {books}; fills are a model, not a record")
         for line in _wider(found):

@@ -88,3 +88,25 @@ def test_columns_are_said_by_role() -> None:
     found = backtest({"BTCTRY": renamed}, stamp="open", columns=columns)
     assert found.summary["cycles"] == 120
     assert found.summary["starting_cash_try"] == Decimal(1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "why"),
+    [
+        ("close", [{"a": 1}] * 120, "no numbers"),
+        ("close", [True] * 120, "no numbers"),
+        ("close", pa.array([2**64 - 1] * 120, pa.uint64()), "integers"),
+        ("close", [int(bar.close) for bar in BARS], "a column of integers without a unit"),
+        ("close", [None] * 120, "holds null, no numbers"),
+        ("ts", [1e300] * 120, "is no time that is known|no column holds times"),
+        ("ts", [True] * 120, "no column holds times|no times"),
+        (
+            "ts",
+            pa.array([bar.ts * 10**9 + 1 for bar in BARS], pa.timestamp("ns", tz="UTC")),
+            "finer than micro",
+        ),
+    ],
+)
+def test_a_column_of_another_type_is_refused_by_its_name(name: str, column: Any, why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        backtest({"BTCTRY": FRAMES["lists of floats"] | {name: column}}, stamp="open")
