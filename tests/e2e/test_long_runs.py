@@ -28,6 +28,8 @@ from meva_adapters.sql import SqlStore, ensure, writer
 from meva_cli.checks.database import a_cycle_takes
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
+from meva_core.history.last_cycle import last_cycle
+from meva_core.history.limits import limits_of
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
 from meva_core.stages import record
@@ -83,6 +85,9 @@ class Long:
             self.dry = self.process() if processes or self.dry is None else self.dry
             told = self.dry.cycle(20, self.market.now, lambda seconds: None)
             assert told is not None
+            with self.store.read() as reads:  # as it is told, cycle by cycle
+                limits = limits_of(told.run_id, reads.run(told.run_id), CODEC.decode)
+                assert last_cycle(reads, told.run_id, limits, CODEC.decode) is not None
         asked, steps, after = dict(self.asked), self.steps, self.standing()
         return {"asked": asked, "steps": steps, **{name: after[name] - before[name] for name in after}}
 
