@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from meva_adapters.metrics.label_values import VALUES
 from meva_adapters.metrics.vocabulary import SECTIONS
 from meva_cli.lazy import load_command
 from meva_cli.names import ENVIRONMENT_ONLY
@@ -77,6 +78,13 @@ used, [`ops/`](../../ops/README.md) has alert rules and a dashboard. Each metric
 those that are listed. What is counted is counted since the process began, or since its file did. Amounts are
 in TRY; here alone they are rounded, to what a float holds. An age that there is none of is NaN. A loop also
 tells `process_*` of itself, as all programs with Prometheus' own client do.
+"""
+
+_LABELS: Final = """
+## What labels may be
+
+Nothing else, whatever happens; `reason` of a failure may be empty.
+
 """
 
 _ALIASES: Final = """
@@ -155,6 +163,13 @@ def metrics_page() -> str:
     for name, section in SECTIONS.items():
         rows = [(f"`{one.name}`", one.kind, ", ".join(one.more), one.help) for one in section]
         parts.append(f"\n## {name}\n\n" + _table(("name", "kind", "labels", "says"), rows))
+    parts.append(_LABELS)
+    values = [
+        (f"`{one.name}`", f"`{label}`", ", ".join(f"`{value}`" for value in among if value))
+        for one, labels in VALUES.items()
+        for label, among in labels.items()
+    ]
+    parts.append(_table(("metric", "label", "may be"), values))
     return "".join(parts)
 
 

@@ -18,6 +18,7 @@ from local_exchange import SERVE, LocalExchange, start_emulator, stop_emulator
 from prometheus_client.parser import text_string_to_metric_families
 from test_run_stage7 import TRADING
 
+from meva_adapters.metrics.label_values import VALUES
 from meva_adapters.metrics.vocabulary import PROCESS, VOCABULARY, sample_names
 
 Meva = Callable[..., Any]
@@ -79,6 +80,8 @@ def test_a_loop_tells_all_of_the_vocabulary_and_nothing_else(
         if sample.name in OURS:
             assert set(sample.labels) - {"le"} == set(OURS[sample.name].labels), sample
             assert sample.labels["book"] == "main"
+            for label, values in VALUES.get(OURS[sample.name], {}).items():
+                assert sample.labels[label] in values, sample
     assert value_of(text, "meva_cycles_total", outcome="answered") >= 3
     assert value_of(text, "meva_exchange_requests_total", endpoint="orderbook", outcome="maintenance") > 3
     assert value_of(text, "meva_lease_held") == 1

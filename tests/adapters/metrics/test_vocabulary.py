@@ -7,7 +7,8 @@ import re
 import pytest
 
 from meva_adapters.metrics import vocabulary
-from meva_adapters.metrics.vocabulary import SECTIONS, VOCABULARY, Kind, Metric
+from meva_adapters.metrics.label_values import VALUES
+from meva_adapters.metrics.vocabulary import BUILD, RUN, SECTIONS, VOCABULARY, Kind, Metric
 
 UNITS = ("seconds", "bytes", "ratio", "try")
 WORDS_OF_OTHER_UNITS = re.compile(r"(ms|millis|micros|minutes|hours|percent|kb|mb|usd)")
@@ -32,6 +33,15 @@ def test_names_are_as_prometheus_wants_them(metric: Metric) -> None:
         assert units == ["seconds"]
         assert list(metric.buckets) == sorted(set(metric.buckets))
     assert not metric.name.endswith(("_count", "_sum", "_bucket", "_created"))
+
+
+def test_what_labels_may_be_is_a_closed_set_of_few_values() -> None:
+    labelled = {metric: set(metric.more) for metric in VOCABULARY if metric.more}
+    told_apart = {metric: set(labels) for metric, labels in VALUES.items()}
+    assert told_apart == {metric: more for metric, more in labelled.items() if metric not in (BUILD, RUN)}
+    for metric, labels in VALUES.items():
+        for label, values in labels.items():
+            assert len(set(values)) == len(values) <= 25, (metric.name, label)
 
 
 @pytest.mark.parametrize("metric", VOCABULARY, ids=lambda metric: metric.name)
