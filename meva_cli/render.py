@@ -10,15 +10,15 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from typing import Any, Final
 
 import click
 
-from meva_cli.layout import beside_each_other, pair_lines, table_lines, wrapped, wrapped_after
-from meva_core.amounts import digits_of
+from meva_adapters.texts.layout import drawn_lines, pair_lines, texts_lines, wrapped
+from meva_adapters.texts.words import as_text as as_text  # commands show values by it
+from meva_adapters.texts.words import visible
 
 _HANGING: Final = 4
 """How far the further lines of a long one are set in."""
@@ -64,31 +64,9 @@ def _json_value(value: object) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in JSON output")
 
 
-def as_text(value: object) -> str:
-    """Return a value as people and scripts read it: plain digits, ISO 8601 UTC, nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return digits_of(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, Enum):
-        return as_text(value.value) if isinstance(value.value, str) else value.name
-    if isinstance(value, list | tuple):
-        return ", ".join(map(as_text, value))
-    return _visible(str(value))
-
-
-def _visible(text: str) -> str:
-    """Replace control characters, which could move the cursor or break a row, by blanks."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-
-
 def print_line(text: str = "") -> None:
     """Print one line; on a terminal that is too narrow for it, as several."""
-    text = _visible(text)
+    text = visible(text)
     for line in wrapped(text, _columns(), _HANGING) if sys.stdout.isatty() else [text]:
         click.echo(line)
 
@@ -106,32 +84,23 @@ def print_pairs(pairs: Mapping[str, object]) -> None:
 
 def print_texts(name: str, texts: Sequence[str], width: int = 10) -> None:
     """Print texts behind a name: on a terminal beside each other as they fit, elsewhere a tab before each."""
-    shown = list(map(_visible, texts))
+    shown = list(map(visible, texts))
     if not sys.stdout.isatty():
         click.echo("\t".join((name, *shown)))
         return
-    room, head = max(_columns() - width, 1), f"{name:<{width}}"
-    for together in beside_each_other(shown, room):
-        for line in wrapped_after(head, together, _columns()):
-            click.echo(line)
-        head = " " * width
+    for line in texts_lines(name, shown, _columns(), width):
+        click.echo(line)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows under their column names. Numbers are set to the right on a terminal."""
     if sys.stdout.isatty():
-        _draw(columns, [list(row) for row in rows])
+        for line in drawn_lines(columns, list(rows), _columns(), _rule()):
+            click.echo(line)
         return
     click.echo("\t".join(columns))
     for row in rows:
         click.echo("\t".join(map(as_text, row)))
-
-
-def _draw(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    numeric = [all(isinstance(row[i], int | Decimal | None) for row in rows) for i in range(len(columns))]
-    texts = [[as_text(value) for value in row] for row in rows]
-    for line in table_lines(columns, texts, numeric, _columns(), _rule()):
-        click.echo(line)
 
 
 def _columns() -> int:

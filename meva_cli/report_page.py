@@ -17,9 +17,9 @@ from meva_adapters.pictures.charts import (
     results_chart,
 )
 from meva_adapters.pictures.gathered import Gathered
-from meva_cli.figures_page import SYMBOL_COLUMNS, page_lines, symbol_rows, title
+from meva_adapters.texts.figures_page import SYMBOL_COLUMNS, page_lines, symbol_rows, title
+from meva_adapters.texts.summary_document import summary_document
 from meva_cli.render import as_text
-from meva_cli.summary import summary_document
 from meva_core.amounts import E8, to_decimal
 
 if TYPE_CHECKING:

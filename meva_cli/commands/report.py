@@ -176,8 +176,10 @@ def _refuse_window(page: str, start: int | None, end: int | None, last: int | No
 
 def _summarize(reads: Reads, run_id: str | None, book: str | None, rate: float, as_json: bool) -> None:
     from meva_adapters.codec import CODEC
-    from meva_cli.figures_page import print_page, title
-    from meva_cli.summary import asked_account, summary_document
+    from meva_adapters.texts.figures_page import title
+    from meva_adapters.texts.summary_document import summary_document
+    from meva_cli.figures_page import print_page
+    from meva_cli.summary import asked_account
     from meva_core.stages.summary import summary_of
 
     found = summary_of(reads, asked_account(reads, run_id, book), CODEC, cash_rate=rate)

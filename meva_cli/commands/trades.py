@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from meva_adapters.texts.words import duration
 from meva_cli.database import DB, database, reading
 from meva_cli.options import SYMBOL, json_option
 from meva_cli.records import TRADES, Records
 from meva_cli.render import print_json, print_line, print_pairs, print_table
 from meva_cli.summary import BOOK, asked_account, assumed_data, say_assumed
 from meva_cli.window import asked_windows, window_options
-from meva_cli.words import duration
 from meva_cli.writing import check_target, write_to
 from meva_core.errors import BadInput
 

@@ -362,40 +362,18 @@ def _held_document(held: Held, telling: Telling) -> dict[str, Any]:
 
 def print_many(window: Window, found: Many, telling: Telling) -> None:
     """Print what many cycles say for people."""
-    span = f"{as_text(window.first_ts)} to {as_text(window.last_ts)}"
-    print_line(f"Run {window.run_id}, {found.cycles} cycles from {span}")
-    print_line(f"{found.cycles - found.idle} placed orders, {found.idle} did not")
-    if on_target := found.on_target():
-        print_line(f"  on target for {on_target} of {found.cycles} cycles, within one least order")
-    for code, count in found.blocked().items():
-        print_line(f"  blocked for {count} of {found.cycles} cycles by {code}")
-    if found.of_cycles():
-        print_line()
-        print_table(
-            ["rule for the whole cycle", "cycles", "without orders", "nearest to letting go"],
-            [_held_row(held, telling) for held in found.of_cycles()],
-        )
-    print_line()
-    print_table(
-        ["symbol", "reason", "step", "cycles", "of", "nearest to letting go"],
-        [row for symbol in found.symbols() for row in _symbol_rows(found, symbol, telling)],
+    from meva_adapters.texts.why_page import (
+        CYCLE_COLUMNS,
+        SYMBOL_COLUMNS,
+        cycle_rows,
+        head_lines,
+        symbol_rows,
     )
 
-
-def _held_row(held: Held, telling: Telling) -> list[object]:
-    from meva_core.history.words import explain
-
-    return [held.nearest.code, held.cycles, held.idle, explain(held.nearest, telling)]
-
-
-def _symbol_rows(found: Many, symbol: str, telling: Telling) -> Iterator[list[object]]:
-    from meva_core.history.recorded import told_code
-    from meva_core.history.words import explain
-
-    largest = found.limits.largest_position
-    if found.ordered[symbol]:
-        yield [symbol, "ok", "build", found.ordered[symbol], found.cycles, "an order was placed"]
-    for held in found.of_symbol(symbol):
-        reason = held.nearest
-        told = told_code(reason, largest)
-        yield [symbol, told, reason.step, held.cycles, found.cycles, explain(reason, telling)]
+    for line in head_lines(window, found):
+        print_line(line)
+    if rows := cycle_rows(found, telling):
+        print_line()
+        print_table(CYCLE_COLUMNS, rows)
+    print_line()
+    print_table(SYMBOL_COLUMNS, symbol_rows(found, telling))

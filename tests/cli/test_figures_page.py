@@ -16,9 +16,9 @@ from revision_0002 import RUNS, upgraded
 from stage7_runs import BUSY, make_dataset, rows_of
 
 from meva_adapters.sql import ensure
+from meva_adapters.texts.figures_page import _amount, _moment, _percent, page_lines
+from meva_adapters.texts.words import duration
 from meva_cli.commands.demo import DEMO
-from meva_cli.figures_page import _amount, _moment, _percent, page_lines
-from meva_cli.words import duration
 
 D = Decimal
 SAMPLE = Path(__file__).parents[2] / "replay/sample"
@@ -98,7 +98,7 @@ def test_what_cash_earns_is_taken_into_the_ratios(meva, book):
     ("options", "told"),
     [
         (["--summary", "--last", "3"], "--summary is of a whole run or book"),
-        (["--summary", "--run", "a", "--book", "main"], "--run and --book exclude each other"),
+        (["--summary", "--run", "a", "--book", "main"], "a run and a book exclude each other"),
         (["--summary", "--stage", "stage4"], "--summary is of Stage 7"),
         (["--book", "main"], "--book goes with --summary"),
         (["--cash-rate", "0.4"], "--cash-rate goes with --summary"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_cli.layout import pair_lines, table_lines, wide, wrapped
+from meva_adapters.texts.layout import pair_lines, table_lines, wide, wrapped
 
 AMOUNTS = st.decimals(-(10**11), 10**11, places=8).map(lambda amount: f"{amount:f}")
 WORDS = st.one_of(st.text("abcdefgh_./:", min_size=1, max_size=70), AMOUNTS, st.just("取引所"))

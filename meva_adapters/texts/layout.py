@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from attrs import define
+
+from meva_adapters.texts.words import as_text
 
 GAP: Final = 2
 INDENT: Final = 4
@@ -105,6 +108,14 @@ def beside_each_other(texts: Sequence[str], width: int) -> Iterator[str]:
         yield line
 
 
+def texts_lines(name: str, texts: Sequence[str], width: int, head: int = 10) -> Iterator[str]:
+    """Yield texts behind a name of `head` places, beside each other as they fit."""
+    shown = f"{name:<{head}}"
+    for together in beside_each_other(texts, max(width - head, 1)):
+        yield from wrapped_after(shown, together, width)
+        shown = " " * head
+
+
 # -- Tables -------------------------------------------------------------------------------------------
 
 
@@ -119,6 +130,14 @@ class _Arrangement:
     @property
     def total(self) -> int:
         return sum(self.widths[i] for i in self.beside) + GAP * (len(self.beside) - 1)
+
+
+def drawn_lines(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], width: int, rule: str = "─"
+) -> Iterator[str]:
+    """Yield a table of values (`table_lines`); a column that holds numbers alone is set to the right."""
+    numeric = [all(isinstance(row[i], int | Decimal | None) for row in rows) for i in range(len(columns))]
+    yield from table_lines(columns, [list(map(as_text, row)) for row in rows], numeric, width, rule)
 
 
 def table_lines(

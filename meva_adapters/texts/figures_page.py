@@ -1,0 +1,189 @@
+"""The page of figures, for people: a line a subject, and a table of symbols.
+
+Amounts and ratios are rounded here, and here alone; `--json` has them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from meva_adapters.texts.layout import drawn_lines, texts_lines
+from meva_adapters.texts.words import as_text, duration, visible
+from meva_core.provenance import MODEL
+
+_ENOUGH: Final = 1000
+"""Equities from here on are shown to the hundredth."""
+_FROM_30_DAYS: Final = "from 30 whole days on"
+_YEARLY: Final = {
+    "volatility_ratio": "volatility",
+    "sharpe_ratio": "Sharpe",
+    "sortino_ratio": "Sortino",
+    "calmar_ratio": "Calmar",
+}
+
+Document = Mapping[str, Any]
+
+
+def page_text(document: Document, width: int) -> str:
+    """Return the page of a document of figures (`summary_document`) as lines of at most `width` places."""
+    lines = [
+        line
+        for name, parts in page_lines(document)
+        for line in texts_lines(name, list(map(visible, parts)), width)
+    ]
+    rows = list(symbol_rows(document))
+    return "\n".join([*lines, *(drawn_lines(SYMBOL_COLUMNS, rows, width) if rows else ())])
+
+
+def title(document: Document) -> str:
+    """Return what the figures are of."""
+    runs = len(document["runs"])
+    of = f"book {document['book']}" if document["book"] else f"run {document['run_id']}"
+    several = f", {runs} runs" if runs > 1 else ""
+    begun, ended = document["start"], document["end"]
+    cycles = f"{document['cycles']} cycle{'s' * (document['cycles'] != 1)}"
+    return f"{of}{several}: {cycles}, {_moment(begun)} to {_moment(ended, begun)} UTC"
+
+
+def page_lines(document: Document) -> Iterator[tuple[str, list[str]]]:
+    """Yield the lines of the page: what each is about, and its parts."""
+    if document["assumed"]:
+        yield "Assumed", [f"{MODEL}: {document['assumed']}"]
+    yield "Equity", _equity(document)
+    yield "Risk", _risk(document)
+    yield "Costs", _costs(document)
+    yield "Trades", _trades(document)
+    yield "Modes", _modes(document)
+
+
+# -- The lines ----------------------------------------------------------------------------------------
+
+
+def _equity(d: Document) -> list[str]:
+    opening, final = _amount(d, d["opening_equity_try"]), _amount(d, d["final_equity_try"])
+    year = f", {_percent(d['annual_return_ratio'])} a year" if d["annual_return_ratio"] is not None else ""
+    parts = [f"{opening} -> {final} {d['quote']}", _percent(d["return_ratio"]) + year]
+    if d["equal_parts_return_ratio"] is None:
+        in_rows = d["undefined"].get("equal_parts_return_ratio") == "no_columns"
+        return [*parts, f"holding: {'not told by rows alone' if in_rows else 'nothing had a mark'}"]
+    best = f"{d['best_pair']} {_percent(d['best_pair_return_ratio'])}"
+    held = f"equal parts held: {_percent(d['equal_parts_return_ratio'])}"
+    return [*parts, held, f"best pair in hindsight: {best}"]
+
+
+def _risk(d: Document) -> list[str]:
+    parts = ["no fall"]
+    if d["max_drawdown_try"]:
+        since, low = d["drawdown_start"], d["drawdown_low"]
+        recovered = d["drawdown_recovered"]
+        until = f"recovered {_moment(recovered, low)}" if recovered else "not recovered"
+        span = f"{_moment(since, d['start'])} to {_moment(low, since)}"
+        parts = [f"worst fall {_percent(-d['max_drawdown_ratio'])}, {span}, {until}"]
+    if d["exposure_ratio"] is not None:
+        parts.append(f"invested {d['exposure_ratio']:.0%}".replace("%", " %"))
+    if d["worst_day"] is not None:
+        parts.append(f"worst day {_percent(d['worst_day_ratio'])}, {d['worst_day']}")
+    return [*parts, _yearly(d)]
+
+
+def _yearly(d: Document) -> str:
+    """Return what is reckoned for a year, or from when on it is."""
+    if d["undefined"].get("volatility_ratio") == "too_few_days":
+        return f"{', '.join(_YEARLY.values())}: {_FROM_30_DAYS}"
+    found = []
+    for name, called in _YEARLY.items():
+        value = d[name]
+        if value is None:
+            found.append(f"{called} - ({_why(d, name)})")
+        else:
+            found.append(
+                f"{called} {_percent(value, '')}" if name == "volatility_ratio" else f"{called} {value:.2f}"
+            )
+    return f"{', '.join(found)} (cash at {_percent(d['cash_rate_ratio'], '')} a year)"
+
+
+def _costs(d: Document) -> list[str]:
+    costs, fees, slippage = (_amount(d, d[name], 2) for name in ("costs_try", "fees_try", "slippage_try"))
+    parts = [f"{costs} = fees {fees} + slippage {slippage}"]
+    if d["costs_bps"] is None:
+        return [*parts, "nothing was traded"]
+    turned = "turnover"
+    if d["turnover_a_day_times"] is not None:
+        turned = f"turnover {d['turnover_a_day_times']:.1f}x a day"
+    elif d["turnover_times"] is not None:
+        turned = f"turnover {d['turnover_times']:.1f}x in all"
+    return [*parts, f"{turned}, costs {d['costs_bps']:.1f} bps of it"]
+
+
+def _trades(d: Document) -> list[str]:
+    count = d["round_trips"]
+    if not count:
+        return ["no round trip: nothing was sold"]
+    parts = [f"{count} round trip{'s' * (count != 1)}", f"won {_percent(d['won_ratio'], '', 0)}"]
+    factor = d["profit_factor_ratio"]
+    parts.append("profit factor " + ("- (no loss)" if factor is None else f"{factor:.2f}"))
+    means = (d["mean_win_try"], d["mean_loss_try"])
+    parts.append("mean " + " / ".join("-" if one is None else _signed(d, one) for one in means))
+    if d["held_median_seconds"] is not None:
+        parts.append(f"held {duration(d['held_median_seconds'])} in the middle")
+    return [", ".join(parts)]
+
+
+def _modes(d: Document) -> list[str]:
+    ratios = {name: ratio for name, ratio in d["mode_ratios"].items() if ratio}
+    parts = [", ".join(f"{name} {_percent(ratio, '', 0)}" for name, ratio in ratios.items())]
+    if d["mostly"] is not None:
+        setting = d["mostly_setting"]
+        behind = f" ({setting}={as_text(d['mostly_setting_value'])})" if setting else ""
+        parts.append(f"mostly: {d['mostly']}{behind}")
+    return parts
+
+
+SYMBOL_COLUMNS: Final = ("symbol", "fills", "realized", "unrealized", "fees", "slippage", "net", "share_%")
+
+
+def symbol_rows(d: Document) -> Iterator[Sequence[object]]:
+    """Yield a row of the table for each symbol."""
+    names = ("realized_try", "unrealized_try", "fees_try", "slippage_try", "net_try")
+    for row in d["symbols"]:
+        share = row["share_ratio"]
+        shown = None if share is None else Decimal(f"{100 * share:.1f}")
+        yield row["symbol"], row["fills"], *(_rounded(d, row[name]) for name in names), shown
+
+
+# -- Words --------------------------------------------------------------------------------------------
+
+
+def _rounded(d: Document, amount: Decimal) -> Decimal:
+    """Return an amount to the hundredth, or of an account of little as it is; nothing is below zero."""
+    return (round(amount, 2) if d["opening_equity_try"] >= _ENOUGH else amount) + 0
+
+
+def _amount(d: Document, amount: Decimal, places: int = 0) -> str:
+    """Return an amount in digits by threes, with its fraction where it has one or `places` ask for it."""
+    text = f"{_rounded(d, amount):,f}".replace(",", " ")
+    return text.removesuffix(".00") if places == 0 else text
+
+
+def _signed(d: Document, amount: Decimal) -> str:
+    return ("+" if amount > 0 else "") + _amount(d, amount, 2)
+
+
+def _percent(ratio: Any, sign: str = "+", places: int = 2) -> str:
+    if ratio is None:
+        return "-"
+    return f"{round(100 * float(ratio), places) + 0.0:{sign}.{places}f} %"
+
+
+def _why(d: Document, name: str) -> str:
+    return str(d["undefined"].get(name, "")).replace("_", " ")
+
+
+def _moment(moment: datetime, beside: datetime | None = None) -> str:
+    """Return a time to the minute; without its day where it stands beside another of that day."""
+    moment = moment.astimezone(UTC)
+    same = beside is not None and beside.astimezone(UTC).date() == moment.date()
+    return f"{moment:%H:%M}" if same else f"{moment:%Y-%m-%d %H:%M}"

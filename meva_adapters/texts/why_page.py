@@ -1,0 +1,50 @@
+"""Why many cycles did, or did not, trade, in words and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from meva_adapters.texts.words import as_text
+from meva_core.history.explain_many import Held, Many
+from meva_core.history.recorded import told_code
+from meva_core.history.window import Window
+from meva_core.history.words import Telling, explain
+
+CYCLE_COLUMNS: Final = ("rule for the whole cycle", "cycles", "without orders", "nearest to letting go")
+SYMBOL_COLUMNS: Final = ("symbol", "reason", "step", "cycles", "of", "nearest to letting go")
+
+
+def head_lines(window: Window, found: Many) -> Iterator[str]:
+    """Yield how many cycles there were, and what became of them."""
+    span = f"{as_text(window.first_ts)} to {as_text(window.last_ts)}"
+    yield f"Run {window.run_id}, {found.cycles} cycles from {span}"
+    yield f"{found.cycles - found.idle} placed orders, {found.idle} did not"
+    if on_target := found.on_target():
+        yield f"  on target for {on_target} of {found.cycles} cycles, within one least order"
+    for code, count in found.blocked().items():
+        yield f"  blocked for {count} of {found.cycles} cycles by {code}"
+
+
+def cycle_rows(found: Many, telling: Telling) -> list[list[object]]:
+    """Return a row for each rule for whole cycles, the most frequent first."""
+    return [_cycle_row(held, telling) for held in found.of_cycles()]
+
+
+def _cycle_row(held: Held, telling: Telling) -> list[object]:
+    return [held.nearest.code, held.cycles, held.idle, explain(held.nearest, telling)]
+
+
+def symbol_rows(found: Many, telling: Telling) -> list[list[object]]:
+    """Return the rows of every symbol: its orders, then each reason, the most frequent first."""
+    return [row for symbol in found.symbols() for row in _symbol_rows(found, symbol, telling)]
+
+
+def _symbol_rows(found: Many, symbol: str, telling: Telling) -> Iterator[list[object]]:
+    largest = found.limits.largest_position
+    if found.ordered[symbol]:
+        yield [symbol, "ok", "build", found.ordered[symbol], found.cycles, "an order was placed"]
+    for held in found.of_symbol(symbol):
+        reason = held.nearest
+        told = told_code(reason, largest)
+        yield [symbol, told, reason.step, held.cycles, found.cycles, explain(reason, telling)]

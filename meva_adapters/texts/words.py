@@ -1,0 +1,42 @@
+"""Values and figures in words, the same wherever people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+
+from meva_core.amounts import digits_of
+
+
+def as_text(value: object) -> str:
+    """Return a value as people and scripts read it: plain digits, ISO 8601 UTC, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return digits_of(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Enum):
+        return as_text(value.value) if isinstance(value.value, str) else value.name
+    if isinstance(value, list | tuple):
+        return ", ".join(map(as_text, value))
+    return visible(str(value))
+
+
+def visible(text: str) -> str:
+    """Replace control characters, which could move the cursor or break a row, by blanks."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its two largest units."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    days, rest = divmod(minutes, 1440)
+    hours, left = divmod(rest, 60)
+    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (left, "min")) if n]
+    return " ".join(parts[:2])
