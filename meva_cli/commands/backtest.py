@@ -147,7 +147,6 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     from meva_adapters.sql import ensure, writer
     from meva_adapters.system.compiled import choose, will_compile
     from meva_cli.wiring import AboutRun
-    from meva_core.provenance import books_of
     from meva_core.stages import backtest as stage
     from meva_core.stages.figures import summary
     from meva_core.stages.same_content import as_same_content
@@ -185,9 +184,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
             page = figures_or_why_not(reads, plan.run_id)
     if stays and speed.let_stay():
         click.echo(STAYS, err=True)
-    figures["dataset"] = str(folder)
-    figures["books"] = books_of(plan.manifest)
-    figures["quote"] = plan.settings.stage7.universe_quote_ccy
+    figures |= _of_data(folder, plan)
     figures |= against_recorded(dataset, plan, figures) if options.as_recorded else {}
     return _with_timing(
         figures,
@@ -201,6 +198,13 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
         page,
         all_notes(dataset, plan, loaded, figures["cycles"]),
     )
+
+
+def _of_data(folder: Path, plan: RunPlan) -> dict[str, Any]:
+    from meva_core.provenance import books_of
+
+    quote = plan.settings.stage7.universe_quote_ccy
+    return {"dataset": str(folder), "books": books_of(plan.manifest), "quote": quote}
 
 
 def may_compile_afterwards() -> bool:

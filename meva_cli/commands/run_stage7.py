@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_run import DryRun
 
+READS: Final = ("state", "gates", "exchange", "live", "stage7", "alerts")
+"""The groups of settings that it goes by."""
 SINGLE_DEADLINE: Final = 20.0
 """Seconds that the measure of a single cycle takes at most."""
 
@@ -95,9 +97,7 @@ def stage7(
     from meva_cli.checks.doctor import preflight
 
     _check_options(loop, cycles, until, stream, clock_kind, metrics, metrics_file)
-    settings = preflight(
-        lambda: settings_for("state", "gates", "exchange", "live", "stage7", "alerts"), db, interval
-    )
+    settings = preflight(lambda: settings_for(*READS), db, interval)
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
     with (
