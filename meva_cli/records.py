@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from attrs import field, frozen
 from meva_cli.summary import assumed_data
 
 if TYPE_CHECKING:
-    from meva_core.history.fields import Field
+    from meva_core.history.fields import Digits, Field
     from meva_core.history.window import Window
     from meva_core.ports import Progress, Reads
     from meva_core.stages.accounts import Account
@@ -87,12 +88,10 @@ class Records:
     def write(self, stream: Any, form: str, progress: Progress) -> dict[str, Any]:
         """Write all of them to a binary stream, and return what was written."""
         from meva_adapters.export import write_records
-        from meva_core.history.cycle_export import digits_of
         from meva_core.history.window import LEGACY
 
         head, [newest] = self.head(), self.windows[-1:]
-        old = form == "parquet" and newest.run_id == LEGACY and self.what == CYCLES
-        exact = digits_of(self.reads, newest) if old else None
+        exact = self._digits(newest) if form == "parquet" and newest.run_id == LEGACY else None
         known = sum((self.reads.run(window.run_id) or {}).get("cycles") or 0 for window in self.windows)
         progress.start(known if self.what == CYCLES else None, "export")
         try:
@@ -100,6 +99,21 @@ class Records:
         finally:
             progress.done()
         return {**head, self.what: written}
+
+    def _digits(self, window: Window) -> Digits:
+        """Return how many digits the amounts of the earlier system need: it wrote any number of them."""
+        if self.what == CYCLES:
+            from meva_core.history.cycle_export import digits_of
+
+            return digits_of(self.reads, window)
+        from meva_core.history.fields import Digits
+
+        found, fields = Digits(), self.fields()
+        for record in self:
+            for one, value in zip(fields, record, strict=True):
+                if one.kind == "amount" and isinstance(value, Decimal):
+                    found.add(value)
+        return found
 
 
 def _watched(records: Iterable[tuple[Any, ...]], progress: Progress) -> Iterator[tuple[Any, ...]]:

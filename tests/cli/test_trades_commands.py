@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
+from contextlib import closing
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import pyarrow.parquet as pq
@@ -196,3 +198,23 @@ def test_what_an_earlier_version_recorded_in_rows_is_shown_as_far_as_it_goes(mev
     sold = rows_of(db, "SELECT DISTINCT exchange_order_id FROM ledger_events WHERE side = 'SELL'")
     assert len(trips) == len(sold) > 0
     assert {trip["reason"] for trip in trips} == {""}
+
+
+def test_amounts_of_the_earlier_system_go_into_parquet_with_all_their_digits(meva, tmp_path):
+    db = upgraded("full", tmp_path / "old.db")
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for table in ("stage7_cycle_trace", "stage7_ledger_metrics", "stage7_run_metrics", "ledger_events"):
+            connection.execute(f"UPDATE {table} SET run_id = NULL")
+        connection.execute("UPDATE stage7_ledger_metrics SET equity_try = '1.234567890123'")
+        connection.execute("UPDATE ledger_events SET price = '0.000000000123'")
+    for what, name, text in (
+        ("equity", "equity_try", "1.234567890123"),
+        ("fills", "price_try", "0.000000000123"),
+    ):
+        out = tmp_path / f"{what}.parquet"
+        ended = meva(
+            "export", "--db", db, "--run", "legacy", "--what", what, "--format", "parquet", "--out", out
+        )
+        assert ended.code == 0, ended.err
+        assert set(pq.read_table(out)[name].to_pylist()) == {D(text)}
