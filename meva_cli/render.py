@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import click
 
-from meva_adapters.texts.layout import drawn_lines, pair_lines, texts_lines, wrapped
+from meva_adapters.texts.layout import drawn_lines, pair_lines, texts_lines, without_spared, wrapped
 from meva_adapters.texts.words import as_text as as_text  # commands show values by it
 from meva_adapters.texts.words import visible
 
@@ -101,6 +101,22 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     click.echo("\t".join(columns))
     for row in rows:
         click.echo("\t".join(map(as_text, row)))
+
+
+def print_spared_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], spared: Sequence[str]
+) -> None:
+    """Print rows as `print_table` does; on a terminal that is too narrow without some of `spared`, the first
+    of them first, and with a line that names what is not shown."""
+    if not sys.stdout.isatty():
+        print_table(columns, rows)
+        return
+    texts = [[as_text(value) for value in row] for row in rows]
+    shown = without_spared(columns, texts, spared, _columns())
+    places = [columns.index(name) for name in shown]
+    print_table(shown, [[row[place] for place in places] for row in rows])
+    if left_out := [name for name in columns if name not in shown]:
+        print_line(f"Not shown at this width: {', '.join(left_out)}.")
 
 
 def _columns() -> int:

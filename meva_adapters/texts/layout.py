@@ -154,6 +154,22 @@ def table_lines(
                 yield from wrapped(f"{' ' * INDENT}{columns[i]}: {row[i]}", width, INDENT + GAP)
 
 
+def without_spared(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], spared: Sequence[str], width: int
+) -> list[str]:
+    """Return the columns that fit beside each other into a width, without as few of `spared`, from the first
+    on, as that takes; all that are never spared where even these do not fit."""
+    natural = {
+        name: max(map(wide, [name, *(row[place] for row in rows)])) for place, name in enumerate(columns)
+    }
+    shown = list(columns)
+    for name in spared:
+        if sum(natural[one] for one in shown) + GAP * (len(shown) - 1) <= width:
+            break
+        shown.remove(name)
+    return shown
+
+
 def _row(cells: Sequence[str], placed: _Arrangement, numeric: Sequence[bool]) -> Iterator[str]:
     folded = {i: wrapped(cells[i], placed.widths[i]) for i in placed.beside}
     for k in range(max(map(len, folded.values()))):

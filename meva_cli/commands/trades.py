@@ -13,7 +13,7 @@ from meva_adapters.texts.words import duration
 from meva_cli.database import DB, database, reading
 from meva_cli.options import SYMBOL, json_option
 from meva_cli.records import TRADES, Records
-from meva_cli.render import print_json, print_line, print_pairs, print_table
+from meva_cli.render import print_json, print_line, print_pairs, print_spared_table
 from meva_cli.summary import BOOK, asked_account, assumed_data, say_assumed
 from meva_cli.window import asked_windows, window_options
 from meva_cli.writing import check_target, write_to
@@ -51,6 +51,11 @@ _SHOWN: Final = {
     },
 }
 """Columns of the tables, and the fields that they show."""
+_SPARED: Final = {
+    FILLS: ("liquidity", "slippage", "fee"),
+    TRADES: ("slippage", "fees", "bought", "sold", "qty", "held"),
+}
+"""What a narrow terminal does without, the first of them first."""
 
 
 @click.command()
@@ -133,7 +138,7 @@ def _print_table(what: str, fields: Sequence[Field], records: Iterable[tuple[Any
     if not rows:
         print_line(f"No {'round trip' if what == TRADES else 'fill'}.")
         return
-    print_table(list(columns), rows)
+    print_spared_table(list(columns), rows, _SPARED[what])
 
 
 def _cell(column: str, value: Any) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meva_adapters.texts.layout import pair_lines, table_lines, wide, wrapped
+from meva_adapters.texts.layout import pair_lines, table_lines, wide, without_spared, wrapped
 
 AMOUNTS = st.decimals(-(10**11), 10**11, places=8).map(lambda amount: f"{amount:f}")
 WORDS = st.one_of(st.text("abcdefgh_./:", min_size=1, max_size=70), AMOUNTS, st.just("取引所"))
@@ -107,3 +107,17 @@ def test_a_checksum_goes_below_its_name_where_it_does_not_fit_beside(width: int,
     assert lines[-1] == "cycles       7"
     if below:
         assert lines[1] == f"  {'f' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (18, ["aaaa", "bb", "cccc", "dd"]),
+        (17, ["aaaa", "cccc", "dd"]),
+        (13, ["aaaa", "dd"]),
+        (1, ["aaaa", "dd"]),
+    ],
+)
+def test_what_is_spared_goes_in_order_and_no_more_of_it_than_has_to(width, shown):
+    rows = [["1", "22", "3", "4"], ["1", "2", "3", "44"]]
+    assert without_spared(["aaaa", "bb", "cccc", "dd"], rows, ["bb", "cccc"], width) == shown
