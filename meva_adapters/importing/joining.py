@@ -27,12 +27,15 @@ def joined(parts: Sequence[Series]) -> Series:
 
 
 def in_order(series: Series, repairs: Repairs) -> Series:
-    """Return the rows by time, those of one time as they stand; what had to be moved is counted."""
+    """Return the rows by time, those of one time as they stand, but the other way round where the whole file
+    falls. What had to be moved is counted."""
     steps = np.diff(series.ts)
     if not (steps < 0).any():
         return series
     repairs.falling = bool((steps <= 0).all())
-    order = np.argsort(series.ts, kind="stable")
+    backwards = slice(None, None, -1) if repairs.falling else slice(None)
+    order = np.arange(len(series.ts))[backwards]
+    order = order[np.argsort(series.ts[order], kind="stable")]
     repairs.reordered += int((order != np.arange(len(order))).sum())
     return series.only(order)
 

@@ -21,6 +21,7 @@ from meva_adapters.importing.table import Table
 from meva_adapters.importing.text_tables import read_text
 from meva_adapters.importing.trades import to_candles
 from meva_adapters.importing.words import columns_of
+from meva_adapters.replay.format.stamps import MICROS
 from meva_core.errors import BadInput
 
 _READERS: Final = {
@@ -39,8 +40,8 @@ NO_VOLUME: Final = (
 
 @define
 class Part:
-    """What one table has of one symbol. `interval` is 0 where it has no candles; `told` are pairs of what it
-    was taken for, and why."""
+    """What one table has of one symbol. `interval` is 0 where it has no candles, `shift` how much later than
+    their stamps these were complete, in microseconds; `told` are pairs of what it was taken for, and why."""
 
     symbol: str
     rows: int
@@ -48,6 +49,7 @@ class Part:
     candles: Series | None = None
     books: Series | None = None
     interval: int = 0
+    shift: int = 0
     repairs: Repairs = field(factory=Repairs)
 
 
@@ -118,6 +120,7 @@ def _take_candles(part: Part, reading: Reading, taken: Taken, choices: Choices, 
     candles = _in_order(reading, reading.candles(), name)
     stamping = complete(candles, reading, taken, choices, name)
     part.candles, part.interval, part.repairs = candles, stamping.interval, reading.repairs
+    part.shift = stamping.interval * MICROS if stamping.stamp == "open" else 0
     part.told += [
         ("times", reading.told),
         ("stamp", f"{stamping.stamp}: {stamping.stamp_why}"),
@@ -138,6 +141,8 @@ def _take_trades(part: Part, reading: Reading, choices: Choices, name: str) -> N
 
 def _take_books(part: Part, reading: Reading, name: str) -> None:
     part.books = _in_order(reading, reading.books(), name)
+    # In a row with a candle they may be those of its end: a cycle sees them with the candle, not before.
+    part.books.ts = part.books.ts + part.shift
     if part.candles is None:
         part.repairs = reading.repairs
         part.told.append(("times", reading.told))

@@ -17,6 +17,7 @@ from meva_core.errors import BadInput
 TABLES: Final = (".csv", ".txt", ".tsv", ".json", ".feather", ".arrow", ".ipc", ".parquet", ".pq")
 _PACKED: Final = (".zip", ".gz")
 _MOST_BYTES: Final = 8 * 2**30
+_IN_PARTS: Final = "unpack it, and import its files in parts"
 _FORMATS: Final = "CSV, JSON, Parquet, Feather and Arrow files, also in zip and gz"
 
 
@@ -47,10 +48,15 @@ class Source:
             if self.member:
                 with zipfile.ZipFile(self.path) as archive:
                     return archive.read(self.member)
-            data = self.path.read_bytes()
-            return gzip.decompress(data) if self.path.suffix.lower() == ".gz" else data
+            if self.path.suffix.lower() != ".gz":
+                return self.path.read_bytes()
+            with gzip.open(self.path) as packed:
+                data = packed.read(_MOST_BYTES + 1)
         except (zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile, RuntimeError) as error:
             raise BadInput(f"{self.name}: cannot be unpacked: {error}", action="unpack it by hand") from error
+        if len(data) > _MOST_BYTES:
+            raise BadInput(f"{self.name}: unpacks to more than 8 GiB", action=_IN_PARTS)
+        return data
 
 
 def find_sources(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
@@ -119,7 +125,5 @@ def _members(path: Path, name: str) -> list[str]:
     if not tables:
         raise BadInput(f"{name}: holds no file of candles", action=f"{_FORMATS} are read")
     if sum(entry.file_size for entry in tables) > _MOST_BYTES:
-        raise BadInput(
-            f"{name}: unpacks to more than 8 GiB", action="unpack it, and import its files in parts"
-        )
+        raise BadInput(f"{name}: unpacks to more than 8 GiB", action=_IN_PARTS)
     return [entry.filename for entry in tables]

@@ -224,6 +224,9 @@ def test_bids_and_asks_of_a_file_become_order_books(tmp_path: Path) -> None:
         4,
     ]
     assert told(found, "order books") == "60 rows of best bid and ask, as recorded"
+    imported(tmp_path / "BTCTRY.csv", into=tmp_path / "opened", stamp="open")
+    later = (tmp_path / "opened/orderbook/BTCTRY.csv").read_text().splitlines()
+    assert later[1].split(",")[0] == "2024-01-01T00:01:00Z"  # with the candle of its row, not before
 
 
 def test_a_folder_is_one_file_a_symbol_and_a_month_may_be_a_file(tmp_path: Path) -> None:
@@ -317,3 +320,18 @@ def test_the_order_of_rows_changes_nothing(tmp_path: Path) -> None:
         )
         assert candles_of(tmp_path / str(number) / "data", "BTCTRY") == as_rows(BARS)
         assert found.pairs[0].repairs.falling == (number == 1)
+
+
+def test_trades_of_a_falling_file_are_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    """Also those of one time: the last line is the first trade."""
+    prices = [100, 105, 95, 102]
+    lines = [line(START + 60 * minute, price, 1 + minute) for minute in range(3) for price in prices]
+    imported(
+        put(tmp_path, "BTCTRY.csv", text(lines)), into=tmp_path / "rising", columns={"price": "2", "qty": "3"}
+    )
+    path = put(tmp_path, "falling/BTCTRY.csv", text(lines[::-1]))
+    found = imported(path, into=tmp_path / "data", columns={"price": "2", "qty": "3"})
+    assert found.pairs[0].repairs.falling
+    candles = candles_of(tmp_path / "data", "BTCTRY")
+    assert candles == candles_of(tmp_path / "rising", "BTCTRY")
+    assert candles[0][1:] == (100, 105, 95, 102, 4)
