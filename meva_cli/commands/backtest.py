@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from meva_adapters.replay import Dataset
     from meva_adapters.system.speeds import Speed
+    from meva_core.ports import Reads
     from meva_core.stages.backtest import Done
     from meva_core.stages.plan import RunPlan
 
@@ -149,8 +150,6 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     from meva_cli.wiring import AboutRun
     from meva_core.stages import backtest as stage
     from meva_core.stages.figures import summary
-    from meva_core.stages.same_content import as_same_content
-    from meva_core.stages.written_lists import as_recorded
 
     stays = may_compile_afterwards()
     dataset = open_dataset(folder, verify=options.verify)
@@ -165,8 +164,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     began = time.perf_counter()
     with writer(db, durable=False) as store:
         with store.read() as reads:
-            plan = as_recorded(plan, reads, CODEC.decode)
-            plan = as_same_content(plan, lambda: dataset.content_sha256, reads, CODEC.decode)
+            plan = _as_stored(plan, dataset, reads)
         done = stage.backtest(
             plan,
             dataset,
@@ -205,6 +203,17 @@ def _of_data(folder: Path, plan: RunPlan) -> dict[str, Any]:
 
     quote = plan.settings.stage7.universe_quote_ccy
     return {"dataset": str(folder), "books": books_of(plan.manifest), "quote": quote}
+
+
+def _as_stored(plan: RunPlan, dataset: Dataset, reads: Reads) -> RunPlan:
+    """Return the plan of the run as it stands in the store, where only a list's order or the data's form
+    differs."""
+    from meva_adapters.codec import CODEC
+    from meva_core.stages.same_content import as_same_content
+    from meva_core.stages.written_lists import as_recorded
+
+    plan = as_recorded(plan, reads, CODEC.decode)
+    return as_same_content(plan, lambda: dataset.content_sha256, reads, CODEC.decode)
 
 
 def may_compile_afterwards() -> bool:
