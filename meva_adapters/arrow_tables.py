@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from meva_core.amounts import ABSENT
 from meva_core.cycle import Out
+from meva_core.journal import Fills, Intents
 from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.orders import Side, Status
@@ -116,7 +117,7 @@ class Tables:
 
     def _intents(self, market: Market, out: Out, part: slice) -> Columns:
         used = slice(0, int(out.journal.used[0]))
-        rows = {name: column[used] for name, column in out.journal.intents._asdict().items()}
+        rows = {name: getattr(out.journal.intents, name)[used] for name in Intents._fields}
         first = np.concatenate(([0], out.journal.intents_end[part]))[rows["cycle"] - part.start]
         return {
             "submitted_ts": stamps(market.time[rows["cycle"]]),
@@ -134,7 +135,7 @@ class Tables:
 
     def _fills(self, market: Market, out: Out) -> Columns:
         used = slice(0, int(out.journal.used[2]))
-        rows = {name: column[used] for name, column in out.journal.fills._asdict().items()}
+        rows = {name: getattr(out.journal.fills, name)[used] for name in Fills._fields}
         sold = rows["side"] == Side.SELL
         slipped = np.where(sold, rows["reference"] - rows["notional"], rows["notional"] - rows["reference"])
         return {

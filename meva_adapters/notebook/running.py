@@ -1,0 +1,153 @@
+"""A backtest in one call, over a dataset or over frames."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from os import PathLike
+from typing import Any
+
+from meva_adapters.arrow_tables import Tables
+from meva_adapters.codec import CODEC
+from meva_adapters.importing.frames import Said, folder_of
+from meva_adapters.notebook.given import Value, noted, rate, seconds, settings_given, whole
+from meva_adapters.notebook.memory import Kept
+from meva_adapters.notebook.ran import Backtest
+from meva_adapters.notebook.views import Story
+from meva_adapters.pictures.gathered import Gathered
+from meva_adapters.replay.dataset import open_dataset
+from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
+from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_notes
+from meva_adapters.system.compiled import choose
+from meva_adapters.system.speeds import Speed
+from meva_adapters.trades_table import trades_table
+from meva_core.amounts import E8
+from meva_core.figures.cycles import Cycles, opening_of
+from meva_core.figures.motives import Motives
+from meva_core.figures.reckoning import Reckoning
+from meva_core.figures.trips import resting
+from meva_core.fingerprint import Digester
+from meva_core.ports import MarketHistory
+from meva_core.provenance import books_note
+from meva_core.settings import Settings
+from meva_core.stages.accounts import Account, assumed_of
+from meva_core.stages.backtest import recorded, window_of
+from meva_core.stages.plan import RunPlan
+from meva_core.stages.run import run
+from meva_core.stages.summary import Summary
+from meva_core.state import state_document
+
+
+def backtest(
+    folder: str | PathLike[str] | Mapping[str, Any],
+    settings: Settings | None = None,
+    *,
+    engine: str = "auto",
+    start: datetime | str | float | None = None,
+    end: datetime | str | float | None = None,
+    step: float | None = None,
+    seed: float = 0,
+    adapt: bool = False,
+    stamp: str | None = None,
+    spread_bps: str | float | Decimal | None = None,
+    depth_try: str | float | Decimal | None = None,
+    tz: str | None = None,
+    interval: int | None = None,
+    columns: Mapping[str, str] | None = None,
+    cash_rate: float = 0,
+    **values: Value,
+) -> Backtest:
+    """Run Stage 7 over the dataset in `folder` and return what it did. Writes nothing.
+
+    Instead of a folder it may be candles by symbol, `{"BTCTRY": frame}`: data frames of any library that
+    hands out Arrow (pandas, polars, pyarrow, DuckDB), or dicts of columns. They are read as `meva replay
+    import` reads files: `stamp` says which end of a candle its time is (`open` or `close`), `tz` the zone of
+    times without one, `interval` the seconds of a candle, `columns` which column is what
+    (`{"close": "last"}`); order books are assumed `spread_bps` (10) around the closes, with `depth_try` of
+    size a side. Floats count as their shortest text. A quote other than TRY is taken for the universe's,
+    unless a setting names another.
+
+    Settings are given one by one under the names of their variables (`STAGE7_FEES_BPS=12.5`), the rest are
+    defaults: texts, numbers, flags, lists of symbols; a float counts as the shortest text that gives it (12.1
+    is "12.1"). Or they are given as a whole in `settings`, of which a `SYMBOLS` other than the default counts
+    as given. The environment and `.env` are not looked at. `engine` is `auto`, `interpreted` or `compiled`.
+    `start` and `end` are inclusive: times, ISO 8601 texts (UTC without an offset) or seconds since 1970; they
+    and `step`, in seconds, default to what the dataset holds. `seed` is of the simulated venue's draws,
+    `adapt` lets parameters adapt. `cash_rate` is what cash earns in a year, as a ratio, for Sharpe and
+    Sortino. Over the market of a live run (`meva replay export`) the cycles go by its
+    times, inputs and rules, and from what it began with.
+
+    Raises BadInput for a dataset, a setting or a window that is not right; it names every fault in
+    `problems`, and shows them with what to do below its message. Warns of order books that were assumed, over
+    which fills are a model, not a record; of a window that the data do not fill; of
+    candles that seem to be stamped at their opening, and of settings that a live run was recorded with others
+    of.
+    """
+    frames = Said(stamp, spread_bps, depth_try, tz, interval, columns)
+    with noted(), folder_of(folder, frames) as (root, needed):
+        return _backtest(
+            root,
+            settings_given(settings, values if settings is not None else {**needed, **values}),
+            engine,
+            "SYMBOLS" in values,
+            rate("cash_rate", cash_rate),
+            start=seconds("start", start),
+            end=seconds("end", end),
+            step=None if step is None else whole("step", step),
+            seed=whole("seed", seed),
+            adapt=adapt,
+        )
+
+
+def _backtest(
+    folder: str | PathLike[str],
+    chosen: Settings,
+    engine: str,
+    named: bool,
+    cash_rate: float,
+    **options: Any,
+) -> Backtest:
+    configured: Sequence[str] | None = chosen.exchange.symbols
+    if set(chosen.exchange.symbols) == set(Settings().exchange.symbols) and not named:
+        configured = None
+    dataset = open_dataset(folder)
+    if dataset.run is None:
+        plan, notes = plan_backtest(dataset, chosen, configured=configured, **options), []
+    else:
+        window = Window(**{name: options.pop(name) for name in ("start", "end", "step")})
+        plan = plan_otherwise(dataset, chosen, window, configured=configured, fresh=False, **options)
+        notes = settings_notes(dataset.run, plan)
+    model = [note] if (note := books_note(plan.manifest)) else []
+    for note in (*model, *notes, *window_notes(dataset, plan), *map(str, look_ahead(dataset))):
+        warnings.warn(note, stacklevel=3)  # where the notebook called
+    return _run(plan, dataset, choose(engine, len(plan.times)), cash_rate)
+
+
+def _run(plan: RunPlan, history: MarketHistory, speed: Speed, cash_rate: float) -> Backtest:
+    """Run all cycles of the plan, digest them, and keep them: as tables, and packed."""
+    book = plan.new_book()
+    digester, tables, kept = Digester(book.symbols, book.params, book.link), Tables(book.symbols), Kept(plan)
+    opening = opening_of(book.state, book.symbols)
+    reckoning = Reckoning(opening, Motives())
+    gathered = Gathered(int(plan.times[0]), int(plan.times[-1]), opening.equity / E8)
+    rows = window_of(len(book.symbols))
+    for stretch in run(book, recorded(plan, history, plan.times, rows), speed.loop):
+        market, _, rules, out, start, stop, _ = stretch
+        links = [digests.link for digests in digester.digest(market, rules, out, start, stop)]
+        tables.take(market, out, start, stop, links)
+        kept.take(stretch, links)
+        part = Cycles(book.symbols, book.params, market, rules, out, start, stop)
+        reckoning.take(part)
+        gathered.take(part)
+    book.link = digester.link
+    memory = kept.ended(book, speed.name)
+    still_open = resting(state_document(book.state, book.symbols)["orders"])
+    figures = reckoning.figures(cash_rate=cash_rate, still_open=still_open)
+    account = Account((memory.row,))
+    quote, assumed = plan.settings.stage7.universe_quote_ccy, assumed_of(account.runs, CODEC.decode)
+    story = Story(
+        Summary(account, quote, assumed, figures), trades_table(reckoning.round_trips(still_open)), gathered
+    )
+    return Backtest(plan, speed.name, story, tables.tables(), memory)
