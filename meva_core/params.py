@@ -67,6 +67,7 @@ class Params(NamedTuple):
     own_max_spread: int
     own_min_volume: int
     # What came after the first form stands here, with its neutral value as its default: see READS_IF_SET.
+    rebalance_band: int = 0  # plan
 
 
 MARK_MID: Final = 0
@@ -131,7 +132,7 @@ READS_TUNED: Final[dict[str, tuple[str, ...]]] = {
 }
 """Which tuned parameters each step reads, by their names in `state.TUNED`."""
 
-READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {}
+READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {"plan": ("rebalance_band",)}
 """Which parameters that came after the first form each step reads. While one has its neutral value, the
 default of its field, it is in no tag and no head: a feature that is switched off changes no digest."""
 
@@ -177,6 +178,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "adapt": "include_adaptation",
     "retry_alert": "STAGE7_RETRY_ALERT_THRESHOLD",
     "reject_spike": "STAGE7_REJECT_SPIKE_THRESHOLD",
+    "rebalance_band": "STAGE7_REBALANCE_BAND_BPS",
     "universe_size": "STAGE7_UNIVERSE_SIZE",
     "order_offset_bps": "STAGE7_ORDER_OFFSET_BPS",
     "turnover_cap_try": "NOTIONAL_CAP_TRY_PER_CYCLE",
@@ -240,6 +242,7 @@ def params_from(settings: Settings, *, seed: int = 0, adapt: bool = False) -> Pa
         own_max_orders=min(live.max_orders_per_cycle, _MOST_COUNT),
         own_max_spread=_rate(s7.max_spread_bps),
         own_min_volume=parse_e8(s7.min_quote_volume_try),
+        rebalance_band=_rate(s7.rebalance_band_bps),
     )
 
 

@@ -43,6 +43,7 @@ class Code(IntEnum):
     TURNOVER_CAP = 41
     MAX_ORDERS = 42
     NOTHING_TO_REDUCE = 43
+    WITHIN_BAND = 44
     # build
     PRICE_ROUNDS_TO_ZERO = 50
     PRICE_OUT_OF_RANGE = 51

@@ -339,4 +339,5 @@ def _stage7(balance: int) -> st.SearchStrategy[Stage7]:
         rate_limit_burst=st.sampled_from((5, 1, 2, 10**9)),
         retry_max_attempts=st.sampled_from((3, 1, 2, 7)),
         reject_spike_threshold=st.sampled_from((3, 1)),
+        rebalance_band_bps=_numbers("0", "0", "100", "0.00000001", "3333.33333333", "10000"),
     )

@@ -30,6 +30,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
     "universe_full": "STAGE7_UNIVERSE_SIZE",
     "rules_unavailable:missing": "STAGE7_RULES_REQUIRE_METADATA",
     "rules_unavailable:invalid": "STAGE7_RULES_REQUIRE_METADATA",
+    "within_band": "STAGE7_REBALANCE_BAND_BPS",
     "turnover_cap": "NOTIONAL_CAP_TRY_PER_CYCLE",
     "max_orders": "MAX_ORDERS_PER_CYCLE",
 }

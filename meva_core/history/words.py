@@ -62,6 +62,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "not_selected": ("not in the universe, and nothing of it is held", ""),
     # plan
     "on_target": ("what is held and on order is what the plan wants", ""),
+    "within_band": ("{value} from its target, the rebalance band is {limit}", _MORE),
     "observe_only": ("a difference of {value} was planned; OBSERVE_ONLY places no order", ""),
     "mode_reduce_risk_only": ("a buy of {value} was planned; REDUCE_RISK_ONLY places sells only", ""),
     "rules_unavailable:missing": ("the exchange's metadata has no rules for it", ""),

@@ -203,4 +203,13 @@ class Stage7:
         "STAGE7_RETRY_ALERT_THRESHOLD", 5, AT_LEAST_ONE, "", "retries in one cycle that raise an alert"
     )
 
+    rebalance_band_bps: Decimal = number(
+        "STAGE7_REBALANCE_BAND_BPS",
+        "0",
+        Interval(Decimal(0), Decimal(10000)),
+        "bps",
+        "share of equity that a difference from a target must reach to be traded; 0 is off",
+        later=True,
+    )
+
     __attrs_post_init__ = check_fields

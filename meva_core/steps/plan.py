@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from meva_core.amounts import ABSENT, mul_e8, net_of_rate, pair_clamped
+from meva_core.amounts import ABSENT, fraction_parts, mul_e8, net_of_rate, pair_clamped
 from meva_core.blocks import axes
 from meva_core.journal import PLAN, Journal, cancel, drop_ended, is_open, reserved_qty
 from meva_core.kernel import kernel, quotient
@@ -194,6 +194,8 @@ def examine(
         return Code.SHARE_BELOW_MINIMUM if chosen.selected[c, i] == 1 else Code.NOT_SELECTED
     if delta == 0:
         return Code.ON_TARGET
+    if p.rebalance_band > 0 and within_band(c, i, p, s, o):
+        return Code.WITHIN_BAND
     if mode == Mode.OBSERVE_ONLY:
         return Code.OBSERVE_ONLY
     if mode == Mode.REDUCE_RISK_ONLY and delta > 0:
@@ -208,6 +210,26 @@ def examine(
     if delta > 0:
         return examine_buy(c, i, least, s, o, j, w)
     return examine_sell(c, i, least, r, s, measured, o, j, w)
+
+
+@kernel
+def within_band(c: int, i: int, p: Params, s: State, o: Planned) -> bool:
+    """Whether the delta of symbol i is too small a share of equity to be traded.
+
+    What opens or closes a position is never, and no band lets one stay above the largest that is allowed.
+    """
+    if o.target[c, i] == 0 or not held(s, i):
+        return False
+    if o.delta[c, i] < 0 and o.value[c, i] + o.open_value[c, i] > p.max_position:
+        return False
+    return abs(o.delta[c, i]) < band_of(s.money[EQUITY], s.money[EQUITY + 1], p.rebalance_band)
+
+
+@kernel
+def band_of(whole: int, rest: int, band: int) -> int:
+    """Return band x equity in e8, up: the least difference that is traded. `band` in 1e-12, at most 1."""
+    part, more = fraction_parts(max(0, pair_clamped(whole, rest)), band)
+    return part + (1 if more > 0 else 0)
 
 
 @kernel

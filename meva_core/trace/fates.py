@@ -17,6 +17,7 @@ from meva_core.market import Market
 from meva_core.params import Params
 from meva_core.reasons import Code, Reason
 from meva_core.rules import Rules
+from meva_core.steps.plan import band_of
 from meva_core.trace.documents import CODES_IN_JSON
 from meva_core.trace.texts import AMOUNT_PLACES, Texts, reason_row
 from meva_core.why import cycle_reasons, spread_bps
@@ -115,6 +116,15 @@ class Fates:
             return (most + 1) * E8, most * E8
 
         note("TRY", lambda: (plan.amount[at], least), Code.MIN_NOTIONAL, Code.DUST)
+
+        def bands() -> Any:
+            money = zip(
+                out.assess.equity_whole[at].tolist(), out.assess.equity_rest[at].tolist(), strict=True
+            )
+            found = [band_of(whole, rest, self.params.rebalance_band) for whole, rest in money]
+            return np.abs(plan.delta[at]), _each(np.array(found, dtype=np.int64))
+
+        note("TRY", bands, Code.WITHIN_BAND)
         note("TRY", left, Code.TURNOVER_CAP)
         note("TRY", share, Code.SHARE_BELOW_MINIMUM)
         note("s", ages, Code.STALE_MARKET_DATA)

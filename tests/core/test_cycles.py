@@ -418,6 +418,62 @@ def test_an_action_against_an_open_order_cancels_it_and_waits_a_cycle() -> None:
     assert codes(records[2]) == [Code.NOT_SELECTED, Code.ON_TARGET]
 
 
+# -- The rebalance band -------------------------------------------------------------------------------
+
+
+def banded(band: str, largest: int = 1000, **stage7: Any) -> Settings:
+    """Return settings with a band, and with orders of any number and size."""
+    live = {
+        "max_orders_per_cycle": 5,
+        "max_position_notional_try": Decimal(largest),
+        "notional_cap_try_per_cycle": Decimal(5000),
+    }
+    return settings(live, rebalance_band_bps=Decimal(band), **stage7)
+
+
+def test_a_difference_below_the_band_is_not_traded_and_one_as_wide_goes_to_the_target() -> None:
+    # 500 TRY of each; then the first is worth 600: 50 too much of one, 50 too little of the other, of 1 100.
+    quotes = [[(100, 100), (100, 100)]] * 2 + [[(120, 120), (100, 100)]]
+    assert codes(run(quotes, banded("0"))[2]) == [Code.OK, Code.OK]
+    assert codes(run(quotes, banded("454.54545454"))[2]) == [Code.OK, Code.OK]
+    assert codes(run(quotes, banded("454.54545455"))[2]) == [Code.WITHIN_BAND] * 2
+    [sell, _] = run(quotes, banded("400"))[2]["intents"]
+    assert (sell["side"], sell["amount"]) == (Side.SELL, 50 * E8)
+
+
+def test_no_band_keeps_a_position_from_being_opened_or_closed() -> None:
+    given = banded("10000", universe_size=1)
+    first, second = [(100, 100, 2), (100, 100, 1)], [(100, 100, 1), (100, 100, 2)]
+    records = run([first, second, second], given)
+    assert codes(records[0]) == [Code.OK, Code.NOT_SELECTED]
+    assert [(i["symbol"], i["side"]) for i in records[1]["intents"]] == [(0, Side.SELL), (1, Side.BUY)]
+
+
+def test_a_band_lets_no_position_stay_above_the_largest() -> None:
+    # 300 TRY of each are allowed: at 120 the first is worth 360.
+    quotes = [[(100, 100), (100, 100)]] * 2 + [[(120, 120), (96, 96)]]
+    record = run(quotes, banded("5000", largest=300))[2]
+    assert codes(record) == [Code.OK, Code.WITHIN_BAND]
+    assert [(i["symbol"], i["side"], i["amount"]) for i in record["intents"]] == [(0, Side.SELL, 60 * E8)]
+
+
+def test_what_lies_within_the_band_cancels_no_open_order() -> None:
+    # The buy rests; the price rises, so that with it there is too much of the first.
+    given = settings({"ttl_seconds": 600, "try_cash_target": Decimal(100)}, order_offset_bps=Decimal(100))
+    quotes = [[(100, 100)], [(102, 102)]]
+    assert codes(run(quotes, given)[1]) == [Code.SUPERSEDED]
+    record = run(
+        quotes,
+        settings(
+            {"ttl_seconds": 600, "try_cash_target": Decimal(100)},
+            order_offset_bps=Decimal(100),
+            rebalance_band_bps=Decimal(200),
+        ),
+    )[1]
+    assert codes(record) == [Code.WITHIN_BAND]
+    assert record["plan_events"] == []
+
+
 def test_open_buys_are_canceled_with_the_code_of_the_mode() -> None:
     given = settings({"ttl_seconds": 600}, order_offset_bps=Decimal(100))
     for mode, code in (

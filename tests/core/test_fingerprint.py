@@ -250,7 +250,7 @@ LATER = ("plan.share", "adapt.max_orders", "market.close_ts", "rules.max_qty", "
 """Columns as they would be if a parameter that came later had brought them along."""
 HAVE_THEM = {"plan", "adapt", "measure", "settle", "execute"}
 """The steps that have some of them; `max_orders` is read by plan."""
-Later = namedtuple("Later", [*Params._fields, "later"], defaults=[7])
+Later = namedtuple("Later", [*Params._fields, "later"], defaults=[*Params._field_defaults.values(), 7])
 
 
 @pytest.fixture

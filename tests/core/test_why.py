@@ -27,6 +27,7 @@ TOO_LITTLE = {
     "min_qty",
     "qty_rounds_to_zero",
     "turnover_cap",
+    "within_band",
 }
 AT_THE_LIMIT = {"consecutive_loss_guardrail", "daily_loss_breach", "max_drawdown_breach"}
 TOO_MUCH = {"above_max_spread", "max_orders", "stale_market_data", "tick_too_coarse", "universe_full"}

@@ -51,8 +51,8 @@ EDITS = (
 REPLACED = (
     (
         "params.py",
-        "READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {}",
-        'READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {"plan": ("patience",)}',
+        '"plan": ("rebalance_band",)',
+        '"plan": ("rebalance_band", "patience")',
     ),
     (
         "params.py",

@@ -139,6 +139,8 @@ class Planner:
             return Code.SHARE_BELOW_MINIMUM if selected else Code.NOT_SELECTED
         if entry.delta == 0:
             return Code.ON_TARGET
+        if self._within_band(i, entry):
+            return Code.WITHIN_BAND
         if mode is Mode.OBSERVE_ONLY:
             return Code.OBSERVE_ONLY
         if mode is Mode.REDUCE_RISK_ONLY and entry.delta > 0:
@@ -151,6 +153,14 @@ class Planner:
         if seen.stale:
             return Code.STALE_MARKET_DATA
         return self._examine_buy(i, entry) if entry.delta > 0 else self._examine_sell(i, entry)
+
+    def _within_band(self, i: int, entry: Entry) -> bool:
+        opens, closes = not self.account.held(i), entry.target == 0
+        largest = e8(self.live.max_position_notional_try)
+        brings_back = entry.delta < 0 and entry.value + entry.open_value > largest
+        equity = max(0, min(self.account.equity(), LIMIT - 1))
+        near = abs(entry.delta) < bps(self.s7.rebalance_band_bps) * equity
+        return near and not (opens or closes or brings_back)
 
     def _examine_buy(self, i: int, entry: Entry) -> Code:
         if entry.delta < self.minimum(i):

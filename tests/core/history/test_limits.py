@@ -21,6 +21,7 @@ SETTINGS = {
     "STAGE7_SPREAD_SPIKE_BPS": "300",
     "STAGE7_MIN_QUOTE_VOLUME_TRY": "5",
     "STAGE7_UNIVERSE_SIZE": 20,
+    "STAGE7_REBALANCE_BAND_BPS": "100",
     "STAGE7_UNIVERSE_WHITELIST": [],
     "STAGE7_UNIVERSE_BLACKLIST": [],
     "STAGE7_UNIVERSE_QUOTE_CCY": "TRY",
@@ -94,6 +95,10 @@ def test_a_configured_rule_that_stands_in_is_the_users() -> None:
         (
             Reason("turnover_cap", "plan", "BTCTRY", "3", "99.91", "96.91", "TRY"),
             Bound(USER, "NOTIONAL_CAP_TRY_PER_CYCLE", "1000"),
+        ),
+        (
+            Reason("within_band", "plan", "BTCTRY", "30", "100", "70", "TRY"),
+            Bound(USER, "STAGE7_REBALANCE_BAND_BPS", "100"),
         ),
         (Reason("min_qty", "build", "BTCTRY", "1", "2", "1", "qty"), Bound(EXCHANGE)),
         (Reason("tick_too_coarse", "build", "BTCTRY", "200", "100", "100", "bps"), Bound(PROGRAM)),
