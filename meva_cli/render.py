@@ -1,7 +1,7 @@
 """What commands print: tables for people, tab-separated text for pipes, one JSON object for machines.
 
-On a terminal everything is laid out within its width, and nothing is cut (`layout.py`); elsewhere rows are
-tab-separated, never wrapped.
+On a terminal everything is laid out within its width, and nothing is cut (`texts/layout.py`); elsewhere rows
+are tab-separated, never wrapped.
 Text out of files and databases is shown without its control characters.
 """
 
