@@ -207,6 +207,11 @@ def test_a_notebook_runs_over_the_same_market(folder: Path, live: Live) -> None:
     same = notebook.backtest(folder, engine="interpreted", **own)
     assert same.fingerprint == run["fingerprint"]
     assert same.summary["starting_cash_try"] == Decimal(1_000_000)
+    recorded = notebook.open_run(live.db, run["run_id"])
+    reasons = [one.why(None).table.drop_columns("text") for one in (same, recorded)]
+    assert reasons[0].equals(reasons[1])
+    assert same.positions.equals(recorded.positions)
+    assert same.intents.to_pylist() == recorded.intents.to_pylist() != []
     with pytest.warns(UserWarning, match="STAGE7_FEES_BPS is 5, and the run was recorded with 30"):
         other = notebook.backtest(folder, engine="interpreted", **{**own, "STAGE7_FEES_BPS": "5"})
     assert other.fingerprint != run["fingerprint"]

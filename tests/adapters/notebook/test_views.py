@@ -129,6 +129,7 @@ def test_a_book_is_opened_with_all_of_its_runs(meva: Callable[..., Any], book: P
         plain(result) for result in main.trades["result_try"].to_pylist()
     ]
     assert main.cycles.num_rows == told["cycles"] == 25
+    assert main.cycles["link_sha256"][-1].as_py().hex() == main.fingerprint
     assert main.fills.num_rows == told["fills"]
     last = meva("why", "--db", book, "--last", "5", "--json").document
     assert rows_of_why(main, 5) == reasons_in(last)
