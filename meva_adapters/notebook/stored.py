@@ -6,18 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from os import PathLike, fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from sqlalchemy import URL
 
 from meva_adapters.arrow_tables import Tables
 from meva_adapters.codec import CODEC
 from meva_adapters.notebook.given import noted, rate
 from meva_adapters.notebook.views import Story, Views
 from meva_adapters.pictures.gathered import Gathered
-from meva_adapters.sql import reader
-from meva_adapters.sql.addresses import database_url
 from meva_adapters.trades_table import trades_table
 from meva_core.amounts import E8
 from meva_core.figures.cycles import Cycles, Opening
@@ -26,6 +23,9 @@ from meva_core.stages.accounts import Account
 from meva_core.stages.picking import asked_account
 from meva_core.stages.summary import parts_of, retold
 from meva_core.stretches.recorded import recorded_run
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 
 def open_run(
@@ -38,6 +38,9 @@ def open_run(
     for a run or a book that is not there, StoreUnready for a database that is not there, has no run or is of
     another version.
     """
+    from meva_adapters.sql import reader  # backtests in memory do without
+    from meva_adapters.sql.addresses import database_url
+
     with noted():
         url = database_url(fspath(db))
         with reader(url) as store, store.read() as reads:
@@ -56,6 +59,8 @@ class Stored(Views):
 
     @contextmanager
     def _look(self) -> Iterator[Reads]:
+        from meva_adapters.sql import reader
+
         with reader(self._url) as store, store.read() as reads:
             yield reads
 
