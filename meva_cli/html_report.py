@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import shlex
 import webbrowser
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meva_adapters.codec import CODEC
-from meva_adapters.pictures.gathered import Gathered
+from meva_adapters.pictures.retelling import told_and_gathered
 from meva_adapters.system.files import replacing
 from meva_cli.report_page import WHY_CYCLES, report_page
 from meva_cli.runs import changed_settings
 from meva_cli.telling import telling_of
-from meva_core.amounts import E8
 from meva_core.history.explain_many import explain_cycles
 from meva_core.history.window import choose_window
 from meva_core.history.words import explain
-from meva_core.stages.summary import retold
 
 if TYPE_CHECKING:
-    from meva_core.figures.cycles import Cycles, Opening
     from meva_core.ports import Reads
     from meva_core.stages.accounts import Account
 
@@ -31,14 +27,7 @@ def html_report(reads: Reads, account: Account, cash_rate: float, db: str | None
 
     Raises as `summary_of` does.
     """
-    told: list[Gathered] = []
-
-    def begin(opening: Opening) -> Callable[[Cycles], None]:
-        first, last = account.runs[0]["start_ts"], account.runs[-1]["last_ts"]
-        told.append(Gathered(int(first.timestamp()), int(last.timestamp()), opening.equity / E8))
-        return told[0].take
-
-    found = retold(reads, account, CODEC, begin, cash_rate=cash_rate)
+    found, gathered = told_and_gathered(reads, account, cash_rate)
     last = account.runs[-1]
     window = choose_window(reads, last["run_id"], last=WHY_CYCLES)
     many = explain_cycles(reads, window, CODEC.decode)
@@ -47,7 +36,7 @@ def html_report(reads: Reads, account: Account, cash_rate: float, db: str | None
     command = shlex.join(["meva", "prove", *(["--db", db] if db else []), *which])
     return report_page(
         found,
-        told[0],
+        gathered,
         many,
         lambda reason: explain(reason, telling),
         changed_settings(CODEC.decode(last["settings_json"])),

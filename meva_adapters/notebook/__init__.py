@@ -16,7 +16,7 @@
     open_run("demo.db"), open_run("live.db", book="main")       # the same views of what is stored
 
 The fingerprint is the one that `meva backtest` records for the same data and settings. Everything of the run
-is held in memory: about 1.2 KB a cycle with five symbols.
+is held in memory: about 1.3 KB a cycle with five symbols.
 """
 
 from meva_adapters.notebook.ran import Backtest

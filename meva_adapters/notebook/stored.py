@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from os import PathLike, fspath
@@ -14,14 +14,12 @@ from meva_adapters.arrow_tables import Tables
 from meva_adapters.codec import CODEC
 from meva_adapters.notebook.given import noted, rate
 from meva_adapters.notebook.views import Story, Views
-from meva_adapters.pictures.gathered import Gathered
+from meva_adapters.pictures.retelling import told_and_gathered
 from meva_adapters.trades_table import trades_table
-from meva_core.amounts import E8
-from meva_core.figures.cycles import Cycles, Opening
 from meva_core.ports import Reads
 from meva_core.stages.accounts import Account
 from meva_core.stages.picking import asked_account
-from meva_core.stages.summary import parts_of, retold
+from meva_core.stages.summary import parts_of
 from meva_core.stretches.recorded import recorded_run
 
 if TYPE_CHECKING:
@@ -74,16 +72,9 @@ class Stored(Views):
 
     @cached_property
     def _retold(self) -> Story:
-        account, drawn = self._asked, []
-
-        def begin(opening: Opening) -> Callable[[Cycles], None]:
-            first, last = account.runs[0]["start_ts"], account.runs[-1]["last_ts"]
-            drawn.append(Gathered(int(first.timestamp()), int(last.timestamp()), opening.equity / E8))
-            return drawn[0].take
-
         with self._look() as reads:
-            found = retold(reads, account, CODEC, begin, cash_rate=self._cash_rate)
-        return Story(found.summary, trades_table(found.trips), drawn[0])
+            found, gathered = told_and_gathered(reads, self._asked, self._cash_rate)
+        return Story(found.summary, trades_table(found.trips), gathered)
 
     @cached_property
     def _read(self) -> dict[str, pa.Table]:
