@@ -37,7 +37,8 @@ DEMO: Final[Mapping[str, str]] = {
 )
 @click.pass_context
 def demo(ctx: click.Context, db: str) -> None:
-    """Run a first backtest over the sample that comes with Meva, then say why it did or did not trade.
+    """Run a first backtest over the sample that comes with Meva, say why it did or did not trade, and what it
+    came to.
 
     Each command is shown before it runs. Settings of this folder and of the environment do not count here, so
     the fingerprint is the one that the README shows. Nothing is asked of any network.
@@ -50,10 +51,12 @@ def demo(ctx: click.Context, db: str) -> None:
     print_line()
     _run(ctx, "why", ["--db", db, "--last", "720"])
     print_line()
+    _run(ctx, "report", ["--db", db, "--summary"])
+    print_line()
     print_line(
-        f"Next: `meva report --db {shlex.quote(db)}` shows its cycles, `meva prove` decides each again,"
+        f"Next: `meva report --db {shlex.quote(db)} --html report.html` makes a page with pictures of it,"
     )
-    print_line("and `meva init DIR` makes a folder to work in.")
+    print_line("`meva prove` decides each cycle again, and `meva init DIR` makes a folder to work in.")
 
 
 def _run(ctx: click.Context, name: str, arguments: Sequence[str]) -> None:
