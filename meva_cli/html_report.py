@@ -15,7 +15,6 @@ from meva_cli.runs import changed_settings
 from meva_cli.telling import telling_of
 from meva_core.history.explain_many import explain_cycles
 from meva_core.history.window import choose_window
-from meva_core.history.words import explain
 
 if TYPE_CHECKING:
     from meva_core.ports import Reads
@@ -38,7 +37,7 @@ def html_report(reads: Reads, account: Account, cash_rate: float, db: str | None
         found,
         gathered,
         many,
-        lambda reason: explain(reason, telling),
+        telling,
         changed_settings(CODEC.decode(last["settings_json"])),
         command,
     ).html()

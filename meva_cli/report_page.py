@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -17,15 +17,18 @@ from meva_adapters.pictures.charts import (
     results_chart,
 )
 from meva_adapters.pictures.gathered import Gathered
-from meva_adapters.texts.figures_page import SYMBOL_COLUMNS, page_lines, symbol_rows, title
+from meva_adapters.texts.figures_page import SYMBOL_COLUMNS, page_lines, span, symbol_rows
 from meva_adapters.texts.summary_document import summary_document
+from meva_adapters.texts.why_page import CYCLE_COLUMNS, cycle_rows
+from meva_adapters.texts.why_page import SYMBOL_COLUMNS as REASON_COLUMNS
+from meva_adapters.texts.why_page import symbol_rows as reason_rows
 from meva_cli.render import as_text
 from meva_core.amounts import E8, to_decimal
 
 if TYPE_CHECKING:
     from meva_core.figures.trips import RoundTrip
     from meva_core.history.explain_many import Many
-    from meva_core.reasons import Reason
+    from meva_core.history.words import Telling
     from meva_core.stages.accounts import Account
     from meva_core.stages.summary import Retold
 
@@ -36,20 +39,18 @@ MOST_SYMBOLS: Final = 24
 WHY_CYCLES: Final = 5_000
 """Cycles that the reasons are counted over: the newest."""
 
-Explain = Callable[["Reason"], str]
-
 
 def report_page(
     retold: Retold,
     told: Gathered,
     many: Many | None,
-    explain: Explain,
+    telling: Telling,
     changed: Mapping[str, Any],
     prove: str,
 ) -> Page:
     """Return the page. `many` are the reasons of the newest cycles, None where they cannot be told, and
-    `explain` says each in words; `changed` are settings that are not the defaults; `prove` is the command
-    that proves it."""
+    `telling` is what is known around them; `changed` are settings that are not the defaults; `prove` is the
+    command that proves it."""
     summary = retold.summary
     document, account, quote = summary_document(summary), summary.account, summary.quote
     drawn = _drawn(told)
@@ -57,7 +58,7 @@ def report_page(
     lines = dict(page_lines(document))
     return Page(
         title=f"Book {account.book}" if account.book else f"Run {account.runs[-1]['run_id']}",
-        subtitle=title(document),
+        subtitle=span(document),
         notes=lines.pop("Assumed", ()),
         tiles=[_tile(name, parts) for name, parts in lines.items()],
         parts=[
@@ -65,7 +66,7 @@ def report_page(
             _symbols(document, told, drawn, quote),
             _holdings(told, quote),
             _trades(retold.trips, quote),
-            *([] if many is None else [_why(many, explain)]),
+            *([] if many is None else [_why(many, telling)]),
             _figures(document),
             _origin(account, changed, prove),
         ],
@@ -90,7 +91,7 @@ def _equity(retold: Retold, told: Gathered, quote: str) -> Part:
 
 
 def _symbols(document: Mapping[str, Any], told: Gathered, drawn: Sequence[str], quote: str) -> Part:
-    rows = [[as_text(cell) for cell in row] for row in symbol_rows(document)]
+    rows = _texts(symbol_rows(document))
     pictures = [Shown(candles_chart(told, symbol, quote, f"symbol-{symbol}"), (symbol,)) for symbol in drawn]
     left = len(told.marks) - len(drawn)
     return Part(
@@ -146,33 +147,22 @@ def _trades(trips: Sequence[RoundTrip], quote: str) -> Part:
     )
 
 
-def _why(many: Many, explain: Explain) -> Part:
-    of_cycles = [
-        [held.nearest.code, str(held.cycles), str(held.idle), explain(held.nearest)]
-        for held in many.of_cycles()
-    ]
-    of_symbols = [
-        [symbol, held.nearest.code, held.nearest.step, str(held.cycles), explain(held.nearest)]
-        for symbol in many.symbols()
-        for held in many.of_symbol(symbol)
+def _why(many: Many, telling: Telling) -> Part:
+    tables = [
+        Table("Rules for the whole cycle", CYCLE_COLUMNS, _texts(cycle_rows(many, telling)), (1, 2)),
+        Table("By symbol", REASON_COLUMNS, _texts(reason_rows(many, telling)), (3, 4), folded=True),
     ]
     return Part(
         "why",
         "Why it did not trade more",
         f"Of {many.cycles} cycles {many.cycles - many.idle} placed orders and {many.idle} did not. Each rule "
         "is told at the cycle in which it came nearest to letting go.",
-        tables=[
-            Table(
-                "Rules for the whole cycle",
-                ["rule", "cycles", "without orders", "nearest"],
-                of_cycles,
-                (1, 2),
-            ),
-            Table(
-                "By symbol", ["symbol", "reason", "step", "cycles", "nearest"], of_symbols, (3,), folded=True
-            ),
-        ],
+        tables=tables,
     )
+
+
+def _texts(rows: Iterable[Sequence[object]]) -> list[list[str]]:
+    return [[as_text(cell) for cell in row] for row in rows]
 
 
 def _figures(document: Mapping[str, Any]) -> Part:

@@ -43,9 +43,14 @@ def title(document: Document) -> str:
     runs = len(document["runs"])
     of = f"book {document['book']}" if document["book"] else f"run {document['run_id']}"
     several = f", {runs} runs" if runs > 1 else ""
+    return f"{of}{several}: {span(document)}"
+
+
+def span(document: Document) -> str:
+    """Return over how many cycles the figures are, and when these were."""
     begun, ended = document["start"], document["end"]
     cycles = f"{document['cycles']} cycle{'s' * (document['cycles'] != 1)}"
-    return f"{of}{several}: {cycles}, {_moment(begun)} to {_moment(ended, begun)} UTC"
+    return f"{cycles}, {_moment(begun)} to {_moment(ended, begun)} UTC"
 
 
 def page_lines(document: Document) -> Iterator[tuple[str, list[str]]]:

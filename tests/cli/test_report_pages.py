@@ -1,6 +1,8 @@
 """`meva report --html` and `--compare`: what goes together, and what is told."""
 
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,21 @@ def test_a_report_names_its_run_and_how_it_is_proved(meva, two_runs):
     page = Path("r.html").read_text(encoding="utf-8")
     assert f"<title>Run {two_runs[0]}</title>" in page
     assert f"meva prove --db x.db --run {two_runs[0]}" in page
+
+
+def test_the_page_counts_the_reasons_that_why_tells(meva, two_runs):
+    """A difference below the least order is recorded as `min_notional`, and told as `on_target`."""
+    meva("report", "--db", "x.db", "--run", two_runs[0], "--html", "r.html")
+    page = Path("r.html").read_text(encoding="utf-8")
+    [body] = re.findall(r"<caption>By symbol</caption>.*?<tbody>(.*?)</tbody>", page, re.DOTALL)
+    shown = [
+        [unescape(re.sub("<[^>]+>", "", cell)).strip() for cell in re.findall(r"<t[dh].*?</t[dh]>", row)]
+        for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    ]
+    told = meva("why", "--db", "x.db", "--run", two_runs[0], "--last", 30).out
+    rows = [line.split("\t") for line in told.partition("\nsymbol\t")[2].splitlines()[1:]]
+    assert ["on_target", "plan"] in [row[1:3] for row in rows]
+    assert [row[:5] for row in shown] == [row[:5] for row in rows]
 
 
 def test_the_same_run_gives_the_same_page(meva, two_runs):
