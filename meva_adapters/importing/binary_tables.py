@@ -64,10 +64,23 @@ def of_arrow(table: Any, name: str, what: str) -> Table:
 
 def read_json(data: bytes, name: str) -> Table:
     """Return a list of lists or of objects, or an object of lists, as a table of text."""
+    return _of_tree(_parsed(data, name), name)
+
+
+def read_json_lines(data: bytes, name: str) -> Table:
+    """Return lines that are a list or an object each as a table of text."""
+    lines = enumerate(data.splitlines(), 1)
+    return _of_tree([_parsed(line, f"{name}, line {at}") for at, line in lines if line.strip()], name)
+
+
+def _parsed(data: bytes, name: str) -> Any:
     try:
-        tree = json.loads(data, parse_float=str, parse_int=str, parse_constant=str)
+        return json.loads(data, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{name}: is no JSON: {error}", action="fetch it again") from error
+
+
+def _of_tree(tree: Any, name: str) -> Table:
     for key in ("data", "result", "candles"):
         if isinstance(tree, Mapping) and isinstance(tree.get(key), list | dict):
             tree = tree[key]

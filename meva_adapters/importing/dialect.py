@@ -48,7 +48,7 @@ class Dialect:
 def find_dialect(head: str, name: str) -> Dialect:
     """Return how a file that begins with `head` is laid out.
 
-    Raises BadInput where no line is mostly numbers.
+    Raises BadInput where no line is mostly numbers, or none is there.
     """
     before: list[tuple[int, str]] = []
     for number, line in enumerate(head.split("\n")[:_LOOKED_AT], 1):
@@ -61,6 +61,8 @@ def find_dialect(head: str, name: str) -> Dialect:
             width, delimiter = max(fitting, key=lambda found: found[0])
             return _with_header(before, delimiter, width, number)
         before.append((number, line))
+    if not before:
+        raise BadInput(f"{name}: is empty", action="name a file with candles in it")
     raise BadInput(
         f"{name}: none of its first lines is mostly numbers, so it is no table of candles",
         action="export it as CSV with a time and prices in each line",

@@ -9,7 +9,13 @@ from typing import Final
 import pyarrow.compute as pc
 from attrs import define, field
 
-from meva_adapters.importing.binary_tables import of_arrow, read_feather, read_json, read_parquet
+from meva_adapters.importing.binary_tables import (
+    of_arrow,
+    read_feather,
+    read_json,
+    read_json_lines,
+    read_parquet,
+)
 from meva_adapters.importing.choices import TRADES_INTERVAL, Choices
 from meva_adapters.importing.joining import in_order
 from meva_adapters.importing.recognise import BOOKS, CANDLES, TRADES, Taken, recognise
@@ -26,6 +32,8 @@ from meva_core.errors import BadInput
 
 _READERS: Final = {
     ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
     ".feather": read_feather,
     ".arrow": read_feather,
     ".ipc": read_feather,

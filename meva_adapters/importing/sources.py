@@ -14,11 +14,12 @@ from attrs import field, frozen
 
 from meva_core.errors import BadInput
 
-TABLES: Final = (".csv", ".txt", ".tsv", ".json", ".feather", ".arrow", ".ipc", ".parquet", ".pq")
+_TEXTS: Final = (".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson")
+TABLES: Final = (*_TEXTS, ".feather", ".arrow", ".ipc", ".parquet", ".pq")
 _PACKED: Final = (".zip", ".gz")
 _MOST_BYTES: Final = 8 * 2**30
 _IN_PARTS: Final = "unpack it, and import its files in parts"
-_FORMATS: Final = "CSV, JSON, Parquet, Feather and Arrow files, also in zip and gz"
+_FORMATS: Final = "CSV, JSON, Parquet, Feather or Arrow files, also in zip and gz"
 
 
 @frozen
@@ -73,7 +74,7 @@ def find_sources(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
         else:
             within = list(_of_file(path, path.name))
         if not within:
-            raise BadInput(f"{path}: holds no file of candles", action=f"{_FORMATS} are read")
+            raise BadInput(f"{path}: holds no file of candles", action=f"bring {_FORMATS}")
         found += within
     return found, passed
 
@@ -105,7 +106,7 @@ def _of_file(path: Path, name: str) -> Iterator[Source]:
         return
     table = path.name[: -len(suffix)] if suffix == ".gz" else path.name
     if Path(table).suffix.lower() not in TABLES:
-        raise BadInput(f"{name}: is no table that is read", action=f"{_FORMATS} are")
+        raise BadInput(f"{name}: is no table that is read", action=f"bring {_FORMATS}")
     yield Source(path, "", name, table, sha256, size)
 
 
@@ -123,7 +124,7 @@ def _members(path: Path, name: str) -> list[str]:
         and not any(part.startswith((".", "__MACOSX")) for part in Path(entry.filename).parts)
     ]
     if not tables:
-        raise BadInput(f"{name}: holds no file of candles", action=f"{_FORMATS} are read")
+        raise BadInput(f"{name}: holds no file of candles", action=f"bring {_FORMATS}")
     if sum(entry.file_size for entry in tables) > _MOST_BYTES:
         raise BadInput(f"{name}: unpacks to more than 8 GiB", action=_IN_PARTS)
     return [entry.filename for entry in tables]

@@ -24,7 +24,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "close": ("close", "c", "closeprice", "priceclose", "last", "kapanis", "simdi", "price", "adjclose"),
     "volume": (
         "volume", "v", "vol", "basevolume", "volumebase", "baseassetvolume", "volumefrom", "volumecrypto",
-        "hacim", "hac", "tickvol", "amount",
+        "hacim", "hac", "volumen", "tickvol", "amount",
     ),
     "quote_volume": (
         "quotevolume", "quoteassetvolume", "volumequote", "volumeto", "quotevol", "qav", "volumecurrency",

@@ -106,6 +106,7 @@ NEED_THE_STAMP = {
         text([",date,open,high,low,close,volume", *(f"{i},{one}" for i, one in enumerate(LINES))]),
         {},
     ),
+    "German words": (plain(BARS, header="Datum,Open,High,Low,Close,Volumen"), {}),
     "Turkish words": (plain(BARS, header="Tarih,Açılış,Yüksek,Düşük,Kapanış,Hacim"), {}),
     "seconds with a point": (
         text(["Timestamp,Open,High,Low,Close,Volume", *(one.replace(",", ".0,", 1) for one in LINES)]),
@@ -121,6 +122,15 @@ def test_a_layout_is_recognised_and_told_its_stamp(what: str, tmp_path: Path) ->
     imported(put(tmp_path, name, data), into=tmp_path / "data", stamp="open", **said)
     expected = bars(60, start=1_705_276_800) if what in ("day first", "month first") else BARS
     assert candles_of(tmp_path / "data", "BTCTRY") == as_rows(expected)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "ndjson"])
+def test_lines_of_json_are_taken_as_a_list_of_them(suffix: str, tmp_path: Path) -> None:
+    roles = ("time", "open", "high", "low", "close", "volume")
+    rows = [dict(zip(roles, (bar.ts, *map(str, bar.prices), str(bar.volume)), strict=True)) for bar in BARS]
+    path = put(tmp_path, f"BTCTRY.{suffix}", b"\n".join(json.dumps(row).encode() for row in rows) + b"\n\n")
+    imported(path, into=tmp_path / "data", stamp="open")
+    assert candles_of(tmp_path / "data", "BTCTRY") == as_rows(BARS)
 
 
 def test_closes_are_taken_as_they_are_stamped(tmp_path: Path) -> None:

@@ -233,6 +233,9 @@ def test_every_refused_file_is_a_problem_of_its_own(tmp_path: Path) -> None:
 def test_what_is_not_there_or_no_table_is_refused(tmp_path: Path) -> None:
     assert "there is no such file" in str(refused(tmp_path / "BTCTRY.csv"))
     assert "is no table that is read" in str(refused(put(tmp_path, "BTCTRY.xlsx", b"x")))
+    assert str(refused(put(tmp_path, "BTCTRY.tsv", b"\n"))) == "BTCTRY.tsv: is empty"
+    broken = put(tmp_path, "BTCTRY.jsonl", b'{"t": 1}\n{"t": \n')
+    assert "BTCTRY.jsonl, line 2: is no JSON" in str(refused(broken))
     (tmp_path / "empty").mkdir()
     assert "holds no file of candles" in str(refused(tmp_path / "empty"))
     path = put(tmp_path, "BTCTRY.csv", plain(BARS))
