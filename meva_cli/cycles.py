@@ -35,7 +35,11 @@ def cycle_texts(cycle: LastCycle) -> list[str]:
         cycle.mode,
         f"equity {as_text(cycle.equity_try)}",
         f"today {gained if gained.startswith('-') else f'+{gained}'}",
-        f"{cycle.orders} orders",
-        f"{cycle.fills} fills",
+        _counted(cycle.orders, "order"),
+        _counted(cycle.fills, "fill"),
         *([cycle.reason] if cycle.reason else []),
     ]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

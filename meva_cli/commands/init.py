@@ -48,8 +48,9 @@ _README: Final = """# A folder for Meva
 
 `meva config` shows the settings that count here, from `meva.toml` and `.env`; with `--all` those at their defaults, too.
 `meva replay init markets`, then `meva backtest --data markets`: a backtest over made-up markets.
-`meva replay fetch` and `meva replay capture` bring the exchange's own; `meva doctor` says what is missing.
-`meva run stage7` trades the live market with simulated money; `meva why` and `meva report` say what came of it.
+`meva replay import FILE... --into DIR` takes candles as you have them; `meva replay fetch` and `meva replay capture` bring the exchange's own.
+`meva run stage7`, once `stage7_enabled = "true"` opens it, trades the live market with simulated money; `meva doctor` says what is missing.
+`meva why` says why it did or did not trade, and `meva report --html report.html` what came of it.
 """  # noqa: E501 - one line each
 
 

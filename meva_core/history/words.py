@@ -15,7 +15,7 @@ from meva_core.history.recorded import ON_TARGET, told_code
 from meva_core.reasons import Reason
 
 _FRESHER: Final = "data {distance} younger would have let it trade"
-_HIGHER: Final = "{distance} places higher would have let it in"
+_HIGHER: Final = "a rank {distance} higher would have let it in"
 _NARROWER: Final = "{distance} narrower would have let it in"
 _MORE: Final = "{distance} more would have let it trade"
 _LESS: Final = "{distance} less would have let it trade"
