@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from meva_core.stages.accounts import Account
     from meva_core.stages.summary import Retold
 
+_ROUND_TRIP: Final = (
+    "A round trip is a sell order that filled, and the lots that it took, first in, first out; fees of both "
+    "are in its result."
+)
 MOST_TRIPS: Final = 200
 """Round trips that the page lists: those with the largest results."""
 MOST_SYMBOLS: Final = 24
@@ -66,7 +70,7 @@ def report_page(
             _symbols(document, told, drawn, quote),
             _holdings(told, quote),
             _trades(retold.trips, quote),
-            *([] if many is None else [_why(many, telling)]),
+            *([] if many is None else [_why(many, telling, account)]),
             _figures(document),
             _origin(account, changed, prove),
         ],
@@ -110,6 +114,8 @@ def _holdings(told: Gathered, quote: str) -> Part:
 
 
 def _trades(trips: Sequence[RoundTrip], quote: str) -> Part:
+    if not trips:
+        return Part("trades", "Round trips", f"None: nothing was sold. {_ROUND_TRIP}")
     largest = sorted(trips, key=lambda trip: -abs(trip.result))[:MOST_TRIPS]
     listed = sorted(largest, key=lambda trip: (trip.closed, trip.order))
     which = (
@@ -140,14 +146,15 @@ def _trades(trips: Sequence[RoundTrip], quote: str) -> Part:
     return Part(
         "trades",
         "Round trips",
-        "A sell order that filled, and the lots that it took, first in, first out; fees of both are in its "
-        "result.",
+        _ROUND_TRIP,
         [Shown(results_chart([trip.result / E8 for trip in trips], quote))],
         [table],
     )
 
 
-def _why(many: Many, telling: Telling) -> Part:
+def _why(many: Many, telling: Telling, account: Account) -> Part:
+    last = f" of the last run, {account.runs[-1]['run_id']}," if len(account.runs) > 1 else ""
+    newest = "the newest " if many.cycles == WHY_CYCLES else ""
     tables = [
         Table("Rules for the whole cycle", CYCLE_COLUMNS, _texts(cycle_rows(many, telling)), (1, 2)),
         Table("By symbol", REASON_COLUMNS, _texts(reason_rows(many, telling)), (3, 4), folded=True),
@@ -155,8 +162,8 @@ def _why(many: Many, telling: Telling) -> Part:
     return Part(
         "why",
         "Why it did not trade more",
-        f"Of {many.cycles} cycles {many.cycles - many.idle} placed orders and {many.idle} did not. Each rule "
-        "is told at the cycle in which it came nearest to letting go.",
+        f"Of {newest}{many.cycles} cycles{last} {many.cycles - many.idle} placed orders and {many.idle} did "
+        "not. Each rule is told at the cycle in which it came nearest to letting go.",
         tables=tables,
     )
 

@@ -69,10 +69,13 @@ def alerts(
 
         found = Alerts()
         listed: deque[Raised] = deque(found.look(reads, window, CODEC.decode), None if as_json else SHOWN)
+        of_book = (reads.run(window.run_id) or {}).get("book")
     if as_json:
         print_json({"run_id": window.run_id, **alerts_document(found, listed)})
     else:
         print_alerts(window.run_id, found, listed)
+        if of_book:
+            print_line("What people were told of books, `meva alerts --outbox` shows")
 
 
 def _test(as_json: bool) -> bool:

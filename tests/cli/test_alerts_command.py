@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from played_books import FIRST, recorded_market, run_book
+from stage7_runs import make_dataset
 from webhook import webhook
 
 from meva_adapters.sql import writer
@@ -52,6 +54,16 @@ def test_the_outbox_shows_each_alert_with_its_receiver_and_what_became_of_it(mev
     assert shown.out.splitlines()[1:] == [
         "2026-03-01T12:00:00Z\tmain\tTelegram\tlost\t0\ttitle 1 | alert id1"
     ]
+
+
+def test_of_a_book_it_says_where_messages_to_people_are(meva: Meva, tmp_path: Path) -> None:
+    """Flags of cycles and messages to people are two things: a mode that changes raises no flag."""
+    made = ("--data", make_dataset(tmp_path / "data", minutes=3), "--db", "backtest.db")
+    assert meva("backtest", *made).code == 0
+    assert "--outbox" not in meva("alerts", "--db", "backtest.db").out
+    run_book(tmp_path / "state.db", recorded_market(tmp_path), range(FIRST, FIRST + 120, 60))
+    assert "0 of 2 cycles raised" in (out := meva("alerts", *DB).out)
+    assert out.endswith("What people were told of books, `meva alerts --outbox` shows\n")
 
 
 def test_what_was_lost_is_told_by_status_and_of_late_by_doctor(meva: Meva) -> None:

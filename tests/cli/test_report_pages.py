@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Ended
+from played_books import FIRST, recorded_market, run_book
 from stage7_runs import BUSY, make_dataset
 
 Meva = Callable[..., Ended]
@@ -67,6 +68,20 @@ def test_the_page_counts_the_reasons_that_why_tells(meva, two_runs):
     rows = [line.split("\t") for line in told.partition("\nsymbol\t")[2].splitlines()[1:]]
     assert ["on_target", "plan"] in [row[1:3] for row in rows]
     assert [row[:5] for row in shown] == [row[:5] for row in rows]
+
+
+def test_the_page_of_a_book_says_which_run_its_reasons_are_of_and_that_nothing_was_sold(meva, tmp_path):
+    market = recorded_market(tmp_path)
+    run_book(tmp_path / "x.db", market, range(FIRST, FIRST + 180, 60), STAGE7_MAX_DATA_AGE_SEC="1")
+    run_book(
+        tmp_path / "x.db", market, range(FIRST + 180, FIRST + 300, 60), "main", STAGE7_MAX_DATA_AGE_SEC="2"
+    )
+    last = meva("runs", "--db", "x.db", "--json").document["runs"][-1]["run_id"]
+    assert meva("report", "--db", "x.db", "--book", "main", "--html", "r.html").code == 0
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert f"Of 2 cycles of the last run, {last}, " in page
+    assert "None: nothing was sold." in page
+    assert "Round trips by result" not in page
 
 
 def test_the_same_run_gives_the_same_page(meva, two_runs):
