@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
 from meva_adapters.system.clock import SystemClock, Timepiece
 from meva_adapters.system.events import SETTING_WARNED
 from meva_cli.notes import say
@@ -84,7 +82,7 @@ def warn_of_foreign_host(settings: Settings) -> None:
 
     if (host := foreign_host(settings.exchange)) is not None:
         warning = f"the key and its signatures go to {host}, since BTCTURK_ALLOW_HOSTS names it"
-        say(SETTING_WARNED, click.style(warning, fg="red"), before=click.style("warning: ", fg="red"))
+        say(SETTING_WARNED, warning, before="warning: ", colour="red")
 
 
 @contextmanager

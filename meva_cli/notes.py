@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 
 
-def say(event: Event, words: str, *, before: str = "", **fields: Any) -> None:
-    """Say something once: to people in words, with `before` in front of them, or as an event of the logs."""
+def say(event: Event, words: str, *, before: str = "", colour: str | None = None, **fields: Any) -> None:
+    """Say something once: to people in words, with `before` in front of them, in a colour where it is grave,
+    or as an event of the logs."""
     from meva_adapters.system.logs import writes_json
 
     if writes_json():
         event.log(_LOG, words, **fields)
     else:
-        click.echo(f"{before}{words}", err=True)
+        click.secho(f"{before}{words}", err=True, fg=colour)
 
 
 def log_only(event: Event, words: str, **fields: Any) -> None:

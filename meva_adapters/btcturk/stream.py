@@ -180,7 +180,7 @@ class Stream:
                 self._failing = True
                 if not self._stop.is_set():
                     said = f"the stream broke off ({_words(error)}); anew in {pause:.0f} s"
-                    events.STREAM_BROKE.log(_LOG, said, pause_seconds=round(pause))
+                    events.STREAM_BROKE.log(_LOG, said, pause_seconds=round(pause, 3))
             finally:
                 self._connected.clear()
                 self._raw = None

@@ -21,7 +21,7 @@ from meva_cli.exchange import exchange, streamed_books
 from meva_cli.heard import Heard
 from meva_cli.held_book import held_book
 from meva_cli.live_book import live_book
-from meva_cli.load import settings_for
+from meva_cli.load import Loaded, settings_for
 from meva_cli.metering import Address, Watch, metrics_options, watching
 from meva_cli.notes import log_only, say
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_run import DryRun
 
-READS: Final = ("state", "gates", "exchange", "live", "stage7", "alerts")
-"""The groups of settings that it goes by."""
 SINGLE_DEADLINE: Final = 20.0
 """Seconds that the measure of a single cycle takes at most."""
 
@@ -97,7 +95,7 @@ def stage7(
     from meva_cli.checks.doctor import preflight
 
     _check_options(loop, cycles, until, stream, clock_kind, metrics, metrics_file)
-    settings = preflight(lambda: settings_for(*READS), db, interval)
+    settings = preflight(_settings, db, interval)
     url, watcher = database(db), supervisor()
     tell = _json_line if as_json else _line
     with (
@@ -125,6 +123,10 @@ def stage7(
             else:
                 done = _once(dry, shown, clock, heard)
     ctx.exit(0 if done else 1)
+
+
+def _settings() -> Loaded:
+    return settings_for("state", "gates", "exchange", "live", "stage7", "alerts")
 
 
 def _check_options(

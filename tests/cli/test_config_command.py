@@ -141,9 +141,13 @@ def test_a_key_on_the_command_line_is_taken_masked_and_warned_of(meva: Callable[
 
 
 def groups_asked_for(target: str) -> set[str]:
-    """Return the groups that a command's module asks for by name, read from its source."""
-    module = import_module(target.partition(":")[0])
-    calls = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Call)]
+    """Return the groups that a command's module asks for by name, or what tells reasons for it, read from
+    their sources."""
+    tree = ast.parse(inspect.getsource(import_module(target.partition(":")[0])))
+    nodes = list(ast.walk(tree))
+    if any(isinstance(node, ast.ImportFrom) and node.module == "meva_cli.telling" for node in nodes):
+        nodes += ast.walk(ast.parse(inspect.getsource(import_module("meva_cli.telling"))))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
     asked = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "settings_for"]
     return {argument.value for call in asked for argument in call.args if isinstance(argument, ast.Constant)}
 

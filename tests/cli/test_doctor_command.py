@@ -337,7 +337,7 @@ def test_it_tells_what_others_asked_and_counts_its_own_calls_where_all_are_count
     calls = SharedCalls(folder / "calls.json", address["BTCTURK_BASE_URL"])
     with calls.held() as times:
         for _ in range(3):
-            times.add(BOOK.quota, monotonic())
+            times.add(BOOK.quota, monotonic(), 60)
     told = checks(doctor(meva, **own))["exchange", "others"]["message"]
     assert "asked it 3 times in the last minute, 3 books and 0 bars" in told
     with calls.held() as times:

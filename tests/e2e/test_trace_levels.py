@@ -204,7 +204,7 @@ def test_the_command_says_which_level_it_took_and_why(
     def shown(*options: object) -> str:
         ended = meva("backtest", "--data", data, "--db", "a.db", "--engine", "interpreted", *options)
         assert ended.code == 0, ended.err
-        return dict(line.split("\t") for line in ended.out.splitlines() if "\t" in line)["trace"]
+        return dict(line.split("\t") for line in ended.out.splitlines() if line.count("\t") == 1)["trace"]
 
     monkeypatch.setattr(levels, "MOST_FULL", 8)
     assert shown("--cycles", 5) == "full (auto: at most 8 cycles)"

@@ -45,6 +45,7 @@ from meva_adapters.btcturk import (
 from meva_adapters.btcturk.endpoints import STREAM
 from meva_adapters.btcturk.stream import Habits
 from meva_adapters.system.clock import SystemClock
+from meva_adapters.system.events import ATTRIBUTE
 from meva_core.errors import BadInput, Unavailable
 from meva_core.settings import Exchange
 from meva_core.venue import Book
@@ -287,7 +288,8 @@ def test_pauses_between_attempts_grow_so_that_the_handshake_limit_holds(
     url = closed_port().replace("http", "ws")
     with streaming(url, habits=Habits(first_pause=0.01, longest_pause=0.04)):
         wait_for(lambda: caplog.text.count("broke off") >= 4)
-    pauses = [record.args[1] for record in caplog.records if "broke off" in record.message]
+    told = [getattr(record, ATTRIBUTE) for record in caplog.records if "broke off" in record.message]
+    pauses = [fields["pause_seconds"] for _, fields in told]
     assert pauses[:4] == [0.01, 0.02, 0.04, 0.04]
     # As it is by default: 1, 2, 4, ... and then a minute, far below 15 a minute.
     assert Habits().longest_pause == 60.0
