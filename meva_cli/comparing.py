@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from meva_cli.render import print_line, print_table
 from meva_core.errors import BadInput
 
@@ -34,9 +36,12 @@ def compared(reads: Reads, run_ids: Sequence[str], cash_rate: float) -> dict[str
 
 
 def print_compared(document: Mapping[str, Any]) -> None:
-    """Print runs side by side for people."""
+    """Print runs side by side for people, and beside it what is to be said of the data."""
     from meva_adapters.texts.comparison import figure_rows, setting_rows
+    from meva_core.provenance import MODEL
 
+    for said in dict.fromkeys(run["assumed"] for run in document["runs"] if run["assumed"]):
+        click.echo(f"note: {MODEL}: {said}", err=True)
     heads = [run["run_id"] for run in document["runs"]]
     print_table(["figure", *heads], figure_rows(document))
     print_line()

@@ -37,9 +37,14 @@ def comparison(summaries: Sequence[Summary], records: Sequence[Mapping[str, Any]
 
 
 def figure_rows(document: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Yield a row for each figure: its name, and its value in every run."""
-    for name in ("data", *COMPARED):
-        yield [name, *(_cell(run, name) for run in document["runs"])]
+    """Yield a row for each figure: its name, and its value in every run; order books that nobody recorded
+    stand before all of them."""
+    runs = document["runs"]
+    yield ["data", *(_cell(run, "data") for run in runs)]
+    if any(run["assumed"] for run in runs):
+        yield ["books", *(run["assumed"] or "recorded" for run in runs)]
+    for name in COMPARED:
+        yield [name, *(_cell(run, name) for run in runs)]
 
 
 def setting_rows(document: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -206,6 +206,20 @@ def test_a_page_over_assumed_books_says_so_first(meva, tmp_path, monkeypatch):
         assert meva(*command, "--db", "a.db", "--json").document["assumed"] == found["assumed"]
     written = meva("export", "--db", "a.db", "--what", "fills", "--out", "f.csv", "--format", "csv", "--json")
     assert written.document["assumed"] == found["assumed"]
+    recorded = ("backtest", "--data", make_dataset(tmp_path / "recorded", minutes=40), "--cycles", 30)
+    for db, fees in (("a.db", 30), ("b.db", 30), ("b.db", 31)):
+        done = meva(*recorded, "--db", db, "--engine", "interpreted", "--set", f"STAGE7_FEES_BPS={fees}")
+        assert done.code == 0, done.err
+    one, both = compared(meva, "b.db"), compared(meva, "a.db")
+    assert (one.err, "\nbooks\t" in one.out) == ("", False)
+    assert both.err.splitlines() == [f"note: {told}"]
+    assert "\t".join(["books", found["assumed"], "recorded"]) in both.out.splitlines()
+
+
+def compared(meva, db):
+    """All runs of a database, side by side."""
+    runs = [run["run_id"] for run in meva("runs", "--db", db, "--json").document["runs"]]
+    return meva("report", "--db", db, "--compare", *runs)
 
 
 # -- Words --------------------------------------------------------------------------------------------
