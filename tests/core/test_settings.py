@@ -71,6 +71,7 @@ STAGE7_SPREAD_SPIKE_BPS=300 STAGE7_RISK_COOLDOWN_SEC=900 STAGE7_CONCENTRATION_TO
 STAGE7_LOSS_GUARDRAIL_MODE=reduce_risk_only STAGE7_SIM_REJECT_PROB_BPS=0 STAGE7_RATE_LIMIT_RPS=5
 STAGE7_RATE_LIMIT_BURST=5 STAGE7_RETRY_MAX_ATTEMPTS=3 STAGE7_RETRY_BASE_DELAY_MS=100
 STAGE7_RETRY_MAX_DELAY_MS=1000 STAGE7_REJECT_SPIKE_THRESHOLD=3 STAGE7_RETRY_ALERT_THRESHOLD=5
+STAGE7_REBALANCE_BAND_BPS=0
 MEVA_ALERT_URLS=empty MEVA_ALERT_SUMMARY_HOUR=none
 """
 
@@ -505,9 +506,11 @@ def test_a_setting_that_came_later_is_in_the_document_only_away_from_its_default
 ) -> None:
     at_default = settings_document(build_settings({"STAGE7_FEES_BPS": "20.0"}))
     assert "STAGE7_FEES_BPS" not in at_default
-    assert with_later(at_default) == at_default | {"STAGE7_FEES_BPS": "20"}
+    others = {"STAGE7_REBALANCE_BAND_BPS": "0"}
+    assert with_later(at_default) == at_default | others | {"STAGE7_FEES_BPS": "20"}
     away = settings_document(build_settings({"STAGE7_FEES_BPS": "21"}))
-    assert away == with_later(away) == at_default | {"STAGE7_FEES_BPS": "21"}
+    assert away == at_default | {"STAGE7_FEES_BPS": "21"}
+    assert with_later(away) == away | others
     assert with_later({}) == {}
 
 

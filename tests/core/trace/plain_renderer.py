@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
-from meva_core.amounts import ABSENT, E8, format_e8, join_pair
+from meva_core.amounts import ABSENT, E8, LIMIT, format_e8, join_pair
 from meva_core.cycle import Out
 from meva_core.fingerprint import CycleDigests
 from meva_core.ids import canonical_json, cycle_id, stamp_text
@@ -375,6 +375,11 @@ class _Cycle:
         amount, left = int(out.plan.amount[c, i]), int(out.plan.cap_left[c])
         if code in (Code.MIN_NOTIONAL, Code.DUST):
             return numbers(code, "plan", symbol, amount, least, "TRY")
+        if code is Code.WITHIN_BAND:
+            equity = int(out.assess.equity_whole[c]) * E8 + int(out.assess.equity_rest[c])
+            equity = max(0, min(equity, LIMIT - 1))
+            band = -(-equity * self.r.params.rebalance_band // 10**12)
+            return numbers(code, "plan", symbol, abs(int(out.plan.delta[c, i])), band, "TRY")
         if code is Code.TURNOVER_CAP:
             return numbers(code, "plan", symbol, left, least if left < least else amount, "TRY")
         if code is Code.SHARE_BELOW_MINIMUM:
