@@ -70,7 +70,7 @@ def run_case(case: dict[str, Any]) -> dict[str, Any]:
     engine, rules = Engine(params, state_of(params, starting, symbols), loop), rules_of(symbols)
     held, cash, fills, intents = np.zeros(symbols, dtype=np.int64), starting, 0, 0
     for market in windows(cycles, symbols):
-        inputs, equity = no_inputs(len(market.time)), np.zeros(len(market.time), dtype=np.int64)
+        inputs, equity = no_inputs(*market.bid.shape), np.zeros(len(market.time), dtype=np.int64)
         with engine_clock.running():
             for _, _, out in engine.advance(market, inputs, rules):
                 intents += int(out.journal.used[0])
@@ -93,7 +93,7 @@ def warm(loop: Any, symbols: int) -> None:
     params, starting = params_of("idle", symbols)
     engine = Engine(params, state_of(params, starting, symbols), loop)
     for market in windows(4, symbols):
-        for _ in engine.advance(market, no_inputs(4), rules_of(symbols)):
+        for _ in engine.advance(market, no_inputs(4, len(symbols)), rules_of(symbols)):
             pass
 
 

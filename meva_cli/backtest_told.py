@@ -87,6 +87,10 @@ def print_backtest(result: dict[str, Any]) -> None:
     }
     for name in ("engine", "trace"):
         shown[name] = f"{result[name]} ({result[f'{name}_reason']})"
+    if "strategy" in shown:
+        said = shown["strategy"]
+        given = "".join(f" {name}={value}" for name, value in said["parameters"].items())
+        shown["strategy"] = f"{said['id']} version {said['version']}{given}"
     shown = {_label(name, quote): value for name, value in shown.items()}
     shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)
     for name in ("books", "dataset_sha256", "fingerprint"):

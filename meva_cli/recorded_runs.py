@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NOT_BESIDE: Final = (
     *("start", "end", "step", "cycles", "times_db", "seed", "fill_model", "adapt", "pair_info", "fresh"),
+    *("strategy", "parameters"),
 )
 """What a run as it was recorded leaves no choice of, by parameter."""
 

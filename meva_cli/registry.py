@@ -37,7 +37,17 @@ class Alias(NamedTuple):
     differs: str = ""
 
 
-ALL_GROUPS: Final = ("gates", "exchange", "live", "risk", "degrade", "universe", "stage7", "alerts")
+ALL_GROUPS: Final = (
+    "gates",
+    "exchange",
+    "live",
+    "risk",
+    "degrade",
+    "universe",
+    "stage7",
+    "alerts",
+    "strategy",
+)
 _OF_EXCHANGE: Final = ("exchange", "stage7")
 DATASET: Final = "data/replay"
 """Where the earlier system looked for its dataset."""
@@ -72,7 +82,7 @@ COMMANDS: Final = (
         "backtest",
         "meva_cli.commands.backtest:backtest",
         "Run Stage 7 over recorded markets and record every cycle.",
-        ("exchange", "live", "stage7"),
+        ("exchange", "live", "stage7", "strategy"),
     ),
     Command(
         "engine warm",
@@ -84,7 +94,7 @@ COMMANDS: Final = (
         "run stage7",
         "meva_cli.commands.run_stage7:stage7",
         "Stage 7 on the live market with simulated money: one cycle, or a loop.",
-        ("gates", "exchange", "live", "stage7", "alerts"),
+        ("gates", "exchange", "live", "stage7", "alerts", "strategy"),
     ),
     Command("prove", "meva_cli.commands.prove:prove", "Decide a recorded run again, and compare everything."),
     Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases.", None),

@@ -56,7 +56,7 @@ def cycle(c: int, half: int, m: Market, x: Inputs, r: Rules, p: Params, s: State
         settle(c, m, r, p, s, o.measure, o.journal, w)
         assess(c, m, x, r, p, s, o.measure, o.assess, w)
     if half != TO_ASSESS:
-        select(c, m, r, p, s, o.measure, o.select)
+        select(c, m, x, r, p, s, o.measure, o.select)
         plan(c, m, x, r, p, s, o.measure, o.assess, o.select, o.plan, o.journal, w)
         build(c, r, p, s, o.measure, o.plan, o.journal, w)
         execute(c, m, x, r, p, s, o.measure, o.journal, w)

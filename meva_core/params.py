@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from meva_core.amounts import E6, E8, parse_e8
 from meva_core.settings import FillModel, InvalidRules, MarkSource, Settings
@@ -68,12 +68,15 @@ class Params(NamedTuple):
     own_min_volume: int
     # What came after the first form stands here, with its neutral value as its default: see READS_IF_SET.
     rebalance_band: int = 0  # plan
+    strategy: int = 0  # select, plan: a number for what the strategy is, 0 for none
 
 
 MARK_MID: Final = 0
 MARK_LAST: Final = 1
 FILL_TOUCH: Final = 0
 FILL_INSTANT: Final = 1
+STRATEGY: Final = "strategy"
+"""What a run's record of its settings calls what its strategy is."""
 
 READS: Final[dict[str, tuple[str, ...]]] = {
     "measure": (
@@ -132,13 +135,18 @@ READS_TUNED: Final[dict[str, tuple[str, ...]]] = {
 }
 """Which tuned parameters each step reads, by their names in `state.TUNED`."""
 
-READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {"plan": ("rebalance_band",)}
+READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {
+    "select": ("strategy",),
+    "plan": ("rebalance_band", "strategy"),
+}
 """Which parameters that came after the first form each step reads. While one has its neutral value, the
 default of its field, it is in no tag and no head: a feature that is switched off changes no digest."""
 
-COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {}
-"""Which columns belong to such a parameter, each as `group.column`: of `market`, `rules`, a step or a table
-of the journal. They are in tag, head and body when it is set, whatever they hold, and else nowhere."""
+COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {
+    "strategy": ("inputs.weight", "select.weight", "select.wish"),
+}
+"""Which columns belong to such a parameter, each as `group.column`: of `market`, `inputs`, `rules`, a step
+or a table of the journal. They are in tag, head and body when it is set, whatever they hold, else nowhere."""
 
 VARIABLES: Final[Mapping[str, str]] = {
     "mark_source": "STAGE7_MARK_PRICE_SOURCE",
@@ -179,6 +187,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "retry_alert": "STAGE7_RETRY_ALERT_THRESHOLD",
     "reject_spike": "STAGE7_REJECT_SPIKE_THRESHOLD",
     "rebalance_band": "STAGE7_REBALANCE_BAND_BPS",
+    "strategy": "strategy",
     "universe_size": "STAGE7_UNIVERSE_SIZE",
     "order_offset_bps": "STAGE7_ORDER_OFFSET_BPS",
     "turnover_cap_try": "NOTIONAL_CAP_TRY_PER_CYCLE",
@@ -251,6 +260,15 @@ def with_lists(params: Params, written: Mapping[str, Sequence[str]]) -> Params:
     variable, those that earlier versions did not sort."""
     lists = {name: written.get(VARIABLES[name]) for name in ("whitelist", "blacklist")}
     return params._replace(**{name: number_of(names) for name, names in lists.items() if names is not None})
+
+
+def with_strategy(params: Params, strategy: Mapping[str, Any] | None) -> Params:
+    """Return the parameters with the number of what a strategy is, as a run records it; without one as they
+    are."""
+    if strategy is None:
+        return params
+    number = number_of([json.dumps(strategy, sort_keys=True)])
+    return params._replace(strategy=number or 1)
 
 
 def reads(step: str, params: Params) -> tuple[str, ...]:

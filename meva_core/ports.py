@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what only reads a history needs no columns
     from meva_core.live_market import Answers, Asking, SeenRow
     from meva_core.market import Market
     from meva_core.rules import SymbolRules
+    from meva_core.strategy.bars import BarReader
     from meva_core.stretches.stored import StoredStretch
     from meva_core.venue import (
         Accepted,
@@ -172,6 +173,17 @@ class MarketHistory(Protocol):
         Each cell is the newest value stamped at or before its cycle. `lookback` is how many closes the
         measures take, `symbols` which columns there are, in sorted order.
         """
+
+
+class BarHistory(Protocol):
+    """Recorded candles as bars on the full grid of their interval."""
+
+    @property
+    def bar_seconds(self) -> int:
+        """The interval of the candles, seconds. Raises BadInput for candles that lie on no grid."""
+
+    def bars(self, symbols: Sequence[str], since: int) -> BarReader:
+        """Return what reads the bars of these symbols forward, from the one complete at `since`, seconds."""
 
 
 BadBar = Callable[[int, BadInput], None]

@@ -44,6 +44,7 @@ class Code(IntEnum):
     MAX_ORDERS = 42
     NOTHING_TO_REDUCE = 43
     WITHIN_BAND = 44
+    NO_OPINION = 45
     # build
     PRICE_ROUNDS_TO_ZERO = 50
     PRICE_OUT_OF_RANGE = 51

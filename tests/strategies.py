@@ -124,6 +124,28 @@ def worlds(draw: st.DrawFn, kinds: st.SearchStrategy[Kind] = kinds) -> World:
     )
 
 
+@st.composite
+def wished_worlds(draw: st.DrawFn, kinds: st.SearchStrategy[Kind] = kinds) -> World:
+    """Draw a run with a strategy that wishes for this and that."""
+    world = draw(worlds(kinds))
+    chance = Random(draw(st.integers(0, 2**32 - 1)))
+    often = draw(st.sampled_from((1.0, 0.3, 0.05)))
+    cycles = tuple(
+        evolve(given, weights=_weights(len(world.symbols), often, chance)) for given in world.cycles
+    )
+    return evolve(world, cycles=cycles, strategy=draw(st.sampled_from((1, -5, 2**62))))
+
+
+def _weights(symbols: int, often: float, chance: Random) -> tuple[int | None, ...]:
+    """Return a cycle's weights: none at most times, else some that sum up to about 1 at most."""
+    if chance.random() >= often:
+        return (None,) * symbols
+    parts = [chance.choice((0.0, 1.0, chance.random(), chance.random() / 1000)) for _ in range(symbols)]
+    total = max(1.0, sum(parts))
+    whole = [round(part / total * 10**6) * 100 for part in parts]
+    return tuple(None if chance.random() < 0.2 else part for part in whole)
+
+
 def reordered(world: World, order: list[int]) -> World:
     """Return the same world with its symbols in another order."""
 

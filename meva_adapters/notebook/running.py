@@ -9,6 +9,8 @@ from decimal import Decimal
 from os import PathLike
 from typing import Any
 
+from attrs import evolve
+
 from meva_adapters.arrow_tables import Tables
 from meva_adapters.codec import CODEC
 from meva_adapters.importing.frames import Said, folder_of
@@ -17,9 +19,13 @@ from meva_adapters.notebook.memory import Kept
 from meva_adapters.notebook.ran import Backtest
 from meva_adapters.notebook.views import Story
 from meva_adapters.pictures.gathered import Gathered
+from meva_adapters.replay.bars import DatasetBars
 from meva_adapters.replay.dataset import open_dataset
 from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
 from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_notes
+from meva_adapters.strategies import Chosen, json_values
+from meva_adapters.strategies import chosen as chosen_strategy
+from meva_adapters.strategies import load as load_strategy
 from meva_adapters.system.compiled import choose
 from meva_adapters.system.speeds import Speed
 from meva_adapters.trades_table import trades_table
@@ -37,7 +43,9 @@ from meva_core.stages.backtest import recorded, window_of
 from meva_core.stages.plan import RunPlan
 from meva_core.stages.run import run
 from meva_core.stages.summary import Summary
+from meva_core.stages.weighing import Weighing
 from meva_core.state import state_document
+from meva_core.strategy import Strategy
 
 
 def backtest(
@@ -57,6 +65,7 @@ def backtest(
     interval: int | None = None,
     columns: Mapping[str, str] | None = None,
     cash_rate: float = 0,
+    strategy: Strategy | str | None = None,
     **values: Value,
 ) -> Backtest:
     """Run Stage 7 over the dataset in `folder` and return what it did. Writes nothing.
@@ -66,24 +75,23 @@ def backtest(
     import` reads files: `stamp` says which end of a candle its time is (`open` or `close`), `tz` the zone of
     times without one, `interval` the seconds of a candle, `columns` which column is what
     (`{"close": "last"}`); order books are assumed `spread_bps` (10) around the closes, with `depth_try` of
-    size a side. Floats count as their shortest text. A quote other than TRY is taken for the universe's,
-    unless a setting names another.
+    size a side. Floats count as their shortest text. A quote other than TRY is the universe's by default.
 
     Settings are given one by one under the names of their variables (`STAGE7_FEES_BPS=12.5`), the rest are
-    defaults: texts, numbers, flags, lists of symbols; a float counts as the shortest text that gives it (12.1
-    is "12.1"). Or they are given as a whole in `settings`, of which a `SYMBOLS` other than the default counts
-    as given. The environment and `.env` are not looked at. `engine` is `auto`, `interpreted` or `compiled`.
-    `start` and `end` are inclusive: times, ISO 8601 texts (UTC without an offset) or seconds since 1970; they
-    and `step`, in seconds, default to what the dataset holds. `seed` is of the simulated venue's draws,
-    `adapt` lets parameters adapt. `cash_rate` is what cash earns in a year, as a ratio, for Sharpe and
-    Sortino. Over the market of a live run (`meva replay export`) the cycles go by its
-    times, inputs and rules, and from what it began with.
+    defaults: texts, numbers, flags, lists of symbols; or they are given as a whole in `settings`, of which a
+    `SYMBOLS` other than the default counts as given. The environment and `.env` are not looked at. `engine`
+    is `auto`, `interpreted` or `compiled`. `start` and `end`, inclusive (times, ISO 8601 texts, UTC without
+    an offset, or seconds since 1970), and `step`, in seconds, default to what the dataset holds. `seed` is of
+    the simulated venue's draws, `adapt` lets parameters adapt. `cash_rate` is what cash earns in a year, as a
+    ratio, for Sharpe and Sortino. `strategy` says what is to be held, instead of equal parts of the best
+    pairs: one that was made, such as `Momentum(closes=90)`, or its name as `--strategy` takes it. Over the
+    market of a live run (`meva replay export`) the cycles go by its times, inputs and rules, and from what it
+    began with.
 
     Raises BadInput for a dataset, a setting or a window that is not right; it names every fault in
     `problems`, and shows them with what to do below its message. Warns of order books that were assumed, over
-    which fills are a model, not a record; of a window that the data do not fill; of
-    candles that seem to be stamped at their opening, and of settings that a live run was recorded with others
-    of.
+    which fills are a model, not a record; of a window that the data do not fill; of candles that seem to be
+    stamped at their opening, and of settings that a live run was recorded with others of.
     """
     frames = Said(stamp, spread_bps, depth_try, tz, interval, columns)
     with noted(), folder_of(folder, frames) as (root, needed):
@@ -93,6 +101,7 @@ def backtest(
             engine,
             "SYMBOLS" in values,
             rate("cash_rate", cash_rate),
+            strategy,
             start=seconds("start", start),
             end=seconds("end", end),
             step=None if step is None else whole("step", step),
@@ -107,8 +116,10 @@ def _backtest(
     engine: str,
     named: bool,
     cash_rate: float,
+    strategy: Strategy | str | None,
     **options: Any,
 ) -> Backtest:
+    asked = _strategy(strategy, chosen)
     configured: Sequence[str] | None = chosen.exchange.symbols
     if set(chosen.exchange.symbols) == set(Settings().exchange.symbols) and not named:
         configured = None
@@ -122,10 +133,26 @@ def _backtest(
     model = [note] if (note := books_note(plan.manifest)) else []
     for note in (*model, *notes, *window_notes(dataset, plan), *map(str, look_ahead(dataset))):
         warnings.warn(note, stacklevel=3)  # where the notebook called
-    return _run(plan, dataset, choose(engine, len(plan.times)), cash_rate)
+    weighing = None
+    if asked is not None:
+        plan = evolve(plan, strategy=asked.identity)
+        weighing = Weighing(asked.strategy, plan.pairs.symbols, plan.params, DatasetBars(dataset))
+    return _run(plan, dataset, choose(engine, len(plan.times)), cash_rate, weighing)
 
 
-def _run(plan: RunPlan, history: MarketHistory, speed: Speed, cash_rate: float) -> Backtest:
+def _strategy(given: Strategy | str | None, settings: Settings) -> Chosen | None:
+    """Return the strategy that was given, or that settings name; None for none."""
+    if isinstance(given, Strategy):
+        return chosen_strategy(given)
+    spec = given or settings.strategy.strategy
+    if spec is None or spec == "equal_weight":
+        return None
+    return load_strategy(spec, values=json_values(settings.strategy.params))
+
+
+def _run(
+    plan: RunPlan, history: MarketHistory, speed: Speed, cash_rate: float, weighing: Weighing | None
+) -> Backtest:
     """Run all cycles of the plan, digest them, and keep them: as tables, and packed."""
     book = plan.new_book()
     digester, tables, kept = Digester(book.symbols, book.params, book.link), Tables(book.symbols), Kept(plan)
@@ -133,7 +160,7 @@ def _run(plan: RunPlan, history: MarketHistory, speed: Speed, cash_rate: float) 
     reckoning = Reckoning(opening, Motives())
     gathered = Gathered(int(plan.times[0]), int(plan.times[-1]), opening.equity / E8)
     rows = window_of(len(book.symbols))
-    for stretch in run(book, recorded(plan, history, plan.times, rows), speed.loop):
+    for stretch in run(book, recorded(plan, history, plan.times, rows, weighing), speed.loop):
         market, _, rules, out, start, stop, _ = stretch
         links = [digests.link for digests in digester.digest(market, rules, out, start, stop)]
         tables.take(market, out, start, stop, links)

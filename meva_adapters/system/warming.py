@@ -38,7 +38,7 @@ def warm(loop: Loop) -> None:
     state = new_state(1, 0, own_tuned(params), 0)
     rules = rules_columns([SymbolRules("AAATRY", RuleStatus.MISSING)])
     scratch = new_scratch(1, len(state.order_time))
-    loop(0, 0, WHOLE, empty_market(1, 1), no_inputs(1), rules, params, state, new_out(1, 1, 1), scratch)
+    loop(0, 0, WHOLE, empty_market(1, 1), no_inputs(1, 1), rules, params, state, new_out(1, 1, 1), scratch)
 
 
 def compile_beside(loop: Any, call: Callable[[Any], object], *, stays_seconds: float = STAYS_SECONDS) -> int:

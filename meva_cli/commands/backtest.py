@@ -21,6 +21,7 @@ from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, VERIFY, json_option
 from meva_cli.progress import make_progress
 from meva_cli.recorded_runs import against_recorded, plan_over_run, refuse_beside_recorded
 from meva_cli.render import print_json
+from meva_cli.strategy_options import strategy_of, strategy_options, with_strategy
 from meva_cli.summary import figures_or_why_not
 from meva_core.errors import BadInput
 
@@ -73,6 +74,7 @@ class Options:
     as_recorded: bool = False
     fresh: bool = False
     verify: bool = False
+    parameters: tuple[str, ...] = ()
 
 
 @click.command()
@@ -88,6 +90,7 @@ class Options:
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the draws.")
 @click.option("--fill-model", type=click.Choice(["touch", "instant"]), help="Overrides STAGE7_FILL_MODEL.")
 @ENGINE
+@strategy_options
 @click.option(
     "--trace",
     type=TraceLevel(),
@@ -117,6 +120,7 @@ def backtest(
     db: str | None,
     times_db: str | None,
     fill_model: str | None,
+    strategy: str | None,
     as_json: bool,
     **asked: Any,
 ) -> None:
@@ -131,7 +135,8 @@ def backtest(
     """
     if asked["as_recorded"]:
         refuse_beside_recorded(ctx)
-    loaded = settings_for("exchange", "state", "live", "stage7", options={"STAGE7_FILL_MODEL": fill_model})
+    given = {"STAGE7_FILL_MODEL": fill_model, "STRATEGY": strategy}
+    loaded = settings_for("exchange", "state", "live", "stage7", "strategy", options=given)
     options = Options(times=address_of(times_db) if times_db else None, **asked)
     result = run_backtest(loaded, dataset_folder(folder), database(db), options)
     if as_json:
@@ -145,6 +150,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     """Check the data, run what is still to run, and return the run's figures."""
     from meva_adapters.codec import CODEC
     from meva_adapters.replay import open_dataset
+    from meva_adapters.replay.bars import DatasetBars
     from meva_adapters.sql import ensure, writer
     from meva_adapters.system.compiled import choose, will_compile
     from meva_cli.wiring import AboutRun
@@ -152,8 +158,9 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     from meva_core.stages.figures import summary
 
     stays = may_compile_afterwards()
+    chosen = strategy_of(loaded.settings, options.parameters)
     dataset = open_dataset(folder, verify=options.verify)
-    plan = plan_of(loaded, dataset, options)
+    plan = with_strategy(plan_of(loaded, dataset, options), chosen)
     if will_compile(options.engine, len(plan.times)):
         click.echo("compiling the engine: once for this version, takes about half a minute", err=True)
     speed = choose(options.engine, len(plan.times))
@@ -175,6 +182,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
             progress=make_progress(speed.doing),
             trace_level=options.trace,
             resume=options.resume,
+            strategy=None if chosen is None else (chosen.strategy, DatasetBars(dataset)),
         )
         seconds = time.perf_counter() - began
         with store.read() as reads:
@@ -202,7 +210,8 @@ def _of_data(folder: Path, plan: RunPlan) -> dict[str, Any]:
     from meva_core.provenance import books_of
 
     quote = plan.settings.stage7.universe_quote_ccy
-    return {"dataset": str(folder), "books": books_of(plan.manifest), "quote": quote}
+    strategy = {} if plan.strategy is None else {"strategy": dict(plan.strategy)}
+    return {"dataset": str(folder), "books": books_of(plan.manifest), **strategy, "quote": quote}
 
 
 def _as_stored(plan: RunPlan, dataset: Dataset, reads: Reads) -> RunPlan:

@@ -12,11 +12,13 @@ from meva_cli.options import COUNT, ENGINE, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import as_text, print_json, print_line, print_pairs
 from meva_cli.runs import pick_run, run_option
+from meva_cli.strategy_options import pairs_of, strategy_options
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+    from meva_adapters.strategies import Chosen
     from meva_core.stages.prove import Proof
 
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     "--last", type=COUNT, help="Only so many of its last cycles, or some more: from a stored state on."
 )
 @click.option("--book", metavar="NAME", help="All runs of a book, and what each began with.")
+@strategy_options
 @ENGINE
 @json_option
 @click.pass_context
@@ -36,6 +39,8 @@ def prove(
     run_id: str | None,
     last: int | None,
     book: str | None,
+    strategy: str | None,
+    parameters: tuple[str, ...],
     engine: str,
     as_json: bool,
 ) -> None:
@@ -44,17 +49,27 @@ def prove(
     What its cycles saw is stored with what they decided. The engine runs over it from the state before them,
     and columns, orders, fills, digests, links and states are compared with what is stored. No dataset, no
     network and no key are needed. With --book that is done for all runs of the book, and what each began
-    with is reckoned out of what the one before left. Exit code 0: all is equal. 1: something differs; the
-    first cycle, step and field are named with both values, or what is damaged. 2: something lacks, such as
-    the columns of a run that has rows only.
+    with is reckoned out of what the one before left. Of a run with a strategy the stored weights count; with
+    --strategy they are computed again, too, from the stored bars. Exit code 0: all is equal. 1: something
+    differs; the first cycle, step and field are named with both values, or what is damaged. 2: something
+    lacks, such as the columns of a run that has rows only.
     """
     from meva_core.errors import StoreCorrupt
 
+    chosen = None
+    if strategy is not None:
+        from meva_adapters.strategies import load
+
+        chosen = load(strategy, pairs_of(parameters))
+    elif parameters:
+        raise click.UsageError("-p goes with --strategy")
+    if book is not None and chosen is not None:
+        raise click.UsageError("--book takes no --strategy: books are live, and strategies run in backtests")
     if book is not None and (run_id is not None or last is not None):
         raise click.UsageError("--book takes neither --run nor --last: it proves all runs of the book")
     try:
         url = database(db)
-        report = _of_run(url, run_id, last, engine) if book is None else _of_book(url, book, engine)
+        report = _of_run(url, run_id, last, engine, chosen) if book is None else _of_book(url, book, engine)
     except StoreCorrupt as error:
         name = {"run_id": run_id} if book is None else {"book": book}
         report = {**name, "proved": False, "damage": str(error), "action": error.action}
@@ -62,7 +77,9 @@ def prove(
     ctx.exit(0 if report["proved"] else 1)
 
 
-def _of_run(db: URL, run_id: str | None, last: int | None, engine: str) -> dict[str, Any]:
+def _of_run(
+    db: URL, run_id: str | None, last: int | None, engine: str, chosen: Chosen | None
+) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_adapters.system.compiled import choose
     from meva_core.stages.prove import prove as decide
@@ -71,7 +88,9 @@ def _of_run(db: URL, run_id: str | None, last: int | None, engine: str) -> dict[
         run = pick_run(reads, run_id)
         cycles = (reads.run(run) or {}).get("cycles")
         speed = choose(engine, last or (cycles if isinstance(cycles, int) else 0))
-        return document_of(decide(reads, run, CODEC, speed.loop, make_progress(speed.doing), last=last))
+        progress = make_progress(speed.doing)
+        asked = None if chosen is None else (chosen.strategy, chosen.identity)
+        return document_of(decide(reads, run, CODEC, speed.loop, progress, last=last, strategy=asked))
 
 
 def _of_book(db: URL, name: str, engine: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.signals import Whole
+from meva_cli.strategy_options import refuse_strategy
 
 if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore
@@ -126,7 +127,9 @@ def stage7(
 
 
 def _settings() -> Loaded:
-    return settings_for("state", "gates", "exchange", "live", "stage7", "alerts")
+    loaded = settings_for("state", "gates", "exchange", "live", "stage7", "alerts", "strategy")
+    refuse_strategy(loaded.settings, "a dry run")
+    return loaded
 
 
 def _check_options(

@@ -191,6 +191,7 @@ def _fate_document(fate: Fate, telling: Telling) -> dict[str, Any]:
         "target_try": fate.target_try,
         "value_try": fate.value_try,
         "delta_try": fate.delta_try,
+        **({"weight": fate.weight, "wish_try": fate.wish_try} if fate.wish_try is not None else {}),
     }
 
 
@@ -219,6 +220,7 @@ def print_cycle(
             for fate in found.fates
         ],
     )
+    _print_wishes(found)
     _print_touches(touches)
     _print_trades(found)
     if found.trace == "legacy":
@@ -260,6 +262,27 @@ def _mode_rows(found: Explained) -> Iterator[list[object]]:
     parts = {"base": mode.base, "override": mode.override, "rules": mode.rules, "risk": mode.risk}
     for name, part in parts.items():
         yield [name, part or "none", "yes" if name in binding else "", notes[name]]
+
+
+def _print_wishes(found: Explained) -> None:
+    """Print what the strategy wished for and what was made of it."""
+    wished = [fate for fate in found.fates if fate.wish_try is not None]
+    if wished:
+        print_line()
+        print_line("What the strategy wished for, and the target that was made of it:")
+        print_table(
+            ["symbol", "weight", "wish_try", "target_try", "value_try"],
+            [
+                [
+                    fate.reason.scope,
+                    "as decided" if fate.weight is None else fate.weight,
+                    fate.wish_try,
+                    fate.target_try,
+                    fate.value_try,
+                ]
+                for fate in wished
+            ],
+        )
 
 
 def _print_touches(touches: Sequence[SeenTouch]) -> None:

@@ -56,13 +56,16 @@ class Input:
 @frozen
 class Fate:
     """What became of a symbol: its reason, the code it is told by, and the plan's figures (texts in TRY, None
-    where the trace was brief)."""
+    where the trace was brief); with a strategy also the weight that it gave, None where it went on as
+    decided, and what is wished for."""
 
     reason: Reason
     told: str
     target_try: str | None = None
     value_try: str | None = None
     delta_try: str | None = None
+    weight: str | None = None
+    wish_try: str | None = None
 
     @property
     def ordered(self) -> bool:
@@ -191,7 +194,8 @@ def _level(run_id: str, row: StoredRow) -> str:
 def _fates(reasons: Sequence[Reason], plan: Mapping[str, Any], limits: Limits) -> Iterator[Fate]:
     symbols = plan.get("symbols", [])
     columns = [plan.get(name, []) for name in ("target_try", "value_try", "delta_try")]
-    figures = {symbol: values for symbol, *values in zip(symbols, *columns, strict=False)}
+    wished = [plan[name] for name in ("weight", "wish_try") if name in plan]
+    figures = {symbol: values for symbol, *values in zip(symbols, *columns, *wished, strict=False)}
     for reason in reasons:
         if reason.scope:
             told = told_code(reason, limits.largest_position)

@@ -59,6 +59,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "below_min_volume": ("the volume of 24 h is {value}, {limit} is needed", _MORE),
     "above_max_spread": ("the spread is {value}, {limit} is allowed", _NARROWER),
     "universe_full": ("ranked {value}, the universe holds {limit}", _HIGHER),
+    "universe_full:TRY": ("{value} is wished for, the least that the universe holds is {limit}", ""),
+    "no_opinion": ("the strategy has wished for nothing of it yet, and nothing of it is held", ""),
     "not_selected": ("not in the universe, and nothing of it is held", ""),
     # plan
     "on_target": ("what is held and on order is what the plan wants", ""),
@@ -240,6 +242,8 @@ def _key(reason: Reason) -> str:
         return "stale_market_data:symbol"
     if reason.code == "market_liquidity_guardrail":
         return f"{reason.code}:{reason.unit}"
+    if (reason.code, reason.unit) == ("universe_full", "TRY"):
+        return "universe_full:TRY"
     return reason.code
 
 

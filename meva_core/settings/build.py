@@ -12,6 +12,7 @@ from meva_core.errors import BadInput, Problem
 from meva_core.settings.general import Alerts, Exchange, Gates, State
 from meva_core.settings.operational import Degrade, Live, Risk, Universe
 from meva_core.settings.stage7 import Stage7
+from meva_core.settings.strategy import StrategyChoice
 from meva_core.settings.variables import Variable, refuse_all, variables_of
 
 STAGE7_READS: Final = (
@@ -41,6 +42,7 @@ class Settings:
     universe: Universe = field(default=Factory(Universe))
     stage7: Stage7 = field(default=Factory(Stage7))
     alerts: Alerts = field(default=Factory(Alerts))
+    strategy: StrategyChoice = field(default=Factory(StrategyChoice))
 
 
 GROUPS: Final[Mapping[str, type]] = {

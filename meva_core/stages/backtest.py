@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from meva_core.loop import Loop
-from meva_core.ports import MarketHistory, Progress, Store
+from meva_core.ports import BarHistory, MarketHistory, Progress, Store
 from meva_core.stages.codec import Codec
 from meva_core.stages.conditions import under
 from meva_core.stages.fill import fill
@@ -18,7 +18,9 @@ from meva_core.stages.plan import RunPlan
 from meva_core.stages.record import Recorder, record_all
 from meva_core.stages.resuming import find_run
 from meva_core.stages.run import Part
+from meva_core.stages.weighing import Weighing
 from meva_core.steps.inputs import no_inputs
+from meva_core.strategy.base import Strategy
 from meva_core.stretches.joining import CYCLES
 
 WINDOW: Final = CYCLES
@@ -49,9 +51,11 @@ def backtest(
     progress: Progress,
     trace_level: str = AUTO,
     resume: bool = False,
+    strategy: tuple[Strategy, BarHistory] | None = None,
 ) -> Done:
     """Run what is still to run of the plan; where all rows were asked for, make those that are lacking.
 
+    `strategy` is the one that the plan tells of, with the bars that it sees.
     An interruption at any point leaves whole stretches, and `resume` goes on after them. Raises BadInput as
     `find_run` does; StoreBusy while another process records this run; BrokenBooks and IllegalStep for bugs;
     errors of the store as they are.
@@ -62,8 +66,13 @@ def backtest(
     times, level = plan.times_after(run.book.last_time), None
     if len(times):
         level = level_for(trace_level, len(plan.times))
-        recorder = Recorder(store, run, codec, about, level, COMMIT)
-        source = recorded(plan, history, times, window_of(len(plan.pairs.symbols)))
+        weighed = None
+        if strategy is not None:
+            book = run.book
+            weighed = Weighing(strategy[0], book.symbols, book.params, strategy[1], book.last_time)
+        bars = None if weighed is None else weighed.seen_first
+        recorder = Recorder(store, run, codec, about, level, COMMIT, bars=bars)
+        source = recorded(plan, history, times, window_of(len(plan.pairs.symbols)), weighed)
         record_all(recorder, source, loop, progress, len(times), "backtest")
     filled = 0
     if trace_level == FULL and run.trace_level != FULL:
@@ -78,13 +87,20 @@ def window_of(symbols: int) -> int:
     return max(1, WINDOW >> ((symbols - 1) // SYMBOLS).bit_length())
 
 
-def recorded(plan: RunPlan, history: MarketHistory, times: Any, rows: int) -> Iterator[Part]:
+def recorded(
+    plan: RunPlan, history: MarketHistory, times: Any, rows: int, weighing: Weighing | None = None
+) -> Iterator[Part]:
     """Yield the recorded markets at `times`, some of the plan's, in parts of at most `rows` cycles, under the
-    rules and with the inputs of the plan."""
+    rules and with the inputs of the plan, and with the weights of its strategy."""
+    parts = _parts(plan, history, times, rows)
+    yield from parts if weighing is None else weighing.weigh(parts)
+
+
+def _parts(plan: RunPlan, history: MarketHistory, times: Any, rows: int) -> Iterator[Part]:
     markets = history.windows(times, plan.params.vol_lookback, rows, plan.pairs.symbols)
     if plan.conditions is not None:
         yield from under(plan.conditions, plan.times, markets)
         return
     rules = plan.pairs.columns()
     for market in markets:
-        yield market, no_inputs(len(market.time)), rules
+        yield market, no_inputs(*market.bid.shape), rules

@@ -80,7 +80,7 @@ def inputs_at(seen: Any, inputs: Inputs, times: Any) -> Inputs:
     the one that took it in. Rehearsed failures are those of the very same second. Both times are int64
     seconds, increasing.
     """
-    made = no_inputs(len(times))
+    made = no_inputs(len(times), inputs.weight.shape[1])
     at = np.searchsorted(seen, times, side="right") - 1
     after = at >= 0
     for name in ("base_mode", "override_mode"):

@@ -173,7 +173,7 @@ class DryRun:
         )
         self._waiting.clear()
         market = self.alignment.market(time, book.symbols)
-        [stretch] = run_book(book, [(market, given.inputs(), self._rules)], self.loop)
+        [stretch] = run_book(book, [(market, given.inputs(len(book.symbols)), self._rules)], self.loop)
         self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
         said = said_rows(answers, time, self._learnt, has_rules=came is not None)
         self._learnt = answers.learnt

@@ -28,9 +28,9 @@ class Outside:
     override: Mode
     resets: tuple[int, ...]
 
-    def inputs(self) -> Inputs:
-        """Return them as the engine reads them."""
-        inputs = no_inputs(1)
+    def inputs(self, symbols: int) -> Inputs:
+        """Return them as the engine reads them, for so many symbols."""
+        inputs = no_inputs(1, symbols)
         inputs.base_mode[0], inputs.override_mode[0] = self.base, self.override
         inputs.reset[0] = bool(self.resets)
         return inputs

@@ -13,7 +13,7 @@ from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput
 from meva_core.fingerprint import FIRST_FORM, form_of
 from meva_core.ids import content_hash, run_id, stamp_text
-from meva_core.params import Params, own_tuned, params_from, with_lists
+from meva_core.params import STRATEGY, Params, own_tuned, params_from, with_lists, with_strategy
 from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, rules_columns, symbol_rules
 from meva_core.settings import Settings, settings_document
 from meva_core.stages.conditions import Beginning, Conditions
@@ -137,13 +137,16 @@ class RunTerms:
     adapt: bool = False
     written: Mapping[str, Sequence[str]] = field(factory=dict)
     begins: Beginning | None = None
+    strategy: Mapping[str, Any] | None = None
+    """What the strategy is (`strategy.base.identity_of`), None for equal parts of the best."""
     params: Params = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if not 0 <= self.seed <= MOST_SEED:
             raise BadInput(f"seed: {self.seed} is not a whole number from 0 to {MOST_SEED}")
         params = params_from(self.settings, seed=self.seed, adapt=self.adapt)
-        object.__setattr__(self, "params", with_lists(params, self.written))
+        params = with_strategy(with_lists(params, self.written), self.strategy)
+        object.__setattr__(self, "params", params)
 
     def run_beginning(self, first: int) -> str:
         """Return the name of the run whose first cycle is at `first`, seconds."""
@@ -159,7 +162,7 @@ class RunTerms:
         return {
             **({} if form == FIRST_FORM else {"form": form.hex()}),
             **({} if self.begins is None else {"genesis": self.begins.link.hex()}),
-            "settings": settings_document(self.settings) | dict(self.written),
+            "settings": settings_document(self.settings) | dict(self.written) | self._with_strategy(),
             "seed": self.seed,
             "step_seconds": self.step_seconds,
             "include_adaptation": self.adapt,
@@ -171,10 +174,14 @@ class RunTerms:
         return {
             **settings_document(self.settings),
             **self.written,
+            **self._with_strategy(),
             "seed": self.seed,
             "include_adaptation": self.adapt,
             "step_seconds": self.step_seconds,
         }
+
+    def _with_strategy(self) -> dict[str, Any]:
+        return {} if self.strategy is None else {STRATEGY: dict(self.strategy)}
 
     def settings_sha256(self) -> str:
         """Return the hash of that record."""

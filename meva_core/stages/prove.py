@@ -24,12 +24,15 @@ from meva_core.stages.chains import RESTORE, Chain, chains_of, left_out, stray_s
 from meva_core.stages.codec import Codec
 from meva_core.stages.differing import Difference, differences, first_of, first_of_documents
 from meva_core.stages.figures import Tally
+from meva_core.stages.reweighed import Reweighing, refuse_another
 from meva_core.stages.run import Book, Part, Stretch
 from meva_core.stages.run import run as run_book
 from meva_core.stages.run_row import faults_of, row_as_stored
 from meva_core.state import as_version_1, restore_state, state_document
 from meva_core.steps.inputs import Inputs
+from meva_core.strategy.base import Strategy
 from meva_core.stretches.body import ColumnCodec
+from meva_core.stretches.groups import Bars
 from meva_core.stretches.layout import ENDS
 from meva_core.stretches.opened import Opened, Span, damaged, whole
 from meva_core.stretches.recorded import UNREADABLE, RecordedRun, recorded_run
@@ -59,10 +62,18 @@ class Proof:
 
 
 def prove(
-    reads: Reads, run_id: str, codec: Codec, loop: Loop, progress: Progress, *, last: int | None = None
+    reads: Reads,
+    run_id: str,
+    codec: Codec,
+    loop: Loop,
+    progress: Progress,
+    *,
+    last: int | None = None,
+    strategy: tuple[Strategy, Mapping[str, Any]] | None = None,
 ) -> Proof:
     """Decide a run again; or, for `last`, at least so many of its last cycles, from the newest stored state
-    before them.
+    before them. The stored weights of its strategy count; given the strategy, with what it is, they are
+    computed again, too, and compared.
 
     Raises BadInput if there is no such run, StoreUnready for one that is recorded in rows only or in a form
     that this version does not know, StoreCorrupt for what is damaged.
@@ -79,7 +90,17 @@ def prove(
         )
     for fault in faults_of(row, row_as_stored(reads, run_id), codec.decode):
         raise StoreCorrupt(fault, action=RESTORE)
-    prover = _Prover(reads, row, recorded_run(row, codec.decode), codec, loop, progress)
+    run = recorded_run(row, codec.decode)
+    prover = _Prover(reads, row, run, codec, loop, progress)
+    if strategy is not None:
+        asked, identity = strategy
+        refuse_another(codec.decode(row["settings_json"]), identity)
+        if last is not None or chains[0][0].seq:
+            raise BadInput(
+                "a strategy is asked again from a run's first cycle on, which is not to be proved here",
+                action="leave out --last, or --strategy",
+            )
+        prover.reweighing = Reweighing(asked, run.symbols, run.params)
     return prover.prove(chains, last)
 
 
@@ -93,6 +114,9 @@ class _Prover:
     codec: Codec
     loop: Loop
     progress: Progress
+    reweighing: Reweighing | None = None
+    _found: Difference | None = field(default=None, init=False)
+    """The first weight that the strategy gives otherwise."""
     _columns: ColumnCodec = field(init=False)
     _states: Mapping[int, tuple[bytes, str]] = field(init=False)
     _digester: Digester = field(init=False)
@@ -126,7 +150,7 @@ class _Prover:
         try:
             for chain in chains:
                 book = self._book_before(chain[0].seq)
-                found = self._decide(book, chain)
+                found = self._decide(book, chain) or self._found
                 cycles += book.seq - chain[0].seq
                 if found is not None:
                     break
@@ -196,7 +220,10 @@ class _Prover:
             pieces = range(0, kept.cycles, max(1, _MOST_CELLS // len(run.symbols)))
             for span in self._opened.spans({*pieces, *(seq - kept.seq for seq in self._states)}):
                 self._span = span
-                yield whole(span.market, Market), whole(span.inputs, Inputs), span.rules
+                market, inputs = whole(span.market, Market), whole(span.inputs, Inputs)
+                if self.reweighing is not None and self._found is None:
+                    self._found = self.reweighing.compare(market, inputs, whole(span.bars, Bars))
+                yield market, inputs, span.rules
 
     def _compare(self, book: Book, stretch: Stretch) -> Difference | None:
         """Return the first difference of a stretch, and carry the chain of links and the counts along."""

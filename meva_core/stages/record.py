@@ -32,7 +32,7 @@ from meva_core.stages.run import run as run_book
 from meva_core.stages.run_row import begun_row, end_run
 from meva_core.state import open_gross
 from meva_core.stretches.body import ColumnCodec, pack
-from meva_core.stretches.groups import Aside
+from meva_core.stretches.groups import Aside, Bars
 from meva_core.stretches.joining import CYCLES, Joiner
 from meva_core.stretches.layout import Layout, layout_of
 from meva_core.stretches.stored import (
@@ -87,6 +87,8 @@ class Recorder:
     hold: Hold | None = None
     """Looked at before stretches of a book are joined."""
     has_aside: bool = False
+    bars: Callable[[int, int], Bars] | None = None
+    """Of a run with a strategy: the bars that cycles [start, stop) of the part at hand saw first."""
     marks: Marks = unmarked
     _columns: ColumnCodec = field(init=False)
     _layout: Layout = field(init=False)
@@ -101,7 +103,7 @@ class Recorder:
     def __attrs_post_init__(self) -> None:
         run, terms, book = self.run, self.run.terms, self.run.book
         self._columns = self.codec.columns()
-        self._layout = layout_of(book.params, aside=self.has_aside)
+        self._layout = layout_of(book.params, bars=self.bars is not None, aside=self.has_aside)
         self._form = self._layout.form()
         self._digester = Digester(book.symbols, book.params, book.link)
         self._renderer = Renderer(
@@ -140,7 +142,8 @@ class Recorder:
         digests = list(self._digester.digest(market, rules, out, start, stop))
         pending = self._pending
         pending.rendered.add(self._renderer.render(market, rules, out, start, stop, digests))
-        pending.columns.add(market, inputs, rules, out, start, stop, aside=aside)
+        bars = None if self.bars is None else self.bars(start, stop)
+        pending.columns.add(market, inputs, rules, out, start, stop, bars=bars, aside=aside)
         pending.links += [digest.link for digest in digests]
         run.tally.add(out, start, stop)
         run.book.link = self._digester.link

@@ -4,9 +4,10 @@ failures."""
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from meva_core.blocks import axes, new_group
+from meva_core.amounts import ABSENT
+from meva_core.blocks import axes, names_by_axes, new_group
 
 
 class SubmitFault(IntEnum):
@@ -20,19 +21,26 @@ class SubmitFault(IntEnum):
     CONFLICT = 5  # the venue holds this id with other content
 
 
-@axes("c")
+@axes("c", ci=("weight",))
 class Inputs(NamedTuple):
     """One row per cycle. `base_mode` and `override_mode` are modes; `reset` is 1 where a person resets the
-    drawdown; the first `fault_count` submit attempts of the cycle fail with `fault_kind`."""
+    drawdown; the first `fault_count` submit attempts of the cycle fail with `fault_kind`. Per cycle and
+    symbol: the weight that a strategy wishes for, e8, at most 1e8, ABSENT to go on as decided."""
 
     base_mode: Any
     override_mode: Any
     reset: Any
     fault_kind: Any
     fault_count: Any
+    weight: Any
 
 
-def no_inputs(cycles: int) -> Inputs:
-    """Return inputs of a backtest: NORMAL modes, no reset, no failures."""
-    inputs: Inputs = new_group(Inputs, c=cycles)
+BY_CYCLE: Final = names_by_axes(Inputs)["c"]
+"""The columns with one value a cycle."""
+
+
+def no_inputs(cycles: int, symbols: int) -> Inputs:
+    """Return inputs of a backtest: NORMAL modes, no reset, no failures, no wish."""
+    inputs: Inputs = new_group(Inputs, c=cycles, i=symbols)
+    inputs.weight[...] = ABSENT
     return inputs

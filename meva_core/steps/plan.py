@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from meva_core.amounts import ABSENT, fraction_parts, mul_e8, net_of_rate, pair_clamped
+from meva_core.amounts import ABSENT, fraction_parts, mul_e8, pair_clamped
 from meva_core.blocks import axes
 from meva_core.journal import PLAN, Journal, cancel, drop_ended, is_open, reserved_qty
 from meva_core.kernel import kernel, quotient
@@ -25,6 +25,7 @@ from meva_core.steps.measure import NO_MARK, STALE, Measured, value_of
 from meva_core.steps.scratch import QUEUED, Scratch
 from meva_core.steps.select import Selected
 from meva_core.steps.shape import rules_code, shape
+from meva_core.steps.wishes import investable_of
 
 
 @axes("c", ci=("target", "value", "open_value", "delta", "amount", "code"))
@@ -71,7 +72,10 @@ def plan(
         code = Code.OBSERVE_ONLY if mode == Mode.OBSERVE_ONLY else Code.MODE_REDUCE_RISK_ONLY
         cancel_side(j, s, c, ABSENT, Side.BUY, code)
     value_positions(c, s, o, w)
-    set_targets(c, r, p, s, chosen, o)
+    if p.strategy == 0:
+        set_targets(c, r, p, s, chosen, o)
+    else:
+        set_wished_targets(c, p, s, chosen, o)
     w.counts[QUEUED] = 0
     for i in range(m.bid.shape[1]):
         o.amount[c, i] = abs(o.delta[c, i])
@@ -144,8 +148,7 @@ def set_targets(c: int, r: Rules, p: Params, s: State, chosen: Selected, o: Plan
 
     The first n of them get one, n the largest number for which every share reaches its symbol's minimum.
     """
-    money = pair_clamped(s.money[EQUITY], s.money[EQUITY + 1]) - min(p.cash_target, p.cash_max)
-    investable = net_of_rate(money, p.fee) if money > 0 else 0
+    investable = investable_of(p, s)
     shares = 0
     seen = 0
     least = p.min_order_notional
@@ -174,6 +177,58 @@ def set_targets(c: int, r: Rules, p: Params, s: State, chosen: Selected, o: Plan
 
 
 @kernel
+def set_wished_targets(c: int, p: Params, s: State, chosen: Selected, o: Planned) -> None:
+    """Give every symbol what is wished for of it, as far as the largest position allows.
+
+    What spread or volume refuse is not bought: what is held or on order may stay.
+    """
+    shares = 0
+    for i in range(s.qty.shape[0]):
+        target = min(chosen.wish[c, i], p.max_position)
+        code = chosen.code[c, i]
+        if code == Code.NOT_A_CANDIDATE or code == Code.UNIVERSE_FULL:
+            target = 0
+        elif is_refused(code):
+            target = min(target, o.value[c, i] + value_on_order(i, s))
+        o.target[c, i] = target
+        o.delta[c, i] = target - o.value[c, i] - o.open_value[c, i]
+        shares += chosen.selected[c, i]
+    o.investable[c] = investable_of(p, s)
+    o.shares[c] = shares
+    o.share[c] = 0
+
+
+@kernel
+def is_refused(code: int) -> bool:
+    """Whether a code of select's is that of spread or volume."""
+    return code == Code.ABOVE_MAX_SPREAD or code == Code.BELOW_MIN_VOLUME
+
+
+@kernel
+def value_on_order(i: int, s: State) -> int:
+    """Return what open BUYs of symbol i may add, at its valuation mark."""
+    value = 0
+    for k in range(s.facts[OPEN_ORDERS]):
+        if s.order_symbol[k] == i and s.order_side[k] == Side.BUY and is_open(s, k) and s.valuation[i] > 0:
+            value += mul_e8(s.order_qty[k] - s.order_filled[k], s.valuation[i])
+    return value
+
+
+@kernel
+def examine_wish(c: int, i: int, r: Rules, p: Params, s: State, chosen: Selected, o: Planned) -> int:
+    """Return what is to be said of a strategy's wish for symbol i before anything else, OK for nothing."""
+    target = o.target[c, i]
+    if not held(s, i):
+        if target == 0 and chosen.weight[c, i] == ABSENT and s.wanted[i] == ABSENT:
+            return Code.NO_OPINION
+        if 0 < target < max(p.min_order_notional, r.min_notional[i]):
+            return Code.SHARE_BELOW_MINIMUM
+    elif o.delta[c, i] == 0 and is_refused(chosen.code[c, i]) and target < chosen.wish[c, i]:
+        return chosen.code[c, i]
+    return Code.OK
+
+
+@kernel
 def examine(
     c: int,
     i: int,
@@ -190,6 +245,10 @@ def examine(
     """Return Code.OK and set the planned amount if the delta of symbol i may become an order, else what stops
     it."""
     delta = o.delta[c, i]
+    if p.strategy != 0:
+        code = examine_wish(c, i, r, p, s, chosen, o)
+        if code != Code.OK:
+            return code
     if o.target[c, i] == 0 and not held(s, i):
         return Code.SHARE_BELOW_MINIMUM if chosen.selected[c, i] == 1 else Code.NOT_SELECTED
     if delta == 0:

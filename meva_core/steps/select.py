@@ -1,4 +1,5 @@
-"""select: score the candidates by liquidity, spread and volatility, rank them, keep the best.
+"""select: score the candidates by liquidity, spread and volatility, rank them, keep the best, or what a
+strategy wishes for.
 
 Scores are integers of 1e-12. What is computed in doubles before one is rounded uses + - * / only, so that the
 interpreter and the compiled code round the same bits.
@@ -17,7 +18,9 @@ from meva_core.reasons import Code
 from meva_core.rules import Rules
 from meva_core.state import MAX_SPREAD, MIN_VOLUME, UNIVERSE_SIZE, State
 from meva_core.steps.assess import spread_above
+from meva_core.steps.inputs import Inputs
 from meva_core.steps.measure import NO_MARK, ONE_SIDED, Measured
+from meva_core.steps.wishes import note_wishes
 
 PENALTY: Final = 5 * SCORE
 NOT_RANKED: Final = -(2**62)
@@ -27,7 +30,8 @@ _ROUNDING: Final = 6755399441055744.0  # 1.5 x 2^52: adding it leaves no room fo
 @axes("ci")
 class Selected(NamedTuple):
     """Per cycle and symbol. Raw measures and components are scores; `rank` counts from 0; `selected` is 0 or
-    1 and `code` says why not."""
+    1 and `code` says why not. With a strategy, `weight` is the one it gave, e8, and `wish` what is wished
+    for, e8 TRY."""
 
     spread_raw: Any
     volatility_raw: Any
@@ -38,10 +42,14 @@ class Selected(NamedTuple):
     rank: Any
     selected: Any
     code: Any
+    weight: Any
+    wish: Any
 
 
 @kernel
-def select(c: int, m: Market, r: Rules, p: Params, s: State, measured: Measured, o: Selected) -> None:
+def select(
+    c: int, m: Market, x: Inputs, r: Rules, p: Params, s: State, measured: Measured, o: Selected
+) -> None:
     """Score, rank and select the candidates of cycle c."""
     volume_low, volume_high, spread_low, spread_high, volatility_low, volatility_high = raw_measures(
         c, m, r, measured, o
@@ -76,6 +84,11 @@ def select(c: int, m: Market, r: Rules, p: Params, s: State, measured: Measured,
         o.total[c, i] = total
         o.code[c, i] = code
     rank(c, s, o)
+    if p.strategy == 0:
+        take_best(c, s, o)
+    else:
+        note_wishes(c, x, p, s, o.weight, o.wish)
+        take_wished(c, s, o)
 
 
 @kernel
@@ -174,8 +187,7 @@ def component(value: int, low: int, high: int, less_is_better: bool) -> float:
 
 @kernel
 def rank(c: int, s: State, o: Selected) -> None:
-    """Order by total, then liquidity, both downwards, then symbol; select the first that nothing speaks
-    against.
+    """Order by total, then liquidity, both downwards, then symbol.
 
     It starts from the order of the last cycle, which is nearly right, so the cost stays near linear.
     """
@@ -187,16 +199,48 @@ def rank(c: int, s: State, o: Selected) -> None:
             s.rank[place] = s.rank[place - 1]
             place -= 1
         s.rank[place] = i
-    left = s.tuned[UNIVERSE_SIZE]
     for place in range(count):
+        o.rank[c, s.rank[place]] = place
+
+
+@kernel
+def take_best(c: int, s: State, o: Selected) -> None:
+    """Select the first that nothing speaks against."""
+    left = s.tuned[UNIVERSE_SIZE]
+    for place in range(s.rank.shape[0]):
         i = s.rank[place]
-        o.rank[c, i] = place
         if o.code[c, i] == Code.OK:
             if left > 0:
                 o.selected[c, i] = 1
                 left -= 1
             else:
                 o.code[c, i] = Code.UNIVERSE_FULL
+
+
+@kernel
+def take_wished(c: int, s: State, o: Selected) -> None:
+    """Select what is wished for and nothing speaks against; of too many the largest wishes."""
+    wished = 0
+    for i in range(s.rank.shape[0]):
+        if o.code[c, i] == Code.OK and o.wish[c, i] > 0:
+            o.selected[c, i] = 1
+            wished += 1
+    while wished > s.tuned[UNIVERSE_SIZE]:
+        least = least_wished(c, s, o)
+        o.selected[c, least] = 0
+        o.code[c, least] = Code.UNIVERSE_FULL
+        wished -= 1
+
+
+@kernel
+def least_wished(c: int, s: State, o: Selected) -> int:
+    """Return the selected symbol with the smallest wish, of equals the one that ranks last."""
+    least = ABSENT
+    for place in range(s.rank.shape[0] - 1, -1, -1):
+        i = s.rank[place]
+        if o.selected[c, i] == 1 and (least == ABSENT or o.wish[c, i] < o.wish[c, least]):
+            least = i
+    return least
 
 
 @kernel

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput, StoreUnready
-from meva_core.params import Params, own_tuned, params_from, with_lists
+from meva_core.params import STRATEGY, Params, own_tuned, params_from, with_lists, with_strategy
 from meva_core.settings import in_order, settings_recorded
 from meva_core.state import State, new_state
 from meva_core.stretches.body import ColumnCodec
@@ -80,7 +80,7 @@ def recorded_run(row: Mapping[str, Any], decode: Callable[[str], Any]) -> Record
     return RecordedRun(
         row["run_id"],
         tuple(decode(row["symbols_json"])),
-        with_lists(params, written),
+        with_strategy(with_lists(params, written), record.get(STRATEGY)),
         settings.stage7.universe_quote_ccy,
         parse_e8(row["starting_cash_try"]),
     )

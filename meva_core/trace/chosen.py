@@ -223,7 +223,9 @@ class Chosen:
     @cached_property
     def documents(self) -> Documents:
         """The documents of all these cycles."""
-        return Documents(self.symbols, self.market, self.out, self.at, self.count, self.texts)
+        wished = self.terms.params.strategy != 0
+        given = self.symbols, self.market, self.out, self.at, self.count, self.texts
+        return Documents(*given, wished=wished)
 
     @cached_property
     def _least(self) -> Any:

@@ -54,7 +54,7 @@ class Documents:
     """Documents of some cycles of a stretch, each kind as a column of text [cycles].
 
     `symbols` are their names in JSON, `cycles` the places of `count` rows in `market` and `out`: a slice,
-    which copies less, or int64 [cycles].
+    which copies less, or int64 [cycles]. `wished`: a strategy says what is wished for.
     """
 
     def __init__(
@@ -65,7 +65,10 @@ class Documents:
         cycles: Any,
         count: int,
         texts: Texts,
+        *,
+        wished: bool = False,
     ) -> None:
+        self.wished = wished
         self.market, self.out, self.texts = market, out, texts
         self.cycles, self.count = cycles, count
         self.names = symbols
@@ -127,6 +130,13 @@ class Documents:
         """Return the plan: targets of all symbols, and the differences with what became of them."""
         texts, plan = self.texts, self.out.plan
         money = {f"{name}_try": getattr(plan, name) for name in ("investable", "share", "cap_left")}
+        chosen = self.out.select
+        wished: dict[str, Any] = {}
+        if self.wished:
+            wished = {
+                "weight": self._amounts(chosen.weight, none=ABSENT),
+                "wish_try": self._amounts(chosen.wish, none=None),
+            }
         amounts = {f"{name}_try": getattr(plan, name) for name in ("target", "value", "open_value", "delta")}
         return self._document(
             {
@@ -134,6 +144,7 @@ class Documents:
                 for name, column in money.items()
             }
             | {name: self._amounts(column, none=None) for name, column in amounts.items()}
+            | wished
             | {
                 "shares": texts.whole(plan.shares[self.cycles]),
                 "reason": texts.chosen(CODES_IN_JSON, plan.cycle_code[self.cycles]),

@@ -26,6 +26,7 @@ NO_NUMBER: Final = -(2**63)
 """Stands where a reason has no value, no limit or no distance: no amount is as low."""
 _UNRESTRICTED: Final = reason_row(Reason(Code.OK.text, "assess"))
 """What `cycle_reasons` gives where no rule fired and every mode is NORMAL."""
+_OF_SELECT: Final = (Code.ABOVE_MAX_SPREAD, Code.BELOW_MIN_VOLUME)
 _UNITS: Final = ("", "TRY", "bps", "rank", "s", "orders")
 _UNITS_IN_JSON: Final = tuple(f'"{unit}"' for unit in _UNITS)
 _STEPS: Final = ('"plan"', '"select"')
@@ -40,8 +41,10 @@ class Fates:
         self.market, self.out, self.cycles = market, out, cycles
         self.least, self.params = least, p
         plan, select = out.plan.code[cycles], out.select.code[cycles]
-        self._unselected = (plan == Code.NOT_SELECTED) & (select != Code.OK)
-        self.codes = np.where(self._unselected, select, plan)
+        # What a filter refuses to buy more of stays, and is told with the filter's code.
+        unselected = (plan == Code.NOT_SELECTED) & (select != Code.OK)
+        self._unselected = unselected | np.isin(plan, _OF_SELECT)
+        self.codes = np.where(unselected, select, plan)
         """What stopped each symbol before there was an intent, int64 [cycles, symbols]."""
 
     def cells(self, symbols: Sequence[str], texts: Texts) -> Any:
@@ -92,7 +95,16 @@ class Fates:
 
         note("TRY", volumes, Code.BELOW_MIN_VOLUME)
         note("bps", spreads, Code.ABOVE_MAX_SPREAD)
-        note("rank", places, Code.UNIVERSE_FULL)
+
+        def wishes() -> Any:
+            chosen = self.out.select
+            kept = np.where(chosen.selected[at] == 1, chosen.wish[at], np.iinfo(np.int64).max)
+            return chosen.wish[at], _each(kept.min(axis=1))
+
+        if self.params.strategy:
+            note("TRY", wishes, Code.UNIVERSE_FULL)
+        else:
+            note("rank", places, Code.UNIVERSE_FULL)
 
     def _planning(self) -> None:
         """Note the numbers of symbols whose difference from the target did not become an intent."""
@@ -105,6 +117,8 @@ class Fates:
             return cap, np.where(cap < least, least, amount)
 
         def share() -> Any:
+            if self.params.strategy:
+                return plan.target[at], least
             return _each(plan.investable[at] // (plan.shares[at] + 1)), least
 
         def ages() -> Any:

@@ -19,7 +19,7 @@ MADE = {
     "market": empty_market(3, 2),
     "one symbol": empty_market(3, 1),
     "one cycle": empty_market(1, 2),
-    "inputs": no_inputs(3),
+    "inputs": no_inputs(3, 2),
     "rules": rules_columns([SymbolRules("BTCTRY", RuleStatus.MISSING)]),
     "state": new_state(2, 10**8, (1, 2, 3, 4, 5, 6), 7),
     "grown state": with_room(new_state(2, 10**8, (1, 2, 3, 4, 5, 6), 7), 128, 256),

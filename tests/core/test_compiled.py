@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
-from strategies import amounts, examples, worlds
+from strategies import amounts, examples, wished_worlds, worlds
 
 from meva_adapters.system.warming import warm
 from meva_core.amounts import (
@@ -61,7 +61,7 @@ def run(world: World, loop: Loop) -> dict[str, np.ndarray]:
 
 
 @examples(1.5)
-@given(world=worlds())
+@given(world=st.one_of(worlds(), wished_worlds()))
 def test_both_speeds_give_the_same_bits(machine_code: Loop, world: World) -> None:
     one, other = run(world, interpreted), run(world, machine_code)
     assert one.keys() == other.keys()

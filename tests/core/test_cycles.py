@@ -68,6 +68,7 @@ def run(
     inputs: dict[int, dict[str, Any]] | None = None,
     step: int = 60,
     adapt: bool = False,
+    strategy: int = 0,
 ) -> list[dict[str, Any]]:
     """Run one cycle per entry of `quotes`, which has one quote per symbol; return what each decided."""
     names = ("AAATRY", "BBBTRY", "CCCTRY")[: len(quotes[0])]
@@ -82,7 +83,7 @@ def run(
     )
     every = frozenset(names)
     listed = tuple(rules(name, **changes) for name, changes in zip(names, told, strict=True))
-    world = World(names, listed, every, every, given, 0, adapt, cycles)
+    world = World(names, listed, every, every, given, 0, adapt, cycles, strategy)
     engine = engine_of(world)
     records = list(records_of(world, engine))
     records[-1]["final"] = final_of(engine.state)

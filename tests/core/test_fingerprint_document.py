@@ -20,7 +20,7 @@ from meva_core.engine import Engine
 from meva_core.fingerprint import FIRST_FORM, CycleDigests, Digester, form_of
 from meva_core.loop import interpreted
 from meva_core.market import MICROS, Market, empty_market
-from meva_core.params import Params, own_tuned, params_from
+from meva_core.params import COLUMNS_IF_SET, Params, own_tuned, params_from
 from meva_core.rules import Rules, RuleStatus, SymbolRules, rules_columns
 from meva_core.settings import build_settings
 from meva_core.state import new_state
@@ -98,7 +98,7 @@ def tiny_run() -> tuple[Market, Params, Rules, Out, list[CycleDigests]]:
     rule = SymbolRules(SYMBOLS[0], RuleStatus.OK, Decimal(1), Decimal("1E-8"), Decimal("99.91"))
     rules = rules_columns([rule])
     state = new_state(1, 1_000 * E8, own_tuned(params), params.token_burst)
-    [(start, stop, out)] = Engine(params, state, interpreted).advance(market, no_inputs(2), rules)
+    [(start, stop, out)] = Engine(params, state, interpreted).advance(market, no_inputs(2, 1), rules)
     assert (start, stop) == (0, 2)
     assert out.journal.fills_end.tolist() == [0, 1]
     digests = list(Digester(SYMBOLS, params).digest(market, rules, out, 0, 2))
@@ -165,6 +165,10 @@ def example_lines() -> list[str]:
     return [json.dumps(line, separators=(",", ":")) for line in lines]
 
 
+LATER = {column for columns in COLUMNS_IF_SET.values() for column in columns}
+"""What came later stands in a table of its own."""
+
+
 def documented_tag(step: str) -> list[Any]:
     """Return the tag of a step as the document shows it."""
     tag: list[Any] = example()[f"{step} tag"]
@@ -186,6 +190,9 @@ def test_columns_of_a_cycle_and_of_a_symbol_are_told_apart_as_the_document_lists
                 "Accounted": "account", "Adapted": "adapt"}[kind.__name__]  # fmt: skip
         cycle_columns = [name for name in kind._fields if axes_of(kind)[name] == "c"]
         symbol_columns = [name for name in kind._fields if axes_of(kind)[name] == "ci"]
+        later = [name for name in symbol_columns if f"{step}.{name}" in LATER]
+        symbol_columns = [name for name in symbol_columns if name not in later]
+        assert all(f"`{name}`" in DOCUMENT.read_text() for name in later), step
         if step == "measure":
             cycle_columns, symbol_columns = ["time"], [*Market._fields[1:], *symbol_columns]
         assert listed[step] == (cycle_columns, symbol_columns), step

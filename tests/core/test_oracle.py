@@ -9,7 +9,7 @@ from golden_worlds import KINDS, world_of
 from hypothesis import given, note
 from oracle import Oracle, World
 from oracle.engine_view import engine_of, final_of, records_of
-from strategies import examples, worlds
+from strategies import examples, wished_worlds, worlds
 
 
 def differences(a: Any, b: Any, path: str = "") -> list[str]:
@@ -40,6 +40,12 @@ def check(world: World) -> None:
 @examples(4)
 @given(world=worlds())
 def test_the_engine_decides_what_the_oracle_decides(world: World) -> None:
+    check(world)
+
+
+@examples(2)
+@given(world=wished_worlds())
+def test_so_it_does_with_what_a_strategy_wishes_for(world: World) -> None:
     check(world)
 
 

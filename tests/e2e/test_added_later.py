@@ -51,14 +51,14 @@ EDITS = (
 REPLACED = (
     (
         "params.py",
-        '"plan": ("rebalance_band",)',
-        '"plan": ("rebalance_band", "patience")',
+        '"plan": ("rebalance_band", "strategy")',
+        '"plan": ("rebalance_band", "strategy", "patience")',
     ),
     (
         "params.py",
-        "COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {}",
+        "COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {\n",
         "COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {\n"
-        '    "patience": ("plan.waited", "plan.asked", "events.note")\n}',
+        '    "patience": ("plan.waited", "plan.asked", "events.note"),\n',
     ),
 )
 

@@ -13,6 +13,7 @@ from oracle.planning import Intent, Plan, Planner
 from oracle.risk import Assessment, RiskState, assess, deepest_fall
 from oracle.tuning import Tuner, own
 from oracle.venue import Sizes, Venue, burst
+from oracle.wishes import Wishes
 from oracle.world import CycleInput, World, bps, e8
 
 
@@ -30,6 +31,7 @@ class Oracle:
         self.tuner = Tuner(world, own(world), own(world))
         self.highest = starting
         self.falls: list[tuple[int, int]] = []
+        self.wanted: list[int | None] = [None for _ in world.symbols]
 
     def go_on_in(self, world: World) -> None:
         """Go on with the same book in a world of the same symbols and other settings."""
@@ -54,7 +56,11 @@ class Oracle:
         order = ranking(scores)
         selected = [i for i in order if scores[i].code is Code.OK][: tuned.universe_size]
         planner = Planner(self.world, account, given, seen, tuned)
-        plan = planner.plan(verdict, selected)
+        wishes = None
+        if self.world.strategy:
+            wishes = Wishes(self.wanted, given, scores, planner.investable(), account)
+            selected = wishes.select(order, tuned.universe_size)
+        plan = planner.plan(verdict, selected, wishes)
         planned = len(account.events)
         intents = planner.build(plan)
         self.venue.execute(given, seen, intents)
@@ -67,7 +73,7 @@ class Oracle:
         return {
             "measure": self._measured(seen, given),
             "assess": self._assessed(verdict, *at_verdict),
-            "select": self._selected(scores, order, selected),
+            "select": self._selected(scores, order, selected, wishes),
             "plan": self._planned(plan, given),
             "intents": [self._intent(intent) for intent in intents],
             "settle_events": account.events[: settled[0]],
@@ -130,12 +136,16 @@ class Oracle:
         }
 
     def _selected(
-        self, scores: dict[int, Score], order: list[int], selected: list[int]
+        self,
+        scores: dict[int, Score],
+        order: list[int],
+        selected: list[int],
+        wishes: Wishes | None = None,
     ) -> dict[str, dict[str, Any]]:
         record = {}
         for place, i in enumerate(order):
             one = scores[i]
-            full = one.code is Code.OK and i not in selected
+            full = one.code is Code.OK and i not in selected and (wishes is None or wishes.amounts[i] > 0)
             record[self.world.symbols[i]] = {
                 "liquidity": one.liquidity,
                 "spread": one.spread,

@@ -17,7 +17,7 @@ from meva_core.params import Params, own_tuned, params_from
 from meva_core.reasons import Code, fired_codes
 from meva_core.rules import Rules, rules_columns
 from meva_core.state import OPEN_ORDERS, STREAK, TOKENS, State, new_state
-from meva_core.steps.inputs import Inputs, no_inputs
+from meva_core.steps.inputs import BY_CYCLE, Inputs, no_inputs
 from oracle.world import E8, World, e8
 
 OUTCOMES = ("", "APPLIED", "ROLLED_BACK")
@@ -69,15 +69,18 @@ def market_of(world: World) -> Market:
 
 def inputs_of(world: World) -> Inputs:
     """Return what reaches the world's cycles beside the market."""
-    x = no_inputs(len(world.cycles))
+    x = no_inputs(len(world.cycles), len(world.symbols))
     for c, given in enumerate(world.cycles):
-        for name in Inputs._fields:
+        for name in BY_CYCLE:
             getattr(x, name)[c] = int(getattr(given, name))
+        for i, weight in enumerate(given.weights):
+            x.weight[c, i] = absent(weight)
     return x
 
 
 def params_of(world: World) -> Params:
-    return params_from(world.settings, seed=world.seed, adapt=world.adapt)
+    p = params_from(world.settings, seed=world.seed, adapt=world.adapt)
+    return p._replace(strategy=world.strategy)
 
 
 def rules_of(world: World) -> Rules:

@@ -16,6 +16,7 @@ from oracle.account import Account
 from oracle.market import Measure
 from oracle.risk import Assessment
 from oracle.tuning import Tuned
+from oracle.wishes import Wishes
 from oracle.world import E8, LIMIT, CycleInput, World, bps, e8, is_amount
 
 
@@ -77,8 +78,9 @@ class Planner:
 
     # -- plan ------------------------------------------------------------------------------------------
 
-    def plan(self, verdict: Assessment, selected: list[int]) -> Plan:
-        """Plan the cycle; `selected` in the order of their ranks."""
+    def plan(self, verdict: Assessment, selected: list[int], wishes: Wishes | None = None) -> Plan:
+        """Plan the cycle; `selected` in the order of their ranks, by a strategy's wishes if there is one."""
+        self.wishes = wishes
         account, count = self.account, len(self.world.symbols)
         rules_mode = Mode.NORMAL
         if self.s7.rules_invalid_metadata_policy is InvalidRules.OBSERVE_ONLY_CYCLE and any(
@@ -91,7 +93,7 @@ class Planner:
             code = Code.OBSERVE_ONLY if mode is Mode.OBSERVE_ONLY else Code.MODE_REDUCE_RISK_ONLY
             for order in account.open_orders(side=Side.BUY):
                 account.cancel(order, code)
-        targets = self._targets(plan, selected)
+        targets = self._targets(plan, selected) if wishes is None else self._wished(plan, selected, wishes)
         for i in range(count):
             value, open_value = account.value(i), self._open_value(i)
             delta = targets[i] - value - open_value
@@ -121,10 +123,39 @@ class Planner:
             total += value if order.side is Side.BUY else -value
         return total
 
-    def _targets(self, plan: Plan, selected: list[int]) -> list[int]:
+    def investable(self) -> int:
         equity = min(self.account.equity(), LIMIT - 1)
         cash_target = e8(min(self.live.try_cash_target, self.live.try_cash_max))
-        plan.investable = math.floor(max(0, equity - cash_target) / (1 + bps(self.s7.fees_bps)))
+        return math.floor(max(0, equity - cash_target) / (1 + bps(self.s7.fees_bps)))
+
+    def _wished(self, plan: Plan, selected: list[int], wishes: Wishes) -> list[int]:
+        """Return what a strategy wishes for, as far as lists, filters and the largest position allow."""
+        plan.investable, plan.shares = self.investable(), len(selected)
+        targets = []
+        for i, wish in enumerate(wishes.amounts):
+            target = min(wish, e8(self.live.max_position_notional_try))
+            if wishes.code(i) in (Code.NOT_A_CANDIDATE, Code.UNIVERSE_FULL):
+                target = 0
+            elif wishes.is_refused(i):
+                buys = self.account.open_orders(i, Side.BUY)
+                mark = self.account.valuation[i] or 0
+                here = self.account.value(i) + sum(round(Fraction(o.rest * mark, E8)) for o in buys)
+                target = min(target, here)
+            targets.append(target)
+        return targets
+
+    def _of_wish(self, i: int, entry: Entry, wishes: Wishes) -> Code:
+        if not self.account.held(i):
+            if entry.target == 0 and wishes.nothing_said(i):
+                return Code.NO_OPINION
+            if 0 < entry.target < self.minimum(i):
+                return Code.SHARE_BELOW_MINIMUM
+        elif entry.delta == 0 and wishes.is_refused(i) and entry.target < wishes.amounts[i]:
+            return wishes.code(i)
+        return Code.OK
+
+    def _targets(self, plan: Plan, selected: list[int]) -> list[int]:
+        plan.investable = self.investable()
         for n in range(1, len(selected) + 1):
             if all(plan.investable // n >= self.minimum(i) for i in selected[:n]):
                 plan.shares = n
@@ -135,6 +166,8 @@ class Planner:
 
     def _examine(self, i: int, entry: Entry, mode: Mode, selected: bool) -> Code:
         account, seen = self.account, self.seen[i]
+        if self.wishes is not None and (code := self._of_wish(i, entry, self.wishes)) is not Code.OK:
+            return code
         if entry.target == 0 and not account.held(i):
             return Code.SHARE_BELOW_MINIMUM if selected else Code.NOT_SELECTED
         if entry.delta == 0:

@@ -60,6 +60,8 @@ class CycleInput:
     reset: bool = False
     fault_kind: int = 0
     fault_count: int = 0
+    weights: tuple[int | None, ...] = ()
+    """What a strategy wishes for, in 1e-8 of what can be invested; None goes on as decided."""
 
 
 @frozen
@@ -74,3 +76,4 @@ class World:
     seed: int
     adapt: bool
     cycles: tuple[CycleInput, ...]
+    strategy: int = 0

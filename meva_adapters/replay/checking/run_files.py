@@ -21,7 +21,7 @@ from meva_core.rules import LETTERS, Rules, letters_of
 from meva_core.settings import settings_recorded
 from meva_core.stages.books import genesis
 from meva_core.stages.conditions import Beginning
-from meva_core.steps.inputs import Inputs
+from meva_core.steps.inputs import BY_CYCLE, Inputs, no_inputs
 from meva_core.stretches import groups
 from meva_core.stretches.recorded import UNREADABLE
 
@@ -107,7 +107,9 @@ class _Check:
         numbers = self._cycles()
         if len(numbers) == 0:
             return None
-        times, inputs = numbers[:, 0].copy(), Inputs(*(column.copy() for column in numbers.T[1:-2]))
+        times, inputs = numbers[:, 0].copy(), no_inputs(len(numbers), len(self._symbols))
+        for name, column in zip(BY_CYCLE, numbers.T[1:-2], strict=True):
+            getattr(inputs, name)[:] = column
         rules = self._rules(times)
         settings = self._document(SETTINGS, self._settings)
         begins = self._document(GENESIS, self._begins) if GENESIS in self._files else None

@@ -15,10 +15,10 @@ from meva_core.amounts import LIMIT, format_e8, parse_e8
 from meva_core.errors import BadInput
 from meva_core.modes import Mode
 from meva_core.rules import RuleStatus
-from meva_core.steps.inputs import Inputs, SubmitFault
+from meva_core.steps.inputs import BY_CYCLE, SubmitFault
 from meva_core.stretches.groups import RULES
 
-CYCLE_COLUMNS: Final = ("ts", *Inputs._fields, "offset", "round_trip")
+CYCLE_COLUMNS: Final = ("ts", *BY_CYCLE, "offset", "round_trip")
 """Modes and failures by their names; what the clock was off by, and the round trip, in microseconds."""
 RULE_COLUMNS: Final = ("ts", "symbol", *RULES)
 """Amounts as decimal numbers, empty for a bound that does not exist."""

@@ -25,7 +25,7 @@ def seconds(*times: int) -> Any:
 
 
 def inputs(**columns: list[int]) -> Inputs:
-    made = no_inputs(len(next(iter(columns.values()))))
+    made = no_inputs(len(next(iter(columns.values()))), 1)
     for name, values in columns.items():
         getattr(made, name)[:] = values
     return made

@@ -184,7 +184,7 @@ def told(second: SymbolRules) -> list[list[Any]]:
     digester = Digester(book.symbols, params)
     renderer = Renderer(Names("abcdefg", book.symbols), params, "1000")
     source = (
-        (Market(*(column[c : c + 1] for column in minutes)), no_inputs(1), rules_columns([rule]))
+        (Market(*(column[c : c + 1] for column in minutes)), no_inputs(1, 1), rules_columns([rule]))
         for c, rule in enumerate((ETH, second))
     )
     found = []
@@ -257,7 +257,7 @@ def test_symbols_of_a_refused_part_are_named_briefly() -> None:
     symbols = tuple(f"S{i:03}TRY" for i in range(200))
     params = params_from(build_settings({}))
     book = Book(symbols, params, new_state(200, 0, own_tuned(params), params.token_burst))
-    part = empty_market(1, 1), no_inputs(1), rules_columns([ETH])
+    part = empty_market(1, 1), no_inputs(1, 1), rules_columns([ETH])
     with pytest.raises(BadInput, match="S005TRY and 194 more, in this order"):
         next(run(book, [part], interpreted))
 

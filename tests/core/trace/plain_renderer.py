@@ -355,6 +355,8 @@ class _Cycle:
         select, plan = (CODES[int(group.code[self.c, i])] for group in (self.out.select, self.out.plan))
         if plan is Code.NOT_SELECTED and select is not Code.OK:
             return self.unselected(select, i, symbol)
+        if plan in (Code.ABOVE_MAX_SPREAD, Code.BELOW_MIN_VOLUME):
+            return self.unselected(plan, i, symbol)
         return self.unplanned(plan, i, symbol)
 
     def unselected(self, code: Code, i: int, symbol: str) -> Reason:

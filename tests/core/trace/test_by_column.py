@@ -125,7 +125,7 @@ def test_the_sample_is_rendered_as_the_plain_renderer_does(model: str) -> None:
     pair = Pair(symbols, rules, plan.params)
     engine, ordered = Engine(plan.params, plan.new_book().state), 0
     for market in dataset.windows(plan.times, plan.params.vol_lookback, 128, symbols):
-        for start, stop, out in engine.advance(market, no_inputs(len(market.time)), rules):
+        for start, stop, out in engine.advance(market, no_inputs(*market.bid.shape), rules):
             ordered += len(pair.check(market, out, start, stop).rows["stage7_orders"])
     assert ordered > 0
 

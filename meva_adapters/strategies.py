@@ -1,0 +1,247 @@
+"""Strategies by name: built in, out of a file, a module or an installed distribution; and what they are."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from attrs import frozen
+
+from meva_core.errors import BadInput
+from meva_core.strategy.base import Strategy, expected, fields_of, identity_of
+from meva_core.strategy.built_in import BUILT_IN
+
+GROUP: Final = "meva.strategies"
+"""The group of entry points that installed strategies stand under."""
+_FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@frozen
+class Chosen:
+    """A strategy to run, and what it is, as a run records it."""
+
+    strategy: Strategy
+    identity: Mapping[str, Any]
+
+
+def chosen(strategy: Strategy) -> Chosen:
+    """Return a strategy that was made, with what it is. Raises BadInput where its source is not at hand."""
+    return Chosen(strategy, identity_of(strategy, source_sha256(type(strategy))))
+
+
+def load(
+    spec: str, texts: Mapping[str, str] | None = None, values: Mapping[str, Any] | None = None
+) -> Chosen:
+    """Return the strategy of a name: an id, `FILE.py:Class` or `package.module:Class`.
+
+    `texts` are parameters as they are written on the command line, `values` as JSON holds them; texts win.
+    The code of a file or module is run. Raises BadInput for what is not there, is no strategy, or cannot be
+    loaded, and for parameters that it does not have.
+    """
+    kind, origin = _class_of(spec)
+    given = {name: _known(kind, name) and value for name, value in (values or {}).items()}
+    given |= {name: _value(kind, name, text) for name, text in (texts or {}).items()}
+    made = kind(**given)
+    return Chosen(made, identity_of(made, source_sha256(kind), **origin))
+
+
+def installed() -> Mapping[str, EntryPoint]:
+    """Return the strategies of installed distributions by id."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def json_values(text: str) -> dict[str, Any]:
+    """Return the parameters of a JSON object. Raises BadInput for another text."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise BadInput(f"STRATEGY_PARAMS: {text[:60]!r} is no JSON object", action='write {"closes": 90}')
+    return found
+
+
+# -- Classes ----------------------------------------------------------------------------------------------
+
+
+def _class_of(spec: str) -> tuple[type[Strategy], dict[str, str]]:
+    place, sign, name = spec.rpartition(":")
+    if sign and place.endswith(".py"):
+        return _named(_file_module(Path(place)), name, spec), {}
+    if sign:
+        with _loading(spec):
+            module = importlib.import_module(place)
+        return _named(module, name, spec), {}
+    if spec in BUILT_IN:
+        return BUILT_IN[spec], {}
+    points = installed()
+    if spec in points:
+        point = points[spec]
+        with _loading(spec):
+            found = point.load()
+        dist = point.dist
+        origin = {} if dist is None else {"distribution": dist.name, "distribution_version": dist.version}
+        return _checked(found, spec), origin
+    raise BadInput(
+        f"there is no strategy {spec!r}; there are {', '.join(sorted({*BUILT_IN, *points}))}",
+        action="name one of them, or FILE.py:Class, or package.module:Class",
+    )
+
+
+def _file_module(path: Path) -> ModuleType:
+    """Return the module of a file, run anew; what it imports may lie beside it."""
+    path = path.resolve()
+    if not path.is_file():
+        raise BadInput(
+            f"{path}: there is no such file", action="write FILE.py:Class, with the path from here"
+        )
+    name = f"meva_strategy_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{path}: Python has no loader for it", action="write FILE.py:Class")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        with _loading(str(path)):
+            spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+@contextmanager
+def _loading(what: str) -> Iterator[None]:
+    """Say of whatever the user's code raises which code it was."""
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(
+            f"strategy {what} cannot be loaded: {type(error).__name__}: {error}",
+            action="mend it; --debug shows the traceback",
+        ) from error
+
+
+def _named(module: ModuleType, name: str, spec: str) -> type[Strategy]:
+    found = getattr(module, name, None)
+    if found is None:
+        there = [n for n, one in vars(module).items() if _is_strategy(one) and one is not Strategy]
+        has = f"it has {', '.join(there)}" if there else "it has no strategy"
+        raise BadInput(
+            f"strategy {spec}: there is no {name!r} in it; {has}", action="name one of its classes"
+        )
+    return _checked(found, spec)
+
+
+def _is_strategy(found: Any) -> bool:
+    return isinstance(found, type) and issubclass(found, Strategy)
+
+
+def _checked(found: Any, spec: str) -> type[Strategy]:
+    if not _is_strategy(found) or found is Strategy:
+        raise BadInput(
+            f"strategy {spec} is no subclass of Strategy",
+            action="derive it: class Mine(Strategy), from meva_core.strategy import Strategy",
+        )
+    kind: type[Strategy] = found
+    return kind
+
+
+# -- Parameters -------------------------------------------------------------------------------------------
+
+
+def _known(kind: type[Strategy], name: str) -> bool:
+    """Raise BadInput for a parameter that a strategy does not have."""
+    there = fields_of(kind)
+    if name in there:
+        return True
+    near = get_close_matches(name, there, n=1)
+    said = f"; did you mean {near[0]}?" if near else ""
+    raise BadInput(
+        f"strategy {kind.name()} has no parameter {name!r}{said}",
+        action=f"it has {', '.join(there)}" if there else "leave it out: it has none",
+    )
+
+
+def _value(kind: type[Strategy], name: str, text: str) -> Any:
+    """Return the value of a parameter that is written as a text."""
+    _known(kind, name)
+    attribute = fields_of(kind)[name]
+    wanted = attribute.metadata["kind"]
+    try:
+        if wanted is bool:
+            return _FLAGS[text.strip().lower()]
+        return wanted(text.strip()) if wanted in (int, float) else text
+    except (ValueError, KeyError):
+        raise BadInput(
+            f"strategy {kind.name()}: parameter {name}: {text[:60]!r}; expected {expected(attribute)}"
+        ) from None
+
+
+# -- Sources ----------------------------------------------------------------------------------------------
+
+
+def source_sha256(kind: type[Strategy]) -> str:
+    """Return the SHA-256 of a strategy's source: of its module and of those beside it that this imports, or,
+    of one that was written in a notebook, of the class.
+
+    Raises BadInput where the source is not at hand.
+    """
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None)
+    if file and kind.__module__ != "__main__" and Path(file).is_file():
+        return _sha256_of(sorted(_with_beside(Path(file)).items()))
+    try:
+        text = inspect.getsource(kind)
+    except (OSError, TypeError):
+        raise BadInput(
+            f"strategy {kind.name()}: its source is not at hand, so a run could not say what it was",
+            action="write it into a file, or into a cell of a notebook",
+        ) from None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sha256_of(files: list[tuple[str, bytes]]) -> str:
+    lines = (f"{name} {hashlib.sha256(text).hexdigest()}\n" for name, text in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _with_beside(file: Path) -> dict[str, bytes]:
+    """Return a module's source and that of the modules beside it that it imports, and these, by name."""
+    folder, found, waiting = file.parent, dict[str, bytes](), [file]
+    while waiting:
+        path = waiting.pop()
+        name = path.relative_to(folder).as_posix()
+        if name in found:
+            continue
+        found[name] = path.read_bytes()
+        for imported in _imports(found[name]):
+            beside = (folder / f"{imported}.py", folder / imported / "__init__.py")
+            waiting += [one for one in beside if one.is_file()]
+    return found
+
+
+def _imports(source: bytes) -> Iterator[str]:
+    """Yield the first parts of the names of modules that a source imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module:
+                yield node.module.partition(".")[0]
+            else:
+                yield from (alias.name for alias in node.names)

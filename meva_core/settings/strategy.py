@@ -1,0 +1,35 @@
+"""Settings that name a strategy of the user's own."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from meva_core.settings.kinds import Text
+from meva_core.settings.variables import Variable, check_fields, setting
+
+
+@frozen(kw_only=True)
+class StrategyChoice:
+    """Which strategy says what is to be held, instead of equal parts of the best pairs."""
+
+    strategy: str | None = setting(
+        Variable(
+            "STRATEGY",
+            Text(r"[^\x00]+", "an id, FILE.py:Class or package.module:Class"),
+            None,
+            "the strategy of a backtest; nothing: equal parts of the best pairs",
+            optional=True,
+            in_files=False,
+        )
+    )
+    params: str = setting(
+        Variable(
+            "STRATEGY_PARAMS",
+            Text(r"\{[^\x00]*\}", "a JSON object"),
+            "{}",
+            'its parameters, such as {"closes": 90}',
+            in_files=False,
+        )
+    )
+
+    __attrs_post_init__ = check_fields

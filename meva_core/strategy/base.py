@@ -1,0 +1,152 @@
+"""What a strategy is: a class with parameters, and one method that turns history into weights."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import attrs
+import numpy as np
+
+from meva_core.errors import BadInput
+from meva_core.ids import canonical_json
+from meva_core.strategy.periods import seconds_of
+
+if TYPE_CHECKING:
+    from meva_core.strategy.history import History
+
+_ID: Final = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
+_MOST_BARS: Final = 1_000_000
+
+
+def param(default: Any, *, least: Any = None, most: Any = None, doc: str = "") -> Any:
+    """Declare a parameter of a strategy: an int, a float, a bool or a text, as its default is.
+
+    `least` and `most` are inclusive bounds of numbers. Raises TypeError for another kind of default.
+    """
+    if type(default) not in (int, float, bool, str):
+        raise TypeError(f"param: {default!r} is none of int, float, bool, str")
+    return attrs.field(
+        default=default,
+        converter=lambda given: _converted(given, type(default)),
+        validator=_within,
+        metadata={"kind": type(default), "least": least, "most": most, "doc": doc},
+    )
+
+
+def _converted(given: Any, kind: type) -> Any:
+    """Return a value as a plain one of its parameter's kind, where that loses nothing."""
+    if isinstance(given, np.generic):
+        given = given.item()
+    return kind(given) if kind is float and type(given) is int else given
+
+
+def _within(strategy: Strategy, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Raise BadInput for a value of another kind or beyond the bounds."""
+    said = attribute.metadata
+    low, high, kind = said["least"], said["most"], said["kind"]
+    fits = type(value) is kind and not (kind is float and not math.isfinite(value))
+    if fits and (low is None or value >= low) and (high is None or value <= high):
+        return
+    raise BadInput(
+        f"strategy {strategy.name()}: parameter {attribute.name}: {value!r}; expected {expected(attribute)}",
+        action=f"give {attribute.name} such a value, or leave it out for {attribute.default!r}",
+    )
+
+
+def expected(attribute: attrs.Attribute[Any]) -> str:
+    """Return what a parameter may be, in words."""
+    said = attribute.metadata
+    word = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[said["kind"]]
+    bounds = [
+        f"{text} {said[name]}" for name, text in (("least", ">="), ("most", "<=")) if said[name] is not None
+    ]
+    return " ".join([word, " and ".join(bounds)]).rstrip()
+
+
+class Strategy:
+    """What shall be held, cycle by cycle, as shares of what can be invested.
+
+    A subclass becomes a frozen class whose fields are its parameters (`param`), given by name. `version` is
+    the author's; `id` is the class's name in snake case unless given; `bars` is the interval of the candles
+    that it looks at, such as "1h", None for the dataset's own. It is pure: what it answers follows from its
+    parameters and the history alone.
+    """
+
+    id: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    bars: ClassVar[str | None] = None
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **parameters: Any) -> None: ...
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Make fields of the parameters. Raises TypeError for an id, a version or bars that cannot be."""
+        super().__init_subclass__(**kwargs)
+        attrs.define(cls, slots=False, frozen=True, kw_only=True, auto_attribs=False, repr=False)
+        if not _ID.fullmatch(cls.name()):
+            raise TypeError(f"{cls.__name__}.id: {cls.name()!r} is not of the form [a-z0-9_]{{1,40}}")
+        if type(cls.version) is not int or cls.version < 0:
+            raise TypeError(f"{cls.__name__}.version: {cls.version!r} is no whole number from 0 on")
+        if cls.bars is not None:
+            seconds_of(cls.bars)
+
+    @classmethod
+    def name(cls) -> str:
+        """Return its id."""
+        return cls.id or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def needs(self) -> int:
+        """Return how many bars must lie before the first cycle."""
+        return 0
+
+    def weights(self, h: History) -> Any:
+        """Return float64 [cycles, symbols]: shares from 0 to 1, in each cycle at most 1 in all; NaN goes on
+        as decided."""
+        raise NotImplementedError(f"{type(self).__name__} has no weights(h)")
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the values of its parameters by name."""
+        return {name: getattr(self, name) for name in fields_of(type(self))}
+
+    def __repr__(self) -> str:
+        """Return how it would be made."""
+        given = ", ".join(f"{name}={value!r}" for name, value in self.parameters().items())
+        return f"{type(self).__name__}({given})"
+
+
+def fields_of(kind: type[Strategy]) -> Mapping[str, attrs.Attribute[Any]]:
+    """Return the parameters of a strategy by name."""
+    return {field.name: field for field in attrs.fields(kind)}  # type: ignore[arg-type]  # as above
+
+
+def bars_needed(strategy: Strategy) -> int:
+    """Return what a strategy's `needs` says. Raises BadInput for what is no number of bars."""
+    needed = strategy.needs()
+    needed = needed.item() if isinstance(needed, np.generic) else needed
+    if type(needed) is not int or not 0 <= needed <= _MOST_BARS:
+        raise BadInput(
+            f"strategy {strategy.name()}: needs() returned {needed!r}; expected a whole number of bars from "
+            f"0 to {_MOST_BARS}"
+        )
+    return needed
+
+
+def identity_of(strategy: Strategy, source_sha256: str, **origin: str) -> dict[str, Any]:
+    """Return what a strategy is, as a run records it; `origin` is the distribution it came with, if any.
+
+    Raises BadInput for a parameter that JSON has no exact form of.
+    """
+    document = {
+        "id": strategy.name(),
+        "version": strategy.version,
+        "bars": strategy.bars,
+        "parameters": strategy.parameters(),
+        "source_sha256": source_sha256,
+        **origin,
+    }
+    canonical_json(document)
+    return document

@@ -1,0 +1,116 @@
+"""What a strategy may be, may answer, and what is said of anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from meva_core.amounts import ABSENT
+from meva_core.errors import BadInput
+from meva_core.market import empty_market
+from meva_core.strategy import Strategy, param
+from meva_core.strategy.answers import StrategyFailed, weights_of
+from meva_core.strategy.bars import no_bars
+from meva_core.strategy.base import bars_needed, fields_of
+from meva_core.strategy.history import History, history_of
+
+NAN, INF = float("nan"), float("inf")
+
+
+def asked(answer: Callable[[History], Any]) -> Any:
+    """Return what becomes of an answer for two cycles of two symbols."""
+
+    class Answering(Strategy):
+        def weights(self, h: History) -> Any:
+            return answer(h)
+
+    market = empty_market(2, 2)
+    market.time[:] = (0, 60)
+    return weights_of(Answering(), history_of(("AAA", "BBB"), market, no_bars(2)))
+
+
+def test_weights_are_rounded_to_a_millionth_half_even_and_nan_goes_on() -> None:
+    found = asked(lambda h: [[1 / 3, NAN], [0.0000005, 0.0000015]])
+    assert found.tolist() == [[33333300, ABSENT], [0, 200]]
+
+
+def test_what_rounding_left_below_0_is_0_and_above_1_is_1() -> None:
+    assert asked(lambda h: [[-1e-18, 1 + 1e-10], [1 / 3, 2 / 3]]).tolist()[0] == [0, 10**8]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ([[0.0, 0.0], [0.5, -0.25]], "cycle at 1970-01-01T00:01:00.000000+00:00, BBB: weight -0.25"),
+        ([[INF, 0.0], [0.0, 0.0]], "cycle at 1970-01-01T00:00:00.000000+00:00, AAA: weight inf"),
+        ([[0.5, 0.5], [0.75, 0.5]], r"00:01:00.000000\+00:00: the weights sum up to 1.25"),
+        ([0.5, 0.5], r"returned float64 \[2\] .* expected float64 \[2, 2\]"),
+        ([["a", "b"], ["c", "d"]], r"returned <U1 \[2, 2\]"),
+        (None, "returned None"),
+        ([[1j, 0], [0, 0]], "returned complex128"),
+    ],
+)
+def test_what_can_be_no_weights_is_named_with_cycle_symbol_and_value(answer: Any, said: str) -> None:
+    with pytest.raises(StrategyFailed, match=said.replace("+00:00,", r"\+00:00,")):
+        asked(lambda h: answer)
+
+
+def test_what_it_raises_is_named_with_its_line() -> None:
+    def divide(h: History) -> Any:
+        raise KeyError("BTCTRY")
+
+    with pytest.raises(StrategyFailed, match=r"answering raised KeyError: 'BTCTRY' \(test_answers.py:\d+\)"):
+        asked(divide)
+
+
+def test_it_cannot_change_what_it_sees() -> None:
+    def spoil(h: History) -> Any:
+        h.mark[0, 0] = 1.0
+
+    with pytest.raises(StrategyFailed, match="read-only"):
+        asked(spoil)
+
+
+def test_parameters_are_fields_with_kinds_and_bounds() -> None:
+    class Bounded(Strategy):
+        closes = param(60, least=5, most=100)
+        share = param(0.5, least=0.0)
+        label = param("")
+
+    made = Bounded(closes=7, share=1)
+    assert made.parameters() == {"closes": 7, "share": 1.0, "label": ""}
+    assert (made.name(), list(fields_of(Bounded))) == ("bounded", ["closes", "share", "label"])
+    assert repr(made) == "Bounded(closes=7, share=1.0, label='')"
+    for wrong in ({"closes": 4}, {"closes": 101}, {"closes": 7.5}, {"closes": True}, {"share": NAN}):
+        with pytest.raises(BadInput, match=f"strategy bounded: parameter {next(iter(wrong))}"):
+            Bounded(**wrong)
+    with pytest.raises(AttributeError):
+        made.closes = 8
+
+
+def test_an_id_is_the_name_in_snake_case_unless_given() -> None:
+    class InverseVolatility(Strategy):
+        pass
+
+    assert InverseVolatility.name() == "inverse_volatility"
+    with pytest.raises(TypeError, match=r"Odd\.id: 'Not so'"):
+        type("Odd", (Strategy,), {"id": "Not so"})
+
+
+@pytest.mark.parametrize("needed", [-1, 2.5, "many", True])
+def test_a_need_is_a_number_of_bars(needed: Any) -> None:
+    class Needy(Strategy):
+        def needs(self) -> int:
+            found: int = needed
+            return found
+
+    with pytest.raises(BadInput, match="needs"):
+        bars_needed(Needy())
+    assert bars_needed(type("Plain", (Strategy,), {})()) == 0
+
+
+def test_the_count_of_windows_is_of_no_matter_to_numpy_integers() -> None:
+    assert bars_needed(type("Numpy", (Strategy,), {"needs": lambda self: np.int64(3)})()) == 3

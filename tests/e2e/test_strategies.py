@@ -1,0 +1,181 @@
+"""A strategy in whatever way it is run: one fingerprint, proved by its weights, which are computed again; and
+what is said of one that fails."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage7_runs import BUSY, make_dataset, rows_of
+
+from meva_adapters.notebook import backtest
+from meva_core.strategy.built_in import BUILT_IN, Momentum
+
+Meva = Callable[..., Any]
+OWN = '''
+from meva_core.strategy import History, Strategy, change, param, top
+
+class Rising(Strategy):
+    """Hold what rose."""
+
+    version = 3
+    bars = "5m"
+    closes = param(2, least=1, most=50)
+
+    def needs(self) -> int:
+        return self.closes + 1
+
+    def weights(self, h: History):
+        return h.on_cycles(top(change(h.close, self.closes), 1))
+'''
+PARAMETERS = {"momentum": {"closes": 5, "count": 1}, "inverse_volatility": {"closes": 5, "rebalance": "15m"}}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("market") / "data", minutes=90)
+
+
+@pytest.fixture
+def run(meva: Meva, data: Path, monkeypatch: pytest.MonkeyPatch) -> Meva:
+    """Return what records a run of a strategy over the data."""
+    for name, value in BUSY.items():
+        monkeypatch.setenv(name, value)
+
+    def record(*arguments: str, db: str = "a.db") -> Any:
+        given = ("--data", data, "--db", db, "--engine", "interpreted", "--json")
+        return meva("backtest", *given, *arguments)
+
+    return record
+
+
+def given(name: str) -> list[str]:
+    pairs = [f"{key}={value}" for key, value in PARAMETERS.get(name, {}).items()]
+    return ["--strategy", name, *(part for pair in pairs for part in ("-p", pair))]
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_a_strategy_has_one_fingerprint_in_whatever_way_it_is_run(
+    meva: Meva, run: Meva, data: Path, name: str
+) -> None:
+    whole = run(*given(name)).document
+    assert whole["orders"] > 0
+    assert whole["strategy"]["parameters"].items() >= PARAMETERS.get(name, {}).items()
+    run(*given(name), "--cycles", "37", "--trace", "columns", db="b.db")
+    pieces = run(*given(name), "--resume", "--trace", "columns", db="b.db").document
+    made = BUILT_IN[name](**PARAMETERS.get(name, {}))
+    noted = backtest(data, engine="interpreted", strategy=made, **BUSY)
+    assert {whole["fingerprint"]} == {pieces["fingerprint"], noted.fingerprint}
+    assert {whole["run_id"]} == {pieces["run_id"], noted.summary["run_id"]}
+    for db in ("a.db", "b.db"):
+        proved = meva("prove", "--db", db, "--engine", "interpreted", *given(name), "--json").document
+        assert (proved["proved"], proved["fingerprint"]) == (True, whole["fingerprint"])
+
+
+def test_without_a_strategy_nothing_is_recorded_of_one(run: Meva) -> None:
+    plain, equal = run().document, run("--strategy", "equal_weight").document
+    assert plain["run_id"] == equal["run_id"]
+    assert "strategy" not in plain
+    [row] = rows_of(Path("a.db"), "SELECT settings_json, form FROM stage7_runs")
+    assert "strategy" not in row["settings_json"]
+    assert row["form"] is None
+
+
+def test_a_file_is_named_by_its_source_and_what_it_imports_beside_it(run: Meva) -> None:
+    Path("own.py").write_text(OWN.replace("closes, 1)", "closes, 1)") + "\nimport beside\n")
+    Path("beside.py").write_text("X = 1\n")
+    first = run("--strategy", "own.py:Rising").document
+    assert (first["strategy"]["id"], first["strategy"]["version"]) == ("rising", 3)
+    assert run("--strategy", "own.py:Rising").document["already_recorded"]
+    Path("beside.py").write_text("X = 2\n")
+    other = run("--strategy", "own.py:Rising").document
+    assert other["run_id"] != first["run_id"]
+    assert run("--strategy", "own.py:Rising", "-p", "closes=3").document["run_id"] != other["run_id"]
+
+
+def test_settings_name_it_too_and_the_command_line_wins(run: Meva, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATEGY", "momentum")
+    monkeypatch.setenv("STRATEGY_PARAMS", '{"closes": 7, "count": 1}')
+    assert run().document["strategy"]["parameters"] == {"closes": 7, "count": 1}
+    assert run("-p", "closes=8").document["strategy"]["parameters"] == {"closes": 8, "count": 1}
+
+
+def test_stored_weights_are_what_counts_and_the_first_that_differs_is_named(meva: Meva, run: Meva) -> None:
+    Path("own.py").write_text(OWN)
+    run("--strategy", "own.py:Rising")
+    text = OWN.replace("self.closes), 1)", "self.closes), 2) / 2")
+    with closing(sqlite3.connect("a.db")) as db:  # as if its source had been this one
+        Path("own.py").write_text(text)
+        proved = meva("prove", "--db", "a.db", "--engine", "interpreted", "--strategy", "own.py:Rising")
+        assert proved.code == 2
+        assert "source_sha256" in proved.err
+        assert db.execute("SELECT count(*) FROM stage7_runs").fetchone() == (1,)
+    assert meva("prove", "--db", "a.db", "--engine", "interpreted").code == 0
+
+
+FAILING = {
+    "raises": ("1 / 0", "rising raised ZeroDivisionError"),
+    "negative": ("h.on_cycles(change(h.close, self.closes)) * 0 - 0.5", "weight -0.5; expected 0 to 1"),
+    "too much": ("h.on_cycles(top(h.close, 2))", "the weights sum up to 2.0; expected at most 1"),
+    "another shape": ("h.close[-1]", "returned float64"),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_strategy_that_fails_stops_the_run_and_what_was_recorded_stays(run: Meva, name: str) -> None:
+    Path("own.py").write_text(OWN)
+    kept = run("--strategy", "own.py:Rising", "--cycles", "20").document
+    answer, said = FAILING[name]
+    Path("own.py").write_text(OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", answer))
+    failed = run("--strategy", "own.py:Rising", db="b.db")
+    assert failed.code == 1
+    error = json.loads(failed.out)["error"]
+    assert error["code"] == "strategy_failed"
+    assert said in error["message"]
+    assert kept["cycles"] == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--strategy", "momentun"], "there is no strategy 'momentun'; there are buy_and_hold"),
+        (["--strategy", "none.py:Rising"], "there is no such file"),
+        (["--strategy", "own.py:Falling"], "there is no 'Falling' in it; it has Rising"),
+        (["--strategy", "momentum", "-p", "close=9"], "has no parameter 'close'; did you mean closes?"),
+        (["--strategy", "momentum", "-p", "closes=many"], "closes: 'many'; expected a whole number >= 1"),
+        (["--strategy", "momentum", "-p", "closes=0"], "closes: 0; expected a whole number >= 1"),
+        (["-p", "closes=9"], "parameters of a strategy were given, but no strategy"),
+        (["--strategy", "broken.py:Rising"], "broken.py cannot be loaded: SyntaxError"),
+        (["--strategy", "odd.py:Rising"], "bars of 90s (90 s)"),
+    ],
+)
+def test_what_may_not_start_is_said_before_anything_is_written(
+    run: Meva, arguments: list[str], said: str
+) -> None:
+    Path("own.py").write_text(OWN)
+    Path("broken.py").write_text("class Rising(:")
+    Path("odd.py").write_text(OWN.replace('"5m"', '"90s"'))
+    done = run(*arguments)
+    assert done.code == 2
+    assert said in json.loads(done.out)["error"]["message"]
+
+
+def test_why_tells_what_was_wished_for_and_what_was_made_of_it(meva: Meva, run: Meva) -> None:
+    run(*given("momentum"))
+    found = meva("why", "--db", "a.db", "--json").document["symbols"]
+    assert sorted(one["weight"] for one in found) == ["0", "0", "0", "1"]
+    assert all(one["wish_try"] is not None for one in found)
+    assert "What the strategy wished for" in meva("why", "--db", "a.db").out
+
+
+def test_a_strategy_written_where_its_source_is_not_at_hand_is_refused(data: Path) -> None:
+    assert Momentum(closes=9).parameters()["closes"] == 9
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(OWN, space)
+    with pytest.raises(Exception, match="its source is not at hand"):
+        backtest(data, engine="interpreted", strategy=space["Rising"]())
