@@ -21,7 +21,7 @@ from meva_adapters.system.logs import set_up_logs
 ROOTS = [Path(package.__path__[0]) for package in (meva_core, meva_adapters, meva_cli)]
 SAYS = {"log": 2, "log_error": 2, "warn": 3, "say": 2, "log_only": 2}
 """Functions that an event goes through, and how many arguments come before its fields at most."""
-NO_FIELDS = {"level", "before"}
+NO_FIELDS = {"level", "before", "colour"}
 
 
 @pytest.fixture(autouse=True)
