@@ -29,7 +29,6 @@ from meva_adapters.strategies import load as load_strategy
 from meva_adapters.system.compiled import choose
 from meva_adapters.system.speeds import Speed
 from meva_adapters.trades_table import trades_table
-from meva_core.amounts import E8
 from meva_core.figures.cycles import Cycles, opening_of
 from meva_core.figures.motives import Motives
 from meva_core.figures.reckoning import Reckoning
@@ -158,7 +157,7 @@ def _run(
     digester, tables, kept = Digester(book.symbols, book.params, book.link), Tables(book.symbols), Kept(plan)
     opening = opening_of(book.state, book.symbols)
     reckoning = Reckoning(opening, Motives())
-    gathered = Gathered(int(plan.times[0]), int(plan.times[-1]), opening.equity / E8)
+    gathered = Gathered(int(plan.times[0]), int(plan.times[-1]), opening)
     rows = window_of(len(book.symbols))
     for stretch in run(book, recorded(plan, history, plan.times, rows, weighing), speed.loop):
         market, _, rules, out, start, stop, _ = stretch

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from meva_adapters.pictures.buckets import Buckets
 from meva_core.amounts import E8
-from meva_core.figures.cycles import Cycles
+from meva_core.figures.cycles import Cycles, Opening
 from meva_core.figures.trips import Fill, fills_of
 from meva_core.modes import Mode
 
@@ -23,13 +23,13 @@ BUCKETS: Final = 2_000
 class Gathered:
     """Series in buckets from the first cycle to the last, whose times are `start` and `stop`, in seconds.
 
-    `opening` is the equity before them, in TRY. `mode` is the most restricted mode of each bucket, -1 for one
-    without a cycle; `fills` are all fills.
+    `began` is the book before them, so that costs are those of these cycles alone. `mode` is the most
+    restricted mode of each bucket, -1 for one without a cycle; `fills` are all fills.
     """
 
     start: int
     stop: int
-    opening: float
+    began: Opening
     most: int = BUCKETS
     equity: Buckets = field(init=False)
     fall: Buckets = field(init=False)
@@ -50,6 +50,11 @@ class Gathered:
         self.mode = np.full(self.equity.count, -1, dtype=np.int64)
         self._peak = self.opening
 
+    @property
+    def opening(self) -> float:
+        """The equity before the first cycle."""
+        return self.began.equity / E8
+
     def _buckets(self, *, ends: bool) -> Buckets:
         return Buckets(self.start, self.stop, self.most, ends)
 
@@ -61,10 +66,12 @@ class Gathered:
         peaks = np.maximum.accumulate(np.concatenate(([self._peak], equity)))
         self._peak = float(peaks[-1])
         self.equity.take(places, equity)
-        self.fall.take(places, (peaks[1:] - equity) / peaks[1:] * 100)
+        highest = np.where(peaks[1:] > 0, peaks[1:], np.inf)  # of nothing there is no share
+        self.fall.take(places, (peaks[1:] - equity) / highest * 100)
         self.cash.take(places, _lira(a.cash_whole[rows], a.cash_rest[rows]))
-        self.fees.take(places, _lira(a.fees_whole[rows], a.fees_rest[rows]))
-        self.slippage.take(places, _lira(a.slippage_whole[rows], a.slippage_rest[rows]))
+        fees, slippage = self.began.fees / E8, self.began.slippage / E8
+        self.fees.take(places, _lira(a.fees_whole[rows], a.fees_rest[rows]) - fees)
+        self.slippage.take(places, _lira(a.slippage_whole[rows], a.slippage_rest[rows]) - slippage)
         modes = np.maximum.reduceat(part.out.plan.mode[rows], places.begins)
         here = places.of[places.begins]
         self.mode[here] = np.maximum(self.mode[here], modes)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from meva_adapters.codec import CODEC
 from meva_adapters.pictures.gathered import Gathered
-from meva_core.amounts import E8
 from meva_core.figures.cycles import Cycles, Opening
 from meva_core.ports import Reads
 from meva_core.stages.accounts import Account
@@ -20,7 +19,7 @@ def told_and_gathered(reads: Reads, account: Account, cash_rate: float) -> tuple
 
     def begin(opening: Opening) -> Callable[[Cycles], None]:
         first, last = account.runs[0]["start_ts"], account.runs[-1]["last_ts"]
-        gathered.append(Gathered(int(first.timestamp()), int(last.timestamp()), opening.equity / E8))
+        gathered.append(Gathered(int(first.timestamp()), int(last.timestamp()), opening))
         return gathered[0].take
 
     found = retold(reads, account, CODEC, begin, cash_rate=cash_rate)
