@@ -24,6 +24,9 @@ _YEARLY: Final = {
     "calmar_ratio": "Calmar",
 }
 
+_NOT_HELD: Final = {"no_columns": "not told by rows alone", "no_equity": "there was nothing to hold it with"}
+"""Why there is nothing to compare with, where it is not for want of a mark."""
+
 Document = Mapping[str, Any]
 
 
@@ -72,8 +75,8 @@ def _equity(d: Document) -> list[str]:
     year = f", {_percent(d['annual_return_ratio'])} a year" if d["annual_return_ratio"] is not None else ""
     parts = [f"{opening} -> {final} {d['quote']}", _percent(d["return_ratio"]) + year]
     if d["equal_parts_return_ratio"] is None:
-        in_rows = d["undefined"].get("equal_parts_return_ratio") == "no_columns"
-        return [*parts, f"holding: {'not told by rows alone' if in_rows else 'nothing had a mark'}"]
+        why = _NOT_HELD.get(d["undefined"].get("equal_parts_return_ratio", ""), "nothing had a mark")
+        return [*parts, f"holding: {why}"]
     best = f"{d['best_pair']} {_percent(d['best_pair_return_ratio'])}"
     held = f"equal parts held: {_percent(d['equal_parts_return_ratio'])}"
     return [*parts, held, f"best pair in hindsight: {best}"]

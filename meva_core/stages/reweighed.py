@@ -34,8 +34,8 @@ def refuse_another(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> 
         if before.get(name) == identity.get(name):
             continue
         raise BadInput(
-            f"the run was recorded with strategy {before['id']} whose {name} is {before.get(name)}; the one "
-            f"named has {identity.get(name)}",
+            f"the run was recorded with strategy {before['id']}, {name} {before.get(name)}; the one named "
+            f"has {name} {identity.get(name)}",
             action="name the strategy as it was, with its parameters (-p)",
         )
 

@@ -115,3 +115,10 @@ def test_a_page_that_cannot_be_written_says_so(meva, two_runs):
     done = meva("report", "--db", "x.db", "--html", "no/such/folder/r.html")
     assert done.code in (1, 2)
     assert "no/such/folder" in done.err
+
+
+def test_a_book_of_nothing_has_a_page_too(meva, tmp_path):
+    data = make_dataset(tmp_path / "data", minutes=10)
+    meva("backtest", "--data", data, "--db", "x.db", "--set", "DRY_RUN_TRY_BALANCE=0")
+    assert "holding: there was nothing to hold it with" in meva("report", "--db", "x.db", "--summary").out
+    assert meva("report", "--db", "x.db", "--html", "r.html").code == 0
