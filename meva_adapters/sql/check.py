@@ -222,7 +222,7 @@ def _actions(connection: sa.Connection, found: Found) -> list[str]:
     if connection.dialect.name != "sqlite":
         return [f"upgrade to revision {HEAD}"]
     changes = _rehearse(connection, found.revision)
-    return [f"add {what}" for what in changes.added]
+    return [f"add {what}" for what in changes.added] + [f"take away {what}" for what in changes.released]
 
 
 def _rehearse(connection: sa.Connection, revision: str | None) -> Changes:

@@ -99,8 +99,9 @@ def release(operations: Operations, operation: Release) -> None:
         if not table.info["added"]:
             _drop_table(connection, table, changes)
             continue
-        for index in table.indexes:
-            connection.execute(sa.text(f"DROP INDEX IF EXISTS {quoted(str(index.name))}"))
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            if index.name in shape.indexes:
+                _drop_index(connection, str(index.name), changes)
         for column in table.columns:
             if "given" not in column.info and column.name in shape.columns[table.name]:
                 _drop_column(connection, table.name, column.name, changes)
@@ -190,6 +191,14 @@ def _drop_table(connection: sa.Connection, table: sa.Table, changes: Changes) ->
         return
     connection.execute(DropTable(table))
     changes.released.append(f"table {table.name}")
+
+
+def _drop_index(connection: sa.Connection, name: str, changes: Changes) -> None:
+    connection.execute(sa.text(f"DROP INDEX {quoted(name)}"))
+    if f"index {name}" in changes.added:  # by an earlier revision of the same upgrade
+        changes.added.remove(f"index {name}")
+    else:
+        changes.released.append(f"index {name}")
 
 
 def _drop_column(connection: sa.Connection, table: str, column: str, changes: Changes) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from heapq import merge
 from itertools import islice
@@ -40,9 +40,12 @@ _TIMES: Final = {
     "stage7_runs": "created_at",
     "stage7_stretches": "start_ts",
     "stage7_books": "created_at",
-    "stage7_rows": "known",
+    "stage7_rows": "stamp",
 }
 _LEGACY_TIMES: Final = {**_TIMES, "stage7_orders": "last_update"}
+_IN_MICROSECONDS: Final = frozenset({"stage7_rows"})
+"""Tables whose times are integers."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RUNS: Final = META.tables["stage7_runs"]
 _STRETCHES: Final = META.tables["stage7_stretches"]
 
@@ -251,6 +254,8 @@ def moment_of(table: sa.Table, run_id: str | None, dialect: str) -> Any:
     """Return what orders a table's rows in time, None for a table without times."""
     times = _TIMES if run_id not in (None, LEGACY) else _LEGACY_TIMES
     column = table.c.get(times.get(table.name, "ts"))
+    if table.name in _IN_MICROSECONDS:
+        return column
     if column is None or not isinstance(column.type, Stamp):
         return None
     if dialect != "sqlite" or table.name in OWN_TABLES or run_id not in (None, LEGACY):
@@ -271,6 +276,8 @@ def within(
 
 
 def _bound(moment: Any, value: datetime) -> Any:
+    if isinstance(moment.type, sa.BigInteger):
+        return (value - _EPOCH) // timedelta(microseconds=1)
     return stamp_text(value) if isinstance(moment.type, sa.Text) else value
 
 

@@ -16,8 +16,8 @@ from meva_adapters.sql.inspection import Shape, shape_of
 from meva_adapters.sql.tables import META
 from meva_core.errors import StoreCorrupt, StoreUnready
 
-HEAD: Final = "0004"
-KNOWN: Final = ("0001", "0002", "0003", "0004")
+HEAD: Final = "0005"
+KNOWN: Final = ("0001", "0002", "0003", "0004", "0005")
 OWN_TABLES: Final = frozenset(
     {
         "stage7_runs",

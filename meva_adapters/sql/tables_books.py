@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
-from meva_adapters.sql.columns import META, amount, integer, key, serial, stamp, text
+from meva_adapters.sql.columns import META, amount, integer, key, serial, stamp, text, where
 
 Table(
     "stage7_books",
@@ -28,8 +28,8 @@ Table(
     key("symbol"),
     *integer("stamp", primary_key=True, autoincrement=False),  # the exchange's, microseconds
     *text("cells"),
-    Index("idx_stage7_rows_book_known", "book", "known"),
-    Index("idx_stage7_rows_book_kind_symbol_known", "book", "kind", "symbol", "known"),
+    # No further index: each would have a cycle write a page for every symbol. Of a symbol and kind a later
+    # stamp was never known earlier, so the key finds what was known by when, too.
 )
 Table(
     "stage7_alerts",  # the outbox: written with its cycle, sent later, at least once
@@ -43,5 +43,7 @@ Table(
     *integer("attempts", default="0"),
     *stamp("next_at", null=True),  # when to try (again)
     *integer("lost", default="0"),  # 1: tried for too long
+    Index("idx_stage7_alerts_book_ts", "book", "ts"),
+    Index("idx_stage7_alerts_unsent", "book", "ts", **where("sent_at IS NULL")),
     sqlite_autoincrement=True,
 )

@@ -195,7 +195,7 @@ def test_a_damaged_page_is_found(meva: Meva, tmp_path: Path) -> None:
     meva("books", "new", "main", *DB)
     with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
         [[page]] = connection.execute(
-            "SELECT rootpage FROM sqlite_master WHERE name = 'idx_stage7_rows_book_known'"
+            "SELECT rootpage FROM sqlite_master WHERE name = 'idx_stage7_alerts_book_ts'"
         )
         [[size]] = connection.execute("PRAGMA page_size")
     with open(tmp_path / "state.db", "r+b") as file:

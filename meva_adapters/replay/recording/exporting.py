@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final
@@ -29,10 +28,10 @@ from meva_adapters.replay.format.layout import (
 )
 from meva_adapters.replay.format.run_lines import CYCLE_COLUMNS, RULE_COLUMNS, cycle_line, rule_line
 from meva_adapters.replay.format.stamps import MICROS, iso_stamp
+from meva_adapters.replay.recording.rows_of_run import RowsOfRun
 from meva_adapters.replay.recording.writer import write_json, write_manifest
 from meva_adapters.system.files import naming
 from meva_core.errors import BadInput, StoreCorrupt, StoreUnready
-from meva_core.live_market import BAR60
 from meva_core.ports import Reads
 from meva_core.stages.codec import Codec
 from meva_core.stretches import groups
@@ -42,7 +41,6 @@ from meva_core.stretches.stored import unsealed
 
 _SECONDS: Final = 60
 Cells = Sequence[str]
-Row = tuple[datetime, int, str]
 
 
 @frozen
@@ -79,7 +77,7 @@ def export_run(reads: Reads, codec: Codec, row: Mapping[str, Any], root: Path) -
     for kind, folder in FOLDERS.items():
         (root / folder).mkdir(mode=0o700)
         for symbol in run.symbols:
-            asked = _Asked(reads, codec, row["book"], kind, symbol)
+            asked = RowsOfRun(reads, codec, row["book"], kind, symbol)
             rows += _table(root, asked, asked.rows(first, last, run.params.vol_lookback))
     write_json(root / SETTINGS, codec.decode(row["settings_json"]))
     made = codec.decode(row["manifest_json"]) if row["manifest_json"] else {}
@@ -101,33 +99,7 @@ def export_run(reads: Reads, codec: Codec, row: Mapping[str, Any], root: Path) -
 # -- The market -------------------------------------------------------------------------------------------
 
 
-@frozen
-class _Asked:
-    """The rows of one symbol and kind."""
-
-    reads: Reads
-    codec: Codec
-    book: str
-    kind: str
-    symbol: str
-
-    def rows(self, first: int, last: int, lookback: int) -> Iterator[tuple[int, int, list[str]]]:
-        """Yield known, stamp and cells of the rows that cycles from `first` to `last` saw, in order."""
-        start, end = datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
-        most = lookback if self.kind == BAR60 else 1
-        before = [*self._read(end=start - timedelta(seconds=1), newest_first=True, limit=most)]
-        for known, stamp, cells in chain(reversed(before), self._read(start=start, end=end)):
-            yield int(known.timestamp()), stamp, self.codec.decode(cells)
-
-    def _read(self, **asked: Any) -> Iterator[Row]:
-        where = {"book": self.book, "kind": self.kind, "symbol": self.symbol}
-        found: Iterator[Any] = self.reads.rows(
-            "stage7_rows", ("known", "stamp", "cells"), where=where, **asked
-        )
-        return found
-
-
-def _table(root: Path, asked: _Asked, rows: Iterator[tuple[int, int, list[str]]]) -> int:
+def _table(root: Path, asked: RowsOfRun, rows: Iterator[tuple[int, int, list[str]]]) -> int:
     """Write the file of one symbol and kind, none without rows; return how many rows it has."""
     first = next(rows, None)
     if first is None:
@@ -145,7 +117,7 @@ def _table(root: Path, asked: _Asked, rows: Iterator[tuple[int, int, list[str]]]
     return count
 
 
-def _fitting(cells: Cells, header: Cells, asked: _Asked) -> Cells:
+def _fitting(cells: Cells, header: Cells, asked: RowsOfRun) -> Cells:
     """Return the cells of a row under the header of its file: what a row does not tell may be empty only
     where nothing is taken for it."""
     lacking = header[len(cells) + 1 :]

@@ -22,6 +22,7 @@ from stored_runs import record_stretches, stretch
 from meva_adapters.sql import current, ensure, reader, writer
 from meva_adapters.sql.addresses import database_url
 from meva_adapters.sql.engine import looking_at
+from meva_adapters.sql.inspection import shape_of
 from meva_adapters.sql.migrate import alembic_config, downgrade, upgrade
 from meva_adapters.sql.revisions import HEAD, KNOWN, OWN_TABLES, migrations_folder
 from meva_adapters.sql.tables import META
@@ -123,6 +124,7 @@ def test_a_book_its_lease_and_its_rows_stay_on_the_way_down_and_are_gone_on_with
     emptied = ("host", "process_started", "boot_id", "pid_namespace", "acquired_at", "heartbeat_at")
     assert set(changes.released) == {
         "table stage7_alerts",
+        *(f"index idx_stage7_alerts_{name}" for name in ("book_ts", "unsent")),
         *(f"column stage7_runs.{name}" for name in ("book", "continues", "genesis")),
         *(f"column process_instances.{name}" for name in emptied),
     }
@@ -130,12 +132,65 @@ def test_a_book_its_lease_and_its_rows_stay_on_the_way_down_and_are_gone_on_with
     assert "table stage7_alerts" in upgrade(place).added
     test_migrations_build_what_the_metadata_say(place)
     with reader(place) as store, store.read() as view:
-        assert list(view.rows("stage7_rows", ("known", "stamp"), start=moment(60), end=moment(60))) == [
+        assert list(view.rows("stage7_rows", ("known", "stamp"), start=moment(59), end=moment(60))) == [
             (moment(60), 1_767_225_659_250_000)
         ]
+        assert not list(view.rows("stage7_rows", ("known",), start=moment(60)))  # by the exchange's stamp
         assert list(view.rows("process_instances", ("token", "expires_at", "host"))) == [
             ("ab", moment(30), None)
         ]
+
+
+def indexes_of(place: str, table: str) -> set[str]:
+    """Return the names of a table's indexes, but for that of its key."""
+    with looking_at(database_url(place)) as connection:
+        return {name for name in shape_of(connection).indexes if name.startswith(f"idx_{table}_")}
+
+
+def seen_row(symbol: str, seconds: int) -> tuple[str, str, str, str, int, str]:
+    """Return a row of a live market as it is stored, stamped a quarter of a second before it was known."""
+    known = moment(seconds).isoformat(timespec="microseconds")
+    return "main", known, "ticker", symbol, (1_767_225_600 + seconds) * 10**6 - 250_000, '["1"]'
+
+
+def test_rows_lose_their_indexes_on_the_way_up_and_get_them_back_and_nothing_else_changes(place: str) -> None:
+    was, now = {"idx_stage7_rows_book_known", "idx_stage7_rows_book_kind_symbol_known"}, set[str]()
+    alerts = {"idx_stage7_alerts_book_ts", "idx_stage7_alerts_unsent"}
+    columns = ("book", "known", "kind", "symbol", "stamp", "cells")
+    told = ("book", "ts", "kind", "text", "key")
+    ensure(place)
+    downgrade(place, "0003")
+    upgrade(place, "0004")
+    assert indexes_of(place, "stage7_rows") == was
+    assert indexes_of(place, "stage7_alerts") == now
+    upgrade(place)
+    rows = [seen_row(symbol, seconds) for seconds in (60, 120) for symbol in ("BTCTRY", "ETHTRY")]
+    with writer(place) as store, store.unit() as work:
+        work.upsert(
+            "stage7_books", {"book": "main", "created_at": moment(0), "starting_cash_try": Decimal(1)}
+        )
+        work.insert("stage7_rows", columns, rows)
+        work.insert("stage7_alerts", told, [("main", rows[0][1], "mode", "told", "mode=ON @a")])
+        work.commit()
+    back = downgrade(place, "0004")
+    assert (set(back.added), back.kept) == ({f"index {name}" for name in was}, [])
+    assert set(back.released) == {f"index {name}" for name in alerts}
+    assert indexes_of(place, "stage7_rows") == was
+    again = upgrade(place)
+    assert set(again.released) == {f"index {name}" for name in was}
+    assert set(again.added) == {f"index {name}" for name in alerts}
+    assert indexes_of(place, "stage7_rows") == now
+    test_migrations_build_what_the_metadata_say(place)
+    with reader(place) as store, store.read() as view:
+        assert sorted(view.as_stored("stage7_rows", columns)) == sorted(rows)
+        assert [text for (text,) in view.rows("stage7_alerts", ("text",))] == ["told"]
+
+
+def test_what_an_upgrade_makes_and_takes_away_again_it_does_not_speak_of(place: str) -> None:
+    ensure(place)
+    downgrade(place, "0003")
+    changes = upgrade(place)
+    assert not [what for what in (*changes.added, *changes.released) if "idx_stage7_rows" in what]
 
 
 def test_postgresql_keeps_packed_bytes_as_they_are(new_postgres: Callable[[], str]) -> None:
@@ -163,7 +218,7 @@ def test_another_revision_is_refused_with_the_command_to_type(place: str) -> Non
     downgrade(place, "0001")
     for attempt in (ensure, reader, writer):
         with pytest.raises(
-            StoreUnready, match="is at revision 0001; this program needs revision 0004"
+            StoreUnready, match="is at revision 0001; this program needs revision 0005"
         ) as error:
             attempt(place)
         assert error.value.action.startswith("meva db upgrade --db ")
@@ -239,10 +294,10 @@ def test_plain_alembic_does_the_same_work(tmp_path: Path) -> None:
         return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert alembic("upgrade", "head").returncode == 0
-    assert alembic("current").stdout == "0004 (head)\n"
+    assert alembic("current").stdout == "0005 (head)\n"
     assert alembic("check").returncode == 0
     assert alembic("downgrade", "-1").returncode == 0
-    assert current(tmp_path / "state.db").revision == "0003"
+    assert current(tmp_path / "state.db").revision == "0004"
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as connection:
         columns = "order_id, symbol, side, price, qty, status, created_at, updated_at"
