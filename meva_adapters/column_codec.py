@@ -7,7 +7,7 @@ digits (zigzag), and the bytes of one place of all of them lie together. Zstanda
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -42,8 +42,8 @@ class ZstdColumns:
             planes[part] = cells.transpose(0, 2, 1)
         return self._compressor.compress(planes.data)
 
-    def unpack(self, packed: memoryview, columns: int, rows: int) -> Any:
-        """Return the int64 matrix [columns, rows] that was packed.
+    def unpack(self, packed: memoryview, columns: int, rows: int) -> Callable[[int, int], Any]:
+        """Return what gives the columns [first, last) of the int64 matrix [columns, rows] that was packed.
 
         Raises StoreCorrupt for bytes that are no matrix of that shape; they take no more memory than it.
         """
@@ -58,15 +58,24 @@ class ZstdColumns:
         if len(raw) != size:
             raise StoreCorrupt(f"{len(raw)} bytes where {columns} columns of {rows} rows take {size}")
         planes = np.frombuffer(raw, dtype=np.uint8).reshape(columns, _CELL, rows)
-        found = np.empty((columns, rows), dtype=np.int64)
-        for part in _parts(columns, rows):
-            cells = planes[part].transpose(0, 2, 1).copy()
-            folded = cells.view("<i8").reshape(found[part].shape)
-            steps = (folded.view("<u8") >> np.uint64(1)).astype(np.int64)
-            folded &= 1
-            steps ^= np.negative(folded)
-            np.cumsum(steps, axis=1, out=found[part])
-        return found
+
+        def columns_of(first: int, last: int) -> Any:
+            found = np.empty((last - first, rows), dtype=np.int64)
+            for part in _parts(last - first, rows):
+                _unfold(planes[first:last][part], found[part])
+            return found
+
+        return columns_of
+
+
+def _unfold(planes: Any, found: Any) -> None:
+    """Make numbers of the bytes of some columns, by their places [columns, 8, rows], in `found`."""
+    folded = planes.transpose(0, 2, 1).copy().view("<u8")[:, :, 0]
+    steps = (folded >> np.uint64(1)).view(np.int64)
+    folded &= np.uint64(1)
+    signs = folded.view(np.int64)
+    steps ^= np.negative(signs, out=signs)
+    np.cumsum(steps, axis=1, out=found)
 
 
 def _parts(columns: int, rows: int) -> Iterator[slice]:

@@ -6,7 +6,7 @@ a matrix is a port: `ColumnCodec`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import accumulate, pairwise
 from typing import Any, Final, Protocol
 
@@ -19,6 +19,9 @@ from meva_core.stretches.layout import SIZES, Frame, Layout, frames_in
 _LENGTH: Final = 4
 _MOST_CELLS: Final = 2**27
 """No frame holds more numbers; a claim of more is damage, whatever else says so."""
+_TOGETHER: Final = 1024
+"""Columns are unpacked one by one as they are asked for, but short ones of a frame together, up to so many
+numbers: few are asked for alone."""
 
 
 class ColumnCodec(Protocol):
@@ -27,9 +30,9 @@ class ColumnCodec(Protocol):
     def pack(self, matrix: Any) -> bytes:
         """Return an int64 matrix [columns, rows], packed; neighbours of a row are alike."""
 
-    def unpack(self, packed: memoryview, columns: int, rows: int) -> Any:
-        """Return the int64 matrix [columns, rows], writable; no more memory is taken than one of that shape
-        needs.
+    def unpack(self, packed: memoryview, columns: int, rows: int) -> Callable[[int, int], Any]:
+        """Return what gives the columns [first, last) of an int64 matrix [columns, rows], writable; no more
+        memory is taken than two of that shape need.
 
         Raises StoreCorrupt for bytes that are no matrix of that shape.
         """
@@ -68,6 +71,7 @@ class Frames:
     symbols: int
     codec: ColumnCodec
     _packed: Mapping[Frame | None, memoryview] = field(repr=False)
+    _opened: dict[Frame, Callable[[int, int], Any]] = field(factory=dict, init=False, repr=False)
     _columns: dict[tuple[str, str], Any] = field(factory=dict, init=False, repr=False)
     _sizes: dict[str, int] = field(factory=dict, init=False)
 
@@ -77,12 +81,16 @@ class Frames:
             self._unpack(group, name)
         return self._columns[group, name]
 
+    def packed(self, group: str) -> bytes:
+        """Return the frames of a group as they are stored."""
+        return b"".join(self._packed[frame] for frame in self.layout.frames if frame.group == group)
+
     def rows(self, name: str) -> int:
         """Return how many rows a group has, or a stretch cycles."""
         if name == "cycles":
             return self.cycles
         if not self._sizes:
-            numbers = self._matrix(None, len(SIZES), 1)[:, 0].tolist()
+            numbers = self._matrix(None, len(SIZES), 1)(0, len(SIZES))[:, 0].tolist()
             self._sizes.update(zip(SIZES, numbers, strict=True))
         return self._sizes[name]
 
@@ -91,13 +99,18 @@ class Frames:
         if frame is None:
             self._columns[group, name] = self._switched_off(group, name)
             return
-        rows = self.rows(frame.rows)
-        matrix = self._matrix(frame, frame.width(self.symbols), rows)
-        by_symbol = matrix.reshape(len(frame.columns), self.symbols, rows) if frame.by_symbol else None
-        for place, column in enumerate(frame.columns):
-            self._columns[group, column] = matrix[place] if by_symbol is None else by_symbol[place].T
+        rows, each = self.rows(frame.rows), frame.width(self.symbols) // len(frame.columns)
+        if frame not in self._opened:
+            self._opened[frame] = self._matrix(frame, frame.width(self.symbols), rows)
+        together = max(1, _TOGETHER // max(1, each * rows))
+        first = frame.columns.index(name) // together * together
+        names = frame.columns[first : first + together]
+        matrix = self._opened[frame](first * each, (first + len(names)) * each)
+        for place, column in enumerate(names):
+            found = matrix[place * each : (place + 1) * each]
+            self._columns[group, column] = found.T if frame.by_symbol else found[0]
 
-    def _matrix(self, frame: Frame | None, width: int, rows: int) -> Any:
+    def _matrix(self, frame: Frame | None, width: int, rows: int) -> Callable[[int, int], Any]:
         if rows < 0 or width * rows > _MOST_CELLS:
             raise StoreCorrupt(f"it claims {width} columns of {rows} rows")
         return self.codec.unpack(self._packed[frame], width, rows)

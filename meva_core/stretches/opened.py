@@ -18,7 +18,7 @@ from meva_core.steps.inputs import Inputs
 from meva_core.stretches.body import ColumnCodec, frames_of
 from meva_core.stretches.groups import Aside, Bars, RuleRows
 from meva_core.stretches.layout import ENDS, TABLES, Layout, kind_of
-from meva_core.stretches.rule_rows import spans
+from meva_core.stretches.rule_rows import KnownSpans, RuleSpan, spans
 from meva_core.stretches.stored import LINK_BYTES, StoredStretch
 
 G = TypeVar("G")
@@ -96,6 +96,7 @@ class Opened:
     bars: Bars
     aside: Aside
     _column: Column
+    _spans: Callable[[], tuple[RuleSpan, ...]]
 
     @property
     def name(self) -> str:
@@ -129,11 +130,8 @@ class Opened:
                 cast(Aside, aside),
             )
 
-    def _cut(self, cuts: Collection[int]) -> Iterator[tuple[int, int, Rules]]:
-        rows, cycles, symbols = self.rules, self.stored.cycles, len(self.symbols)
-        if not (_lies_in(rows.cycle, cycles) and _lies_in(rows.symbol, symbols) and not rows.cycle[0]):
-            raise damaged(self.stored, "rules: they are not of its cycles and symbols")
-        for first, last, rules in spans(rows, cycles, letters_of(self.symbols)):
+    def _cut(self, cuts: Collection[int]) -> Iterator[RuleSpan]:
+        for first, last, rules in self._spans():
             for start, stop in pairwise([first, *sorted(c for c in cuts if first < c < last), last]):
                 yield start, stop, rules
 
@@ -159,8 +157,15 @@ class Opened:
         return column
 
 
-def open_stretch(stored: StoredStretch, symbols: Sequence[str], layout: Layout, codec: ColumnCodec) -> Opened:
-    """Return the columns of a stretch of a run with these symbols and this layout.
+def open_stretch(
+    stored: StoredStretch,
+    symbols: Sequence[str],
+    layout: Layout,
+    codec: ColumnCodec,
+    known: KnownSpans | None = None,
+) -> Opened:
+    """Return the columns of a stretch of a run with these symbols and this layout; `known` is what is known
+    of the rules of the run's other stretches.
 
     Raises StoreCorrupt, here or at the first look at a column, for a stretch that is damaged: its SHA-256 is
     compared before anything of it is unpacked. The layout must be the one of its form.
@@ -181,6 +186,18 @@ def open_stretch(stored: StoredStretch, symbols: Sequence[str], layout: Layout, 
         except StoreCorrupt as error:
             raise damaged(stored, f"{group}.{name}: {error}") from error
 
+    rows = cast(RuleRows, _Group("rules", column))
+
+    def made() -> Iterator[RuleSpan]:
+        if not (
+            _lies_in(rows.cycle, stored.cycles) and _lies_in(rows.symbol, len(symbols)) and not rows.cycle[0]
+        ):
+            raise damaged(stored, "rules: they are not of its cycles and symbols")
+        return spans(rows, stored.cycles, letters_of(symbols))
+
+    def rule_spans() -> tuple[RuleSpan, ...]:
+        return (known or KnownSpans()).of(frames.packed("rules"), stored.cycles, made)
+
     return Opened(
         stored,
         layout,
@@ -188,10 +205,11 @@ def open_stretch(stored: StoredStretch, symbols: Sequence[str], layout: Layout, 
         cast(Market, _Group("market", column)),
         cast(Inputs, _Group("inputs", column)),
         cast(Out, _steps_of(column)),
-        cast(RuleRows, _Group("rules", column)),
+        rows,
         cast(Bars, _Group("bars", column)),
         cast(Aside, _Group("aside", column)),
         column,
+        rule_spans,
     )
 
 

@@ -16,6 +16,7 @@ from meva_core.state import State, new_state
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.layout import Layout, layout_of
 from meva_core.stretches.opened import Opened, damaged, named, open_stretch
+from meva_core.stretches.rule_rows import KnownSpans
 from meva_core.stretches.stored import StoredStretch
 
 UNREADABLE: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError, BadInput)
@@ -32,6 +33,7 @@ class RecordedRun:
     quote: str
     starting_cash: int
     _layouts: dict[str, Layout] = field(factory=dict, eq=False, repr=False)
+    _spans: KnownSpans = field(factory=KnownSpans, eq=False, repr=False)
 
     def opened(self, stored: StoredStretch, codec: ColumnCodec, code_version: str | None) -> Opened:
         """Return the columns of one of its stretches; `code_version` is Meva's that wrote the form, if known.
@@ -47,7 +49,7 @@ class RecordedRun:
                 "of Meva does not know",
                 action=f"read them with the version that wrote them{writer}",
             )
-        return open_stretch(stored, self.symbols, self._layouts[stored.form], codec)
+        return open_stretch(stored, self.symbols, self._layouts[stored.form], codec, self._spans)
 
     def layout(self, form: str) -> Layout | None:
         """Return the layout of a form, None for one that this version does not know."""

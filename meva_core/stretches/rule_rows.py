@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from attrs import define
 
 from meva_core.blocks import new_group
 from meva_core.rules import LETTERS, Rules
 from meva_core.stretches.groups import RULES, RuleRows
+
+RuleSpan = tuple[int, int, Rules]
+"""Cycles [start, stop) in which the same rules held, and these."""
 
 
 def rule_rows(parts: Sequence[tuple[int, Rules]]) -> RuleRows:
@@ -27,7 +31,7 @@ def rule_rows(parts: Sequence[tuple[int, Rules]]) -> RuleRows:
     return RuleRows(*(np.ascontiguousarray(column) for column in table.T))
 
 
-def spans(rows: RuleRows, cycles: int, letters: Any) -> Iterator[tuple[int, int, Rules]]:
+def spans(rows: RuleRows, cycles: int, letters: Any) -> Iterator[RuleSpan]:
     """Yield the cycles [start, stop) in which the same rules held, and these, for symbols of these letters.
 
     The rules yielded are a group of their own each.
@@ -38,6 +42,21 @@ def spans(rows: RuleRows, cycles: int, letters: Any) -> Iterator[tuple[int, int,
         changed = rows.cycle == start
         now[rows.symbol[changed]] = np.column_stack([getattr(rows, name)[changed] for name in RULES])
         yield start, stop, _rules(now, letters)
+
+
+@define
+class KnownSpans:
+    """The spans of the stretch that was opened last: most of the time the next one has the same rules."""
+
+    _of: tuple[bytes, int] = (b"", 0)
+    _found: tuple[RuleSpan, ...] = ()
+
+    def of(self, packed: bytes, cycles: int, make: Callable[[], Iterable[RuleSpan]]) -> tuple[RuleSpan, ...]:
+        """Return the spans of so many cycles whose rows of rules are packed like that: those of the last
+        stretch, if its were, too, else what `make` makes."""
+        if self._of != (packed, cycles):
+            self._found, self._of = tuple(make()), (packed, cycles)
+        return self._found
 
 
 def _rules(numbers: Any, letters: Any) -> Rules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,12 +23,26 @@ MATRICES = arrays.arrays(
 )
 
 
+def unpacked(packed: bytes | bytearray, columns: int, rows: int) -> Any:
+    """Return all columns."""
+    return CODEC.unpack(memoryview(packed), columns, rows)(0, columns)
+
+
 @given(MATRICES)
 def test_every_matrix_comes_back(matrix: np.ndarray) -> None:
-    back = CODEC.unpack(memoryview(CODEC.pack(matrix)), *matrix.shape)
+    back = unpacked(CODEC.pack(matrix), *matrix.shape)
     assert back.dtype == np.int64
     assert back.flags.writeable
     assert np.array_equal(back, matrix)
+
+
+@given(MATRICES, st.data())
+def test_some_columns_are_those_of_the_whole(matrix: np.ndarray, data: st.DataObject) -> None:
+    columns = len(matrix)
+    first, last = sorted(data.draw(st.tuples(st.integers(0, columns), st.integers(0, columns))))
+    some = CODEC.unpack(memoryview(CODEC.pack(matrix)), *matrix.shape)
+    assert np.array_equal(some(first, last), matrix[first:last])
+    assert np.array_equal(some(0, columns), matrix)
 
 
 def test_what_hardly_changes_is_small() -> None:
@@ -41,7 +56,7 @@ def test_other_bytes_are_another_matrix_or_refused(matrix: np.ndarray, data: st.
     packed = bytearray(CODEC.pack(matrix))
     packed[data.draw(st.integers(0, len(packed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     try:
-        found = CODEC.unpack(memoryview(packed), *matrix.shape)
+        found = unpacked(packed, *matrix.shape)
     except StoreCorrupt:
         return
     assert found.shape == matrix.shape  # what tells them apart is the SHA-256 of the stretch
@@ -49,15 +64,15 @@ def test_other_bytes_are_another_matrix_or_refused(matrix: np.ndarray, data: st.
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 3), (2, 2**40), (0, 0)])
 def test_a_matrix_of_another_shape_is_refused(shape: tuple[int, int]) -> None:
-    packed = memoryview(CODEC.pack(np.ones((2, 4), dtype=np.int64)))
+    packed = CODEC.pack(np.ones((2, 4), dtype=np.int64))
     with pytest.raises(StoreCorrupt, match="bytes where"):
-        CODEC.unpack(packed, *shape)
+        unpacked(packed, *shape)
 
 
 def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
     raw = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(64))
     with pytest.raises(StoreCorrupt):
-        CODEC.unpack(memoryview(raw), 2, 4)
+        unpacked(raw, 2, 4)
 
 
 def test_wide_matrices_come_back_and_take_little_more_memory_than_their_own() -> None:
@@ -68,7 +83,7 @@ def test_wide_matrices_come_back_and_take_little_more_memory_than_their_own() ->
         packed = CODEC.pack(matrix)
         held, packing = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
-        back = CODEC.unpack(memoryview(packed), *matrix.shape)
+        back = unpacked(packed, *matrix.shape)
         unpacking = tracemalloc.get_traced_memory()[1] - held
     finally:
         tracemalloc.stop()

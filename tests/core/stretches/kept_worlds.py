@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from attrs import evolve
 from golden_worlds import KINDS, world_of
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from oracle.world import World
@@ -20,7 +21,8 @@ from meva_core.rules import Rules
 from meva_core.steps.inputs import Inputs
 from meva_core.stretches.body import pack
 from meva_core.stretches.joining import Joiner
-from meva_core.stretches.layout import Layout, layout_of
+from meva_core.stretches.layout import TABLES, Layout, kind_of, layout_of
+from meva_core.stretches.opened import Opened, open_stretch, whole
 from meva_core.stretches.stored import StoredStretch, stored_stretch
 
 CODEC = ZstdColumns()
@@ -78,3 +80,25 @@ def kept(name: str, rows: int = 4096) -> Kept:
     body = pack(layout, joiner.groups(), CODEC)
     stored = stored_stretch("testrun", 0, joiner.start, joiner.end, layout.form(), "all", links, body)
     return Kept(world, params, layout, seen, stored, digester.link)
+
+
+def with_cell(one: Kept, group: str, column: str, row: int, change: Callable[[int], int]) -> StoredStretch:
+    """Return the stretch with another number in a column, of the first symbol if it has more, and the
+    checksum that belongs to it."""
+    opened = open_stretch(one.stored, one.world.symbols, one.layout, CODEC)
+    groups = {name: copied(whole(part, kind_of(name))) for name, part in parts_of(opened).items()}
+    cells = getattr(groups[group], column)
+    at = row if cells.ndim == 1 else (row, 0)
+    cells[at] = change(int(cells[at]))
+    changed = evolve(one.stored, body=pack(one.layout, groups, CODEC))
+    return evolve(changed, sha256=changed.checksum())
+
+
+def parts_of(opened: Opened) -> dict[str, Any]:
+    """Return the groups of a stretch by name, as they lie in its body."""
+    found = {"market": opened.market, "inputs": opened.inputs, "rules": opened.rules}
+    found |= {name: getattr(opened.out, name) for name in Out._fields[:-1]}
+    journal = opened.out.journal
+    found |= {name: getattr(journal, name) for name in TABLES}
+    found["ends"] = journal
+    return found

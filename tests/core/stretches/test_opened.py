@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from attrs import evolve
 from golden_worlds import KINDS
-from kept_worlds import CODEC, Kept, kept
+from kept_worlds import CODEC, Kept, kept, with_cell
 from oracle.engine_view import engine_of
 
 from meva_core.cycle import Out
@@ -17,9 +18,13 @@ from meva_core.errors import StoreCorrupt
 from meva_core.fingerprint import Digester
 from meva_core.market import Market
 from meva_core.params import columns_off
+from meva_core.rules import Rules
 from meva_core.steps.inputs import Inputs
-from meva_core.stretches.layout import layout_of
+from meva_core.stretches import body
+from meva_core.stretches.groups import RuleRows
+from meva_core.stretches.layout import SIZES, layout_of
 from meva_core.stretches.opened import Opened, open_stretch, whole
+from meva_core.stretches.rule_rows import KnownSpans
 from meva_core.stretches.stored import StoredStretch
 
 
@@ -83,24 +88,60 @@ def test_the_cycles_can_be_decided_again(name: str) -> None:
     assert digester.link == one.fingerprint
 
 
-def test_only_what_is_looked_at_is_unpacked() -> None:
-    one = kept("ordinary")
-    asked: list[int] = []
+class Counting:
+    """The codec, and what it was asked for: the widths of matrices, and how many columns of them."""
 
-    class Counting:
-        def unpack(self, packed: memoryview, columns: int, rows: int) -> Any:
-            asked.append(columns)
-            return CODEC.unpack(packed, columns, rows)
+    def __init__(self) -> None:
+        self.matrices: list[int] = []
+        self.columns: list[int] = []
 
-        def pack(self, matrix: Any) -> bytes:
-            raise AssertionError
+    def unpack(self, packed: memoryview, columns: int, rows: int) -> Callable[[int, int], Any]:
+        self.matrices.append(columns)
+        found = CODEC.unpack(packed, columns, rows)
 
-    found = open_stretch(one.stored, one.world.symbols, one.layout, Counting())
-    assert asked == []
+        def columns_of(first: int, last: int) -> Any:
+            self.columns.append(last - first)
+            return found(first, last)
+
+        return columns_of
+
+    def pack(self, matrix: Any) -> bytes:
+        raise AssertionError
+
+
+def test_only_what_is_looked_at_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "_TOGETHER", 1)
+    one, codec = kept("ordinary"), Counting()
+    found = open_stretch(one.stored, one.world.symbols, one.layout, codec)
+    assert codec.matrices == []
     assert len(found.market.time) == one.stored.cycles
-    assert asked == [1]
-    assert len(found.out.account.equity_whole) == len(found.out.account.cash_rest) == one.stored.cycles
-    assert len(asked) == 2
+    assert (codec.matrices, codec.columns) == ([1], [1])
+    account = found.out.account
+    assert len(account.equity_whole) == len(account.cash_rest) == one.stored.cycles
+    assert (len(codec.matrices), codec.columns[1:]) == (2, [1, 1])
+    assert account.value.shape == (one.stored.cycles, len(one.world.symbols))
+    assert codec.columns[3:] == [len(one.world.symbols)]
+
+
+def test_short_columns_of_a_frame_are_unpacked_together() -> None:
+    one, codec = kept("ordinary"), Counting()
+    rules = open_stretch(one.stored, one.world.symbols, one.layout, codec).rules
+    assert len(rules.cycle) == len(rules.tick) == len(one.world.symbols)
+    assert codec.columns == [len(SIZES), len(RuleRows._fields)]
+
+
+def test_rules_of_the_stretch_before_are_not_made_again_and_never_mistaken() -> None:
+    one, known = kept("ordinary"), KnownSpans()
+
+    def rules_of(stored: StoredStretch) -> Rules:
+        [span] = open_stretch(stored, one.world.symbols, one.layout, CODEC, known).spans()
+        return span.rules
+
+    others = with_cell(one, "rules", "lot", 0, lambda lot: lot + 1)
+    first, again, other, last = map(rules_of, (one.stored, one.stored, others, one.stored))
+    assert again is first
+    assert other.lot.tolist() == [first.lot[0] + 1, *first.lot[1:]]
+    assert last.lot.tolist() == first.lot.tolist()
 
 
 @pytest.mark.parametrize("name", ["ordinary", "faults", "adapting"])
