@@ -72,7 +72,7 @@ class Live:
         "5000",
         NOT_NEGATIVE,
         "TRY",
-        "the largest position of one symbol in Stage 3",
+        "the largest position of one symbol, too: the smaller limit binds",
     )
     enable_auto_kill_switch: bool = flag(
         "ENABLE_AUTO_KILL_SWITCH", True, "a breached loss limit sets the kill switch"
@@ -87,8 +87,8 @@ class Live:
     max_drawdown_pct: Decimal = number(
         "MAX_DRAWDOWN_PCT", "10", POSITIVE, "percent", "fall from the peak that stops Stage 4's new orders"
     )
-    fee_bps_maker: Decimal = number("FEE_BPS_MAKER", "10", NOT_NEGATIVE, "bps", "fee of a resting fill")
-    fee_bps_taker: Decimal = number("FEE_BPS_TAKER", "15", NOT_NEGATIVE, "bps", "fee of a taking fill")
+    fee_bps_maker: Decimal = number("FEE_BPS_MAKER", "12", NOT_NEGATIVE, "bps", "fee of a resting fill")
+    fee_bps_taker: Decimal = number("FEE_BPS_TAKER", "24", NOT_NEGATIVE, "bps", "fee of a taking fill")
     slippage_bps_buffer: Decimal = number(
         "SLIPPAGE_BPS_BUFFER", "10", NOT_NEGATIVE, "bps", "what a sell must clear on top of fee and profit"
     )
