@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from attrs import define, field
 
-from meva_core.blocks import axes_of, in_blocks
+from meva_core.blocks import axes_of, copied, in_blocks
 from meva_core.cycle import FROM_SELECT, TO_ASSESS, WHOLE, Out, new_out
 from meva_core.errors import BadInput, BrokenBooks, IllegalStep
 from meva_core.journal import ERROR_ILLEGAL_STEP, ERROR_OVERDRAWN, new_journal
@@ -60,6 +60,10 @@ Decide = Callable[[Halfway], None]
 """Asked between the halves of every cycle. It may write row c of the inputs, for the steps from select on;
 all else is to be looked at only, and used again after it."""
 
+DECIDED: Final = 128
+"""The most cycles of a stretch in which somebody decides: whoever takes stretches pays for each of them, and
+whoever watches sees one go by."""
+
 
 @define
 class Engine:
@@ -86,10 +90,10 @@ class Engine:
         others.
         The columns of `out` are used again for the next stretch: take what you need before going on. `state`
         may be another object after each. The journal holds the rows of this stretch only; their `cycle`
-        counts from the start of `market`. With `decide` a cycle runs in two halves and is a stretch of its
-        own, so the state is always that after a whole one. Raises BadInput for columns that are not as they
-        should be, IllegalStep or BrokenBooks for a bug in Meva, and what `decide` raises, after which the
-        state is not to be used.
+        counts from the start of `market`. With `decide` each cycle runs in two halves; what it raises is
+        raised when the stretch of the cycles before has been taken, if there are any, and then the state is
+        not to be used. Raises BadInput for columns that are not as they should be, IllegalStep or BrokenBooks
+        for a bug in Meva.
         """
         check_columns(market, inputs, rules, self.state)
         market, inputs, rules, self.state = map(in_blocks, (market, inputs, rules, self.state))
@@ -100,15 +104,18 @@ class Engine:
         start = 0
         while start < cycles:
             out.journal.used[:] = 0
+            error: Exception | None = None
             if decide is None:
                 given = market, inputs, rules, self.params, self.state, out, scratch
                 stop = self.loop(start, cycles, WHOLE, *given)
             else:
                 at = Halfway(start, market, inputs, rules, out, self.state)
-                stop = self._in_halves(at, scratch, decide)
+                stop, error = self._in_halves(at, min(cycles, start + DECIDED), scratch, decide)
             self._halt_on_error(market, stop)
             if stop > start:
                 yield start, stop, out
+            if error is not None:
+                raise error
             need = int(self.state.facts[NEED])
             if stop < cycles and need in (ROOM_FOR_LOTS, ROOM_FOR_ORDERS):
                 lots, orders = self.state.lot_qty.shape[1], len(self.state.order_time)
@@ -120,15 +127,34 @@ class Engine:
                 out = self._out = out._replace(journal=new_journal(cycles, self.rows))
             start = stop
 
-    def _in_halves(self, at: Halfway, scratch: Scratch, decide: Decide) -> int:
-        """Run one cycle half by half and return where the loop stopped: at the cycle itself where room was
-        lacking, before any of it, or an identity broke."""
+    def _in_halves(
+        self, at: Halfway, last: int, scratch: Scratch, decide: Decide
+    ) -> tuple[int, Exception | None]:
+        """Run cycles [at.c, last) half by half, and return where that stopped: before a cycle that lacks
+        room, at one where an identity broke, or at one for which `decide` raised, with what it raised."""
         given = at.market, at.inputs, at.rules, self.params, at.state, at.out, scratch
-        stop = self.loop(at.c, at.c + 1, TO_ASSESS, *given)
-        if stop == at.c:
-            return stop
-        decide(at)
-        return self.loop(at.c, at.c + 1, FROM_SELECT, *given)
+        before = copied(self.state)
+        for c in range(at.c, last):
+            if self.loop(c, c + 1, TO_ASSESS, *given) == c:
+                return c, None
+            try:
+                decide(at._replace(c=c))
+            except Exception as error:
+                self._run_again(at, c, before, scratch)
+                return c, error
+            if self.loop(c, c + 1, FROM_SELECT, *given) == c:
+                return c, None
+        return last, None
+
+    def _run_again(self, at: Halfway, stop: int, before: State, scratch: Scratch) -> None:
+        """Run cycles [at.c, stop) once more, with what was decided for them, from the state before them: so
+        nothing of a cycle that nobody decided for is in the state or the journal."""
+        self.state = before
+        at.out.journal.used[:] = 0
+        if stop > at.c:
+            given = at.market, at.inputs, at.rules, self.params, before, at.out, scratch
+            stopped = self.loop(at.c, stop, WHOLE, *given)
+            assert stopped == stop, "they ran before, and had room"
 
     def _room_for(self, cycles: int, symbols: int) -> Out:
         if self._out is None or self._out.measure.mark.shape != (cycles, symbols):

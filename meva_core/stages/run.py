@@ -70,9 +70,9 @@ def run(book: Book, source: Iterable[Part], loop: Loop, decide: Decide | None = 
 
     The source is asked for its next part only when the stretch before has been taken, which is when the next
     one is asked for; columns and state of a stretch are then used again. The journal of a stretch holds its
-    own rows, whose `cycle` counts from the start of its part. With `decide`, which is asked between assess
-    and select of each, a stretch is one cycle. Raises BadInput for a part that is not of the book's symbols
-    or does not lie after its last cycle, and what `Engine.advance` raises.
+    own rows, whose `cycle` counts from the start of its part. `decide` is asked between assess and select of
+    each cycle. Raises BadInput for a part that is not of the book's symbols or does not lie after its last
+    cycle, and what `Engine.advance` raises.
     """
     engine = Engine(book.params, book.state, loop)
     letters = letters_of(book.symbols)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
+from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, params_of, rules_of, state_of
-from strategies import examples, worlds
+from strategies import examples, wished_worlds, worlds
 
 from meva_core.amounts import join_pair
 from meva_core.engine import Halfway
@@ -37,7 +39,6 @@ def digests(
     engine, rules, market, found = engine_of(world, loop, 2, 40), rules_of(world), market_of(world), []
     digester = Digester(world.symbols, engine.params)
     for start, stop, out in engine.advance(market, inputs_of(world), rules, decide):
-        assert decide is None or stop == start + 1
         found += digester.digest(market, rules, out, start, stop)
     return found, state_document(engine.state, world.symbols)
 
@@ -65,7 +66,7 @@ def test_the_book_is_seen_with_the_fills_of_this_very_cycle(world: World) -> Non
         fills, used = at.out.journal.fills, at.out.journal.used[FILLS_USED]
         settled = held.copy()
         for row in range(used):
-            assert (fills.cycle[row], fills.step[row]) == (at.c, SETTLE)
+            assert fills.cycle[row] < at.c or fills.step[row] == SETTLE
             sign = 1 if fills.side[row] == Side.BUY else -1
             settled[fills.symbol[row]] += sign * fills.qty[row]
         assert at.state.qty.tolist() == settled.tolist()
@@ -75,8 +76,8 @@ def test_the_book_is_seen_with_the_fills_of_this_very_cycle(world: World) -> Non
         assert join_pair(*money[CASH : CASH + 2]) <= equity
         assert at.state.facts[TIME] < at.market.time[at.c]
 
-    for start, _, out in engine.advance(market, inputs_of(world), rules_of(world), decide):
-        held[:] = out.account.qty[start]
+    for _, stop, out in engine.advance(market, inputs_of(world), rules_of(world), decide):
+        held[:] = out.account.qty[stop - 1]
 
 
 def observing(world: World, decide: Decide | None, mode: Mode) -> tuple[list[CycleDigests], list[int]]:
@@ -108,16 +109,28 @@ def test_what_is_written_between_the_halves_counts_from_select_on(world: World) 
     assert shown == [Mode.OBSERVE_ONLY] * len(world.cycles)
 
 
-@given(world=worlds().filter(lambda world: len(world.cycles) > 1))
-def test_what_decide_raises_ends_the_run_after_the_cycles_before(world: World) -> None:
+@pytest.mark.parametrize("together", [1, 3, 128])
+@examples(0.3)
+@given(world=wished_worlds().filter(lambda world: len(world.cycles) > 1), failing=st.integers(1, 29))
+def test_what_decide_raises_ends_the_run_after_the_cycles_before(
+    together: int, world: World, failing: int
+) -> None:
+    failing = min(failing, len(world.cycles) - 1)
+
     def fail(at: Halfway) -> None:
-        if at.c == 1:
+        if at.c == failing:
             raise ArithmeticError("no weights")
 
     book = Book(world.symbols, params_of(world), state_of(world))
-    stretches = run(book, [(market_of(world), inputs_of(world), rules_of(world))], interpreted, fail)
-    first = next(stretches)
-    assert (first.start, first.stop) == (0, 1)
-    with pytest.raises(ArithmeticError, match="no weights"):
-        next(stretches)
-    assert (book.seq, book.last_time) == (1, world.cycles[0].time)
+    given = [(market_of(world), inputs_of(world), rules_of(world))]
+    found: list[CycleDigests] = []
+    digester = Digester(book.symbols, book.params)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("meva_core.engine.DECIDED", together)
+        with pytest.raises(ArithmeticError, match="no weights"):
+            for market, _, rules, out, start, stop, state in run(book, given, interpreted, fail):
+                found += digester.digest(market, rules, out, start, stop)
+                left = state_document(state, book.symbols)
+    cut = evolve(world, cycles=world.cycles[:failing])
+    assert (found, left) == digests(cut, None)
+    assert (book.seq, book.last_time) == (failing, world.cycles[failing - 1].time)
