@@ -65,6 +65,14 @@ DECIDED: Final = 128
 whoever watches sees one go by."""
 
 
+class _Undecided(Exception):
+    """Of cycle c nobody knows what was decided: that was raised instead."""
+
+    def __init__(self, c: int, error: Exception) -> None:
+        super().__init__(c, error)
+        self.c, self.error = c, error
+
+
 @define
 class Engine:
     """A book in motion: its state, and the loop that advances it.
@@ -104,18 +112,22 @@ class Engine:
         start = 0
         while start < cycles:
             out.journal.used[:] = 0
-            error: Exception | None = None
+            undecided: _Undecided | None = None
             if decide is None:
                 given = market, inputs, rules, self.params, self.state, out, scratch
                 stop = self.loop(start, cycles, WHOLE, *given)
             else:
-                at = Halfway(start, market, inputs, rules, out, self.state)
-                stop, error = self._in_halves(at, min(cycles, start + DECIDED), scratch, decide)
+                at, before = Halfway(start, market, inputs, rules, out, self.state), copied(self.state)
+                try:
+                    stop = self._in_halves(at, min(cycles, start + DECIDED), scratch, decide)
+                except _Undecided as error:
+                    undecided, stop = error, error.c
+                    self._run_again(at, stop, before, scratch)
             self._halt_on_error(market, stop)
             if stop > start:
                 yield start, stop, out
-            if error is not None:
-                raise error
+            if undecided is not None:
+                raise undecided.error
             need = int(self.state.facts[NEED])
             if stop < cycles and need in (ROOM_FOR_LOTS, ROOM_FOR_ORDERS):
                 lots, orders = self.state.lot_qty.shape[1], len(self.state.order_time)
@@ -127,24 +139,20 @@ class Engine:
                 out = self._out = out._replace(journal=new_journal(cycles, self.rows))
             start = stop
 
-    def _in_halves(
-        self, at: Halfway, last: int, scratch: Scratch, decide: Decide
-    ) -> tuple[int, Exception | None]:
+    def _in_halves(self, at: Halfway, last: int, scratch: Scratch, decide: Decide) -> int:
         """Run cycles [at.c, last) half by half, and return where that stopped: before a cycle that lacks
-        room, at one where an identity broke, or at one for which `decide` raised, with what it raised."""
+        room, or at one where an identity broke. Raises _Undecided for what `decide` raised."""
         given = at.market, at.inputs, at.rules, self.params, at.state, at.out, scratch
-        before = copied(self.state)
         for c in range(at.c, last):
             if self.loop(c, c + 1, TO_ASSESS, *given) == c:
-                return c, None
+                return c
             try:
                 decide(at._replace(c=c))
             except Exception as error:
-                self._run_again(at, c, before, scratch)
-                return c, error
+                raise _Undecided(c, error) from error
             if self.loop(c, c + 1, FROM_SELECT, *given) == c:
-                return c, None
-        return last, None
+                return c
+        return last
 
     def _run_again(self, at: Halfway, stop: int, before: State, scratch: Scratch) -> None:
         """Run cycles [at.c, stop) once more, with what was decided for them, from the state before them: so

@@ -159,7 +159,9 @@ def _run(
     reckoning = Reckoning(opening, Motives())
     gathered = Gathered(int(plan.times[0]), int(plan.times[-1]), opening)
     rows = window_of(len(book.symbols))
-    for stretch in run(book, recorded(plan, history, plan.times, rows, weighing), speed.loop):
+    source = recorded(plan, history, plan.times, rows, weighing)
+    decide = None if weighing is None else weighing.decided(book)
+    for stretch in run(book, source, speed.loop, decide):
         market, _, rules, out, start, stop, _ = stretch
         links = [digests.link for digests in digester.digest(market, rules, out, start, stop)]
         tables.take(market, out, start, stop, links)

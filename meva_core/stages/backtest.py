@@ -66,14 +66,14 @@ def backtest(
     times, level = plan.times_after(run.book.last_time), None
     if len(times):
         level = level_for(trace_level, len(plan.times))
-        weighed = None
+        weighed, decide, book = None, None, run.book
         if strategy is not None:
-            book = run.book
             weighed = Weighing(strategy[0], book.symbols, book.params, strategy[1], book.last_time)
+            decide = weighed.decided(book)
         bars = None if weighed is None else weighed.seen_first
         recorder = Recorder(store, run, codec, about, level, COMMIT, bars=bars)
         source = recorded(plan, history, times, window_of(len(plan.pairs.symbols)), weighed)
-        record_all(recorder, source, loop, progress, len(times), "backtest")
+        record_all(recorder, source, loop, progress, len(times), "backtest", decide)
     filled = 0
     if trace_level == FULL and run.trace_level != FULL:
         last = datetime.fromtimestamp(int(plan.times[-1]), UTC)

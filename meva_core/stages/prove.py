@@ -24,6 +24,7 @@ from meva_core.stages.chains import RESTORE, Chain, chains_of, left_out, stray_s
 from meva_core.stages.codec import Codec
 from meva_core.stages.differing import Difference, differences, first_of, first_of_documents
 from meva_core.stages.figures import Tally
+from meva_core.stages.remembered import MEMORY, memory_of, with_memory
 from meva_core.stages.reweighed import Reweighing, refuse_another
 from meva_core.stages.run import Book, Part, Stretch
 from meva_core.stages.run import run as run_book
@@ -115,8 +116,6 @@ class _Prover:
     loop: Loop
     progress: Progress
     reweighing: Reweighing | None = None
-    _found: Difference | None = field(default=None, init=False)
-    """The first weight that the strategy gives otherwise."""
     _columns: ColumnCodec = field(init=False)
     _states: Mapping[int, tuple[bytes, str]] = field(init=False)
     _digester: Digester = field(init=False)
@@ -150,13 +149,13 @@ class _Prover:
         try:
             for chain in chains:
                 book = self._book_before(chain[0].seq)
-                found = self._decide(book, chain) or self._found
+                found = self._decide(book, chain) or self._found()
                 cycles += book.seq - chain[0].seq
                 if found is not None:
                     break
             else:
                 whole_run = len(chains) == 1 and not chains[0][0].seq
-                found = self._difference_at_the_end(book, from_start=whole_run)
+                found = self._difference_at_the_end(book, from_start=whole_run) or self._found()
         finally:
             self.progress.done()
         since, link = int(chains[0][0].start.timestamp()), self._digester.link.hex()
@@ -173,8 +172,10 @@ class _Prover:
         """Return the book before a cycle. Raises StoreCorrupt for a stored state that is not as it was."""
         symbols, params = self.run.symbols, self.run.params
         self._tally = Tally()
+        memory = None
         if seq in self._states:
             link, document, _ = self._state(seq)
+            memory = document.get(MEMORY)
             try:
                 state = restore_state(document, symbols)
             except UNREADABLE as error:
@@ -184,15 +185,20 @@ class _Prover:
         else:
             raise self._damaged(f"the state before cycle {seq} is not there")
         self._digester = Digester(symbols, params, link)
-        return Book(symbols, params, state, link, seq)
+        return Book(symbols, params, state, link, seq, memory)
+
+    def _found(self) -> Difference | None:
+        """Return what the strategy said otherwise first."""
+        return None if self.reweighing is None else self.reweighing.found
 
     # -- Deciding -------------------------------------------------------------------------------------
 
     def _decide(self, book: Book, chain: Chain) -> Difference | None:
         """Decide the cycles of a chain, and return the first difference from what is stored of them."""
         time, stop = int(chain[0].start.timestamp()), chain[-1].stop
+        decide = None if self.reweighing is None else self.reweighing.begin(book)
         try:
-            for stretch in run_book(book, self._source(chain), self.loop):
+            for stretch in run_book(book, self._source(chain), self.loop, decide):
                 time = int(stretch.market.time[stretch.stop - 1])
                 found = self._compare(book, stretch)
                 if found is not None:
@@ -221,8 +227,8 @@ class _Prover:
             for span in self._opened.spans({*pieces, *(seq - kept.seq for seq in self._states)}):
                 self._span = span
                 market, inputs = whole(span.market, Market), whole(span.inputs, Inputs)
-                if self.reweighing is not None and self._found is None:
-                    self._found = self.reweighing.compare(market, inputs, whole(span.bars, Bars))
+                if self.reweighing is not None:
+                    self.reweighing.take(market, inputs, whole(span.bars, Bars))
                 yield market, inputs, span.rules
 
     def _compare(self, book: Book, stretch: Stretch) -> Difference | None:
@@ -268,6 +274,7 @@ class _Prover:
         if book.seq not in self._states:
             return None
         link, document, _ = self._state(book.seq)
+        self._compare_memory(book, document)
         decided = {"link": book.link.hex(), **_like(document, state_document(book.state, book.symbols))}
         return first_of_documents(book.last_time or 0, {**document, "link": link.hex()}, decided)
 
@@ -282,6 +289,9 @@ class _Prover:
         stored, time = self._read(kept[-1], "how it stands"), book.last_time
         assert time is not None, "it has cycles"
         state = stored.get("state")
+        if isinstance(state, dict):
+            memory_of(stored)
+            self._compare_memory(book, state)
         decided: dict[str, Any] = {
             "link": book.link.hex(),
             "seq": book.seq,
@@ -297,6 +307,11 @@ class _Prover:
         where = {"cycle_id": cycle_id(self.run.run_id, time), "ts": stamp_text(time)}
         stored = {name: stored.get(name) for name in decided}
         return first_of_documents(time, then | standing | stored, made | where | decided)
+
+    def _compare_memory(self, book: Book, stored: Mapping[str, Any]) -> None:
+        """Have the strategy that is asked again compare what it has in mind with what is stored."""
+        if self.reweighing is not None:
+            self.reweighing.remembers(book.last_time or 0, stored.get(MEMORY))
 
     def _state(self, seq: int) -> tuple[bytes, dict[str, Any], bool]:
         """Return the link and the state that are stored for good before a cycle, and whether columns may
@@ -332,7 +347,9 @@ def _refuse_rows_of_nothing(opened: Opened) -> None:
 
 
 def _like(stored: Any, decided: dict[str, Any]) -> dict[str, Any]:
-    """Return a state decided as a version that wrote one like `stored` would have written it."""
-    if not isinstance(stored, dict) or stored.get("version") != 1:
+    """Return a state decided as a version that wrote one like `stored` would have written it: with what a
+    strategy had in mind, which nobody but it can decide again."""
+    if not isinstance(stored, dict):
         return decided
-    return as_version_1(decided)
+    like = as_version_1(decided) if stored.get("version") == 1 else decided
+    return with_memory(like, stored.get(MEMORY))

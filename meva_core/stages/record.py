@@ -16,6 +16,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from meva_core.amounts import format_e8
+from meva_core.engine import Decide
 from meva_core.errors import MevaError, StoreBusy, StoreCorrupt, StoreError
 from meva_core.fingerprint import Digester
 from meva_core.ids import cycle_id, run_and_time, stamp_text
@@ -31,6 +32,7 @@ from meva_core.stages.run import Part, Stretch
 from meva_core.stages.run import run as run_book
 from meva_core.stages.run_row import begun_row, end_run
 from meva_core.state import open_gross
+from meva_core.strategy.answers import StrategyFailed
 from meva_core.stretches.body import ColumnCodec, pack
 from meva_core.stretches.groups import Aside, Bars
 from meva_core.stretches.joining import CYCLES, Joiner
@@ -307,18 +309,23 @@ def record_all(
     progress: Progress,
     total: int | None,
     label: str,
+    decide: Decide | None = None,
 ) -> None:
-    """Run a source to its end and record every stretch; `total` is its cycles, None where nobody knows.
+    """Run a source to its end and record every stretch; `total` is its cycles, None where nobody knows, and
+    `decide` is asked between the halves of each.
 
-    An interruption leaves whole stretches and is noted in the run.
+    An interruption leaves whole stretches and is noted in the run; so is a strategy that fails, before which
+    all cycles are recorded.
     """
     progress.start(total, label)
     try:
-        for stretch in run_book(recorder.run.book, source, loop):
+        for stretch in run_book(recorder.run.book, source, loop, decide):
             recorder.record(stretch)
             progress.advance(stretch.stop - stretch.start)
         recorder.finish()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StrategyFailed) as error:
+        if isinstance(error, StrategyFailed):
+            recorder.commit()
         recorder.note_interruption()
         raise
     finally:

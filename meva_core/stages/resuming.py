@@ -16,8 +16,9 @@ from meva_core.stages.codec import Codec
 from meva_core.stages.figures import Tally
 from meva_core.stages.levels import AUTO, CHANGES, FULL
 from meva_core.stages.plan import RunPlan, RunTerms
+from meva_core.stages.remembered import described, memory_of
 from meva_core.stages.run import Book
-from meva_core.state import restore_state, starting_cash, state_document
+from meva_core.state import restore_state, starting_cash
 
 MAKERS: Final = ("engine", "code_version")
 """What recorded a run; nothing that was decided depends on it."""
@@ -51,9 +52,7 @@ class Progressing:
     def document(self) -> dict[str, Any]:
         """Return all that a later process needs to go on, JSON-able."""
         return {
-            "state": state_document(self.book.state, self.book.symbols),
-            "link": self.book.link.hex(),
-            "seq": self.book.seq,
+            **described(self.book),
             "last_time": self.book.last_time,
             "counts": dict(self.tally.counts),
             "modes": dict(self.tally.modes),
@@ -129,12 +128,15 @@ def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
 def progress_of(
     terms: RunTerms, row: Mapping[str, Any], document: Mapping[str, Any], end: int | None
 ) -> Progressing:
-    """Return where a run stands that is in the store, as its row and what its next cycle needs tell."""
+    """Return where a run stands that is in the store, as its row and what its next cycle needs tell.
+
+    Raises StoreCorrupt for the memory of a strategy that is not as it was.
+    """
     symbols = terms.pairs.symbols
     state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
     return Progressing(
         terms,
-        Book(symbols, terms.params, state, link, document["seq"]),
+        Book(symbols, terms.params, state, link, document["seq"], memory_of(document)),
         row["run_id"],
         end,
         Tally(dict(document["counts"]), dict(document["modes"])),

@@ -35,7 +35,8 @@ class Book:
     its next cycle needs.
 
     `link` is the last link of its chain of digests, carried along by whoever digests; `seq` is the place of
-    the next cycle in the run.
+    the next cycle in the run. `memory` is the text of what a strategy that decides has in mind, None without
+    one.
     """
 
     symbols: tuple[str, ...]
@@ -43,6 +44,7 @@ class Book:
     state: State
     link: bytes = NO_LINK
     seq: int = 0
+    memory: str | None = None
 
     @property
     def last_time(self) -> int | None:

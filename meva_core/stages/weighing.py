@@ -1,4 +1,5 @@
-"""A strategy at work: between the source of markets and the engine, it writes its weights into the inputs."""
+"""A strategy at work: between the source of markets and the engine, it writes its weights into the inputs.
+One that decides is asked by the engine, cycle by cycle, and only sees here what comes."""
 
 from __future__ import annotations
 
@@ -8,14 +9,16 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
+from meva_core.engine import Decide
 from meva_core.market import Market
 from meva_core.params import MARK_LAST, Params
 from meva_core.ports import BarHistory
-from meva_core.stages.run import Part
+from meva_core.stages.deciding import Deciding
+from meva_core.stages.run import Book, Part
 from meva_core.strategy.answers import weights_of
 from meva_core.strategy.bars import BarFeed, SeenBars, since
 from meva_core.strategy.base import Strategy, bars_needed
-from meva_core.strategy.history import History, history_of
+from meva_core.strategy.history import History, history_at, history_of
 from meva_core.strategy.periods import interval_of
 from meva_core.stretches.groups import Bars
 
@@ -38,26 +41,41 @@ class Weighing:
     _before: int | None = field(default=None, init=False)
 
     def weigh(self, parts: Iterable[Part]) -> Iterator[Part]:
-        """Yield parts of a run with the strategy's weights in their inputs. Raises BadInput for bars that
-        cannot be made of those there, StrategyFailed as `weights_of` does."""
+        """Yield parts of a run with the strategy's weights in their inputs, or as they are where it decides.
+        Raises BadInput for bars that cannot be made of those there, StrategyFailed as `weights_of` does."""
         for market, inputs, rules in parts:
-            inputs.weight[...] = weights_of(self.strategy, self._look(market))
+            self._take(market)
+            if not self.strategy.decides():
+                inputs.weight[...] = weights_of(self.strategy, self._look(market))
             yield market, inputs, rules
 
-    def _look(self, market: Market) -> History:
-        """Return what the strategy sees at the cycles of a market, the next of the run."""
+    def decided(self, book: Book) -> Decide | None:
+        """Return what the engine is to ask in each cycle of the parts that `weigh` yields, over a book; None
+        for a strategy that gave its weights before."""
+        return Deciding(self.strategy, book, self.at).decide if self.strategy.decides() else None
+
+    def at(self, c: int) -> History:
+        """Return what the strategy sees at cycle c of the part at hand, alone."""
+        assert self._market is not None
+        assert self._window is not None
+        before = self._before if c == 0 else int(self._market.time[c - 1])
+        last = self.params.mark_source == MARK_LAST
+        needs = bars_needed(self.strategy)
+        return history_at(c, self.symbols, self._market, self._window, needs, before, marks_are_last=last)
+
+    def _take(self, market: Market) -> None:
+        """Take the bars that the cycles of a market see, the next of the run."""
         first, final = int(market.time[0]), int(market.time[-1])
         self._feed = feed = self._feed or self._begin(first)
         self._market, self._before = market, self.last
         self._window = feed.window(first, final)
         self.last = final
-        return history_of(
-            self.symbols,
-            market,
-            self._window,
-            self._before,
-            marks_are_last=self.params.mark_source == MARK_LAST,
-        )
+
+    def _look(self, market: Market) -> History:
+        """Return what the strategy sees at the cycles of the market at hand."""
+        assert self._window is not None
+        last = self.params.mark_source == MARK_LAST
+        return history_of(self.symbols, market, self._window, self._before, marks_are_last=last)
 
     def _begin(self, first: int) -> BarFeed:
         base, needs = self.history.bar_seconds, bars_needed(self.strategy)

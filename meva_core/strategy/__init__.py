@@ -1,5 +1,7 @@
 """A trader's own strategy: what it is, what it sees, and helpers to write it with."""
 
+from meva_core.modes import Mode
+from meva_core.orders import Side
 from meva_core.strategy.base import Strategy, param
 from meva_core.strategy.helpers import (
     change,
@@ -14,10 +16,16 @@ from meva_core.strategy.helpers import (
     top,
 )
 from meva_core.strategy.history import History
+from meva_core.strategy.view import OpenOrder, SymbolView, View
 
 __all__ = [
     "History",
+    "Mode",
+    "OpenOrder",
+    "Side",
     "Strategy",
+    "SymbolView",
+    "View",
     "change",
     "ema",
     "every",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any, Final
 
 import numpy as np
@@ -11,9 +15,14 @@ from meva_core.errors import MevaError
 from meva_core.ids import stamp_text
 from meva_core.strategy.base import Strategy
 from meva_core.strategy.history import History
+from meva_core.strategy.memory import memorised, recalled
+from meva_core.strategy.view import View
 
 SLACK: Final = 1e-9
 """Weights are sums of doubles: so much below 0 is 0, and so much above 1 in all is 1."""
+
+
+_MEND: Final = "mend the strategy; the cycles recorded before stay"
 
 
 class StrategyFailed(MevaError):
@@ -29,17 +38,9 @@ def weights_of(strategy: Strategy, history: History) -> Any:
     Raises StrategyFailed for whatever the strategy raises, and for an answer of another shape or kind, an
     infinity, a weight below 0, or weights above 1 in all: it names the first cycle, the symbol, the value.
     """
-    name = f"strategy {strategy.name()}"
-    span = _span(history)
-    try:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            answer = strategy.weights(history)
-    except Exception as error:
-        at = _line_of(error)
-        raise StrategyFailed(
-            f"{name} raised {type(error).__name__}: {error} ({at}) when asked for {span}",
-            action="mend the strategy; the cycles recorded before stay, and --debug shows the traceback",
-        ) from error
+    name, span = f"strategy {strategy.name()}", _span(history)
+    with _asking(name, span):
+        answer = strategy.weights(history)
     shape = (len(history.seconds), len(history.symbols))
     found = np.asarray(answer) if not hasattr(answer, "to_numpy") else np.asarray(answer.to_numpy())
     if found.dtype.kind not in "fiub" or found.shape != shape:
@@ -50,6 +51,78 @@ def weights_of(strategy: Strategy, history: History) -> Any:
             action="h.on_cycles(x) makes of rows by bar what is wanted: rows by cycle",
         )
     return _rounded(name, found.astype(np.float64), history)
+
+
+def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
+    """Ask a strategy that decides for its weights at one cycle, with the text of what it has in mind; int64
+    [symbols] as `weights_of` has them, ABSENT for a symbol left out, and the text of its memory after.
+
+    Raises StrategyFailed as `weights_of` does, and for an answer that is no dict, a symbol that is not there,
+    a weight that is no number, and a memory that JSON has no exact form of or that is too long.
+    """
+    history = view.history
+    name, span, kept = f"strategy {strategy.name()}", _span(history), recalled(memory)
+    with _asking(name, span):
+        answer = strategy.decide(view, kept)
+    if not isinstance(answer, Mapping):
+        raise StrategyFailed(
+            f"{name} returned {answer!r:.60} for {span}; expected a dict of weights by symbol",
+            action=f'return {{"{history.symbols[0]}": 0.5}}, or {{}} to go on as decided',
+        )
+    weights = np.full((1, len(history.symbols)), np.nan)
+    for symbol, weight in answer.items():
+        if symbol not in history.symbols:
+            raise _unknown(name, span, symbol, weight, history.symbols)
+        number = _number(weight)
+        if number is None:
+            raise StrategyFailed(
+                f"{name}: {span}, {symbol}: weight {weight!r:.60} is a {type(weight).__name__}; expected a "
+                "number from 0 to 1, or NaN to go on as decided",
+                action=_MEND,
+            )
+        weights[0, history.symbols.index(symbol)] = number
+    rounded = _rounded(name, weights, history)[0]
+    try:
+        return rounded, memorised(kept)
+    except ValueError as error:
+        raise StrategyFailed(f"{name}: {span}: {error}", action=_MEND) from error
+
+
+def _unknown(name: str, span: str, symbol: Any, weight: Any, symbols: tuple[str, ...]) -> StrategyFailed:
+    near = get_close_matches(symbol, symbols, n=1) if isinstance(symbol, str) else []
+    more = f" and {len(symbols) - 6} more" if len(symbols) > 6 else ""
+    said = f"did you mean {near[0]}?" if near else f"there are {', '.join(symbols[:6])}{more}"
+    return StrategyFailed(
+        f"{name}: {span}: weight {weight!r:.60} for {symbol!r:.60}, which is none of its symbols; {said}",
+        action=_MEND,
+    )
+
+
+def _number(weight: Any) -> float | None:
+    """Return a weight as the nearest double, None for what is no number."""
+    if isinstance(weight, np.generic | np.ndarray) and np.ndim(weight) == 0:
+        weight = weight.item()
+    if not isinstance(weight, int | float | Decimal):
+        return None
+    if isinstance(weight, Decimal) and weight.is_nan():
+        return np.nan
+    try:
+        return float(weight)
+    except OverflowError:
+        return np.inf if weight > 0 else -np.inf
+
+
+@contextmanager
+def _asking(name: str, span: str) -> Iterator[None]:
+    """Say of whatever a strategy raises which one it was, where, and what it was asked for."""
+    try:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            yield
+    except Exception as error:
+        raise StrategyFailed(
+            f"{name} raised {type(error).__name__}: {error} ({_line_of(error)}) when asked for {span}",
+            action="mend the strategy; the cycles recorded before stay, and --debug shows the traceback",
+        ) from error
 
 
 def _rounded(name: str, weights: Any, history: History) -> Any:
@@ -77,7 +150,7 @@ def _refuse(name: str, history: History, weights: Any, bad: Any) -> None:
         raise StrategyFailed(
             f"{name}: cycle at {stamp_text(int(history.seconds[c]))}, {history.symbols[i]}: weight "
             f"{weights[c, i].item()!r}; expected 0 to 1, or NaN to go on as decided",
-            action="mend the strategy; the cycles recorded before stay",
+            action=_MEND,
         )
 
 

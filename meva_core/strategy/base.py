@@ -1,4 +1,4 @@
-"""What a strategy is: a class with parameters, and one method that turns history into weights."""
+"""What a strategy is: a class with parameters, and one method that says what shall be held."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from meva_core.strategy.periods import seconds_of
 
 if TYPE_CHECKING:
     from meva_core.strategy.history import History
+    from meva_core.strategy.view import View
 
 _ID: Final = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
 _MOST_BARS: Final = 1_000_000
@@ -69,10 +70,11 @@ def expected(attribute: attrs.Attribute[Any]) -> str:
 class Strategy:
     """What shall be held, cycle by cycle, as shares of what can be invested.
 
-    A subclass becomes a frozen class whose fields are its parameters (`param`), given by name. `version` is
+    A subclass becomes a frozen class whose fields are its parameters (`param`), given by name. It has either
+    `weights`, for what follows from the market alone, or `decide`, for what depends on the book. `version` is
     the author's; `id` is the class's name in snake case unless given; `bars` is the interval of the candles
     that it looks at, such as "1h", None for the dataset's own. It is pure: what it answers follows from its
-    parameters and the history alone.
+    parameters and from what it is given alone.
     """
 
     id: ClassVar[str] = ""
@@ -84,7 +86,8 @@ class Strategy:
         def __init__(self, **parameters: Any) -> None: ...
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make fields of the parameters. Raises TypeError for an id, a version or bars that cannot be."""
+        """Make fields of the parameters. Raises TypeError for an id, a version or bars that cannot be, and
+        for one that answers in both ways."""
         super().__init_subclass__(**kwargs)
         attrs.define(cls, slots=False, frozen=True, kw_only=True, auto_attribs=False, repr=False)
         if not _ID.fullmatch(cls.name()):
@@ -93,6 +96,8 @@ class Strategy:
             raise TypeError(f"{cls.__name__}.version: {cls.version!r} is no whole number from 0 on")
         if cls.bars is not None:
             seconds_of(cls.bars)
+        if cls.decides() and cls.weights is not Strategy.weights:
+            raise TypeError(f"{cls.__name__} has weights(h) and decide(view, memory); expected one of them")
 
     @classmethod
     def name(cls) -> str:
@@ -107,6 +112,18 @@ class Strategy:
         """Return float64 [cycles, symbols]: shares from 0 to 1, in each cycle at most 1 in all; NaN goes on
         as decided."""
         raise NotImplementedError(f"{type(self).__name__} has no weights(h)")
+
+    def decide(self, view: View, memory: dict[str, Any]) -> Any:
+        """Return the share of each symbol by name; those left out, and NaN, go on as decided.
+
+        Asked once a cycle. What `memory` holds at the return is given to the next cycle.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no decide(view, memory)")
+
+    @classmethod
+    def decides(cls) -> bool:
+        """Whether it is asked cycle by cycle, with the book before its eyes."""
+        return cls.decide is not Strategy.decide
 
     def parameters(self) -> dict[str, Any]:
         """Return the values of its parameters by name."""
@@ -138,8 +155,13 @@ def bars_needed(strategy: Strategy) -> int:
 def identity_of(strategy: Strategy, source_sha256: str, **origin: str) -> dict[str, Any]:
     """Return what a strategy is, as a run records it; `origin` is the distribution it came with, if any.
 
-    Raises BadInput for a parameter that JSON has no exact form of.
+    Raises BadInput for one that answers nothing, and for a parameter that JSON has no exact form of.
     """
+    if not strategy.decides() and type(strategy).weights is Strategy.weights:
+        raise BadInput(
+            f"strategy {strategy.name()} says nothing: it has neither weights(h) nor decide(view, memory)",
+            action="write one of the two",
+        )
     document = {
         "id": strategy.name(),
         "version": strategy.version,

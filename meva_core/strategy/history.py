@@ -117,6 +117,24 @@ def history_of(
     return History(tuple(symbols), _fixed(seen.time.copy()), bar, _fixed(time), before, prices, columns)
 
 
+def history_at(
+    c: int,
+    symbols: Sequence[str],
+    market: Market,
+    seen: SeenBars,
+    needs: int,
+    before: int | None = None,
+    *,
+    marks_are_last: bool = False,
+) -> History:
+    """Return what a strategy sees that is asked at cycle c of a market alone: that cycle, and of the bars the
+    newest so many that it knows; else as `history_of`."""
+    known = int(np.searchsorted(seen.known, market.time[c], side="right"))
+    bars = SeenBars(*(column[max(0, known - needs) : known] for column in seen))
+    row = Market(*(column[c : c + 1] for column in market))
+    return history_of(symbols, row, bars, before, marks_are_last=marks_are_last)
+
+
 def _later(column: Any) -> Any:
     return lambda: _amounts(column)
 

@@ -124,13 +124,18 @@ def test_what_decide_raises_ends_the_run_after_the_cycles_before(
     book = Book(world.symbols, params_of(world), state_of(world))
     given = [(market_of(world), inputs_of(world), rules_of(world))]
     found: list[CycleDigests] = []
+    left: dict[str, Any] = {}
     digester = Digester(book.symbols, book.params)
+
+    def take_all() -> None:
+        for market, _, rules, out, start, stop, state in run(book, given, interpreted, fail):
+            found.extend(digester.digest(market, rules, out, start, stop))
+            left.update(state_document(state, book.symbols))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("meva_core.engine.DECIDED", together)
         with pytest.raises(ArithmeticError, match="no weights"):
-            for market, _, rules, out, start, stop, state in run(book, given, interpreted, fail):
-                found += digester.digest(market, rules, out, start, stop)
-                left = state_document(state, book.symbols)
+            take_all()
     cut = evolve(world, cycles=world.cycles[:failing])
     assert (found, left) == digests(cut, None)
     assert (book.seq, book.last_time) == (failing, world.cycles[failing - 1].time)

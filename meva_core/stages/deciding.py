@@ -1,0 +1,52 @@
+"""A strategy that decides, at work: between the halves of each cycle it is shown the book, and what it wishes
+for is written into the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+
+from meva_core.engine import Halfway
+from meva_core.rules import Rules, SymbolRules
+from meva_core.stages.conditions import described
+from meva_core.stages.run import Book
+from meva_core.stages.viewing import view_of
+from meva_core.strategy.answers import decision_of
+from meva_core.strategy.base import Strategy
+from meva_core.strategy.history import History
+from meva_core.strategy.memory import NOTHING
+
+
+@define
+class Deciding:
+    """A strategy that is asked once a cycle, over a book that keeps what it has in mind.
+
+    `look` returns what it sees of the market at a cycle of the part at hand.
+    """
+
+    strategy: Strategy
+    book: Book
+    look: Callable[[int], History]
+    _rules: Rules | None = field(default=None, init=False)
+    _described: tuple[SymbolRules, ...] = field(default=(), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.book.memory is None:
+            self.book.memory = NOTHING
+
+    def decide(self, at: Halfway) -> None:
+        """Write the weights of a cycle, and keep its memory. Raises StrategyFailed as `decision_of` does;
+        then neither is touched."""
+        weights, memory = self.ask(at)
+        at.inputs.weight[at.c] = weights
+        self.book.memory = memory
+
+    def ask(self, at: Halfway) -> tuple[Any, str]:
+        """Return the weights of a cycle and the memory after it."""
+        if at.rules is not self._rules:
+            self._rules, self._described = at.rules, described(at.rules, self.book.symbols)
+        view = view_of(at, self._described, self.look(at.c))
+        assert self.book.memory is not None, "there is one since this is there"
+        return decision_of(self.strategy, view, self.book.memory)
