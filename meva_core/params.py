@@ -143,7 +143,13 @@ READS_IF_SET: Final[dict[str, tuple[str, ...]]] = {
 default of its field, it is in no tag and no head: a feature that is switched off changes no digest."""
 
 COLUMNS_IF_SET: Final[dict[str, tuple[str, ...]]] = {
-    "strategy": ("inputs.weight", "select.weight", "select.wish"),
+    "strategy": (
+        "inputs.strategy_failed",
+        "inputs.weight",
+        "select.weight",
+        "select.wish",
+        "plan.strategy_failed",
+    ),
 }
 """Which columns belong to such a parameter, each as `group.column`: of `market`, `inputs`, `rules`, a step
 or a table of the journal. They are in tag, head and body when it is set, whatever they hold, else nowhere."""

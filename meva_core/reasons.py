@@ -23,6 +23,7 @@ class Code(IntEnum):
     BASE_MODE = 10
     DEGRADE_OVERRIDE = 11
     OBSERVE_ONLY_CYCLE = 12
+    STRATEGY_FAILED = 13
     # select
     NOT_A_CANDIDATE = 20
     BELOW_MIN_VOLUME = 21

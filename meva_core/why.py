@@ -18,6 +18,7 @@ from meva_core.modes import Mode
 from meva_core.params import Params
 from meva_core.reasons import CODES, RISK_RULES, Code, Reason, fired_codes
 from meva_core.rules import Rules
+from meva_core.steps.inputs import FAILED_TOO_OFTEN
 from meva_core.steps.measure import ONE_SIDED, STALE
 from meva_core.steps.shape import COARSE
 
@@ -39,6 +40,9 @@ def cycle_reasons(c: int, market: Market, out: Out, rules: Rules, p: Params) -> 
     for code, column in parts:
         if column[c] > Mode.NORMAL:
             yield Reason(code.text, "plan", value=Mode(int(column[c])).name, unit="mode")
+    if failed := int(out.plan.strategy_failed[c]):
+        limit = format_e8(FAILED_TOO_OFTEN * E8)
+        yield Reason(Code.STRATEGY_FAILED.text, "plan", "", format_e8(failed * E8), limit, unit="failures")
     if out.plan.cycle_code[c] != Code.OK:
         yield Reason(CODES[int(out.plan.cycle_code[c])].text, "plan")
 

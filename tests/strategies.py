@@ -131,9 +131,15 @@ def wished_worlds(draw: st.DrawFn, kinds: st.SearchStrategy[Kind] = kinds) -> Wo
     chance = Random(draw(st.integers(0, 2**32 - 1)))
     often = draw(st.sampled_from((1.0, 0.3, 0.05)))
     cycles = tuple(
-        evolve(given, weights=_weights(len(world.symbols), often, chance)) for given in world.cycles
+        evolve(given, weights=_weights(len(world.symbols), often, chance), strategy_failed=_failed(chance))
+        for given in world.cycles
     )
     return evolve(world, cycles=cycles, strategy=draw(st.sampled_from((1, -5, 2**62))))
+
+
+def _failed(chance: Random) -> int:
+    """Return how often in a row a strategy has failed: not at all at most times."""
+    return chance.randint(1, 4) if chance.random() < 0.1 else 0
 
 
 def _weights(symbols: int, often: float, chance: Random) -> tuple[int | None, ...]:

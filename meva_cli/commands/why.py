@@ -136,6 +136,8 @@ def cycle_document(
     import attrs
 
     mode = attrs.asdict(found.mode)
+    if mode["strategy"] is None:
+        del mode["strategy"]
     return {
         "run_id": found.run_id,
         "kind": found.kind,
@@ -259,7 +261,9 @@ def _mode_rows(found: Explained) -> Iterator[list[object]]:
     notes["risk"] = "the rules of risk below, at this cycle"
     if mode.cooldown_until:
         notes["risk"] += f"; cooldown until {mode.cooldown_until.replace('.000000+00:00', 'Z')}"
+    notes["strategy"] = "whether the strategy answered, and what it said could be used"
     parts = {"base": mode.base, "override": mode.override, "rules": mode.rules, "risk": mode.risk}
+    parts |= {} if mode.strategy is None else {"strategy": mode.strategy}
     for name, part in parts.items():
         yield [name, part or "none", "yes" if name in binding else "", notes[name]]
 

@@ -13,6 +13,7 @@ from meva_core.figures.cycles import Cycles
 from meva_core.modes import Mode
 from meva_core.params import Params
 from meva_core.reasons import RISK_RULES, Code, fired_codes
+from meva_core.steps.inputs import FAILED_TOO_OFTEN
 
 _ASKS: Final[Mapping[Code, Mode]] = {
     Code.MAX_DRAWDOWN_BREACH: Mode.OBSERVE_ONLY,
@@ -24,7 +25,7 @@ _ASKS: Final[Mapping[Code, Mode]] = {
 WIDE: Final = "bps"
 THIN: Final = "TRY"
 """Which of its two limits the liquidity guardrail met: the spread's or the volume's."""
-_BITS: Final = (2, max(RISK_RULES) + 1, 2, 2, 2, 2, 1)
+_BITS: Final = (2, max(RISK_RULES) + 1, 2, 2, 2, 2, 2, 1)
 """How many bits hold each of the numbers that `binding` takes."""
 
 Asked = tuple[Code, str]
@@ -50,7 +51,9 @@ class Restrictions:
             return
         a = part.out.assess
         others = a.fired, a.floor, p.base_mode, p.override_mode, p.rules_mode
-        columns = [mode, *(column[rows] for column in others), a.wide[rows] > 0]
+        failed = p.strategy_failed[rows]
+        asked = (failed > 0) + (failed >= FAILED_TOO_OFTEN).astype(np.int64)
+        columns = [mode, *(column[rows] for column in others), asked, a.wide[rows] > 0]
         for numbers, count in _counted([column[restricted] for column in columns]):
             for reason in binding(part.params, *numbers):
                 self.reasons[reason] += count
@@ -74,11 +77,20 @@ def _counted(columns: list[Any]) -> Iterator[tuple[list[int], int]]:
 
 
 def binding(
-    params: Params, mode: int, fired: int, floor: int, base: int, override: int, rules: int, wide: int
+    params: Params,
+    mode: int,
+    fired: int,
+    floor: int,
+    base: int,
+    override: int,
+    rules: int,
+    strategy: int,
+    wide: int,
 ) -> list[Asked]:
     """Return the reasons that asked for the final mode of a cycle, by the numbers of its columns."""
     own = {Code.COOLDOWN_ENFORCED: floor, Code.CONSECUTIVE_LOSS_GUARDRAIL: params.loss_mode}
     asked = {code: int(_ASKS.get(code, own.get(code, 0))) for code in fired_codes(fired)}
     asked |= {Code.BASE_MODE: base, Code.DEGRADE_OVERRIDE: override, Code.OBSERVE_ONLY_CYCLE: rules}
+    asked[Code.STRATEGY_FAILED] = strategy
     units = {Code.MARKET_LIQUIDITY_GUARDRAIL: WIDE if wide else THIN}
     return [(code, units.get(code, "")) for code, asks in asked.items() if asks == mode]

@@ -95,12 +95,15 @@ class ModeParts:
     rules: str
     risk: str
     cooldown_until: str | None
+    strategy: str | None = None
+    """None where no strategy was asked."""
 
     def binding(self) -> list[str]:
         """Return the names of the parts that gave the final mode; none if nothing was restricted."""
         if self.final == Mode.NORMAL.name:
             return []
         parts = {"base": self.base, "override": self.override, "rules": self.rules, "risk": self.risk}
+        parts["strategy"] = self.strategy
         return [name for name, mode in parts.items() if mode == self.final]
 
 
@@ -122,6 +125,7 @@ def mode_parts(
         rules=_first(stored.get("rules_mode"), rules),
         risk=_first(stored.get("risk_mode"), max(fired, key=_rank, default="NORMAL")),
         cooldown_until=stored.get("cooldown_until") or stored.get("risk_cooldown_until"),
+        strategy=stored.get("strategy_mode"),
     )
 
 

@@ -50,6 +50,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "a selected or held symbol has no usable rules",
         "STAGE7_RULES_INVALID_METADATA_POLICY=skip_symbol would have cost that symbol only",
     ),
+    "strategy_failed": (
+        "failures of the strategy in a row: {value}; from {limit} on nothing is traded",
+        "the log says why; it is asked again in the next cycle",
+    ),
     "nothing_to_reduce": ("the mode lets only sells through, and nothing can be sold", ""),
     # select
     "not_a_candidate": (

@@ -77,8 +77,8 @@ def inputs_at(seen: Any, inputs: Inputs, times: Any) -> Inputs:
     """Return the inputs of cycles at `times` of a run whose own cycles, at `seen`, had `inputs`.
 
     Modes hold until the next cycle that was seen. A reset is taken in once: by the first cycle at or after
-    the one that took it in. Rehearsed failures are those of the very same second. Both times are int64
-    seconds, increasing.
+    the one that took it in. Failures, rehearsed ones and a strategy's, are those of the very same second.
+    Both times are int64 seconds, increasing.
     """
     made = no_inputs(len(times), inputs.weight.shape[1])
     at = np.searchsorted(seen, times, side="right") - 1
@@ -88,7 +88,7 @@ def inputs_at(seen: Any, inputs: Inputs, times: Any) -> Inputs:
     resets = np.concatenate(([0], np.cumsum(inputs.reset != 0)))[at + 1]
     made.reset[:] = np.diff(resets, prepend=0) > 0
     same = after & (seen[np.maximum(at, 0)] == times) if len(seen) else after
-    for name in ("fault_kind", "fault_count"):
+    for name in ("fault_kind", "fault_count", "strategy_failed"):
         getattr(made, name)[same] = getattr(inputs, name)[at[same]]
     return made
 

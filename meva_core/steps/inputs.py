@@ -24,19 +24,23 @@ class SubmitFault(IntEnum):
 @axes("c", ci=("weight",))
 class Inputs(NamedTuple):
     """One row per cycle. `base_mode` and `override_mode` are modes; `reset` is 1 where a person resets the
-    drawdown; the first `fault_count` submit attempts of the cycle fail with `fault_kind`. Per cycle and
-    symbol: the weight that a strategy wishes for, e8, at most 1e8, ABSENT to go on as decided."""
+    drawdown; the first `fault_count` submit attempts of the cycle fail with `fault_kind`; `strategy_failed`
+    is how often in a row the strategy has failed with this cycle, 0 where it has not. Per cycle and symbol:
+    the weight that a strategy wishes for, e8, at most 1e8, ABSENT to go on as decided."""
 
     base_mode: Any
     override_mode: Any
     reset: Any
     fault_kind: Any
     fault_count: Any
+    strategy_failed: Any
     weight: Any
 
 
 BY_CYCLE: Final = names_by_axes(Inputs)["c"]
 """The columns with one value a cycle."""
+FAILED_TOO_OFTEN: Final = 3
+"""After so many failures of a strategy in a row nothing is traded until it succeeds."""
 
 
 def no_inputs(cycles: int, symbols: int) -> Inputs:

@@ -20,7 +20,7 @@ from meva_core.reasons import Code
 from meva_core.rules import Rules, floor_to
 from meva_core.state import EQUITY, MAX_ORDERS, OPEN_ORDERS, TURNOVER_CAP, State
 from meva_core.steps.assess import Assessed
-from meva_core.steps.inputs import Inputs
+from meva_core.steps.inputs import FAILED_TOO_OFTEN, Inputs
 from meva_core.steps.measure import NO_MARK, STALE, Measured, value_of
 from meva_core.steps.scratch import QUEUED, Scratch
 from meva_core.steps.select import Selected
@@ -30,14 +30,16 @@ from meva_core.steps.wishes import investable_of
 
 @axes("c", ci=("target", "value", "open_value", "delta", "amount", "code"))
 class Planned(NamedTuple):
-    """Per cycle: the mode and its parts, what can be invested, in how many shares of which size, what is left
-    of the turnover cap, and a code for the whole cycle. Per cycle and symbol, in e8 TRY: target, value held,
-    open orders (BUYs less SELLs), delta, the planned amount, and the code."""
+    """Per cycle: the mode and its parts, how often in a row the strategy has failed, what can be invested, in
+    how many shares of which size, what is left of the turnover cap, and a code for the whole cycle. Per cycle
+    and symbol, in e8 TRY: target, value held, open orders (BUYs less SELLs), delta, the planned amount, and
+    the code."""
 
     mode: Any
     base_mode: Any
     override_mode: Any
     rules_mode: Any
+    strategy_failed: Any
     investable: Any
     shares: Any
     share: Any
@@ -101,11 +103,21 @@ def final_mode(
             if rules_code(r, i) != Code.OK and (chosen.selected[c, i] == 1 or held(s, i)):
                 rules_mode = 2
     mode = max(assessed.verdict[c], x.base_mode[c], x.override_mode[c], rules_mode)
+    mode = max(mode, mode_of_failures(x.strategy_failed[c]))
     o.base_mode[c] = x.base_mode[c]
     o.override_mode[c] = x.override_mode[c]
     o.rules_mode[c] = rules_mode
+    o.strategy_failed[c] = x.strategy_failed[c]
     o.mode[c] = mode
     return mode
+
+
+@kernel
+def mode_of_failures(failed: int) -> int:
+    """Return the mode that a cycle has at least where the strategy has failed so often in a row."""
+    if failed >= FAILED_TOO_OFTEN:
+        return 2
+    return 1 if failed > 0 else 0
 
 
 @kernel
@@ -180,7 +192,8 @@ def set_targets(c: int, r: Rules, p: Params, s: State, chosen: Selected, o: Plan
 def set_wished_targets(c: int, p: Params, s: State, chosen: Selected, o: Planned) -> None:
     """Give every symbol what is wished for of it, as far as the largest position allows.
 
-    What spread or volume refuse is not bought: what is held or on order may stay.
+    What spread or volume refuse is not bought: what is held or on order may stay. So does all of it where the
+    strategy failed.
     """
     shares = 0
     for i in range(s.qty.shape[0]):
@@ -190,6 +203,8 @@ def set_wished_targets(c: int, p: Params, s: State, chosen: Selected, o: Planned
             target = 0
         elif is_refused(code):
             target = min(target, o.value[c, i] + value_on_order(i, s))
+        if o.strategy_failed[c] > 0:
+            target = o.value[c, i] + o.open_value[c, i]
         o.target[c, i] = target
         o.delta[c, i] = target - o.value[c, i] - o.open_value[c, i]
         shares += chosen.selected[c, i]
@@ -218,6 +233,8 @@ def value_on_order(i: int, s: State) -> int:
 def examine_wish(c: int, i: int, r: Rules, p: Params, s: State, chosen: Selected, o: Planned) -> int:
     """Return what is to be said of a strategy's wish for symbol i before anything else, OK for nothing."""
     target = o.target[c, i]
+    if o.strategy_failed[c] > 0:
+        return Code.NO_OPINION
     if not held(s, i):
         if target == 0 and chosen.weight[c, i] == ABSENT and s.wanted[i] == ABSENT:
             return Code.NO_OPINION

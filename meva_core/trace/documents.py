@@ -19,6 +19,7 @@ from meva_core.market import Market
 from meva_core.modes import Mode
 from meva_core.reasons import Code, fired_codes
 from meva_core.steps.measure import CLOCK_SKEW, NO_MARK, ONE_SIDED, STALE
+from meva_core.steps.plan import mode_of_failures
 from meva_core.trace.happenings import CODE_TEXTS, SIDES, Intent
 from meva_core.trace.texts import AMOUNT_PLACES, SCORE_PLACES, Texts, pairs
 
@@ -236,9 +237,11 @@ def _merged(parts: Sequence[Any]) -> Iterator[Any]:
             yield from group
 
 
-def modes(out: Out, c: int) -> dict[str, Any]:
-    """Return the final mode of cycle c with all its parts."""
+def modes(out: Out, c: int, *, wished: bool = False) -> dict[str, Any]:
+    """Return the final mode of cycle c with all its parts; `wished`: a strategy says what is wished for."""
+    failed = int(out.plan.strategy_failed[c])
     return {
+        **({"strategy_mode": MODES[mode_of_failures(failed)], "strategy_failed": failed} if wished else {}),
         "base_mode": MODES[out.plan.base_mode[c]],
         "override_mode": MODES[out.plan.override_mode[c]] if out.plan.override_mode[c] else None,
         "risk_mode": MODES[out.assess.verdict[c]],

@@ -163,6 +163,7 @@ def own_reasons(
     are places of rows, int64 [cycles], and `at` the same or the slice that they make up."""
     plan = out.plan
     restricting = plan.base_mode[at] | plan.override_mode[at] | plan.rules_mode[at]
+    restricting = restricting | plan.strategy_failed[at]
     restricted = (out.assess.fired[at] | restricting | plan.cycle_code[at]) != 0
     found = [encode(_UNRESTRICTED)] * len(restricted)
     for k in np.flatnonzero(restricted).tolist():

@@ -95,9 +95,10 @@ def _summaries(part: Chosen) -> list[str]:
 
 def _modes(part: Chosen) -> list[str]:
     plan, assess = part.out.plan, part.out.assess
-    columns = (plan.base_mode, plan.override_mode, plan.rules_mode, plan.mode)
+    columns = (plan.base_mode, plan.override_mode, plan.rules_mode, plan.strategy_failed, plan.mode)
     decided = (assess.verdict, assess.fired, assess.floor, assess.until)
-    return part.by_turns((*columns, *decided), lambda c: part.encode(modes(part.out, c)))
+    wished = part.terms.params.strategy != 0
+    return part.by_turns((*columns, *decided), lambda c: part.encode(modes(part.out, c, wished=wished)))
 
 
 def _order_decisions(part: Chosen) -> list[str]:

@@ -190,7 +190,8 @@ def test_columns_of_a_cycle_and_of_a_symbol_are_told_apart_as_the_document_lists
                 "Accounted": "account", "Adapted": "adapt"}[kind.__name__]  # fmt: skip
         cycle_columns = [name for name in kind._fields if axes_of(kind)[name] == "c"]
         symbol_columns = [name for name in kind._fields if axes_of(kind)[name] == "ci"]
-        later = [name for name in symbol_columns if f"{step}.{name}" in LATER]
+        later = [name for name in kind._fields if f"{step}.{name}" in LATER]
+        cycle_columns = [name for name in cycle_columns if name not in later]
         symbol_columns = [name for name in symbol_columns if name not in later]
         assert all(f"`{name}`" in DOCUMENT.read_text() for name in later), step
         if step == "measure":

@@ -84,6 +84,7 @@ NEVER: Final = {
     Code.RUN_CHANGED: "only a run that goes on with the book of another one has it (stages/test_books.py)",
     Code.WITHIN_BAND: "only a run with a rebalance band has it, which came later (test_cycles.py)",
     Code.NO_OPINION: "only a run with a strategy has it, which came later (test_wishes.py)",
+    Code.STRATEGY_FAILED: "only a run with a strategy has it, which came later (test_wishes.py)",
 }
 MESSAGE: Final = (
     "this run decides or digests otherwise than before. A change that decides otherwise changes a tag: "

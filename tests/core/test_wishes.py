@@ -119,6 +119,30 @@ def test_a_mode_stops_orders_and_forces_no_sale() -> None:
     assert codes(record) == [Code.ON_TARGET, Code.MODE_REDUCE_RISK_ONLY]
 
 
+def test_a_strategy_that_failed_has_no_opinion_on_anything_and_what_it_said_before_stays() -> None:
+    """The mark rises, so going on as decided would sell; a cap would, too."""
+    given = settings(FREE | {"max_position_notional_try": Decimal(600)})
+    quotes = [[HUNDRED] * 2] * 2 + [[(150, 150), HUNDRED]] * 3
+    failed = {c: {"strategy_failed": c - 1} for c in (2, 3)}
+    records = run(quotes, [[0.5, 0.3], [None] * 2, [None] * 2, [None] * 2, [0.2, None]], given, inputs=failed)
+    for record in records[2:4]:
+        assert codes(record) == [Code.NO_OPINION] * 2
+        assert record["plan"]["mode"] is Mode.REDUCE_RISK_ONLY
+        assert record["intents"] == []
+    assert orders(records[4])[0][:2] == (0, Side.SELL)
+    assert records[4]["plan"]["mode"] is Mode.NORMAL
+
+
+def test_open_buys_end_with_a_failure_and_from_the_third_in_a_row_nothing_is_traded() -> None:
+    failed = {c: {"strategy_failed": c} for c in (1, 2, 3, 4)}
+    given = settings(FREE, order_offset_bps=Decimal(100))
+    records = run([[HUNDRED]] * 6, [[0.5]] + [[None]] * 5, given, inputs=failed)
+    modes = [record["plan"]["mode"] for record in records]
+    assert modes == [Mode.NORMAL, *[Mode.REDUCE_RISK_ONLY] * 2, *[Mode.OBSERVE_ONLY] * 2, Mode.NORMAL]
+    assert [event["code"] for event in records[1]["plan_events"]] == [Code.MODE_REDUCE_RISK_ONLY]
+    assert orders(records[5]) == [(0, Side.BUY, 500 * E8)]
+
+
 @given(amount=amounts, weights=st.lists(st.integers(0, E8), min_size=1, max_size=9))
 def test_a_part_is_exact_over_the_whole_range(amount: int, weights: list[int]) -> None:
     total = min(2 * E8, max(E8, sum(weights)))

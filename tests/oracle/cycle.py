@@ -164,6 +164,7 @@ class Oracle:
             "base_mode": given.base_mode,
             "override_mode": given.override_mode,
             "rules_mode": plan.rules_mode,
+            "strategy_failed": given.strategy_failed,
             "investable": plan.investable,
             "shares": plan.shares,
             "share": plan.share,

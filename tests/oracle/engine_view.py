@@ -207,7 +207,10 @@ def _planned(world: World, o: Any, c: int) -> dict[str, Any]:
     names = ("target", "value", "open_value", "delta", "amount")
     return {
         **{name: Mode(getattr(o, name)[c]) for name in ("mode", "base_mode", "override_mode", "rules_mode")},
-        **{name: int(getattr(o, name)[c]) for name in ("investable", "shares", "share", "cap_left")},
+        **{
+            name: int(getattr(o, name)[c])
+            for name in ("strategy_failed", "investable", "shares", "share", "cap_left")
+        },
         "cycle_code": Code(o.cycle_code[c]),
         "symbols": [
             {**{name: int(getattr(o, name)[c, i]) for name in names}, "code": Code(o.code[c, i])}

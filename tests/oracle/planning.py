@@ -87,7 +87,9 @@ class Planner:
             not self.rules(i).usable and (i in selected or account.held(i)) for i in range(count)
         ):
             rules_mode = Mode.OBSERVE_ONLY
-        mode = max(verdict.verdict, self.given.base_mode, self.given.override_mode, rules_mode)
+        failed = self.given.strategy_failed
+        of_strategy = Mode.OBSERVE_ONLY if failed >= 3 else Mode.REDUCE_RISK_ONLY if failed else Mode.NORMAL
+        mode = max(verdict.verdict, self.given.base_mode, self.given.override_mode, rules_mode, of_strategy)
         plan = Plan(mode, rules_mode)
         if mode > Mode.NORMAL:
             code = Code.OBSERVE_ONLY if mode is Mode.OBSERVE_ONLY else Code.MODE_REDUCE_RISK_ONLY
@@ -96,6 +98,8 @@ class Planner:
         targets = self._targets(plan, selected) if wishes is None else self._wished(plan, selected, wishes)
         for i in range(count):
             value, open_value = account.value(i), self._open_value(i)
+            if self.given.strategy_failed:
+                targets[i] = value + open_value
             delta = targets[i] - value - open_value
             plan.entries.append(Entry(targets[i], value, open_value, delta, abs(delta), Code.OK))
         for i, entry in enumerate(plan.entries):
@@ -145,6 +149,8 @@ class Planner:
         return targets
 
     def _of_wish(self, i: int, entry: Entry, wishes: Wishes) -> Code:
+        if self.given.strategy_failed:
+            return Code.NO_OPINION
         if not self.account.held(i):
             if entry.target == 0 and wishes.nothing_said(i):
                 return Code.NO_OPINION

@@ -60,6 +60,8 @@ class CycleInput:
     reset: bool = False
     fault_kind: int = 0
     fault_count: int = 0
+    strategy_failed: int = 0
+    """How often in a row the strategy has failed."""
     weights: tuple[int | None, ...] = ()
     """What a strategy wishes for, in 1e-8 of what can be invested; None goes on as decided."""
 

@@ -14,7 +14,13 @@ from meva_adapters.replay.checking.documents import read_json
 from meva_adapters.replay.checking.files import SourceFile, whole_lines
 from meva_adapters.replay.format.faults import FaultList
 from meva_adapters.replay.format.layout import CYCLES, GENESIS, MANIFEST, MAX_LINE, OF_A_RUN, RULES, SETTINGS
-from meva_adapters.replay.format.run_lines import CYCLE_COLUMNS, RULE_COLUMNS, read_cycle, read_rule
+from meva_adapters.replay.format.run_lines import (
+    CYCLE_COLUMNS,
+    RULE_COLUMNS,
+    STRATEGY_COLUMNS,
+    read_cycle,
+    read_rule,
+)
 from meva_core.blocks import new_group
 from meva_core.errors import BadInput
 from meva_core.rules import LETTERS, Rules, letters_of
@@ -52,7 +58,7 @@ class RunFiles:
         letters = letters_of(self.symbols)
         now = np.zeros((len(self.symbols), len(groups.RULES)), dtype=np.int64)
         since: int | None = None
-        for _, cells in _lines(self._rules, RULE_COLUMNS):
+        for _, cells in _lines(self._rules, (RULE_COLUMNS,)):
             time, symbol, numbers = read_rule(cells)
             if since is not None and time != since:
                 yield since, _as_rules(now, letters)
@@ -108,8 +114,9 @@ class _Check:
         if len(numbers) == 0:
             return None
         times, inputs = numbers[:, 0].copy(), no_inputs(len(numbers), len(self._symbols))
-        for name, column in zip(BY_CYCLE, numbers.T[1:-2], strict=True):
-            getattr(inputs, name)[:] = column
+        for name, column in zip(STRATEGY_COLUMNS, numbers.T, strict=False):
+            if name in BY_CYCLE:
+                getattr(inputs, name)[:] = column
         rules = self._rules(times)
         settings = self._document(SETTINGS, self._settings)
         begins = self._document(GENESIS, self._begins) if GENESIS in self._files else None
@@ -127,7 +134,7 @@ class _Check:
                 raise BadInput("ts: not after the cycle before")
             found.append(numbers)
 
-        self._table(CYCLES, CYCLE_COLUMNS, take)
+        self._table(CYCLES, (CYCLE_COLUMNS, STRATEGY_COLUMNS), take)
         if not found and not self._lists[CYCLES].errors:
             _report(self._lists[CYCLES], "there is no cycle")
         return np.array(found, dtype=np.int64)
@@ -150,16 +157,18 @@ class _Check:
                 seen.add(symbol)
             before, rows = (time, symbol), rows + 1
 
-        self._table(RULES, RULE_COLUMNS, take)
+        self._table(RULES, (RULE_COLUMNS,), take)
         lacking = sorted(set(self._symbols) - seen)
         if lacking and not self._lists[RULES].errors:
             _report(self._lists[RULES], f"the first cycle has no rules of {', '.join(lacking[:6])}")
         return rows
 
-    def _table(self, name: str, columns: tuple[str, ...], take: Callable[[list[str]], None]) -> None:
+    def _table(
+        self, name: str, headers: Sequence[tuple[str, ...]], take: Callable[[list[str]], None]
+    ) -> None:
         faults = self._lists[name]
         try:
-            for row, cells in _lines(self._files[name], columns):
+            for row, cells in _lines(self._files[name], headers):
                 try:
                     take(cells)
                 except BadInput as error:
@@ -207,12 +216,12 @@ def _sha256(file: SourceFile, faults: FaultList) -> str:
     return digest.hexdigest()
 
 
-def _lines(file: SourceFile, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a table below its header, with their numbers as an editor counts lines.
+def _lines(file: SourceFile, headers: Sequence[tuple[str, ...]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a table below its header, one of some, with their numbers as an editor counts lines.
 
     Raises BadInput for another header, a line that is too long, not ASCII or ragged, and as reading does.
     """
-    row, header = 0, ",".join(columns)
+    row, columns = 0, headers[0]
     for block in whole_lines(file, _BLOCK):
         for line in block.removesuffix(b"\n").split(b"\n"):
             row += 1
@@ -220,8 +229,10 @@ def _lines(file: SourceFile, columns: tuple[str, ...]) -> Iterator[tuple[int, li
                 raise BadInput(f"row {row}: too long, or not ASCII")
             text = line.decode("ascii").removesuffix("\r")
             if row == 1:
-                if text != header:
-                    raise BadInput(f"the first line must read {header}")
+                known = {",".join(header): header for header in headers}
+                if text not in known:
+                    raise BadInput(f"the first line must read {' or '.join(known)}")
+                columns = known[text]
                 continue
             cells = text.split(",")
             if len(cells) != len(columns):

@@ -18,8 +18,11 @@ from meva_core.rules import RuleStatus
 from meva_core.steps.inputs import BY_CYCLE, SubmitFault
 from meva_core.stretches.groups import RULES
 
-CYCLE_COLUMNS: Final = ("ts", *BY_CYCLE, "offset", "round_trip")
+_FAILED: Final = "strategy_failed"
+CYCLE_COLUMNS: Final = ("ts", *(name for name in BY_CYCLE if name != _FAILED), "offset", "round_trip")
 """Modes and failures by their names; what the clock was off by, and the round trip, in microseconds."""
+STRATEGY_COLUMNS: Final = (*CYCLE_COLUMNS, _FAILED)
+"""Those of a run with a strategy: how often in a row it had failed, too."""
 RULE_COLUMNS: Final = ("ts", "symbol", *RULES)
 """Amounts as decimal numbers, empty for a bound that does not exist."""
 _NAMED: Final[dict[str, type[IntEnum]]] = {
@@ -36,8 +39,9 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def cycle_line(numbers: Sequence[int]) -> str:
-    """Return the line of a cycle, numbers in the order of CYCLE_COLUMNS, its time in seconds."""
-    return _line(CYCLE_COLUMNS, numbers)
+    """Return the line of a cycle, numbers in the order of CYCLE_COLUMNS or STRATEGY_COLUMNS, its time in
+    seconds."""
+    return _line(_of_cycle(numbers), numbers)
 
 
 def rule_line(time: int, symbol: str, numbers: Sequence[int]) -> str:
@@ -46,8 +50,12 @@ def rule_line(time: int, symbol: str, numbers: Sequence[int]) -> str:
 
 
 def read_cycle(cells: Sequence[str]) -> list[int]:
-    """Return the numbers of a cycle's line. Raises BadInput that names the column."""
-    return [_number(name, cell) for name, cell in zip(CYCLE_COLUMNS, cells, strict=True)]
+    """Return the numbers of a cycle's line, of either kind. Raises BadInput that names the column."""
+    return [_number(name, cell) for name, cell in zip(_of_cycle(cells), cells, strict=True)]
+
+
+def _of_cycle(values: Sequence[object]) -> tuple[str, ...]:
+    return STRATEGY_COLUMNS if len(values) == len(STRATEGY_COLUMNS) else CYCLE_COLUMNS
 
 
 def read_rule(cells: Sequence[str]) -> tuple[int, str, list[int]]:
@@ -88,7 +96,9 @@ def _number(name: str, cell: str) -> int:
     if not _WHOLE.fullmatch(cell):
         raise BadInput(f"{name}: {cell[:60]!r} is no whole number")
     number = int(cell)
-    if (name in _FLAGS and number not in (0, 1)) or (name in ("fault_count", "round_trip") and number < 0):
+    if (name in _FLAGS and number not in (0, 1)) or (
+        name in ("fault_count", "round_trip", _FAILED) and number < 0
+    ):
         raise BadInput(f"{name}: {number} is out of its range")
     return number
 

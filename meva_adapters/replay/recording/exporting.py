@@ -26,7 +26,13 @@ from meva_adapters.replay.format.layout import (
     RULES,
     SETTINGS,
 )
-from meva_adapters.replay.format.run_lines import CYCLE_COLUMNS, RULE_COLUMNS, cycle_line, rule_line
+from meva_adapters.replay.format.run_lines import (
+    CYCLE_COLUMNS,
+    RULE_COLUMNS,
+    STRATEGY_COLUMNS,
+    cycle_line,
+    rule_line,
+)
 from meva_adapters.replay.format.stamps import MICROS, iso_stamp
 from meva_adapters.replay.recording.rows_of_run import RowsOfRun
 from meva_adapters.replay.recording.writer import write_json, write_manifest
@@ -34,6 +40,7 @@ from meva_adapters.system.files import naming
 from meva_core.errors import BadInput, StoreCorrupt, StoreUnready
 from meva_core.ports import Reads
 from meva_core.stages.codec import Codec
+from meva_core.steps.inputs import Inputs
 from meva_core.stretches import groups
 from meva_core.stretches.opened import Opened
 from meva_core.stretches.recorded import RecordedRun, recorded_run
@@ -164,10 +171,10 @@ class _Beside:
         first = last = None
         cycles, before = 0, np.full((len(self.run.symbols), len(groups.RULES)), -1, dtype=np.int64)
         with _file(self.root / CYCLES) as times, _file(self.root / RULES) as rules:
-            _put(times, CYCLE_COLUMNS)
+            _put(times, _cycle_columns(self.run))
             _put(rules, RULE_COLUMNS)
             for opened in self._stretches():
-                numbers = _cycles_of(opened)
+                numbers = _cycles_of(opened, _cycle_columns(self.run))
                 times.writelines(f"{cycle_line(line)}\n" for line in numbers.tolist())
                 before = self._rules(rules, opened, before)
                 first = int(numbers[0, 0]) if first is None else first
@@ -209,11 +216,17 @@ class _Beside:
         write_json(self.root / GENESIS, document)
 
 
-def _cycles_of(opened: Opened) -> Any:
-    """Return the numbers of the cycles of a stretch, in the order of CYCLE_COLUMNS."""
+def _cycle_columns(run: RecordedRun) -> Cells:
+    return STRATEGY_COLUMNS if run.params.strategy else CYCLE_COLUMNS
+
+
+def _cycles_of(opened: Opened, columns: Cells) -> Any:
+    """Return the numbers of the cycles of a stretch, in the order of `columns`."""
     market, inputs, aside = opened.market, opened.inputs, opened.aside
     cycles = opened.stored.cycles
     told = "aside" in {frame.group for frame in opened.layout.frames}
     nothing = np.zeros(cycles, dtype=np.int64)
-    clock = [getattr(aside, name) if told else nothing for name in CYCLE_COLUMNS[-2:]]
-    return np.column_stack([market.time, *(getattr(inputs, name) for name in CYCLE_COLUMNS[1:-2]), *clock])
+    found = {name: getattr(inputs, name) for name in Inputs._fields if name in columns}
+    found |= {"ts": market.time}
+    found |= {name: getattr(aside, name) if told else nothing for name in columns if name not in found}
+    return np.column_stack([found[name] for name in columns])

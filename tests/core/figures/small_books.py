@@ -62,7 +62,8 @@ def columns_of(book: SmallBook, least: str = "10") -> Cycles:
         plan=SimpleNamespace(
             mode=np.array(modes, dtype=np.int64),
             **{
-                f"{part}_mode": np.zeros(len(times), dtype=np.int64) for part in ("base", "override", "rules")
+                name: np.zeros(len(times), dtype=np.int64)
+                for name in ("base_mode", "override_mode", "rules_mode", "strategy_failed")
             },
         ),
         account=SimpleNamespace(**account),
