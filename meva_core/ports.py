@@ -5,7 +5,7 @@ An adapter is whatever fits. The docstrings are the contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -84,6 +84,22 @@ class Reads(Protocol):
         """Yield rows in time order, then by key, as tuples of `columns`, without holding them all.
 
         `start` and `end` are inclusive, `where` maps columns to the values they must have.
+        """
+
+    def newest(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        of: str,
+        each: Collection[str],
+        most: int = 1,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the last `most` rows in time for each value of the column `of` that is one of `each`, as
+        tuples of `columns` and in no order; `where` maps columns to the values they must have.
+
+        Only for a table that is found so, by its key: `stage7_rows`. A KeyError means any other.
         """
 
     def stretches(

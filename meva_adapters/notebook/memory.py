@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -142,6 +142,19 @@ class Memory:
             self._made = RowsFromColumns(self)
         asked = Asked(table, tuple(columns), self.row["run_id"], start, end, where or {}, newest_first, limit)
         return islice(self._made.rows(self.row["run_id"], asked), limit)
+
+    def newest(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        of: str,
+        each: Collection[str],
+        most: int = 1,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield nothing: no run in memory is of the live market."""
+        return iter(())
 
     def stretches(
         self,

@@ -7,7 +7,7 @@ offsets or none, so they are compared as instants; our own rows have one form, s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -23,6 +23,7 @@ from meva_adapters.sql.batches import is_packed
 from meva_adapters.sql.columns import Stamp, stamp_text, text_of
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import ONE_BY_ONE, STREAM, quoted, shape_of
+from meva_adapters.sql.newest import newest_query
 from meva_adapters.sql.revisions import OWN_TABLES
 from meva_adapters.sql.stretches import stretch_of, stretches_query
 from meva_adapters.sql.tables import META
@@ -130,6 +131,34 @@ class SqlReads:
         plain = [sa.type_coerce(column, sa.types.NULLTYPE) for column in asked.typed()]
         for row in self._there(asked, plain):
             yield tuple(map(text_of, kinds, row))
+
+    def newest(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        where: Mapping[str, Any],
+        of: str,
+        each: Collection[str],
+        most: int = 1,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the last `most` rows in time for each value of the column `of` that is one of `each`, as
+        tuples of `columns` and in no order; see the port.
+        """
+        if table not in _IN_MICROSECONDS:
+            raise KeyError(f"{table} has no times in microseconds")
+        query = newest_query(
+            table,
+            (of, *columns),
+            where=where,
+            of=of,
+            each=each,
+            moment=_TIMES[table],
+            most=most,
+            dialect=self._connection.dialect.name,
+        )
+        with self._translated(), self._streaming(query, STREAM) as result:
+            yield from (tuple(row)[1:] for row in result if row[0] is not None)
 
     def _there(self, asked: Asked, columns: Sequence[sa.ColumnElement[Any]]) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that a table holds."""

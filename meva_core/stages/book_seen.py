@@ -67,18 +67,19 @@ def metadata_came(reads: Reads, book: str) -> int | None:
     return None if found is None else int(found[0].timestamp())
 
 
-def seen_rows(reads: Reads, book: str, symbols: Iterable[str], lookback: int, codec: Codec) -> list[SeenRow]:
+def seen_rows(
+    reads: Reads, book: str, symbols: Collection[str], lookback: int, codec: Codec
+) -> list[SeenRow]:
     """Return the rows that a book goes on from, in the order in which they became known: of bars the last
     `lookback` of each symbol, of all else the newest."""
     found: list[SeenRow] = []
-    columns = ("known", "stamp", "cells")
+    columns = ("known", "symbol", "stamp", "cells")
     for kind, most in ((BOOK, 1), (TICKER, 1), (BAR60, lookback)):
-        for symbol in symbols:
-            where = {"book": book, "kind": kind, "symbol": symbol}
-            rows = reads.rows("stage7_rows", columns, where=where, newest_first=True, limit=most)
-            for known, stamp, cells in rows:
-                made = tuple(codec.decode(cells))
-                found.append(SeenRow(int(known.timestamp()), kind, symbol, stamp, made))
+        where = {"book": book, "kind": kind}
+        rows = reads.newest("stage7_rows", columns, where=where, of="symbol", each=symbols, most=most)
+        for known, symbol, stamp, cells in rows:
+            made = tuple(codec.decode(cells))
+            found.append(SeenRow(int(known.timestamp()), kind, symbol, stamp, made))
     return sorted(found, key=lambda row: (row.known, row.kind, row.symbol, row.stamp))
 
 
