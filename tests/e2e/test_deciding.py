@@ -4,7 +4,9 @@ that the same idea written either way trades the same."""
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +94,108 @@ def memory_in(db: str) -> str:
     [row] = rows_of(Path(db), "SELECT state_json FROM stage7_run_state")
     memory: str = row["state_json"]["state"]["memory"]
     return memory
+
+
+IMPURE = '''
+from pathlib import Path
+
+from meva_core.strategy import Strategy, param
+
+class Impure(Strategy):
+    """Look at a file, which nothing here forbids."""
+
+    what = param("")
+
+    def decide(self, view, memory):
+        here = Path("switch").exists()
+        memory["n"] = memory.get("n", 0) + 1
+        if self.what == "memory" and memory["n"] == 40:
+            memory["here"] = here
+        wish = here if self.what == "weight" and memory["n"] == 7 else 0.5
+        return {view.symbols[0].name: wish} if memory["n"] in (1, 7) else {}
+'''
+
+
+def test_a_weight_that_comes_out_otherwise_is_named(meva: Meva, run: Meva) -> None:
+    Path("own.py").write_text(IMPURE)
+    run("--strategy", "own.py:Impure", "-p", "what=weight")
+    Path("switch").touch()
+    assert prove(meva, "a.db")["proved"]
+    found = prove(meva, "a.db", "--strategy", "own.py:Impure", "-p", "what=weight")
+    assert (found["proved"], found["cycles"]) == (False, 90)
+    assert found["difference"] == {
+        "cycle_ts": "2026-01-01T00:06:00Z",
+        "step": "strategy",
+        "field": "weight of BTCTRY",
+        "stored": "0",
+        "decided": "1",
+    }
+
+
+def test_a_memory_that_comes_out_otherwise_is_named(meva: Meva, run: Meva) -> None:
+    Path("own.py").write_text(IMPURE)
+    run("--strategy", "own.py:Impure", "-p", "what=memory")
+    Path("switch").touch()
+    found = prove(meva, "a.db", "--strategy", "own.py:Impure", "-p", "what=memory")
+    assert not found["proved"]
+    difference = found["difference"]
+    assert (difference["step"], difference["field"]) == ("strategy", "memory.here")
+    assert (difference["stored"], difference["decided"]) == (False, True)
+
+
+def test_a_stored_memory_that_was_changed_is_damage_to_all_who_need_it(meva: Meva, run: Meva) -> None:
+    run("--strategy", STOPPING, "--cycles", "40")
+    with closing(sqlite3.connect("a.db")) as db:
+        [(text,)] = db.execute("SELECT state_json FROM stage7_run_state").fetchall()
+        place = text.index("high") + 20
+        digit = next(at for at in range(place, len(text)) if text[at].isdigit())
+        changed = text[:digit] + str((int(text[digit]) + 1) % 10) + text[digit + 1 :]
+        db.execute("UPDATE stage7_run_state SET state_json = ?", (changed,))
+        db.commit()
+    proved = prove(meva, "a.db")
+    assert not proved["proved"]
+    assert "its strategy's memory has another SHA-256" in proved["damage"]
+    resumed = run("--strategy", STOPPING, "--resume")
+    assert (resumed.code, resumed.document["error"]["code"]) == (2, "store_corrupt")
+
+
+FAILING = {
+    "raises": ("1 / 0", "failing raised ZeroDivisionError: division by zero (own.py:9)"),
+    "unknown": (
+        '{"BTCTR": 0.5}',
+        "weight 0.5 for 'BTCTR', which is none of its symbols; did you mean BTCTRY?",
+    ),
+    "text": ('{"BTCTRY": "half"}', "2026-01-01T00:29:00.000000+00:00, BTCTRY: weight 'half' is a str"),
+    "memory": ("memory.update(x=view) or {}", "memory['x']: View("),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_one_that_fails_stops_the_run_and_all_cycles_before_are_recorded(
+    meva: Meva, run: Meva, name: str
+) -> None:
+    answer, said = FAILING[name]
+    Path("own.py").write_text(
+        f"""
+from meva_core.strategy import Strategy
+
+class Failing(Strategy):
+    def decide(self, view, memory):
+        memory["n"] = memory.get("n", 0) + 1
+        if memory["n"] < 30:
+            return {{"BTCTRY": 0.25}}
+        return {answer}
+"""
+    )
+    failed = run("--strategy", "own.py:Failing")
+    assert failed.code == 1
+    error = failed.document["error"]
+    assert error["code"] == "strategy_failed"
+    assert said in error["message"]
+    assert "2026-01-01T00:29:00" in error["message"]
+    [row] = rows_of(Path("a.db"), "SELECT cycles, status FROM stage7_runs")
+    assert row == {"cycles": 29, "status": "interrupted"}
+    assert (prove(meva, "a.db")["proved"], memory_in("a.db")) == (True, '{"n":29}')
+    assert len(meva("why", "--db", "a.db", "--json").document["symbols"]) == 4
+    again = run("--strategy", "own.py:Failing", "--resume").document["error"]
+    assert again == error  # it goes on after what is recorded, and fails at the same cycle
