@@ -52,7 +52,7 @@ def alerting(
     from meva_core.alerts.outbox import uncounted
     from meva_core.market import MICROS
 
-    found = receivers(alerts.urls)
+    found = receivers(alerts.urls, keeps=True)
     names = [receiver.name for receiver in found]
     queue = writer(url, durable=False)  # a note that a power cut takes is made again
     post = Post(queue, lease, names, clock, uncounted if watch is None else watch.counted)

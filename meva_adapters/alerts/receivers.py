@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from attrs import field, frozen
 
+from meva_adapters.alerts.known import Known, keep, known
 from meva_adapters.alerts.unheard import unheard
 from meva_core.errors import BadInput, Problem
 from meva_core.settings import Secret
@@ -28,10 +30,11 @@ _HOST: Final = re.compile(r"localhost|[0-9.]{7,15}|\[?[0-9a-fA-F:]*:[0-9a-fA-F:.
 
 @frozen
 class Receiver:
-    """Somebody who is told of things; `name` may be shown."""
+    """Somebody who is told of things; `name` may be shown. `service` is what sends to it, made when it is
+    asked for first."""
 
     name: str
-    _service: Apprise = field(repr=False)
+    service: Callable[[], Apprise | None] = field(repr=False)
     _hidden: tuple[str, ...] = field(repr=False)
 
     def send(self, text: str, severity: str) -> str | None:
@@ -44,7 +47,10 @@ class Receiver:
         title, _, body = text.partition("\n")
         with unheard() as said:
             try:
-                taken = self._service.notify(
+                service = self.service()
+                if service is None:
+                    return "apprise does not know its address any more"
+                taken = service.notify(
                     body=body or title,
                     title=title if body else "",
                     notify_type=NotifyType(severity),
@@ -61,11 +67,12 @@ class Receiver:
         return " ".join(text.split())[:_LONGEST]
 
 
-def receivers(urls: Sequence[Secret]) -> tuple[Receiver, ...]:
+def receivers(urls: Sequence[Secret], *, keeps: bool = False) -> tuple[Receiver, ...]:
     """Return the receivers that addresses name.
 
-    Raises BadInput where apprise is not installed, and for addresses that it does not know, by their places:
-    none is shown.
+    Apprise is loaded for addresses that it was not asked about before; with `keeps` what it says is kept for
+    later processes. Raises BadInput where apprise is not installed, and for addresses that it does not know,
+    by their places: none is shown.
     """
     if not urls:
         return ()
@@ -74,13 +81,17 @@ def receivers(urls: Sequence[Secret]) -> tuple[Receiver, ...]:
             f"{SETTING} names {len(urls)} receivers of alerts, and the library that sends them is not there",
             action=f"pip install 'meva[alerts]', or take {SETTING} out",
         )
-    asset = _asset()
-    made = [_service(url.reveal(), asset) for url in urls]
-    refuse_all(_unknown(place, urls[place], len(urls)) for place, one in enumerate(made) if one is None)
-    found = [one for one in made if one is not None]
+    addresses = [url.reveal() for url in urls]
+    found = known(addresses)
+    if found is None:
+        plugins = [_plugin(address, _asset()) for address in addresses]
+        refuse_all(_unknown(place, urls[place], len(urls)) for place, one in enumerate(plugins) if not one)
+        found = [Known(str(plugin.service_name), _host(plugin)) for plugin in plugins]
+        if keeps:
+            keep(dict(zip(addresses, found, strict=True)))
     return tuple(
-        Receiver(name, _sole(one, asset), tuple(_parts(url.reveal(), shown)))
-        for (name, shown), one, url in zip(_names(found), found, urls, strict=True)
+        Receiver(name, cache(partial(_service, address)), tuple(_parts(address, one.host)))
+        for name, one, address in zip(_names(found), found, addresses, strict=True)
     )
 
 
@@ -93,18 +104,21 @@ def _asset() -> AppriseAsset:
     )
 
 
-def _service(url: str, asset: AppriseAsset) -> Any:
+def _plugin(address: str, asset: AppriseAsset) -> Any:
     """Return apprise's plugin for an address, None where there is none."""
     from apprise import Apprise
 
     with unheard():
-        return Apprise.instantiate(url, asset=asset)
+        return Apprise.instantiate(address, asset=asset)
 
 
-def _sole(plugin: Any, asset: AppriseAsset) -> Apprise:
+def _service(address: str) -> Apprise | None:
+    """Return what sends to an address alone, None where apprise does not know it."""
     from apprise import Apprise
 
-    return Apprise(plugin, asset=asset)
+    asset = _asset()
+    plugin = _plugin(address, asset)
+    return None if plugin is None else Apprise(plugin, asset=asset)
 
 
 def _unknown(place: int, url: Secret, count: int) -> Problem:
@@ -126,17 +140,14 @@ def _schemes(apprise: Any) -> Iterable[Iterable[str]]:
         yield service["secure_protocols"] or ()
 
 
-def _names(plugins: Sequence[Any]) -> list[tuple[str, str]]:
-    """Return what each plugin is called, and which host is shown in that, if any; equal ones are counted."""
-    shown = [_host(plugin) for plugin in plugins]
-    services = [str(plugin.service_name) for plugin in plugins]
-    bare = [f"{service} {host}".rstrip() for service, host in zip(services, shown, strict=True)]
+def _names(found: Sequence[Known]) -> list[str]:
+    """Return what each is called; equal names are counted."""
     seen: Counter[str] = Counter()
     names = []
-    for name in bare:
+    for name in (f"{one.service} {one.host}".rstrip() for one in found):
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return list(zip(names, shown, strict=True))
+    return names
 
 
 def _host(plugin: Any) -> str:

@@ -46,7 +46,8 @@ _SENDING: Final = _Sending()
 
 @contextmanager
 def unheard() -> Iterator[list[str]]:
-    """Keep what this thread logs out of the logs, and yield what apprise has to say meanwhile."""
+    """Keep what this thread logs out of the logs, and yield what apprise has to say meanwhile. One may lie
+    within another."""
     thread = threading.get_ident()
     words, log = _Words(thread), logging.getLogger(APPRISE)
     log.propagate = False
@@ -54,9 +55,11 @@ def unheard() -> Iterator[list[str]]:
         if handler is not None and _SENDING not in handler.filters:
             handler.addFilter(_SENDING)
     log.addHandler(words)
+    is_within = thread in _SENDING.threads
     _SENDING.threads.add(thread)
     try:
         yield words.said
     finally:
-        _SENDING.threads.discard(thread)
+        if not is_within:
+            _SENDING.threads.discard(thread)
         log.removeHandler(words)

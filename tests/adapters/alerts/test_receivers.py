@@ -83,7 +83,7 @@ def test_what_libraries_say_of_a_failure_is_masked(monkeypatch: pytest.MonkeyPat
         logging.getLogger("apprise").warning("no way to 127.0.0.1:9/path-%s x as user", CANARY)
         return False
 
-    monkeypatch.setattr(one._service, "notify", notify)
+    monkeypatch.setattr(one.service(), "notify", notify)
     why = one.send("title\nbody", "info")
     assert why is not None
     assert why.startswith("no way to 127.0.0.1:9/")
@@ -92,7 +92,7 @@ def test_what_libraries_say_of_a_failure_is_masked(monkeypatch: pytest.MonkeyPat
     def fail(**_: object) -> bool:
         raise ValueError(f"https://x/{CANARY}")
 
-    monkeypatch.setattr(one._service, "notify", fail)
+    monkeypatch.setattr(one.service(), "notify", fail)
     assert one.send("title\nbody", "info") == "apprise failed with ValueError"
 
 
