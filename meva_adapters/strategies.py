@@ -5,20 +5,20 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
+from meva_adapters.strategy_files import classes_in, file_module, loading
 from meva_core.errors import BadInput
 from meva_core.strategy.base import Strategy, expected, fields_of, identity_of
 from meva_core.strategy.built_in import BUILT_IN
@@ -34,6 +34,8 @@ class Chosen:
 
     strategy: Strategy
     identity: Mapping[str, Any]
+    places: tuple[Path, ...] = ()
+    """The folders that its id was looked for in."""
 
 
 def chosen(strategy: Strategy) -> Chosen:
@@ -42,19 +44,27 @@ def chosen(strategy: Strategy) -> Chosen:
 
 
 def load(
-    spec: str, texts: Mapping[str, str] | None = None, values: Mapping[str, Any] | None = None
+    spec: str,
+    texts: Mapping[str, str] | None = None,
+    values: Mapping[str, Any] | None = None,
+    *,
+    tables: Mapping[str, Mapping[str, Any]] | None = None,
+    places: Sequence[str | Path] = (),
 ) -> Chosen:
     """Return the strategy of a name: an id, `FILE.py:Class` or `package.module:Class`.
 
-    `texts` are parameters as they are written on the command line, `values` as JSON holds them; texts win.
+    `texts` are parameters as they are written on the command line, `values` as JSON holds them, `tables` by
+    id as `meva.toml` has them: texts win, then values. `places` are the folders whose files' ids are known.
     The code of a file or module is run. Raises BadInput for what is not there, is no strategy, or cannot be
-    loaded, and for parameters that it does not have.
+    loaded, for an id that two have, and for parameters that it does not have.
     """
-    kind, origin = _class_of(spec)
-    given = {name: _known(kind, name) and value for name, value in (values or {}).items()}
+    folders = tuple(map(Path, places))
+    kind, origin = _class_of(spec, folders)
+    given = _of_table(kind, (tables or {}).get(kind.name(), {}))
+    given |= {name: _known(kind, name) and value for name, value in (values or {}).items()}
     given |= {name: _value(kind, name, text) for name, text in (texts or {}).items()}
     made = kind(**given)
-    return Chosen(made, identity_of(made, source_sha256(kind), **origin))
+    return Chosen(made, identity_of(made, source_sha256(kind), **origin), folders)
 
 
 def installed() -> Mapping[str, EntryPoint]:
@@ -76,64 +86,79 @@ def json_values(text: str) -> dict[str, Any]:
 # -- Classes ----------------------------------------------------------------------------------------------
 
 
-def _class_of(spec: str) -> tuple[type[Strategy], dict[str, str]]:
+def _class_of(spec: str, places: Sequence[Path]) -> tuple[type[Strategy], dict[str, str]]:
     place, sign, name = spec.rpartition(":")
     if sign and place.endswith(".py"):
-        return _named(_file_module(Path(place)), name, spec), {}
+        return _named(file_module(Path(place)), name, spec), {}
     if sign:
-        with _loading(spec):
+        with loading(spec):
             module = importlib.import_module(place)
         return _named(module, name, spec), {}
-    if spec in BUILT_IN:
-        return BUILT_IN[spec], {}
-    points = installed()
-    if spec in points:
-        point = points[spec]
-        with _loading(spec):
-            found = point.load()
-        dist = point.dist
-        origin = {} if dist is None else {"distribution": dist.name, "distribution_version": dist.version}
-        return _checked(found, spec), origin
+    found = list(available(places, only=spec))
+    if len(found) == 1:
+        return found[0].loaded(), found[0].distribution
+    if found:
+        where = " and ".join(one.where for one in found)
+        raise BadInput(
+            f"there are {len(found)} strategies {spec!r}: {where}",
+            action="name the one that is meant as FILE.py:Class, or as package.module:Class",
+        )
+    known = sorted({*BUILT_IN, *installed(), *(one.id for one in _in_files(places, None))})
     raise BadInput(
-        f"there is no strategy {spec!r}; there are {', '.join(sorted({*BUILT_IN, *points}))}",
+        f"there is no strategy {spec!r}; there are {', '.join(known)}",
         action="name one of them, or FILE.py:Class, or package.module:Class",
     )
 
 
-def _file_module(path: Path) -> ModuleType:
-    """Return the module of a file, run anew; what it imports may lie beside it."""
-    path = path.resolve()
-    if not path.is_file():
-        raise BadInput(
-            f"{path}: there is no such file", action="write FILE.py:Class, with the path from here"
-        )
-    name = f"meva_strategy_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{path}: Python has no loader for it", action="write FILE.py:Class")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
-    try:
-        with _loading(str(path)):
-            spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
+@frozen
+class Available:
+    """A strategy that an id names: where it comes from, and how it is loaded."""
+
+    id: str
+    where: str
+    _load: Callable[[], Any]
+    distribution: dict[str, str] = field(factory=dict)
+
+    def loaded(self) -> type[Strategy]:
+        """Return its class; runs its code. Raises BadInput for what is no strategy or cannot be loaded."""
+        with loading(self.where):
+            found = self._load()
+        return _checked(found, self.id)
 
 
-@contextmanager
-def _loading(what: str) -> Iterator[None]:
-    """Say of whatever the user's code raises which code it was."""
-    try:
-        yield
-    except BadInput:
-        raise
-    except Exception as error:
-        raise BadInput(
-            f"strategy {what} cannot be loaded: {type(error).__name__}: {error}",
-            action="mend it; --debug shows the traceback",
-        ) from error
+def available(places: Sequence[Path], only: str | None = None) -> Iterator[Available]:
+    """Yield what ids name: built in, installed, in the files of some folders; of one id if it is given.
+
+    Of files those classes count that are strategies, for which the files of the id are run.
+    """
+    for name, kind in BUILT_IN.items():
+        if only in (None, name):
+            yield Available(name, "built in", partial(_same, kind))
+    for name, point in installed().items():
+        if only in (None, name):
+            dist = point.dist
+            origin = {} if dist is None else {"distribution": dist.name, "distribution_version": dist.version}
+            yield Available(name, " ".join(origin.values()) or point.value, point.load, origin)
+    yield from _in_files(places, only)
+
+
+def _in_files(places: Sequence[Path], only: str | None) -> Iterator[Available]:
+    for name, file, class_name in classes_in(places):
+        if only in (None, name):
+            try:
+                is_one = _is_strategy(vars(file_module(file)).get(class_name))
+            except BadInput:
+                is_one = True  # who names it is to be told why it cannot be loaded
+            if is_one:
+                yield Available(name, f"{file}:{class_name}", partial(_class_in, file, class_name))
+
+
+def _same(kind: type[Strategy]) -> type[Strategy]:
+    return kind
+
+
+def _class_in(file: Path, name: str) -> Any:
+    return getattr(file_module(file), name)
 
 
 def _named(module: ModuleType, name: str, spec: str) -> type[Strategy]:
@@ -175,6 +200,19 @@ def _known(kind: type[Strategy], name: str) -> bool:
         f"strategy {kind.name()} has no parameter {name!r}{said}",
         action=f"it has {', '.join(there)}" if there else "leave it out: it has none",
     )
+
+
+def _of_table(kind: type[Strategy], table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a heading of `meva.toml`. Raises BadInput that names it."""
+    given = {}
+    for name, value in table.items():
+        try:
+            given[name] = _value(kind, name, value) if isinstance(value, str) else value
+            _known(kind, name)
+            kind(**{name: given[name]})
+        except BadInput as error:
+            raise BadInput(f"meva.toml [strategies.{kind.name()}]: {error}", action=error.action) from None
+    return given
 
 
 def _value(kind: type[Strategy], name: str, text: str) -> Any:

@@ -77,6 +77,7 @@ def print_backtest(result: dict[str, Any]) -> None:
     if len(warnings) > WARNINGS_SHOWN:
         rest = len(warnings) - WARNINGS_SHOWN
         click.echo(f"warning: {rest} more; `meva replay validate {result['dataset']}` lists them", err=True)
+    result.pop("strategy_doubt", None)  # said before the first cycle
     if result.pop("already_recorded"):
         print_line("already recorded")
     modes, quote = result.pop("modes"), result["quote"]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
+from attrs import evolve
 from dotenv.parser import parse_stream
 
 from meva_cli.context import Invocation
@@ -28,6 +29,8 @@ from meva_core.settings.variables import refuse_all
 
 DOTENV: Final = ".env"
 TOML: Final = "meva.toml"
+STRATEGIES: Final = "strategies"
+"""The heading whose own headings are the ids of strategies, with their parameters."""
 _LARGEST: Final = 10**60
 COMMAND_LINE: Final = "the command line"
 _WARNED: Final = "meva.warned"
@@ -108,9 +111,10 @@ def load_settings(
     that lists every fault of every source that could be read.
     """
     problems: list[Problem] = []
-    files = {}
+    files, tables = {}, dict[str, dict[str, Any]]()
     if folder is not None:
-        files = {DOTENV: read_dotenv(folder / DOTENV, problems), TOML: read_toml(folder / TOML, problems)}
+        toml = read_toml(folder / TOML, problems, tables)
+        files = {DOTENV: read_dotenv(folder / DOTENV, problems), TOML: toml}
     sources = [
         _own({name: Given(text, COMMAND_LINE) for name, text in options.items() if text is not None}),
         _own({name: Given(text, "the environment") for name, text in environment.items()}),
@@ -125,6 +129,7 @@ def load_settings(
     except BadInput as error:
         problems += error.problems
     refuse_all(problems)
+    settings = evolve(settings, strategy=evolve(settings.strategy, tables=tables))
     unused = {
         name: places for name in given if (places := [s[name].origin for s in sources if name in s][1:])
     }
@@ -213,8 +218,11 @@ def _in_files(name: str) -> bool:
     return name not in ENVIRONMENT_ONLY and (name not in VARIABLES or VARIABLES[name].in_files)
 
 
-def read_toml(path: Path, problems: list[Problem]) -> dict[str, Given]:
-    """Return the settings of a `meva.toml`, {} if there is none; what is no setting goes to `problems`.
+def read_toml(
+    path: Path, problems: list[Problem], tables: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Given]:
+    """Return the settings of a `meva.toml`, {} if there is none; what is no setting goes to `problems`, and
+    the parameters of strategies (`[strategies.<id>]`) to `tables`.
 
     Numbers keep the digits they were written with. Raises BadInput for a file that is not TOML.
     """
@@ -231,6 +239,9 @@ def read_toml(path: Path, problems: list[Problem]) -> dict[str, Given]:
         raise BadInput(f"{path.name}: a whole number in it has thousands of digits") from None
     given: dict[str, Given] = {}
     for heading, table in tree.items():
+        if heading == STRATEGIES and isinstance(table, dict):
+            (tables if tables is not None else {}).update(_tables(path.name, table, problems))
+            continue
         if heading not in GROUPS or not isinstance(table, dict):
             problems.append(_unknown_heading(path.name, heading))
             continue
@@ -243,6 +254,23 @@ def read_toml(path: Path, problems: list[Problem]) -> dict[str, Given]:
             else:
                 problems.append(_unknown_key(f"{path.name} [{heading}]", key))
     return given
+
+
+def _tables(name: str, found: dict[str, Any], problems: list[Problem]) -> dict[str, dict[str, Any]]:
+    """Return the parameters of strategies by their ids; what cannot be any goes to `problems`."""
+    tables = {}
+    for strategy, table in found.items():
+        where = f"{name} [{STRATEGIES}.{strategy}]"
+        if not isinstance(table, dict):
+            problems.append(_fault(where, f"is no heading; write [{STRATEGIES}.{strategy}]", strategy))
+            continue
+        tables[strategy] = {key: value for key, value in table.items() if type(value) in (bool, int, str)}
+        problems += [
+            _fault(where, f"{key} is neither a number, a text, true nor false", key)
+            for key in table
+            if key not in tables[strategy]
+        ]
+    return tables
 
 
 def _digits(number: str) -> str:

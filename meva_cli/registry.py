@@ -60,6 +60,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "replay": "Datasets of recorded markets.",
     "risk": "The rules of risk of a book.",
     "run": "A stage on the live market.",
+    "strategy": "A trader's own strategy.",
 }
 """Commands of two words: what the first one stands for."""
 
@@ -85,6 +86,24 @@ COMMANDS: Final = (
         ("exchange", "live", "stage7", "strategy"),
     ),
     Command(
+        "strategy new",
+        "meva_cli.commands.strategy:new",
+        "Write a strategy that runs, to begin with.",
+        None,
+    ),
+    Command(
+        "strategy list",
+        "meva_cli.commands.strategy:list_",
+        "Show which strategies there are, with their parameters.",
+        ("strategy",),
+    ),
+    Command(
+        "strategy check",
+        "meva_cli.commands.strategy:check",
+        "Check that a strategy knows nothing that it cannot know yet.",
+        ("exchange", "live", "stage7", "strategy"),
+    ),
+    Command(
         "engine warm",
         "meva_cli.commands.engine:warm",
         "Compile the engine, so that runs find it compiled.",
@@ -96,7 +115,12 @@ COMMANDS: Final = (
         "Stage 7 on the live market with simulated money: one cycle, or a loop.",
         ("gates", "exchange", "live", "stage7", "alerts", "strategy"),
     ),
-    Command("prove", "meva_cli.commands.prove:prove", "Decide a recorded run again, and compare everything."),
+    Command(
+        "prove",
+        "meva_cli.commands.prove:prove",
+        "Decide a recorded run again, and compare everything.",
+        ("strategy",),
+    ),
     Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases.", None),
     Command("report", "meva_cli.commands.report:report", "Show recent cycles and what they add up to."),
     Command(

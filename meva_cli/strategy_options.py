@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from attrs import evolve
@@ -11,23 +11,29 @@ from attrs import evolve
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
+    from meva_adapters.replay import Dataset
     from meva_adapters.strategies import Chosen
+    from meva_adapters.strategy_checks.asking import Subject
     from meva_core.settings import Settings
     from meva_core.stages.plan import RunPlan
+    from meva_core.strategy.base import Strategy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+PARAMETERS: Final = click.option(
+    "-p",
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the strategy; may be repeated.",
+)
+
+
 def strategy_options(command: F) -> F:
     """Add `--strategy` and `-p`."""
-    command = click.option(
-        "-p",
-        "--param",
-        "parameters",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="A parameter of the strategy; may be repeated.",
-    )(command)
+    command = PARAMETERS(command)
     return click.option(
         "--strategy",
         "strategy",
@@ -49,13 +55,56 @@ def strategy_of(settings: Settings, parameters: Sequence[str]) -> Chosen | None:
             )
         return None
     from meva_adapters.strategies import json_values, load
+    from meva_adapters.strategy_files import places_of
 
-    return load(chosen.strategy, texts, json_values(chosen.params))
+    values, places = json_values(chosen.params), places_of(chosen.path)
+    return load(chosen.strategy, texts, values, tables=chosen.tables, places=places)
+
+
+def refuse_decide(strategy: Strategy, what: str) -> None:
+    """Refuse a strategy that answers cycle by cycle where histories are asked about; raises BadInput."""
+    if not has_weights(strategy):
+        raise BadInput(
+            f"strategy {strategy.name()} has no weights(h): `meva strategy {what}` asks about histories, and "
+            "one that decides sees the book, too",
+            action="check the part of it that looks at markets as a strategy with weights(h)",
+        )
+
+
+def has_weights(strategy: Strategy) -> bool:
+    """Whether a strategy answers for histories."""
+    from meva_core.strategy.base import Strategy as Base
+
+    return type(strategy).weights is not Base.weights
 
 
 def with_strategy(plan: RunPlan, chosen: Chosen | None) -> RunPlan:
     """Return a plan with what its strategy is."""
     return plan if chosen is None else evolve(plan, strategy=chosen.identity)
+
+
+def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset) -> str | None:
+    """Look at some cuts of the data for look-ahead, in another process, and return what was found, if
+    anything was."""
+    from meva_adapters.strategy_checks.asking import CheckFailed
+    from meva_adapters.strategy_checks.checking import sampled
+    from meva_adapters.strategy_checks.tapes import short_tape
+
+    name = f"strategy {chosen.strategy.name()}"
+    try:
+        found = sampled(subject_of(spec, chosen), short_tape(chosen.strategy, plan, dataset), seed=0)
+    except CheckFailed as error:
+        return f"{name} was not looked at for look-ahead: {error}"
+    if found.ok:
+        return None
+    return f"{name} is not to be trusted: {found.said}; `meva strategy check {spec}` says more"
+
+
+def subject_of(spec: str, chosen: Chosen) -> Subject:
+    """Return a strategy as other processes find it."""
+    from meva_adapters.strategy_checks.asking import Subject
+
+    return Subject(spec, chosen.strategy.parameters(), [str(place) for place in chosen.places])
 
 
 def refuse_strategy(settings: Settings, what: str) -> None:

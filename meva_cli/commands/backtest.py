@@ -21,7 +21,13 @@ from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, VERIFY, json_option
 from meva_cli.progress import make_progress
 from meva_cli.recorded_runs import against_recorded, plan_over_run, refuse_beside_recorded
 from meva_cli.render import print_json
-from meva_cli.strategy_options import strategy_of, strategy_options, with_strategy
+from meva_cli.strategy_options import (
+    has_weights,
+    sample_note,
+    strategy_of,
+    strategy_options,
+    with_strategy,
+)
 from meva_cli.summary import figures_or_why_not
 from meva_core.errors import BadInput
 
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_adapters.replay import Dataset
+    from meva_adapters.strategies import Chosen
     from meva_adapters.system.speeds import Speed
     from meva_core.ports import Reads
     from meva_core.stages.backtest import Done
@@ -75,6 +82,7 @@ class Options:
     fresh: bool = False
     verify: bool = False
     parameters: tuple[str, ...] = ()
+    strategy_check: bool = True
 
 
 @click.command()
@@ -91,6 +99,13 @@ class Options:
 @click.option("--fill-model", type=click.Choice(["touch", "instant"]), help="Overrides STAGE7_FILL_MODEL.")
 @ENGINE
 @strategy_options
+@click.option(
+    "--strategy-check/--no-strategy-check",
+    "strategy_check",
+    default=True,
+    show_default=True,
+    help="Look at some cycles first for whether the strategy looks ahead (`meva strategy check` at all).",
+)
 @click.option(
     "--trace",
     type=TraceLevel(),
@@ -172,6 +187,8 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     with writer(db, durable=False) as store:
         with store.read() as reads:
             plan = _as_stored(plan, dataset, reads)
+            begins = reads.run(plan.run_id) is None
+        doubt = _doubt(loaded, options, chosen, plan, dataset) if begins else None
         done = stage.backtest(
             plan,
             dataset,
@@ -203,7 +220,20 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
         },
         page,
         all_notes(dataset, plan, loaded, figures["cycles"]),
-    )
+    ) | ({} if doubt is None else {"strategy_doubt": doubt})
+
+
+def _doubt(
+    loaded: Loaded, options: Options, chosen: Chosen | None, plan: RunPlan, dataset: Dataset
+) -> str | None:
+    """Say before the first cycle what speaks against the strategy, where something is found at once."""
+    spec = loaded.settings.strategy.strategy
+    if chosen is None or spec is None or not options.strategy_check or not has_weights(chosen.strategy):
+        return None
+    note = sample_note(spec, chosen, plan, dataset)
+    if note is not None:
+        click.echo(f"warning: {note}", err=True)
+    return note
 
 
 def _of_data(folder: Path, plan: RunPlan) -> dict[str, Any]:

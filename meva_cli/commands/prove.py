@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.load import settings_for
 from meva_cli.options import COUNT, ENGINE, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import as_text, print_json, print_line, print_pairs
 from meva_cli.runs import pick_run, run_option
-from meva_cli.strategy_options import pairs_of, strategy_options
+from meva_cli.strategy_options import strategy_of, strategy_options
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
@@ -58,9 +59,8 @@ def prove(
 
     chosen = None
     if strategy is not None:
-        from meva_adapters.strategies import load
-
-        chosen = load(strategy, pairs_of(parameters))
+        named = settings_for("strategy", options={"STRATEGY": strategy}).settings
+        chosen = strategy_of(named, parameters)
     elif parameters:
         raise click.UsageError("-p goes with --strategy")
     if book is not None and chosen is not None:

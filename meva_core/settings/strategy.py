@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
 
 from meva_core.settings.kinds import Text
 from meva_core.settings.variables import Variable, check_fields, setting
@@ -31,5 +34,17 @@ class StrategyChoice:
             in_files=False,
         )
     )
+    path: str | None = setting(
+        Variable(
+            "MEVA_STRATEGY_PATH",
+            Text(r"[^\x00]+", "folders, separated as those of PATH are"),
+            None,
+            "folders in whose files strategies are found by their ids",
+            optional=True,
+            in_files=False,
+        )
+    )
+    tables: Mapping[str, Mapping[str, Any]] = field(factory=dict, hash=False)
+    """Parameters by the ids of strategies: `[strategies.<id>]` of `meva.toml`."""
 
     __attrs_post_init__ = check_fields

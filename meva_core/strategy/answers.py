@@ -38,6 +38,13 @@ def weights_of(strategy: Strategy, history: History) -> Any:
     Raises StrategyFailed for whatever the strategy raises, and for an answer of another shape or kind, an
     infinity, a weight below 0, or weights above 1 in all: it names the first cycle, the symbol, the value.
     """
+    return rounded(strategy, doubles_of(strategy, history), history)
+
+
+def doubles_of(strategy: Strategy, history: History) -> Any:
+    """Ask a strategy for its weights at the cycles of a history, and return them before they are rounded:
+    float64 [cycles, symbols]. Raises StrategyFailed for whatever the strategy raises, and for an answer of
+    another shape or kind."""
     name, span = f"strategy {strategy.name()}", _span(history)
     with _asking(name, span):
         answer = strategy.weights(history)
@@ -50,7 +57,7 @@ def weights_of(strategy: Strategy, history: History) -> Any:
             "column for each symbol",
             action="h.on_cycles(x) makes of rows by bar what is wanted: rows by cycle",
         )
-    return _rounded(name, found.astype(np.float64), history)
+    return found.astype(np.float64)
 
 
 def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
@@ -81,9 +88,9 @@ def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
                 action=_MEND,
             )
         weights[0, history.symbols.index(symbol)] = number
-    rounded = _rounded(name, weights, history)[0]
+    decided = rounded(strategy, weights, history)[0]
     try:
-        return rounded, memorised(kept)
+        return decided, memorised(kept)
     except ValueError as error:
         raise StrategyFailed(f"{name}: {span}: {error}", action=_MEND) from error
 
@@ -125,7 +132,10 @@ def _asking(name: str, span: str) -> Iterator[None]:
         ) from error
 
 
-def _rounded(name: str, weights: Any, history: History) -> Any:
+def rounded(strategy: Strategy, weights: Any, history: History) -> Any:
+    """Return weights as they are stored: int64, e8, rounded to 1e-6, ABSENT for NaN. Raises StrategyFailed
+    for what can be no weights."""
+    name = f"strategy {strategy.name()}"
     missing = np.isnan(weights)
     held = np.where(missing, 0.0, weights)
     _refuse(name, history, held, np.isinf(held) | (held < -SLACK) | (held > 1 + SLACK))

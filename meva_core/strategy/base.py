@@ -67,19 +67,26 @@ def expected(attribute: attrs.Attribute[Any]) -> str:
     return " ".join([word, " and ".join(bounds)]).rstrip()
 
 
+def snake_case(name: str) -> str:
+    """Return the name of a class in snake case, the id of a strategy that gives itself no other."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
 class Strategy:
     """What shall be held, cycle by cycle, as shares of what can be invested.
 
     A subclass becomes a frozen class whose fields are its parameters (`param`), given by name. It has either
     `weights`, for what follows from the market alone, or `decide`, for what depends on the book. `version` is
     the author's; `id` is the class's name in snake case unless given; `bars` is the interval of the candles
-    that it looks at, such as "1h", None for the dataset's own. It is pure: what it answers follows from its
+    that it looks at, such as "1h", None for the dataset's own; `calendar` says that it goes by dates, which
+    `meva strategy check` takes for known by heart otherwise. It is pure: what it answers follows from its
     parameters and from what it is given alone.
     """
 
     id: ClassVar[str] = ""
     version: ClassVar[int] = 1
     bars: ClassVar[str | None] = None
+    calendar: ClassVar[bool] = False
 
     if TYPE_CHECKING:
 
@@ -102,7 +109,7 @@ class Strategy:
     @classmethod
     def name(cls) -> str:
         """Return its id."""
-        return cls.id or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        return cls.id or snake_case(cls.__name__)
 
     def needs(self) -> int:
         """Return how many bars must lie before the first cycle."""

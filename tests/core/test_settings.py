@@ -72,7 +72,7 @@ STAGE7_LOSS_GUARDRAIL_MODE=reduce_risk_only STAGE7_SIM_REJECT_PROB_BPS=0 STAGE7_
 STAGE7_RATE_LIMIT_BURST=5 STAGE7_RETRY_MAX_ATTEMPTS=3 STAGE7_RETRY_BASE_DELAY_MS=100
 STAGE7_RETRY_MAX_DELAY_MS=1000 STAGE7_REJECT_SPIKE_THRESHOLD=3 STAGE7_RETRY_ALERT_THRESHOLD=5
 STAGE7_REBALANCE_BAND_BPS=0
-MEVA_ALERT_URLS=empty MEVA_ALERT_SUMMARY_HOUR=none STRATEGY=none STRATEGY_PARAMS={}
+MEVA_ALERT_URLS=empty MEVA_ALERT_SUMMARY_HOUR=none STRATEGY=none STRATEGY_PARAMS={} MEVA_STRATEGY_PATH=none
 """
 
 ABOVE_ZERO = """
@@ -115,7 +115,7 @@ def test_names_and_defaults_are_those_that_users_already_have() -> None:
 def test_attributes_are_the_lower_case_names_without_their_groups_prefix() -> None:
     odd = {"DEGRADE_WARN_CODES_CSV": "warn_codes"}
     prefixes = {"exchange": ("BTCTURK_",), "state": ("MEVA_", "STATE_"), "live": (), "gates": ()}
-    prefixes |= {"alerts": ("MEVA_ALERT_",)}
+    prefixes |= {"alerts": ("MEVA_ALERT_",), "strategy": ("MEVA_STRATEGY_", "STRATEGY_")}
     for name, group in GROUPS.items():
         for attribute, variable in variables_of(group).items():
             short = variable.name

@@ -1,0 +1,1 @@
+"""Checks of a strategy in processes of its own, where it may open nothing."""

@@ -1,0 +1,190 @@
+"""All checks of a strategy, over a tape, in processes; and the sample that a backtest begins with."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, NamedTuple
+
+from attrs import frozen
+
+from meva_adapters.strategy_checks.asking import Answer, Asking, Subject
+from meva_adapters.strategy_checks.tape_files import write_tape
+from meva_core.strategy.answers import rounded
+from meva_core.strategy.base import Strategy
+from meva_core.strategy.checking.comparing import Compared, compared
+from meva_core.strategy.checking.cuts import cuts_of
+from meva_core.strategy.checking.examining import DETERMINISM
+from meva_core.strategy.checking.finding import Finding, differs, failed, not_checked, passed
+from meva_core.strategy.checking.foresight import CUTS
+from meva_core.strategy.checking.piece import Piece
+from meva_core.strategy.checking.sameness import ENOUGH
+from meva_core.strategy.wished import most_wished_for
+
+OPENS_NOTHING: Final = "opens_nothing"
+SPEED: Final = "speed"
+TIMEOUT: Final = 2.0
+"""Seconds after which a live cycle goes on without its strategy."""
+_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_NUMPY: Final = "NPY_DISABLE_CPU_FEATURES"
+_TAPE: Final = "../tape"
+
+
+class World(NamedTuple):
+    """In what a process is another than the first: its environment, and its clock by so many seconds."""
+
+    when: str
+    environment: Mapping[str, str]
+    clock: int = 0
+
+
+_SEED: Final = "PYTHONHASHSEED"
+_HERE: Final = World("in another process", {_SEED: "1"})
+_CLOCK: Final = 86_400 + 5 * 3_600 + 37 * 60
+_ELSEWHERE: Final = (
+    _HERE,
+    World("a day and five hours later by the clock", {_SEED: "1"}, _CLOCK),
+    World("with another hash seed (the order of a set)", {_SEED: "2"}),
+    World("in another time zone", {_SEED: "1", "TZ": "<+14>-14"}),
+    World("with one thread", {_SEED: "1", **dict.fromkeys(_THREADS, "1")}),
+)
+
+
+@frozen(eq=False)
+class Report:
+    """What was found, and how many symbols it wishes for at a time, None where it did not answer."""
+
+    findings: tuple[Finding, ...]
+    most_wished_for: int | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing speaks against it."""
+        return all(finding.ok for finding in self.findings)
+
+
+def check(strategy: Strategy, subject: Subject, tape: Piece, seed: int, interval: int) -> Report:
+    """Ask a strategy in processes of its own all that can be checked; `interval` is that of a live loop,
+    seconds. Raises CheckFailed where such a process dies."""
+    with TemporaryDirectory(prefix="meva-check-") as folder, ExitStack() as stack:
+        place = _Place(subject, Path(folder), seed, stack)
+        place.write(tape)
+        other, machine = place.begin(_together(_ELSEWHERE)), place.begin(_together(_machines()))
+        elsewhere = other.answer()
+        rows = cuts_of(tape, elsewhere.whole, CUTS, seed)
+        here = place.begin(_HERE, "examine", rows).answer()
+        found = list(here.findings)
+        if here.whole is not None:
+            if DETERMINISM not in [finding.name for finding in found]:
+                worlds = ((_ELSEWHERE, elsewhere), (_machines(), machine.answer()))
+                found.insert(_behind(found, ENOUGH), _determinism(place, tape, here.whole, worlds))
+            found.append(_speed(here, interval))
+        refused = dict.fromkeys((*elsewhere.refused, *here.refused))
+        whole = None if here.whole is None else rounded(strategy, here.whole, tape.history())
+    return Report((_opens(refused), *found), None if whole is None else most_wished_for(whole))
+
+
+def sampled(subject: Subject, tape: Piece, seed: int) -> Finding:
+    """Look at some cuts for look-ahead, in a process of its own. Raises CheckFailed where it dies."""
+    with TemporaryDirectory(prefix="meva-check-") as folder, ExitStack() as stack:
+        place = _Place(subject, Path(folder), seed, stack)
+        place.write(tape)
+        answer = place.begin(_HERE, "sample").answer()
+    return answer.findings[0] if not answer.refused else _opens(answer.refused)
+
+
+class _Place:
+    """Where processes are begun: a folder with the tape, and one for each of them."""
+
+    def __init__(self, subject: Subject, folder: Path, seed: int, stack: ExitStack) -> None:
+        self._subject, self._folder, self._seed, self._stack = subject, folder, seed, stack
+        self._count = 0
+
+    def write(self, tape: Piece) -> None:
+        """Write the tape, once."""
+        (self._folder / "tape").mkdir()
+        write_tape(tape, self._folder / "tape")
+
+    def begin(self, world: World, what: str = "whole", rows: Sequence[int] = ()) -> Asking:
+        """Begin a process in a world."""
+        self._count += 1
+        folder = self._folder / str(self._count)
+        asking = self._stack.enter_context(Asking(self._subject, folder, world.environment, world.clock))
+        asking.begin(what, _TAPE, self._seed, rows)
+        return asking
+
+
+def _together(worlds: Sequence[World]) -> World:
+    """Return a world that is another in all of these ways."""
+    merged: dict[str, str] = {}
+    for world in worlds:
+        merged |= world.environment
+    merged[_SEED] = max(world.environment[_SEED] for world in worlds)
+    return World("", merged, sum(world.clock for world in worlds))
+
+
+def _machines() -> tuple[World, ...]:
+    """Return worlds of another processor: without what numpy chooses by itself, and as BLAS is told."""
+    numpy = import_module("numpy._core._multiarray_umath")
+    chosen = [name for name in numpy.__cpu_dispatch__ if numpy.__cpu_features__.get(name)]
+    core = "Nehalem" if platform.machine().lower() in ("x86_64", "amd64") else "ARMV8"
+    return (
+        World("with another hash seed (the order of a set)", {_SEED: "3"}),
+        World("without numpy's optional CPU features", {_SEED: "1", _NUMPY: " ".join(chosen)}),
+        World("with BLAS told to be another CPU", {_SEED: "1", "OPENBLAS_CORETYPE": core}),
+    )
+
+
+def _determinism(
+    place: _Place, tape: Piece, whole: Any, worlds: Sequence[tuple[Sequence[World], Answer]]
+) -> Finding:
+    """Return whether other processes came to the same; if not, which way of being another is the cause."""
+    close = Compared()
+    for ways, answer in worlds:
+        if answer.whole is None:
+            said = answer.findings[0].said if answer.findings else "it gave no answer"
+            return failed(DETERMINISM, f"in another process: {said}")
+        found = compared(whole, answer.whole)
+        if found.first is not None:
+            when, cell = _cause(place, whole, ways) or ("in other surroundings", found.first)
+            return differs(DETERMINISM, tape.time, tape.symbols, cell, when)
+        close = close.and_also(found)
+    said = "equal in other processes: clock, hash seed, zone, threads, CPU features and BLAS others"
+    return passed(DETERMINISM, said, close)
+
+
+def _cause(place: _Place, whole: Any, ways: Sequence[World]) -> Any:
+    """Return the first way alone in which an answer is another, and the first weight; None for none."""
+    for world in ways:
+        alone = place.begin(world).answer().whole
+        if alone is not None and (cell := compared(whole, alone).first) is not None:
+            return world.when, cell
+    return None
+
+
+def _behind(findings: Sequence[Finding], name: str) -> int:
+    places = [place for place, finding in enumerate(findings) if finding.name == name]
+    return places[0] + 1 if places else len(findings)
+
+
+def _opens(refused: Any) -> Finding:
+    if not refused:
+        return passed(OPENS_NOTHING, "no file, socket or process")
+    return failed(OPENS_NOTHING, f"it calls {', '.join(refused)}: what it knows must be in its source")
+
+
+def _speed(answer: Answer, interval: int) -> Finding:
+    """Return what a cycle costs, and whether a live loop would wait for it."""
+    if answer.seconds_alone is None or answer.seconds_a_cycle is None:
+        return not_checked(SPEED, "it did not answer")
+    alone = answer.seconds_alone
+    most = min(TIMEOUT, interval)
+    among = f"{answer.seconds_a_cycle * 1e6:.1f} us a cycle among many"
+    said = f"{among}, {alone * 1e3:.2f} ms alone, as a live run asks"
+    if alone > most:
+        return failed(SPEED, f"{said}: a loop of {interval} s gives it {most:g} s")
+    return passed(SPEED, f"{said}: a loop of {interval} s does not wait for it")

@@ -1,0 +1,99 @@
+"""The process in which a strategy is asked: `python -m meva_adapters.strategy_checks.child FOLDER`.
+
+The folder holds the tape and `job.json`; what comes of it is written there as `result.json` and `whole.npy`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import numpy as np
+
+from meva_adapters.strategies import load
+from meva_adapters.strategy_checks.moved_clock import move_clock
+from meva_adapters.strategy_checks.refusing import Refusing, own_place
+from meva_adapters.strategy_checks.tape_files import read_tape
+from meva_core.errors import BadInput
+from meva_core.strategy.answers import StrategyFailed
+from meva_core.strategy.base import Strategy, bars_needed
+from meva_core.strategy.checking.examining import ANSWERS, ask_of, ask_whole, examine, sample
+from meva_core.strategy.checking.finding import Finding, failed
+from meva_core.strategy.checking.piece import Piece
+
+_TIMED: Final = 64
+Result = dict[str, Any]
+
+
+def main(folder: Path) -> None:
+    """Do the job of a folder, and write what came of it."""
+    job = json.loads((folder / "job.json").read_text())
+    tape = read_tape(folder / job["tape"]) if job["tape"] else None
+    warnings.simplefilter("ignore")  # a warning that is shown reads the line it is about
+    refusing = Refusing(own_place(job["spec"]))
+    clock = time.perf_counter
+    if job["clock"]:
+        move_clock(job["clock"])
+    refusing.begin()
+    result, whole = _done(job, tape, refusing, clock)
+    refusing.done = True
+    result["refused"] = refusing.refused
+    if whole is not None:
+        np.save(folder / "whole.npy", whole)
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+def _done(
+    job: dict[str, Any], tape: Any, refusing: Refusing, clock: Callable[[], float]
+) -> tuple[Result, Any]:
+    """Return what came of a job, and the answer to the whole tape if it was asked for."""
+    try:
+        strategy = load(job["spec"], values=job["values"], places=job["places"]).strategy
+        refusing.asking = True
+        return _asked(job, strategy, tape, clock)
+    except (BadInput, StrategyFailed) as error:
+        return _told(failed(ANSWERS, str(error))), None
+    except SystemExit as error:
+        return _told(failed(ANSWERS, f"it ended the process: SystemExit({error.code!r})")), None
+
+
+def _asked(
+    job: dict[str, Any], strategy: Strategy, tape: Piece, clock: Callable[[], float]
+) -> tuple[Result, Any]:
+    match job["what"]:
+        case "sample":
+            return _told(sample(strategy, tape, job["seed"])), None
+        case "whole":
+            return _told(), ask_whole(strategy, tape)
+        case _:
+            examined = examine(strategy, tape, job["rows"], job["seed"])
+            return _told(*examined.findings) | _timed(strategy, tape, clock), examined.whole
+
+
+def _told(*findings: Finding) -> Result:
+    return {"findings": [attrs.asdict(finding) for finding in findings]}
+
+
+def _timed(strategy: Strategy, tape: Piece, clock: Callable[[], float]) -> Result:
+    """Return how long a cycle takes among many, and alone as in a live run, seconds: the least of some."""
+    ask, needs, cycles = ask_of(strategy), bars_needed(strategy), len(tape.time)
+    began = clock()
+    ask_whole(strategy, tape)
+    together = (clock() - began) / cycles
+    alone = []
+    for row in range(max(0, cycles - _TIMED), cycles):
+        piece = tape.part(row, row + 1, needs)
+        began = clock()
+        ask(piece)
+        alone.append(clock() - began)
+    return {"seconds_a_cycle": together, "seconds_alone": sorted(alone)[len(alone) // 2]}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,59 @@
+"""The piece of a dataset that a strategy is checked over."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from meva_adapters.replay.bars import DatasetBars
+from meva_adapters.replay.dataset import Dataset
+from meva_adapters.strategy_checks.tape_files import piece_of
+from meva_core.params import MARK_LAST
+from meva_core.stages.plan import RunPlan
+from meva_core.strategy.bars import BarFeed, since
+from meva_core.strategy.base import Strategy, bars_needed
+from meva_core.strategy.checking.piece import SEEN, Piece
+from meva_core.strategy.checking.sameness import MOST_TIMES
+from meva_core.strategy.periods import interval_of
+
+_WINDOW: Final = 8_192
+_MOST_CYCLES: Final = 2**18
+_MOST_CELLS: Final = 2**21
+_SHORT: Final = 2_048
+_LOOKBACK: Final = 2
+"""Measures of closes are no part of what a strategy sees: the least is taken."""
+
+
+def whole_tape(strategy: Strategy, plan: RunPlan, dataset: Dataset) -> Piece:
+    """Return the newest cycles of a plan, some hundred thousand, as a strategy sees them; with as many bars
+    before them as the checks look at. Raises BadInput for bars that cannot be made of those there."""
+    most = min(_MOST_CYCLES, _MOST_CELLS // len(plan.pairs.symbols))
+    return _tape(strategy, plan, dataset, plan.times[-most:], MOST_TIMES)
+
+
+def short_tape(strategy: Strategy, plan: RunPlan, dataset: Dataset) -> Piece:
+    """Return some cycles of a plan, the first that have the bars before them that a strategy needs: what is
+    read of the dataset is no more than what lies before them. Raises BadInput as above."""
+    bars = DatasetBars(dataset)
+    seconds = interval_of(strategy.bars, bars.bar_seconds, strategy.name())
+    known = max(dataset.start, 0) + bars_needed(strategy) * seconds
+    first = int(np.searchsorted(plan.times, known, side="left"))
+    first = min(first, max(0, len(plan.times) - _SHORT))
+    return _tape(strategy, plan, dataset, plan.times[first : first + _SHORT], 1)
+
+
+def _tape(strategy: Strategy, plan: RunPlan, dataset: Dataset, times: Any, needed: int) -> Piece:
+    bars, symbols = DatasetBars(dataset), plan.pairs.symbols
+    base, needs = bars.bar_seconds, max(1, bars_needed(strategy)) * needed
+    seconds = interval_of(strategy.bars, base, strategy.name())
+    first, last = int(times[0]), int(times[-1])
+    begin = since(first, seconds, needs) - seconds + base
+    feed = BarFeed(bars.bars(symbols, begin), len(symbols), base, seconds, needs)
+    parts = [
+        (market.time, *(getattr(market, name) for name in SEEN))
+        for market in dataset.windows(times, _LOOKBACK, _WINDOW, symbols)
+    ]
+    columns = dict(zip(("time", *SEEN), map(np.concatenate, zip(*parts, strict=True)), strict=True))
+    marks_are_last = plan.params.mark_source == MARK_LAST
+    return piece_of(symbols, columns, feed.window(first, last), marks_are_last)

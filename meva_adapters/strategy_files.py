@@ -1,0 +1,96 @@
+"""Files of strategies: run as modules, and found by id in the folders that are named for it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from meva_core.errors import BadInput
+from meva_core.strategy.base import snake_case
+
+
+def places_of(text: str | None) -> tuple[Path, ...]:
+    """Return the folders of MEVA_STRATEGY_PATH. Raises BadInput for one that is not there, or that another
+    working folder would make another."""
+    found = []
+    for part in filter(None, (text or "").split(os.pathsep)):
+        folder = Path(part)
+        if not folder.is_absolute():
+            raise BadInput(
+                f"MEVA_STRATEGY_PATH: {part!r} is not a whole path: what it means would depend on the folder "
+                "that a command is run in",
+                action="write the folder from the root on",
+            )
+        if not folder.is_dir():
+            raise BadInput(
+                f"MEVA_STRATEGY_PATH: there is no folder {part}", action="make it, or leave it out"
+            )
+        found.append(folder)
+    return tuple(found)
+
+
+def classes_in(places: Sequence[Path]) -> Iterator[tuple[str, Path, str]]:
+    """Yield the id, the file and the name of each class in the files of these folders that may be a strategy,
+    as far as its source shows. Nothing of them is run."""
+    for folder in places:
+        for file in sorted(folder.glob("*.py")):
+            for node in _tree(file).body:
+                if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_"):
+                    yield _id_of(node), file, node.name
+
+
+def file_module(path: Path) -> ModuleType:
+    """Return the module of a file, run anew; what it imports may lie beside it."""
+    path = path.resolve()
+    if not path.is_file():
+        raise BadInput(
+            f"{path}: there is no such file", action="write FILE.py:Class, with the path from here"
+        )
+    name = f"meva_strategy_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{path}: Python has no loader for it", action="write FILE.py:Class")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        with loading(str(path)):
+            spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """Say of whatever the user's code raises which code it was."""
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(
+            f"strategy {what} cannot be loaded: {type(error).__name__}: {error}",
+            action="mend it; --debug shows the traceback",
+        ) from error
+
+
+def _tree(file: Path) -> ast.Module:
+    with loading(str(file)):
+        return ast.parse(file.read_bytes())
+
+
+def _id_of(node: ast.ClassDef) -> str:
+    for statement in node.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else ()
+        named = any(isinstance(target, ast.Name) and target.id == "id" for target in targets)
+        if named and isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+            return str(statement.value.value)
+    return snake_case(node.name)

@@ -1,0 +1,132 @@
+"""`meva strategy`: a trader's own strategy, begun, listed and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meva_cli.dataset import dataset_folder
+from meva_cli.load import Loaded, settings_for
+from meva_cli.options import FOLDER, json_option
+from meva_cli.render import print_json, print_line, print_table
+from meva_cli.strategy_options import PARAMETERS, refuse_decide, strategy_of, subject_of
+from meva_cli.strategy_told import check_document, listed, print_check
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from meva_adapters.replay import Dataset
+    from meva_core.stages.plan import RunPlan
+
+
+@click.command()
+@click.argument("spec")
+@click.option("--data", "folder", type=FOLDER, help="The dataset.  [default: MEVA_REPLAY_DATASET]")
+@PARAMETERS
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the cuts.")
+@json_option
+@click.pass_context
+def check(
+    ctx: click.Context,
+    spec: str,
+    folder: Path | None,
+    parameters: tuple[str, ...],
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Check that a strategy knows nothing that it cannot know yet, and answers alike wherever it is asked.
+
+    SPEC is an id, FILE.py:Class or package.module:Class. It is asked about the data in processes of its own,
+    in which opening a file, a socket or a process is an error: with what lies behind each of 64 cycles taken
+    away or made another, with more history, in other windows, processes and orders. Exit code 0: nothing
+    speaks against it. 1: something does; the first cycle and symbol that differ are named.
+    """
+    from meva_adapters.replay import open_dataset
+    from meva_adapters.strategy_checks.checking import check as check_all
+    from meva_adapters.strategy_checks.tapes import whole_tape
+
+    given = {"STRATEGY": spec}
+    loaded = settings_for("exchange", "live", "stage7", "strategy", options=given)
+    chosen = strategy_of(loaded.settings, parameters)
+    if chosen is None:
+        raise BadInput(
+            f"{spec} is what Stage 7 does without a strategy: the engine's own, proved by `meva prove`",
+            action="name another strategy; `meva strategy list` shows what there is",
+        )
+    refuse_decide(chosen.strategy, "check")
+    dataset = open_dataset(dataset_folder(folder))
+    plan = _plan(loaded, dataset)
+    tape = whole_tape(chosen.strategy, plan, dataset)
+    interval = plan.step_seconds or max(1, dataset.step_seconds)
+    report = check_all(chosen.strategy, subject_of(spec, chosen), tape, seed, interval)
+    document = check_document(chosen, tape, report, loaded.settings.stage7.universe_size, str(dataset.root))
+    print_json(document) if as_json else print_check(document)
+    ctx.exit(0 if report.ok else 1)
+
+
+def _plan(loaded: Loaded, dataset: Dataset) -> RunPlan:
+    """Return the run that a backtest over a dataset would be: its symbols and times."""
+    from meva_adapters.replay.plans import plan_backtest
+    from meva_adapters.replay.run_plans import Window, plan_otherwise
+
+    configured = loaded.settings.exchange.symbols if "SYMBOLS" in loaded.origin else None
+    if dataset.run is None:
+        return plan_backtest(dataset, loaded.settings, configured=configured)
+    window = Window(start=None, end=None, step=None, cycles=None)
+    return plan_otherwise(
+        dataset, loaded.settings, window, configured=configured, seed=0, adapt=False, fresh=False
+    )
+
+
+@click.command()
+@click.argument("file", type=FOLDER)
+def new(file: Path) -> None:
+    """Write a strategy that runs and says what each part of it is for, to begin with.
+
+    FILE ends in .py and gives the class its name. A file that is there stays as it is.
+    """
+    from meva_cli.strategy_template import class_name_of, template_of
+
+    name = class_name_of(file)
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(template_of(name, file))
+    except FileExistsError:
+        raise BadInput(f"{file} is there already, and stays as it is", action="choose another name") from None
+    except FileNotFoundError:
+        raise BadInput(f"there is no folder {file.parent}", action="make it first") from None
+    print_line(f"{file}: class {name}")
+    print_line("Next:")
+    print_line(f"  meva strategy check {file}:{name} --data DIR")
+    print_line(f"  meva backtest --data DIR --strategy {file}:{name}")
+
+
+@click.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Show which strategies ids name: built in, installed, and those of the files under MEVA_STRATEGY_PATH.
+
+    Their code is run to see their parameters. One that cannot be loaded is named on stderr.
+    """
+    from meva_adapters.strategy_files import places_of
+
+    chosen = settings_for("strategy").settings.strategy
+    rows = list(listed(places_of(chosen.path), chosen.tables))
+    for row in rows:
+        if row["problem"]:
+            click.echo(f"warning: {row['problem']}", err=True)
+    unknown = sorted(set(chosen.tables) - {row["id"] for row in rows})
+    for name in unknown:
+        click.echo(f"warning: meva.toml [strategies.{name}]: no id here is {name}", err=True)
+    if as_json:
+        print_json({"strategies": rows})
+        return
+    print_table(["id", "version", "bars", "parameters", "from"], [_shown(row) for row in rows])
+
+
+def _shown(row: dict[str, Any]) -> list[Any]:
+    parameters = "; ".join(
+        f"{one['name']}={one['default']!r} ({one['expected']})" for one in row["parameters"]
+    )
+    return [row["id"], row["version"], row["bars"], parameters, row["from"]]

@@ -1,0 +1,144 @@
+"""What is told of strategies: which there are, and what checking one found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from meva_cli.render import print_line, print_pairs
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from meva_adapters.strategies import Chosen
+    from meva_adapters.strategy_checks.checking import Report
+    from meva_core.strategy.base import Strategy
+    from meva_core.strategy.checking.piece import Piece
+
+LABELS: Final = {
+    "opens_nothing": "Opens nothing",
+    "answers": "Answers",
+    "no_look_ahead": "No look-ahead",
+    "enough_history": "Enough history",
+    "determinism": "Determinism",
+    "windows": "Windows",
+    "symbols": "Symbols",
+    "dates": "Dates",
+    "speed": "Speed",
+}
+WORDS: Final = {"passed": "passed", "nearly": "nearly", "failed": "FAILED", "not_checked": "not checked"}
+CANNOT_FIND: Final = (
+    "What no check can find: parameters that were chosen on the same data, figures learnt elsewhere and",
+    "written in, and what lies in data that were not looked at.",
+)
+
+
+def check_document(
+    chosen: Chosen, tape: Piece, report: Report, universe_size: int, folder: str
+) -> dict[str, Any]:
+    """Return what checking a strategy found, as `--json` shows it."""
+    from meva_core.strategy.checking.finding import moment
+
+    most = report.most_wished_for
+    notes = [] if most is None else list(universe_notes(most, universe_size))
+    return {
+        "ok": report.ok,
+        "strategy": dict(chosen.identity),
+        "dataset": folder,
+        "symbols": list(tape.symbols),
+        "cycles": len(tape.time),
+        "start": moment(int(tape.time[0])),
+        "end": moment(int(tape.time[-1])),
+        "checks": [_as_json(finding) for finding in report.findings],
+        "most_wished_for": most,
+        "notes": notes,
+        "cannot_find": " ".join(CANNOT_FIND),
+    }
+
+
+def _as_json(finding: Any) -> dict[str, Any]:
+    from meva_core.strategy.checking.finding import moment
+
+    found: dict[str, Any] = attrs.asdict(finding)
+    for name in ("weight", "otherwise"):
+        found[name] = None if found[name] is None or found[name] != found[name] else repr(found[name])
+    found["cycle"] = None if finding.cycle is None else moment(finding.cycle)
+    return found
+
+
+def universe_notes(most: int, universe_size: int) -> Iterator[str]:
+    """Yield that the universe is smaller than what a strategy wishes for, where it is."""
+    if most > universe_size:
+        yield (
+            f"the strategy wishes for up to {most} symbols at a time, of which "
+            f"STAGE7_UNIVERSE_SIZE={universe_size} keeps the largest: the others are universe_full"
+        )
+
+
+def print_check(document: Mapping[str, Any]) -> None:
+    """Print what checking a strategy found, for people: one page."""
+    said = document["strategy"]
+    given = "".join(f" {name}={value}" for name, value in said["parameters"].items())
+    bars = f", bars {said['bars']}" if said["bars"] else ""
+    print_line(f"Strategy {said['id']} version {said['version']}{given}{bars}")
+    span = f"{document['start']} to {document['end']}"
+    print_line(f"over {document['cycles']} cycles of {len(document['symbols'])} symbols, {span}")
+    print_line()
+    print_pairs({LABELS[one["name"]]: f"{WORDS[one['status']]}: {one['said']}" for one in document["checks"]})
+    print_line()
+    for note in document["notes"]:
+        print_line(f"Note: {note}.")
+    bad = [LABELS[one["name"]] for one in document["checks"] if one["status"] == "failed"]
+    verdict = f"Do not trust its results: {', '.join(bad)}." if bad else "Nothing speaks against it."
+    print_line(verdict)
+    for line in CANNOT_FIND:
+        print_line(line)
+
+
+def listed(places: Sequence[Path], tables: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield every strategy that an id names, with its parameters and bounds, sorted by id; `problem` says why
+    one cannot be loaded, or named."""
+    from meva_adapters.strategies import available
+
+    yield {
+        "id": "equal_weight",
+        "version": None,
+        "bars": None,
+        "doc": "Equal parts of the best pairs: what Stage 7 does without a strategy.",
+        "parameters": [],
+        "from": "the engine",
+        "problem": None,
+    }
+    found = sorted(available(places), key=lambda one: (one.id, one.where))
+    ids = [one.id for one in found]
+    for one in found:
+        base: dict[str, Any] = dict.fromkeys(("id", "version", "bars", "doc", "parameters", "from"))
+        base |= {"id": one.id, "doc": "", "parameters": [], "from": one.where}
+        twice = f"{one.id} is the id of two: name this one as {one.where}" if ids.count(one.id) > 1 else None
+        try:
+            kind = one.loaded()
+        except BadInput as error:
+            yield {**base, "problem": str(error)}
+            continue
+        yield {**base, **_described(kind, tables.get(kind.name(), {})), "problem": twice}
+
+
+def _described(kind: type[Strategy], table: Mapping[str, Any]) -> dict[str, Any]:
+    from meva_core.strategy.base import expected, fields_of
+
+    parameters = [
+        {
+            "name": name,
+            "default": attribute.default,
+            "expected": expected(attribute),
+            "least": attribute.metadata["least"],
+            "most": attribute.metadata["most"],
+            "doc": attribute.metadata["doc"],
+            "in_meva_toml": table.get(name),
+        }
+        for name, attribute in fields_of(kind).items()
+    ]
+    doc = (kind.__doc__ or "").strip().split("\n")[0]
+    return {"version": kind.version, "bars": kind.bars, "doc": doc, "parameters": parameters}

@@ -1,0 +1,221 @@
+"""`meva strategy new` and `list`, and where strategies and their parameters are found."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage7_runs import BUSY, make_dataset
+
+Meva = Callable[..., Any]
+RISING = '''
+from meva_core.strategy import Strategy, change, param, top
+
+
+class Rising(Strategy):
+    """Hold what rose."""
+
+    version = 3
+    closes = param(2, least=1, most=50, doc="bars")
+    share = param(0.5, least=0.0, most=1.0)
+
+    def needs(self):
+        return self.closes + 1
+
+    def weights(self, h):
+        return h.on_cycles(top(change(h.close, self.closes), 1) * self.share)
+'''
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("market") / "data", minutes=30)
+
+
+@pytest.fixture
+def run(meva: Meva, data: Path, monkeypatch: pytest.MonkeyPatch) -> Meva:
+    """Return what runs a strategy over the data and gives the strategy that was recorded."""
+    for name, value in BUSY.items():
+        monkeypatch.setenv(name, value)
+    given = ("--data", data, "--db", "a.db", "--engine", "interpreted", "--no-strategy-check", "--json")
+    return lambda *arguments: meva("backtest", *given, *arguments)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that MEVA_STRATEGY_PATH names, with a strategy in it."""
+    folder = tmp_path / "ideas"
+    folder.mkdir()
+    (folder / "rising.py").write_text(RISING)
+    monkeypatch.setenv("MEVA_STRATEGY_PATH", str(folder))
+    return folder
+
+
+# -- new --------------------------------------------------------------------------------------------------
+
+
+def test_a_new_strategy_runs_as_it_is_and_passes_its_check(meva: Meva, run: Meva, data: Path) -> None:
+    ended = meva("strategy", "new", "my_idea.py")
+    assert ended.code == 0
+    assert "meva backtest --data DIR --strategy my_idea.py:MyIdea" in ended.out
+    closes = ("-p", "closes=5", "-p", "rebalance=5m")
+    ran = run("--strategy", "my_idea.py:MyIdea", *closes).document
+    assert (ran["strategy"]["id"], ran["orders"] > 0) == ("my_idea", True)
+    assert meva("strategy", "check", "my_idea.py:MyIdea", "--data", data, *closes).code == 0
+
+
+def test_it_leaves_a_file_that_is_there_as_it_is(meva: Meva, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("kept")
+    ended = meva("strategy", "new", "mine.py")
+    assert ended.code == 2
+    assert "mine.py is there already" in ended.err
+    assert (tmp_path / "mine.py").read_text() == "kept"
+
+
+@pytest.mark.parametrize("name", ["idea.txt", "2nd.py", "no way.py", "none/idea.py"])
+def test_a_name_that_makes_no_class_or_no_file_is_refused(meva: Meva, name: str) -> None:
+    ended = meva("strategy", "new", name)
+    assert ended.code == 2
+    assert "Error:" in ended.err
+
+
+# -- list -------------------------------------------------------------------------------------------------
+
+
+def test_all_are_listed_with_parameters_and_bounds(meva: Meva, place: Path) -> None:
+    (place / "broken.py").write_text("import nothing_of_this_name\nclass Broken(Strategy): pass\n")
+    (place / "plain.py").write_text("class Plain(dict): pass\n")
+    ended = meva("strategy", "list", "--json")
+    rows = {row["id"]: row for row in ended.document["strategies"]}
+    assert rows.keys() >= {"equal_weight", "momentum", "buy_and_hold", "rising", "broken"}
+    assert "plain" not in rows
+    assert rows["rising"]["from"] == f"{place / 'rising.py'}:Rising"
+    assert rows["rising"]["version"] == 3
+    closes, share = rows["rising"]["parameters"]
+    assert (closes["name"], closes["default"], closes["least"], closes["most"]) == ("closes", 2, 1, 50)
+    assert share["expected"] == "a number >= 0.0 and <= 1.0"
+    assert "No module named 'nothing_of_this_name'" in ended.err
+    row = "rising\t3\t\tcloses=2 (a whole number >= 1 and <= 50); share=0.5 (a number >= 0.0 and <= 1.0)"
+    assert row in meva("strategy", "list").out
+
+
+# -- Found by id ------------------------------------------------------------------------------------------
+
+
+def test_one_under_the_path_is_found_by_its_id_and_proved_by_it(meva: Meva, run: Meva, place: Path) -> None:
+    ran = run("--strategy", "rising").document
+    assert ran["strategy"]["parameters"] == {"closes": 2, "share": 0.5}
+    assert meva("prove", "--db", "a.db", "--strategy", "rising").code == 0
+
+
+def test_nothing_is_found_by_chance_in_the_working_folder(run: Meva, tmp_path: Path) -> None:
+    (tmp_path / "rising.py").write_text(RISING)
+    ended = run("--strategy", "rising")
+    assert ended.code == 2
+    assert "there is no strategy 'rising'; there are buy_and_hold," in ended.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("ideas", "is not a whole path"), ("/nowhere/at/all", "no folder")]
+)
+def test_a_path_that_depends_on_the_folder_or_is_not_there_is_refused(
+    meva: Meva, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    monkeypatch.setenv("MEVA_STRATEGY_PATH", text)
+    ended = meva("strategy", "list")
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_the_path_is_taken_from_no_file_of_the_working_folder(meva: Meva, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"MEVA_STRATEGY_PATH={tmp_path}\n")
+    ended = meva("strategy", "list")
+    assert ended.code == 2
+    assert "MEVA_STRATEGY_PATH is not taken from a file" in ended.err
+
+
+def test_an_id_that_two_have_names_none_of_them(run: Meva, place: Path) -> None:
+    (place / "momentum.py").write_text(RISING.replace("Rising", "Momentum"))
+    ended = run("--strategy", "momentum")
+    assert ended.code == 2
+    message = ended.document["error"]["message"]
+    assert message == f"there are 2 strategies 'momentum': built in and {place / 'momentum.py'}:Momentum"
+
+
+# -- Parameters -------------------------------------------------------------------------------------------
+
+
+def test_the_command_line_wins_over_the_environment_over_the_file(
+    run: Meva, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parameters(*arguments: str) -> Any:
+        return run("--strategy", "rising", *arguments).document["strategy"]["parameters"]
+
+    (tmp_path / "meva.toml").write_text("[strategies.rising]\ncloses = 5\nshare = 0.25\n")
+    assert parameters() == {"closes": 5, "share": 0.25}
+    monkeypatch.setenv("STRATEGY_PARAMS", '{"closes": 6}')
+    assert parameters() == {"closes": 6, "share": 0.25}
+    assert parameters("-p", "closes=7") == {"closes": 7, "share": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[strategies.rising]\nclosed = 5", "[strategies.rising]: strategy rising has no parameter 'closed'"),
+        ("[strategies.rising]\ncloses = 51", "[strategies.rising]: strategy rising: parameter closes: 51"),
+        ("[strategies.rising]\ncloses = [1]", "[strategies.rising]: closes is neither a number"),
+        ("[strategies]\nrising = 5", "[strategies.rising]: is no heading"),
+    ],
+)
+def test_a_wrong_parameter_in_the_file_is_named_with_its_heading(
+    run: Meva, place: Path, tmp_path: Path, table: str, said: str
+) -> None:
+    (tmp_path / "meva.toml").write_text(table)
+    ended = run("--strategy", "rising")
+    assert ended.code == 2
+    assert said in ended.document["error"]["message"]
+
+
+def test_the_parameters_of_others_stay_out_of_it_and_list_names_those_of_none(
+    meva: Meva, run: Meva, place: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "meva.toml").write_text("[strategies.momentun]\ncloses = 5\n")
+    assert run("--strategy", "rising").code == 0
+    assert "[strategies.momentun]: no id here is momentun" in meva("strategy", "list").err
+
+
+# -- Installed --------------------------------------------------------------------------------------------
+
+
+def wheel(folder: Path) -> Path:
+    """Write a small distribution with one strategy and its entry point, as its wheel."""
+    info = "ideas_of_mine-1.2.dist-info"
+    files = {
+        "ideas_of_mine.py": RISING,
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: ideas-of-mine\nVersion: 1.2\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: by-hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": "[meva.strategies]\nrising = ideas_of_mine:Rising\n",
+    }
+    record = "".join(f"{name},,\n" for name in files)
+    path = folder / "ideas_of_mine-1.2-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_one_of_an_installed_distribution_is_found_by_its_entry_point_also_by_the_process_beside(
+    meva: Meva, run: Meva, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(wheel(tmp_path)) as archive:
+        archive.extractall(tmp_path / "installed")  # what installing it to a folder does
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    rows = {row["id"]: row for row in meva("strategy", "list", "--json").document["strategies"]}
+    assert rows["rising"]["from"] == "ideas-of-mine 1.2"
+    ran = run("--strategy", "rising", "--strategy-check").document
+    assert ran["strategy"]["distribution"] == "ideas-of-mine"
+    assert ran["strategy"]["distribution_version"] == "1.2"
+    assert "strategy_doubt" not in ran
