@@ -2,7 +2,7 @@
 
 run     7 base36 characters over what the run is
 cycle   <run>-<YYYYMMDDHHMMSS>
-client  s7:<cycle>:<symbol>:<B|S>:<n>     at most 50 characters: what an exchange would see
+client  s7:<cycle>:<symbol>:<B|S>:<n>     at most 50 characters: what an exchange would see; s3:, s4:
 order   s7o:<cycle>:<n>                   n is the order's place among its cycle's intents
 event   s7e:<cycle>:<n>:<seq>
 fill    s7f:<cycle>:<n>:<seq>
@@ -103,12 +103,12 @@ def stamp_text(seconds: int) -> str:
     return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.000000+00:00"
 
 
-def client_id(cycle: str, symbol: str, side: Side | str, n: int) -> str:
-    """Return the client order id of the n-th intent of a cycle; a long symbol is cut.
+def client_id(cycle: str, symbol: str, side: Side | str, n: int, *, stage: int = 7) -> str:
+    """Return the client order id of the n-th intent of a cycle of a stage; a long symbol is cut.
 
     Raises BadInput for what is neither a side nor "BUY" or "SELL".
     """
-    name = f"s7:{cycle}:{symbol[:SYMBOL_MOST]}:{_LETTERS[as_side(side)]}:{n}"
+    name = f"s{stage}:{cycle}:{symbol[:SYMBOL_MOST]}:{_LETTERS[as_side(side)]}:{n}"
     assert len(name) <= CLIENT_ID_MOST, name
     return name
 

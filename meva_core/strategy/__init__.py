@@ -16,15 +16,19 @@ from meva_core.strategy.helpers import (
     top,
 )
 from meva_core.strategy.history import History
+from meva_core.strategy.intents import Intent, Purpose, Target
 from meva_core.strategy.view import OpenOrder, SymbolView, View
 
 __all__ = [
     "History",
+    "Intent",
     "Mode",
     "OpenOrder",
+    "Purpose",
     "Side",
     "Strategy",
     "SymbolView",
+    "Target",
     "View",
     "change",
     "ema",

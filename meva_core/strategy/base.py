@@ -101,8 +101,9 @@ class Strategy:
             raise TypeError(f"{cls.__name__}.id: {cls.name()!r} is not of the form [a-z0-9_]{{1,40}}")
         if type(cls.version) is not int or cls.version < 0:
             raise TypeError(f"{cls.__name__}.version: {cls.version!r} is no whole number from 0 on")
-        if cls.bars is not None:
-            seconds_of(cls.bars)
+        bars: Any = cls.bars
+        if bars is not None and not isinstance(bars, property):  # a property follows from a parameter
+            seconds_of(bars)
         if cls.decides() and cls.weights is not Strategy.weights:
             raise TypeError(f"{cls.__name__} has weights(h) and decide(view, memory); expected one of them")
 

@@ -1,0 +1,148 @@
+"""Ask the strategies, each with its view and its memory; one that fails costs its own answer alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+from attrs import evolve, frozen
+
+from meva_core.amounts import ABSENT
+from meva_core.errors import BadInput
+from meva_core.ids import canonical_json
+from meva_core.operational.inputs import Failure, Inputs, Listed
+from meva_core.operational.view import View
+from meva_core.strategy import Strategy
+from meva_core.strategy.answers import StrategyFailed, weights_of
+from meva_core.strategy.intents import Intent, Target, check_sum, is_missing, weight_e8
+from meva_core.strategy.periods import seconds_of
+
+MEMORY_MOST: Final = 16_384
+Caller: TypeAlias = Callable[[Strategy, View, dict[str, Any]], Any]
+"""Asks a strategy and gives what it answered: in place, or with a time limit, which raises StrategyFailed."""
+
+
+@frozen
+class Answer:
+    """What a strategy answered: intents and targets as it gave them, or weights in e8 by symbol, those left
+    out not among them."""
+
+    strategy: str
+    items: tuple[Intent | Target, ...] = ()
+    weights: Mapping[str, int] | None = None
+
+
+@frozen
+class Answers:
+    """The answers in order of the strategies, who failed, and the memories as they are kept."""
+
+    given: tuple[Answer, ...]
+    failures: tuple[Failure, ...]
+    memories: Mapping[str, str]
+    failed: Mapping[str, int]
+
+
+def plain_call(strategy: Strategy, view: View, memory: dict[str, Any]) -> Any:
+    """Ask a strategy here and now."""
+    if decides(strategy):
+        return strategy.decide(view, memory)  # type: ignore[attr-defined]  # it has no other way to answer
+    return weights_of(strategy, view.history)
+
+
+def decides(strategy: Strategy) -> bool:
+    """Whether a strategy answers with `decide(view, memory)`, and not with `weights(history)`."""
+    return type(strategy).weights is Strategy.weights
+
+
+def in_order(listed: Iterable[Listed]) -> list[Listed]:
+    """Return strategies in the order in which they count: the largest weight first, then by id."""
+    return sorted(listed, key=lambda one: (-one.weight, one.id))
+
+
+def ask_all(
+    inputs: Inputs, strategies: Mapping[str, Strategy], view: Callable[[int | None], View], call: Caller
+) -> Answers:
+    """Ask every listed strategy that has not failed yet. Raises BadInput for one that is not at hand."""
+    given: list[Answer] = []
+    failures = {failure.strategy: failure for failure in inputs.failures}
+    memories = dict(inputs.memories)
+    names = frozenset(symbol.name for symbol in inputs.symbols)
+    for listed in in_order(inputs.strategies):
+        if listed.id not in strategies:
+            raise BadInput(
+                f"strategy {listed.id} is listed and not at hand", action="install it, or unlist it"
+            )
+        if listed.id in failures:
+            continue
+        strategy = strategies[listed.id]
+        memory = json.loads(inputs.memories.get(listed.id, "{}"))
+        try:
+            answered = call(strategy, view(_interval(strategy)), memory)
+            given.append(_read(listed.id, strategy, answered, names, inputs))
+            memories[listed.id] = remembered(memory)
+        except StrategyFailed as error:
+            failures[listed.id] = Failure(listed.id, error.code, str(error))
+        except Exception as error:  # noqa: BLE001  # it is the trader's code: whatever it raises is its failure
+            text = f"{type(error).__name__}: {error}"[:300]
+            failures[listed.id] = Failure(listed.id, StrategyFailed.code, text)
+    failed = {name: inputs.failed.get(name, 0) + 1 for name in failures}
+    return Answers(tuple(given), tuple(failures.values()), memories, failed)
+
+
+def completed(inputs: Inputs, answers: Answers) -> Inputs:
+    """Return the inputs with the failures of this cycle in them: what is stored, and decided by again."""
+    return evolve(inputs, failures=answers.failures)
+
+
+def remembered(memory: Any) -> str:
+    """Return a memory as it is kept. Raises BadInput for what JSON has no exact form of, or that is too
+    long."""
+    if not isinstance(memory, dict):
+        raise BadInput(f"memory: {type(memory).__name__}; expected a dict")
+    json.dumps(memory, allow_nan=False)
+    text = canonical_json(memory)
+    if len(text.encode()) > MEMORY_MOST:
+        raise BadInput(f"memory: {len(text.encode())} bytes of JSON; expected {MEMORY_MOST} at most")
+    return text
+
+
+def _interval(strategy: Strategy) -> int | None:
+    return None if strategy.bars is None else seconds_of(strategy.bars)
+
+
+def _read(name: str, strategy: Strategy, answered: Any, names: frozenset[str], inputs: Inputs) -> Answer:
+    """Return an answer in its form. Raises BadInput for one that has none."""
+    if not decides(strategy):
+        row = {symbol.name: int(weight) for symbol, weight in zip(inputs.symbols, answered[-1], strict=True)}
+        return Answer(name, weights={symbol: weight for symbol, weight in row.items() if weight != ABSENT})
+    if isinstance(answered, Mapping):
+        return Answer(name, weights=_weights(answered, names))
+    if answered is None:
+        return Answer(name)
+    if isinstance(answered, str | bytes) or not isinstance(answered, Iterable):
+        raise BadInput(
+            f"answered {answered!r:.60}; expected intents, targets, or a dict of weights by symbol"
+        )
+    items = tuple(answered)
+    for item in items:
+        if not isinstance(item, Intent | Target):
+            raise BadInput(f"answered {item!r:.60}; expected an Intent or a Target")
+        _known(item.symbol, names)
+    check_sum([item.weight or 0 for item in items if isinstance(item, Target)])
+    return Answer(name, items)
+
+
+def _weights(answered: Mapping[Any, Any], names: frozenset[str]) -> dict[str, int]:
+    found = {}
+    for symbol, weight in answered.items():
+        _known(symbol, names)
+        if not is_missing(weight):
+            found[symbol] = weight_e8(weight, symbol)
+    check_sum(found.values())
+    return {symbol: found[symbol] for symbol in sorted(found)}
+
+
+def _known(symbol: Any, names: frozenset[str]) -> None:
+    if symbol not in names:
+        raise BadInput(f"{symbol!r:.60} is none of its symbols")

@@ -1,0 +1,252 @@
+"""What a strategy sees of a cycle: Decimals of the scene, and a history that ends with this cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from attrs import field, frozen
+
+from meva_core.amounts import ABSENT, E8, to_decimal
+from meva_core.ids import stamp_text
+from meva_core.market import MICROS, Market, empty_market
+from meva_core.modes import Mode
+from meva_core.operational.assess import Assessed
+from meva_core.operational.inputs import Bars, Inputs, OwnOrder, SymbolView
+from meva_core.operational.scene import Scene
+from meva_core.orders import Side
+from meva_core.rules import SymbolRules
+from meva_core.strategy.bars import SeenBars, no_bars
+from meva_core.strategy.history import History, history_of
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@frozen
+class OpenOrder:
+    """An order of ours that may rest; `left` is what of `qty` is not booked, `time` when it was made, UTC."""
+
+    time: datetime
+    side: Side
+    limit: Decimal
+    qty: Decimal
+    left: Decimal
+
+
+@frozen
+class Symbol:
+    """One symbol. Prices in TRY, quantities in coins; None is missing.
+
+    `avg_cost` is what a coin of what is held cost with its fee, `paid` all of it. `least_try` is the least
+    order. `to_sell` is what may be sold now.
+    """
+
+    name: str
+    bid: Decimal | None
+    ask: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    mark: Decimal | None
+    last: Decimal | None
+    age: int | None
+    rules: SymbolRules
+    in_universe: bool
+    qty: Decimal
+    avg_cost: Decimal | None
+    paid: Decimal
+    to_sell: Decimal
+    orders: tuple[OpenOrder, ...]
+    least_try: Decimal
+
+    def has_open(self, side: Side) -> bool:
+        """Whether an order of ours of this side may rest."""
+        return any(order.side is side for order in self.orders)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing is held, or less than can be sold."""
+        price = self.mark or self.bid
+        return not self.qty or price is None or Fraction(self.qty) * Fraction(price) < self.least_try
+
+
+@frozen(slots=False)
+class View:
+    """One cycle, at `time`, UTC. Amounts in TRY.
+
+    `cash_free` is what BUYs may spend with their fees, `cash_target` what stays aside of it. `drawdown` is
+    how far equity is below its peak, as a ratio of that. `fee_bps` is what a taking fill costs,
+    `min_profit_bps` and `may_bootstrap` are the settings of these names. `history` ends with this cycle.
+    """
+
+    time: datetime
+    stage: str
+    budget_mode: Mode
+    degrade_mode: Mode
+    equity: Decimal
+    cash_free: Decimal
+    cash_target: Decimal
+    day_pnl: Decimal
+    drawdown: Decimal
+    symbols: tuple[Symbol, ...]
+    fee_bps: Decimal
+    min_profit_bps: Decimal
+    may_bootstrap: bool
+    _history: Callable[[], History] = field(repr=False, eq=False, alias="history")
+
+    @cached_property
+    def history(self) -> History:
+        """The bars that the strategy needs, the newest last, and this one cycle."""
+        return self._history()
+
+    def __getitem__(self, name: str) -> Symbol:
+        """Return a symbol by its name. Raises KeyError for one that is not there."""
+        for symbol in self.symbols:
+            if symbol.name == name:
+                return symbol
+        raise KeyError(name)
+
+
+def view_of(
+    scene: Scene, found: Assessed, budget: Mode, degraded: Mode, universe: frozenset[str]
+) -> Callable[[int | None], View]:
+    """Return what makes the view of a strategy that looks at bars of so many seconds, None for none."""
+    inputs, limits = scene.inputs, scene.inputs.limits
+    symbols = tuple(_symbol(scene, seen, universe) for seen in inputs.symbols)
+    peak = inputs.risk.peak
+
+    def made(interval: int | None) -> View:
+        return View(
+            time=_EPOCH + timedelta(seconds=inputs.time),
+            stage=f"stage{inputs.stage}",
+            budget_mode=budget,
+            degrade_mode=degraded,
+            equity=to_decimal(found.equity),
+            cash_free=to_decimal(scene.cash_for_buys),
+            cash_target=to_decimal(limits.cash_target),
+            day_pnl=to_decimal(found.day_pnl),
+            drawdown=to_decimal(found.drawdown * E8 // peak if peak > 0 else 0),
+            symbols=symbols,
+            fee_bps=to_decimal(inputs.effective_fee),
+            min_profit_bps=to_decimal(limits.min_profit_bps),
+            may_bootstrap=limits.stage4_bootstrap_intents,
+            history=lambda: history_seen(inputs, interval),
+        )
+
+    return made
+
+
+def view_document(view: View) -> dict[str, Any]:
+    """Return a view as it is digested: what a strategy sees but for the bars, which the inputs hold."""
+    return {
+        "time": stamp_text((view.time - _EPOCH) // timedelta(seconds=1)),
+        "stage": view.stage,
+        "modes": [view.budget_mode.name, view.degrade_mode.name],
+        "amounts": [
+            str(amount)
+            for amount in (view.equity, view.cash_free, view.cash_target, view.day_pnl, view.drawdown,
+                           view.fee_bps, view.min_profit_bps)
+        ],
+        "may_bootstrap": view.may_bootstrap,
+        "symbols": [_symbol_document(symbol) for symbol in view.symbols],
+    }  # fmt: skip
+
+
+def history_seen(inputs: Inputs, interval: int | None) -> History:
+    """Return the history that ends with this cycle: its one row, and the bars of an interval before it."""
+    names = tuple(symbol.name for symbol in inputs.symbols)
+    bars = inputs.bars.get(str(interval)) if interval is not None else None
+    seen = no_bars(len(names)) if bars is None else _seen_bars(bars, names)
+    return history_of(names, _market(inputs), seen, marks_are_last=inputs.marks_are_last)
+
+
+def _symbol(scene: Scene, seen: SymbolView, universe: frozenset[str]) -> Symbol:
+    held = scene.held(seen.name)
+    average = (held.cost * E8 + held.qty // 2) // held.qty if held.qty else None
+    return Symbol(
+        name=seen.name,
+        bid=_decimal(seen.bid),
+        ask=_decimal(seen.ask),
+        bid_size=_decimal(seen.bid_size),
+        ask_size=_decimal(seen.ask_size),
+        mark=_decimal(seen.mark),
+        last=_decimal(seen.last),
+        age=seen.age,
+        rules=seen.rules,
+        in_universe=seen.name in universe,
+        qty=to_decimal(held.qty),
+        avg_cost=_decimal(average),
+        paid=to_decimal(held.cost),
+        to_sell=to_decimal(scene.to_sell.get(seen.name, 0)),
+        orders=tuple(_open(order) for order in scene.orders.get(seen.name, ()) if order.rests),
+        least_try=to_decimal(scene.least(seen.name)),
+    )
+
+
+def _open(order: OwnOrder) -> OpenOrder:
+    return OpenOrder(
+        _EPOCH + timedelta(microseconds=order.created),
+        order.side,
+        to_decimal(order.price),
+        to_decimal(order.qty),
+        to_decimal(order.left),
+    )
+
+
+def _symbol_document(symbol: Symbol) -> list[Any]:
+    amounts = (
+        symbol.bid, symbol.ask, symbol.bid_size, symbol.ask_size, symbol.mark, symbol.last,
+        symbol.qty, symbol.paid, symbol.to_sell, symbol.least_try,
+    )  # fmt: skip
+    orders = [
+        [str(order.time), order.side.name, str(order.limit), str(order.qty), str(order.left)]
+        for order in symbol.orders
+    ]
+    texts = [None if amount is None else str(amount) for amount in amounts]
+    return [symbol.name, texts, symbol.age, symbol.in_universe, orders]
+
+
+def _decimal(amount: int | None) -> Decimal | None:
+    return None if amount is None else to_decimal(amount)
+
+
+def _market(inputs: Inputs) -> Market:
+    """Return the one row of this cycle's market."""
+    market = empty_market(1, len(inputs.symbols))
+    market.time[0] = inputs.time
+    for i, seen in enumerate(inputs.symbols):
+        for column, amount in (
+            (market.bid, seen.bid),
+            (market.ask, seen.ask),
+            (market.bid_qty, seen.bid_size),
+            (market.ask_qty, seen.ask_size),
+            (market.last, seen.last),
+            (market.quote_volume, seen.quote_volume),
+        ):
+            column[0, i] = ABSENT if amount is None else amount
+        if seen.age is not None:
+            market.book_ts[0, i] = (inputs.time - seen.age) * MICROS
+    return market
+
+
+def _seen_bars(bars: Bars, names: tuple[str, ...]) -> SeenBars:
+    """Return bars as columns in the order of the symbols; one that has none is missing throughout."""
+    places = [bars.symbols.index(name) if name in bars.symbols else None for name in names]
+
+    def column(rows: tuple[tuple[int | None, ...], ...]) -> Any:
+        found = np.full((len(rows), len(names)), ABSENT, dtype=np.int64)
+        for at, row in enumerate(rows):
+            for i, place in enumerate(places):
+                amount = None if place is None else row[place]
+                found[at, i] = ABSENT if amount is None else amount
+        return found
+
+    return SeenBars(
+        np.array(bars.time, dtype=np.int64),
+        np.array(bars.known, dtype=np.int64),
+        *(column(rows) for rows in (bars.open, bars.high, bars.low, bars.close, bars.volume)),
+    )

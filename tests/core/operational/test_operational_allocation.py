@@ -1,0 +1,240 @@
+"""How much of what was asked for gets money: each cap binds, names itself, and lets go."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from operational_cases import buy, decided, e8, order, sell, sent, symbol, why
+
+from meva_core.amounts import format_e8
+from meva_core.operational.allocation import Allocated, Status
+from meva_core.operational.inputs import Balances
+from meva_core.orders import Side
+from meva_core.strategy import Intent
+
+FREE = {"RISK_MAX_POSITION_PCT": "1", "TRY_CASH_TARGET": "0"}
+
+
+def allocated(*asked: Intent, **given: Any) -> list[Allocated]:
+    return list(decided(asked, **given).decisions.allocation)
+
+
+def told(found: Allocated) -> tuple[str, str, str]:
+    """Return the status, what was allocated in TRY, and the code."""
+    return str(found.status), format_e8(found.allocated), found.reason.code
+
+
+def test_example_a_cap_of_the_cycle_scales_the_second_buy():
+    """Equity 10000, free 1000, target 300, fee 24 bps, cap 600, minimum 99.91."""
+    given = {"free": {"TRY": "1000"}, "settings": {"NOTIONAL_CAP_TRY_PER_CYCLE": "600"}}
+    first, second = allocated(buy("BTCTRY", "500"), buy("ETHTRY", "300"), **given)
+    assert told(first) == ("accepted", "500", "ok")
+    assert told(second) == ("scaled", "100", "cycle_notional_cap")
+    assert (second.reason.value, second.reason.limit) == ("300", "100")
+    [all_of_it] = allocated(buy("BTCTRY", "5000"), free={"TRY": "1000"})
+    assert told(all_of_it) == ("scaled", "698.32402234", "cash_target")
+
+
+@pytest.mark.parametrize(
+    ("settings", "amount", "code", "setting"),
+    [
+        (
+            {"TRY_CASH_TARGET": "9000", "TRY_CASH_MAX": "9500"},
+            "997.60574620",
+            "cash_target",
+            "TRY_CASH_TARGET",
+        ),
+        ({"TRY_CASH_TARGET": "9500", "TRY_CASH_MAX": "9000"}, "997.60574620", "cash_target", "TRY_CASH_MAX"),
+        ({"RISK_MIN_CASH_TRY": "9000"}, "997.60574620", "cash_target", "RISK_MIN_CASH_TRY"),
+        (
+            {"MAX_POSITION_NOTIONAL_TRY": "1500"},
+            "1500",
+            "max_position_exposure_cap",
+            "MAX_POSITION_NOTIONAL_TRY",
+        ),
+        (
+            {"MAX_POSITION_TRY_PER_SYMBOL": "1500"},
+            "1500",
+            "max_position_exposure_cap",
+            "MAX_POSITION_TRY_PER_SYMBOL",
+        ),
+        ({"RISK_MAX_POSITION_PCT": "0.2"}, "1800", "max_position_exposure_cap", "RISK_MAX_POSITION_PCT"),
+        ({"RISK_MAX_GROSS_EXPOSURE_TRY": "1000"}, "900", "gross_exposure_cap", "RISK_MAX_GROSS_EXPOSURE_TRY"),
+        ({"NOTIONAL_CAP_TRY_PER_CYCLE": "700"}, "700", "cycle_notional_cap", "NOTIONAL_CAP_TRY_PER_CYCLE"),
+        ({"RISK_MAX_ORDER_NOTIONAL_TRY": "650"}, "650", "max_intent_cap", "RISK_MAX_ORDER_NOTIONAL_TRY"),
+    ],
+)
+def test_each_cap_of_a_buy_binds_and_names_its_setting(
+    settings: dict[str, str], amount: str, code: str, setting: str
+):
+    wide = {"NOTIONAL_CAP_TRY_PER_CYCLE": "9000", "RISK_MAX_ORDER_NOTIONAL_TRY": "9000"} | settings
+    [found] = allocated(buy("BTCTRY", "2500"), settings=wide)
+    assert (found.status, found.allocated) == (Status.SCALED, e8(amount))
+    assert (found.reason.code, found.reason.setting, found.reason.value) == (code, setting, "2500")
+    [enough] = allocated(buy("BTCTRY", "500"), settings=wide)
+    assert told(enough) == ("accepted", "500", "ok")
+
+
+def test_of_equal_caps_the_first_in_precedence_is_named():
+    settings = {"NOTIONAL_CAP_TRY_PER_CYCLE": "500", "RISK_MAX_ORDER_NOTIONAL_TRY": "500"}
+    [found] = allocated(buy("BTCTRY", "600"), settings=settings)
+    assert found.reason.code == "cycle_notional_cap"
+    [equal] = allocated(buy("BTCTRY", "500"), settings=settings)
+    assert told(equal) == ("accepted", "500", "ok")
+
+
+def test_a_cap_of_nothing_rejects():
+    [found] = allocated(buy("BTCTRY", "600"), settings={"NOTIONAL_CAP_TRY_PER_CYCLE": "0"})
+    assert told(found) == ("rejected", "0", "cycle_notional_cap")
+    held = {"held": {"BTCTRY": ("0.001", "3000")}, "settings": {"MAX_POSITION_NOTIONAL_TRY": "2000"}}
+    assert told(allocated(buy("BTCTRY", "600"), **held)[0]) == ("rejected", "0", "max_position_exposure_cap")
+
+
+def test_open_buys_count_towards_the_position_and_the_exposure():
+    resting = order("ETHTRY", Side.BUY, "100000", "0.01")  # 1000 TRY
+    given = {"orders": [resting], "settings": {"RISK_MAX_GROSS_EXPOSURE_TRY": "2000"}}
+    [found] = allocated(buy("BTCTRY", "900"), **given)
+    assert told(found) == ("scaled", "800", "gross_exposure_cap")
+    one = {"orders": [resting], "settings": {"MAX_POSITION_NOTIONAL_TRY": "1200"}}
+    assert told(allocated(buy("ETHTRY", "900"), **one)[0]) == ("scaled", "200", "max_position_exposure_cap")
+
+
+@pytest.mark.parametrize("standing", ["open", "unknown", "sending", "filled"])
+def test_cash_for_buys_is_what_own_buys_do_not_hold_back(standing: str):
+    resting = order("ETHTRY", Side.BUY, "100000", "0.005", standing=standing)  # 500 and a fee of 1.2
+    given = {"cash": "1000", "orders": [resting], "settings": FREE | {"MAX_DRAWDOWN_PCT": "90"}}
+    [found] = allocated(buy("BTCTRY", "900"), **given)
+    assert found.allocated == e8("497.60574620")  # (1000 - 501.2) / 1.0024
+    assert found.reason.code == "cash_target"
+
+
+def test_what_the_balance_lacks_or_does_not_show_is_not_spent():
+    short = Balances({"TRY": e8(1000)}, {"TRY": e8(-400)})
+    [found] = allocated(buy("BTCTRY", "900"), cash="1000", balances=short, settings=FREE)
+    assert found.allocated == e8("598.56344772")
+    more = Balances({"TRY": e8(1000)}, {"TRY": e8(400)})
+    assert (
+        told(allocated(buy("BTCTRY", "900"), cash="1000", balances=more, settings=FREE)[0])[0] == "accepted"
+    )
+    unread = allocated(buy("BTCTRY", "900"), cash="1000", balances=Balances(), settings=FREE)
+    assert told(unread[0]) == ("rejected", "0", "cash_target")
+
+
+def test_too_little_is_rejected_and_says_whether_cash_or_the_request_was_too_small():
+    [small] = allocated(buy("BTCTRY", "99.9"))
+    assert told(small) == ("rejected", "0", "min_notional")
+    assert (small.reason.value, small.reason.limit, small.reason.setting) == ("99.9", "99.91", "exchange")
+    [own] = allocated(buy("BTCTRY", "150"), settings={"MIN_ORDER_NOTIONAL_TRY": "200"})
+    assert own.reason.setting == "MIN_ORDER_NOTIONAL_TRY"
+    [poor] = allocated(buy("BTCTRY", "500"), free={"TRY": "350"})
+    assert told(poor) == ("rejected", "0", "cash_target")
+    [enough] = allocated(buy("BTCTRY", "99.91"), market=[symbol("BTCTRY", "1")])
+    assert told(enough) == ("accepted", "99.91", "ok")
+
+
+def test_an_amount_that_the_lot_makes_too_small_is_rejected_too():
+    coarse = symbol("BTCTRY", "3000000", rules={"lot_size": Decimal("0.00003")})  # 90 TRY
+    assert told(allocated(buy("BTCTRY", "110"), market=[coarse])[0]) == ("rejected", "0", "min_notional")
+    [found] = allocated(buy("BTCTRY", "180"), market=[coarse])
+    assert told(found)[0] == "accepted"
+
+
+def test_rejected_requests_use_up_nothing():
+    given = {"settings": {"NOTIONAL_CAP_TRY_PER_CYCLE": "600"}}
+    small, second = allocated(buy("BTCTRY", "90"), buy("ETHTRY", "600"), **given)
+    assert (small.status, told(second)) == (Status.REJECTED, ("accepted", "600", "ok"))
+
+
+# -- Sells ------------------------------------------------------------------------------------------------
+
+HELD = {"BTCTRY": ("0.0005", "1400")}  # 1500 TRY
+
+
+def reduce(qty: str, **given: Any) -> list[Allocated]:
+    return allocated(sell("BTCTRY", qty, purpose="reduce"), held=given.pop("held", HELD), **given)
+
+
+def test_sells_come_first_whatever_the_order_of_the_strategy():
+    given = {"held": HELD, "settings": {"NOTIONAL_CAP_TRY_PER_CYCLE": "1000"}}
+    found = allocated(buy("ETHTRY", "600"), sell("BTCTRY", "0.0002"), **given)
+    assert [(one.symbol, told(one)) for one in found] == [
+        ("BTCTRY", ("accepted", "600", "ok")),
+        ("ETHTRY", ("scaled", "400", "cycle_notional_cap")),
+    ]
+
+
+def test_a_sell_takes_what_may_be_sold_at_most():
+    [found] = reduce("0.9")
+    assert told(found) == ("scaled", "1500", "position_value_cap")
+    assert found.takes_all
+    frozen = reduce("0.9", free={"BTC": "0.0002"})[0]
+    assert told(frozen) == ("scaled", "600", "position_value_cap")
+    missing = Balances({"TRY": e8(10_000), "BTC": e8("0.0005")}, {"BTC": e8("-0.0004")})
+    assert told(reduce("0.9", balances=missing)[0]) == ("scaled", "300", "position_value_cap")
+
+
+def test_caps_of_the_cycle_and_of_an_order_scale_a_sell():
+    [found] = reduce("0.0005", settings={"NOTIONAL_CAP_TRY_PER_CYCLE": "600"})
+    assert told(found) == ("scaled", "600", "cycle_notional_cap")
+    [found] = reduce("0.0005", settings={"RISK_MAX_ORDER_NOTIONAL_TRY": "300"})
+    assert told(found) == ("scaled", "300", "max_intent_cap")
+
+
+def test_a_sell_that_would_leave_less_than_can_be_sold_takes_all():
+    [found] = reduce("0.00048")  # it would leave 60 TRY
+    assert (told(found), found.takes_all) == (("accepted", "1500", "ok"), True)
+    action = decided([sell("BTCTRY", "0.00048", purpose="reduce")], held=HELD).decisions.actions[0]
+    assert action.qty == e8("0.0005")
+
+
+def test_or_leaves_that_much_where_a_cap_forbids_all():
+    [found] = reduce("0.0005", settings={"NOTIONAL_CAP_TRY_PER_CYCLE": "1450"})
+    assert (told(found), found.takes_all) == (("scaled", "1400.09", "cycle_notional_cap"), False)
+    [asked_less] = reduce("0.00048", settings={"NOTIONAL_CAP_TRY_PER_CYCLE": "1450"})
+    assert told(asked_less)[1] == "1400.09"
+
+
+def test_what_is_not_held_or_is_dust_is_not_sold():
+    assert told(reduce("0.1", held={})[0]) == ("rejected", "0", "no_position")
+    dust = reduce("0.1", held={"BTCTRY": ("0.00003", "90")})[0]
+    assert told(dust) == ("rejected", "0", "dust")
+    assert (dust.reason.value, dust.reason.limit) == ("90", "99.91")
+    on_sale = reduce("0.0005", orders=[order("BTCTRY", Side.SELL, "3100000", "0.0005", age=5)])
+    assert told(on_sale[0]) == ("rejected", "0", "position_value_cap")
+
+
+# -- What no size would let through -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pair", "given", "code"),
+    [
+        ({"mark": None}, {}, "no_mark_price"),
+        ({"age": 31}, {}, "stale_market_data"),
+        ({"age": None}, {}, "stale_market_data"),
+        ({}, {"blocked": {"BTCTRY": "fills_incomplete"}}, "symbol_blocked:fills_incomplete"),
+        ({}, {"settings": {"UNIVERSE_DENY_SYMBOLS": "BTCTRY"}}, "not_in_universe:denied"),
+        ({}, {"settings": {"SYMBOLS": "ETHTRY"}}, "not_in_universe:not_allowed"),
+    ],
+)
+def test_each_of_these_stops_a_buy_and_its_absence_does_not(pair: Any, given: Any, code: str):
+    asked = [buy("BTCTRY", "200")]
+    assert why(decided(asked, market=[symbol("BTCTRY", "3000000", **pair)], **given), "BTCTRY") == code
+    assert why(decided(asked, market=[symbol("BTCTRY", "3000000")]), "BTCTRY") == "sent"
+
+
+def test_what_is_held_outside_the_universe_may_be_sold():
+    asked = [sell("BTCTRY", "0.0005", purpose="reduce")]
+    found = decided(asked, held=HELD, settings={"UNIVERSE_DENY_SYMBOLS": "BTCTRY"})
+    assert sent(found) == [("submit", "BTCTRY", "SELL")]
+
+
+@pytest.mark.parametrize("standing", ["unknown", "sending"])
+def test_an_order_of_unknown_standing_keeps_its_symbol_to_itself(standing: str):
+    unknown = order("BTCTRY", Side.BUY, "3000000", "0.0001", standing=standing)
+    asked = [sell("BTCTRY", "0.0005", purpose="reduce"), buy("ETHTRY", "200")]
+    found = decided(asked, held=HELD, orders=[unknown])
+    assert why(found, "BTCTRY") == "symbol_blocked:unknown_order"
+    assert why(found, "ETHTRY") == "sent"
