@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what only reads a history needs no columns
     from meva_core.live_market import Answers, Asking, SeenRow
     from meva_core.market import Market
     from meva_core.rules import SymbolRules
+    from meva_core.strategy.as_seen import CellReader
     from meva_core.strategy.bars import BarReader
     from meva_core.stretches.stored import StoredStretch
     from meva_core.venue import (
@@ -194,12 +195,17 @@ class MarketHistory(Protocol):
 class BarHistory(Protocol):
     """Recorded candles as bars on the full grid of their interval."""
 
-    @property
-    def bar_seconds(self) -> int:
-        """The interval of the candles, seconds. Raises BadInput for candles that lie on no grid."""
+    def base_of(self, seconds: int | None) -> int:
+        """Return the interval, seconds, of the candles that bars of `seconds` are made of; None asks for the
+        candles' own. Raises BadInput for candles that lie on no grid."""
 
     def bars(self, symbols: Sequence[str], since: int) -> BarReader:
-        """Return what reads the bars of these symbols forward, from the one complete at `since`, seconds."""
+        """Return what reads the candles of these symbols as bars, each known when it was complete or, for all
+        symbols together, recorded; forward, from the one complete at `since`, seconds."""
+
+    def cells(self, symbols: Sequence[str], base: int, since: int) -> CellReader | None:
+        """Return what reads the bars of `base` seconds that a live run was shown, by when it knew each, from
+        those complete at `since` on; None where it was shown none of these."""
 
 
 BadBar = Callable[[int, BadInput], None]

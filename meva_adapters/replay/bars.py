@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +16,7 @@ from meva_adapters.replay.format.spacing import most_common
 from meva_core.amounts import ABSENT, E8, LIMIT
 from meva_core.errors import BadInput
 from meva_core.market import MICROS
+from meva_core.strategy.as_seen import Cell
 from meva_core.strategy.bars import SeenBars
 
 _PRICES: Final = ("open", "high", "low", "close")
@@ -21,14 +24,28 @@ _PRICES: Final = ("open", "high", "low", "close")
 
 class DatasetBars:
     """The bars of a dataset: each is seen when its candle was complete, or, where that was recorded, when it
-    was known."""
+    was known; and those of a live run as the run saw them."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
 
+    def base_of(self, seconds: int | None) -> int:
+        """Return the interval of the candles that bars of `seconds` are made of: of those there, the longest
+        that fits. Raises BadInput for candles that have none that divides a day."""
+        own, run = self._own_seconds, self._dataset.run
+        there = (own, *(() if run is None else run.bar_seconds))
+        return max((base for base in there if (seconds or own) % base == 0), default=own)
+
+    def cells(self, symbols: Sequence[str], base: int, since: int) -> KnownCells | None:
+        """Return what reads the bars that a live run was shown, by when it knew each; None where it was shown
+        none of that interval."""
+        run = self._dataset.run
+        if run is None or base not in run.bar_seconds:
+            return None
+        return KnownCells([run.bars(base, symbol, place) for place, symbol in enumerate(symbols)], since)
+
     @property
-    def bar_seconds(self) -> int:
-        """The interval of the candles. Raises BadInput for candles that have none that divides a day."""
+    def _own_seconds(self) -> int:
         manifest = self._dataset.manifest
         told = None if manifest is None else manifest.interval_seconds
         steps: dict[int, int] = {}
@@ -46,7 +63,25 @@ class DatasetBars:
 
     def bars(self, symbols: Sequence[str], since: int) -> Reader:
         """Return what reads the bars of these symbols, from the one complete at `since`, seconds, on."""
-        return Reader(self._dataset, symbols, since, self.bar_seconds)
+        return Reader(self._dataset, symbols, since, self._own_seconds)
+
+
+class KnownCells:
+    """Reads the bars of some symbols side by side, by when each was known."""
+
+    def __init__(self, symbols: Sequence[Iterator[Cell]], since: int) -> None:
+        self._cells = merge(*(iter(cells) for cells in symbols), key=attrgetter("known"))
+        self._since = since
+        self._next: Cell | None = next(self._cells, None)
+
+    def until(self, time: int) -> Sequence[Cell]:
+        """Return the cells that were known at or before a time and were not returned before."""
+        found = []
+        while self._next is not None and self._next.known <= time:
+            if self._next.time >= self._since:
+                found.append(self._next)
+            self._next = next(self._cells, None)
+        return found
 
 
 class Reader:

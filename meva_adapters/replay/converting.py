@@ -41,6 +41,7 @@ def convert(dataset: Dataset, into: Path, ending: str) -> Dataset:
                 path = root / facts.kind / f"{facts.symbol}{ending}"
                 (_write_columns if ending == COLUMNAR else _write_text)(path, facts)
             for file in dataset.documents:
+                make_folder((root / file.name).parent)
                 with replacing(root / file.name) as copy:
                     for offset in range(0, file.size, BLOCK):
                         copy.write(file.read(offset, BLOCK))

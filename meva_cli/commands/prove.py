@@ -135,6 +135,7 @@ def document_of(proof: Proof) -> dict[str, Any]:
             "field": found.field,
             "stored": found.stored,
             "decided": found.decided,
+            **({} if found.by is None else {"by": found.by}),
         },
     }
 

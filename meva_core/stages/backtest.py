@@ -68,7 +68,9 @@ def backtest(
         level = level_for(trace_level, len(plan.times))
         weighed, decide, book = None, None, run.book
         if strategy is not None:
-            weighed = Weighing(strategy[0], book.symbols, book.params, strategy[1], book.last_time)
+            begun = book.last_time if run.stored else None
+            given = strategy[0], book.symbols, book.params, strategy[1]
+            weighed = Weighing(*given, int(plan.times[0]), begun)
             decide = weighed.decided(book)
         bars = None if weighed is None else weighed.seen_first
         recorder = Recorder(store, run, codec, about, level, COMMIT, bars=bars)

@@ -37,8 +37,10 @@ class Deciding:
             self.book.memory = NOTHING
 
     def decide(self, at: Halfway) -> None:
-        """Write the weights of a cycle, and keep its memory. Raises StrategyFailed as `decision_of` does;
-        then neither is touched."""
+        """Write the weights of a cycle, and keep its memory; where the inputs say that it failed it is not
+        asked. Raises StrategyFailed as `decision_of` does; then neither is touched."""
+        if at.inputs.strategy_failed[at.c]:
+            return
         weights, memory = self.ask(at)
         at.inputs.weight[at.c] = weights
         self.book.memory = memory

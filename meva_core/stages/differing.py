@@ -44,13 +44,14 @@ _NOTHING: Final = "nothing"
 @frozen
 class Difference:
     """One value that is stored otherwise than it is decided: of which cycle (seconds), which step, which
-    field."""
+    field; `by` is how far apart two numbers are, as text, where that is told."""
 
     time: int
     step: str
     field: str
     stored: Any
     decided: Any
+    by: str | None = None
 
 
 def first_of(found: Iterator[Difference]) -> Difference | None:

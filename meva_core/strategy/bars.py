@@ -96,6 +96,11 @@ def since(first: int, seconds: int, needs: int) -> int:
     return max(seconds, (first // seconds - needs - _MARGIN) * seconds)
 
 
+def least_parts(parts: int) -> int:
+    """Return how many of so many parts have to be there to make a bar: 9 of 10, up."""
+    return -(-9 * parts // 10)
+
+
 def coarser(finer: SeenBars, parts: int) -> SeenBars:
     """Return bars of `parts` finer ones each, of whose rows there is a multiple.
 
@@ -108,7 +113,7 @@ def coarser(finer: SeenBars, parts: int) -> SeenBars:
     cells = [column.reshape(rows, parts, symbols) for column in finer[2:]]
     opened, high, low, close, volume = cells
     there = close != ABSENT
-    enough = there.sum(axis=1) >= -(-9 * parts // 10)
+    enough = there.sum(axis=1) >= least_parts(parts)
     first, last = there.argmax(axis=1), parts - 1 - there[:, ::-1].argmax(axis=1)
 
     def picked(column: Any, at: Any) -> Any:

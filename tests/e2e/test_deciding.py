@@ -129,6 +129,7 @@ def test_a_weight_that_comes_out_otherwise_is_named(meva: Meva, run: Meva) -> No
         "field": "weight of BTCTRY",
         "stored": "0",
         "decided": "1",
+        "by": "1",
     }
 
 

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,32 @@ def test_stored_weights_are_what_counts_and_the_first_that_differs_is_named(meva
         assert "source_sha256" in proved.err
         assert db.execute("SELECT count(*) FROM stage7_runs").fetchone() == (1,)
     assert meva("prove", "--db", "a.db", "--engine", "interpreted").code == 0
+
+
+def test_the_first_weight_that_comes_out_otherwise_is_named_and_by_how_much(
+    meva: Meva, run: Meva, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A strategy that looks outside gives other weights than it gave: nothing else of its run differs."""
+    answer = "np.where(h.seconds % 600 == 0, float(os.environ['SHARE']), 0.25)[:, None] * [1, 0, 0, 1]"
+    head = "import os\nimport numpy as np\n"
+    Path("own.py").write_text(head + OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", answer))
+    monkeypatch.setenv("SHARE", "0.5")
+    run("--strategy", "own.py:Rising")
+    stamps = [row["ts"] for row in rows_of(Path("a.db"), "SELECT ts FROM stage7_cycle_digests ORDER BY ts")]
+    prove = ("prove", "--db", "a.db", "--engine", "interpreted", "--strategy", "own.py:Rising", "--json")
+    assert meva(*prove).document["proved"] is True
+    monkeypatch.setenv("SHARE", "0.499999")
+    found = meva(*prove)
+    first = next(ts for ts in map(datetime.fromisoformat, stamps) if ts.timestamp() % 600 == 0)
+    assert found.code == 1
+    assert found.document["difference"] == {
+        "cycle_ts": first.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "step": "strategy",
+        "field": "weight of BTCTRY",
+        "stored": "0.5",
+        "decided": "0.499999",
+        "by": "-0.000001",
+    }
 
 
 FAILING = {

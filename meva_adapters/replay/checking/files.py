@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from attrs import field, frozen
 
 from meva_adapters.replay.format.faults import Fault, shown
 from meva_adapters.replay.format.layout import (
+    BARS,
     COLUMNAR,
     CYCLES,
     EXCHANGEINFO,
@@ -27,6 +29,7 @@ from meva_core.symbols import is_symbol
 
 _ARCHIVES: Final = (".zip", ".gz", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz", ".rar")
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,7}", re.ASCII)
 _RENAME: Final = "name the file after its pair, 5 to 16 of A-Z and 0-9, such as BTCTRY.csv"
 
 
@@ -167,7 +170,7 @@ class _Scan:
             tuple(self.errors),
             tuple(self.warnings),
             frozenset(self.absent),
-            {name: file for name, file in documents.items() if name in OF_A_RUN},
+            {name: documents[name] for name in documents if name not in (EXCHANGEINFO, MANIFEST)},
         )
 
     def open_root(self) -> bool:
@@ -224,9 +227,9 @@ class _Scan:
         of_a_run = OF_A_RUN if os.path.lexists(self.root / CYCLES) else ()
         for name in (EXCHANGEINFO, MANIFEST, *of_a_run):
             if os.path.lexists(self.root / name):
-                file = self._source(name)
-                if file is not None:
-                    self.documents[name] = file
+                self._document(name)
+        if of_a_run and os.path.lexists(self.root / BARS):
+            self._bars()
         for entry in sorted(entry.name for entry in os.scandir(self.real)):
             if entry.lower().endswith(FORMATS) and entry not in of_a_run:
                 action = "move it into candles/, orderbook/ or ticker/, or out of the dataset"
@@ -237,6 +240,22 @@ class _Scan:
                     action,
                     entry,
                 )
+
+    def _document(self, name: str) -> None:
+        file = self._source(name)
+        if file is not None:
+            self.documents[name] = file
+
+    def _bars(self) -> None:
+        """Take the bars that the strategy of a run looked at."""
+        for path in sorted((self.root / BARS).glob("*/*")):
+            name = path.relative_to(self.root).as_posix()
+            if path.name.endswith(TEXT) and is_table(path.name) and _SECONDS.fullmatch(path.parent.name):
+                self._document(name)
+            elif not _is_hidden(path.name):
+                message = "no bars of a symbol; it is not read"
+                action = f"bars lie in {BARS}/<seconds>/<SYMBOL>{TEXT}; move it elsewhere"
+                self.warnings.append(_fault("ignored_file", name, message, action, name))
 
     def _symbol_file(self, kind: Kind, name: str) -> SourceFile | None:
         relative = f"{kind.folder}/{name}"

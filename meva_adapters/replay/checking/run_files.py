@@ -8,12 +8,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from meva_adapters.replay.checking.documents import read_json
 from meva_adapters.replay.checking.files import SourceFile, whole_lines
+from meva_adapters.replay.format.bar_lines import BAR_COLUMNS, read_bar
 from meva_adapters.replay.format.faults import FaultList
-from meva_adapters.replay.format.layout import CYCLES, GENESIS, MANIFEST, MAX_LINE, OF_A_RUN, RULES, SETTINGS
+from meva_adapters.replay.format.layout import (
+    AHEAD_SECONDS,
+    BARS,
+    CYCLES,
+    GENESIS,
+    KNOWN,
+    MANIFEST,
+    MAX_LINE,
+    OF_A_RUN,
+    RULES,
+    SETTINGS,
+)
 from meva_adapters.replay.format.run_lines import (
     CYCLE_COLUMNS,
     RULE_COLUMNS,
@@ -28,6 +40,7 @@ from meva_core.settings import settings_recorded
 from meva_core.stages.books import genesis
 from meva_core.stages.conditions import Beginning
 from meva_core.steps.inputs import BY_CYCLE, Inputs, no_inputs
+from meva_core.strategy.as_seen import Cell
 from meva_core.stretches import groups
 from meva_core.stretches.recorded import UNREADABLE
 
@@ -48,6 +61,24 @@ class RunFiles:
     symbols: tuple[str, ...]
     rows: Mapping[str, int]
     _rules: SourceFile
+    _bars: Mapping[int, Mapping[str, SourceFile]] = field(factory=dict)
+    """The bars that a strategy looked at, by interval in seconds and by symbol."""
+
+    @property
+    def bar_seconds(self) -> tuple[int, ...]:
+        """The intervals of the bars that a strategy looked at."""
+        return tuple(self._bars)
+
+    def bars(self, seconds: int, symbol: str, place: int) -> Iterator[Cell]:
+        """Yield the bars of a symbol, which has that place among those asked for, in the order in which they
+        became known.
+
+        Raises BadInput if the file is not what it was when it was checked.
+        """
+        file = self._bars[seconds].get(symbol)
+        if file is not None:
+            for _, cells in _lines(file, (BAR_COLUMNS,)):
+                yield read_bar(cells, place)
 
     def rules(self) -> Iterator[tuple[int, Rules]]:
         """Yield the rules of all symbols, each a group of its own, and from which second on they hold.
@@ -84,7 +115,7 @@ def check_run(
     `symbols` are None where the manifest does not name them or lets others stand in; `hashes` gets the
     SHA-256 of each file.
     """
-    lists = {name: FaultList(name) for name in OF_A_RUN}
+    lists = {name: FaultList(name) for name in dict.fromkeys((*OF_A_RUN, *files))}
     for name in _NEEDED:
         if name not in files:
             _report(lists[name], f"missing beside {CYCLES}")
@@ -123,7 +154,28 @@ class _Check:
         if settings is None:
             return None
         rows = {CYCLES: len(times), RULES: rules}
-        return RunFiles(times, inputs, settings, begins, self._symbols, rows, self._files[RULES])
+        bars: dict[int, dict[str, SourceFile]] = {}
+        for name, file in self._files.items():
+            if file.kind == BARS:
+                rows[name] = self._bars(name)
+                bars.setdefault(int(name.split("/")[1]), {})[file.symbol] = file
+        return RunFiles(times, inputs, settings, begins, self._symbols, rows, self._files[RULES], bars)
+
+    def _bars(self, name: str) -> int:
+        """Check the bars of a symbol and return how many there are."""
+        before, rows = -1, 0
+
+        def take(cells: list[str]) -> None:
+            nonlocal before, rows
+            cell = read_bar(cells, 0)
+            if cell.known < before:
+                raise BadInput(f"{KNOWN}: before that of the row above")
+            if cell.known < cell.time - AHEAD_SECONDS:
+                raise BadInput(f"{KNOWN}: before the bar was complete")
+            before, rows = cell.known, rows + 1
+
+        self._table(name, (BAR_COLUMNS,), take)
+        return rows
 
     def _cycles(self) -> Any:
         found: list[list[int]] = []

@@ -9,6 +9,9 @@ from attrs import frozen
 CANDLES: Final = "candles"
 ORDERBOOK: Final = "orderbook"
 TICKER: Final = "ticker"
+BARS: Final = "bars"
+"""A folder beside the market of a run with a strategy: of each interval in seconds that this looked at a
+folder, with a file a symbol."""
 EXCHANGEINFO: Final = "exchangeinfo.json"
 MANIFEST: Final = "manifest.json"
 CYCLES: Final = "cycles.csv"
