@@ -49,7 +49,7 @@ def run(meva: Meva, data: Path, monkeypatch: pytest.MonkeyPatch) -> Meva:
         monkeypatch.setenv(name, value)
 
     def record(*arguments: str, db: str = "a.db") -> Any:
-        given = ("--data", data, "--db", db, "--engine", "interpreted", "--json")
+        given = ("--data", data, "--db", db, "--engine", "interpreted", "--json", "--no-strategy-check")
         return meva("backtest", *given, *arguments)
 
     return record

@@ -24,14 +24,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_dataset(tmp_path_factory.mktemp("market") / "data", minutes=40)
 
 
+def write(body: str, *, before: str = "") -> None:
+    """Write a strategy with this body of its `weights`."""
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    source = f"{HEAD}{before}\nclass Mine(Strategy):\n    def weights(self, h: History):\n{lines}"
+    Path("mine.py").write_text(source)
+
+
 @pytest.fixture
-def check(meva: Meva, data: Path, tmp_path: Path) -> Meva:
-    """Return what checks a strategy with this body of its `weights`, or of this whole source."""
+def check(meva: Meva, data: Path) -> Meva:
+    """Return what checks a strategy with this body of its `weights`."""
 
     def run(body: str, *, before: str = "") -> Any:
-        lines = "".join(f"        {line}\n" for line in body.splitlines())
-        source = f"{HEAD}{before}\nclass Mine(Strategy):\n    def weights(self, h: History):\n{lines}"
-        (tmp_path / "mine.py").write_text(source)
+        write(body, before=before)
         return meva("strategy", "check", "mine.py:Mine", "--data", data, "--json")
 
     return run
@@ -147,3 +152,28 @@ def test_what_cannot_be_checked_is_refused(meva: Meva, data: Path, tmp_path: Pat
         ended = meva("strategy", "check", spec, "--data", data)
         assert ended.code == 2
         assert said in ended.err
+
+
+# -- The sample before a backtest -------------------------------------------------------------------------
+
+AHEAD = (
+    "ahead = np.vstack((h.close[1:], h.close[-1:]))\nreturn h.on_cycles((ahead > h.close) / len(h.symbols))"
+)
+
+
+def test_a_backtest_says_in_one_line_before_its_first_cycle_that_a_strategy_looks_ahead(
+    meva: Meva, data: Path
+) -> None:
+    write(AHEAD)
+    given = ("--data", data, "--engine", "interpreted", "--strategy", "mine.py:Mine", "--json")
+    doubted = meva("backtest", *given, "--db", "a.db")
+    said = [line for line in doubted.err.splitlines() if "not to be trusted" in line]
+    assert (doubted.code, len(said)) == (0, 1)
+    assert said[0] == f"warning: {doubted.document['strategy_doubt']}"
+    assert "mine is not to be trusted: BTCTRY at 2026-01-01T00:01:00Z: weight 0, but 0.25 when" in said[0]
+    assert "`meva strategy check mine.py:Mine` says more" in said[0]
+    again = meva("backtest", *given, "--db", "a.db")
+    assert "not to be trusted" not in again.err  # it is recorded: no first cycle
+    without = meva("backtest", *given, "--db", "b.db", "--no-strategy-check")
+    assert "not to be trusted" not in without.err
+    assert without.document["fingerprint"] == doubted.document["fingerprint"]
