@@ -40,9 +40,10 @@ def check_document(
 ) -> dict[str, Any]:
     """Return what checking a strategy found, as `--json` shows it."""
     from meva_core.strategy.checking.finding import moment
+    from meva_core.strategy.wished import universe_note
 
     most = report.most_wished_for
-    notes = [] if most is None else list(universe_notes(most, universe_size))
+    note = None if most is None else universe_note(most, universe_size)
     return {
         "ok": report.ok,
         "strategy": dict(chosen.identity),
@@ -53,7 +54,7 @@ def check_document(
         "end": moment(int(tape.time[-1])),
         "checks": [_as_json(finding) for finding in report.findings],
         "most_wished_for": most,
-        "notes": notes,
+        "notes": [] if note is None else [note],
         "cannot_find": " ".join(CANNOT_FIND),
     }
 
@@ -66,15 +67,6 @@ def _as_json(finding: Any) -> dict[str, Any]:
         found[name] = None if found[name] is None or found[name] != found[name] else repr(found[name])
     found["cycle"] = None if finding.cycle is None else moment(finding.cycle)
     return found
-
-
-def universe_notes(most: int, universe_size: int) -> Iterator[str]:
-    """Yield that the universe is smaller than what a strategy wishes for, where it is."""
-    if most > universe_size:
-        yield (
-            f"the strategy wishes for up to {most} symbols at a time, of which "
-            f"STAGE7_UNIVERSE_SIZE={universe_size} keeps the largest: the others are universe_full"
-        )
 
 
 def print_check(document: Mapping[str, Any]) -> None:

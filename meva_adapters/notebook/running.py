@@ -26,6 +26,7 @@ from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_note
 from meva_adapters.strategies import Chosen, json_values
 from meva_adapters.strategies import chosen as chosen_strategy
 from meva_adapters.strategies import load as load_strategy
+from meva_adapters.strategy_files import places_of
 from meva_adapters.system.compiled import choose
 from meva_adapters.system.speeds import Speed
 from meva_adapters.trades_table import trades_table
@@ -39,12 +40,14 @@ from meva_core.provenance import books_note
 from meva_core.settings import Settings
 from meva_core.stages.accounts import Account, assumed_of
 from meva_core.stages.backtest import recorded, window_of
+from meva_core.stages.crowded import Crowded
 from meva_core.stages.plan import RunPlan
 from meva_core.stages.run import run
 from meva_core.stages.summary import Summary
 from meva_core.stages.weighing import Weighing
 from meva_core.state import state_document
 from meva_core.strategy import Strategy
+from meva_core.strategy.wished import universe_note
 
 
 def backtest(
@@ -146,7 +149,8 @@ def _strategy(given: Strategy | str | None, settings: Settings) -> Chosen | None
     spec = given or settings.strategy.strategy
     if spec is None or spec == "equal_weight":
         return None
-    return load_strategy(spec, values=json_values(settings.strategy.params))
+    places = places_of(settings.strategy.path)
+    return load_strategy(spec, values=json_values(settings.strategy.params), places=places)
 
 
 def _run(
@@ -161,7 +165,10 @@ def _run(
     rows = window_of(len(book.symbols))
     source = recorded(plan, history, plan.times, rows, weighing)
     decide = None if weighing is None else weighing.decided(book)
+    crowded = Crowded()
     for stretch in run(book, source, speed.loop, decide):
+        if weighing is not None:
+            crowded.take(stretch)
         market, _, rules, out, start, stop, _ = stretch
         links = [digests.link for digests in digester.digest(market, rules, out, start, stop)]
         tables.take(market, out, start, stop, links)
@@ -170,6 +177,8 @@ def _run(
         reckoning.take(part)
         gathered.take(part)
     book.link = digester.link
+    if note := universe_note(crowded.most, plan.settings.stage7.universe_size):
+        warnings.warn(note, stacklevel=4)  # where the notebook called
     memory = kept.ended(book, speed.name)
     still_open = resting(state_document(book.state, book.symbols)["orders"])
     figures = reckoning.figures(cash_rate=cash_rate, still_open=still_open)

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -219,8 +220,17 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
             "trace_reason": _trace_reason(options.trace, figures, done),
         },
         page,
-        all_notes(dataset, plan, loaded, figures["cycles"]),
+        [*_of_universe(done, plan), *all_notes(dataset, plan, loaded, figures["cycles"])],
     ) | ({} if doubt is None else {"strategy_doubt": doubt})
+
+
+def _of_universe(done: Done, plan: RunPlan) -> Iterator[str]:
+    """Yield that the universe left out what the strategy wished for, where it did."""
+    from meva_core.strategy.wished import universe_note
+
+    note = universe_note(done.crowded, plan.settings.stage7.universe_size)
+    if done.crowded and note is not None:
+        yield note
 
 
 def _doubt(

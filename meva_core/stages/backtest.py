@@ -12,6 +12,7 @@ from meva_core.loop import Loop
 from meva_core.ports import BarHistory, MarketHistory, Progress, Store
 from meva_core.stages.codec import Codec
 from meva_core.stages.conditions import under
+from meva_core.stages.crowded import Crowded
 from meva_core.stages.fill import fill
 from meva_core.stages.levels import AUTO, FULL, level_for
 from meva_core.stages.plan import RunPlan
@@ -38,6 +39,7 @@ class Done:
     ran: int = 0
     level: str | None = None
     filled: int = 0
+    crowded: int = 0
 
 
 def backtest(
@@ -63,7 +65,7 @@ def backtest(
     store.take(plan.run_id)
     with store.read() as reads:
         run = find_run(plan, reads, codec, resume=resume, trace_level=trace_level)
-    times, level = plan.times_after(run.book.last_time), None
+    times, level, crowded = plan.times_after(run.book.last_time), None, Crowded()
     if len(times):
         level = level_for(trace_level, len(plan.times))
         weighed, decide, book = None, None, run.book
@@ -75,12 +77,13 @@ def backtest(
         bars = None if weighed is None else weighed.seen_first
         recorder = Recorder(store, run, codec, about, level, COMMIT, bars=bars)
         source = recorded(plan, history, times, window_of(len(plan.pairs.symbols)), weighed)
-        record_all(recorder, source, loop, progress, len(times), "backtest", decide)
+        shown = None if weighed is None else crowded.take
+        record_all(recorder, source, loop, progress, len(times), "backtest", decide, shown)
     filled = 0
     if trace_level == FULL and run.trace_level != FULL:
         last = datetime.fromtimestamp(int(plan.times[-1]), UTC)
         filled = fill(store, codec, plan.run_id, progress, end=last).cycles
-    return Done(len(times), level, filled)
+    return Done(len(times), level, filled, crowded.most)
 
 
 def window_of(symbols: int) -> int:

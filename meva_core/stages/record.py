@@ -310,9 +310,10 @@ def record_all(
     total: int | None,
     label: str,
     decide: Decide | None = None,
+    shown: Callable[[Stretch], None] | None = None,
 ) -> None:
-    """Run a source to its end and record every stretch; `total` is its cycles, None where nobody knows, and
-    `decide` is asked between the halves of each.
+    """Run a source to its end and record every stretch; `total` is its cycles, None where nobody knows,
+    `decide` is asked between the halves of each, and `shown` is shown each stretch.
 
     An interruption leaves whole stretches and is noted in the run; so is a strategy that fails, before which
     all cycles are recorded.
@@ -321,6 +322,8 @@ def record_all(
     try:
         for stretch in run_book(recorder.run.book, source, loop, decide):
             recorder.record(stretch)
+            if shown is not None:
+                shown(stretch)
             progress.advance(stretch.stop - stretch.start)
         recorder.finish()
     except (KeyboardInterrupt, StrategyFailed) as error:

@@ -1,4 +1,4 @@
-"""How many symbols a strategy wishes for at a time."""
+"""How many symbols a strategy wishes for at a time, and what is said where the universe holds fewer."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def most_wished_for(weights: Any) -> int:
     """Return how many symbols are wished for at most at a time, of weights from a run's beginning on."""
     found = wished_for(weights, np.zeros(weights.shape[1], dtype=bool))
     return int(found.sum(axis=1).max()) if len(found) else 0
+
+
+def universe_note(most: int, universe_size: int) -> str | None:
+    """Return that the universe is smaller than what a strategy wishes for; None where it is not."""
+    if most <= universe_size:
+        return None
+    return (
+        f"the strategy wishes for up to {most} symbols at a time, of which "
+        f"STAGE7_UNIVERSE_SIZE={universe_size} keeps the largest: the others are universe_full"
+    )

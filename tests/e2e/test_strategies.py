@@ -206,3 +206,22 @@ def test_a_strategy_written_where_its_source_is_not_at_hand_is_refused(data: Pat
     exec(OWN, space)
     with pytest.raises(Exception, match="its source is not at hand"):
         backtest(data, engine="interpreted", strategy=space["Rising"]())
+
+
+# -- More wishes than the universe holds ------------------------------------------------------------------
+
+
+def test_a_run_says_once_that_the_universe_is_smaller_than_what_is_wished_for(
+    run: Meva, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = (
+        "the strategy wishes for up to 4 symbols at a time, of which STAGE7_UNIVERSE_SIZE=3 keeps the largest"
+    )
+    noted = [note for note in run("--strategy", "buy_and_hold").document["warnings"] if said in note]
+    assert len(noted) == 1
+    with pytest.warns(UserWarning, match="wishes for up to 4 symbols"):
+        backtest(data, engine="interpreted", strategy="buy_and_hold", **BUSY)
+    monkeypatch.setenv("STAGE7_UNIVERSE_SIZE", "4")
+    assert not [note for note in run("--strategy", "buy_and_hold").document["warnings"] if "wishes" in note]
+    monkeypatch.setenv("STAGE7_UNIVERSE_SIZE", "1")
+    assert not [note for note in run().document["warnings"] if "wishes" in note]
