@@ -15,7 +15,7 @@ from meva_core.strategy.bars import BarFeed, since
 from meva_core.strategy.base import Strategy, bars_needed
 from meva_core.strategy.checking.piece import SEEN, Piece
 from meva_core.strategy.checking.sameness import MOST_TIMES
-from meva_core.strategy.periods import interval_of
+from meva_core.strategy.periods import interval_of, seconds_of
 
 _WINDOW: Final = 8_192
 _MOST_CYCLES: Final = 2**18
@@ -35,8 +35,8 @@ def whole_tape(strategy: Strategy, plan: RunPlan, dataset: Dataset) -> Piece:
 def short_tape(strategy: Strategy, plan: RunPlan, dataset: Dataset) -> Piece:
     """Return some cycles of a plan, the first that have the bars before them that a strategy needs: what is
     read of the dataset is no more than what lies before them. Raises BadInput as above."""
-    bars = DatasetBars(dataset)
-    seconds = interval_of(strategy.bars, bars.bar_seconds, strategy.name())
+    base = _base_of(strategy, DatasetBars(dataset))
+    seconds = interval_of(strategy.bars, base, strategy.name())
     known = max(dataset.start, 0) + bars_needed(strategy) * seconds
     first = int(np.searchsorted(plan.times, known, side="left"))
     first = min(first, max(0, len(plan.times) - _SHORT))
@@ -45,7 +45,7 @@ def short_tape(strategy: Strategy, plan: RunPlan, dataset: Dataset) -> Piece:
 
 def _tape(strategy: Strategy, plan: RunPlan, dataset: Dataset, times: Any, needed: int) -> Piece:
     bars, symbols = DatasetBars(dataset), plan.pairs.symbols
-    base, needs = bars.bar_seconds, max(1, bars_needed(strategy)) * needed
+    base, needs = _base_of(strategy, bars), max(1, bars_needed(strategy)) * needed
     seconds = interval_of(strategy.bars, base, strategy.name())
     first, last = int(times[0]), int(times[-1])
     begin = since(first, seconds, needs) - seconds + base
@@ -57,3 +57,8 @@ def _tape(strategy: Strategy, plan: RunPlan, dataset: Dataset, times: Any, neede
     columns = dict(zip(("time", *SEEN), map(np.concatenate, zip(*parts, strict=True)), strict=True))
     marks_are_last = plan.params.mark_source == MARK_LAST
     return piece_of(symbols, columns, feed.window(first, last), marks_are_last)
+
+
+def _base_of(strategy: Strategy, bars: DatasetBars) -> int:
+    """Return the interval, seconds, of the candles that a strategy's bars are made of."""
+    return bars.base_of(None if strategy.bars is None else seconds_of(strategy.bars))
