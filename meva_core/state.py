@@ -16,6 +16,9 @@ import numpy as np
 from meva_core.amounts import ABSENT, E8, format_e8, join_pair
 from meva_core.blocks import axes, copied, names_by_axes, new_group
 from meva_core.errors import BadInput
+from meva_core.ids import LATEST
+from meva_core.modes import Mode
+from meva_core.orders import TERMINAL, Side, Status
 
 VERSION: Final = 2
 """What `state_document` writes. `restore_state` reads version 1, too: what it lacks is neutral."""
@@ -146,6 +149,8 @@ class State(NamedTuple):
 
 SYMBOL_COLUMNS: Final = names_by_axes(State)["i"]
 ORDER_COLUMNS: Final = names_by_axes(State)["k"]
+_PLAIN: Final = tuple(n for n in SYMBOL_COLUMNS if not n.startswith("lot_") and n not in _SINCE_2)
+"""The columns by symbol that documents of every version have."""
 
 
 def new_state(symbols: int, starting_cash: int, tuned: Sequence[int], tokens: int, room: int = 64) -> State:
@@ -264,6 +269,10 @@ def open_gross(state: State) -> dict[tuple[int, int], int]:
     }
 
 
+class OtherVersion(BadInput):
+    """A state that another version of Meva wrote, which this one does not read."""
+
+
 def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:
     """Return the state as plain ints, lists and dicts: equal states give equal documents, whatever their
     room."""
@@ -275,12 +284,14 @@ def state_document(state: State, symbols: Sequence[str]) -> dict[str, Any]:
         lots.append([state.lot_qty[i, places].tolist(), state.lot_cost[i, places].tolist()])
     facts = state.facts.tolist()
     facts[NEED] = 0  # that is of this run's room
-    plain = [name for name in SYMBOL_COLUMNS if not name.startswith("lot_")]
     return {
         "version": VERSION,
         "symbols": list(symbols),
         "facts": facts,
-        **{name: getattr(state, name).tolist() for name in ("money", "tuned", "good_tuned", *plain)},
+        **{
+            name: getattr(state, name).tolist()
+            for name in ("money", "tuned", "good_tuned", *_PLAIN, *_SINCE_2)
+        },
         "lots": lots,
         "orders": {
             name.removeprefix("order_"): getattr(state, name)[:used].tolist() for name in ORDER_COLUMNS
@@ -298,11 +309,12 @@ def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
     """Return the state that `state_document` described, today or in version 1.
 
     Version 1 had no wishes, no flows and no outdated orders, and of what was paid only what the lots cost.
-    Raises BadInput if the document is of another version or for other symbols.
+    Raises OtherVersion for a document of another version, BadInput for one of other symbols or with what no
+    state holds; what else reading a damaged one may raise is `UNREADABLE` of `stretches.recorded`.
     """
     version = document.get("version")
     if version not in (1, VERSION):
-        raise BadInput(
+        raise OtherVersion(
             f"state: version {version!r}, but this program reads versions 1 and {VERSION}",
             action="go on with the version of Meva that wrote it",
         )
@@ -310,19 +322,53 @@ def restore_state(document: Mapping[str, Any], symbols: Sequence[str]) -> State:
         raise BadInput(f"state: it is for {document['symbols']}, not for {list(symbols)}")
     used = len(document["orders"]["time"])
     most = max((len(lots[0]) for lots in document["lots"]), default=0)
-    state = new_state(len(symbols), 0, document["tuned"], 0, room=max(64, 2 * most, 2 * used))
-    money, facts = document["money"], document["facts"]
-    state.money[:] = [*money, 0, 0] if version == 1 else money
-    state.facts[:] = [*facts, 0] if version == 1 else facts
-    for name in ("tuned", "good_tuned", *SYMBOL_COLUMNS):
-        if name in document:
-            getattr(state, name)[:] = document[name]
+    state = _zeros(len(symbols), max(64, 2 * most, 2 * used), max(64, 2 * most, 2 * used))
+    lacking = [0, 0] if version == 1 else []
+    _fill(state.money, [*document["money"], *lacking], "money")
+    _fill(state.facts, [*document["facts"], *lacking[:1]], "facts")
+    state.wanted[:] = ABSENT
+    since = () if version == 1 else _SINCE_2
+    for name in ("tuned", "good_tuned", *_PLAIN, *since):
+        _fill(getattr(state, name), document[name], name)
     for i, (quantities, costs) in enumerate(document["lots"]):
         state.lot_count[i] = len(quantities)
-        state.lot_qty[i, : len(quantities)] = quantities
-        state.lot_cost[i, : len(costs)] = costs
+        _fill(state.lot_qty[i, : len(quantities)], quantities, f"lots of {symbols[i]}")
+        _fill(state.lot_cost[i, : len(quantities)], costs, f"lots of {symbols[i]}")
         if version == 1:
             state.paid[i] = sum(costs)
     for name in ORDER_COLUMNS:
-        getattr(state, name)[:used] = document["orders"][name.removeprefix("order_")]
+        short = name.removeprefix("order_")
+        _fill(getattr(state, name)[:used], document["orders"][short], f"orders.{short}")
+    _refuse_impossible(state, used)
     return state
+
+
+def _fill(cells: Any, values: Sequence[int], name: str) -> None:
+    """Put numbers into cells; raises BadInput where they are not as many whole numbers of 64 bits."""
+    found = np.asarray(values) if len(values) else np.empty(0, dtype=np.int64)
+    if found.dtype != np.int64 or found.shape != cells.shape:
+        raise BadInput(f"state: {name} is not {cells.size} whole numbers")
+    cells[:] = found
+
+
+def _refuse_impossible(state: State, used: int) -> None:
+    """Raise BadInput where a number of a state is the place or the name of nothing: it would be looked up."""
+    symbols, facts = len(state.qty), state.facts.tolist()
+    if facts[OPEN_ORDERS] != used:
+        raise BadInput(f"state: it has {used} open orders and says {facts[OPEN_ORDERS]}")
+    if sorted(state.rank.tolist()) != list(range(symbols)):
+        raise BadInput(f"state: rank is not an order of its {symbols} symbols")
+    most = {
+        "a symbol of an order": (state.order_symbol[:used], symbols - 1),
+        "a side of an order": (state.order_side[:used], max(Side)),
+        "a status of an order": (state.order_status[:used], max(Status)),
+        "a time": (state.facts[[TIME, UNTIL]], LATEST),
+        "the floor": (state.facts[[FLOOR]], max(Mode)),
+        "the latch": (state.facts[[LATCHED]], 1),
+    }
+    for name, (found, last) in most.items():
+        for number in found.tolist():
+            if not (0 <= number <= last or (name == "a time" and number == ABSENT)):
+                raise BadInput(f"state: {name} is {number}, which is not 0 to {last}")
+    if TERMINAL.intersection(state.order_status[:used].tolist()):
+        raise BadInput("state: an open order has ended")

@@ -45,7 +45,6 @@ from meva_core.stages.plan import RunPlan
 from meva_core.stages.run import run
 from meva_core.stages.summary import Summary
 from meva_core.stages.weighing import Weighing
-from meva_core.state import state_document
 from meva_core.strategy import Strategy
 from meva_core.strategy.wished import universe_note
 
@@ -180,7 +179,7 @@ def _run(
     if note := universe_note(crowded.most, plan.settings.stage7.universe_size):
         warnings.warn(note, stacklevel=4)  # where the notebook called
     memory = kept.ended(book, speed.name)
-    still_open = resting(state_document(book.state, book.symbols)["orders"])
+    still_open = resting(book.state)
     figures = reckoning.figures(cash_rate=cash_rate, still_open=still_open)
     account = Account((memory.row,))
     quote, assumed = plan.settings.stage7.universe_quote_ccy, assumed_of(account.runs, CODEC.decode)

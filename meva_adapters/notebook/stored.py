@@ -20,6 +20,7 @@ from meva_core.ports import Reads
 from meva_core.stages.accounts import Account
 from meva_core.stages.picking import asked_account
 from meva_core.stages.summary import parts_of
+from meva_core.stretches.opened import made_of
 from meva_core.stretches.recorded import recorded_run
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ def _tables_of(reads: Reads, row: Mapping[str, Any]) -> dict[str, pa.Table]:
     tables = Tables(run.symbols)
     links = [link for (link,) in reads.rows("stage7_cycle_digests", ("link_sha256",), run_id=run.run_id)]
     done = 0
-    for part in parts_of(reads, row, run, CODEC):
+    for stored, part in parts_of(reads, row, run, CODEC):
         count = part.stop - part.start
-        tables.take(part.market, part.out, part.start, part.stop, links[done : done + count])
+        with made_of(stored):
+            tables.take(part.market, part.out, part.start, part.stop, links[done : done + count])
         done += count
     return dict(tables.tables())

@@ -8,7 +8,8 @@ gained and what the lots that are still open cost.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from attrs import define, field
@@ -16,6 +17,7 @@ from attrs import define, field
 from meva_core.figures.cycles import Cycles, Opening
 from meva_core.figures.ratios import quotient
 from meva_core.orders import Side
+from meva_core.state import OPEN_ORDERS, State
 
 _COLUMNS: Final = ("side", "time", "n", "resting", "price", "qty", "notional", "fee", "reference")
 _BUY: Final = int(Side.BUY)
@@ -135,10 +137,11 @@ def fills_of(part: Cycles) -> Iterator[Fill]:
     yield from map(Fill._make, zip(times, symbols, *others, strict=True))
 
 
-def resting(orders: Mapping[str, Sequence[int]]) -> list[OrderName]:
-    """Return the SELL orders that rest, out of a state's document of its open orders."""
-    named = zip(orders["time"], orders["n"], orders["side"], strict=True)
-    return [(time, n) for time, n, side in named if side == Side.SELL]
+def resting(state: State) -> list[OrderName]:
+    """Return the SELL orders that rest in a state."""
+    columns = (column.tolist() for column in (state.order_time, state.order_n, state.order_side))
+    used = islice(zip(*columns, strict=True), int(state.facts[OPEN_ORDERS]))
+    return [(time, n) for time, n, side in used if side == Side.SELL]
 
 
 @define

@@ -17,6 +17,7 @@ from meva_core.history.words import briefly
 from meva_core.ports import Reads
 from meva_core.reasons import Reason
 from meva_core.state import DAY_OPEN, LAST_EQUITY
+from meva_core.stretches.kept_state import state_read
 
 _METRICS: Final = ("ts", "mode_final", "oms_submitted_count", "fills_written_count")
 _LEDGER: Final = ("equity_try", "net_pnl_try")
@@ -50,7 +51,8 @@ def last_cycle(reads: Reads, run_id: str, limits: Limits, decode: Decode) -> Las
     equity, net = _newest(reads, LEDGER_METRICS, run_id, _LEDGER) or (None, None)
     stored = dict(zip(REASON_COLUMNS, _newest(reads, TRACE, run_id, REASON_COLUMNS) or (None,), strict=True))
     main, reason = ("", "") if orders else _main(reasons_of(run_id, stored, decode), limits.largest_position)
-    day = _day_result(decode(kept["state_json"])["state"])
+    with state_read(run_id):
+        day = _day_result(decode(kept["state_json"])["state"])
     return LastCycle(run_id, ts, mode, equity, net, day, orders, fills, main, reason)
 
 

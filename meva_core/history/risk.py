@@ -15,8 +15,9 @@ from meva_core.history.window import Decode
 from meva_core.modes import Mode
 from meva_core.ports import Reads
 from meva_core.reasons import Reason
-from meva_core.state import DAY_OPEN, FLOOR, LAST_EQUITY, LATCHED, PEAK, STREAK, UNTIL, restore_state
+from meva_core.state import DAY_OPEN, FLOOR, LAST_EQUITY, LATCHED, PEAK, STREAK, UNTIL
 from meva_core.stretches.body import ColumnCodec
+from meva_core.stretches.kept_state import standing_of, state_of
 from meva_core.stretches.recorded import recorded_run
 from meva_core.why import risk_measures
 
@@ -60,13 +61,13 @@ def risk_of(
 ) -> RiskStanding:
     """Return how a run, given as columns of stage7_runs, stands with the rules of risk after its last cycle.
 
-    Raises StoreCorrupt for columns that are damaged, StoreUnready for those of an unknown form, BadInput for
-    a state of another version.
+    Raises StoreCorrupt for a state or columns that are damaged, StoreUnready for those of an unknown form,
+    BadInput for a state of another version.
     """
     kept = reads.state(run["run_id"])
     assert kept is not None, "a run and its state are written together"
     recorded = recorded_run(run, decode)
-    state = restore_state(decode(kept["state_json"])["state"], recorded.symbols)
+    state = state_of(standing_of(kept, run["run_id"], decode), run["run_id"], recorded.symbols)
     floor = Mode(int(state.facts[FLOOR]))
     until = datetime.fromtimestamp(int(state.facts[UNTIL]), UTC) if floor else None
     return RiskStanding(

@@ -26,7 +26,8 @@ from meva_core.stages.plan import RunTerms
 from meva_core.stages.resuming import Progressing, progress_of
 from meva_core.stages.run import Book
 from meva_core.stages.run_row import end_run
-from meva_core.state import State, new_state, restore_state, state_document
+from meva_core.state import State, new_state, state_document
+from meva_core.stretches.kept_state import standing_of, state_of
 from meva_core.stretches.recorded import recorded_run
 
 MAIN: Final = "main"
@@ -171,13 +172,14 @@ def goes_on_under(reads: Reads, codec: Codec, book: BookRow, terms: RunTerms, co
 def book_as_left(reads: Reads, codec: Codec, book: BookRow) -> Book | None:
     """Return a book as its last cycle left it, None before the first.
 
-    Raises BadInput for a stored state of a version that this program does not read.
+    Raises BadInput for a stored state of a version that this program does not read, StoreCorrupt for one that
+    is damaged.
     """
     row = None if book.run_id is None else reads.run(book.run_id)
     if row is None:
         return None
     run, document = recorded_run(row, codec.decode), _left_by(reads, codec, row["run_id"])
-    state, link = restore_state(document["state"], run.symbols), bytes.fromhex(document["link"])
+    state, link = state_of(document, run.run_id, run.symbols), bytes.fromhex(document["link"])
     return Book(run.symbols, run.params, state, link, document["seq"])
 
 
@@ -205,7 +207,7 @@ def begun_with(reads: Reads, codec: Codec, before: Mapping[str, Any], after: Ter
     `before` is that one, as columns of stage7_runs.
     """
     run, document = recorded_run(before, codec.decode), _left_by(reads, codec, before["run_id"])
-    left = restore_state(document["state"], run.symbols)
+    left = state_of(document, run.run_id, run.symbols)
     state = carried(left, Terms(run.symbols, run.params), after)
     return state, genesis(bytes.fromhex(document["link"]), state_document(state, after.symbols))
 
@@ -225,8 +227,7 @@ def _is_of(row: Mapping[str, Any], codec: Codec, terms: RunTerms, code_version: 
 def _left_by(reads: Reads, codec: Codec, run_id: str) -> Mapping[str, Any]:
     kept = reads.state(run_id)
     assert kept is not None, "a run and its state are written together"
-    document: Mapping[str, Any] = codec.decode(kept["state_json"])
-    return document
+    return standing_of(kept, run_id, codec.decode)
 
 
 def book_settings(reads: Reads, book: str, settings: Settings) -> Settings:

@@ -12,9 +12,9 @@ from meva_core.errors import StoreCorrupt
 from meva_core.ports import Reads
 from meva_core.stretches import stored
 from meva_core.stretches.joining import CYCLES
+from meva_core.stretches.kept_state import RESTORE
 from meva_core.stretches.recorded import UNREADABLE
 
-RESTORE: Final = "keep the file and restore a backup; `meva db check --deep` names all that is damaged"
 _LAST_WITHOUT: Final = 1
 """The last version of states whose runs have no columns."""
 

@@ -23,7 +23,7 @@ from meva_core.stages.codec import Codec
 from meva_core.stages.run_row import faults_of, row_as_stored
 from meva_core.state import open_gross, restore_state
 from meva_core.stretches.body import ColumnCodec
-from meva_core.stretches.opened import Opened, named
+from meva_core.stretches.opened import Opened, made_of
 from meva_core.stretches.recorded import UNREADABLE, RecordedRun, recorded_run
 from meva_core.stretches.rows import CycleRows, cycle_rows
 from meva_core.stretches.stored import ALL, StoredStretch
@@ -177,15 +177,11 @@ class _Checked:
         self.until, self.reaches_the_end = None if is_last else end, is_last
         try:
             opened = self.run.opened(stored, self.columns, self.versions.get(stored.form))
-            rendered = self._rendered(opened)
-            yield from self._of_every_cycle(opened)
-        except (StoreError, *UNREADABLE) as error:
-            # Columns that no engine put out cannot be made text of, either.
-            yield (
-                str(error)
-                if isinstance(error, StoreError)
-                else (f"the stored columns of {named(stored)} hold what no cycle decides: {error}")
-            )
+            with made_of(stored):
+                rendered = self._rendered(opened)
+                yield from self._of_every_cycle(opened)
+        except StoreError as error:
+            yield str(error)
             # What orders traded before is not known any more: those that are open are left.
             self._begin(stored.seq + stored.cycles, defaultdict(int))
         else:

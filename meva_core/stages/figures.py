@@ -14,6 +14,7 @@ from meva_core.orders import Status
 from meva_core.ports import Reads
 from meva_core.stages.codec import Codec
 from meva_core.steps.adapt import NO_CHANGE
+from meva_core.stretches.kept_state import standing_of
 
 COUNTS: Final = (
     "cycles",
@@ -69,7 +70,7 @@ def summary(reads: Reads, run_id: str, codec: Codec) -> dict[str, Any]:
     row, stored = reads.run(run_id), reads.state(run_id)
     if row is None or stored is None:
         raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
-    document = codec.decode(stored["state_json"])
+    document = standing_of(stored, run_id, codec.decode)
     table = "stage7_ledger_metrics"
     columns = ("equity_try", *TOTALS)
     ledger = next(reads.rows(table, columns, run_id=run_id, newest_first=True, limit=1))

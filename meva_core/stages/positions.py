@@ -15,7 +15,8 @@ from meva_core.figures.exact import mean_of
 from meva_core.figures.ratios import quotient
 from meva_core.ports import Reads
 from meva_core.stages.codec import Codec
-from meva_core.state import CASH, LAST_EQUITY, TIME, State, restore_state
+from meva_core.state import CASH, LAST_EQUITY, TIME, State
+from meva_core.stretches.kept_state import standing_of, state_of
 from meva_core.stretches.recorded import recorded_run
 
 
@@ -85,7 +86,8 @@ class Positions:
 def positions_of(reads: Reads, row: Mapping[str, Any], codec: Codec) -> Positions:
     """Return what a run, a row of stage7_runs, holds after its last cycle.
 
-    Raises StoreUnready for one that has no cycle yet, or is of the earlier system.
+    Raises StoreUnready for one that has no cycle yet, or is of the earlier system, StoreCorrupt
+    for a state that is damaged.
     """
     kept = reads.state(row["run_id"])
     if kept is None:
@@ -95,7 +97,7 @@ def positions_of(reads: Reads, row: Mapping[str, Any], codec: Codec) -> Position
         )
     run = recorded_run(row, codec.decode)
     symbols = run.symbols
-    state = restore_state(codec.decode(kept["state_json"])["state"], symbols)
+    state = state_of(standing_of(kept, run.run_id, codec.decode), run.run_id, symbols)
     cash, equity = (
         join_pair(int(state.money[place]), int(state.money[place + 1])) for place in (CASH, LAST_EQUITY)
     )

@@ -20,7 +20,7 @@ from meva_core.loop import Loop
 from meva_core.market import Market
 from meva_core.params import columns_off
 from meva_core.ports import Progress, Reads
-from meva_core.stages.chains import RESTORE, Chain, chains_of, left_out, stray_states
+from meva_core.stages.chains import Chain, chains_of, left_out, stray_states
 from meva_core.stages.codec import Codec
 from meva_core.stages.differing import Difference, differences, first_of, first_of_documents
 from meva_core.stages.figures import Tally
@@ -34,7 +34,7 @@ from meva_core.steps.inputs import Inputs
 from meva_core.strategy.base import Strategy
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.groups import Bars
-from meva_core.stretches.layout import ENDS
+from meva_core.stretches.kept_state import RESTORE
 from meva_core.stretches.opened import Opened, Span, damaged, whole
 from meva_core.stretches.recorded import UNREADABLE, RecordedRun, recorded_run
 from meva_core.stretches.stored import ALL, unsealed
@@ -222,7 +222,6 @@ class _Prover:
             if (stored.seq, stored.cycles) != (kept.seq, kept.cycles):
                 raise damaged(stored, f"cycle {kept.seq} was to be its first, not {stored.seq}")
             self._opened = run.opened(stored, self._columns, versions.get(stored.form))
-            _refuse_rows_of_nothing(self._opened)
             pieces = range(0, kept.cycles, max(1, _MOST_CELLS // len(run.symbols)))
             for span in self._opened.spans({*pieces, *(seq - kept.seq for seq in self._states)}):
                 self._span = span
@@ -334,16 +333,6 @@ class _Prover:
 
     def _damaged(self, what: str) -> StoreCorrupt:
         return StoreCorrupt(f"what is stored of run {self.run.run_id} is damaged: {what}", action=RESTORE)
-
-
-def _refuse_rows_of_nothing(opened: Opened) -> None:
-    """Refuse a stretch whose journal has more or fewer rows than its cycles wrote; raises StoreCorrupt."""
-    journal = opened.out.journal
-    for name, table in ENDS.items():
-        ends, rows = getattr(journal, name), len(getattr(journal, table).cycle)
-        steps = ends[1:] - ends[:-1]
-        if ends[0] < 0 or (steps < 0).any() or (name == f"{table}_end" and ends[-1] != rows):
-            raise damaged(opened.stored, f"ends.{name} does not count the {rows} rows of {table}")
 
 
 def _like(stored: Any, decided: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from meva_core.stages.levels import AUTO, CHANGES, FULL
 from meva_core.stages.plan import RunPlan, RunTerms
 from meva_core.stages.remembered import described, memory_of
 from meva_core.stages.run import Book
-from meva_core.state import restore_state, starting_cash
+from meva_core.state import starting_cash
+from meva_core.stretches.kept_state import standing_of, state_of
 
 MAKERS: Final = ("engine", "code_version")
 """What recorded a run; nothing that was decided depends on it."""
@@ -75,7 +76,7 @@ def find_run(
         return Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
     stored = reads.state(plan.run_id)
     assert stored is not None, "a run and its state are written together"
-    found = progress_of(plan, row, codec.decode(stored["state_json"]), int(plan.times[-1]))
+    found = progress_of(plan, row, standing_of(stored, plan.run_id, codec.decode), int(plan.times[-1]))
     if plan.step_seconds is None:
         _refuse_other_times(plan, reads)
     goes_on = len(plan.times_after(found.book.last_time)) > 0
@@ -133,7 +134,7 @@ def progress_of(
     Raises StoreCorrupt for the memory of a strategy that is not as it was.
     """
     symbols = terms.pairs.symbols
-    state, link = restore_state(document["state"], symbols), bytes.fromhex(document["link"])
+    state, link = state_of(document, row["run_id"], symbols), bytes.fromhex(document["link"])
     return Progressing(
         terms,
         Book(symbols, terms.params, state, link, document["seq"], memory_of(document)),

@@ -17,9 +17,11 @@ from meva_core.ports import Reads
 from meva_core.stages.accounts import Account, assumed_of
 from meva_core.stages.codec import Codec
 from meva_core.stages.summary_of_rows import figures_of_rows, fills_of_rows
-from meva_core.state import restore_state
+from meva_core.state import State, restore_state
+from meva_core.stretches.kept_state import standing_of, state_of, state_read
+from meva_core.stretches.opened import made_of
 from meva_core.stretches.recorded import RecordedRun, recorded_run
-from meva_core.stretches.stored import unsealed
+from meva_core.stretches.stored import StoredStretch, unsealed
 
 _LEGACY: Final = "legacy"
 """The kind of the run that the earlier system's cycles are."""
@@ -109,7 +111,7 @@ def round_trips_of(reads: Reads, account: Account, codec: Codec) -> list[RoundTr
     trips = Trips.after(_opening(reads, _run_of(row, codec), codec))
     for fill, _ in fills_of_rows(reads, row["run_id"]):
         trips.take(fill)
-    return trips.done(_resting(_state_document(reads, row, codec)))
+    return trips.done(resting(_last_state(reads, row, codec)))
 
 
 def _has_rows_only(reads: Reads, account: Account) -> bool:
@@ -121,15 +123,15 @@ def _has_rows_only(reads: Reads, account: Account) -> bool:
 
 
 def _figures_of_rows(reads: Reads, row: Mapping[str, Any], codec: Codec, cash_rate: float) -> Figures:
-    run, document = _run_of(row, codec), _state_document(reads, row, codec)
+    run, state = _run_of(row, codec), _last_state(reads, row, codec)
     return figures_of_rows(
         reads,
         row,
         _opening(reads, run, codec),
-        restore_state(document, run.symbols),
+        state,
         run.symbols,
         cash_rate=cash_rate,
-        still_open=_resting(document),
+        still_open=resting(state),
     )
 
 
@@ -145,15 +147,19 @@ def _reckoned(
     opening = _opening(reads, runs[0], codec)
     reckoning, look = Reckoning(opening, motives), None if also is None else also(opening)
     for row, run in zip(account.runs, runs, strict=True):
-        for part in parts_of(reads, row, run, codec):
-            reckoning.take(part)
-            if look is not None:
-                look(part)
-    return reckoning, _resting(_state_document(reads, account.runs[-1], codec))
+        for stored, part in parts_of(reads, row, run, codec):
+            with made_of(stored):
+                reckoning.take(part)
+                if look is not None:
+                    look(part)
+    return reckoning, resting(_last_state(reads, account.runs[-1], codec))
 
 
-def parts_of(reads: Reads, row: Mapping[str, Any], run: RecordedRun, codec: Codec) -> Iterator[Cycles]:
-    """Yield all cycles of a run as columns. Raises StoreUnready where some have none."""
+def parts_of(
+    reads: Reads, row: Mapping[str, Any], run: RecordedRun, codec: Codec
+) -> Iterator[tuple[StoredStretch, Cycles]]:
+    """Yield all cycles of a run as columns, each part with the stretch that it is of. Raises StoreUnready
+    where some have none."""
     columns, done = codec.columns(), 0
     versions = dict(reads.rows("stage7_forms", ("form", "code_version")))
     for stored in reads.stretches(run.run_id):
@@ -161,7 +167,7 @@ def parts_of(reads: Reads, row: Mapping[str, Any], run: RecordedRun, codec: Code
             raise _without_columns(row, stored.seq - done)
         opened = run.opened(stored, columns, versions.get(stored.form))
         for span in opened.spans():
-            yield Cycles(run.symbols, run.params, span.market, span.rules, span.out, 0, span.cycles)
+            yield stored, Cycles(run.symbols, run.params, span.market, span.rules, span.out, 0, span.cycles)
         done += stored.cycles
     if done != row["cycles"] or not done:
         raise _without_columns(row, row["cycles"] - done)
@@ -196,19 +202,15 @@ def _opening(reads: Reads, run: RecordedRun, codec: Codec) -> Opening:
     if stored is None:
         return opening_of(run.new_state(), run.symbols)
     link, text = stored
-    document, _ = unsealed(codec.decode(text), run.run_id, 0, link)
-    return opening_of(restore_state(document, run.symbols), run.symbols)
+    with state_read(run.run_id, "the state that it began with"):
+        document, _ = unsealed(codec.decode(text), run.run_id, 0, link)
+        return opening_of(restore_state(document, run.symbols), run.symbols)
 
 
-def _state_document(reads: Reads, row: Mapping[str, Any], codec: Codec) -> Mapping[str, Any]:
-    """Return the state after the last cycle of a run, as `state_document` describes it."""
+def _last_state(reads: Reads, row: Mapping[str, Any], codec: Codec) -> State:
+    """Return the state after the last cycle of a run."""
     kept = reads.state(row["run_id"])
     if kept is None:
         raise StoreUnready(f"run {row['run_id']} has no cycle yet", action="let it run, then ask again")
-    document: Mapping[str, Any] = codec.decode(kept["state_json"])["state"]
-    return document
-
-
-def _resting(document: Mapping[str, Any]) -> list[OrderName]:
-    """Return the SELL orders that rest in a state."""
-    return resting(document["orders"])
+    run = recorded_run(row, codec.decode)
+    return state_of(standing_of(kept, run.run_id, codec.decode), run.run_id, run.symbols)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, TypeVar, cast
 
@@ -18,7 +19,8 @@ from meva_core.steps.inputs import Inputs
 from meva_core.stretches.body import ColumnCodec, frames_of
 from meva_core.stretches.groups import Aside, Bars, RuleRows
 from meva_core.stretches.layout import ENDS, TABLES, Layout, kind_of
-from meva_core.stretches.rule_rows import KnownSpans, RuleSpan, spans
+from meva_core.stretches.possible import Sizes, impossible
+from meva_core.stretches.rule_rows import KnownSpans, RuleSpan, spans, wrong_rules
 from meva_core.stretches.stored import LINK_BYTES, StoredStretch
 
 G = TypeVar("G")
@@ -168,7 +170,8 @@ def open_stretch(
     of the rules of the run's other stretches.
 
     Raises StoreCorrupt, here or at the first look at a column, for a stretch that is damaged: its SHA-256 is
-    compared before anything of it is unpacked. The layout must be the one of its form.
+    compared before anything of it is unpacked, and a column must hold what it may (`possible`). The layout
+    must be the one of its form.
     """
     if stored.checksum() != stored.sha256:
         raise damaged(stored, "its SHA-256 is another")
@@ -180,19 +183,25 @@ def open_stretch(
     except StoreCorrupt as error:
         raise damaged(stored, str(error)) from error
 
+    sizes = Sizes(stored.cycles, len(symbols), stored.start, stored.end, frames.rows)
+    looked_at: set[tuple[str, str]] = set()
+
     def column(group: str, name: str) -> Any:
         try:
-            return frames.column(group, name)
+            found = frames.column(group, name)
+            wrong = None if (group, name) in looked_at else impossible(group, name, found, sizes)
         except StoreCorrupt as error:
             raise damaged(stored, f"{group}.{name}: {error}") from error
+        if wrong is not None:
+            raise damaged(stored, f"{group}.{name}: {wrong}")
+        looked_at.add((group, name))
+        return found
 
     rows = cast(RuleRows, _Group("rules", column))
 
     def made() -> Iterator[RuleSpan]:
-        if not (
-            _lies_in(rows.cycle, stored.cycles) and _lies_in(rows.symbol, len(symbols)) and not rows.cycle[0]
-        ):
-            raise damaged(stored, "rules: they are not of its cycles and symbols")
+        if wrong := wrong_rules(rows, len(symbols)):
+            raise damaged(stored, f"rules: {wrong}")
         return spans(rows, stored.cycles, letters_of(symbols))
 
     def rule_spans() -> tuple[RuleSpan, ...]:
@@ -213,11 +222,6 @@ def open_stretch(
     )
 
 
-def _lies_in(places: Any, count: int) -> bool:
-    """Whether places are those of some of so many things."""
-    return bool(len(places)) and int(places.min()) >= 0 and int(places.max()) < count
-
-
 def _steps_of(column: Column) -> _Together:
     steps = {name: _Group(name, column) for name in Out._fields[:-1]}
     return _Together({**steps, "journal": _JournalOf(column)})
@@ -226,6 +230,16 @@ def _steps_of(column: Column) -> _Together:
 def whole(group: G, kind: Callable[..., G]) -> G:
     """Return all columns of a group of an opened stretch as a group of that kind."""
     return kind(*group)  # type: ignore[misc]  # a NamedTuple, or what stands for one
+
+
+@contextmanager
+def made_of(stored: StoredStretch) -> Iterator[None]:
+    """Say of a stretch that it is damaged where what is made of its columns cannot be: each may hold what it
+    can, and one not fit the other. Raises StoreCorrupt."""
+    try:
+        yield
+    except (ValueError, LookupError, ArithmeticError) as error:
+        raise damaged(stored, f"they hold what no cycle decides: {error!r}") from error
 
 
 def named(stored: StoredStretch) -> str:

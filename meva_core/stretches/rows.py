@@ -9,7 +9,7 @@ import numpy as np
 from attrs import evolve, frozen
 
 from meva_core.fingerprint import STEPS, CycleDigests, Digester
-from meva_core.stretches.opened import Opened, Span
+from meva_core.stretches.opened import Opened, Span, made_of
 from meva_core.stretches.recorded import RecordedRun
 from meva_core.trace import TABLES, Names, Terms, Texts, parts_of, rows
 from meva_core.trace.columns import Row
@@ -40,8 +40,8 @@ class CycleRows:
     ) -> Iterator[Row]:
         """Yield the rows of a stretch's cycles at times in [start, end], seconds, the oldest first or last.
 
-        Amounts and times are stored text. Raises BadInput for another table or column, and what looking at
-        the columns of a damaged stretch raises.
+        Amounts and times are stored text. Raises BadInput for another table or column, and StoreCorrupt for a
+        damaged stretch.
         """
         spans = list(opened.spans())
         for span in reversed(spans) if newest_first else spans:
@@ -50,9 +50,9 @@ class CycleRows:
             stop = span.cycles if end is None else int(np.searchsorted(time, end, side="right"))
             cycles = np.arange(first, stop)
             if len(cycles):
-                yield from self._of_span(
-                    opened, span, table, columns, cycles[::-1] if newest_first else cycles
-                )
+                found = self._of_span(opened, span, table, columns, cycles[::-1] if newest_first else cycles)
+                with made_of(opened.stored):
+                    yield from found
 
     def _of_span(
         self, opened: Opened, span: Span, table: str, columns: Sequence[str], cycles: Any

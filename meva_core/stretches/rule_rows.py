@@ -9,7 +9,7 @@ import numpy as np
 from attrs import define
 
 from meva_core.blocks import new_group
-from meva_core.rules import LETTERS, Rules
+from meva_core.rules import LETTERS, Rules, RuleStatus
 from meva_core.stretches.groups import RULES, RuleRows
 
 RuleSpan = tuple[int, int, Rules]
@@ -42,6 +42,16 @@ def spans(rows: RuleRows, cycles: int, letters: Any) -> Iterator[RuleSpan]:
         changed = rows.cycle == start
         now[rows.symbol[changed]] = np.column_stack([getattr(rows, name)[changed] for name in RULES])
         yield start, stop, _rules(now, letters)
+
+
+def wrong_rules(rows: RuleRows, symbols: int) -> str | None:
+    """Return what is wrong with the rows of rules of so many symbols; None where nothing is."""
+    if sorted(rows.symbol[rows.cycle == 0].tolist()) != list(range(symbols)):
+        return "the stretch does not begin with those of each symbol"
+    usable = (rows.status == RuleStatus.OK) | (rows.status == RuleStatus.FALLBACK)
+    if (usable & ((rows.tick <= 0) | (rows.lot <= 0))).any():
+        return "a tick or a lot is not above zero"
+    return None
 
 
 @define

@@ -42,6 +42,7 @@ from meva_core.ports import Reads
 from meva_core.stages.codec import Codec
 from meva_core.steps.inputs import Inputs
 from meva_core.stretches import groups
+from meva_core.stretches.kept_state import state_read
 from meva_core.stretches.opened import Opened
 from meva_core.stretches.recorded import RecordedRun, recorded_run
 from meva_core.stretches.stored import unsealed
@@ -205,7 +206,8 @@ class _Beside:
             return
         where, columns = {"run_id": self.run.run_id, "seq": 0}, ("link", "state_json")
         [(link, text)] = self.reads.rows("stage7_states", columns, where=where)
-        state, _ = unsealed(self.codec.decode(text), self.run.run_id, 0, link)
+        with state_read(self.run.run_id, "the state that it began with"):
+            state, _ = unsealed(self.codec.decode(text), self.run.run_id, 0, link)
         before = self.reads.run(self.row["continues"])
         if before is None:
             raise StoreCorrupt(

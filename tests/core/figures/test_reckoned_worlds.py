@@ -19,7 +19,7 @@ from meva_core.figures.motives import Motives
 from meva_core.figures.reckoning import Reckoning
 from meva_core.figures.result import Figures
 from meva_core.figures.trips import RoundTrip, resting
-from meva_core.state import CASH, STARTING, State, state_document
+from meva_core.state import CASH, STARTING, State
 
 
 class Reckoned:
@@ -38,7 +38,7 @@ class Reckoned:
             self.account, self.last = out.account, stop - 1
             self.parts += 1
         self.state: State = engine.state
-        still_open = resting(state_document(engine.state, world.symbols)["orders"])
+        still_open = resting(engine.state)
         self.figures: Figures = reckoning.figures(still_open=still_open)
         self.trips: list[RoundTrip] = reckoning.round_trips(still_open)
 

@@ -84,11 +84,12 @@ def kept(name: str, rows: int = 4096) -> Kept:
 
 def with_cell(one: Kept, group: str, column: str, row: int, change: Callable[[int], int]) -> StoredStretch:
     """Return the stretch with another number in a column, of the first symbol if it has more, and the
-    checksum that belongs to it."""
+    checksum that belongs to it; `row` counts on from the first again behind the last."""
     opened = open_stretch(one.stored, one.world.symbols, one.layout, CODEC)
     groups = {name: copied(whole(part, kind_of(name))) for name, part in parts_of(opened).items()}
     cells = getattr(groups[group], column)
-    at = row if cells.ndim == 1 else (row, 0)
+    place = row % len(cells)
+    at = place if cells.ndim == 1 else (place, 0)
     cells[at] = change(int(cells[at]))
     changed = evolve(one.stored, body=pack(one.layout, groups, CODEC))
     return evolve(changed, sha256=changed.checksum())

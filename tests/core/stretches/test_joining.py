@@ -12,6 +12,7 @@ from kept_worlds import CODEC, copied
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from oracle.world import World
 
+from meva_core.live_market import TouchFrom
 from meva_core.stretches.body import pack
 from meva_core.stretches.groups import Aside, Bars
 from meva_core.stretches.joining import Joiner
@@ -36,7 +37,8 @@ class Beside(NamedTuple):
 
 
 def beside(world: World, cycles: int) -> Beside:
-    """Return bars of two cycles in three, several seen at once at the start, and an aside, of any values."""
+    """Return bars of two cycles in three, several seen at once at the start, and an aside, of any
+    values that may be there."""
     chance, symbols = np.random.default_rng(3), len(world.symbols)
     seen = np.array([0] * 4 + [cycle for cycle in range(cycles) if cycle % 3], dtype=np.int64)
 
@@ -46,7 +48,8 @@ def beside(world: World, cycles: int) -> Beside:
     bars = Bars(
         np.cumsum(np.full(len(seen), 60)), seen, *(some(len(seen), symbols) for _ in Bars._fields[2:])
     )
-    return Beside(bars, Aside(*(some(cycles) for _ in Aside._fields[:-1]), some(cycles, symbols)))
+    touches = chance.integers(0, len(TouchFrom), (cycles, symbols))
+    return Beside(bars, Aside(*(some(cycles) for _ in Aside._fields[:-1]), touches))
 
 
 def changing(world: World) -> Iterator[tuple[int, Any]]:
