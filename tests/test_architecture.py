@@ -23,9 +23,9 @@ MODULE_LINES = 500
 FUNCTION_LINES = 60
 
 PURE = {
-    "__future__", "attrs", "cattrs", "collections", "contextlib", "datetime", "decimal", "enum",
-    "fractions", "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "math", "meva_core",
-    "numpy", "operator", "re", "struct", "typing",
+    "__future__", "attrs", "cattrs", "collections", "contextlib", "datetime", "decimal", "difflib",
+    "enum", "fractions", "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "math",
+    "meva_core", "numpy", "operator", "re", "struct", "typing",
 }  # fmt: skip
 """What the core may import. Each of these computes; none of them reads or changes the world."""
 COMPILERS = {"llvmlite", "numba"}

@@ -105,7 +105,7 @@ def _unknown(name: str, span: str, symbol: Any, weight: Any, symbols: tuple[str,
     )
 
 
-def _number(weight: Any) -> float | None:
+def _number(weight: Any) -> Any:
     """Return a weight as the nearest double, None for what is no number."""
     if isinstance(weight, np.generic | np.ndarray) and np.ndim(weight) == 0:
         weight = weight.item()
@@ -114,7 +114,7 @@ def _number(weight: Any) -> float | None:
     if isinstance(weight, Decimal) and weight.is_nan():
         return np.nan
     try:
-        return float(weight)
+        return np.float64(weight)
     except OverflowError:
         return np.inf if weight > 0 else -np.inf
 

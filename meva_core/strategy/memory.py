@@ -51,7 +51,7 @@ def _check(value: Any, place: str, depth: int) -> None:
             _check(one, f"{place}[{at}]", depth + 1)
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{place}: {float(value)} has no form in JSON; expected a finite number")
+            raise ValueError(f"{place}: {value} has no form in JSON; expected a finite number")
     elif value is not None and not isinstance(value, str | int):
         raise ValueError(
             f"{place}: {value!r:.60} is a {type(value).__name__}; expected a dict, a list, a text, a number, "
