@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import inspect
 import json
+import linecache
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -243,14 +244,40 @@ def source_sha256(kind: type[Strategy]) -> str:
     file = getattr(module, "__file__", None)
     if file and kind.__module__ != "__main__" and Path(file).is_file():
         return _sha256_of(sorted(_with_beside(Path(file)).items()))
-    try:
-        text = inspect.getsource(kind)
-    except (OSError, TypeError):
+    text = _written(kind)
+    if text is None:
         raise BadInput(
             f"strategy {kind.name()}: its source is not at hand, so a run could not say what it was",
             action="write it into a file, or into a cell of a notebook",
-        ) from None
+        )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _written(kind: type[Strategy]) -> str | None:
+    """Return the lines of a class; None where they are not at hand.
+
+    Python finds those of a notebook's cell by the functions in it alone: a class there knows no file.
+    """
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        pass
+    codes = (one.__code__ for one in vars(kind).values() if inspect.isfunction(one))
+    for code in codes:
+        lines = linecache.getlines(code.co_filename)
+        for node in ast.walk(_parsed(lines)):
+            if not isinstance(node, ast.ClassDef) or node.name != kind.__name__:
+                continue
+            if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
+                return "".join(lines[node.lineno - 1 : node.end_lineno])
+    return None
+
+
+def _parsed(lines: list[str]) -> ast.Module:
+    try:
+        return ast.parse("".join(lines))
+    except SyntaxError:
+        return ast.parse("")
 
 
 def _sha256_of(files: list[tuple[str, bytes]]) -> str:

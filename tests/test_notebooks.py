@@ -70,11 +70,12 @@ def texts_of(notebook: Any) -> str:
     return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
-def test_there_are_notebooks_for_a_first_run_own_data_and_the_rules() -> None:
+def test_there_are_notebooks_for_a_first_run_own_data_the_rules_and_an_own_strategy() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "1-first-backtest.ipynb",
         "2-own-data.ipynb",
         "3-rules-by-property.ipynb",
+        "4-own-strategy.ipynb",
     ]
 
 
@@ -88,6 +89,11 @@ def test_a_notebook_runs_in_an_empty_folder_and_leaves_nothing(path: Path, tmp_p
         "2-own-data": [
             "nothing tells whether a stamp is a candle's opening",
             "fills are a model, not a record",
+        ],
+        "4-own-strategy": [
+            "History(749 bars, 720 cycles, 5 symbols)",
+            "Rising(closes=30, count=2, rebalance='1h') decides in 12 of 720 cycles",
+            "strategy prophet is not to be trusted: BTCTRY at 2024-01-01T00:",
         ],
         "3-rules-by-property": ["holds: never more than was planned", "the_nearest_tick_never_pays_more("],
     }

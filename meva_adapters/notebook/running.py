@@ -26,6 +26,7 @@ from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_note
 from meva_adapters.strategies import Chosen, json_values
 from meva_adapters.strategies import chosen as chosen_strategy
 from meva_adapters.strategies import load as load_strategy
+from meva_adapters.strategy_checks.tapes import short_tape
 from meva_adapters.strategy_files import places_of
 from meva_adapters.system.compiled import choose
 from meva_adapters.system.speeds import Speed
@@ -46,6 +47,7 @@ from meva_core.stages.run import run
 from meva_core.stages.summary import Summary
 from meva_core.stages.weighing import Weighing
 from meva_core.strategy import Strategy
+from meva_core.strategy.checking.examining import sample
 from meva_core.strategy.wished import universe_note
 
 
@@ -67,6 +69,7 @@ def backtest(
     columns: Mapping[str, str] | None = None,
     cash_rate: float = 0,
     strategy: Strategy | str | None = None,
+    strategy_check: bool = True,
     **values: Value,
 ) -> Backtest:
     """Run Stage 7 over the dataset in `folder` and return what it did. Writes nothing.
@@ -85,14 +88,16 @@ def backtest(
     an offset, or seconds since 1970), and `step`, in seconds, default to what the dataset holds. `seed` is of
     the simulated venue's draws, `adapt` lets parameters adapt. `cash_rate` is what cash earns in a year, as a
     ratio, for Sharpe and Sortino. `strategy` says what is to be held, instead of equal parts of the best
-    pairs: one that was made, such as `Momentum(closes=90)`, or its name as `--strategy` takes it. Over the
-    market of a live run (`meva replay export`) the cycles go by its times, inputs and rules, and from what it
-    began with.
+    pairs: one that was made, such as `Momentum(closes=90)`, or its name as `--strategy` takes it. With
+    `strategy_check` some cuts of the data show whether it looks ahead; `meva strategy check` looks at more.
+    Over the market of a live run (`meva replay export`) the cycles go by its times, inputs and rules, and
+    from what it began with.
 
     Raises BadInput for a dataset, a setting or a window that is not right; it names every fault in
     `problems`, and shows them with what to do below its message. Warns of order books that were assumed, over
     which fills are a model, not a record; of a window that the data do not fill; of candles that seem to be
-    stamped at their opening, and of settings that a live run was recorded with others of.
+    stamped at their opening, of settings that a live run was recorded with others of, and of a strategy that
+    looks ahead.
     """
     frames = Said(stamp, spread_bps, depth_try, tz, interval, columns)
     with noted(), folder_of(folder, frames) as (root, needed):
@@ -103,6 +108,7 @@ def backtest(
             "SYMBOLS" in values,
             rate("cash_rate", cash_rate),
             strategy,
+            strategy_check,
             start=seconds("start", start),
             end=seconds("end", end),
             step=None if step is None else whole("step", step),
@@ -118,6 +124,7 @@ def _backtest(
     named: bool,
     cash_rate: float,
     strategy: Strategy | str | None,
+    strategy_check: bool,
     **options: Any,
 ) -> Backtest:
     asked = _strategy(strategy, chosen)
@@ -138,7 +145,14 @@ def _backtest(
     if asked is not None:
         plan = evolve(plan, strategy=asked.identity)
         weighing = Weighing(asked.strategy, plan.pairs.symbols, plan.params, DatasetBars(dataset))
-    return _run(plan, dataset, choose(engine, len(plan.times)), cash_rate, weighing)
+    ran = _run(plan, dataset, choose(engine, len(plan.times)), cash_rate, weighing)
+    if asked is not None and strategy_check and not asked.strategy.decides():
+        # Afterwards: in this process it would remember what it was asked.
+        found = sample(asked.strategy, short_tape(asked.strategy, plan, dataset), plan.seed)
+        if not found.ok:
+            name = asked.strategy.name()
+            warnings.warn(f"strategy {name} is not to be trusted: {found.said}", stacklevel=3)
+    return ran
 
 
 def _strategy(given: Strategy | str | None, settings: Settings) -> Chosen | None:

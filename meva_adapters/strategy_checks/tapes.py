@@ -44,12 +44,21 @@ def short_tape(strategy: Strategy, plan: RunPlan, dataset: Dataset) -> Piece:
 
 
 def _tape(strategy: Strategy, plan: RunPlan, dataset: Dataset, times: Any, needed: int) -> Piece:
-    bars, symbols = DatasetBars(dataset), plan.pairs.symbols
-    base, needs = _base_of(strategy, bars), max(1, bars_needed(strategy)) * needed
-    seconds = interval_of(strategy.bars, base, strategy.name())
+    needs = max(1, bars_needed(strategy)) * needed
+    return tape_over(plan, dataset, times, strategy.bars, needs, strategy.name())
+
+
+def tape_over(
+    plan: RunPlan, dataset: Dataset, times: Any, bars: str | None, needs: int, strategy: str
+) -> Piece:
+    """Return the cycles at some of a plan's times, with so many bars before them of an interval, None for
+    the dataset's own; `strategy` is whose they are. Raises BadInput as above."""
+    read, symbols = DatasetBars(dataset), plan.pairs.symbols
+    base = read.base_of(None if bars is None else seconds_of(bars))
     first, last = int(times[0]), int(times[-1])
+    seconds = interval_of(bars, base, strategy)
     begin = since(first, seconds, needs) - seconds + base
-    feed = BarFeed(bars.bars(symbols, begin), len(symbols), base, seconds, needs)
+    feed = BarFeed(read.bars(symbols, begin), len(symbols), base, seconds, needs)
     parts = [
         (market.time, *(getattr(market, name) for name in SEEN))
         for market in dataset.windows(times, _LOOKBACK, _WINDOW, symbols)
