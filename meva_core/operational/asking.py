@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
 from meva_core.amounts import ABSENT
 from meva_core.errors import BadInput
-from meva_core.ids import canonical_json
 from meva_core.operational.inputs import Failure, Inputs, Listed
-from meva_core.operational.view import View
 from meva_core.strategy import Strategy
 from meva_core.strategy.answers import StrategyFailed, weights_of
 from meva_core.strategy.intents import Intent, Target, check_sum, is_missing, weight_e8
+from meva_core.strategy.live_view import LiveView
+from meva_core.strategy.memory import NOTHING, memorised, recalled
 from meva_core.strategy.periods import seconds_of
 
-MEMORY_MOST: Final = 16_384
-Caller: TypeAlias = Callable[[Strategy, View, dict[str, Any]], Any]
+Caller: TypeAlias = Callable[[Strategy, LiveView, dict[str, Any]], Any]
 """Asks a strategy and gives what it answered: in place, or with a time limit, which raises StrategyFailed."""
 
 
@@ -43,16 +41,11 @@ class Answers:
     failed: Mapping[str, int]
 
 
-def plain_call(strategy: Strategy, view: View, memory: dict[str, Any]) -> Any:
+def plain_call(strategy: Strategy, view: LiveView, memory: dict[str, Any]) -> Any:
     """Ask a strategy here and now."""
-    if decides(strategy):
-        return strategy.decide(view, memory)  # type: ignore[attr-defined]  # it has no other way to answer
+    if strategy.decides():
+        return strategy.decide(view, memory)
     return weights_of(strategy, view.history)
-
-
-def decides(strategy: Strategy) -> bool:
-    """Whether a strategy answers with `decide(view, memory)`, and not with `weights(history)`."""
-    return type(strategy).weights is Strategy.weights
 
 
 def in_order(listed: Iterable[Listed]) -> list[Listed]:
@@ -61,7 +54,7 @@ def in_order(listed: Iterable[Listed]) -> list[Listed]:
 
 
 def ask_all(
-    inputs: Inputs, strategies: Mapping[str, Strategy], view: Callable[[int | None], View], call: Caller
+    inputs: Inputs, strategies: Mapping[str, Strategy], view: Callable[[int | None], LiveView], call: Caller
 ) -> Answers:
     """Ask every listed strategy that has not failed yet. Raises BadInput for one that is not at hand."""
     given: list[Answer] = []
@@ -76,11 +69,11 @@ def ask_all(
         if listed.id in failures:
             continue
         strategy = strategies[listed.id]
-        memory = json.loads(inputs.memories.get(listed.id, "{}"))
+        memory = recalled(inputs.memories.get(listed.id, NOTHING))
         try:
             answered = call(strategy, view(_interval(strategy)), memory)
             given.append(_read(listed.id, strategy, answered, names, inputs))
-            memories[listed.id] = remembered(memory)
+            memories[listed.id] = memorised(memory)
         except StrategyFailed as error:
             failures[listed.id] = Failure(listed.id, error.code, str(error))
         except Exception as error:  # noqa: BLE001  # it is the trader's code: whatever it raises is its failure
@@ -95,25 +88,13 @@ def completed(inputs: Inputs, answers: Answers) -> Inputs:
     return evolve(inputs, failures=answers.failures)
 
 
-def remembered(memory: Any) -> str:
-    """Return a memory as it is kept. Raises BadInput for what JSON has no exact form of, or that is too
-    long."""
-    if not isinstance(memory, dict):
-        raise BadInput(f"memory: {type(memory).__name__}; expected a dict")
-    json.dumps(memory, allow_nan=False)
-    text = canonical_json(memory)
-    if len(text.encode()) > MEMORY_MOST:
-        raise BadInput(f"memory: {len(text.encode())} bytes of JSON; expected {MEMORY_MOST} at most")
-    return text
-
-
 def _interval(strategy: Strategy) -> int | None:
     return None if strategy.bars is None else seconds_of(strategy.bars)
 
 
 def _read(name: str, strategy: Strategy, answered: Any, names: frozenset[str], inputs: Inputs) -> Answer:
     """Return an answer in its form. Raises BadInput for one that has none."""
-    if not decides(strategy):
+    if not strategy.decides():
         row = {symbol.name: int(weight) for symbol, weight in zip(inputs.symbols, answered[-1], strict=True)}
         return Answer(name, weights={symbol: weight for symbol, weight in row.items() if weight != ABSENT})
     if isinstance(answered, Mapping):

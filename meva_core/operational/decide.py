@@ -23,7 +23,7 @@ from meva_core.operational.filters_stage4 import filter_stage4
 from meva_core.operational.final_mode import Combined, final_mode
 from meva_core.operational.inputs import Inputs
 from meva_core.operational.intents import gather
-from meva_core.operational.lifecycle import Canceling, Lived, canceling, live_on, why_stale
+from meva_core.operational.lifecycle import Canceling, Lived, canceling, live_on, superseded, why_stale
 from meva_core.operational.scene import Scene, scene_of
 from meva_core.operational.sweep import sweep_plan
 from meva_core.operational.universe import Universe, universe_of
@@ -93,6 +93,7 @@ def _orders(
             requests.append(one)
         else:
             dropped.append(Dropped(one.n, one.strategy, one.symbol, reason))
+    requests, waiting, ends = superseded(scene, requests)
     allocation: tuple[Allocated, ...] = ()
     drafts: Sequence[Draft]
     if scene.inputs.stage == 4:
@@ -105,12 +106,12 @@ def _orders(
         ]
     else:
         drafts = [draft_of(scene, one, one.request, one.qty) for one in requests]
-    lived = live_on(scene, mode, drafts)
+    lived = live_on(scene, mode, drafts, ends)
     if scene.inputs.stage == 4:
         filtered = filter_stage4(scene, assessed, lived.drafts)
     else:
         filtered = filter_stage3(scene, lived.drafts)
-    return allocation, lived, filtered, (*dropped, *lived.dropped, *filtered.dropped)
+    return allocation, lived, filtered, (*dropped, *waiting, *lived.dropped, *filtered.dropped)
 
 
 def _without_replacement(scene: Scene, lived: Lived, filtered: Filtered) -> list[Canceling]:

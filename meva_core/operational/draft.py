@@ -120,9 +120,7 @@ def stale_data(scene: Scene, symbol: str, step: str) -> Because | None:
 
 def too_small(scene: Scene, symbol: str, value: int, step: str, code: str = Cause.MIN_NOTIONAL) -> Because:
     """Return that so much, e8 TRY, is below the least order of a symbol, and whose that is."""
-    least = scene.least(symbol)
-    own = least == scene.inputs.limits.min_order_notional_try
-    setting = "MIN_ORDER_NOTIONAL_TRY" if own else EXCHANGE
+    least, setting = scene.least(symbol), scene.least_setting(symbol)
     return because(code, step, symbol, value, least, unit="TRY", setting=setting)
 
 

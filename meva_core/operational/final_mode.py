@@ -12,10 +12,11 @@ from meva_core.operational.because import PROGRAM, Because, Cause, because, coun
 from meva_core.operational.budget import Budget
 from meva_core.operational.degrade import Degraded
 from meva_core.operational.inputs import Alarm, Inputs
+from meva_core.steps.inputs import FAILED_TOO_OFTEN
+from meva_core.steps.plan import mode_of_failures
 
 STEP: Final = "mode"
 UNKNOWN_MOST: Final = 3
-FAILED_IN_A_ROW: Final = 3
 
 
 @frozen
@@ -74,9 +75,9 @@ def _of_strategies(inputs: Inputs, failed: Mapping[str, int]) -> Iterator[Part]:
     if not inputs.strategies or len(failed) < len(inputs.strategies):
         return
     least = min(failed.values())
-    mode = Mode.OBSERVE_ONLY if least >= FAILED_IN_A_ROW else Mode.REDUCE_RISK_ONLY
+    mode = Mode(mode_of_failures(least))
     reason = because(
-        Cause.STRATEGY_FAILED, STEP, ",".join(sorted(failed)), counted(least), counted(FAILED_IN_A_ROW),
+        Cause.STRATEGY_FAILED, STEP, ",".join(sorted(failed)), counted(least), counted(FAILED_TOO_OFTEN),
         unit="cycles", setting=f"STAGE{inputs.stage}_STRATEGIES",
     )  # fmt: skip
     yield Part("alarms", mode, reason)

@@ -5,14 +5,14 @@ Orders of unknown standing are left alone; so is one that was asked to end alrea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
 
 from meva_core.amounts import E8
 from meva_core.modes import Mode
-from meva_core.operational.asked import Dropped
+from meva_core.operational.asked import Asked, Dropped
 from meva_core.operational.because import PROGRAM, Because, Cause, because, counted
 from meva_core.operational.draft import Draft
 from meva_core.operational.final_mode import Combined
@@ -46,9 +46,28 @@ class Lived:
     dropped: tuple[Dropped, ...]
 
 
-def live_on(scene: Scene, mode: Combined, drafts: Sequence[Draft]) -> Lived:
-    """Return what becomes of new orders and of those that rest."""
-    ends = _by_mode(scene, mode)
+def superseded(scene: Scene, asked: Sequence[Asked]) -> tuple[list[Asked], list[Dropped], dict[str, Because]]:
+    """Return what is asked for beside no order that leads away from its target, what waits for the next cycle
+    since one does, and the orders that end therefore, by name.
+
+    It is looked at before any money is allocated: what waits takes none.
+    """
+    kept, dropped = [], []
+    ends: dict[str, Because] = {}
+    for one in asked:
+        opposite = _opposite(scene, one.symbol, one.side) if one.by_target else []
+        if not opposite:
+            kept.append(one)
+            continue
+        reason = because(Cause.SUPERSEDED, STEP, one.symbol, opposite[0].client_id, setting=PROGRAM)
+        dropped.append(Dropped(one.n, one.strategy, one.symbol, reason))
+        ends |= {order.client_id: reason for order in opposite if order.cancelable}
+    return kept, dropped, ends
+
+
+def live_on(scene: Scene, mode: Combined, drafts: Sequence[Draft], ends: Mapping[str, Because]) -> Lived:
+    """Return what becomes of new orders and resting ones; `ends` are those that end already, and why."""
+    ends = dict(ends) | _by_mode(scene, mode)
     stale = {
         order.client_id: reason
         for order in scene.inputs.orders
@@ -137,18 +156,16 @@ def _by_mode(scene: Scene, mode: Combined) -> dict[str, Because]:
 
 
 def _in_the_way(scene: Scene, draft: Draft) -> list[OwnOrder]:
-    """Return resting orders of the other side that a new one would meet; those of its symbol where a target
-    asks for it, for then they are on their way from it."""
-    opposite = [
-        order
-        for order in scene.orders.get(draft.symbol, ())
-        if order.side is not draft.side and order.rests and order.known
-    ]
-    if draft.asked.by_target:
-        return opposite
+    """Return resting orders of the other side that a new one would meet: nobody trades with himself."""
+    opposite = _opposite(scene, draft.symbol, draft.side)
     if draft.side is Side.BUY:
         return [order for order in opposite if order.price <= draft.price]
     return [order for order in opposite if order.price >= draft.price]
+
+
+def _opposite(scene: Scene, symbol: str, side: Side) -> list[OwnOrder]:
+    orders = scene.orders.get(symbol, ())
+    return [order for order in orders if order.side is not side and order.rests and order.known]
 
 
 def _beside_its_own(scene: Scene, draft: Draft, stale: dict[str, Because]) -> Draft | Because:

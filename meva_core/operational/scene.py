@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from meva_core.amounts import ABSENT, LIMIT, parse_e8
+from meva_core.operational.because import EXCHANGE
 from meva_core.operational.inputs import QUOTE, Inputs, OwnOrder, Position, SymbolView
 from meva_core.orders import Side
 from meva_core.rules import Rules, SymbolRules
@@ -46,6 +47,11 @@ class Scene:
         """Return the least order of a symbol, e8 TRY: ours, or the exchange's where that is larger."""
         exchange: int = self.rules.min_notional[self.place[name]]
         return max(self.inputs.limits.min_order_notional_try, exchange, 1)
+
+    def least_setting(self, name: str) -> str:
+        """Return whose the least order of a symbol is: a setting, or the exchange."""
+        own = self.least(name) == self.inputs.limits.min_order_notional_try
+        return "MIN_ORDER_NOTIONAL_TRY" if own else EXCHANGE
 
     def sellable_value(self, name: str) -> int:
         """Return what may be sold of a symbol at its mark, e8 TRY; 0 without a mark."""

@@ -78,7 +78,8 @@ def asked_by(scene: Scene, wish: Wish, n: int) -> Asked | Dropped:
     """Return the order that a wish makes, or why it makes none.
 
     The difference is to what is held and on order, at the mark. Below the least order, or below one percent
-    of the target, there is none.
+    of the target, there is none; but a target of nothing asks for a sale of nothing, too, where a BUY rests:
+    that is what ends it.
     """
     seen = scene.symbol(wish.symbol)
     mark = seen.mark if seen else None
@@ -90,13 +91,17 @@ def asked_by(scene: Scene, wish: Wish, n: int) -> Asked | Dropped:
         for order in scene.orders.get(wish.symbol, ())
     )
     delta = wish.value - held - on_order
-    if delta == 0 or (wish.value == 0 and delta < 0 and held == 0):
+    if delta == 0 or (wish.value == 0 and delta > 0):
+        there = held + on_order
         return _none(
-            wish, because(Cause.ON_TARGET, STEP, wish.symbol, held + on_order, wish.value, unit="TRY")
+            wish, because(Cause.ON_TARGET, STEP, wish.symbol, there, wish.value, unit="TRY", setting=PROGRAM)
         )
     least, share = scene.least(wish.symbol), wish.value // _OF_TARGET
-    if abs(delta) < max(least, share):
-        setting = PROGRAM if share > least else "MIN_ORDER_NOTIONAL_TRY"
+    closes_orders = wish.value == 0 and any(
+        order.side is Side.BUY and order.rests for order in scene.orders.get(wish.symbol, ())
+    )
+    if abs(delta) < max(least, share) and not closes_orders:
+        setting = PROGRAM if share > least else scene.least_setting(wish.symbol)
         found = because(
             Cause.NEAR_TARGET, STEP, wish.symbol, abs(delta), max(least, share), unit="TRY", setting=setting
         )

@@ -5,122 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
-from functools import cached_property
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from attrs import field, frozen
 
 from meva_core.amounts import ABSENT, E8, to_decimal
+from meva_core.figures.exact import mean_of
 from meva_core.ids import stamp_text
 from meva_core.market import MICROS, Market, empty_market
 from meva_core.modes import Mode
 from meva_core.operational.assess import Assessed
 from meva_core.operational.inputs import Bars, Inputs, OwnOrder, SymbolView
 from meva_core.operational.scene import Scene
-from meva_core.orders import Side
-from meva_core.rules import SymbolRules
 from meva_core.strategy.bars import SeenBars, no_bars
 from meva_core.strategy.history import History, history_of
+from meva_core.strategy.live_view import LiveSymbol, LiveView
+from meva_core.strategy.view import OpenOrder
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@frozen
-class OpenOrder:
-    """An order of ours that may rest; `left` is what of `qty` is not booked, `time` when it was made, UTC."""
-
-    time: datetime
-    side: Side
-    limit: Decimal
-    qty: Decimal
-    left: Decimal
-
-
-@frozen
-class Symbol:
-    """One symbol. Prices in TRY, quantities in coins; None is missing.
-
-    `avg_cost` is what a coin of what is held cost with its fee, `paid` all of it. `least_try` is the least
-    order. `to_sell` is what may be sold now.
-    """
-
-    name: str
-    bid: Decimal | None
-    ask: Decimal | None
-    bid_size: Decimal | None
-    ask_size: Decimal | None
-    mark: Decimal | None
-    last: Decimal | None
-    age: int | None
-    rules: SymbolRules
-    in_universe: bool
-    qty: Decimal
-    avg_cost: Decimal | None
-    paid: Decimal
-    to_sell: Decimal
-    orders: tuple[OpenOrder, ...]
-    least_try: Decimal
-
-    def has_open(self, side: Side) -> bool:
-        """Whether an order of ours of this side may rest."""
-        return any(order.side is side for order in self.orders)
-
-    @property
-    def is_flat(self) -> bool:
-        """Whether nothing is held, or less than can be sold."""
-        price = self.mark or self.bid
-        return not self.qty or price is None or Fraction(self.qty) * Fraction(price) < self.least_try
-
-
-@frozen(slots=False)
-class View:
-    """One cycle, at `time`, UTC. Amounts in TRY.
-
-    `cash_free` is what BUYs may spend with their fees, `cash_target` what stays aside of it. `drawdown` is
-    how far equity is below its peak, as a ratio of that. `fee_bps` is what a taking fill costs,
-    `min_profit_bps` and `may_bootstrap` are the settings of these names. `history` ends with this cycle.
-    """
-
-    time: datetime
-    stage: str
-    budget_mode: Mode
-    degrade_mode: Mode
-    equity: Decimal
-    cash_free: Decimal
-    cash_target: Decimal
-    day_pnl: Decimal
-    drawdown: Decimal
-    symbols: tuple[Symbol, ...]
-    fee_bps: Decimal
-    min_profit_bps: Decimal
-    may_bootstrap: bool
-    _history: Callable[[], History] = field(repr=False, eq=False, alias="history")
-
-    @cached_property
-    def history(self) -> History:
-        """The bars that the strategy needs, the newest last, and this one cycle."""
-        return self._history()
-
-    def __getitem__(self, name: str) -> Symbol:
-        """Return a symbol by its name. Raises KeyError for one that is not there."""
-        for symbol in self.symbols:
-            if symbol.name == name:
-                return symbol
-        raise KeyError(name)
-
-
 def view_of(
     scene: Scene, found: Assessed, budget: Mode, degraded: Mode, universe: frozenset[str]
-) -> Callable[[int | None], View]:
+) -> Callable[[int | None], LiveView]:
     """Return what makes the view of a strategy that looks at bars of so many seconds, None for none."""
     inputs, limits = scene.inputs, scene.inputs.limits
     symbols = tuple(_symbol(scene, seen, universe) for seen in inputs.symbols)
     peak = inputs.risk.peak
 
-    def made(interval: int | None) -> View:
-        return View(
+    @cache
+    def made(interval: int | None) -> LiveView:
+        return LiveView(
             time=_EPOCH + timedelta(seconds=inputs.time),
             stage=f"stage{inputs.stage}",
             budget_mode=budget,
@@ -134,13 +50,13 @@ def view_of(
             fee_bps=to_decimal(inputs.effective_fee),
             min_profit_bps=to_decimal(limits.min_profit_bps),
             may_bootstrap=limits.stage4_bootstrap_intents,
-            history=lambda: history_seen(inputs, interval),
+            history=history_seen(inputs, interval),
         )
 
     return made
 
 
-def view_document(view: View) -> dict[str, Any]:
+def view_document(view: LiveView) -> dict[str, Any]:
     """Return a view as it is digested: what a strategy sees but for the bars, which the inputs hold."""
     return {
         "time": stamp_text((view.time - _EPOCH) // timedelta(seconds=1)),
@@ -164,10 +80,10 @@ def history_seen(inputs: Inputs, interval: int | None) -> History:
     return history_of(names, _market(inputs), seen, marks_are_last=inputs.marks_are_last)
 
 
-def _symbol(scene: Scene, seen: SymbolView, universe: frozenset[str]) -> Symbol:
+def _symbol(scene: Scene, seen: SymbolView, universe: frozenset[str]) -> LiveSymbol:
     held = scene.held(seen.name)
-    average = (held.cost * E8 + held.qty // 2) // held.qty if held.qty else None
-    return Symbol(
+    average = mean_of(held.cost * E8, held.qty) if held.qty else None
+    return LiveSymbol(
         name=seen.name,
         bid=_decimal(seen.bid),
         ask=_decimal(seen.ask),
@@ -197,7 +113,7 @@ def _open(order: OwnOrder) -> OpenOrder:
     )
 
 
-def _symbol_document(symbol: Symbol) -> list[Any]:
+def _symbol_document(symbol: LiveSymbol) -> list[Any]:
     amounts = (
         symbol.bid, symbol.ask, symbol.bid_size, symbol.ask_size, symbol.mark, symbol.last,
         symbol.qty, symbol.paid, symbol.to_sell, symbol.least_try,

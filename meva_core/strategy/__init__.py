@@ -17,11 +17,14 @@ from meva_core.strategy.helpers import (
 )
 from meva_core.strategy.history import History
 from meva_core.strategy.intents import Intent, Purpose, Target
+from meva_core.strategy.live_view import LiveSymbol, LiveView
 from meva_core.strategy.view import OpenOrder, SymbolView, View
 
 __all__ = [
     "History",
     "Intent",
+    "LiveSymbol",
+    "LiveView",
     "Mode",
     "OpenOrder",
     "Purpose",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from meva_core.orders import Side
-from meva_core.strategy import Intent, Strategy, param
+from meva_core.strategy import Intent, LiveView, Side, Strategy, param
 from meva_core.strategy.anchors import anchor_of
 
 
@@ -33,12 +32,12 @@ class BaselineMeanReversionV1(Strategy):
         """Return how many closes the anchor is the mean of."""
         return anchor_of(self.anchor).closes
 
-    def decide(self, view: Any, memory: dict[str, Any]) -> list[Intent]:
+    def decide(self, view: LiveView, memory: dict[str, Any]) -> list[Intent]:  # type: ignore[override]
         """Ask for one order a symbol at most."""
         asked = (self.ask(view, i, Fraction(view.cash_free)) for i, _ in enumerate(view.symbols))
         return [intent for intent in asked if intent]
 
-    def ask(self, view: Any, i: int, free: Fraction) -> Intent | None:
+    def ask(self, view: LiveView, i: int, free: Fraction) -> Intent | None:
         """Return what is to be traded of symbol i, None for nothing."""
         s, most = view.symbols[i], Fraction(str(self.max_notional_try))
         if not s.mark:

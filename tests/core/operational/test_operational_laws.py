@@ -1,0 +1,232 @@
+"""What holds of every decision, whatever its inputs: drawn at random, with much in the way of everything."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from operational_cases import TIME, Says, e8, inputs, order, saying, symbol
+
+from meva_core.amounts import E12, format_e8, mul_e8
+from meva_core.ids import canonical_json
+from meva_core.modes import Mode
+from meva_core.operational.allocation import cash_left
+from meva_core.operational.because import PROGRAM, Because
+from meva_core.operational.decide import Decided, decide
+from meva_core.operational.documents import document_of, from_document
+from meva_core.operational.inputs import Alarm, Inputs, Sent, Signals
+from meva_core.operational.recheck import recheck
+from meva_core.operational.scene import scene_of
+from meva_core.orders import Side
+from meva_core.settings import VARIABLES
+from meva_core.strategy import Intent, Target
+from meva_core.strategy.intents import Purpose
+
+NAMES = ("AAATRY", "BTCTRY", "ETHTRY", "SOLTRY", "XRPTRY")
+MARKS = ("0.01234567", "4.5", "5000", "100000", "3000000")
+STANDINGS = ("open", "open", "open", "partially_filled", "cancel_requested", "unknown", "sending", "filled")
+seeds = st.integers(0, 2**32)
+
+
+def drawn(random: Random) -> tuple[Inputs, Says]:
+    """Return inputs and a strategy."""
+    market, held, orders = [], {}, []
+    for name, mark in zip(NAMES, MARKS, strict=True):
+        price = Decimal(mark) * random.choice((1, 1, 1, Decimal("1.013")))
+        text = f"{price:.8f}"
+        rules = {"tick_size": Decimal(random.choice(("0.00000001", "0.01", "1")))}
+        age = random.choice((0, 3, 30, 31, None))
+        whole = random.choice((text, text, text, text, None))
+        market.append(symbol(name, whole, "0", rules=rules, age=age, valuation=e8(text)))
+        if random.random() < 0.6:
+            qty = Decimal(random.choice((0, 5, 60, 700, 4000))) / Decimal(mark)
+            if qty > Decimal("0.00000001"):
+                paid = qty * Decimal(mark) * random.choice((1, 1, Decimal("0.9")))
+                held[name] = (f"{qty:.8f}", f"{paid:.8f}")
+        for n in range(random.choice((0, 0, 0, 1, 1, 2))):
+            qty = Decimal(random.choice((100, 150, 400))) / Decimal(mark)
+            orders.append(
+                order(
+                    name, random.choice(tuple(Side)), text, f"{qty:.8f}",
+                    age=random.choice((1, 60, 120, 900)),
+                    standing=random.choice(STANDINGS), client_id=f"s4:{name}:{n}",
+                    decision_mark=random.choice((e8(text), None, e8(text) * 99 // 100 or 1)),
+                )
+            )  # fmt: skip
+    settings = {
+        "SYMBOLS": ",".join(random.sample(NAMES, random.randint(1, 5))),
+        "NOTIONAL_CAP_TRY_PER_CYCLE": random.choice(("0", "300", "5000")),
+        "MAX_ORDERS_PER_CYCLE": random.choice(("1", "3", "20")),
+        "MAX_OPEN_ORDERS": random.choice(("0", "4", "20")),
+        "MAX_POSITION_NOTIONAL_TRY": random.choice(("200", "5000")),
+        "RISK_MAX_GROSS_EXPOSURE_TRY": random.choice(("3000", "50000")),
+        "RISK_MAX_POSITION_PCT": random.choice(("0.30", "1")),
+        "RISK_MAX_ORDER_NOTIONAL_TRY": random.choice(("250", "3000")),
+        "TRY_CASH_TARGET": random.choice(("0", "300")),
+    }
+    made = inputs(
+        stage=random.choice((3, 4, 4)),
+        cash=random.choice(("0", "150.5", "900", "10000")),
+        held=held,
+        market=market,
+        orders=orders,
+        settings=settings,
+        fee=random.choice(("0", "12.5", "24")),
+        peak=random.choice((None, None, "50000")),
+        kill=random.choice(("", "", "", "", "cancels", "all")),
+        dry=random.random() < 0.2,
+        alarms=random.choice(((), (), (Alarm("absent", "7", Mode.REDUCE_RISK_ONLY),), (Alarm("K1", "7"),))),
+        blocked=random.choice(({}, {}, {"BTCTRY": "looks_like_ours"})),
+        wanted=random.choice(({}, {"ETHTRY": e8("0.01")})),
+        last_sent=[Sent("ETHTRY", Side.BUY, (TIME - 30) * 10**6)],
+        signals=Signals(refusals=random.choice((0, 0, 9)), stalls={"ETHTRY": random.choice((0, 7))}),
+        memories={"says": '{"asked":7}'},
+    )
+    return made, saying(_answer(random))
+
+
+def _answer(random: Random) -> Any:
+    if random.random() < 0.3:
+        return {name: random.choice((0.0, 0.1, 0.19, float("nan"))) for name in random.sample(NAMES, 4)}
+    return [_asked(random, random.choice(NAMES)) for _ in range(random.randint(0, 7))]
+
+
+def _asked(random: Random, name: str) -> Intent | Target:
+    amount, mark = random.choice(("0", "60", "101", "400", "2500")), Decimal(MARKS[NAMES.index(name)])
+    kind = random.random()
+    if kind < 0.2:
+        return Target(name, value_try=amount)
+    limit = random.choice((None, None, mark, mark * Decimal("1.01"), mark * Decimal("0.99")))
+    if kind < 0.6:
+        return Intent(name, Side.BUY, amount, limit=limit)
+    purpose = random.choice((Purpose.PROFIT, Purpose.REDUCE))
+    if kind < 0.8:
+        return Intent(name, Side.SELL, amount, limit=limit, purpose=purpose)
+    return Intent(name, Side.SELL, qty=Decimal(amount) / mark, limit=limit, purpose=purpose)
+
+
+def run(seed: int) -> Decided:
+    made, strategy = drawn(Random(seed))
+    return decide(made, {"says": strategy})
+
+
+@given(seeds)
+def test_the_order_in_which_things_were_read_changes_nothing(seed: int):
+    random = Random(seed)
+    made, strategy = drawn(random)
+    parts: dict[str, Any] = {"positions": evolve(made.positions, positions=made.positions.positions[::-1])}
+    for name in ("symbols", "orders", "alarms", "last_sent"):
+        shuffled = list(getattr(made, name))
+        random.shuffle(shuffled)
+        parts[name] = shuffled
+    names = made.limits.symbols
+    parts["limits"] = evolve(made.limits, symbols=tuple(random.sample(names, len(names))))
+    other = decide(evolve(made, **parts), {"says": strategy})
+    assert canonical_json(document_of(other.decisions)) == canonical_json(document_of(run(seed).decisions))
+
+
+@given(seeds)
+def test_what_was_stored_is_decided_again_to_the_same(seed: int):
+    made, strategy = drawn(Random(seed))
+    found = decide(made, {"says": strategy})
+    stored = json.loads(canonical_json(document_of(found.inputs)))
+    assert from_document(Inputs, stored) == found.inputs
+    decisions = json.loads(canonical_json(document_of(found.decisions)))
+    assert recheck(stored, decisions, {"says": strategy}) is None
+
+
+@given(seeds)
+def test_everything_that_is_asked_for_is_sent_or_has_one_reason_with_a_setting_behind_it(seed: int):
+    found = run(seed)
+    sent = [action.client_id.rpartition(":")[2] for action in found.decisions.actions if action.client_id]
+    dropped = [one.n for one in found.decisions.dropped if one.n >= 0]
+    assert sorted([*map(int, sent), *dropped]) == [one.n for one in found.decisions.asked]
+    for one in found.decisions.dropped:
+        assert isinstance(one.reason, Because)
+        setting = one.reason.setting
+        known = setting in VARIABLES or setting in ("exchange", PROGRAM, "--observe")
+        assert known or setting == f"STAGE{found.inputs.stage}_STRATEGIES", one
+
+
+@given(seeds)
+def test_the_mode_is_the_strictest_part_and_lets_through_no_more_than_it_says(seed: int):
+    found = run(seed)
+    mode = found.decisions.mode
+    assert mode.mode is max(part.mode for part in mode.parts)
+    submits = {action.side for action in found.decisions.actions if action.client_id}
+    assert submits <= ({Side.BUY, Side.SELL}, {Side.SELL}, set())[mode.mode]
+    buys = {order.client_id for order in found.inputs.orders if order.side is Side.BUY and order.cancelable}
+    if mode.mode > Mode.NORMAL:
+        assert buys <= {one.order.client_id for one in found.decisions.cancels}
+    if found.inputs.kill_switch == "all":
+        assert not found.decisions.actions
+
+
+@given(seeds)
+def test_one_more_alarm_never_lets_more_through(seed: int):
+    made, strategy = drawn(Random(seed))
+    before = decide(made, {"says": strategy}).decisions.mode.mode
+    for mode in Mode:
+        more = evolve(made, alarms=(*made.alarms, Alarm("balance_unexplained", "BTC", mode)))
+        assert decide(more, {"says": strategy}).decisions.mode.mode == max(before, mode)
+
+
+@given(seeds)
+def test_allocation_never_exceeds_a_cap(seed: int):
+    found = run(seed)
+    scene, limits = scene_of(found.inputs), found.inputs.limits
+    got = [one for one in found.decisions.allocation if one.allocated > 0]
+    buys = [one for one in got if one.side is Side.BUY]
+    total = sum(one.allocated for one in buys)
+    assert total <= cash_left(scene)
+    spent = sum(
+        mul_e8(action.price, action.qty)
+        for action in found.decisions.actions
+        if action.client_id and action.side is Side.BUY and found.inputs.stage == 4
+    )
+    assert spent <= total
+    assert spent * (E12 + found.inputs.effective_fee) // E12 <= max(
+        0, scene.cash_for_buys - limits.cash_target
+    )
+    assert sum(one.allocated for one in got) <= limits.notional_cap_try_per_cycle
+    exposure = found.inputs.positions.exposure + sum(scene.open_buys.values())
+    assert not buys or (exposure + total) * 10 <= limits.risk_max_gross_exposure_try * 9
+    for one in got:
+        assert one.allocated <= limits.risk_max_order_notional_try
+        if one.side is Side.BUY:
+            after = scene.held(one.symbol).value + scene.open_buys.get(one.symbol, 0) + one.allocated
+            assert after <= min(limits.max_position_notional_try, limits.max_position_try_per_symbol)
+            assert after * 10**9 <= limits.risk_max_position_pct * found.decisions.assessed.equity * 9
+
+
+@given(seeds)
+def test_sales_never_go_beyond_what_may_be_sold(seed: int):
+    found = run(seed)
+    scene = scene_of(found.inputs)
+    for action in found.decisions.actions:
+        if action.client_id and action.side is Side.SELL:
+            on_sale = sum(one.left for one in scene.orders.get(action.symbol, ()) if one.side is Side.SELL)
+            ours = scene.held(action.symbol).qty - on_sale
+            assert 0 < action.qty <= min(scene.to_sell[action.symbol], ours), format_e8(action.qty)
+
+
+@given(seeds)
+def test_orders_are_on_the_grid_within_the_slots_and_one_a_symbol(seed: int):
+    found = run(seed)
+    scene, limits = scene_of(found.inputs), found.inputs.limits
+    submits = [action for action in found.decisions.actions if action.client_id]
+    assert len(submits) <= limits.max_orders_per_cycle
+    assert len({action.symbol for action in submits}) == len(submits)
+    kinds = [(bool(action.client_id), action.side is Side.BUY, action.symbol) for action in submits]
+    assert kinds == sorted(kinds)
+    for action in submits:
+        i = scene.place[action.symbol]
+        assert action.price % scene.rules.tick[i] == 0
+        assert action.qty % scene.rules.lot[i] == 0
+        assert mul_e8(action.price, action.qty) >= limits.min_order_notional_try
+        assert all(one.known for one in scene.orders.get(action.symbol, ()))
