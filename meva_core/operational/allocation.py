@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import define, frozen
 
-from meva_core.amounts import E8, net_of_rate
+from meva_core.amounts import E8, LIMIT, net_of_rate
 from meva_core.operational.asked import Asked
 from meva_core.operational.because import PROGRAM, Because, Cause, because
 from meva_core.operational.documents import Amount
@@ -21,7 +21,6 @@ from meva_core.operational.scene import Scene
 from meva_core.orders import Side
 from meva_core.reasons import Code
 from meva_core.steps.shape import rules_code
-from meva_core.steps.wishes import within_amounts
 
 _ROOM: Final = 9
 _OF: Final = 10
@@ -97,7 +96,7 @@ def allocate(
 
 def cash_left(scene: Scene) -> int:
     """Return what BUYs of this cycle may come to, so that the target stays and a fee is left, e8 TRY."""
-    free = within_amounts(max(0, scene.cash_for_buys - scene.inputs.limits.cash_target))
+    free = min(LIMIT - 1, max(0, scene.cash_for_buys - scene.inputs.limits.cash_target))
     return net_of_rate(free, scene.inputs.effective_fee)
 
 

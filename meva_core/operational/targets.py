@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from meva_core.amounts import E8, div_e8, net_of_rate
+from meva_core.amounts import E8, LIMIT, div_e8, net_of_rate
 from meva_core.operational.asked import Asked, Dropped
 from meva_core.operational.asking import Answer
 from meva_core.operational.assess import Assessed
@@ -35,7 +35,7 @@ class Wish:
 def investable(scene: Scene, found: Assessed) -> int:
     """Return what can be invested of equity, so that a fee is left for it, e8 TRY (as Stage 7's plan has
     it)."""
-    money = within_amounts(max(0, found.equity - scene.inputs.limits.cash_target))
+    money = min(LIMIT - 1, max(0, found.equity - scene.inputs.limits.cash_target))
     return net_of_rate(money, scene.inputs.effective_fee)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 from attrs import frozen
@@ -33,6 +34,7 @@ class Anchor:
         return sum(map(Fraction, closes.tolist()), Fraction(0)) / self.closes
 
 
+@cache
 def anchor_of(text: str) -> Anchor:
     """Return the anchor that a text says: nothing, a price, or `closes:SECONDS:N`. Raises BadInput for any
     other text, and for an interval that is none."""

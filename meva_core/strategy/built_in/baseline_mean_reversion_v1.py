@@ -34,20 +34,18 @@ class BaselineMeanReversionV1(Strategy):
 
     def decide(self, view: LiveView, memory: dict[str, Any]) -> list[Intent]:  # type: ignore[override]
         """Ask for one order a symbol at most."""
-        asked = (self.ask(view, i, Fraction(view.cash_free)) for i, _ in enumerate(view.symbols))
+        asked = (self.ask(view, i) for i, s in enumerate(view.symbols) if s.mark)
         return [intent for intent in asked if intent]
 
-    def ask(self, view: LiveView, i: int, free: Fraction) -> Intent | None:
+    def ask(self, view: LiveView, i: int) -> Intent | None:
         """Return what is to be traded of symbol i, None for nothing."""
         s, most = view.symbols[i], Fraction(str(self.max_notional_try))
-        if not s.mark:
-            return None
+        mark, free = Fraction(s.mark or 0), Fraction(view.cash_free)
         if s.is_flat:
             if not view.may_bootstrap or not s.in_universe or s.has_open(Side.BUY):
                 return None
             amount = min(Fraction(str(self.bootstrap_notional_try)), most, free)
             return Intent(s.name, Side.BUY, amount, reason="bootstrap_position")
-        mark = Fraction(s.mark)
         anchor = anchor_of(self.anchor).at(view, i) or mark
         off = (mark - anchor) / anchor * 10_000
         if off <= -self.mean_reversion_bps and not s.has_open(Side.BUY):
