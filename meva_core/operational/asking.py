@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -12,11 +12,14 @@ from meva_core.errors import BadInput
 from meva_core.operational.inputs import Failure, Inputs, Listed
 from meva_core.strategy import Strategy
 from meva_core.strategy.answers import StrategyFailed, weights_of
+from meva_core.strategy.base import bars_needed
 from meva_core.strategy.intents import Intent, Target, check_sum, is_missing, weight_e8
 from meva_core.strategy.live_view import LiveView
 from meva_core.strategy.memory import NOTHING, memorised, recalled
-from meva_core.strategy.periods import seconds_of
+from meva_core.strategy.periods import interval_of
 
+FINEST: Final = 60
+"""The seconds of the exchange's shortest candles."""
 Caller: TypeAlias = Callable[[Strategy, LiveView, dict[str, Any]], Any]
 """Asks a strategy and gives what it answered: in place, or with a time limit, which raises StrategyFailed."""
 
@@ -88,8 +91,21 @@ def completed(inputs: Inputs, answers: Answers) -> Inputs:
     return evolve(inputs, failures=answers.failures)
 
 
+def bars_wanted(strategy: Strategy) -> tuple[int, int] | None:
+    """Return of which seconds, and how many, the bars are that a strategy has to see; None where it looks at
+    none. One that names no interval means the exchange's finest.
+
+    Raises BadInput for an interval that is not made of that, and for what is no number of bars.
+    """
+    count = bars_needed(strategy)
+    if strategy.bars is None and not count:
+        return None
+    return interval_of(strategy.bars, FINEST, strategy.name()), count
+
+
 def _interval(strategy: Strategy) -> int | None:
-    return None if strategy.bars is None else seconds_of(strategy.bars)
+    wanted = bars_wanted(strategy)
+    return None if wanted is None else wanted[0]
 
 
 def _read(name: str, strategy: Strategy, answered: Any, names: frozenset[str], inputs: Inputs) -> Answer:

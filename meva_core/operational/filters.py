@@ -6,7 +6,7 @@ from __future__ import annotations
 from attrs import define, field, frozen
 
 from meva_core.operational.asked import Dropped
-from meva_core.operational.because import Because, because, counted
+from meva_core.operational.because import Because, Cause, because, counted
 from meva_core.operational.draft import Draft
 from meva_core.operational.scene import Scene
 from meva_core.orders import Side
@@ -49,7 +49,7 @@ def orders_per_cycle(scene: Scene, passed: Passed, draft: Draft) -> Because | No
     if len(passed.drafts) < limit:
         return None
     return because(
-        "max_orders_per_cycle", STEP, draft.symbol, counted(len(passed.drafts)), counted(limit),
+        Cause.MAX_ORDERS_PER_CYCLE, STEP, draft.symbol, counted(len(passed.drafts)), counted(limit),
         unit="orders", setting="MAX_ORDERS_PER_CYCLE",
     )  # fmt: skip
 

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from operational_cases import MARKET, buy, decided, e8, inputs, order, saying, sell, sent, symbol, why
 
+from meva_core.amounts import format_e8
 from meva_core.errors import BadInput
+from meva_core.operational.asking import bars_wanted
 from meva_core.operational.decide import Decided, decide
 from meva_core.operational.inputs import Failure, Listed
 from meva_core.orders import Side
@@ -23,8 +25,6 @@ BTC, ETH, SOL = "BTCTRY", "ETHTRY", "SOLTRY"
 
 def asked(answer: Any, **given: Any) -> list[tuple[str, str, str, str]]:
     """Return what is asked for as (symbol, side, TRY, purpose)."""
-    from meva_core.amounts import format_e8
-
     return [
         (one.symbol, one.side.name, format_e8(one.request), str(one.purpose))
         for one in decided(answer, **given).decisions.asked
@@ -173,6 +173,25 @@ def test_a_strategy_of_weights_sees_one_cycle_and_answers_a_row():
     assert (one.symbol, one.side, one.request) == (BTC, Side.BUY, e8("4838.38786911"))
     assert found.decisions.wanted == {BTC: e8("0.00161279"), SOL: 0}
     assert found.decisions.memories == {"says": "{}"}
+
+
+def test_the_bars_that_it_has_to_see_are_of_its_interval_or_the_finest():
+    class Plain(Strategy):
+        def needs(self) -> int:
+            return 7
+
+        def weights(self, h: History) -> Any:
+            return np.zeros((1, 3))
+
+    class Hourly(Plain):
+        bars = "1h"
+
+    class Finer(Plain):
+        bars = "30s"
+
+    assert [bars_wanted(made) for made in (saying(()), Plain(), Hourly())] == [None, (60, 7), (3600, 7)]
+    with pytest.raises(BadInput, match="cannot be made of candles of 60 s"):
+        bars_wanted(Finer())
 
 
 # -- Targets ----------------------------------------------------------------------------------------------
