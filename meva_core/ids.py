@@ -47,6 +47,11 @@ def run_id(kind: str, settings: Any, source: str, start: int) -> str:
     return _name_of([kind, settings, source, start])
 
 
+def live_run_id(book: str, account: str, opened: int) -> str:
+    """Return the name of a live book: of an account, opened at a second. It outlives changes of settings."""
+    return _name_of(["live", book, account, opened])
+
+
 def alert_id(book: str, kind: str, about: str, state: str, time: int) -> str:
     """Return the name of an alert: that a book's condition of this kind is in this state, told at a time."""
     return _name_of(["alert", book, kind, about, state, time])

@@ -209,6 +209,21 @@ class VenueFill:
     exact: bool = True
 
 
+@frozen
+class VenueFlow:
+    """Money or coins that came into an account, or went out of it (`amount` below zero), as it is listed.
+
+    `fee` is what it charged for that, never negative; whether `amount` includes it is not said. `flow_id` is
+    the exchange's, under the name of the list it is from.
+    """
+
+    flow_id: str
+    asset: str
+    amount: Decimal
+    fee: Decimal
+    ts: int
+
+
 # -- Orders to place ----------------------------------------------------------------------------------
 
 

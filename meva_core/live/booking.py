@@ -56,9 +56,9 @@ def entry_of(fill: VenueFill, before: Sums) -> Entry:
     """Return what a fill adds to the books, `before` being the sums of its order's fills before it."""
     after, asset = before.plus(fill), fill.fee_asset
     return Entry(
-        qty=_units(after.qty, ROUND_FLOOR) - _units(before.qty, ROUND_FLOOR),
-        notional=_units(after.notional) - _units(before.notional),
-        fee=_units(after.fees[asset]) - _units(before.fees.get(asset, _NONE)),
+        qty=units(after.qty, ROUND_FLOOR) - units(before.qty, ROUND_FLOOR),
+        notional=units(after.notional) - units(before.notional),
+        fee=units(after.fees[asset]) - units(before.fees.get(asset, _NONE)),
         fee_asset=asset,
     )
 
@@ -94,6 +94,6 @@ def sum_of(amounts: Iterable[Decimal]) -> Decimal:
     return total
 
 
-def _units(amount: Decimal, rounding: str = ROUND_HALF_EVEN) -> int:
-    """Return an amount in e8, however large it is."""
+def units(amount: Decimal, rounding: str = ROUND_HALF_EVEN) -> int:
+    """Return an amount in e8, however large and however fine it is."""
     return int(amount.scaleb(8, _ROUNDED).to_integral_value(rounding, _ROUNDED))

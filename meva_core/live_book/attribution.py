@@ -1,0 +1,148 @@
+"""Whose an order is, and whose a fill: we touch our own alone.
+
+Own: its number is in our file, or it bears a name of ours: `s3:` or `s4:`, the id of a cycle of a run of our
+file, symbol, side and place; or the name of an adopted row. Stray: our grammar, and another run, or a cycle
+of ours after this process's first that our file does not have: somebody else writes under our name. Ours,
+from before, and not in our file: the file is behind the exchange. Foreign: all else.
+
+A fill is what its order is. A row without a name, of an order that nobody has the number of, may be of one of
+ours whose reply was never heard: it waits while there is such an order of its symbol and side. A name that is
+not ours is proof enough that it is not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from meva_core.ids import run_and_time
+from meva_core.live.standing import Standing
+from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.own_orders import OwnOrder
+from meva_core.orders import Side
+from meva_core.venue import VenueFill, VenueOrder
+
+_NAME: Final = re.compile(r"s[34]:([0-9a-z]{7}-[0-9]{14}):[A-Z0-9]{1,14}:[BS]:[0-9]{1,4}", re.ASCII)
+
+
+class Whose(Enum):
+    """Whose an order or a fill is."""
+
+    OWN = "own"
+    NAMESAKE = "namesake"
+    """It bears the name of an order of ours that has another number."""
+    BEHIND = "behind"
+    """Ours, and not in our file."""
+    STRAY = "stray"
+    FOREIGN = "foreign"
+    WAITS = "waits"
+    """Not known yet."""
+
+
+@frozen
+class Ours:
+    """What our file knows of its orders. `first_cycle` is the time of this process's first cycle, seconds.
+
+    `accepted` are the alarms that a person has accepted (`LiveBook.accepted`).
+    """
+
+    orders: tuple[OwnOrder, ...] = ()
+    runs: frozenset[str] = frozenset()
+    first_cycle: int = 0
+    accepted: tuple[str, ...] = ()
+    by_id: Mapping[str, OwnOrder] = field(init=False, repr=False, eq=False)
+    by_name: Mapping[str, OwnOrder] = field(init=False, repr=False, eq=False)
+
+    @by_id.default
+    def _by_id(self) -> Mapping[str, OwnOrder]:
+        return {order.order_id: order for order in self.orders if order.order_id is not None}
+
+    @by_name.default
+    def _by_name(self) -> Mapping[str, OwnOrder]:
+        return {order.client_id: order for order in self.orders if order.client_id is not None}
+
+    def nameless(self, symbol: str, side: Side) -> bool:
+        """Whether there is an order whose number is not known, and which may have filled."""
+        return any(
+            order.order_id is None
+            and (order.symbol, order.side) == (symbol, side)
+            and (order.is_unsettled or (order.standing is Standing.ABSENT and not order.complete))
+            for order in self.orders
+        )
+
+    def having(self, order: OwnOrder, before: OwnOrder) -> Ours:
+        """Return it with an order as it is now."""
+        return evolve(self, orders=tuple(order if one is before else one for one in self.orders))
+
+
+@frozen
+class Owner:
+    """Whose something is, and the order of ours that it belongs to."""
+
+    whose: Whose
+    order: OwnOrder | None = None
+
+
+def of_order(order: VenueOrder, ours: Ours) -> Owner:
+    """Return whose an order at the exchange is."""
+    return _owner(order.order_id, order.client_id, ours)
+
+
+def of_fill(fill: VenueFill, ours: Ours) -> Owner:
+    """Return whose a fill is."""
+    owner = _owner(fill.order_id, fill.client_id, ours)
+    if owner.whose is Whose.FOREIGN and fill.client_id is None and ours.nameless(fill.symbol, fill.side):
+        return Owner(Whose.WAITS)
+    return owner
+
+
+def cycle_of(name: str) -> tuple[str, int] | None:
+    """Return the run and the cycle's time, seconds, of a name in our grammar; None for any other."""
+    found = _NAME.fullmatch(name)
+    return run_and_time(found[1]) if found else None
+
+
+def _owner(order_id: str | None, name: str | None, ours: Ours) -> Owner:
+    if order_id is not None and order_id in ours.by_id:
+        return Owner(Whose.OWN, ours.by_id[order_id])
+    if name is not None and name in ours.by_name:
+        order = ours.by_name[name]
+        is_other = None not in (order_id, order.order_id)
+        return Owner(Whose.NAMESAKE if is_other else Whose.OWN, order)
+    cycle = None if name is None else cycle_of(name)
+    if cycle is None:
+        return Owner(Whose.FOREIGN)
+    run, time = cycle
+    if run in ours.runs and time <= ours.first_cycle:
+        return Owner(Whose.BEHIND)
+    is_accepted = any(f"{AlarmCode.STRAY}:{about}" in ours.accepted for about in (order_id, name))
+    return Owner(Whose.FOREIGN if is_accepted else Whose.STRAY)
+
+
+def order_alarms(listed: Iterable[VenueOrder], ours: Ours) -> list[Alarm]:
+    """Return what is alarming about orders at the exchange: strays, namesakes, what our file does not have,
+    and foreign ones that ask what one of ours asks whose fate is not known."""
+    found = []
+    for order in listed:
+        owner = of_order(order, ours)
+        about, names = order.order_id, {"order": order.order_id, "name": order.client_id or ""}
+        if owner.whose is Whose.STRAY:
+            found.append(Alarm(AlarmCode.STRAY, about, order.symbol, names))
+        elif owner.whose is Whose.NAMESAKE:
+            found.append(Alarm(AlarmCode.SHARED_NAME, order.client_id or about, order.symbol, names))
+        elif owner.whose is Whose.BEHIND:
+            found.append(Alarm(AlarmCode.FILE_BEHIND, about, order.symbol, names))
+        elif owner.whose is Whose.FOREIGN and any(_asks_the_same(order, one) for one in ours.orders):
+            found.append(Alarm(AlarmCode.LOOKS_LIKE_OURS, about, order.symbol, names))
+    return [alarm for alarm in found if alarm.pair not in ours.accepted]
+
+
+def _asks_the_same(order: VenueOrder, ours: OwnOrder) -> bool:
+    if order.state.ended or ours.standing not in (Standing.UNKNOWN, Standing.ABSENT, Standing.SENDING):
+        return False
+    asked = (ours.symbol, ours.side, ours.price, ours.qty)
+    return (order.symbol, order.side, order.price, order.qty) == asked

@@ -1,0 +1,233 @@
+"""What the exchange's balances say of the book, and what is booked of it.
+
+For TRY and each asset of the book, U is what the exchange has beyond the book and what is foreign. It is
+looked at when the account is quiet: else it would hide a fill that is under way. What is smaller than the
+roundings of the fills since the last agreement is booked as one. Then come the flows that the exchange lists.
+What is left stands after two reads over 30 s, and restricts if it is less than ours; after three equal reads
+over 120 s it is booked, unproven. An asset that is missing from the list was not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from attrs import evolve, frozen
+
+from meva_core.amounts import E6, E8, format_e8
+from meva_core.live.booking import units
+from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.book import Booked, LiveBook, Look, Unproven
+from meva_core.live_book.flows import WEEK, coins, coins_in, money, proof_of
+from meva_core.live_book.ledger import QUOTE, Marks, asset_of, symbol_of
+from meva_core.live_book.opening import units_down
+from meva_core.live_book.own_orders import OwnOrder
+from meva_core.live_book.postings import Kind, Posting
+from meva_core.venue import Balance, VenueFlow
+
+WRITE_MICROS: Final = 10 * E6
+LOUD_MICROS: Final = 30 * 60 * E6
+STANDING_MICROS: Final = 30 * E6
+BOOKED_MICROS: Final = 120 * E6
+MONTH: Final = 30 * 86_400 * E6
+"""What is listed with an older stamp is not taken in any more, and need not be remembered."""
+_STANDING_READS: Final = 2
+_BOOKED_READS: Final = 3
+_CENT: Final = E6
+"""What an exchange may round a fill's TRY by, e8; coins it rounds by one unit."""
+
+
+@frozen
+class Quiet:
+    """Whether balances can be compared. `rests` says that a cycle has to submit nothing, so that they can be
+    the next time: only our own writes have kept them from it for half an hour."""
+
+    is_quiet: bool
+    rests: bool = False
+
+
+def quiet(
+    book: LiveBook, orders: Iterable[OwnOrder], last_write: int | None, now: int
+) -> tuple[LiveBook, Quiet]:
+    """Say whether the account is quiet: no unsettled own order, each one's fills add up to its filled
+    quantity, and 10 s have passed since the last write. The book remembers since when only that failed."""
+    is_settled = not any(order.is_unsettled or not order.agrees for order in orders)
+    is_still = last_write is None or now - last_write >= WRITE_MICROS
+    if is_still or not is_settled:
+        return evolve(book, loud=None if is_still else book.loud), Quiet(is_settled and is_still)
+    since = now if book.loud is None else book.loud
+    rests = now - since >= LOUD_MICROS
+    return evolve(book, loud=now if rests else since), Quiet(False, rests)
+
+
+def gaps(book: LiveBook, balances: Mapping[str, Balance]) -> dict[str, int]:
+    """Return U of TRY and of the book's assets that were read, e8."""
+    return {asset: _gap(book, asset, balances) for asset in _assets(book) if asset in balances}
+
+
+def explained(
+    book: LiveBook, balances: Mapping[str, Balance], listed: Sequence[VenueFlow], marks: Marks, now: int
+) -> Booked:
+    """Compare a quiet read of the balances with the book, and book what explains the difference.
+
+    `listed` are flows that the exchange lists, known ones among them or not; they are asked for where
+    `gaps` leaves more than roundings (`needs_flows`).
+    """
+    booked, flows = Booked(book), sorted(listed, key=lambda one: (one.ts, one.flow_id))
+    for asset in sorted(gaps(book, balances)):
+        booked = _explained(booked, asset, balances, flows, marks, now)
+    kept = tuple(one for one in booked.book.unproven if now - one.ts <= WEEK)
+    listed_then = {name: ts for name, ts in booked.book.listed.items() if ts >= now - MONTH}
+    return booked.changed(unproven=kept, listed=listed_then)
+
+
+def needs_flows(book: LiveBook, balances: Mapping[str, Balance]) -> bool:
+    """Whether the flows that the exchange lists have to be asked for."""
+    return any(not _is_rounding(book, asset, gap) for asset, gap in gaps(book, balances).items())
+
+
+def shortfalls(book: LiveBook, marks: Marks, now: int) -> int:
+    """Return what stands of the book and is not at the exchange, in e8 TRY at its marks."""
+    total = 0
+    for asset, look in book.looks.items():
+        if look.gap < 0 and _stands(look, now):
+            mark = E8 if asset == QUOTE else marks.get(symbol_of(asset), 0)
+            total += -look.gap * mark // E8
+    return total
+
+
+# -- Roundings, listed flows, and what is left ----------------------------------------------------------
+
+
+def _explained(
+    booked: Booked,
+    asset: str,
+    balances: Mapping[str, Balance],
+    flows: Sequence[VenueFlow],
+    marks: Marks,
+    now: int,
+) -> Booked:
+    """Book what explains the gap of one asset, in the order in which explanations are looked for."""
+    gap = _gap(booked.book, asset, balances)
+    if not _is_rounding(booked.book, asset, gap):
+        for flow in (one for one in flows if one.asset == asset):
+            booked = _listed(booked, flow, gap, marks, now)
+            gap = _gap(booked.book, asset, balances)
+    if _is_rounding(booked.book, asset, gap):
+        posting = Posting(f"flow:rounding:{now}:{asset}", Kind.ROUNDING, now, asset)
+        booked = _round(booked, posting, gap, marks) if gap else booked
+        return _remember(booked, asset, Look())
+    booked = _unproven(_looked(booked, asset, gap, now), asset, marks, now)
+    return booked.alarm(*_standing(booked.book.look(asset), asset, now))
+
+
+def _is_rounding(book: LiveBook, asset: str, gap: int) -> bool:
+    """Whether a gap may come of how the fills since the last agreement were rounded."""
+    spare = _CENT if asset == QUOTE else 1
+    return abs(gap) <= spare * (book.look(asset).fills + 1)
+
+
+def _round(booked: Booked, posting: Posting, gap: int, marks: Marks) -> Booked:
+    if posting.asset == QUOTE:
+        return money(booked, posting, gap, marks)
+    if gap > 0 and booked.book.ledger.holding(symbol_of(posting.asset)).qty:
+        return coins_in(booked, posting, gap, marks)
+    if gap > 0:
+        return booked.post(marks, evolve(posting, foreign=gap))
+    others = min(-gap, booked.book.ledger.foreign.get(posting.asset, 0))
+    if others:
+        booked = booked.post(marks, evolve(posting, foreign=-others))
+    rest = -gap - others
+    return coins(booked, evolve(posting, id=f"{posting.id}:out"), -rest, marks) if rest else booked
+
+
+def _listed(booked: Booked, flow: VenueFlow, gap: int, marks: Marks, now: int) -> Booked:
+    """Book a flow that the exchange lists, once; one that was booked from the balance is proved by it."""
+    name = f"flow:{flow.flow_id}"
+    book = booked.book
+    if flow.flow_id in book.listed or flow.ts < max(book.opened, now - MONTH):
+        return booked
+    booked = booked.changed(listed={**book.listed, flow.flow_id: flow.ts})
+    posting = Posting(name, Kind.PROOF, flow.ts, flow.asset)
+    amounts = [units(flow.amount), units(flow.amount - flow.fee)]
+    for amount in amounts:
+        known = proof_of(book, flow.asset, amount, now)
+        if known is not None:
+            left = tuple(one for one in book.unproven if one is not known)
+            return booked.post(marks, evolve(posting, cause=known.id)).changed(unproven=left)
+    # Whether what a withdrawal costs is in its amount, the balance says.
+    amount = amounts[1] if gap == amounts[1] else amounts[0]
+    if not amount:
+        return booked
+    if flow.asset == QUOTE:
+        return money(booked, posting, amount, marks)
+    return coins(booked, evolve(posting, kind=Kind.FOREIGN_IN), amount, marks)
+
+
+def _looked(booked: Booked, asset: str, gap: int, now: int) -> Booked:
+    """Remember what a read left unexplained."""
+    look = booked.book.look(asset)
+    goes_on = look.reads and (look.gap > 0) == (gap > 0)
+    equal = look.reads and look.gap == gap
+    return _remember(
+        booked,
+        asset,
+        Look(
+            gap=gap,
+            since=look.since if goes_on else now,
+            reads=look.reads + 1 if goes_on else 1,
+            equal_since=look.equal_since if equal else now,
+            equal_reads=look.equal_reads + 1 if equal else 1,
+            fills=look.fills,
+        ),
+    )
+
+
+def _unproven(booked: Booked, asset: str, marks: Marks, now: int) -> Booked:
+    """Book what has been the same for long enough, though nothing proves it."""
+    look = booked.book.look(asset)
+    if look.equal_reads < _BOOKED_READS or now - look.equal_since < BOOKED_MICROS:
+        return booked
+    name = f"flow:unproven:{now}:{asset}"
+    posting = Posting(name, Kind.FOREIGN_IN, now, asset, unproven=True)
+    before = len(booked.postings)
+    booked = (
+        money(booked, posting, look.gap, marks) if asset == QUOTE else coins(booked, posting, look.gap, marks)
+    )
+    taken = [one for one in booked.postings[before:] if one.kind is Kind.TRANSFER_OUT]
+    known = Unproven(
+        name, asset, now, look.gap, -sum(one.qty for one in taken), sum(one.notional for one in taken)
+    )
+    booked = booked.changed(unproven=(*booked.book.unproven, known))
+    return _remember(booked, asset, Look())
+
+
+def _standing(look: Look, asset: str, now: int) -> list[Alarm]:
+    """Return the alarm of what is less than ours and stands."""
+    if look.gap >= 0 or not _stands(look, now):
+        return []
+    numbers = {"missing": format_e8(-look.gap)}
+    symbol = None if asset == QUOTE else symbol_of(asset)
+    return [Alarm(AlarmCode.BALANCE_UNEXPLAINED, asset, symbol, numbers)]
+
+
+def _stands(look: Look, now: int) -> bool:
+    return look.reads >= _STANDING_READS and now - look.since >= STANDING_MICROS
+
+
+def _remember(booked: Booked, asset: str, look: Look) -> Booked:
+    looks = {other: one for other, one in booked.book.looks.items() if other != asset}
+    return booked.changed(looks=looks if look == Look() else {**looks, asset: look})
+
+
+def _assets(book: LiveBook) -> list[str]:
+    """Return TRY and the assets that the book holds, has held, or knows as foreign."""
+    held = {asset_of(symbol) for symbol in book.ledger.holdings}
+    return [QUOTE, *sorted({*held, *book.ledger.foreign} - {QUOTE})]
+
+
+def _gap(book: LiveBook, asset: str, balances: Mapping[str, Balance]) -> int:
+    """Return what the exchange has of an asset beyond the book and what is foreign, below zero what lacks."""
+    holding = book.ledger.holding(symbol_of(asset))
+    there = book.ledger.cash if asset == QUOTE else holding.qty + book.ledger.foreign.get(asset, 0)
+    return units_down(balances[asset]) - there

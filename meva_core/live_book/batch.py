@@ -1,0 +1,178 @@
+"""The fills of one symbol that a read brought, into the book, in an order that does not depend on the read.
+
+By time, BUYs before SELLs, then by id. Each is booked, or known already, or waits, and then the symbol's
+cursor stays: for whose it is to be known; for coins to be there that a SELL of ours took; for a person, where
+something contradicts itself. A SELL waits until all own orders of the symbol were asked again; beyond 120 s
+it is an oversell, which ends the cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from attrs import evolve, frozen
+
+from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.attribution import Ours, Owner, Whose, of_fill
+from meva_core.live_book.book import Booked, LiveBook, Wait
+from meva_core.live_book.fills import foreign_fill, held_text, moved_by, numbers_of, own_fill, would_hold
+from meva_core.live_book.flows import taken_back
+from meva_core.live_book.known import differs, named
+from meva_core.live_book.ledger import Marks
+from meva_core.live_book.own_orders import OwnOrder
+from meva_core.live_book.postings import Posting
+from meva_core.venue import EXACT, VenueFill
+
+OVERSELL_MICROS: Final = 120 * 10**6
+
+_REFUSED: Final = {
+    Whose.STRAY: AlarmCode.STRAY,
+    Whose.BEHIND: AlarmCode.FILE_BEHIND,
+    Whose.NAMESAKE: AlarmCode.SHARED_NAME,
+}
+
+
+@frozen
+class Batch:
+    """The fills of one symbol as they were read. `known` are those that are in the file, by id; `asked` says
+    that all own orders of the symbol were asked for in this cycle before the fills were read; `now` is the
+    exchange's time in microseconds."""
+
+    symbol: str
+    fills: tuple[VenueFill, ...]
+    known: Mapping[str, VenueFill]
+    asked: bool
+    now: int
+
+
+@frozen
+class BatchBooked:
+    """What a batch came to: the book, our orders as they stand after it, and which fills are new to the file
+    and booked, under their ids there."""
+
+    booked: Booked
+    ours: Ours
+    fills: tuple[VenueFill, ...] = ()
+    waits: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it waits, so that the cursor may go on."""
+        return not self.waits
+
+
+def book_batch(book: LiveBook, batch: Batch, ours: Ours, marks: Marks) -> BatchBooked:
+    """Book what can be booked of a batch."""
+    so_far = BatchBooked(Booked(book), ours)
+    listed = in_order(named(batch.fills, batch.known))
+    for fill in listed:
+        known = batch.known.get(fill.fill_id)
+        if known is None:
+            so_far = _one(so_far, fill, batch, marks)
+        elif differs(fill, known):
+            numbers = {**numbers_of(fill), **{f"ours_{k}": v for k, v in numbers_of(known).items()}}
+            alarm = Alarm(AlarmCode.FILL_DIFFERS, fill.fill_id, fill.symbol, numbers)
+            so_far = evolve(so_far, booked=so_far.booked.alarm(alarm))
+    names = {fill.fill_id for fill in listed}
+    waits = {name: wait for name, wait in book.waits.items() if name not in names}
+    new = Wait(batch.symbol, batch.now)
+    first = {name: book.waits.get(name, new) for name in so_far.waits}
+    return evolve(so_far, booked=so_far.booked.changed(waits={**waits, **first}))
+
+
+def reclaimed(book: LiveBook, batch: Batch, rows: Iterable[Posting], ours: Ours, marks: Marks) -> BatchBooked:
+    """Book as ours what was booked as foreign: `batch.fills` are foreign fills of the file whose orders have
+    proved to be ours since (`of_fill` says OWN), `rows` the postings that they and their proofs are among.
+
+    What they moved is taken back by rows first. Once this is committed they are no foreign fills any more.
+    """
+    listed, found = in_order(batch.fills), list(rows)
+    booked = Booked(book)
+    for fill in reversed(listed):
+        booked = taken_back(booked, moved_by(fill, found), batch.now, marks)
+    so_far = BatchBooked(booked, ours)
+    for fill in listed:
+        so_far = _one(so_far, fill, batch, marks)
+    waits = {name: Wait(batch.symbol, batch.now) for name in so_far.waits}
+    return evolve(so_far, booked=so_far.booked.changed(waits={**book.waits, **waits}))
+
+
+def in_order(fills: Iterable[VenueFill]) -> list[VenueFill]:
+    """Return fills in the order of a batch."""
+    return sorted(fills, key=lambda fill: (fill.ts, fill.side, len(fill.fill_id), fill.fill_id))
+
+
+def _one(so_far: BatchBooked, fill: VenueFill, batch: Batch, marks: Marks) -> BatchBooked:
+    owner = of_fill(fill, so_far.ours)
+    booked = so_far.booked
+    if owner.whose is Whose.FOREIGN:
+        return evolve(so_far, booked=foreign_fill(booked, fill, marks), fills=(*so_far.fills, fill))
+    alarms = _obstacle(so_far, fill, owner, batch)
+    if alarms is not None:
+        return evolve(so_far, booked=booked.alarm(*alarms), waits=(*so_far.waits, fill.fill_id))
+    assert owner.order is not None
+    order = _order_of(fill, owner.order)
+    after = order.plus(fill)
+    return evolve(
+        so_far,
+        booked=own_fill(booked, fill, order, marks),
+        ours=_with(so_far.ours, after, owner),
+        fills=(*so_far.fills, fill),
+    )
+
+
+def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) -> tuple[Alarm, ...] | None:
+    """Return what keeps a fill from being booked as ours: the alarms, if any, of which it waits; None if
+    nothing does."""
+    book, order = so_far.booked.book, owner.order
+    if owner.whose is Whose.WAITS:
+        return ()
+    if owner.whose in (Whose.STRAY, Whose.BEHIND):
+        about = fill.order_id or fill.client_id or fill.fill_id
+        return (Alarm(_REFUSED[owner.whose], about, fill.symbol, numbers_of(fill)),)
+    assert order is not None
+    if owner.whose is Whose.NAMESAKE and not book.is_accepted(AlarmCode.SHARED_NAME, order.label):
+        return (Alarm(AlarmCode.SHARED_NAME, order.label, fill.symbol, numbers_of(fill)),)
+    if _contradicts(fill, _order_of(fill, order)) and not book.is_accepted(
+        AlarmCode.FILL_DIFFERS, fill.fill_id
+    ):
+        numbers = {**numbers_of(fill), "asked": f"{order.side.name} {order.qty:f} {order.symbol}"}
+        return (Alarm(AlarmCode.FILL_DIFFERS, fill.fill_id, fill.symbol, numbers),)
+    if order.was_absent and not book.is_accepted(AlarmCode.ABSENT_FILLED, order.label):
+        return (Alarm(AlarmCode.ABSENT_FILLED, order.label, fill.symbol, numbers_of(fill)),)
+    if would_hold(so_far.booked, fill, order) or book.is_accepted(AlarmCode.OVERSELL, fill.fill_id):
+        return None
+    waited = batch.now - book.waits[fill.fill_id].since if fill.fill_id in book.waits else 0
+    if not batch.asked or waited < OVERSELL_MICROS:
+        return ()
+    numbers = {**numbers_of(fill), "held": held_text(so_far.booked, fill.symbol)}
+    return (Alarm(AlarmCode.OVERSELL, fill.fill_id, fill.symbol, numbers),)
+
+
+def _contradicts(fill: VenueFill, order: OwnOrder) -> bool:
+    """Whether a fill cannot be of an order that asked what ours did, up to the digits of rounded ones."""
+    if (fill.symbol, fill.side) != (order.symbol, order.side):
+        return True
+    after = order.plus(fill)
+    spare = EXACT.multiply(_unit(fill), Decimal(after.inexact)) if after.inexact else Decimal(0)
+    return after.sums.qty > EXACT.add(order.qty, spare)
+
+
+def _unit(fill: VenueFill) -> Decimal:
+    return Decimal(1).scaleb(int(fill.qty.as_tuple().exponent))
+
+
+def _order_of(fill: VenueFill, order: OwnOrder) -> OwnOrder:
+    """Return the order of ours that a fill is of: a second one of a name is one of its own."""
+    if order.order_id is None or fill.order_id in (None, order.order_id):
+        return order
+    return evolve(order, order_id=fill.order_id, client_id=None, sums=type(order.sums)(), count=0, inexact=0)
+
+
+def _with(ours: Ours, after: OwnOrder, owner: Owner) -> Ours:
+    assert owner.order is not None
+    if owner.whose is Whose.NAMESAKE:
+        return evolve(ours, orders=(*ours.orders, after))
+    return ours.having(after, owner.order)

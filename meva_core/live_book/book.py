@@ -1,0 +1,199 @@
+"""The live book: one account's continuous ledger, what it is measured by, and what a next cycle has to know.
+
+A value and its canonical document; every change goes through `Booked.post`, so that no row is without its
+effect and no effect without its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from meva_core.ids import canonical_json
+from meva_core.live_book import figures as measured
+from meva_core.live_book.alarms import ACCEPTABLE, Alarm, AlarmCode
+from meva_core.live_book.documents import document_of, e8, restored
+from meva_core.live_book.figures import Figures
+from meva_core.live_book.ledger import Ledger, Marks, faults, fold, posted
+from meva_core.live_book.postings import Posting
+
+FORMAT: Final = 1
+
+
+@frozen
+class Look:
+    """What quiet reads of an asset's balance said: `gap` is what the exchange has beyond the books.
+
+    `since` and `reads` are of a gap on the same side of zero, `equal_since` and `equal_reads` of the same
+    gap; times are microseconds. `fills` counts the fills booked since book and exchange last agreed.
+    """
+
+    gap: int = e8(0)
+    since: int = 0
+    reads: int = 0
+    equal_since: int = 0
+    equal_reads: int = 0
+    fills: int = 0
+
+
+@frozen
+class Unproven:
+    """A flow that was booked from the balance alone: `amount` of `asset`, below zero where it left.
+
+    `taken` are coins of the book among them that have not come back, `value` what the holding's value fell by
+    for those.
+    """
+
+    id: str
+    asset: str
+    ts: int
+    amount: int = e8()
+    taken: int = e8(0)
+    value: int = e8(0)
+
+
+@frozen
+class Sum:
+    """What the fills of an order came to at a read, and since when it has been that (microseconds)."""
+
+    qty: Decimal
+    since: int
+
+
+@frozen
+class Wait:
+    """A fill that is not booked: of which symbol, and since when it has waited (microseconds)."""
+
+    symbol: str
+    since: int
+
+
+@frozen
+class LiveBook:
+    """One account's book. Times are microseconds of the exchange's clock.
+
+    `accounts` are those whose keys may trade it. `cursors` are in ms by symbol, `bases` the base balance at
+    the last whole read of a symbol's fills. `waits` has the fills that are not booked, by id; `sums`
+    what the fills of orders that are not fill-complete came to. `listed` are the flows that the exchange
+    lists and that were taken in, with their stamps. `wanted` are quantities by symbol, `memories`
+    canonical JSON by strategy. `loud` is since when the account was not quiet for writes alone.
+    """
+
+    name: str
+    run: str
+    opened: int
+    accounts: tuple[str, ...]
+    ledger: Ledger
+    figures: Figures
+    cursors: Mapping[str, int] = field(factory=dict)
+    bases: Mapping[str, Decimal] = field(factory=dict)
+    waits: Mapping[str, Wait] = field(factory=dict)
+    sums: Mapping[str, Sum] = field(factory=dict)
+    looks: Mapping[str, Look] = field(factory=dict)
+    unproven: tuple[Unproven, ...] = ()
+    listed: Mapping[str, int] = field(factory=dict)
+    loud: int | None = None
+    wanted: Mapping[str, int] = e8(factory=dict)
+    memories: Mapping[str, str] = field(factory=dict)
+    alarms: tuple[Alarm, ...] = ()
+    accepted: tuple[str, ...] = ()
+    cycles: int = 0
+
+    def look(self, asset: str) -> Look:
+        """Return what is remembered of an asset's balance."""
+        return self.looks.get(asset, Look())
+
+    def shortfall(self, asset: str) -> int:
+        """Return how much less than the books the exchange showed at the last quiet read, e8, as a number
+        that is not above zero."""
+        return min(0, self.look(asset).gap)
+
+    def is_accepted(self, code: AlarmCode, about: str) -> bool:
+        """Whether a person has accepted this of this object."""
+        return f"{code}:{about}" in self.accepted
+
+
+def text_of(book: LiveBook) -> str:
+    """Return a book as its canonical JSON, which is what is stored."""
+    return canonical_json({"format": FORMAT, "book": document_of(book)})
+
+
+def book_of(document: Any) -> LiveBook:
+    """Return the book that a parsed document is of. Raises BadInput for one that is not of a book."""
+    parts = document if isinstance(document, dict) else {}
+    return restored(parts.get("book") if parts.get("format") == FORMAT else None, LiveBook, "$.book")
+
+
+@frozen
+class Booked:
+    """A book after changes, the rows that made them, and what is alarming about them."""
+
+    book: LiveBook
+    postings: tuple[Posting, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+
+    def post(self, marks: Marks, *postings: Posting) -> Booked:
+        """Return it after postings, which get their places in the order of booking.
+
+        A flow moves the figures at the equity that the book had before it.
+        """
+        book, made = self.book, []
+        for posting in postings:
+            numbered = evolve(posting, seq=book.ledger.seq + 1)
+            figures = book.figures
+            if numbered.flow:
+                figures = measured.moved(figures, numbered.flow, book.ledger.equity(marks))
+            book = evolve(book, ledger=posted(book.ledger, numbered), figures=figures)
+            made.append(numbered)
+        return evolve(self, book=book, postings=(*self.postings, *made))
+
+    def alarm(self, *alarms: Alarm) -> Booked:
+        """Return it with alarms, but for those that a person has accepted."""
+        raised = [one for one in alarms if one.pair not in self.book.accepted]
+        return evolve(self, alarms=(*self.alarms, *raised))
+
+    def changed(self, **parts: Any) -> Booked:
+        """Return it with other parts of the book than the ledger and the figures."""
+        return evolve(self, book=evolve(self.book, **parts))
+
+
+def raised(book: LiveBook, found: Iterable[Alarm], now: int) -> LiveBook:
+    """Return the book with the alarms that are open after a cycle which found these.
+
+    One that is there already keeps its beginning. One that only a person ends stays open until accepted,
+    found again or not; every other that was not found again has ended.
+    """
+    before = {alarm.pair: alarm for alarm in book.alarms}
+    open_now = {pair: alarm for pair, alarm in before.items() if alarm.code in ACCEPTABLE}
+    for alarm in found:
+        earlier = before.get(alarm.pair)
+        open_now[alarm.pair] = evolve(alarm, since=now if earlier is None else earlier.since)
+    kept = [open_now[pair] for pair in sorted(open_now) if pair not in book.accepted]
+    return evolve(book, alarms=tuple(kept))
+
+
+def accepted(book: LiveBook, pair: str) -> LiveBook:
+    """Return the book after a person has accepted an alarm, named as `Alarm.pair`.
+
+    Raises KeyError for one that is not open, ValueError for one that ends with its condition alone.
+    """
+    alarm = next((one for one in book.alarms if one.pair == pair), None)
+    if alarm is None:
+        raise KeyError(pair)
+    if alarm.code not in ACCEPTABLE:
+        raise ValueError(f"{alarm.code} ends by itself once its condition does")
+    kept = tuple(one for one in book.alarms if one.pair != pair)
+    return evolve(book, alarms=kept, accepted=tuple(sorted({*book.accepted, pair})))
+
+
+def proved(book: LiveBook, opening: Ledger, postings: Iterable[Posting], marks: Marks) -> tuple[Alarm, ...]:
+    """Return K2 if the book is not what its rows make of its opening, or an identity of it fails."""
+    found = faults(book.ledger, marks)
+    if fold(opening, postings) != book.ledger:
+        found.append("the rows fold to another book than the stored one")
+    if not found:
+        return ()
+    return (Alarm(AlarmCode.FOLD, book.name, numbers={"faults": "; ".join(found)}),)

@@ -1,0 +1,75 @@
+"""Whether all fills of an order are in the book.
+
+It is fill-complete once it has ended and its fills add up to what the exchange says was filled. Where the
+exchange gives no such quantity, or one that is less than what came, the sum counts once two reads 120 s apart
+agree on it. An ended order that is not complete keeps its symbol from submits at once, all BUYs after 10
+minutes, and is a fill lost after 24 h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import evolve
+
+from meva_core.amounts import E6
+from meva_core.live.standing import Standing
+from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.book import LiveBook, Sum
+from meva_core.live_book.own_orders import OwnOrder
+
+AGREED_MICROS: Final = 120 * E6
+MISSING_MICROS: Final = 600 * E6
+LOST_MICROS: Final = 86_400 * E6
+
+
+def looked_at(
+    book: LiveBook, order: OwnOrder, now: int, *, asked_again: bool = True
+) -> tuple[LiveBook, OwnOrder]:
+    """Return book and order after the order's fills were read and booked.
+
+    `asked_again` says that the exchange repeated its word in this cycle; only then may less than came be its
+    last. What it refused has no fills.
+    """
+    if order.complete or not order.has_ended:
+        return _forgotten(book, order), order
+    short = order.missing
+    refused = order.standing is Standing.REJECTED and not order.filled and not order.count
+    if refused or short == 0 or book.is_accepted(AlarmCode.FILLS_LOST, order.label):
+        return _forgotten(book, order), evolve(order, complete=True)
+    if short is not None and (short > 0 or not asked_again):
+        return _forgotten(book, order), order
+    known = book.sums.get(order.label)
+    if known is None or known.qty != order.sums.qty:
+        sums = {**book.sums, order.label: Sum(order.sums.qty, now)}
+        return evolve(book, sums=sums), order
+    if now - known.since < AGREED_MICROS:
+        return book, order
+    return _forgotten(book, order), evolve(order, complete=True)
+
+
+def incomplete_alarms(book: LiveBook, orders: Iterable[OwnOrder], now: int) -> list[Alarm]:
+    """Return what is alarming about ended orders whose fills are not all there: the symbol at once, all BUYs
+    after 10 minutes, K10 after 24 h."""
+    found = []
+    for order in orders:
+        is_gone = order.standing is Standing.ABSENT and not order.count  # it has an alarm of its own
+        if order.complete or is_gone or not order.has_ended or order.ended is None:
+            continue
+        waited = now - order.ended
+        filled = "" if order.filled is None else f"{order.filled:f}"
+        numbers = {"filled": filled, "booked": f"{order.sums.qty:f}", "seconds": str(waited // E6)}
+        code = AlarmCode.FILLS_INCOMPLETE
+        if waited >= MISSING_MICROS:
+            code = AlarmCode.FILLS_MISSING
+        found.append(Alarm(code, order.label, order.symbol, numbers))
+        if waited >= LOST_MICROS:
+            found.append(Alarm(AlarmCode.FILLS_LOST, order.label, order.symbol, numbers))
+    return [alarm for alarm in found if alarm.pair not in book.accepted]
+
+
+def _forgotten(book: LiveBook, order: OwnOrder) -> LiveBook:
+    if order.label not in book.sums:
+        return book
+    return evolve(book, sums={label: one for label, one in book.sums.items() if label != order.label})

@@ -1,0 +1,180 @@
+"""What a fill does to the books: our own as trades, all others as flows.
+
+An own fill is booked by order: its order's quantity, notional and fee so far, each rounded once, and the fill
+has the increases (`live.booking`). Lots carry the reference to the mark of the decision. A fee in another
+asset than TRY costs no TRY: its coins leave, as far as the book holds them.
+
+A foreign fill brings or takes TRY and moves coins that are not ours. What it sells beyond those went out of
+the book. Where balances had shown it before its row came, it proves what was booked then, and is no second
+flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import evolve
+
+from meva_core.amounts import E6, format_e8
+from meva_core.live.booking import Entry, Sums, entry_of
+from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.book import Booked, Unproven
+from meva_core.live_book.flows import coins_out, proof_of
+from meva_core.live_book.holdings import reference_of, share
+from meva_core.live_book.ledger import QUOTE, Marks, asset_of, symbol_of
+from meva_core.live_book.own_orders import OwnOrder
+from meva_core.live_book.postings import Kind, Posting
+from meva_core.orders import Side
+from meva_core.venue import VenueFill
+
+
+def own_fill(booked: Booked, fill: VenueFill, order: OwnOrder, marks: Marks) -> Booked:
+    """Book a fill of an order of ours; `order` is as it stood before it.
+
+    What a SELL has beyond what is held counts as a foreign SELL: the caller has made sure that this has been
+    accepted, or is not so.
+    """
+    entry = entry_of(fill, order.sums)
+    if fill.ts < booked.book.opened:
+        return booked.post(marks, _posting(fill, Kind.BEFORE, f"fill:{fill.fill_id}"))
+    held = booked.book.ledger.holding(fill.symbol).qty
+    excess = max(0, entry.qty - held) if fill.side is Side.SELL else 0
+    if excess:
+        booked = _sold_beyond(booked, fill, order, entry, excess, marks)
+    else:
+        booked = booked.post(marks, _trade(fill, order, entry))
+    return _fee_in_coins(_counted(booked, fill), fill, entry, marks)
+
+
+def would_hold(booked: Booked, fill: VenueFill, order: OwnOrder) -> bool:
+    """Whether what a fill sells is held."""
+    if fill.side is Side.BUY or fill.ts < booked.book.opened:
+        return True
+    return entry_of(fill, order.sums).qty <= booked.book.ledger.holding(fill.symbol).qty
+
+
+def foreign_fill(booked: Booked, fill: VenueFill, marks: Marks) -> Booked:
+    """Book a fill that is not ours."""
+    kind = Kind.FOREIGN_BUY if fill.side is Side.BUY else Kind.FOREIGN_SELL
+    posting = _posting(fill, kind, f"flow:fill:{fill.fill_id}")
+    if fill.ts < booked.book.opened:
+        return booked.post(marks, evolve(posting, kind=Kind.BEFORE))
+    entry = entry_of(fill, Sums())
+    sign = 1 if fill.side is Side.BUY else -1
+    money = -sign * entry.notional - (entry.fee if fill.fee_asset == QUOTE else 0)
+    coins = sign * entry.qty
+    asset = posting.asset
+    money_known = proof_of(booked.book, QUOTE, money, fill.ts, within=E6)
+    coins_known = proof_of(booked.book, asset, coins, fill.ts, within=1)
+    for known in (money_known, coins_known):
+        if known is not None:
+            booked = _proved(booked, known, fill, marks)
+    others = booked.book.ledger.foreign.get(asset, 0)
+    foreign = 0 if coins_known else max(coins, -others)
+    booked = booked.post(marks, evolve(posting, money=0 if money_known else money, foreign=foreign))
+    if not coins_known and coins < foreign:
+        out = evolve(posting, id=f"flow:out:{fill.fill_id}", cause=posting.id)
+        booked = coins_out(booked, out, foreign - coins, marks)
+    return _counted(booked, fill)
+
+
+def moved_by(fill: VenueFill, rows: Iterable[Posting]) -> tuple[Posting, ...]:
+    """Return, of postings, what a foreign fill moved: its own, and the flows that it proved."""
+    listed = list(rows)
+    causes = {f"fill:{fill.fill_id}", f"flow:fill:{fill.fill_id}"}
+    proofs = {one.cause for one in listed if one.kind is Kind.PROOF and one.id.startswith(_proof(fill))}
+    return tuple(
+        one
+        for one in listed
+        if one.cause in causes or (one.unproven and any(_is_part(one.id, proof) for proof in proofs))
+    )
+
+
+def _is_part(name: str, whole: str | None) -> bool:
+    return whole is not None and (name == whole or name.startswith(f"{whole}:"))
+
+
+def _proof(fill: VenueFill) -> str:
+    return f"flow:proof:{fill.fill_id}:"
+
+
+def _trade(fill: VenueFill, order: OwnOrder, entry: Entry) -> Posting:
+    kind, sign = (Kind.BUY, 1) if fill.side is Side.BUY else (Kind.SELL, -1)
+    return evolve(
+        _posting(fill, kind, f"fill:{fill.fill_id}"),
+        qty=sign * entry.qty,
+        notional=entry.notional,
+        fee=entry.fee if fill.fee_asset == QUOTE else 0,
+        reference=reference_of(fill.side, entry.qty, entry.notional, order.mark),
+        client_id=order.client_id,
+    )
+
+
+def _sold_beyond(
+    booked: Booked, fill: VenueFill, order: OwnOrder, entry: Entry, excess: int, marks: Marks
+) -> Booked:
+    """Book a SELL of more than is held: what is held as ours, the rest as a foreign one."""
+    held = entry.qty - excess
+    fee = entry.fee if fill.fee_asset == QUOTE else 0
+    ours = Entry(held, share(entry.notional, held, entry.qty), share(fee, held, entry.qty), QUOTE)
+    trade = evolve(_trade(fill, order, ours), fee=ours.fee)
+    asset = trade.asset
+    rest = _posting(fill, Kind.FOREIGN_SELL, f"flow:excess:{fill.fill_id}")
+    money = (entry.notional - ours.notional) - (fee - ours.fee)
+    foreign = -min(excess, booked.book.ledger.foreign.get(asset, 0))
+    return booked.post(marks, trade, evolve(rest, money=money, foreign=foreign, cause=trade.id))
+
+
+def _fee_in_coins(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -> Booked:
+    """Let the coins of a fee leave, and say that there was one."""
+    if fill.fee_asset == QUOTE or not fill.fee:
+        return booked
+    symbol = symbol_of(fill.fee_asset)
+    held = booked.book.ledger.holding(symbol).qty
+    fee = min(entry.fee, held)
+    if fee:
+        out = Posting(
+            f"flow:fee:{fill.fill_id}", Kind.TRANSFER_OUT, fill.ts, fill.fee_asset, symbol,
+            cause=f"fill:{fill.fill_id}", order_id=fill.order_id,
+        )  # fmt: skip
+        booked = coins_out(booked, out, fee, marks, alarm=False)
+    numbers = {"fee": f"{fill.fee:f}", "asset": fill.fee_asset}
+    return booked.alarm(Alarm(AlarmCode.FEE_ASSET, fill.symbol, fill.symbol, numbers))
+
+
+def _proved(booked: Booked, known: Unproven, fill: VenueFill, marks: Marks) -> Booked:
+    """Say that a fill proves a flow that was booked before it."""
+    proof = _posting(fill, Kind.PROOF, f"{_proof(fill)}{known.asset}")
+    left = tuple(one for one in booked.book.unproven if one is not known)
+    return booked.post(marks, evolve(proof, cause=known.id)).changed(unproven=left)
+
+
+def _counted(booked: Booked, fill: VenueFill) -> Booked:
+    """Count a fill for the roundings that may come of it."""
+    looks = dict(booked.book.looks)
+    for asset in (QUOTE, asset_of(fill.symbol)):
+        look = booked.book.look(asset)
+        looks[asset] = evolve(look, fills=look.fills + 1)
+    return booked.changed(looks=looks)
+
+
+def _posting(fill: VenueFill, kind: Kind, name: str) -> Posting:
+    return Posting(
+        name, kind, fill.ts, asset_of(fill.symbol), fill.symbol,
+        order_id=fill.order_id, client_id=fill.client_id, cause=f"fill:{fill.fill_id}",
+    )  # fmt: skip
+
+
+def numbers_of(fill: VenueFill) -> dict[str, str]:
+    """Return what a fill says, for an alarm."""
+    return {
+        "order": fill.order_id or "",
+        "side": fill.side.name,
+        "price": f"{fill.price:f}",
+        "qty": f"{fill.qty:f}",
+    }
+
+
+def held_text(booked: Booked, symbol: str) -> str:
+    """Return what is held of a symbol, as text."""
+    return format_e8(booked.book.ledger.holding(symbol).qty)

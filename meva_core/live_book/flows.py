@@ -1,0 +1,142 @@
+"""Money and coins that come and go otherwise than by an own trade.
+
+TRY is the book's, all of it. Coins are the book's only if it bought them, so coins that come are foreign
+unless they had gone without anybody knowing why; coins that go are foreign as far as there are any, and the
+book's beyond that: lots leave as if sold for what the value of the holding falls by.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import evolve
+
+from meva_core.amounts import format_e8
+from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.book import Booked, LiveBook, Unproven
+from meva_core.live_book.holdings import Holding, product, share
+from meva_core.live_book.ledger import QUOTE, Marks, symbol_of
+from meva_core.live_book.postings import Kind, Posting
+
+WEEK: Final = 7 * 86_400 * 10**6
+"""How long an unproven flow may be proved, and what it took may come back, in microseconds."""
+
+
+def money(booked: Booked, posting: Posting, amount: int, marks: Marks) -> Booked:
+    """Book TRY that came, or went (below 0)."""
+    kind = Kind.DEPOSIT if amount > 0 else Kind.WITHDRAWAL
+    kind = posting.kind if posting.kind is Kind.ROUNDING else kind
+    return booked.post(marks, evolve(posting, kind=kind, asset=QUOTE, symbol=None, money=amount))
+
+
+def coins(booked: Booked, posting: Posting, amount: int, marks: Marks) -> Booked:
+    """Book coins of `posting.asset` that came, or went (below 0)."""
+    symbol = symbol_of(posting.asset)
+    posting = evolve(posting, symbol=symbol)
+    if amount > 0:
+        booked, rest = _come_back(booked, posting, amount, marks)
+        return booked.post(marks, evolve(posting, kind=Kind.FOREIGN_IN, foreign=rest)) if rest else booked
+    others = min(-amount, booked.book.ledger.foreign.get(posting.asset, 0))
+    if others:
+        booked = booked.post(marks, evolve(posting, kind=Kind.FOREIGN_OUT, foreign=-others))
+    rest = -amount - others
+    out = evolve(posting, id=f"{posting.id}:out" if others else posting.id)
+    return coins_out(booked, out, rest, marks) if rest else booked
+
+
+def coins_out(booked: Booked, posting: Posting, qty: int, marks: Marks, *, alarm: bool = True) -> Booked:
+    """Let coins of the book go, as many as it holds, oldest lots first; raises the alarm of it."""
+    symbol = symbol_of(posting.asset)
+    holding = booked.book.ledger.holding(symbol)
+    gone = min(qty, holding.qty)
+    if not gone:
+        return booked
+    value = fall(holding, gone, marks.get(symbol))
+    kind = Kind.ROUNDING if posting.kind is Kind.ROUNDING else Kind.TRANSFER_OUT
+    out = evolve(posting, kind=kind, symbol=symbol, qty=-gone, notional=value, foreign=0, money=0)
+    booked = booked.post(marks, out)
+    if not alarm or kind is Kind.ROUNDING:
+        return booked
+    numbers = {"qty": format_e8(gone), "value": format_e8(value)}
+    return booked.alarm(Alarm(AlarmCode.TRANSFER_OUT, posting.id, symbol, numbers))
+
+
+def coins_in(booked: Booked, posting: Posting, qty: int, marks: Marks, unmarked: int = 0) -> Booked:
+    """Let coins be the book's: a lot, and a flow, of what the value of the holding rises by; `unmarked` is
+    what they count for where there is no mark."""
+    symbol = symbol_of(posting.asset)
+    value = rise(booked.book.ledger.holding(symbol), qty, marks.get(symbol), unmarked)
+    kind = Kind.TRANSFER_IN if posting.kind is not Kind.ROUNDING else Kind.ROUNDING
+    return booked.post(
+        marks, evolve(posting, kind=kind, symbol=symbol, qty=qty, notional=value, foreign=0, money=0)
+    )
+
+
+def taken_back(booked: Booked, moved: tuple[Posting, ...], ts: int, marks: Marks) -> Booked:
+    """Take back, by rows, what postings of a foreign fill moved that proved to be ours.
+
+    Newest first; `moved` has the flows that the fill had proved, too. Foreign coins that have gone meanwhile
+    cannot be taken back; the next balances say what became of them.
+    """
+    for posting in sorted(moved, key=lambda one: one.seq, reverse=True):
+        back = Posting(
+            f"flow:back:{posting.id}", Kind.TAKEN_BACK, ts, posting.asset, posting.symbol,
+            cause=posting.id, order_id=posting.order_id,
+        )  # fmt: skip
+        others = booked.book.ledger.foreign.get(posting.asset, 0)
+        back = evolve(back, money=-posting.money, foreign=max(-posting.foreign, -others))
+        if posting.qty and posting.symbol is not None:
+            holding, mark = booked.book.ledger.holding(posting.symbol), marks.get(posting.symbol)
+            gone = min(posting.qty, holding.qty)
+            if posting.qty > 0:
+                back = evolve(back, qty=-gone, notional=fall(holding, gone, mark))
+            else:
+                back = evolve(
+                    back, qty=-posting.qty, notional=rise(holding, -posting.qty, mark, posting.notional)
+                )
+        if back.money or back.foreign or back.qty:
+            booked = booked.post(marks, back)
+    return booked
+
+
+def proof_of(book: LiveBook, asset: str, amount: int, ts: int, *, within: int = 0) -> Unproven | None:
+    """Return the oldest unproven flow of an asset and amount that something of time `ts` proves.
+
+    `within` is how far the amounts may lie apart: an exchange rounds what it charges.
+    """
+    for known in book.unproven:
+        is_near = known.asset == asset and amount and abs(known.amount - amount) <= within
+        if is_near and (known.amount > 0) == (amount > 0) and abs(known.ts - ts) <= WEEK:
+            return known
+    return None
+
+
+def fall(holding: Holding, qty: int, mark: int | None) -> int:
+    """Return what the value of a holding falls by as coins leave: their cost where there is no mark."""
+    if mark is None:
+        return holding.cost_of(qty)
+    return product(holding.qty, mark) - product(holding.qty - qty, mark)
+
+
+def rise(holding: Holding, qty: int, mark: int | None, unmarked: int = 0) -> int:
+    """Return what the value of a holding rises by as coins come."""
+    if mark is None:
+        return unmarked
+    return product(holding.qty + qty, mark) - product(holding.qty, mark)
+
+
+def _come_back(booked: Booked, posting: Posting, amount: int, marks: Marks) -> tuple[Booked, int]:
+    """Let come back what unproven flows took within a week, the oldest first; return what is left."""
+    rest = amount
+    for known in booked.book.unproven:
+        back = min(rest, known.taken)
+        if known.asset != posting.asset or not back or posting.ts - known.ts > WEEK:
+            continue
+        value = share(known.value, back, known.taken)
+        name = evolve(posting, id=f"{posting.id}:back:{known.id}", cause=known.id)
+        booked = coins_in(booked, name, back, marks, value)
+        left = evolve(known, taken=known.taken - back, value=known.value - value)
+        listed = tuple(left if one.id == known.id else one for one in booked.book.unproven)
+        booked = booked.changed(unproven=listed)
+        rest -= back
+    return booked, rest

@@ -1,0 +1,102 @@
+"""Orders of ours as the book sees them: what they asked, what they were decided at, and what was booked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from meva_core.live.booking import Sums
+from meva_core.live.standing import ENDED, MAY_REST, UNSETTLED, Standing
+from meva_core.orders import Side
+from meva_core.venue import EXACT, VenueFill
+
+_ZERO: Final = Decimal(0)
+_UNIT: Final = Decimal("0.00000001")
+
+
+@frozen
+class OwnOrder:
+    """An order of ours. Amounts are the exchange's Decimals, `mark` is e8.
+
+    `client_id` is our name for it at the exchange. `mark` is that of the cycle which decided it, None for
+    adopted ones. `filled` is the exchange's word, which it rounds to `lot`. `sums` are its fills that are
+    booked, `count` how many, and `inexact` how many of them the exchange gave rounded. `was_absent` says that
+    we called it absent, and not the earlier system.
+    """
+
+    symbol: str
+    side: Side
+    price: Decimal
+    qty: Decimal
+    standing: Standing
+    client_id: str | None = None
+    order_id: str | None = None
+    mark: int | None = None
+    filled: Decimal | None = None
+    sums: Sums = field(factory=Sums)
+    count: int = 0
+    inexact: int = 0
+    complete: bool = False
+    lot: Decimal = _UNIT
+    was_absent: bool = False
+    created: int = 0
+    ended: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What to call it before people."""
+        return self.client_id or self.order_id or f"{self.symbol} {self.side.name} of {self.created}"
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether it has to be asked for before anything else is decided."""
+        return self.standing in UNSETTLED
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it can fill no more, but for fills that are under way."""
+        return self.standing in ENDED or self.standing is Standing.ABSENT
+
+    @property
+    def agrees(self) -> bool:
+        """Whether its booked fills add up to what the exchange says was filled, or are all there are."""
+        return self.complete or self.missing == 0 or (self.filled is None and not self.sums.qty)
+
+    @property
+    def missing(self) -> Decimal | None:
+        """By how much its booked fills fall short of what the exchange says was filled; below zero, more
+        came; None, it does not say. Within a unit for each amount that was rounded, that is zero.
+
+        What is rounded are fills that the exchange did not give exactly, and its own word where something is
+        left.
+        """
+        if self.filled is None:
+            return None
+        short = EXACT.subtract(self.filled, self.sums.qty)
+        rounded = self.inexact + (self.filled != self.qty)
+        return _ZERO if abs(short) <= EXACT.multiply(self.lot, Decimal(rounded)) else short
+
+    @property
+    def left(self) -> Decimal:
+        """What of it is not booked: of its quantity, or, once it has ended, of its filled quantity."""
+        if self.complete and self.has_ended:
+            return _ZERO
+        if self.standing in MAY_REST:
+            most = self.qty
+        elif self.standing in (Standing.FILLED, Standing.CANCELED):
+            most = self.qty if self.filled is None else self.filled
+        else:
+            most = self.filled or _ZERO
+        return max(_ZERO, EXACT.subtract(most, self.sums.qty))
+
+    def plus(self, fill: VenueFill) -> OwnOrder:
+        """Return it with one more fill, whose number it takes over if it had none."""
+        return evolve(
+            self,
+            order_id=self.order_id or fill.order_id,
+            sums=self.sums.plus(fill),
+            count=self.count + 1,
+            inexact=self.inexact + (not fill.exact),
+        )

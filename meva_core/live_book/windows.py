@@ -1,0 +1,81 @@
+"""Which fills are asked for: of which symbols, from when to when, and how far a cursor may go on.
+
+A cursor is the time, in milliseconds, before which all fills of a symbol are in the book. It never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from attrs import evolve
+
+from meva_core.live_book.book import LiveBook
+from meva_core.live_book.ledger import asset_of
+from meva_core.live_book.own_orders import OwnOrder
+from meva_core.venue import Balance
+
+LATE_MS: Final = 120_000
+"""How late a fill may show up: a cursor stays so far behind the time of the request."""
+EVERY: Final = 10
+_MINUTE_MS: Final = 60_000
+_MILLI: Final = 1000
+
+
+def first_cursor(book: LiveBook, orders: Iterable[OwnOrder]) -> int:
+    """Return where the fills of a symbol begin that has no cursor: at the earlier of the opening and the
+    creation of the oldest order that is asked for."""
+    return min([book.opened, *(order.created for order in orders)]) // _MILLI
+
+
+def window(cursor: int, lookback_minutes: int, now: int) -> tuple[int, int]:
+    """Return the window to ask for, both ends in, in microseconds; `now` is the exchange's time, in those, at
+    the request."""
+    return max(0, min(cursor * _MILLI, now) - lookback_minutes * _MINUTE_MS * _MILLI), now
+
+
+def read(
+    book: LiveBook, symbol: str, cursor: int, now: int, balance: Balance | None, *, whole: bool
+) -> LiveBook:
+    """Return the book after the fills of a symbol were read up to `now`; `whole` says that all of them came,
+    and that none waits. `balance` is that of the base asset, read before them."""
+    if not whole:
+        return evolve(book, cursors={**book.cursors, symbol: max(cursor, book.cursors.get(symbol, cursor))})
+    moved = max(cursor, book.cursors.get(symbol, cursor), now // _MILLI - LATE_MS)
+    bases = book.bases if balance is None else {**book.bases, symbol: balance.total}
+    return evolve(book, cursors={**book.cursors, symbol: moved}, bases=bases)
+
+
+def due(
+    book: LiveBook,
+    pairs: Iterable[str],
+    orders: Iterable[OwnOrder],
+    balances: Mapping[str, Balance],
+    universe: Collection[str],
+    *,
+    starts: bool,
+) -> list[str]:
+    """Return the TRY pairs whose fills have to be asked for, sorted.
+
+    Those with an own order that is not fill-complete, or with another base balance than at their last read
+    (one that was not told says nothing); of the universe, and held ones, also every tenth cycle and at the
+    start; and those of which something waits.
+    """
+    incomplete = {order.symbol for order in orders if not order.complete}
+    incomplete |= {wait.symbol for wait in book.waits.values()}
+    regular = {*universe, *_held(book)} if starts or book.cycles % EVERY == 0 else set[str]()
+    return sorted(
+        symbol for symbol in pairs if symbol in incomplete | regular or _has_moved(book, symbol, balances)
+    )
+
+
+def _has_moved(book: LiveBook, symbol: str, balances: Mapping[str, Balance]) -> bool:
+    now = balances.get(asset_of(symbol))
+    if now is None:
+        return False
+    # One that was never looked at and of which nothing is there has not moved.
+    return now.total != book.bases.get(symbol, 0)
+
+
+def _held(book: LiveBook) -> set[str]:
+    return {symbol for symbol, holding in book.ledger.holdings.items() if holding.qty}

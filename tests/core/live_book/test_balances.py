@@ -1,0 +1,253 @@
+"""What balances say of the book: roundings, listed flows, and what is booked though nothing proves it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from live_books import OPENED, SECOND, a_book, a_fill, an_order, balances, book_fills, check_laws, codes, e8
+
+from meva_core.live.standing import Standing
+from meva_core.live_book.balances import explained, gaps, needs_flows, quiet, shortfalls
+from meva_core.live_book.book import Booked, LiveBook
+from meva_core.live_book.postings import Kind
+from meva_core.modes import Mode
+from meva_core.orders import Side
+from meva_core.venue import VenueFlow
+
+MARKS = {"BTCTRY": 3_000 * 10**8}
+
+
+def at(seconds: float) -> int:
+    return OPENED + int(seconds * SECOND)
+
+
+def read(
+    book: LiveBook, seconds: float, *listed: VenueFlow, marks: dict[str, int] = MARKS, **totals: str
+) -> Booked:
+    return explained(book, balances(**totals), listed, marks, at(seconds))
+
+
+def reads(book: LiveBook, *times: float, **totals: str) -> list[Booked]:
+    """The same balances at several times."""
+    found = []
+    for time in times:
+        found.append(read(book, time, **totals))
+        book = found[-1].book
+    return found
+
+
+def listed(name: str, asset: str, amount: str, after: float, fee: str = "0") -> VenueFlow:
+    return VenueFlow(name, asset, Decimal(amount), Decimal(fee), at(after))
+
+
+def holding_book(qty: str = "1", price: str = "2000") -> LiveBook:
+    """A book that bought BTC, with balances that agree with it."""
+    order = an_order(qty=qty, price=price)
+    came = book_fills(a_book("10000"), a_fill(qty, price, order=order), orders=(order,), marks=MARKS)
+    cash = Decimal(10000) - Decimal(qty) * Decimal(price)
+    return read(came.booked.book, 15, TRY=f"{cash:f}", BTC=qty).book
+
+
+# -- Quiet --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("standing", [Standing.SENDING, Standing.UNKNOWN, Standing.CANCEL_REQUESTED])
+def test_an_unsettled_order_is_no_quiet(standing: Standing) -> None:
+    assert not quiet(a_book(), [an_order(standing=standing)], None, at(100))[1].is_quiet
+
+
+def test_fills_that_do_not_add_up_are_no_quiet() -> None:
+    order = an_order(qty="2", filled=Decimal(1), standing=Standing.PARTIALLY_FILLED)
+    assert not quiet(a_book(), [order], None, at(100))[1].is_quiet
+    assert quiet(a_book(), [order.plus(a_fill("1", "100"))], None, at(100))[1].is_quiet
+    assert quiet(a_book(), [an_order(filled=None)], None, at(100))[1].is_quiet
+
+
+def test_ten_seconds_after_a_write_are_no_quiet_and_half_an_hour_of_that_rests_one_cycle() -> None:
+    book, told = quiet(a_book(), [], at(95), at(100))
+    assert not told.is_quiet
+    assert quiet(book, [], at(95), at(105))[1].is_quiet
+    book, told = quiet(book, [], at(1_890), at(1_899))
+    assert not told.rests
+    book, told = quiet(book, [], at(1_895), at(1_900))
+    assert told.rests
+    assert not quiet(book, [], at(1_901), at(1_905))[1].rests
+    assert quiet(book, [], at(1_901), at(1_911))[0].loud is None
+
+
+# -- Roundings ----------------------------------------------------------------------------------------
+
+
+def test_a_cent_for_each_fill_and_one_is_rounding() -> None:
+    order = an_order(qty="2")
+    book = book_fills(a_book("1000"), a_fill("1", "100", order=order), orders=(order,)).booked.book
+    assert not needs_flows(book, balances(TRY="899.98", BTC="1"))
+    assert needs_flows(book, balances(TRY="899.97", BTC="1"))
+    (rounding,) = read(book, 20, TRY="899.98", BTC="1").postings
+    assert (rounding.kind, rounding.money, rounding.flow) == (Kind.ROUNDING, -e8("0.02"), -e8("0.02"))
+    after = read(book, 20, TRY="899.98", BTC="1").book
+    assert needs_flows(after, balances(TRY="899.96", BTC="1")), "an agreement starts the count anew"
+
+
+def test_coins_are_rounded_by_a_unit_a_fill_and_the_book_takes_it_where_it_holds_any() -> None:
+    book = holding_book()
+    more = read(book, 20, TRY="8000", BTC="1.00000001")
+    assert [(one.kind, one.qty) for one in more.postings] == [(Kind.ROUNDING, 1)]
+    assert more.book.ledger.holding("BTCTRY").qty == e8("1.00000001")
+    less = read(book, 20, TRY="8000", BTC="0.99999999")
+    assert [(one.kind, one.qty) for one in less.postings] == [(Kind.ROUNDING, -1)]
+    assert codes(less) == []
+
+
+# -- Flows that the exchange lists ----------------------------------------------------------------------
+
+
+def test_a_listed_flow_is_booked_once_by_its_id() -> None:
+    deposit = listed("fiat:1", "TRY", "500", 5)
+    first = read(a_book("1000"), 20, deposit, TRY="1500")
+    assert [(one.id, one.kind, one.money) for one in first.postings] == [
+        ("flow:fiat:1", Kind.DEPOSIT, e8("500"))
+    ]
+    again = read(first.book, 60, deposit, listed("fiat:2", "TRY", "-100", 50), TRY="1400")
+    assert [(one.id, one.kind, one.money) for one in again.postings] == [
+        ("flow:fiat:2", Kind.WITHDRAWAL, -e8("100"))
+    ]
+
+
+def test_a_flow_stamped_before_the_opening_is_in_the_opening() -> None:
+    assert read(a_book("1000"), 20, listed("fiat:1", "TRY", "500", -1), TRY="1500").postings == ()
+
+
+def test_whether_the_cost_of_a_withdrawal_is_in_its_amount_the_balance_says() -> None:
+    out = listed("fiat:1", "TRY", "-100", 5, fee="3")
+    for there in ("900", "897"):
+        (posting,) = read(a_book("1000"), 20, out, TRY=there).postings
+        assert posting.money == e8(there) - e8("1000")
+
+
+def test_listed_coins_are_foreign_and_leave_as_foreign_first() -> None:
+    came = read(holding_book(), 20, listed("crypto:1", "BTC", "2", 18), TRY="8000", BTC="3")
+    assert came.book.ledger.foreign == {"BTC": e8("2")}
+    gone = read(came.book, 60, listed("crypto:2", "BTC", "-2.5", 50), TRY="8000", BTC="0.5", marks=MARKS)
+    foreign, ours = gone.postings
+    assert (foreign.kind, foreign.foreign) == (Kind.FOREIGN_OUT, -e8("2"))
+    assert (ours.kind, ours.qty, ours.notional) == (Kind.TRANSFER_OUT, -e8("0.5"), e8("1500"))
+    assert codes(gone) == ["transfer_out"]
+
+
+# -- What nothing proves --------------------------------------------------------------------------------
+
+
+def test_less_than_ours_restricts_after_two_reads_over_30_s_and_is_booked_after_three_over_120_s() -> None:
+    book = a_book("1000")
+    first, early, second, third, after = reads(book, 20, 49, 50, 140, 200, TRY="900")
+    assert codes(first) == codes(early) == []
+    assert codes(second) == ["balance_unexplained"]
+    assert second.alarms[0].mode is Mode.REDUCE_RISK_ONLY
+    assert second.alarms[0].numbers == {"missing": "100"}
+    assert shortfalls(second.book, MARKS, at(50)) == e8("100")
+    assert [(one.kind, one.money, one.unproven) for one in third.postings] == [
+        (Kind.WITHDRAWAL, -e8("100"), True)
+    ]
+    assert codes(third) == codes(after) == []
+    assert shortfalls(third.book, MARKS, at(140)) == 0
+
+
+def test_three_reads_within_120_s_are_not_enough_and_neither_are_two_over_more() -> None:
+    *_, last = reads(a_book("1000"), 20, 60, 139, TRY="900")
+    assert last.postings == ()
+    assert reads(a_book("1000"), 20, 3_620, TRY="900")[-1].postings == ()
+
+
+def test_reads_that_differ_begin_anew_to_be_equal_and_not_to_stand() -> None:
+    one = read(a_book("1000"), 20, TRY="900")
+    two = read(one.book, 100, TRY="890")
+    assert codes(two) == ["balance_unexplained"]
+    three = read(two.book, 150, TRY="890")
+    assert three.postings == ()
+    assert read(three.book, 220, TRY="890").book.ledger.cash == e8("890")
+
+
+def test_more_than_ours_restricts_nothing_and_is_a_deposit() -> None:
+    *_, last = found = reads(a_book("1000"), 20, 80, 140, TRY="1100")
+    assert [codes(one) for one in found] == [[], [], []]
+    assert last.book.ledger.flows == e8("100")
+
+
+def test_an_asset_that_is_missing_from_the_list_was_not_read() -> None:
+    *_, last = reads(holding_book(), 20, 80, 140, 400, TRY="8000")
+    assert last.postings == ()
+    assert gaps(last.book, balances(TRY="8000")) == {"TRY": 0}
+
+
+def test_coins_that_lack_leave_at_what_the_value_falls_by_and_come_back_at_what_it_rises_by() -> None:
+    """Of 1 bought for 2000, 0.25 go at a mark of 3000: a flow of -750; at 4000 they come back for 1000."""
+    book = holding_book()
+    out = reads(book, 20, 80, 140, TRY="8000", BTC="0.75")[-1]
+    (gone,) = out.postings
+    assert (gone.kind, gone.qty, gone.flow) == (Kind.TRANSFER_OUT, -e8("0.25"), -e8("750"))
+    assert (gone.unproven, codes(out)) == (True, ["transfer_out"])
+    holding = out.book.ledger.holding("BTCTRY")
+    assert (holding.cost, holding.realized) == (e8("1500"), e8("250"))
+    marks = {"BTCTRY": e8("4000")}
+    back = out.book
+    for time in (200, 260, 320):
+        came = explained(back, balances(TRY="8000", BTC="1.1"), (), marks, at(time))
+        back = came.book
+    ours, foreign = came.postings
+    assert (ours.kind, ours.qty, ours.flow) == (Kind.TRANSFER_IN, e8("0.25"), e8("1000"))
+    assert (foreign.kind, foreign.foreign) == (Kind.FOREIGN_IN, e8("0.1"))
+    check_laws(book.ledger, [*out.postings, *came.postings], back, marks)
+
+
+def test_without_a_mark_they_leave_and_come_back_at_their_cost() -> None:
+    order = an_order(qty="1", price="2000")
+    book = book_fills(a_book("10000"), a_fill("1", "2000", order=order), orders=(order,)).booked.book
+    for time in (20, 80, 140):
+        out = explained(book, balances(TRY="8000", BTC="0.75"), (), {}, at(time))
+        book = out.book
+    assert out.postings[0].flow == -e8("500")
+    for time in (200, 260, 320):
+        came = explained(book, balances(TRY="8000", BTC="0.875"), (), {}, at(time))
+        book = came.book
+    assert came.postings[0].flow == e8("250")
+
+
+def test_what_has_been_gone_for_a_week_comes_back_as_foreign() -> None:
+    out = reads(holding_book(), 20, 80, 140, TRY="8000", BTC="0.75")[-1]
+    week = 7 * 86_400 + 141
+    *_, came = reads(out.book, week, week + 60, week + 120, TRY="8000", BTC="1")
+    assert [one.kind for one in came.postings] == [Kind.FOREIGN_IN]
+
+
+def test_a_flow_that_is_listed_late_proves_what_was_booked_and_is_no_second_one() -> None:
+    *_, booked = reads(a_book("1000"), 20, 80, 140, TRY="900")
+    late = listed("fiat:9", "TRY", "-100", 10)
+    came = read(booked.book, 3_600, late, listed("fiat:10", "TRY", "50", 3_500), TRY="950")
+    assert [(one.id, one.kind, one.money) for one in came.postings] == [
+        ("flow:fiat:9", Kind.PROOF, 0),
+        ("flow:fiat:10", Kind.DEPOSIT, e8("50")),
+    ]
+    assert came.book.unproven == ()
+
+
+def test_a_fill_by_hand_that_is_shown_late_proves_what_the_balances_had_shown() -> None:
+    """A person buys 2 for 100 each; balances show it at once, the fill comes minutes later."""
+    book = a_book("1000", BTC="1")
+    *_, seen = reads(book, 20, 80, 140, TRY="799.5", BTC="3")
+    assert seen.book.ledger.foreign == {"BTC": e8("3")}
+    came = book_fills(seen.book, a_fill("2", "100", "0.5", after=10), now=400).booked
+    assert [one.kind for one in came.postings] == [Kind.PROOF, Kind.PROOF, Kind.FOREIGN_BUY]
+    assert (came.book.ledger.cash, came.book.ledger.foreign) == (e8("799.5"), {"BTC": e8("3")})
+    assert gaps(came.book, balances(TRY="799.5", BTC="3")) == {"TRY": 0, "BTC": 0}
+
+
+def test_what_a_person_sells_beyond_foreign_coins_went_out_of_the_book() -> None:
+    book = holding_book()
+    sold = book_fills(book, a_fill("0.5", "3100", "4", side=Side.SELL), marks=MARKS).booked
+    foreign, out = sold.postings
+    assert (foreign.kind, foreign.money, foreign.foreign) == (Kind.FOREIGN_SELL, e8("1546"), 0)
+    assert (out.kind, out.qty, out.notional) == (Kind.TRANSFER_OUT, -e8("0.5"), e8("1500"))
+    assert codes(sold) == ["transfer_out"]
+    check_laws(book.ledger, list(sold.postings), sold.book, MARKS)

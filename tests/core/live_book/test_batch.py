@@ -1,0 +1,153 @@
+"""Batches of fills: their order, what is known, and what waits until it can be true."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from attrs import evolve
+from live_books import a_book, a_fill, an_order, book_fills, codes, e8
+
+from meva_core.live.standing import Standing
+from meva_core.live_book.alarms import AlarmCode
+from meva_core.live_book.batch import in_order
+from meva_core.live_book.book import accepted, raised
+from meva_core.live_book.known import differs, named
+from meva_core.live_book.postings import Kind
+from meva_core.orders import Side
+
+
+def test_the_order_is_time_then_buys_before_sells_then_id() -> None:
+    one = a_fill("1", "1", fill_id="10", after=5)
+    other = a_fill("1", "1", fill_id="9", after=5)
+    sell = a_fill("1", "1", fill_id="1", after=5, side=Side.SELL)
+    early = a_fill("1", "1", fill_id="99", after=4, side=Side.SELL)
+    assert [fill.fill_id for fill in in_order((one, sell, other, early))] == ["99", "9", "10", "1"]
+
+
+def test_a_fill_that_is_known_is_nothing() -> None:
+    order = an_order(qty="2")
+    fill = a_fill("1", "100", order=order)
+    assert book_fills(a_book(), fill, fill, orders=(order,)).booked.book.ledger.seq == 1
+    assert book_fills(a_book(), fill, orders=(order,), known=(fill,)).booked.postings == ()
+
+
+@pytest.mark.parametrize("what", [{"price": Decimal(101)}, {"qty": Decimal(2)}, {"side": Side.SELL}])
+def test_a_known_id_with_other_content_is_k3_and_ours_stays(what: dict[str, object]) -> None:
+    fill = a_fill("1", "100")
+    came = book_fills(a_book(), evolve(fill, **what), known=(fill,))
+    assert (codes(came.booked), came.booked.postings) == (["K3"], ())
+    book = accepted(raised(a_book(), came.booked.alarms, 0), came.booked.alarms[0].pair)
+    assert book_fills(book, evolve(fill, **what), known=(fill,)).booked.alarms == ()
+
+
+def test_a_rounded_quantity_is_the_same_up_to_its_digits_and_no_order_is_no_other_one() -> None:
+    fill = a_fill("0.6393864025", "100")
+    rounded = evolve(fill, qty=Decimal("0.6393"), exact=False)
+    assert not differs(rounded, fill)
+    assert not differs(evolve(fill, order_id=None), fill)
+    assert differs(evolve(rounded, qty=Decimal("0.6392")), fill)
+    assert differs(evolve(fill, qty=Decimal("0.6393864024")), fill)
+
+
+def test_an_id_that_repeats_with_another_order_is_another_fill() -> None:
+    fill = a_fill("1", "100", fill_id="5", order_id="70")
+    again = evolve(fill, order_id="71")
+    assert [one.fill_id for one in named([fill, again, fill], {})] == ["5", "5:71"]
+    assert [one.fill_id for one in named([again], {"5": fill, "5:71": again})] == ["5:71"]
+
+
+def test_a_fill_without_an_id_is_known_by_what_it_says() -> None:
+    (fill,) = named([a_fill("1.50", "100", fill_id="", order_id="70", after=1)], {})
+    assert fill.fill_id == "70:1760000001000:100:1.50:BUY"
+
+
+def test_a_sell_beyond_what_is_held_waits_until_the_orders_were_asked_again_and_then_kills() -> None:
+    order = an_order(Side.SELL, "2")
+    fill = a_fill("2", "100", order=order, fill_id="5")
+    first = book_fills(a_book(), fill, orders=(order,), now=20)
+    assert (first.waits, codes(first.booked), first.booked.postings) == (("5",), [], ())
+    book = first.booked.book
+    assert codes(book_fills(book, fill, orders=(order,), now=139).booked) == []
+    assert codes(book_fills(book, fill, orders=(order,), now=140, asked=False).booked) == []
+    (alarm,) = book_fills(book, fill, orders=(order,), now=140).booked.alarms
+    assert (alarm.code, alarm.about, alarm.ends_process) == (AlarmCode.OVERSELL, "5", True)
+    assert alarm.numbers == {"order": order.order_id, "side": "SELL", "price": "100", "qty": "2", "held": "0"}
+
+
+def test_it_is_booked_once_the_buy_that_it_sold_from_has_come() -> None:
+    buy, sell = an_order(Side.BUY, "2"), an_order(Side.SELL, "2")
+    bought, sold = a_fill("2", "100", order=buy, after=1), a_fill("2", "110", order=sell, after=2)
+    waiting = book_fills(a_book("1000"), sold, orders=(buy, sell)).booked.book
+    came = book_fills(waiting, sold, bought, orders=(buy, sell))
+    assert came.is_whole
+    assert came.booked.book.waits == {}
+    assert came.booked.book.ledger.cash == e8("1020")
+
+
+def test_an_accepted_oversell_counts_what_is_beyond_as_a_foreign_sell() -> None:
+    """3 sold at 100 with a fee of 3, 1 held: a third is ours, two thirds a flow of 200 less 2."""
+    buy, sell = an_order(Side.BUY, "1"), an_order(Side.SELL, "3")
+    bought = book_fills(a_book("1000"), a_fill("1", "90", order=buy), orders=(buy,)).booked.book
+    fill = a_fill("3", "100", "3", order=sell, fill_id="5")
+    waiting = book_fills(bought, fill, orders=(sell,)).booked.book
+    killed = book_fills(waiting, fill, orders=(sell,), now=200)
+    book = accepted(raised(killed.booked.book, killed.booked.alarms, 0), "K1:5")
+    came = book_fills(book, fill, orders=(sell,), now=210)
+    ours, rest = came.booked.postings
+    assert (ours.kind, ours.qty, ours.notional, ours.fee) == (Kind.SELL, -e8("1"), e8("100"), e8("1"))
+    assert (rest.kind, rest.money, rest.qty) == (Kind.FOREIGN_SELL, e8("198"), 0)
+    assert came.ours.orders[0].sums.qty == 3
+
+
+def test_a_second_order_under_a_name_is_k4_until_all_are_own() -> None:
+    order = an_order(qty="1", order_id="9", client_id="s4:x", filled=Decimal(1))
+    fill = a_fill("1", "100", order_id="10", client_id="s4:x", fill_id="5")
+    came = book_fills(a_book(), fill, orders=(order,))
+    assert (codes(came.booked), came.waits) == (["K4"], ("5",))
+    book = accepted(raised(came.booked.book, came.booked.alarms, 0), "K4:s4:x")
+    after = book_fills(book, fill, orders=(order,))
+    assert after.is_whole
+    assert [(one.order_id, one.sums.qty) for one in after.ours.orders] == [("9", 0), ("10", 1)]
+
+
+def test_a_fill_of_an_order_that_was_called_absent_is_k6_until_it_is_accepted_and_then_booked() -> None:
+    order = an_order(order_id="9", client_id="s4:x", standing=Standing.ABSENT, was_absent=True)
+    fill = a_fill("1", "100", order=order, fill_id="5")
+    came = book_fills(a_book(), fill, orders=(order,))
+    assert (codes(came.booked), came.waits) == (["K6"], ("5",))
+    book = accepted(raised(came.booked.book, came.booked.alarms, 0), "K6:s4:x")
+    assert book_fills(book, fill, orders=(order,)).booked.book.ledger.holding("BTCTRY").qty == e8("1")
+
+
+def test_fills_beyond_an_orders_quantity_or_on_its_other_side_contradict_it() -> None:
+    order = an_order(Side.BUY, "1")
+    over = book_fills(a_book(), a_fill("1.0001", "100", order=order), orders=(order,))
+    other = book_fills(a_book(), evolve(a_fill("1", "100", order=order), side=Side.SELL), orders=(order,))
+    assert codes(over.booked) == codes(other.booked) == ["K3"]
+    rounded = a_fill("1.0001", "100", order=order, exact=False)
+    assert codes(book_fills(a_book(), rounded, orders=(order,)).booked) == []
+
+
+def test_fills_stamped_before_the_opening_are_kept_and_move_nothing() -> None:
+    order = an_order(qty="2")
+    own = a_fill("1", "100", order=order, after=-1)
+    came = book_fills(a_book(), own, a_fill("1", "100", after=-1), orders=(order,))
+    assert [posting.kind for posting in came.booked.postings] == [Kind.BEFORE, Kind.BEFORE]
+    assert came.booked.book.ledger.cash == e8("100000")
+    assert came.ours.orders[0].sums.qty == 1
+
+
+def test_a_fee_in_another_asset_costs_no_try_and_takes_its_coins_as_far_as_they_are_held() -> None:
+    book, order = a_book("1000"), an_order(qty="1")
+    fill = a_fill("1", "100", "0.002", order=order, fee_asset="BTC")
+    marks = {"BTCTRY": e8("100")}
+    came = book_fills(book, fill, orders=(order,), marks=marks)
+    ledger = came.booked.book.ledger
+    assert (ledger.cash, ledger.fees) == (e8("900"), 0)
+    assert ledger.holding("BTCTRY").qty == e8("0.998")
+    assert ledger.flows == -e8("0.2")
+    (alarm,) = came.booked.alarms
+    assert (alarm.code, alarm.blocks) == (AlarmCode.FEE_ASSET, "BTCTRY")
+    other = a_fill("1", "100", "5", order=order, fee_asset="BNB")
+    assert book_fills(book, other, orders=(order,)).booked.book.ledger.holding("BTCTRY").qty == e8("1")

@@ -1,0 +1,107 @@
+"""Whether all fills of an order are there, and what happens while they are not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import evolve
+from live_books import OPENED, SECOND, a_book, a_fill, an_order
+
+from meva_core.live.standing import Standing
+from meva_core.live_book.alarms import AlarmCode
+from meva_core.live_book.book import LiveBook, accepted, raised
+from meva_core.live_book.complete import incomplete_alarms, looked_at
+from meva_core.live_book.own_orders import OwnOrder
+from meva_core.modes import Mode
+
+
+def at(seconds: float) -> int:
+    return OPENED + int(seconds * SECOND)
+
+
+def ended(
+    filled: str | None, *fills: str, standing: Standing = Standing.CANCELED, **more: object
+) -> OwnOrder:
+    word = None if filled is None else Decimal(filled)
+    order = an_order(qty="2", standing=standing, filled=word, ended=at(0), client_id="s4:x", **more)
+    for qty in fills:
+        order = order.plus(a_fill(qty, "100", order=order))
+    return order
+
+
+def is_complete(order: OwnOrder, *times: float, book: LiveBook | None = None) -> bool:
+    book = book or a_book()
+    for time in times:
+        book, order = looked_at(book, order, at(time))
+    return order.complete
+
+
+def test_it_is_complete_once_it_has_ended_and_its_fills_add_up_to_the_exchanges_word() -> None:
+    assert is_complete(ended("2", "1.5", "0.5", standing=Standing.FILLED), 10)
+    assert is_complete(ended("0"), 10)
+    assert not is_complete(ended("2", "1.5", standing=Standing.FILLED), 10, 500, 5_000)
+    assert not is_complete(ended("2", "2", standing=Standing.OPEN), 10)
+
+
+def test_what_the_exchange_rounded_may_lack_a_unit_each() -> None:
+    lot = Decimal("0.0001")
+    order = ended("1.2", lot=lot)
+    order = order.plus(a_fill("1.1999", "100", order=order))
+    assert is_complete(order, 10), "its word of what is left is rounded"
+    rounded = ended("2", lot=lot, standing=Standing.FILLED)
+    rounded = rounded.plus(a_fill("1.9999", "100", order=rounded, exact=False))
+    assert is_complete(rounded, 10)
+    assert not is_complete(ended("2", "1.9999", lot=lot, standing=Standing.FILLED), 10)
+
+
+def test_without_a_word_or_with_less_than_came_equal_sums_in_two_reads_120_s_apart_count() -> None:
+    for word in (None, "1"):
+        order = ended(word, "1.5")
+        assert not is_complete(order, 10, 129)
+        assert is_complete(order, 10, 60, 130)
+    book, order = looked_at(a_book(), ended(None, "1"), at(10))
+    more = order.plus(a_fill("0.5", "100", order=order))
+    book, more = looked_at(book, more, at(100))
+    assert not looked_at(book, more, at(219))[1].complete
+    assert looked_at(book, more, at(220))[1].complete
+
+
+def test_less_than_came_has_to_be_said_again() -> None:
+    book, order = a_book(), ended("1", "1.5")
+    for time in (10, 200, 400):
+        book, order = looked_at(book, order, at(time), asked_again=False)
+    assert not order.complete
+
+
+def test_an_order_that_was_called_absent_ends_with_the_sum_of_its_fills() -> None:
+    order = ended(None, "1", standing=Standing.ABSENT)
+    assert not is_complete(order, 10)
+    assert is_complete(order, 10, 130)
+
+
+def test_what_was_refused_has_no_fills() -> None:
+    assert is_complete(ended(None, standing=Standing.REJECTED), 10)
+
+
+def test_missing_fills_block_the_symbol_at_once_all_buys_after_ten_minutes_and_kill_after_a_day() -> None:
+    order = ended("2", "1")
+    (symbol,) = incomplete_alarms(a_book(), [order], at(599))
+    assert (symbol.code, symbol.blocks, symbol.mode) == (AlarmCode.FILLS_INCOMPLETE, "BTCTRY", Mode.NORMAL)
+    (buys,) = incomplete_alarms(a_book(), [order], at(600))
+    assert (buys.code, buys.blocks, buys.mode) == (
+        AlarmCode.FILLS_MISSING,
+        "BTCTRY",
+        Mode.REDUCE_RISK_ONLY,
+    )
+    _, lost = incomplete_alarms(a_book(), [order], at(86_400))
+    assert (lost.code, lost.kills) == (AlarmCode.FILLS_LOST, True)
+    assert lost.numbers == {"filled": "2", "booked": "1", "seconds": "86400"}
+    assert incomplete_alarms(a_book(), [evolve(order, complete=True)], at(86_400)) == []
+    assert incomplete_alarms(a_book(), [ended(None, standing=Standing.ABSENT)], at(86_400)) == []
+
+
+def test_accepted_it_is_complete_with_the_fills_that_came() -> None:
+    order = ended("2", "1")
+    alarms = incomplete_alarms(a_book(), [order], at(86_400))
+    book = accepted(raised(a_book(), alarms, at(86_400)), "K10:s4:x")
+    assert looked_at(book, order, at(86_500))[1].complete
