@@ -6,18 +6,23 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meva_adapters.system.clock import SystemClock, Timepiece
 from meva_adapters.system.events import SETTING_WARNED
 from meva_cli.notes import say
+from meva_core.errors import MevaError
 from meva_core.ports import MarketData
 from meva_core.settings import Settings
+from meva_core.venue import Book
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk, Manners, Observer, SharedCalls
     from meva_adapters.measuring import StreamedBooks
     from meva_adapters.replay.recording.recording import Source
+
+_LOOK: Final = 0.05
+"""Seconds between looks whether the stream has told a book."""
 
 
 @contextmanager
@@ -100,6 +105,22 @@ def streamed(opened: Btcturk, settings: Settings, symbols: Sequence[str]) -> Ite
         yield StreamedMarket(opened.market, stream)
     finally:
         stream.close()
+
+
+def book_of_stream(opened: Btcturk, settings: Settings, symbol: str, within: float) -> Book:
+    """Return a book as the stream tells it, joined for that alone.
+
+    Raises MevaError where none comes within so many seconds, BadInput where the library is not installed.
+    """
+    with streamed(opened, settings, [symbol]) as market:
+        stream = getattr(market, "stream", None)
+        ends = time.monotonic() + within
+        while time.monotonic() < ends:
+            if stream is not None and (book := stream.book(symbol)):
+                found: Book = book
+                return found
+            time.sleep(_LOOK)
+    raise MevaError(f"no book came within {within:.0f} s", action="check BTCTURK_WS_URL")
 
 
 @contextmanager

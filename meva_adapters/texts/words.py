@@ -26,6 +26,11 @@ def as_text(value: object) -> str:
     return visible(str(value))
 
 
+def to_the_second(moment: datetime) -> str:
+    """Return a time as people read it who ask when something was, or will be: without parts of a second."""
+    return as_text(moment.replace(microsecond=0))
+
+
 def visible(text: str) -> str:
     """Replace control characters, which could move the cursor or break a row, by blanks."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

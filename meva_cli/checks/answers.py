@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import define, field
 
-from meva_cli.exchange import exchange, shared_calls
+from meva_cli.exchange import book_of_stream, exchange, shared_calls
 from meva_core.errors import BadInput, MevaError
 from meva_core.settings import Settings
 from meva_core.stages.plan import Pairs, choose_pairs
@@ -23,6 +23,8 @@ T = TypeVar("T")
 BALANCES: Final = "balances"
 ORDERS: Final = "orders"
 FILLS: Final = "fills"
+STREAM: Final = "stream"
+_STREAM_SECONDS: Final = 5.0
 RIGHTS: Final = (BALANCES, ORDERS, FILLS)
 """What a key is for: one question tells of each."""
 _MINUTE: Final = 60
@@ -43,6 +45,8 @@ class Answered:
     pairs: Pairs | None = None
     tickers: Mapping[str, Ticker] | None = None
     book: Book | None = None
+    streamed: Book | None = None
+    """What the stream told of the same pair, if it was tried."""
     others: Mapping[str, int] = field(factory=dict)
     blocked: tuple[str, ...] = ()
     errors: dict[str, MevaError] = field(factory=dict)
@@ -50,17 +54,22 @@ class Answered:
     key_error: BadInput | None = None
 
 
-def ask(settings: Settings, *, with_account: bool = False) -> Answered:
+def ask(settings: Settings, *, with_account: bool = False, with_stream: bool = False) -> Answered:
     """Ask for time, metadata, all tickers and one book, within the budgets and about ten seconds.
 
     With an account, ask for its balances, open orders and newest fills, too: what a key may not do, the
-    exchange tells in no other way.
+    exchange tells in no other way. With the stream, join that book there, too.
     """
     found = Answered()
     _look_at_others(found, settings)
     try:
         with _opened(found, settings, with_account=with_account) as opened:
             _ask_all(found, settings, opened)
+            if with_stream and "time" not in found.errors:
+                symbol = _first(found, settings) or _ANY_PAIR
+                found.streamed = _asked(
+                    found, STREAM, lambda: book_of_stream(opened, settings, symbol, _STREAM_SECONDS)
+                )
     except BadInput as error:  # an address that is none
         found.errors["time"] = error
     return found

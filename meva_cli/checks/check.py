@@ -37,13 +37,15 @@ class Status(StrEnum):
 
 @frozen
 class Check:
-    """One thing that was looked at: what was seen, and what to do where that is not right."""
+    """One thing that was looked at: what was seen, and what to do where that is not right. `code` is that of
+    the error which said so, if one did."""
 
     category: str
     name: str
     status: Status
     message: str
     action: str = ""
+    code: str = ""
 
 
 @frozen
@@ -60,17 +62,17 @@ class Look:
         """Return a check of what is worth a look."""
         return Check(self.category, name, Status.WARN, message, action)
 
-    def failed(self, name: str, message: str, action: str = "") -> Check:
+    def failed(self, name: str, message: str, action: str = "", code: str = "") -> Check:
         """Return a check of what is not right."""
-        return Check(self.category, name, Status.FAIL, message, action)
+        return Check(self.category, name, Status.FAIL, message, action, code)
 
     def refused(self, name: str, error: MevaError) -> Iterator[Check]:
         """Yield a failed check for each fault of an error."""
         problems = error.problems if isinstance(error, BadInput) else ()
         for problem in problems:
-            yield self.failed(name, str(problem), problem.action)
+            yield self.failed(name, str(problem), problem.action, problem.code)
         if not problems:
-            yield self.failed(name, str(error), error.action)
+            yield self.failed(name, str(error), error.action, error.code)
 
 
 @frozen(slots=False)
@@ -79,7 +81,8 @@ class World:
 
     `purpose` is what is to be run: a stage or `backtest`. `loaded` is None where the settings cannot be
     read, `unread` then says why. `url` is the database, None where the settings do not tell. A file is gone
-    through up to a size of `integrity_bytes`. `quick` is set before a run: only what takes no time.
+    through up to a size of `integrity_bytes`. `quick` is set before a run: only what takes no time. `stream`
+    is set for a loop with the stream.
     """
 
     purpose: str
@@ -90,6 +93,7 @@ class World:
     integrity_bytes: int = 0
     quick: bool = False
     offline: bool = False
+    stream: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -119,4 +123,5 @@ class World:
         to be run has one."""
         from meva_cli.checks.answers import ask
 
-        return ask(self.settings, with_account=self.has_account and self.settings.exchange.has_credentials)
+        account = self.has_account and self.settings.exchange.has_credentials
+        return ask(self.settings, with_account=account, with_stream=self.stream)

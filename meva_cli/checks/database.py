@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from meva_cli.checks.check import STAGE7, Check, Look, World
-from meva_cli.render import as_text
+from meva_cli.render import as_text, to_the_second
 from meva_core.errors import MevaError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 LOOK: Final = Look("database")
 MB: Final = 10**6
 LARGE_LOG: Final = 256 * MB
-_A_CYCLE: Final = 10_000
-_A_SYMBOL: Final = 1_700
+_A_CYCLE: Final = 9_000
+_A_SYMBOL: Final = 1_250
 """Bytes that a live cycle takes, and each symbol of it more, measured with a cycle a minute."""
 _TOLD_BY: Final = 100
 """So many cycles of its own tell how large a database grows."""
@@ -153,7 +153,7 @@ def _lease(reads: Reads, book: str, now: datetime) -> Iterator[Check]:
         return
     who = named(held.process)
     if standing is Standing.ACTIVE:
-        ends = as_text(held.expires)
+        ends = to_the_second(held.expires)
         yield LOOK.passed("lease", f"book {book} is held by {who} until {ends} unless it is moved on")
     else:
         yield LOOK.passed("lease", f"book {book} was left by {who} ({standing}): a run takes it over")

@@ -48,6 +48,17 @@ QUICK_BYTES: Final = 256 * 10**6
 BEFORE_A_RUN_BYTES: Final = 16 * 10**6
 
 
+class NotReady(BadInput):
+    """What has to be right before a run is not. The code is that of the first thing that is not right."""
+
+    def __init__(self, failed: Sequence[Check]) -> None:
+        super().__init__(
+            "\n".join(f"{check.category}: {check.message}" for check in failed),
+            action="; ".join(dict.fromkeys(check.action for check in failed if check.action)),
+        )
+        self.code = failed[0].code or BadInput.code
+
+
 def look_around(
     load: Callable[..., Loaded],
     db: str | None,
@@ -56,6 +67,7 @@ def look_around(
     *,
     offline: bool = False,
     deep: bool = False,
+    stream: bool = False,
 ) -> tuple[World, list[Check]]:
     """Return what all checks see; `load` loads the settings, and the groups besides that it is given. They
     choose the purpose where it is None."""
@@ -64,14 +76,14 @@ def look_around(
     if purpose in (STAGE3, STAGE4):
         loaded, unread = _loaded(lambda: load(*LIVE_GROUPS))
     size = 2**62 if deep else QUICK_BYTES
-    world = World(purpose, interval, loaded, unread, integrity_bytes=size, offline=offline)
+    world = World(purpose, interval, loaded, unread, integrity_bytes=size, offline=offline, stream=stream)
     return _made(world, db, tuple(CHECKS))
 
 
 def preflight(load: Callable[[], Loaded], db: str | None, interval: int) -> Settings:
     """Make the checks that come before a run of Stage 7, say what is worth a look, and return its settings.
 
-    `load` loads them, and warns of their sources. Raises BadInput with all that is not right.
+    `load` loads them, and warns of their sources. Raises NotReady with all that is not right.
     """
     loaded, unread = _loaded(load)
     world = World(STAGE7, interval, loaded, unread, integrity_bytes=BEFORE_A_RUN_BYTES, quick=True)
@@ -81,10 +93,7 @@ def preflight(load: Callable[[], Loaded], db: str | None, interval: int) -> Sett
             about = {"category": check.category, "check": check.name, "action": check.action}
             say(CHECK_WARNED, f"{check.category}: {check.message}", before="warning: ", **about)
     if failed := [check for check in found if check.status is Status.FAIL]:
-        raise BadInput(
-            "\n".join(f"{check.category}: {check.message}" for check in failed),
-            action="; ".join(dict.fromkeys(check.action for check in failed if check.action)),
-        )
+        raise NotReady(failed)
     return world.settings
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from meva_cli.checks.answers import RIGHTS, Answered
+from meva_cli.checks.answers import RIGHTS, STREAM, Answered
 from meva_cli.checks.check import STAGE7, Check, Look, World
-from meva_core.settings import Settings
+from meva_core.errors import BadInput
 
 LOOK: Final = Look("exchange")
 SKEW_MICROS: Final = 2_000_000
@@ -33,7 +33,8 @@ def exchange_checks(world: World) -> Iterator[Check]:
     if world.offline:
         yield LOOK.passed("answers", "not asked")
         if world.purpose == STAGE7:
-            yield from _reckoned_offline(settings, world.interval)
+            yield from _streaming(world)
+            yield from _reckoned_offline(world)
         return
     found = world.answers
     yield from _others(found)
@@ -45,7 +46,8 @@ def exchange_checks(world: World) -> Iterator[Check]:
     yield from certificate(settings.exchange.base_url)
     if found.pairs is not None and world.purpose == STAGE7:
         count = sum(rule.symbol in found.pairs.candidates and rule.tradable for rule in found.pairs.rules)
-        yield from reckoned(count, settings, world.interval, "candidates by the exchange's metadata")
+        yield from _streaming(world)
+        yield from reckoned(count, world, "candidates by the exchange's metadata")
         if settings.stage7.universe_size > count:
             size = f"STAGE7_UNIVERSE_SIZE={settings.stage7.universe_size}"
             action = f"set it to {count} or less"
@@ -92,7 +94,7 @@ def _answers(found: Answered) -> Iterator[Check]:
     from meva_adapters.btcturk.connect import API_VERSION
 
     for name, error in found.errors.items():
-        if name not in RIGHTS:  # what the key may do is looked at with it
+        if name not in (*RIGHTS, STREAM):  # what the key may do, and the stream, are looked at by themselves
             yield from LOOK.refused(name, error)
     if found.metadata is not None and "metadata" not in found.errors:
         yield LOOK.passed("metadata", f"API {API_VERSION}, {len(found.metadata.pairs)} pairs")
@@ -105,16 +107,40 @@ def _answers(found: Answered) -> Iterator[Check]:
             yield LOOK.warned("book", "a side of it is empty", "try again; it may be a thin market")
 
 
-def _reckoned_offline(settings: Settings, interval: int) -> Iterator[Check]:
+def _streaming(world: World) -> Iterator[Check]:
+    """Look whether a loop could have the stream: without its library it does not begin, without an answer it
+    asks for books as one without the stream does."""
+    if not world.stream:
+        return
+    from meva_adapters.btcturk.stream import require_websockets
+
+    try:
+        require_websockets()
+    except BadInput as error:
+        yield from LOOK.refused(STREAM, error)
+        return
+    if world.offline:
+        yield LOOK.passed(STREAM, "the library is there; the stream was not tried")
+        return
+    book, fault = world.answers.streamed, world.answers.errors.get(STREAM)
+    if book is not None:
+        yield LOOK.passed(STREAM, f"it told {book.symbol}: {len(book.bids)} bids and {len(book.asks)} asks")
+    elif fault is not None:
+        yield LOOK.warned(STREAM, f"{fault}: a loop asks for books then, as without --stream", fault.action)
+
+
+def _reckoned_offline(world: World) -> Iterator[Check]:
+    settings = world.settings
     named = {*settings.stage7.universe_whitelist} - {*settings.stage7.universe_blacklist}
     told = "candidates by the whitelist" if named else "candidates, a number that the exchange is near"
-    yield from reckoned(len(named) or USUAL_PAIRS, settings, interval, told)
+    yield from reckoned(len(named) or USUAL_PAIRS, world, told)
 
 
-def reckoned(candidates: int, settings: Settings, interval: int, of: str) -> Iterator[Check]:
+def reckoned(candidates: int, world: World, of: str) -> Iterator[Check]:
     """Yield what a loop with so many candidates asks for, and what the budgets do not let it."""
     from meva_adapters.measuring.reckoning import reckon
 
+    settings, interval = world.settings, world.interval
     ahead = settings.stage7.universe_size + len(settings.exchange.symbols)
     found = reckon(candidates, interval, ahead=ahead, rules_ttl=settings.exchange.rules_cache_ttl_sec)
     seen = (
@@ -124,6 +150,9 @@ def reckoned(candidates: int, settings: Settings, interval: int, of: str) -> Ite
     )
     if found.asks_all:
         yield LOOK.passed("budget", f"{seen}; every cycle asks for all books")
+        return
+    if world.stream:
+        yield LOOK.passed("budget", f"{seen}; with the stream only books that it lacks are asked for")
         return
     shortest = found.shortest_interval
     seen += (
@@ -136,7 +165,8 @@ def reckoned(candidates: int, settings: Settings, interval: int, of: str) -> Ite
         return
     longer = f"--interval {shortest}, or " if shortest is not None else ""
     action = (
-        f"{longer}fewer candidates (STAGE7_UNIVERSE_WHITELIST); sizes limit fills only where a book is known"
+        f"{longer}fewer candidates (STAGE7_UNIVERSE_WHITELIST), or a loop with --stream; "
+        "sizes limit fills only where a book is known"
     )
     yield LOOK.warned("budget", seen, action)
 

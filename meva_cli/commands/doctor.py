@@ -21,6 +21,7 @@ from meva_cli.render import print_json, print_line, print_table
     "else backtest]",
 )
 @click.option("--interval", type=COUNT, default=60, show_default=True, help="Seconds between cycles.")
+@click.option("--stream", is_flag=True, help="For a loop of Stage 7 with --stream: try that, too.")
 @click.option("--offline", is_flag=True, help="Ask the exchange nothing.")
 @click.option("--deep", is_flag=True, help="Go through a database of any size.")
 @json_option
@@ -30,6 +31,7 @@ def doctor(
     db: str | None,
     purpose: str | None,
     interval: int,
+    stream: bool,
     offline: bool,
     deep: bool,
     as_json: bool,
@@ -41,17 +43,21 @@ def doctor(
     measure can tell. Looking changes nothing: no file, no row, no lock is made, and the exchange is asked at
     most four public questions; for Stages 3 and 4, where a key is set, also for balances, open orders and
     fills, to see what it may do. For a loop it reckons how many books, bars and requests a minute the
-    exchange's budgets allow with --interval, and how old the oldest book gets.
+    exchange's budgets allow with --interval, and how old the oldest book gets; with --stream it looks whether
+    the library is there and the stream tells one book, and reckons with it.
 
     Exit code 0: nothing failed. 1: something did.
     """
-    from meva_cli.checks.check import Status
+    from meva_cli.checks.check import STAGE7, Status
     from meva_cli.checks.doctor import look_around
 
     def load(*more: str) -> Loaded:
         return settings_for("gates", "exchange", "live", "stage7", "alerts", *more, warn=False)
 
-    world, found = look_around(load, db, purpose, interval, offline=offline, deep=deep)
+    if stream and purpose not in (None, STAGE7):
+        raise click.UsageError("--stream is for Stage 7: nothing else has a loop with the stream")
+    purpose = STAGE7 if stream else purpose
+    world, found = look_around(load, db, purpose, interval, offline=offline, deep=deep, stream=stream)
     failed = [check for check in found if check.status is Status.FAIL]
     if as_json:
         checks = [{**asdict(check), "status": str(check.status)} for check in found]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import asdict, frozen
 
-from meva_cli.exchange import exchange, streamed
+from meva_cli.exchange import book_of_stream, exchange
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
@@ -144,11 +144,5 @@ def _balances(account: Account) -> Answer:
 
 
 def _stream(opened: Btcturk, settings: Settings, symbol: str) -> Answer:
-    with streamed(opened, settings, [symbol]) as market:
-        stream = getattr(market, "stream", None)
-        ends = time.monotonic() + STREAM_SECONDS
-        while time.monotonic() < ends:
-            if stream is not None and (book := stream.book(symbol)):
-                return Answer(f"{symbol} {len(book.bids)} bids, {len(book.asks)} asks")
-            time.sleep(0.05)
-    raise MevaError(f"no book came within {STREAM_SECONDS:.0f} s", action="check BTCTURK_WS_URL")
+    book = book_of_stream(opened, settings, symbol, STREAM_SECONDS)
+    return Answer(f"{symbol} {len(book.bids)} bids, {len(book.asks)} asks")

@@ -9,7 +9,7 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.options import json_option
-from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table
+from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table, to_the_second
 
 if TYPE_CHECKING:
     from meva_core.history.limits import Limits
@@ -80,7 +80,7 @@ def reset(name: str, reason: str, db: str | None, as_json: bool) -> None:
         worth = as_text(found.equity_try)
         print_line(f"reset of book {name} is stored, at {worth} TRY: its next cycle takes it in")
     else:
-        print_line(f"a reset of {as_text(found.ts)} waits for book {name}'s next cycle: {found.reason}")
+        print_line(f"a reset of {to_the_second(found.ts)} waits for book {name}'s next cycle: {found.reason}")
 
 
 # -- As JSON ----------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def _print(name: str, found: RiskStanding, limits: Limits, waiting: list[Reset])
     else:
         print_line("Its last cycle was recorded without columns: `meva why` shows which rules fired.")
     for one in waiting:
-        print_line(f"A reset of {as_text(one.ts)} waits for the next cycle: {one.reason}")
+        print_line(f"A reset of {to_the_second(one.ts)} waits for the next cycle: {one.reason}")
     if found.latched and not waiting:
         print_line(f"To do: `meva risk reset --book {name} --reason TEXT` lets it trade again")
 

@@ -12,7 +12,7 @@ import click
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database, reading, shown_database
 from meva_cli.options import json_option
-from meva_cli.render import as_text, print_json, print_line, print_pairs
+from meva_cli.render import as_text, print_json, print_line, print_pairs, to_the_second
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -144,4 +144,5 @@ def _held_by(lease: dict[str, Any] | None) -> str:
     who = f"process {lease['process']} on {lease['host']}"
     if lease["standing"] != "active":
         return f"left by {who}, which is {lease['standing']}: the next one takes it over"
-    return f"{who} since {as_text(lease['since'])}, until {as_text(lease['expires'])} unless it is moved on"
+    since, expires = to_the_second(lease["since"]), to_the_second(lease["expires"])
+    return f"{who} since {since}, until {expires} unless it is moved on"

@@ -82,7 +82,7 @@ def _nothing_there(reads: Reads, run_id: str, start: datetime | None, end: datet
     )
     return BadInput(
         f"run {run_id} has no cycle {asked}; its cycles are from {_shown(first[0])} to {_shown(last[0])}",
-        action="check --start and --end",
+        action="choose a time within these, or another run with --run: `meva runs` lists them",
     )
 
 

@@ -348,6 +348,50 @@ def test_it_tells_what_others_asked_and_counts_its_own_calls_where_all_are_count
     assert blocked == "the exchange takes no more calls for now: orderbook"
 
 
+def test_for_a_loop_with_the_stream_that_is_tried_and_reckoned_with(
+    meva: Meva, exchange: LocalExchange, tmp_path: Path
+) -> None:
+    address = {name: value for name, value in exchange.environment.items() if "API_" not in name}
+    own = {**address, "SYMBOLS": "BTCTRY", "MEVA_CACHE_DIR": str(tmp_path / "none")}
+    exchange.fault("late", "GET *", seconds=0.001)  # counts every request
+    before = exchange.control("GET", "state")["happened"].get("late", 0)
+    found = checks(doctor(meva, "--stream", "--interval", "1", **own))
+    assert exchange.control("GET", "state")["happened"]["late"] - before == 4
+    exchange.control("DELETE", "faults")
+    assert "it told BTCTRY: " in found["exchange", "stream"]["message"]
+    assert "only books that it lacks are asked for" in found["exchange", "budget"]["message"]
+    assert {found["exchange", name]["status"] for name in ("stream", "budget")} == {"pass"}
+    assert ("exchange", "stream") not in checks(doctor(meva, **own))
+
+
+def test_a_stream_that_is_not_heard_is_worth_a_look_and_stops_no_loop(
+    meva: Meva, exchange: LocalExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meva_cli.checks.answers._STREAM_SECONDS", 0.2)
+    address = {name: value for name, value in exchange.environment.items() if "API_" not in name}
+    own = {**address, "SYMBOLS": "BTCTRY", "MEVA_CACHE_DIR": str(tmp_path / "none")}
+    ended = doctor(meva, "--stream", **{**own, "BTCTURK_WS_URL": "ws://127.0.0.1:9"})
+    told = checks(ended, "warn")["exchange", "stream"]
+    assert (ended.code, "BTCTURK_WS_URL" in told["action"]) == (0, True)
+    assert "a loop asks for books then" in told["message"]
+
+
+def test_without_the_library_of_the_stream_a_loop_with_it_may_not_begin(
+    meva: Meva, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "was not tried" in checks(doctor(meva, "--offline", "--stream"))["exchange", "stream"]["message"]
+    monkeypatch.setitem(sys.modules, "websockets", None)
+    failed = checks(doctor(meva, "--offline", "--stream"), "fail")
+    assert failed["exchange", "stream"]["action"] == "pip install 'meva[stream]'"
+    assert failed["exchange", "stream"]["code"] == "bad_input"
+
+
+def test_the_stream_is_for_stage_7_whatever_the_settings_open(meva: Meva) -> None:
+    assert doctor(meva, "--offline", "--stream", STAGE7_ENABLED="false").document["for"] == "stage7"
+    refused = meva("doctor", "--stream", "--for", "backtest")
+    assert (refused.code, "--stream is for Stage 7" in refused.err) == (2, True)
+
+
 def test_an_exchange_that_does_not_answer_fails_once(meva: Meva) -> None:
     failed = checks(doctor(meva, BTCTURK_BASE_URL="http://127.0.0.1:9"), "fail")
     assert list(failed) == [("exchange", "answers")]
@@ -391,3 +435,23 @@ def test_a_run_begins_with_nothing_that_fails_and_says_what_is_worth_a_look(
     meva("db", "downgrade", "0003", *DB)
     old = meva("run", "stage7", *DB)
     assert (old.code, "this program needs revision" in old.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("STAGE7_ENABLED", "false", "bad_input"),
+        ("STAGE7_FEES_BPS", "many", "bad_setting"),
+        ("STATE_DB_PATH", "elsewhere/state.db", "bad_input"),
+        ("STATE_DB_PATH", "old.db", "store_unready"),
+    ],
+)
+def test_what_stops_a_run_has_the_code_of_the_first_thing_that_is_not_right(
+    meva: Meva, monkeypatch: pytest.MonkeyPatch, name: str, value: str, code: str
+) -> None:
+    meva("books", "new", "main", "--db", "old.db")
+    meva("db", "downgrade", "0003", "--db", "old.db")
+    monkeypatch.setenv("STAGE7_ENABLED", "true")
+    monkeypatch.setenv(name, value)
+    refused = meva("run", "stage7", "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (2, code), refused.document
