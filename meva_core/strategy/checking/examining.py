@@ -86,13 +86,13 @@ def examine(strategy: Strategy, tape: Piece, rows: Sequence[int], seed: int) -> 
 
 
 def _answered(weights: Any) -> Finding:
-    """Return how often it had an opinion, and another one than before: what is never asked proves little."""
+    """Return how often it had an opinion: of one that wishes for nothing little can be proved."""
     there = ~np.isnan(weights)
     cycles, opinions = len(weights), int(there.any(axis=1).sum())
-    moved = (np.diff(np.nan_to_num(weights, nan=-1.0), axis=0) != 0).any(axis=1)
-    said = f"an opinion in {opinions} of {cycles} cycles, another than before in {int(moved.sum())}"
-    if not (there & (weights > 0)).any():
-        return not_checked(ANSWERS, f"{said}, and it never wished for anything: nothing of this proves much")
+    wishes = int((weights > 0).any(axis=1).sum())
+    said = f"an opinion in {opinions} of {cycles} cycles, in {wishes} of them a wish for something"
+    if not wishes:
+        return not_checked(ANSWERS, f"{said}: it never wished for anything, so little of this is proved")
     return passed(ANSWERS, said)
 
 
