@@ -333,6 +333,19 @@ class Account(Protocol):
         """
 
 
+class Permit(Protocol):
+    """Whether something may be sent to an exchange, asked when it is signed and right before it is sent.
+
+    What it raises, a MevaError, keeps it from being sent.
+    """
+
+    def submit(self, order: NewOrder) -> None:
+        """Ask for an order."""
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order to be canceled."""
+
+
 class Venue(Protocol):
     """Where orders are placed. Nothing here is ever sent twice by itself."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,8 +13,10 @@ from attrs import define
 
 from meva_adapters.btcturk import Btcturk, Manners, connect
 from meva_adapters.system.clock import SystemClock
+from meva_core.ports import Permit
 from meva_core.rules import FallbackRules
 from meva_core.settings import Exchange, Secret
+from tests.permits import Gate
 
 FALLBACK = FallbackRules(Decimal("0.01"), Decimal("0.00000001"), Decimal(10), require_metadata=True)
 SERVE = "from meva_cli.app import main; main()"
@@ -48,13 +49,13 @@ class LocalExchange:
         }
         return Exchange(**{**given, **changes})
 
-    def connect(self, *, permit: Callable[[], None] = lambda: None, **changes: Any) -> Btcturk:
+    def connect(self, *, permit: Permit | None = None, **changes: Any) -> Btcturk:
         manners = Manners(backoff=0.01, patience=60.0, connect=2.0, total=5.0)
         return connect(
             self.settings(**changes),
             FALLBACK,
             SystemClock(),
-            permit=permit,
+            permit=permit or Gate(),
             with_account=True,
             manners=manners,
         )

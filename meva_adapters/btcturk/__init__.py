@@ -1,7 +1,7 @@
 """BTCTurk: its REST interface and its stream behind the core's ports. `connect` is the way in."""
 
 from meva_adapters.btcturk.calls import SharedCalls
-from meva_adapters.btcturk.client import Client, Manners, Permit
+from meva_adapters.btcturk.client import Client, Manners
 from meva_adapters.btcturk.clock import Monotonic, VenueClock
 from meva_adapters.btcturk.connect import Btcturk, connect, stream_of
 from meva_adapters.btcturk.feed import Channel
@@ -22,7 +22,6 @@ __all__ = [
     "Monotonic",
     "Observer",
     "Payloads",
-    "Permit",
     "PrivateData",
     "PublicData",
     "SharedCalls",

@@ -35,8 +35,8 @@ _PASSED: Final = frozenset({200, 400, 404, 422})
 """Statuses of answers that only a key that was taken gets."""
 _LOG: Final = logging.getLogger(__name__)
 
-Permit = Callable[[], None]
-"""Asked right before a write is sent; what it raises keeps the write from being sent."""
+Asked = Callable[[], None]
+"""Called right before a write is sent; what it raises keeps the write from being sent."""
 Judge = Callable[[Any], None]
 """Looks at the document that answers a read, and raises Refused or Unavailable if it says that it is none."""
 
@@ -163,7 +163,7 @@ class Client:
     def write(
         self,
         endpoint: Endpoint,
-        permit: Permit,
+        permit: Asked,
         query: Mapping[str, object] | None = None,
         body: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
@@ -201,20 +201,21 @@ class Client:
             raise
         self._observer.called(endpoint, ANSWERED, reply.seconds)
 
-    def _exchange(self, endpoint: Endpoint, request: Request, permit: Permit | None = None) -> Reply:
+    def _exchange(self, endpoint: Endpoint, request: Request, permit: Asked | None = None) -> Reply:
         """Send one request, and keep in mind what its answer means for later ones."""
         if endpoint.private:
             return self._exchange_signed(endpoint, request, permit)
         return self._sent(endpoint, request)
 
-    def _exchange_signed(self, endpoint: Endpoint, request: Request, permit: Permit | None) -> Reply:
+    def _exchange_signed(self, endpoint: Endpoint, request: Request, permit: Asked | None) -> Reply:
         signer = self._admitted()
         stamp = self.clock.stamp_ms()
         mistimed = False
         try:
+            signed = evolve(request, auth=signer.stamped(stamp))
             if permit is not None:
                 permit()
-            reply = self._sent(endpoint, evolve(request, auth=signer.stamped(stamp)))
+            reply = self._sent(endpoint, signed)
             mistimed = is_mistimed(reply)
             self._judge(reply, mistimed=mistimed)
         finally:  # without an answer, too: the exchange may have taken it

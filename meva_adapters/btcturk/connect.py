@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from attrs import fields_dict, frozen
 
 from meva_adapters.btcturk.calls import Calls
-from meva_adapters.btcturk.client import Client, Manners, Permit
+from meva_adapters.btcturk.client import Client, Manners
 from meva_adapters.btcturk.endpoints import STREAM
 from meva_adapters.btcturk.feed import Channel
 from meva_adapters.btcturk.hosts import check_key_host, host_of, is_loopback
@@ -18,9 +18,10 @@ from meva_adapters.btcturk.public import PublicData
 from meva_adapters.btcturk.signing import Signer
 from meva_adapters.btcturk.stream import Habits, Stream
 from meva_core.errors import BadInput
-from meva_core.ports import Account, Clock, MarketData, RulesSource, Venue
+from meva_core.ports import Account, Clock, MarketData, Permit, RulesSource, Venue
 from meva_core.rules import FallbackRules
 from meva_core.settings import Exchange
+from meva_core.venue import NewOrder
 
 API_VERSION = "v2"
 """Of the public calls; private ones are v1, candles the graph's v1."""
@@ -72,7 +73,7 @@ def connect(
     )
     payloads = Payloads()
     public = PublicData(client, fallback, payloads, exchange.rules_cache_ttl_sec)
-    private = PrivateData(client, permit or _never, payloads) if signer else None
+    private = PrivateData(client, permit or _Never(), payloads) if signer else None
     return Btcturk(client, payloads, public, public, private, private if permit else None)
 
 
@@ -140,5 +141,11 @@ def _signer(exchange: Exchange) -> Signer:
     return Signer(exchange.api_key, exchange.api_secret)
 
 
-def _never() -> None:
-    raise BadInput("nothing may be written to the exchange here")
+class _Never:
+    """The permit of who only reads."""
+
+    def submit(self, order: NewOrder) -> None:
+        raise BadInput(f"{order.client_id}: nothing may be written to the exchange here")
+
+    def cancel(self, order_id: str) -> None:
+        raise BadInput(f"order {order_id}: nothing may be written to the exchange here")

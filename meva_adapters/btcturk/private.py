@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from meva_adapters.btcturk import endpoints, rows
-from meva_adapters.btcturk.client import Client, Permit
+from meva_adapters.btcturk.client import Client
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.peeks import asset_in, data_in, named_in, order_in, pair_in
 from meva_adapters.btcturk.remarks import Remarks
@@ -17,6 +17,7 @@ from meva_adapters.btcturk.values import balance_of, fill_of, order_of, unique
 from meva_adapters.system import events
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
+from meva_core.ports import Permit
 from meva_core.symbols import is_symbol
 from meva_core.venue import Accepted, Balance, NewOrder, VenueFill, VenueOrder
 
@@ -160,7 +161,7 @@ class PrivateData:
         """Place a limit order."""
         body = _submission(order)
         self._check_sound(order)
-        envelope = self._client.write(endpoints.SUBMIT, self._permit, body=body)
+        envelope = self._client.write(endpoints.SUBMIT, lambda: self._permit.submit(order), body=body)
         try:
             row = self._payloads.take(envelope.get("data"), rows.SubmittedRow, "$.data")
         except BadInput as error:
@@ -171,7 +172,8 @@ class PrivateData:
 
     def cancel(self, order_id: str) -> None:
         """Ask for an order to be canceled."""
-        self._client.write(endpoints.CANCEL, self._permit, query={"id": _order_id(order_id)})
+        query = {"id": _order_id(order_id)}
+        self._client.write(endpoints.CANCEL, lambda: self._permit.cancel(order_id), query=query)
 
     def find(self, symbol: str, client_id: str, since: int) -> Sequence[VenueOrder]:
         """Look in the open orders, then in all of the span, then in its fills.

@@ -59,6 +59,15 @@ class Gates:
             f"must be exactly {LIVE_ACKNOWLEDGEMENT} for live",
         )
     )
+    kill_file: str | None = setting(
+        Variable(
+            "MEVA_KILL_FILE",
+            Text(r"[^\x00-\x1f]{1,4096}", "a path"),
+            None,
+            "while this file is there nothing is sent to an exchange; `meva kill` writes it",
+            optional=True,
+        )
+    )
     stage7_enabled: bool = flag("STAGE7_ENABLED", False, "Stage 7 may run")
 
     __attrs_post_init__ = check_fields

@@ -19,6 +19,7 @@ from meva_core.live.desk import Desk
 from meva_core.orders import Side
 from meva_core.settings import Exchange, Secret
 from meva_core.venue import NewOrder
+from tests.permits import Gate
 
 
 def wait(milliseconds: int) -> None:
@@ -35,7 +36,7 @@ def main(database: str, client_id: str, price: str, qty: str) -> None:
         ),
         FALLBACK,
         SystemClock(),
-        permit=lambda: None,
+        permit=Gate(),
         with_account=True,
     )
     assert exchange.venue is not None

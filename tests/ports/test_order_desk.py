@@ -44,6 +44,7 @@ from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.settings import Secret
 from meva_core.venue import NewOrder
+from tests.permits import Gate
 
 __all__ = ["desk", "new_postgres", "order", "store"]
 
@@ -107,19 +108,14 @@ def test_a_refused_order_is_over(desk: Desk, order: NewOrder) -> None:
 def test_a_gate_that_shuts_in_the_last_moment_leaves_the_order_unsent(
     local: LocalExchange, store: SqlStore, order: NewOrder
 ) -> None:
-    shut = [True]
-
-    def permit() -> None:
-        if shut[0]:
-            raise BadInput("KILL_SWITCH is true")
-
+    permit = Gate(shut=BadInput("KILL_SWITCH is true"))
     opened = local.connect(permit=permit)
     desk = desk_over(opened, store)
     with pytest.raises(BadInput, match="KILL_SWITCH"):
         desk.place(order)
     assert stored(desk) == {order.client_id: Standing.UNSENT}
     assert at_the_exchange(desk, order) == 0
-    shut[0] = False
+    permit.shut = None
     assert desk.place(order).record.standing is Standing.OPEN
     assert at_the_exchange(desk, order) == 1
     opened.close()

@@ -9,6 +9,7 @@ from scripted_exchange import FALLBACK, KEY, PAYLOADS, SECRET, Seconds, Server, 
 
 from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData, Signer
 from meva_adapters.system.clock import SystemClock
+from tests.permits import Gate
 
 
 @pytest.fixture
@@ -36,14 +37,14 @@ def market(client: Client) -> PublicData:
 
 
 @pytest.fixture
-def permits() -> list[str]:
-    """What the account's writes ask before they are sent; empty it to forbid none, see `account`."""
-    return []
+def permit() -> Gate:
+    """What the account's writes ask before they are sent."""
+    return Gate()
 
 
 @pytest.fixture
-def account(client: Client, permits: list[str]) -> PrivateData:
-    return PrivateData(client, lambda: permits.append("asked"), PAYLOADS)
+def account(client: Client, permit: Gate) -> PrivateData:
+    return PrivateData(client, permit, PAYLOADS)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from meva_adapters.btcturk.connect import graph_address, stream_address
 from meva_adapters.system.clock import SystemClock
 from meva_core.errors import BadInput
 from meva_core.settings import Exchange
+from tests.permits import Gate
 
 LOCAL = "http://127.0.0.1:8765"
 
@@ -55,7 +56,7 @@ def test_without_a_permission_nothing_can_be_placed() -> None:
     assert opened.account is not None
     assert opened.venue is None
     opened.close()
-    opened = connect(exchange, FALLBACK, SystemClock(), with_account=True, permit=lambda: None)
+    opened = connect(exchange, FALLBACK, SystemClock(), with_account=True, permit=Gate())
     assert opened.venue is not None
     opened.close()
 

@@ -34,6 +34,7 @@ from meva_adapters.system.clock import SystemClock
 from meva_core.errors import BadInput, MevaError, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.venue import NewOrder
+from tests.permits import Gate
 
 TICKERS = "GET /api/v2/ticker"
 POST = "POST /api/v1/order"
@@ -132,18 +133,15 @@ def test_a_connection_that_never_came_about_is_an_outcome_of_its_own(
 def test_what_became_of_a_write_is_heard_and_one_that_is_not_sent_is_none(
     server: Server, observed: Callable[..., Client], heard: Heard
 ) -> None:
-    def stop() -> None:
-        raise BadInput("the kill switch is on")
-
     order = NewOrder("bot-7f3a-1", "BTCTRY", Side.BUY, Decimal(2124576), Decimal("0.0005"))
     server.on(POST, PAGE)
     client = observed()
     with pytest.raises(OutcomeUnknown):
-        PrivateData(client, lambda: None, PAYLOADS).submit(order)
+        PrivateData(client, Gate(), PAYLOADS).submit(order)
     assert heard.came["order post", "outcome_unknown"] == 1
     before = Counter(heard.came)
     with pytest.raises(BadInput):
-        PrivateData(client, stop, PAYLOADS).submit(order)
+        PrivateData(client, Gate(shut=BadInput("the kill switch is on")), PAYLOADS).submit(order)
     assert heard.came == before
 
 

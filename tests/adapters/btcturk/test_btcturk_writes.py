@@ -15,6 +15,7 @@ from meva_adapters.btcturk import Client, PrivateData
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, OrderState
+from tests.permits import Gate
 
 POST = "POST /api/v1/order"
 DELETE = "DELETE /api/v1/order"
@@ -33,7 +34,7 @@ def lists(server: Server, open_orders: list[object], all_orders: list[object], f
 
 
 def test_an_order_is_sent_as_the_exchange_wants_it(
-    server: Server, account: PrivateData, permits: list[str]
+    server: Server, account: PrivateData, permit: Gate
 ) -> None:
     server.on(POST, ACCEPTED)
     accepted = account.submit(NEW)
@@ -48,7 +49,7 @@ def test_an_order_is_sent_as_the_exchange_wants_it(
         "pairSymbol": "BTCTRY",
     }
     assert asked.headers["Content-Type"] == "application/json"
-    assert permits == ["asked"]
+    assert (permit.submits, permit.cancels) == ([NEW], [])
 
 
 @pytest.mark.parametrize("amount", ["1E-8", "1E+3", "0.00000001", "12345678901.1234567890123456"])
@@ -89,10 +90,7 @@ class Shut(Exception):
 
 
 def test_a_shut_gate_keeps_a_write_from_being_sent(server: Server, client: Client) -> None:
-    def permit() -> None:
-        raise Shut
-
-    account = PrivateData(client, permit, PAYLOADS)
+    account = PrivateData(client, Gate(shut=Shut()), PAYLOADS)
     for write in (lambda: account.submit(NEW), lambda: account.cancel("1")):
         with pytest.raises(Shut):
             write()
@@ -105,7 +103,7 @@ def test_n1_no_connection_means_that_nothing_was_sent(
     client = new_client(closed_port())
     monkeypatch.setattr(client.clock, "stamp_ms", lambda: 1)
     with pytest.raises(Unavailable, match="nothing was sent"):
-        PrivateData(client, lambda: None, PAYLOADS).submit(NEW)
+        PrivateData(client, Gate(), PAYLOADS).submit(NEW)
 
 
 def test_n1_without_the_exchanges_time_nothing_is_sent(server: Server, account: PrivateData) -> None:
@@ -231,11 +229,11 @@ def test_n10_a_wrong_stamp_refuses_a_write_and_mends_the_next(server: Server, ac
 LATE_CANCEL = doc({"success": True, "message": "ORDER_COULD_NOT_BE_CANCELED", "code": 1051})
 
 
-def test_a_cancel_is_an_acceptance(server: Server, account: PrivateData, permits: list[str]) -> None:
+def test_a_cancel_is_an_acceptance(server: Server, account: PrivateData, permit: Gate) -> None:
     server.on(DELETE, doc({"success": True, "message": "SUCCESS", "code": 0}))
     account.cancel("25338000001")
     assert server.calls(DELETE)[0].query == {"id": "25338000001"}
-    assert permits == ["asked"]
+    assert (permit.submits, permit.cancels) == ([], ["25338000001"])
 
 
 @pytest.mark.parametrize(
