@@ -162,6 +162,12 @@ class UnitOfWork(Reads, Protocol):
         Rows that others refer to raise StoreError, as do those of the earlier system, which had no runs.
         """
 
+    def remove(self, table: str, key: str, values: Sequence[Any]) -> int:
+        """Take away the rows of one of Meva's own tables whose `key` is one of `values`; return how many.
+
+        Rows of the earlier system raise StoreError.
+        """
+
     def commit(self) -> None:
         """Make all of it permanent, or raise and leave nothing."""
 

@@ -20,6 +20,7 @@ from meva_adapters.sql.columns import Amount, Stamp, parse_stamp
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import quoted
 from meva_adapters.sql.reads import LEGACY, SqlReads, moment_of, within
+from meva_adapters.sql.revisions import OWN_TABLES
 from meva_adapters.sql.savepoints import savepoint
 from meva_adapters.sql.tables import META
 from meva_core.errors import IdTaken, StoreError
@@ -114,6 +115,21 @@ class SqlUnitOfWork(SqlReads):
         statement = sa.delete(found).where(found.c["run_id"] == run_id, *within(found, moment, start, end))
         with translated(self._name):
             return self._connection.execute(statement).rowcount
+
+    def remove(self, table: str, key: str, values: Sequence[Any]) -> int:
+        """Take away the rows of one of Meva's own tables whose `key` is one of `values`; return how many.
+
+        Raises StoreError for a table of the earlier system's, and when other rows refer to one of them.
+        """
+        found = META.tables[table]
+        if table not in OWN_TABLES:
+            raise StoreError(f"{self._name}: rows of the earlier system are never taken away ({table})")
+        if not values:
+            return 0
+        statement = sa.delete(found).where(found.c[key] == sa.bindparam("value"))
+        with translated(self._name):
+            done = self._connection.execute(statement, [{"value": value} for value in values])
+        return done.rowcount
 
     def upsert(self, table: str, values: Mapping[str, Any]) -> None:
         """Insert one row, or update the one with its key; values are typed, or stored text."""

@@ -23,6 +23,8 @@ from meva_core.ports import Reads, UnitOfWork
 TABLE: Final = "stage7_alerts"
 TRIED_FOR: Final = timedelta(days=1)
 """What could not be sent for so long is lost."""
+KEPT_FOR: Final = timedelta(days=90)
+"""So long it is on record what was told, or lost."""
 _WAITING: Final = ("id", "ts", "kind", "key", "text", "attempts", "next_at")
 _AT: Final = " @"
 _TOLD: Final = {str(kind) for kind in Kind} - {str(Kind.SUMMARY)}
@@ -71,9 +73,9 @@ def uncounted(outcome: Outcome, alerts: int) -> None:
 
 
 def queue(
-    work: UnitOfWork, book: str, run_id: str | None, alerts: Iterable[Alert], receivers: Sequence[str]
+    work: UnitOfWork, book: str, run_id: str | None, alerts: Sequence[Alert], receivers: Sequence[str]
 ) -> None:
-    """Store alerts for all receivers, in the order given."""
+    """Store alerts for all receivers, in the order given, and let go of what was told long before them."""
     rows = [
         (book, run_id, stamp_text(one.time), str(one.kind), one.text, _key(one, receiver))
         for one in alerts
@@ -81,6 +83,13 @@ def queue(
     ]
     if rows:
         work.insert(TABLE, ("book", "run_id", "ts", "kind", "text", "key"), rows)
+        _let_go(work, book, datetime.fromtimestamp(max(one.time for one in alerts), UTC) - KEPT_FOR)
+
+
+def _let_go(work: UnitOfWork, book: str, before: datetime) -> None:
+    """Take away the rows of a book up to a time that nobody sends any more: so the table grows no further."""
+    rows = work.rows(TABLE, ("id", "sent_at", "lost"), end=before, where={"book": book})
+    work.remove(TABLE, "id", [number for number, sent_at, is_lost in rows if sent_at or is_lost])
 
 
 def tellings(reads: Reads, book: str, since: int) -> list[Telling]:

@@ -71,6 +71,16 @@ class Shown:
         begin = bisect_right(self.since[name], first) - 1
         return self.touches[name][max(0, begin) : bisect_right(self.since[name], last)]
 
+    def late_by(self, name: str, bid: Decimal, ask: Decimal, tick: Decimal, moment: int) -> int | None:
+        """Return for how many ms before a time a touch had not been shown any more, None for one that never
+        was before it."""
+        ends = [
+            end
+            for end, (b, a) in zip([*self.since[name][1:], 2**62], self.touches[name], strict=True)
+            if abs(bid - b) <= tick and abs(ask - a) <= tick and end <= moment
+        ]
+        return moment - ends[-1] if ends else None
+
 
 def touches_off(db: Path, shown: Shown, ticks: Mapping[str, Decimal]) -> tuple[int, list[object]]:
     """Return how many touches a book has stored, and those that the exchange did not show about then, to
@@ -86,7 +96,8 @@ def touches_off(db: Path, shown: Shown, ticks: Mapping[str, Decimal]) -> tuple[i
             for touch in shown.within(row["symbol"], moment - ahead - EARLY_MS, moment - ahead + LATE_MS)
         ]
         if not any(abs(bid - b) <= tick and abs(ask - a) <= tick for b, a in near):
-            wrong.append((row["symbol"], moment, bid, ask, near))
+            late = shown.late_by(row["symbol"], bid, ask, tick, moment)
+            wrong.append((row["symbol"], moment, bid, ask, f"late by {late} ms"))
     return len(rows), wrong
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from meva_adapters.sql import SqlStore
 from meva_core.alerts.conditions import Kind
 from meva_core.alerts.due import Telling
 from meva_core.alerts.message import Alert
 from meva_core.alerts.outbox import (
+    KEPT_FOR,
     Counts,
     counts,
     note_failed,
@@ -19,6 +22,7 @@ from meva_core.alerts.outbox import (
     tellings,
     waiting,
 )
+from meva_core.errors import StoreError
 from meva_core.stages.book_runs import make_book
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -70,3 +74,35 @@ def test_a_row_goes_from_waiting_to_sent_or_lost(store: SqlStore) -> None:
         told = [Telling(Kind.RISK, f"rule{n}", "on", AT + n) for n in range(3)]
         assert tellings(reads, "main", AT) == told
         assert tellings(reads, "main", AT + 1) == told[1:]
+
+
+def test_what_was_told_long_ago_goes_as_something_is_told_and_what_waits_stays(store: SqlStore) -> None:
+    def told(at: datetime, name: str) -> list[Alert]:
+        return [Alert(name, Kind.RISK, name, "on", int(at.timestamp()), name)]
+
+    long_ago = NOW - KEPT_FOR
+    with store.unit() as work:
+        for book in ("main", "other"):
+            make_book(work, book, Decimal(1000), NOW)
+            for name, at in (("old", long_ago), ("younger", long_ago + timedelta(seconds=1))):
+                queue(work, book, None, told(at, name), ["sent", "lost", "waits"])
+            for row in waiting(work, book):
+                if row.receiver == "sent":
+                    note_sent(work, row.number, NOW)
+                elif row.receiver == "lost":
+                    note_lost(work, [row])
+        work.commit()
+    with store.unit() as work:
+        queue(work, "main", None, told(NOW, "new"), ["waits"])
+        work.commit()
+    with store.read() as reads:
+        assert counts(reads, "main") == Counts(waiting=3, sent=1, lost=1)
+        assert [row.state for row in waiting(reads, "main")] == ["on"] * 3
+        texts = [text for (text,) in reads.rows("stage7_alerts", ("text",), where={"book": "main"})]
+        assert texts == ["old", "younger", "younger", "younger", "new"]
+        assert counts(reads, "other") == Counts(waiting=2, sent=2, lost=2)
+
+
+def test_rows_of_the_earlier_system_are_never_removed(store: SqlStore) -> None:
+    with store.unit() as work, pytest.raises(StoreError, match="never taken away"):
+        work.remove("stage7_orders", "order_id", ["a"])
