@@ -6,7 +6,9 @@ The market is made up as it is measured (`live_markets.py`) and time is simulate
 request is made; all else is what `meva run stage7 --loop` does: rows are aligned, a cycle is decided,
 digested, rendered and committed to SQLite, one by one. Bounds of prices move every 300 s. `cpu` is the
 process's own time in milliseconds a cycle, of the first and the last day (or tenth, where that is less),
-`bytes` what the database grows by in a cycle of these, and `doctor` what the doctor reckons beforehand.
+`least` and `median` are those of the last one, and `floor` is the median of what it takes there to insert
+the same rows, as they came, into a table without a key, a transaction for each cycle. `bytes` is what the
+database grows by in a cycle of these, and `doctor` what the doctor reckons beforehand.
 Each day's figures go to stderr as they come.
 """
 
@@ -14,11 +16,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from benchmarks.live_markets import WalkingMarket, symbols_of
@@ -29,6 +34,7 @@ from meva_adapters.sql import ensure, writer
 from meva_adapters.system.compiled import choose
 from meva_cli.checks.database import a_cycle_takes
 from meva_cli.wiring import AboutRun
+from meva_core.live_market import SeenRow
 from meva_core.settings import build_settings
 from meva_core.stages.book_runs import make_book
 from meva_core.stages.dry_run import DryRun
@@ -55,6 +61,7 @@ def report(symbols: list[int], cycles: int, interval: int, engine: str) -> None:
     """Print a line for each number of symbols."""
     print(machine())
     columns = {"symbols": "d", "cycles": "d", "first_cpu": ".2f", "last_cpu": ".2f", "ratio": ".2f"}
+    columns |= {"least": ".2f", "median": ".2f", "floor": ".2f"}
     table = Table(
         **columns, first_bytes="d", last_bytes="d", doctor="d", orders=".2f", peak_mb=".0f", grew=".2f"
     )
@@ -68,12 +75,13 @@ def measured(symbols: int, cycles: int, interval: int, engine: str) -> dict[str,
     part = max(1, min(DAY // interval, cycles // 10))
     clocks: list[Clocks] = []
     marks: list[tuple[int, float]] = []
+    each, bare = list[float](), list[float]()  # milliseconds of a part's cycles, and of its floor's
     with tempfile.TemporaryDirectory(prefix="meva-live-") as scratch:
         path = Path(scratch) / "book.db"
         ensure(path)
         settings = build_settings({**SETTINGS, "SYMBOLS": ",".join(symbols_of(symbols)[:3])})
         market = WalkingMarket(symbols_of(symbols), START)
-        with writer(path, durable=False) as store:
+        with writer(path, durable=False) as store, floor(Path(scratch) / "floor.db") as insert:
             with store.unit() as work:
                 began = datetime.fromtimestamp(START, UTC)
                 make_book(work, "main", settings.live.dry_run_try_balance, began)
@@ -96,11 +104,15 @@ def measured(symbols: int, cycles: int, interval: int, engine: str) -> dict[str,
                     _tell(clocks, marks, part)
                     clocks.append(Clocks())
                     marks.append((_bytes(path), peak_megabytes()))
+                    each, bare = [], []
                 market.now += interval
                 taken = dry.measure(20, market.now, _no_wait)
+                before = clocks[-1].cpu
                 with clocks[-1].running():
                     told = dry.decide(taken)
                 assert told is not None
+                each.append((clocks[-1].cpu - before) * 1000)
+                bare.append(insert(taken.answers.rows))
             marks.append((_bytes(path), peak_megabytes()))
             with store.read() as reads:
                 orders = sum(1 for _ in reads.rows("stage7_orders", ("order_id",)))
@@ -112,6 +124,9 @@ def measured(symbols: int, cycles: int, interval: int, engine: str) -> dict[str,
         "first_cpu": first.cpu / part * 1000,
         "last_cpu": last.cpu / part * 1000,
         "ratio": last.cpu / first.cpu,
+        "least": min(each),
+        "median": median(each),
+        "floor": median(bare),
         "first_bytes": (marks[2][0] - marks[1][0]) // part,
         "last_bytes": (marks[whole][0] - marks[whole - 1][0]) // part,
         "doctor": a_cycle_takes(symbols),
@@ -119,6 +134,28 @@ def measured(symbols: int, cycles: int, interval: int, engine: str) -> dict[str,
         "peak_mb": marks[-1][1],
         "grew": marks[-1][1] / marks[2][1],
     }
+
+
+@contextmanager
+def floor(path: Path) -> Iterator[Callable[[Sequence[SeenRow]], float]]:
+    """Yield what inserts rows into a table without a key, and returns the milliseconds that it took."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(
+            "CREATE TABLE seen (known INTEGER, kind TEXT, symbol TEXT, stamp INTEGER, cells TEXT)"
+        )
+
+        def insert(rows: Sequence[SeenRow]) -> float:
+            clock = Clocks()
+            with clock.running():
+                values = [(row.known, row.kind, row.symbol, row.stamp, ",".join(row.cells)) for row in rows]
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", values)
+                connection.execute("COMMIT")
+            return clock.cpu * 1000
+
+        yield insert
 
 
 def _tell(clocks: list[Clocks], marks: list[tuple[int, float]], part: int) -> None:
