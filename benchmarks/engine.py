@@ -93,7 +93,7 @@ def warm(loop: Any, symbols: int) -> None:
     params, starting = params_of("idle", symbols)
     engine = Engine(params, state_of(params, starting, symbols), loop)
     for market in windows(4, symbols):
-        for _ in engine.advance(market, no_inputs(4, len(symbols)), rules_of(symbols)):
+        for _ in engine.advance(market, no_inputs(4, symbols), rules_of(symbols)):
             pass
 
 
