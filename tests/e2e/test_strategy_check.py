@@ -177,3 +177,11 @@ def test_a_backtest_says_in_one_line_before_its_first_cycle_that_a_strategy_look
     without = meva("backtest", *given, "--db", "b.db", "--no-strategy-check")
     assert "not to be trusted" not in without.err
     assert without.document["fingerprint"] == doubted.document["fingerprint"]
+
+
+def test_one_that_fails_where_it_is_asked_alone_is_still_named_for_what_it_knows(check: Meva) -> None:
+    ended = check(f"if len(h.time) == 1:\n    raise IndexError('one row')\n{AHEAD}")
+    assert ended.code == 1
+    assert finding(ended, "no_look_ahead")["symbol"] == "BTCTRY"
+    assert "raised IndexError: one row" in finding(ended, "windows")["said"]
+    assert finding(ended, "speed")["status"] == "not_checked"
