@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what only reads a history needs no columns
         Ticker,
         Trade,
         VenueFill,
+        VenueFlow,
         VenueOrder,
     )
 
@@ -336,6 +337,15 @@ class Account(Protocol):
         """Return all fills of one order, as `fills` does; fills may come seconds after they happened.
 
         Whether they are all, `booking.missing_quantity` tells.
+        """
+
+    def flows(self, start: int, end: int) -> Sequence[VenueFlow]:
+        """Return the money and coins that came or went otherwise than by trading, stamped in [start, end],
+        oldest first, each once.
+
+        `start` and `end` are microseconds. What is not confirmed yet has not come. A list may show one late,
+        or never, so that one is absent says nothing; one that cannot be read is left out, with a warning.
+        Unavailable with reason INCOMPLETE as with `fills`.
         """
 
 

@@ -59,5 +59,12 @@ ORDER: Final = Endpoint(
 FILLS: Final = Endpoint(
     "GET", "/api/v1/users/transactions/trade", "transactions", (Budget(120, 60),), private=True
 )
+_FLOWS: Final = (Budget(90, 60),)
+CRYPTO_FLOWS: Final = Endpoint(
+    "GET", "/api/v1/users/transactions/crypto", "transactions other", _FLOWS, private=True
+)
+FIAT_FLOWS: Final = Endpoint(
+    "GET", "/api/v1/users/transactions/fiat", "transactions other", _FLOWS, private=True
+)
 SUBMIT: Final = Endpoint("POST", "/api/v1/order", "order post", _ORDER, private=True, write=True)
 CANCEL: Final = Endpoint("DELETE", "/api/v1/order", "order delete", _ORDER, private=True, write=True)

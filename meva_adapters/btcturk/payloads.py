@@ -22,7 +22,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from meva_adapters.btcturk import rows
 from meva_adapters.btcturk.frames import FRAMES
-from meva_adapters.btcturk.wire import as_decimal, as_text, as_whole, respelt, shown
+from meva_adapters.btcturk.wire import as_decimal, as_flag, as_text, as_whole, respelt, shown
 from meva_core.errors import BadInput
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ ROWS: Final[tuple[type, ...]] = (
     rows.OrderRow,
     rows.OpenOrdersRow,
     rows.FillRow,
+    rows.FlowRow,
     rows.SubmittedRow,
 )
 
@@ -46,7 +47,7 @@ class Payloads:
     def __init__(self) -> None:
         self.unknown: Counter[str] = Counter()
         self._converter = Converter(detailed_validation=True)
-        for kind, hook in ((Decimal, as_decimal), (int, as_whole), (str, as_text)):
+        for kind, hook in ((Decimal, as_decimal), (int, as_whole), (str, as_text), (bool, as_flag)):
             self._converter.register_structure_hook(kind, _ignoring_type(hook))
         pair = partial(eq, tuple[Decimal, Decimal])
         self._converter.register_structure_hook_func(pair, _ignoring_type(_pair))

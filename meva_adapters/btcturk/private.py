@@ -13,13 +13,13 @@ from meva_adapters.btcturk.client import Client
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.peeks import asset_in, data_in, named_in, order_in, pair_in
 from meva_adapters.btcturk.remarks import Remarks
-from meva_adapters.btcturk.values import balance_of, fill_of, order_of, unique
+from meva_adapters.btcturk.values import balance_of, fill_of, flow_of, order_of, unique
 from meva_adapters.system import events
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.ports import Permit
 from meva_core.symbols import is_symbol
-from meva_core.venue import Accepted, Balance, NewOrder, VenueFill, VenueOrder
+from meva_core.venue import Accepted, Balance, NewOrder, VenueFill, VenueFlow, VenueOrder
 
 T = TypeVar("T")
 _LOG: Final = logging.getLogger(__name__)
@@ -132,20 +132,43 @@ class PrivateData:
 
         A span that holds more than the exchange gives is halved until it does not.
         """
+        listed = self._spans(endpoints.FILLS, {"pairSymbol": symbol}, start, end, f"{symbol}: fills")
+        found = map(self._fill, _of(symbol, listed))
+        return _in_time([fill for fill in found if fill.symbol == symbol and start <= fill.ts <= end])
+
+    def flows(self, start: int, end: int) -> Sequence[VenueFlow]:
+        """Return what came and went, out of both lists. A row that cannot be read is left out."""
+        found: dict[str, VenueFlow] = {}
+        for name, endpoint in (("fiat", endpoints.FIAT_FLOWS), ("crypto", endpoints.CRYPTO_FLOWS)):
+            for tree in self._spans(endpoint, {}, start, end, f"the list of {name} flows: rows"):
+                what = named_in(f"{name} flow", tree)
+                try:
+                    flow = flow_of(self._payloads.take(tree, rows.FlowRow, what), name)
+                except BadInput as error:
+                    self._remarks.warn(events.ROW_LEFT_OUT, what, f"{what} is left out: {error}", what=what)
+                    continue
+                if flow is not None and start <= flow.ts <= end:
+                    found[flow.flow_id] = flow
+        return sorted(found.values(), key=lambda flow: (flow.ts, flow.flow_id))
+
+    def _spans(
+        self, endpoint: endpoints.Endpoint, query: Mapping[str, object], start: int, end: int, what: str
+    ) -> list[Any]:
+        """Return the rows of a span, halved until the exchange holds none back."""
         first, last = start // 1000, end // 1000
-        found: list[VenueFill] = []
+        found: list[Any] = []
         spans = [(at, min(at + _MAX_SPAN_MS, last + 1) - 1) for at in range(first, last + 1, _MAX_SPAN_MS)]
         while spans:
             low, high = spans.pop()
-            part = self._listed(endpoints.FILLS, {"pairSymbol": symbol, "startDate": low, "endDate": high})
+            part = self._listed(endpoint, {**query, "startDate": low, "endDate": high})
             if len(part) < FILLS_CAP:
-                found += map(self._fill, _of(symbol, part))
+                found += part
             elif low < high:
                 middle = (low + high) // 2
                 spans += [(low, middle), (middle + 1, high)]
             else:
-                raise _held_back(f"{symbol}: {len(part)} fills within one millisecond")
-        return _in_time([fill for fill in found if fill.symbol == symbol and start <= fill.ts <= end])
+                raise _held_back(f"{what} within one millisecond: {len(part)}")
+        return found
 
     def order_fills(self, order_id: str) -> Sequence[VenueFill]:
         """Return the fills of one order. BadInput for one that does not say of which order it is."""

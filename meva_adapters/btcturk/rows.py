@@ -145,6 +145,26 @@ class FillRow:
 
 
 @frozen(kw_only=True)
+class FlowRow:
+    """One row of `users/transactions/crypto` or `fiat`.
+
+    What leaves is negative. `precise_amount` has more digits where it is there. Of money, whether it is
+    confirmed is not said.
+    """
+
+    IGNORED: ClassVar = frozenset({"address", "tag", "txHash", "confirmationCount", "funds"})
+    id: int
+    timestamp: int
+    currency_symbol: str
+    balance_type: str | None = None
+    amount: Decimal | None = None
+    precise_amount: Decimal | None = None
+    fee: Decimal | None = None
+    tax: Decimal | None = None
+    is_confirmed: bool | None = None
+
+
+@frozen(kw_only=True)
 class SubmittedRow:
     """The `data` of an accepted `POST order`. What it names is held against what was asked for."""
 

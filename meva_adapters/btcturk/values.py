@@ -21,6 +21,7 @@ from meva_core.venue import (
     Ticker,
     Trade,
     VenueFill,
+    VenueFlow,
     VenueOrder,
 )
 
@@ -150,6 +151,21 @@ def fill_of(row: rows.FillRow) -> VenueFill:
         fee_asset=asset_of(row.denominator_symbol),
         ts=row.timestamp * 1000,
         exact=exact,
+    )
+
+
+def flow_of(row: rows.FlowRow, listed: str) -> VenueFlow | None:
+    """Return a flow out of the list of that name; None for what is not confirmed, and so has not come."""
+    if row.is_confirmed is False:
+        return None
+    amount = row.precise_amount or row.amount
+    if not amount:
+        raise BadInput(f"{listed} {row.id}: no amount")
+    if "withdraw" in (row.balance_type or "").lower():
+        amount = amount.copy_abs().copy_negate()
+    fee = EXACT.add((row.fee or Decimal(0)).copy_abs(), (row.tax or Decimal(0)).copy_abs())
+    return VenueFlow(
+        f"{listed}:{_named(row.id)}", asset_of(row.currency_symbol), amount, fee, row.timestamp * 1000
     )
 
 

@@ -74,6 +74,14 @@ def as_whole(value: Any) -> int:
     return value
 
 
+def as_flag(value: Any) -> bool:
+    """Return whether something is so, given as true or false, or as those words: `bool("false")` is True."""
+    word = value.lower() if isinstance(value, str) else value
+    if word not in (True, False, "true", "false") or (isinstance(word, int) and not isinstance(word, bool)):
+        raise TypeError(f"expected true or false, was {shown(value)}")
+    return word in (True, "true")
+
+
 def as_text(value: Any) -> str:
     """Return a text that can be stored: no lone surrogates, no NUL, at most 500 characters."""
     if not isinstance(value, str):

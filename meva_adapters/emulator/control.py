@@ -19,6 +19,7 @@ from meva_adapters.emulator.api.calls import Call, Reply, bare
 from meva_adapters.emulator.bounds import (
     MOST_ACCOUNTS,
     MOST_COUNT,
+    MOST_MS,
     brief,
     check_range,
     check_text,
@@ -216,6 +217,31 @@ def add_account(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     return {"accounts": len(world.venue.exchange.accounts)}
 
 
+def move_funds(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the user of `key` bring in `amount` of `asset`, or take it out (below 0) for a `fee` beside it.
+
+    Lists show it after `listed_after_ms`, at once without that, never where that is null.
+    """
+    venue, asset = world.venue, body.get("asset")
+    if not isinstance(asset, str) or not _ASSET.fullmatch(asset):
+        raise BadInput(f"asset is {brief(asset)}; expected capitals and digits, such as TRY")
+    amount = _amount(body, "amount")
+    fee = _amount(body, "fee") if "fee" in body else 0
+    if not amount or fee < 0:
+        raise BadInput(f"amount is {format_e8(amount)}, fee {format_e8(fee)}; nothing moves by that")
+    never = body.get("listed_after_ms", 0) is None
+    delay = None if never else _whole(body, "listed_after_ms") if "listed_after_ms" in body else 0
+    if delay is not None:
+        check_range(delay, "listed_after_ms", 0, MOST_MS)
+    key = venue.keyring.find(_text(body, "key"))
+    if key is None:
+        raise BadInput("key: there is no user with this key")
+    exchange, now = venue.exchange, venue.clock()
+    exchange.advance(now)
+    made = exchange.clearing.transfer(key.account, asset, amount, fee, now, delay)
+    return {"id": made.id, "time": made.time, "free": format_e8(key.account.balance(asset).free)}
+
+
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = body.get(name, {})
     if not isinstance(value, dict):
@@ -274,4 +300,5 @@ _ACTS: Final[Mapping[tuple[str, str], Callable[[World, Mapping[str, Any]], dict[
     ("POST", "clock"): move_clock,
     ("POST", "quote"): quote,
     ("POST", "accounts"): add_account,
+    ("POST", "transfers"): move_funds,
 }

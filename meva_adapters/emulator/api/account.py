@@ -11,7 +11,7 @@ from meva_adapters.emulator.api.auth import Key
 from meva_adapters.emulator.api.calls import Call, Reply, check_filters, enveloped, refused
 from meva_adapters.emulator.api.public import required_pair
 from meva_adapters.emulator.api.venue import Venue
-from meva_adapters.emulator.api.wire import Json, balance_row, fill_row
+from meva_adapters.emulator.api.wire import Json, balance_row, fill_row, transfer_row
 from meva_adapters.emulator.exchange.accounts import Balance
 from meva_adapters.emulator.exchange.orders import Fill
 from meva_adapters.emulator.exchange.rejections import Reason
@@ -57,8 +57,26 @@ def one_trade(venue: Venue, call: Call, key: Key) -> Reply:
 
 
 def transfers(venue: Venue, call: Call, key: Key) -> Reply:
-    """GET .../crypto and .../fiat: nothing is ever moved in or out by a user."""
-    return enveloped([], "SUCCESS")
+    """GET .../crypto and .../fiat: what came and went, newest first, at most 200."""
+    check_filters(call, "symbol")
+    now, is_fiat = venue.clock(), call.path.lower().endswith("fiat")
+    end = _whole(call, "endDate", now)
+    start = _whole(call, "startDate", end - _MONTH_MS)
+    if end - start > 3 * _MONTH_MS:
+        raise refused("The date range cannot be longer than 90 days.")
+    kinds = {text.lower() for text in call.all("type")}
+    assets = {text.upper() for text in call.all("symbol")}
+    found = (
+        one
+        for one in reversed(key.account.transfers)
+        if one.is_fiat == is_fiat
+        and one.listed is not None
+        and one.listed <= now
+        and start <= one.time <= end
+        and (not kinds or ("deposit" if one.amount > 0 else "withdrawal") in kinds)
+        and (not assets or one.asset in assets)
+    )
+    return enveloped([transfer_row(one) for one in islice(found, _ROWS)], "SUCCESS")
 
 
 def _row(venue: Venue, fill: Fill) -> Json:

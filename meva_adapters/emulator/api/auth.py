@@ -64,6 +64,10 @@ class Keyring:
         """Add a key that is new."""
         self._keys[key.public] = key
 
+    def find(self, public: str) -> Key | None:
+        """Return the key of that name, None if there is none."""
+        return self._keys.get(public)
+
     def identify(self, call: Call, permission: str, server_time: int) -> Key:
         """Return the key that signed a call; raises Failed with the 401 that the exchange would give."""
         if 0 < self.policy.unauthorized_block <= self._failures.get(call.remote, 0):

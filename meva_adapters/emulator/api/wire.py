@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from orjson import Fragment
 
-from meva_adapters.emulator.exchange.accounts import Balance
+from meva_adapters.emulator.exchange.accounts import Balance, Transfer
 from meva_adapters.emulator.exchange.book import Book, HalfBook
 from meva_adapters.emulator.exchange.events import Traded
 from meva_adapters.emulator.exchange.orders import Fill, Method, Moment, Order, Side
@@ -113,6 +113,26 @@ def balance_row(asset: str, name: str, balance: Balance, precision: int, now: in
     if comma:
         texts = {field: text.replace(".", ",") for field, text in texts.items()}
     return {"asset": asset, "assetname": name, **texts, "precision": precision, "timestamp": now}
+
+
+def transfer_row(transfer: Transfer) -> Json:
+    """Return a deposit or a withdrawal as its owner sees it: what leaves is negative."""
+    is_fiat = transfer.is_fiat
+    return {
+        "id": transfer.id,
+        "timestamp": transfer.time,
+        "balanceType": "deposit" if transfer.amount > 0 else "withdrawal",
+        "currencySymbol": transfer.asset,
+        "amount": format_e8(transfer.amount),
+        "preciseAmount": number(transfer.amount),
+        "fee": format_e8(-transfer.fee),
+        "tax": "0",
+        "address": None if is_fiat else "emulated",
+        "tag": None,
+        "txHash": None if is_fiat else f"{transfer.id:064x}",
+        "confirmationCount": None if is_fiat else 6,
+        "isConfirmed": None if is_fiat else True,
+    }
 
 
 def trade_row(trade: Traded, pair: Pair) -> Json:

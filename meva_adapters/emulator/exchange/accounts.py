@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from attrs import Factory, define, field
+from attrs import Factory, define, field, frozen
 
 from meva_adapters.emulator.exchange.fees import FeeSchedule
 from meva_core.errors import BrokenBooks
@@ -26,6 +26,26 @@ class Balance:
         return self.free + self.locked
 
 
+@frozen
+class Transfer:
+    """What its user brought into an account, or took out (`amount` below zero); amounts are e8, times ms.
+
+    `fee` was taken beside the amount. `listed` is from when lists show it, None for never.
+    """
+
+    id: int
+    asset: str
+    amount: int
+    fee: int
+    time: int
+    listed: int | None
+
+    @property
+    def is_fiat(self) -> bool:
+        """Whether it is in the list of money; coins have one of their own."""
+        return self.asset == "TRY"
+
+
 @define(eq=False)
 class TradingAccount:
     """Someone who trades.
@@ -38,6 +58,7 @@ class TradingAccount:
     fees: FeeSchedule
     house: bool = False
     balances: dict[str, Balance] = Factory(dict)
+    transfers: list[Transfer] = Factory(list)
     _past: deque[tuple[int, str, int, int]] = field(factory=lambda: deque(maxlen=_REMEMBERED))
 
     def balance(self, asset: str) -> Balance:

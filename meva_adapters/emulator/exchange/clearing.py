@@ -6,7 +6,7 @@ from collections import Counter
 
 from attrs import Factory, define
 
-from meva_adapters.emulator.exchange.accounts import TradingAccount
+from meva_adapters.emulator.exchange.accounts import TradingAccount, Transfer
 from meva_adapters.emulator.exchange.fees import (
     commission_of,
     notional_of,
@@ -32,11 +32,26 @@ class Clearing:
     fees: Counter[str] = Factory(Counter)
     taxes: Counter[str] = Factory(Counter)
     next_fill: int = 1181163798900000001
+    next_transfer: int = 760000001
 
     def deposit(self, account: TradingAccount, asset: str, amount: int, now: int) -> None:
-        """Bring new funds in."""
+        """Bring new funds in, or (below 0) take out what is free."""
         account.deposit(asset, amount, now)
         self.deposits[asset] += amount
+
+    def transfer(
+        self, account: TradingAccount, asset: str, amount: int, fee: int, now: int, delay: int | None
+    ) -> Transfer:
+        """Let a user bring funds in or take them out, listed after a delay in ms, or never; raises Rejected,
+        with nothing changed, for more than is free."""
+        if account.balance(asset).free + amount - fee < 0:
+            raise Rejected.because(Reason.BALANCE)
+        self.deposit(account, asset, amount - fee, now)
+        listed = None if delay is None else now + delay
+        made = Transfer(self.next_transfer, asset, amount, fee, now, listed)
+        self.next_transfer += 1
+        account.transfers.append(made)
+        return made
 
     def budget_of(self, order: Order, pair: Pair) -> int:
         """Return how much notional a buy without a limit may spend."""

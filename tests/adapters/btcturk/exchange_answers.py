@@ -88,6 +88,21 @@ FILL: dict[str, Any] = {
     "fee": "-3.036",
     "tax": "-0.6072",
 }
+FLOW: dict[str, Any] = {
+    "id": 760000001,
+    "timestamp": 1760000003456,
+    "balanceType": "deposit",
+    "currencySymbol": "BTC",
+    "amount": "0.25",
+    "preciseAmount": 0.25,
+    "fee": "0",
+    "tax": "0",
+    "address": "bc1q",
+    "tag": None,
+    "txHash": "00ff",
+    "confirmationCount": 3,
+    "isConfirmed": True,
+}
 SUBMITTED: dict[str, Any] = {
     "id": 25338000001,
     "quantity": "0.0005",

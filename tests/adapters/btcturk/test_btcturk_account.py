@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from exchange_answers import BALANCE, FILL, ORDER
+from exchange_answers import BALANCE, FILL, FLOW, ORDER
 from scripted_exchange import PAGE, Answer, Server, data
 
 from meva_adapters.btcturk import PrivateData
@@ -183,3 +183,73 @@ def test_an_order_without_its_amount_has_the_quantity_that_was_asked_for(
     assert order.qty == Decimal("0.0005")
     with pytest.raises(BadInput, match="no amount"):  # a market buy's quantity is money
         account.order(str(ORDER["id"]))
+
+
+# -- What came and went -------------------------------------------------------------------------------
+
+FIAT = "GET /api/v1/users/transactions/fiat"
+CRYPTO = "GET /api/v1/users/transactions/crypto"
+
+
+def test_flows_are_of_both_lists_each_under_its_own_name(server: Server, account: PrivateData) -> None:
+    money = {
+        **FLOW,
+        "timestamp": 1760000001000,
+        "currencySymbol": "TRY",
+        "balanceType": "withdrawal",
+        "amount": "-500.5",
+        "preciseAmount": None,
+        "fee": "-3",
+        "tax": "-0.6",
+        "isConfirmed": None,
+    }
+    server.on(FIAT, data([money]))
+    server.on(CRYPTO, data([FLOW, FLOW]))
+    first, second = account.flows(*A_MINUTE)
+    assert (first.flow_id, first.asset, first.amount, first.fee) == (
+        "fiat:760000001", "TRY", Decimal("-500.5"), Decimal("3.6"),
+    )  # fmt: skip
+    assert (second.flow_id, second.asset, second.amount, second.ts) == (
+        "crypto:760000001", "BTC", Decimal("0.25"), 1_760_000_003_456_000,
+    )  # fmt: skip
+    (asked,) = server.calls(CRYPTO)
+    assert (asked.query["startDate"], asked.query["endDate"]) == ("1760000000000", "1760000060000")
+
+
+@pytest.mark.parametrize("confirmed", [False, "false", "False"])
+def test_what_is_not_confirmed_has_not_come(server: Server, account: PrivateData, confirmed: object) -> None:
+    server.on(FIAT, data([]))
+    server.on(CRYPTO, data([{**FLOW, "isConfirmed": confirmed}]))
+    assert account.flows(*A_MINUTE) == []
+
+
+def test_a_withdrawal_without_a_sign_leaves_all_the_same(server: Server, account: PrivateData) -> None:
+    server.on(FIAT, data([]))
+    server.on(CRYPTO, data([{**FLOW, "balanceType": "Withdrawal"}]))
+    assert account.flows(*A_MINUTE)[0].amount == Decimal("-0.25")
+
+
+@pytest.mark.parametrize(
+    "bad", [{**FLOW, "amount": "x"}, {**FLOW, "isConfirmed": 2}, without(FLOW, "currencySymbol"), 5]
+)
+def test_a_flow_that_cannot_be_read_costs_itself_with_one_warning(
+    server: Server, account: PrivateData, bad: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on(FIAT, data([]))
+    server.on(CRYPTO, data([bad, {**FLOW, "id": 760000002}]))
+    for _ in range(3):
+        assert [flow.flow_id for flow in account.flows(*A_MINUTE)] == ["crypto:760000002"]
+    assert sum(record.levelname == "WARNING" for record in caplog.records) == 1
+
+
+def test_a_list_that_is_full_is_asked_for_in_halves(server: Server, account: PrivateData) -> None:
+    rows = [{**FLOW, "id": number, "timestamp": 1760000000000 + number * 200} for number in range(1, 251)]
+
+    def answer(request: Any) -> Any:
+        start, end = (int(request.query[name]) for name in ("startDate", "endDate"))
+        return data([row for row in reversed(rows) if start <= row["timestamp"] <= end][:200])
+
+    server.on(FIAT, data([]))
+    server.on(CRYPTO, answer)
+    flows = account.flows(*A_MINUTE)
+    assert [flow.flow_id for flow in flows] == [f"crypto:{row['id']}" for row in rows]
