@@ -57,6 +57,9 @@ class ZstdColumns:
             raise StoreCorrupt(f"it cannot be unpacked: {error}") from error
         if len(raw) != size:
             raise StoreCorrupt(f"{len(raw)} bytes where {columns} columns of {rows} rows take {size}")
+        if rows == 1:  # as a cycle of a live run is stored: its bytes lie together
+            cells = np.frombuffer(raw, dtype="<i8").reshape(columns, 1)
+            return lambda first, last: _unfolded(cells[first:last])
         planes = np.frombuffer(raw, dtype=np.uint8).reshape(columns, _CELL, rows)
 
         def columns_of(first: int, last: int) -> Any:
@@ -76,6 +79,13 @@ def _unfold(planes: Any, found: Any) -> None:
     signs = folded.view(np.int64)
     steps ^= np.negative(signs, out=signs)
     np.cumsum(steps, axis=1, out=found)
+
+
+def _unfolded(folded: Any) -> Any:
+    """Return the signed numbers that were folded into unsigned ones, in an array of its own."""
+    steps = (folded.view("<u8") >> np.uint64(1)).astype(np.int64)
+    steps ^= np.negative(folded & 1)
+    return steps
 
 
 def _parts(columns: int, rows: int) -> Iterator[slice]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from enum import IntEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -208,6 +209,12 @@ def rules_columns(
 
 def letters_of(symbols: Sequence[str]) -> Any:
     """Return the names of symbols as rules hold them: int64 [symbols, LETTERS], ASCII, 0 behind the end."""
+    letters = _letters_of(tuple(symbols))
+    return letters.copy()  # whoever has it may change it
+
+
+@lru_cache(maxsize=16)  # each cycle of a live run asks for them, and each stretch that is opened
+def _letters_of(symbols: tuple[str, ...]) -> Any:
     letters = np.zeros((len(symbols), LETTERS), dtype=np.int64)
     for i, symbol in enumerate(symbols):
         letters[i, : len(symbol)] = list(symbol.encode("ascii"))

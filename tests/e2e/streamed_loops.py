@@ -82,9 +82,11 @@ class Shown:
         return moment - ends[-1] if ends else None
 
 
-def touches_off(db: Path, shown: Shown, ticks: Mapping[str, Decimal]) -> tuple[int, list[object]]:
+def touches_off(
+    db: Path, shown: Shown, ticks: Mapping[str, Decimal], early: int = EARLY_MS
+) -> tuple[int, list[object]]:
     """Return how many touches a book has stored, and those that the exchange did not show about then, to
-    within a tick."""
+    within a tick: from `early` ms before its stamp on."""
     rows = rows_of(db, "SELECT symbol, stamp, cells FROM stage7_rows WHERE kind = 'book'")
     wrong: list[object] = []
     for row in rows:
@@ -93,7 +95,7 @@ def touches_off(db: Path, shown: Shown, ticks: Mapping[str, Decimal]) -> tuple[i
         near = [
             touch
             for ahead in (0, SKEW_MS)
-            for touch in shown.within(row["symbol"], moment - ahead - EARLY_MS, moment - ahead + LATE_MS)
+            for touch in shown.within(row["symbol"], moment - ahead - early, moment - ahead + LATE_MS)
         ]
         if not any(abs(bid - b) <= tick and abs(ask - a) <= tick for b, a in near):
             late = shown.late_by(row["symbol"], bid, ask, tick, moment)
