@@ -18,6 +18,7 @@ from meva_adapters.importing.rules import ImportedRules, rules_for
 from meva_adapters.importing.series import Repairs, Series
 from meva_adapters.importing.sources import Source, find_sources
 from meva_adapters.importing.symbols import quote_of
+from meva_adapters.importing.unsaid import AllUnsaid, Unsaid, with_all_asked
 from meva_adapters.replay.format.layout import CANDLES, KINDS
 from meva_core.errors import BadInput, Problem
 
@@ -108,7 +109,7 @@ def look_at(
             parts.setdefault(part.symbol, []).append(part)
         files.append(_looked(source, found))
     if problems:
-        raise _refusal(problems, len(sources))
+        raise _refusal(problems, sources, choices)
     _refuse_unused(parts, choices)
     names = [source.name for source in sources]
     pairs = tuple(_pair(symbol, parts.pop(symbol), choices, names) for symbol in sorted(parts))
@@ -130,10 +131,23 @@ def _read_all(sources: Sequence[Source], choices: Choices) -> Iterator[tuple[Sou
         yield from zip(sources, pool.map(read, enumerate(sources)), strict=True)
 
 
-def _refusal(problems: Sequence[tuple[BadInput, str]], files: int) -> BadInput:
-    """Return the first refusal, with those of the other files beside it."""
+def _refusal(
+    problems: Sequence[tuple[BadInput, str]], sources: Sequence[Source], choices: Choices
+) -> BadInput:
+    """Return the first refusal, with those of the other files beside it; where it is a question, with all
+    that have to be answered."""
     first, _ = problems[0]
-    more = f" ({len(problems)} of {files} files are refused)" if len(problems) > 1 else ""
+    if isinstance(first, Unsaid):
+        refused = {name for _, name in problems}
+        again = [source for source in sources if source.name in refused]
+        first = with_all_asked(
+            first,
+            choices,
+            lambda said: [found for _, found in _read_all(again, said) if isinstance(found, BadInput)],
+        )
+    if isinstance(first, AllUnsaid):
+        return first
+    more = f" ({len(problems)} of {len(sources)} files are refused)" if len(problems) > 1 else ""
     listed = [_problem(error, name) for error, name in problems]
     return BadInput(f"{first}{more}", action=first.action, problems=listed)
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import define, field
 
+from meva_adapters.importing.unsaid import Unsaid
 from meva_adapters.replay.format.columns import whole_and_rest
 from meva_core.amounts import E8, LIMIT, digits_of
 from meva_core.errors import BadInput
@@ -98,8 +99,9 @@ def _with_points(texts: Any, decimal: str | None, what: str) -> Any:
     if decimal is None:
         if pc.any(commas).as_py():
             shown = texts.filter(commas)[0].as_py()
-            raise BadInput(
+            raise Unsaid(
                 f"{what}: {shown!r} has a comma, which may be the decimal mark or a separator of thousands",
+                choice="decimal",
                 action="say which mark is the decimal one: --decimal , or --decimal .",
             )
         return texts
@@ -187,8 +189,9 @@ def _of_integers(column: Any, faults: Faults, integers: str | None, what: str) -
         raise BadInput(f"{what}: integers too large for amounts", action="write it as decimals") from error
     if integers is None and values.any():
         shown = int(values[values != 0][0])
-        raise BadInput(
+        raise Unsaid(
             f"{what}: a column of integers without a unit: {shown} may be {shown} or {digits_of(_e8(shown))}",
+            choice="integers",
             action="say which: --integers whole or --integers e8",
         )
     for place in np.flatnonzero(values < 0).tolist():

@@ -11,6 +11,7 @@ from attrs import frozen
 from meva_adapters.importing.choices import Choices
 from meva_adapters.importing.recognise import Taken
 from meva_adapters.importing.series import CLOSING, Reading, Series
+from meva_adapters.importing.unsaid import Unsaid
 from meva_adapters.replay.format.stamps import MICROS, iso_stamp
 from meva_core.amounts import format_e8
 from meva_core.errors import BadInput
@@ -57,13 +58,16 @@ def interval_of(series: Series, choices: Choices, name: str) -> tuple[int, str]:
     if choices.interval is not None:
         return choices.interval, "as --interval says"
     if not len(steps):
-        raise BadInput(
-            f"{name}: fewer than two candles tell no interval", action="say it in seconds: --interval 60"
+        raise Unsaid(
+            f"{name}: fewer than two candles tell no interval",
+            choice="interval",
+            action="say it in seconds: --interval 60",
         )
     micros = int(steps[counts.argmax()])
     if micros % MICROS or micros // MICROS > _LONGEST:
-        raise BadInput(
+        raise Unsaid(
             f"{name}: candles are {micros / MICROS:g} s apart: no interval of whole seconds up to a year",
+            choice="interval",
             action="say it in seconds: --interval 60",
         )
     return micros // MICROS, f"{counts.max()} of {counts.sum()} distances"
@@ -84,8 +88,9 @@ def _told(
         return choices.stamp, "as --stamp says"
     if taken.stamp:
         return taken.stamp, "the layout's stamps are times of opening"
-    raise BadInput(
+    raise Unsaid(
         f"{name}: nothing tells whether a stamp is a candle's opening or its close; {_to_look_up(series)}",
+        choice="stamp",
         action="say --stamp open or --stamp close; most exchanges stamp the opening",
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from meva_adapters.importing.choices import Choices
+from meva_adapters.importing.unsaid import Unsaid
 from meva_core.errors import BadInput
 from meva_core.symbols import canonical_symbol, is_symbol
 
@@ -48,12 +49,14 @@ def symbol_for(found: str | None, table: str, choices: Choices) -> tuple[str, st
         try:
             symbol, why = canonical_symbol(found, table), "its own column says it"
         except BadInput as error:
-            raise BadInput(str(error), action="say the pair with --symbol BTCTRY") from error
+            raise Unsaid(str(error), choice="symbol", action="say the pair with --symbol BTCTRY") from error
     else:
         told = symbol_in(table)
         if told is None:
-            raise BadInput(
-                f"{table}: neither its name nor a column tells the pair", action="say it with --symbol BTCTRY"
+            raise Unsaid(
+                f"{table}: neither its name nor a column tells the pair",
+                choice="symbol",
+                action="say it with --symbol BTCTRY",
             )
         symbol, why = told, "its name"
     if symbol in choices.names:

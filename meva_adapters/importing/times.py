@@ -14,6 +14,7 @@ from attrs import define, evolve
 
 from meva_adapters.importing.choices import Choices
 from meva_adapters.importing.numbers import Faults, is_plain
+from meva_adapters.importing.unsaid import Unsaid
 from meva_adapters.importing.written import read_written
 from meva_adapters.importing.zones import to_utc, zone_of
 from meva_core.errors import BadInput
@@ -145,8 +146,9 @@ def _of_written(texts: Any, missing: Any, faults: Faults, choices: Choices, what
 
 def _in_zone(times: Times, faults: Faults, choices: Choices, what: str) -> Times:
     if choices.tz is None:
-        raise BadInput(
+        raise Unsaid(
             f"{what}: {_NAIVE} ({times.told}), and nothing says of which zone",
+            choice="tz",
             action="say it with --tz, such as --tz UTC or --tz Europe/Istanbul",
         )
     micros, wrong = to_utc(times.micros, zone_of(choices.tz))

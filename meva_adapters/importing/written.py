@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meva_adapters.importing.numbers import Faults
+from meva_adapters.importing.unsaid import Unsaid
 from meva_adapters.replay.format.stamps import MICROS, days_since_1970, parse_stamps
 from meva_core.errors import BadInput
 
@@ -137,8 +138,9 @@ def _by_order(
 def _order_of(parts: _Parts, first: Any, second: Any, what: str) -> tuple[str, str]:
     if first.max() > 12 or second.max() > 12:
         if first.max() > 12 and second.max() > 12:
-            raise BadInput(
+            raise Unsaid(
                 f"{what}: neither day, month, year nor month, day, year fits all dates",
+                choice="dates",
                 action="say --dates dmy or --dates mdy; rows that do not fit are named then",
             )
         order = "dmy" if first.max() > 12 else "mdy"
@@ -152,9 +154,10 @@ def _order_of(parts: _Parts, first: Any, second: Any, what: str) -> tuple[str, s
     order, other = sorted(uneven, key=lambda one: uneven[one])
     if uneven[order] <= (1 - _MOSTLY) * len(first) and uneven[other] > 2 * uneven[order]:
         return order, f"so {uneven[order]} of {len(first)} rows are unevenly apart, else {uneven[other]}"
-    raise BadInput(
+    raise Unsaid(
         f"{what}: no date tells day from month: no number is above 12, and both readings are as even "
         f"({uneven['dmy']} and {uneven['mdy']} rows are further from the one before than most)",
+        choice="dates",
         action="say which comes first: --dates dmy or --dates mdy",
     )
 

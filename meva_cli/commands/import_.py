@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from meva_cli.options import AMOUNT, COUNT, FOLDER, json_option
 from meva_cli.progress import make_progress
@@ -82,6 +85,7 @@ def import_(
     manifest.json says so. Fills against such books are a model, not a record.
     """
     from meva_adapters.importing.importing import look
+    from meva_adapters.importing.unsaid import AllUnsaid
     from meva_adapters.importing.writing import refuse_taken, write
 
     choices = _choices(said)
@@ -90,6 +94,9 @@ def import_(
     progress.start(None, "reading")
     try:
         found = look(sources, choices, lambda name: progress.advance(1))
+    except AllUnsaid as error:
+        command = shlex.join(["meva", "replay", "import", *_typed(), *chain(*error.answers.items())])
+        raise BadInput(str(error), action=f"type this, each as it is in truth: {command}") from error
     finally:
         progress.done()
     if not as_json:
@@ -100,6 +107,26 @@ def import_(
         print_json(_document(found, into, written=not dry_run))
         return
     _say_what_was_done(found, into, written=not dry_run)
+
+
+def _typed() -> list[str]:
+    """Return the words that this command was called with."""
+    words: list[str] = []
+    ctx = click.get_current_context()
+    for parameter in ctx.command.get_params(ctx):
+        name: str = str(parameter.name)
+        value: Any = ctx.params.get(name)
+        if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(parameter, click.Argument):
+            words += map(str, value or ())
+        elif isinstance(parameter, click.Option) and parameter.is_flag:
+            words.append(parameter.opts[0])
+        else:
+            given: tuple[Any, ...] = value if parameter.multiple else (value,)
+            for one in given:
+                words += [parameter.opts[0], f"{one:f}" if isinstance(one, Decimal) else str(one)]
+    return words
 
 
 def _choices(said: dict[str, Any]) -> Choices:
