@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from meva_core.stages.plan import RunPlan
 
 WARNINGS_SHOWN: Final = 4
+PAGE_LATER: Final = "meva.page_later"
+"""Where a command's context keeps that somebody shows the page of figures at their own end."""
 LABELS: Final = {"cycles_traded": "cycles_with_fills"}
 """What figures are called for people, where the name in JSON leaves open what it counts."""
 
@@ -67,8 +69,8 @@ def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
     return notes
 
 
-def print_backtest(result: dict[str, Any]) -> None:
-    """Print what was recorded and the page of figures, for people."""
+def print_backtest(result: dict[str, Any], *, with_page: bool = True) -> None:
+    """Print what was recorded and, unless it is shown later, the page of figures, for people."""
     from meva_cli.figures_page import print_page
 
     warnings, page, why_none = (result.pop(name) for name in ("warnings", "figures", "figures_reason"))
@@ -97,6 +99,8 @@ def print_backtest(result: dict[str, Any]) -> None:
     for name in ("books", "dataset_sha256", "fingerprint"):
         shown[name] = shown.pop(name)
     print_pairs(shown)
+    if not with_page:
+        return
     print_line()
     if page is None:
         print_line(f"No page of figures: {why_none}")

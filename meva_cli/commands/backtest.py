@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import click
 
-from meva_cli.backtest_told import all_notes, print_backtest
+from meva_cli.backtest_told import PAGE_LATER, all_notes, print_backtest
 from meva_cli.database import DB, address_of, database, reading, shown_database
 from meva_cli.dataset import dataset_folder
 from meva_cli.load import Loaded, settings_for
@@ -158,7 +158,7 @@ def backtest(
     if as_json:
         print_json(result)
     else:
-        print_backtest(result)
+        print_backtest(result, with_page=PAGE_LATER not in ctx.meta)
     ctx.exit(1 if result.get("equal_to_recorded") is False else 0)
 
 

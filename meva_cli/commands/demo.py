@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from meva_cli.backtest_told import PAGE_LATER
 from meva_cli.lazy import load_command
 from meva_cli.named import ALONE
 from meva_cli.render import print_line
@@ -45,7 +46,7 @@ def demo(ctx: click.Context, db: str) -> None:
     """
     from meva_adapters.replay.sample import sample_folder
 
-    ctx.meta[ALONE] = True
+    ctx.meta[ALONE] = ctx.meta[PAGE_LATER] = True
     chosen = [word for name, text in DEMO.items() for word in ("--set", f"{name}={text}")]
     _run(ctx, "backtest", ["--data", str(sample_folder()), "--db", db, *chosen])
     print_line()
