@@ -10,7 +10,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.options import json_option
 from meva_cli.records import CYCLES, Records
 from meva_cli.render import print_json, print_pairs
-from meva_cli.summary import BOOK, asked_account
+from meva_cli.summary import BOOK, asked_account, say_assumed
 from meva_cli.window import asked_windows, window_options
 from meva_cli.writing import check_target, write_to
 
@@ -61,6 +61,7 @@ def export(
     check_target(form, out, as_json, url)
     with reading(url) as reads:
         account = asked_account(reads, run_id, book)
+        say_assumed(account)
         windows = asked_windows(reads, account.run_ids, start, end, last)
         records = Records(reads, what, account, windows)
         report = write_to(out, form, records.write)

@@ -11,6 +11,7 @@ import click
 from meva_cli.database import DB, database, reading
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
+from meva_cli.summary import assumed_data, say_assumed
 from meva_cli.telling import telling_of
 from meva_cli.window import asked_window, window_options
 from meva_core.errors import BadInput
@@ -56,13 +57,19 @@ def why(
         raise BadInput(
             "CYCLE names one cycle, and --last, --start and --end name many", action="give one or the others"
         )
+    from meva_core.stages.accounts import account_of_run
+
     with reading(database(db)) as reads:
         if many:
-            report = _many(reads, asked_window(reads, run_id, start, end, last), as_json)
+            window = asked_window(reads, run_id, start, end, last)
         else:
-            report = _one(reads, _window_of(reads, cycle, run_id), as_json)
+            window = _window_of(reads, cycle, run_id)
+        account = account_of_run(reads, window.run_id)
+        if not as_json:
+            say_assumed(account)
+        report = (_many if many else _one)(reads, window, as_json)
     if as_json:
-        print_json(report)
+        print_json({**report, "assumed": assumed_data(account)})
 
 
 def _window_of(reads: Reads, cycle: str | None, run_id: str | None) -> Window:
@@ -346,7 +353,7 @@ def _many(reads: Reads, window: Window, as_json: bool) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_core.history.explain_many import explain_cycles
 
-    found = explain_cycles(reads, window, CODEC.decode)
+    found = explain_cycles(reads, [window], CODEC.decode)
     telling = telling_of(found.kind, found.limits)
     if not as_json:
         print_many(window, found, telling)

@@ -57,7 +57,12 @@ def test_the_line_that_is_printed_next_runs_and_the_books_are_called_assumed_eve
     assert runs[0]["books"] == manifest["books"]
     report = meva("report", "--db", "data.db", "--json").document
     assert report["books"] == manifest["books"]
-    assert "fills are a model, not a record" in meva("report", "--db", "data.db").err
+    for command in (["report"], ["why"], ["why", "--last", "9"], ["export", "--what", "fills"], ["trades"]):
+        said = meva(*command, "--db", "data.db").err
+        assert f"fills are a model, not a record: order books {manifest['books']}" in said or (
+            f"order books {manifest['books']}: fills are a model, not a record" in said
+        ), command
+    assert meva("why", "--db", "data.db", "--json").document["assumed"] == f"order books {manifest['books']}"
 
 
 def test_pairs_with_and_without_rules_run_together(meva: Callable[..., Any], tmp_path: Path) -> None:
@@ -131,6 +136,25 @@ def test_what_is_refused_is_2_with_what_to_type_and_leaves_nothing(
     assert ended.code == 2
     assert why in ended.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["BTCTRY.csv"]
+
+
+def test_all_that_the_files_do_not_tell_is_asked_for_at_once_with_the_command_to_type(
+    meva: Callable[..., Any], tmp_path: Path
+) -> None:
+    stamps = [f"0{1 + at // 30}.02.2024 10:{at % 30:02d}" for at in range(90)]
+    rows = [f"{stamp};100,{at:02d};101,50;99,50;100,{at:02d}" for at, stamp in enumerate(stamps)]
+    Path("prices.csv").write_text("\n".join(["time;open;high;low;close", *rows]) + "\n")
+    ended = meva("replay", "import", "prices.csv", "--into", "data", "--spread-bps", "12.50", "--drop-bad")
+    assert ended.code == 2
+    asked = [text.split(":")[1].strip() for text in ended.err.splitlines() if text.startswith("Error:   --")]
+    assert asked == ["--symbol", "--dates", "--tz", "--decimal", "--stamp"]
+    command = ended.err.strip().splitlines()[-1].partition("in truth: ")[2]
+    assert command == (
+        "meva replay import prices.csv --into data --spread-bps 12.50 --drop-bad "
+        "--symbol BTCTRY --dates dmy --tz UTC --decimal , --stamp open"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["prices.csv"]
+    assert meva(*shlex.split(command)[1:]).code == 0, "and it is all that had to be said"
 
 
 def test_a_folder_that_holds_something_is_refused_before_anything_is_read(
