@@ -13,8 +13,8 @@ from meva_adapters.system.files import replacing
 from meva_cli.report_page import WHY_CYCLES, report_page
 from meva_cli.runs import changed_settings
 from meva_cli.telling import telling_of
+from meva_cli.window import asked_windows
 from meva_core.history.explain_many import explain_cycles
-from meva_core.history.window import choose_window
 
 if TYPE_CHECKING:
     from meva_core.ports import Reads
@@ -28,8 +28,8 @@ def html_report(reads: Reads, account: Account, cash_rate: float, db: str | None
     """
     found, gathered = told_and_gathered(reads, account, cash_rate)
     last = account.runs[-1]
-    window = choose_window(reads, last["run_id"], last=WHY_CYCLES)
-    many = explain_cycles(reads, window, CODEC.decode)
+    windows = asked_windows(reads, account.run_ids, None, None, WHY_CYCLES)
+    many = explain_cycles(reads, windows, CODEC.decode)
     telling = telling_of(many.kind, many.limits)
     which = ["--book", account.book] if account.book else ["--run", last["run_id"]]
     command = shlex.join(["meva", "prove", *(["--db", db] if db else []), *which])

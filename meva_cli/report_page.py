@@ -153,8 +153,9 @@ def _trades(trips: Sequence[RoundTrip], quote: str) -> Part:
 
 
 def _why(many: Many, telling: Telling, account: Account) -> Part:
-    last = f" of the last run, {account.runs[-1]['run_id']}," if len(account.runs) > 1 else ""
-    newest = "the newest " if many.cycles == WHY_CYCLES else ""
+    total = sum(row["cycles"] for row in account.runs)
+    which = f"{total} cycles" if many.cycles >= total else f"the newest {many.cycles} of {total} cycles"
+    runs = f" of its {len(account.runs)} runs" if len(account.runs) > 1 else ""
     tables = [
         Table("Rules for the whole cycle", CYCLE_COLUMNS, _texts(cycle_rows(many, telling)), (1, 2)),
         Table("By symbol", REASON_COLUMNS, _texts(reason_rows(many, telling)), (3, 4), folded=True),
@@ -162,8 +163,8 @@ def _why(many: Many, telling: Telling, account: Account) -> Part:
     return Part(
         "why",
         "Why it did not trade more",
-        f"Of {newest}{many.cycles} cycles{last} {many.cycles - many.idle} placed orders and {many.idle} did "
-        "not. Each rule is told at the cycle in which it came nearest to letting go.",
+        f"Of {which}{runs} {many.cycles - many.idle} placed orders and {many.idle} did not. Each rule is "
+        "told at the cycle in which it came nearest to letting go.",
         tables=tables,
     )
 

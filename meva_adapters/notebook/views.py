@@ -117,7 +117,7 @@ class Views(ABC):
             raise BadInput(f"last: {count} is no number of cycles", action="give 1 or more, or None for all")
         with noted(), self._look() as reads:
             window = choose_window(reads, self._account.runs[-1]["run_id"], last=count)
-            return Why(window, explain_cycles(reads, window, CODEC.decode))
+            return Why(window, explain_cycles(reads, [window], CODEC.decode))
 
     # -- Pictures -------------------------------------------------------------------------------------
 

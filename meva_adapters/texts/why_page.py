@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from attrs import evolve
+
 from meva_adapters.texts.words import as_text
 from meva_core.history.explain_many import Held, Many
 from meva_core.history.recorded import told_code
@@ -32,7 +34,12 @@ def cycle_rows(found: Many, telling: Telling) -> list[list[object]]:
 
 
 def _cycle_row(held: Held, telling: Telling) -> list[object]:
-    return [held.nearest.code, held.cycles, held.idle, explain(held.nearest, telling)]
+    return [held.nearest.code, held.cycles, held.idle, explain(held.nearest, _of_its_run(held, telling))]
+
+
+def _of_its_run(held: Held, telling: Telling) -> Telling:
+    """Return what is known around a reason: the limits are those of the run that it is of."""
+    return evolve(telling, limits=held.limits)
 
 
 def symbol_rows(found: Many, telling: Telling) -> list[list[object]]:
@@ -41,10 +48,9 @@ def symbol_rows(found: Many, telling: Telling) -> list[list[object]]:
 
 
 def _symbol_rows(found: Many, symbol: str, telling: Telling) -> Iterator[list[object]]:
-    largest = found.limits.largest_position
     if found.ordered[symbol]:
         yield [symbol, "ok", "build", found.ordered[symbol], found.cycles, "an order was placed"]
     for held in found.of_symbol(symbol):
-        reason = held.nearest
-        told = told_code(reason, largest)
-        yield [symbol, told, reason.step, held.cycles, found.cycles, explain(reason, telling)]
+        reason, largest = held.nearest, held.limits.largest_position
+        told, words = told_code(reason, largest), explain(reason, _of_its_run(held, telling))
+        yield [symbol, told, reason.step, held.cycles, found.cycles, words]

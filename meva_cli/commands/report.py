@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,7 +15,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.options import FOLDER, json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
 from meva_cli.stage4 import STAGE, refuse_run, stage4_rows
-from meva_cli.window import LAST, asked_window, window_options
+from meva_cli.window import LAST, asked_windows, window_options
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ SPARED: Final = ("universe", "slippage_try", "fees_try", "max_drawdown", "net_pn
 @click.option("--html", type=FOLDER, metavar="FILE", help="That page as a file with pictures and tables.")
 @click.option("--open", "opened", is_flag=True, help="With --html: open it in the browser.")
 @click.option("--compare", is_flag=True, help="The figures of RUN... side by side, and what sets them apart.")
-@click.option("--book", metavar="NAME", help="With --summary or --html: all runs of this book together.")
+@click.option("--book", metavar="NAME", help="All runs of this book together.")
 @click.option(
     "--cash-rate",
     type=click.FloatRange(-1, 100, min_open=True),
@@ -83,7 +84,8 @@ def report(
     Of Stage 4 it shows the cycles' metrics, or, where none were recorded yet, audits and snapshots.
 
     Equity, profit, fees and slippage are those of the account after the cycle, counted since the run began;
-    drawdown is the largest so far. The reason says why a cycle placed no order; `meva why CYCLE` says more.
+    drawdown is the largest so far. Of a book, with --book, they are counted since it began, and cycles are
+    those of all its runs. The reason says why a cycle placed no order; `meva why CYCLE` says more.
     """
     asked = {"--summary": summary, "--html": html is not None, "--compare": compare}
     page = _page_asked(asked, runs, book, cash_rate, opened)
@@ -99,23 +101,42 @@ def report(
         return
     with reading(database(db)) as reads:
         if stage == "stage4":
+            if book is not None:
+                raise click.UsageError("Stage 4's cycles belong to no book; leave out --book")
             _report_stage4(reads, run_id, start, end, last, as_json)
             return
-        window = asked_window(reads, run_id, start, end, last, LAST)
-        from meva_adapters.codec import CODEC
-        from meva_core.history.summaries import Totals, report_lines
+        _report(reads, run_id, book, start, end, last, as_json)
 
-        market = _market(reads, window.run_id)
-        totals = Totals()
-        lines = totals.counted(report_lines(reads, window, CODEC.decode))
-        if as_json:
-            import attrs
 
-            found = [attrs.asdict(line) for line in lines]
-            document = {"run_id": window.run_id, "books": market.books, "cycles": found}
-            print_json({**document, "totals": totals_of(totals)})
-        else:
-            print_report(window.run_id, lines, totals, market)
+def _report(
+    reads: Reads,
+    run_id: str | None,
+    book: str | None,
+    start: int | None,
+    end: int | None,
+    last: int | None,
+    as_json: bool,
+) -> None:
+    from meva_adapters.codec import CODEC
+    from meva_cli.summary import asked_account
+    from meva_core.history.summaries import Totals, report_lines
+
+    account = asked_account(reads, run_id, book)
+    last = LAST if (start, end, last) == (None, None, None) else last
+    windows = asked_windows(reads, account.run_ids, start, end, last)
+    shown, market = [window.run_id for window in windows], _market(reads, account.run_ids[-1])
+    totals = Totals()
+    of_windows = (report_lines(reads, window, CODEC.decode) for window in windows)
+    lines = totals.counted(chain.from_iterable(of_windows))
+    if as_json:
+        import attrs
+
+        found = [attrs.asdict(line) for line in lines]
+        which: dict[str, Any] = {"run_id": shown[-1]} if book is None else {"book": book, "runs": shown}
+        print_json({**which, "books": market.books, "cycles": found, "totals": totals_of(totals)})
+    else:
+        named = f"Run {shown[-1]}" if book is None else f"Book {book}, {_runs_named(shown)}"
+        print_report(named, lines, totals, market)
 
 
 class _Market(NamedTuple):
@@ -152,15 +173,15 @@ def _page_asked(
     if len(pages) > 1:
         raise click.UsageError(f"{' and '.join(pages)} do not go together")
     page = pages[0] if pages else None
-    needs = {
+    needs: dict[str, tuple[bool, tuple[str | None, ...]]] = {
         "RUN...": (bool(runs), ("--compare",)),
-        "--book": (book is not None, ("--summary", "--html")),
+        "--book": (book is not None, ("--summary", "--html", None)),
         "--cash-rate": (cash_rate is not None, ("--summary", "--html", "--compare")),
         "--open": (opened, ("--html",)),
     }
     for option, (given, places) in needs.items():
         if given and page not in places:
-            raise click.UsageError(f"{option} goes with {' or '.join(places)}")
+            raise click.UsageError(f"{option} goes with {' or '.join(filter(None, places))}")
     return page
 
 
@@ -235,7 +256,11 @@ def totals_of(totals: Totals) -> dict[str, Any]:
     }
 
 
-def print_report(run_id: str, lines: Iterator[Line], totals: Totals, market: _Market) -> None:
+def _runs_named(runs: Sequence[str]) -> str:
+    return f"run {runs[0]}" if len(runs) == 1 else f"runs {', '.join(runs)}"
+
+
+def print_report(which: str, lines: Iterator[Line], totals: Totals, market: _Market) -> None:
     """Print lines and totals for people; for pipes the table alone, and beside it what is to be said of the
     data."""
     if not sys.stdout.isatty():
@@ -248,7 +273,7 @@ def print_report(run_id: str, lines: Iterator[Line], totals: Totals, market: _Ma
     names = [name.replace("_try", f"_{market.quote.lower()}") for name in columns]
     print_table(names, [[getattr(line, SHOWN[name]) for name in columns] for line in found])
     print_line()
-    for text in totals_lines(run_id, totals, market.quote):
+    for text in totals_lines(which, totals, market.quote):
         print_line(text)
     if market.note:
         print_line(f"{market.note[0].upper()}{market.note[1:]}.")
@@ -272,11 +297,11 @@ def _table_width(lines: Sequence[Line], columns: Sequence[str]) -> int:
     return sum(3 + max(map(len, [name, *texts])) for name, texts in zip(columns, cells, strict=True))
 
 
-def totals_lines(run_id: str, totals: Totals, quote: str = TRY) -> Iterator[str]:
+def totals_lines(which: str, totals: Totals, quote: str = TRY) -> Iterator[str]:
     """Yield what the cycles add up to, in words."""
     figures = totals_of(totals)
     yield (
-        f"Run {run_id}: {totals.cycles} cycles, {totals.cycles_with_orders} placed orders, "
+        f"{which}: {totals.cycles} cycles, {totals.cycles_with_orders} placed orders, "
         f"{totals.cycles_with_fills} had fills. "
         f"Orders {totals.orders}, fills {totals.fills}, rejected {totals.rejected}, "
         f"canceled {totals.canceled}."

@@ -19,19 +19,21 @@ from meva_core.reasons import Reason
 @define
 class Held:
     """A reason over many cycles: in how many it held, in how many of these no order was placed, and the one
-    that came nearest to letting go (the newest of equals)."""
+    that came nearest to letting go (the newest of equals), with the limits of the run that it is of."""
 
     nearest: Reason
     first_ts: Any
     last_ts: Any
     cycles: int = 0
     idle: int = 0
+    limits: Limits = Factory(Limits)
 
 
 @define
 class Many:
     """What many cycles say: how many there were and had no order, the main reason of those (`on_target` where
-    nothing was to be done), and every reason, by (symbol or nothing, code, step, unit)."""
+    nothing was to be done), and every reason, by (symbol or nothing, code, step, unit). `kind` and `limits`
+    are those of the run that the newest are of."""
 
     kind: str = LEGACY
     limits: Limits = Factory(Limits)
@@ -56,12 +58,12 @@ class Many:
 
     def _hold(self, ts: Any, idle: bool, reason: Reason) -> None:
         key = (reason.scope, reason.code, reason.step, reason.unit)
-        held = self.reasons.setdefault(key, Held(reason, ts, ts))
+        held = self.reasons.setdefault(key, Held(reason, ts, ts, limits=self.limits))
         held.cycles += 1
         held.idle += idle
         held.last_ts = ts
         if _distance(reason) <= _distance(held.nearest):
-            held.nearest = reason
+            held.nearest, held.limits = reason, self.limits
 
     def on_target(self) -> int:
         """Return how many cycles had no order since all was on target."""
@@ -93,11 +95,14 @@ def _distance(reason: Reason) -> Decimal:
     return Decimal("Infinity") if reason.distance is None else Decimal(reason.distance)
 
 
-def explain_cycles(reads: Reads, window: Window, decode: Decode) -> Many:
-    """Return what the cycles of a window say."""
-    run = reads.run(window.run_id) or {}
-    many = Many(str(run.get("kind", LEGACY)), limits_of(window.run_id, run, decode))
-    columns = {TRACE: reason_columns(window.run_id), RUN_METRICS: ("oms_submitted_count",)}
-    for row in cycles(reads, window, columns):
-        many.add(row["ts"], not row["oms_submitted_count"], reasons_of(window.run_id, row, decode))
+def explain_cycles(reads: Reads, windows: Iterable[Window], decode: Decode) -> Many:
+    """Return what the cycles of some windows say, each of its run, the oldest first."""
+    many = Many()
+    for window in windows:
+        run = reads.run(window.run_id) or {}
+        many.kind = str(run.get("kind", LEGACY))
+        many.limits = limits_of(window.run_id, run, decode)
+        columns = {TRACE: reason_columns(window.run_id), RUN_METRICS: ("oms_submitted_count",)}
+        for row in cycles(reads, window, columns):
+            many.add(row["ts"], not row["oms_submitted_count"], reasons_of(window.run_id, row, decode))
     return many

@@ -16,7 +16,7 @@ from meva_core.ids import stamp_text
 from meva_core.market import Market
 from meva_core.rules import Rules, letters_of
 from meva_core.steps.inputs import Inputs
-from meva_core.stretches.body import ColumnCodec, frames_of
+from meva_core.stretches.body import ColumnCodec, Frames, frames_of
 from meva_core.stretches.groups import Aside, Bars, RuleRows
 from meva_core.stretches.layout import ENDS, TABLES, Layout, kind_of
 from meva_core.stretches.possible import Sizes, impossible
@@ -183,20 +183,7 @@ def open_stretch(
     except StoreCorrupt as error:
         raise damaged(stored, str(error)) from error
 
-    sizes = Sizes(stored.cycles, len(symbols), stored.start, stored.end, frames.rows)
-    looked_at: set[tuple[str, str]] = set()
-
-    def column(group: str, name: str) -> Any:
-        try:
-            found = frames.column(group, name)
-            wrong = None if (group, name) in looked_at else impossible(group, name, found, sizes)
-        except StoreCorrupt as error:
-            raise damaged(stored, f"{group}.{name}: {error}") from error
-        if wrong is not None:
-            raise damaged(stored, f"{group}.{name}: {wrong}")
-        looked_at.add((group, name))
-        return found
-
+    column = _checked(stored, frames, len(symbols))
     rows = cast(RuleRows, _Group("rules", column))
 
     def made() -> Iterator[RuleSpan]:
@@ -220,6 +207,25 @@ def open_stretch(
         column,
         rule_spans,
     )
+
+
+def _checked(stored: StoredStretch, frames: Frames, symbols: int) -> Column:
+    """Return what gives the columns of a stretch, each held against what it may hold at the first look."""
+    sizes = Sizes(stored.cycles, symbols, stored.start, stored.end, frames.rows)
+    looked_at: set[tuple[str, str]] = set()
+
+    def column(group: str, name: str) -> Any:
+        try:
+            found = frames.column(group, name)
+            wrong = None if (group, name) in looked_at else impossible(group, name, found, sizes)
+        except StoreCorrupt as error:
+            raise damaged(stored, f"{group}.{name}: {error}") from error
+        if wrong is not None:
+            raise damaged(stored, f"{group}.{name}: {wrong}")
+        looked_at.add((group, name))
+        return found
+
+    return column
 
 
 def _steps_of(column: Column) -> _Together:

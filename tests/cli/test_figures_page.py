@@ -52,6 +52,27 @@ def test_a_book_has_the_figures_of_all_its_runs_together(meva, book):
     assert whole["round_trips"] > 0
 
 
+def test_cycles_of_a_book_are_those_of_all_its_runs(meva, book):
+    first, second = runs_of(meva, book)
+    whole = meva("report", "--db", book, "--book", "main", "--last", 100, "--json").document
+    parts = [
+        meva("report", "--db", book, "--run", run, "--last", 100, "--json").document
+        for run in (first, second)
+    ]
+    assert (whole["book"], whole["runs"]) == ("main", [first, second])
+    assert whole["cycles"] == parts[0]["cycles"] + parts[1]["cycles"]
+    assert whole["totals"]["fills"] == sum(part["totals"]["fills"] for part in parts)
+    assert whole["totals"]["equity_try"] == parts[1]["totals"]["equity_try"]
+    some = meva(
+        "report", "--db", book, "--book", "main", "--last", len(parts[1]["cycles"]), "--json"
+    ).document
+    assert some["runs"] == [second]
+    table = meva("report", "--db", book, "--book", "main", "--last", 100).out.splitlines()
+    assert len(table) == 1 + len(whole["cycles"])
+    refused = meva("report", "--db", book, "--book", "main", "--run", first)
+    assert (refused.code, "exclude each other" in refused.err) == (2, True)
+
+
 def test_a_run_that_goes_on_with_a_book_begins_with_what_the_book_was_worth(meva, book):
     first, second = (
         meva("report", "--db", book, "--summary", "--run", run, "--json").document
@@ -100,7 +121,8 @@ def test_what_cash_earns_is_taken_into_the_ratios(meva, book):
         (["--summary", "--last", "3"], "--summary is of a whole run or book"),
         (["--summary", "--run", "a", "--book", "main"], "a run and a book exclude each other"),
         (["--summary", "--stage", "stage4"], "--summary is of Stage 7"),
-        (["--book", "main"], "--book goes with --summary"),
+        (["--book", "main", "--compare", "a", "b"], "--book goes with --summary or --html"),
+        (["--book", "main", "--stage", "stage4"], "leave out --book"),
         (["--cash-rate", "0.4"], "--cash-rate goes with --summary"),
         (["--summary", "--cash-rate", "-1"], "--cash-rate"),
     ],

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_core.history.explain_many import Many
+from meva_core.history.limits import Limits
 from meva_core.reasons import Reason
 
 REASONS = st.builds(
@@ -54,3 +55,20 @@ def test_reasons_are_listed_by_how_often_they_held() -> None:
     assert [held.nearest.code for held in many.of_symbol("BTCTRY")] == ["on_target", "dust"]
     assert many.symbols() == ["BTCTRY"]
     assert many.of_cycles() == []
+
+
+def too_old(distance: str) -> Reason:
+    return Reason("stale_market_data", "plan", "BTCTRY", "100", "60", distance, "s")
+
+
+def test_a_reason_goes_with_the_limits_of_the_run_that_it_came_nearest_in() -> None:
+    earlier, later = (Limits({"STAGE7_MAX_DATA_AGE_SEC": age}) for age in (60, 90))
+    many = Many(limits=earlier)
+    many.add("08:00", True, [too_old("5")])
+    many.limits = later
+    many.add("09:00", True, [too_old("9")])
+    [held] = many.of_symbol("BTCTRY")
+    assert (held.cycles, held.nearest.distance, held.limits) == (2, "5", earlier)
+    many.add("10:00", True, [too_old("5")])
+    [held] = many.of_symbol("BTCTRY")
+    assert (held.cycles, held.limits) == (3, later), "the newest of equals"
