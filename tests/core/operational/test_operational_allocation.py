@@ -37,6 +37,17 @@ def test_example_a_cap_of_the_cycle_scales_the_second_buy():
     assert told(all_of_it) == ("scaled", "698.32402234", "cash_target")
 
 
+def test_what_a_buy_got_is_not_there_for_the_next():
+    first, second = allocated(buy("BTCTRY", "500"), buy("ETHTRY", "300"), free={"TRY": "1000"})
+    assert [told(first), told(second)] == [
+        ("accepted", "500", "ok"),
+        ("scaled", "198.32402234", "cash_target"),
+    ]
+    gross = {"settings": {"RISK_MAX_GROSS_EXPOSURE_TRY": "1000"}}
+    first, second = allocated(buy("BTCTRY", "500"), buy("ETHTRY", "500"), **gross)
+    assert told(second) == ("scaled", "400", "gross_exposure_cap")
+
+
 @pytest.mark.parametrize(
     ("settings", "amount", "code", "setting"),
     [

@@ -124,6 +124,11 @@ def test_an_equal_or_milder_one_extends_nothing_and_the_window_was_emptied():
     assert again == ["OBSERVE_ONLY"] * 30 + ["NORMAL"] * 2
 
 
+def test_what_restricted_once_does_not_restrict_again():
+    modes = played(dict.fromkeys(range(1, 4), WARN), 8, step=300)  # all within one window of ten cycles
+    assert modes == ["NORMAL"] * 2 + ["REDUCE_RISK_ONLY"] * 3 + ["NORMAL"] * 3
+
+
 def test_warnings_count_within_the_window_and_only_those_that_are_named():
     assert set(played({1: WARN, 2: WARN, 12: WARN}, 12)) == {"NORMAL"}
     other = Anomaly(Severity.WARN, because("CLOCK_SKEW", "anomalies"))

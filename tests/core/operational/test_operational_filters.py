@@ -87,6 +87,12 @@ def test_example_a_sale_must_leave_the_least_profit():
     assert why(at("3026446", purpose="reduce"), BTC) == "sent"
 
 
+def test_a_price_that_leaves_just_the_least_profit_passes():
+    market, held = [symbol(SOL, "110", rules={"tick_size": Decimal("0.01")})], {SOL: ("10", "1000")}
+    for price, code in (("100.64", "sent"), ("100.63", "min_profit_threshold")):
+        assert why(decided([sell(SOL, "2", limit=price)], held=held, market=market), SOL) == code
+
+
 def test_the_least_profit_is_exact_where_the_average_cost_has_no_end():
     held = {SOL: ("0.3", "1000")}  # 3333.33... a coin, x 1.0064 = 3354.66...
     at = [decided([sell(SOL, "0.1", limit=price)], held=held) for price in ("3354", "3355")]

@@ -146,7 +146,8 @@ def test_a_target_supersedes_whatever_leads_away_from_it():
 
 
 def test_a_target_of_nothing_ends_a_buy_that_rests_also_where_nothing_is_held():
-    found = decided([Target(BTC, value_try=0)], orders=[resting()])
+    rest = resting(left=e8("0.00003"), standing="partially_filled")  # 90 TRY, less than an order may be
+    found = decided([Target(BTC, value_try=0)], orders=[rest])
     assert (why(found, BTC), sent(found)) == ("superseded", [("cancel", BTC, "BUY")])
     assert found.decisions.allocation == ()
     assert why(decided([Target(BTC, value_try=0)]), BTC) == "on_target"
