@@ -12,7 +12,7 @@ from meva_adapters.system.clock import SystemClock, Timepiece
 from meva_adapters.system.events import SETTING_WARNED
 from meva_cli.notes import say
 from meva_core.errors import MevaError
-from meva_core.ports import MarketData
+from meva_core.ports import MarketData, Permit
 from meva_core.settings import Settings
 from meva_core.venue import Book
 
@@ -34,9 +34,11 @@ def exchange(
     make_file: bool = True,
     clock: Timepiece | None = None,
     observer: Observer | None = None,
+    permit: Permit | None = None,
 ) -> Iterator[Btcturk]:
-    """Open the exchange of the settings for reading. No key is read without `with_account`, and where it
-    goes to a host that is not the exchange's own, that is said in red. `make_file` as `shared_calls` has it.
+    """Open the exchange of the settings; for reading alone, unless there is a `permit`, which is asked before
+    each write. No key is read without `with_account`, and where it goes to a host that is not the exchange's
+    own, that is said in red. `make_file` as `shared_calls` has it.
     `clock` is what is gone by, this machine's by default, and waited by unless `manners` say otherwise;
     `observer` hears of each call.
     """
@@ -53,6 +55,7 @@ def exchange(
         manners=manners or Manners(monotonic=ours.monotonic, sleep=ours.sleep),
         calls=shared_calls(settings, make=make_file, clock=ours),
         observer=observer,
+        permit=permit,
     )
     try:
         if with_account:

@@ -156,6 +156,13 @@ COMMANDS: Final = (
         ("gates", "exchange", "live", "stage7", "alerts"),
     ),
     Command("status", "meva_cli.commands.status:status", "Show what every book is doing now."),
+    Command(
+        "kill",
+        "meva_cli.commands.kill:kill",
+        "Keep everything from being sent to the exchange, from now on.",
+        ("gates", "exchange", "live"),
+    ),
+    Command("arm", "meva_cli.commands.kill:arm", "Take back what a kill has ended.", ("gates",)),
     Command("risk show", "meva_cli.commands.risk:show", "Show how a book stands with the rules of risk."),
     Command("risk reset", "meva_cli.commands.risk:reset", "Let a book trade again after a drawdown breach."),
     Command("count", "meva_cli.commands.count:count", "Show how many rows every table has."),

@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -237,8 +237,15 @@ class Heartbeat:
     The lease must be of a store of its own: a unit of work of the loop's store may last for long.
     """
 
-    def __init__(self, lease: Lease, *, seconds: float = BEATS_EVERY) -> None:
-        self._lease, self._seconds = lease, seconds
+    def __init__(
+        self,
+        lease: Lease,
+        *,
+        seconds: float = BEATS_EVERY,
+        clocks: Sequence[Callable[[], float]] = (time.time, time.monotonic),
+    ) -> None:
+        self._lease, self._seconds, self._clocks = lease, seconds, clocks
+        self._beaten = self._times()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease of {lease.book}", daemon=True)
         self.lost: LeaseLost | None = None
@@ -246,14 +253,24 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._over.wait(self._seconds):
+            began = self._times()
             try:
                 self._lease.beat()
+                self._beaten = began
             except LeaseLost as error:
                 self.lost = error
                 return
             except StoreError as error:  # the next beat may come through, and the cycle checks for itself
                 said = f"the lease of book {self._lease.book} was not moved on: {error}"
                 events.LEASE_NOT_KEPT.log(_LOG, said)
+
+    def _times(self) -> tuple[float, ...]:
+        return tuple(clock() for clock in self._clocks)
+
+    def age(self) -> float:
+        """Return for how many seconds the lease has not been moved on, by the clock that says most: the time
+        of day may be set back, and a machine that slept may not have counted it."""
+        return max(now - then for now, then in zip(self._times(), self._beaten, strict=True))
 
     def __enter__(self) -> Self:
         self._thread.start()

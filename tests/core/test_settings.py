@@ -40,6 +40,7 @@ CANARY = "canary-7f3a9"
 
 DEFAULTS = """
 KILL_SWITCH=true DRY_RUN=true LIVE_TRADING=false LIVE_TRADING_ACK=empty STAGE7_ENABLED=false
+MEVA_KILL_FILE=none
 BTCTURK_API_KEY=none BTCTURK_API_SECRET=none BTCTURK_BASE_URL=https://api.btcturk.com
 BTCTURK_GRAPH_URL=https://graph-api.btcturk.com BTCTURK_WS_URL=wss://ws-feed-pro.btcturk.com
 BTCTURK_ALLOW_HOSTS=empty
@@ -114,7 +115,7 @@ def test_names_and_defaults_are_those_that_users_already_have() -> None:
 
 def test_attributes_are_the_lower_case_names_without_their_groups_prefix() -> None:
     odd = {"DEGRADE_WARN_CODES_CSV": "warn_codes"}
-    prefixes = {"exchange": ("BTCTURK_",), "state": ("MEVA_", "STATE_"), "live": (), "gates": ()}
+    prefixes = {"exchange": ("BTCTURK_",), "state": ("MEVA_", "STATE_"), "live": (), "gates": ("MEVA_",)}
     prefixes |= {"alerts": ("MEVA_ALERT_",), "strategy": ("MEVA_STRATEGY_", "STRATEGY_")}
     for name, group in GROUPS.items():
         for attribute, variable in variables_of(group).items():

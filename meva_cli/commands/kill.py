@@ -1,0 +1,184 @@
+"""`meva kill` and `meva arm`: an end to all that is sent to an exchange, at once; and a person's word that it
+may go on."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from meva_cli.database import DB, database, shown_database
+from meva_cli.load import settings_for
+from meva_cli.options import json_option
+from meva_cli.render import print_json, print_line
+from meva_core.errors import MevaError, StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_core.operating.cancelling import Canceled
+    from meva_core.operating.kill import Kill, Level
+    from meva_core.settings import Settings
+
+CANCEL_SECONDS: Final = 30.0
+_PAUSE: Final = 1.0
+
+
+@click.command()
+@click.option("--cancel-open", is_flag=True, help="Take our open orders back first, 30 s at most.")
+@click.option("--reason", default="", help="Why; it is stored with the switch.")
+@DB
+@json_option
+@click.pass_context
+def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_json: bool) -> None:
+    """Keep everything from being sent to the exchange, from now on.
+
+    It writes the file of MEVA_KILL_FILE, then a row of the database; one of the two is enough, and each is
+    looked at before every order and cancel, by every process. Reading and booking go on. What rests at the
+    exchange rests on: --cancel-open first lets nothing but cancels be sent, asks for all our own open orders
+    to be canceled, says what is left, and then ends cancels, too. That takes open gates and the key.
+
+    Exit code 0: nothing is sent any more. 1: neither file nor row could be written, or orders are left.
+    """
+    from meva_core.operating.kill import Level
+
+    settings = settings_for("gates", "exchange", "live", warn=False).settings
+    url, reason = database(db), " ".join(reason.split())
+    document: dict[str, Any] = {"reason": reason}
+    if cancel_open:
+        document |= _stopped(settings, url, Level.CANCELS, reason, milder_too=True)
+        canceled = _take_back(settings, url) if document["written"] else None
+        document["canceled"] = list(canceled.ended) if canceled else []
+        document["left"] = [{"order": one.name, "why": one.why} for one in canceled.left] if canceled else []
+    document |= _stopped(settings, url, Level.ALL, reason)
+    print_json(document) if as_json else _say(document)
+    ctx.exit(0 if document["written"] and not document.get("left") else 1)
+
+
+@click.command()
+@click.option("--reason", required=True, help="What was looked into, and why trading may go on.")
+@DB
+@json_option
+@click.pass_context
+def arm(ctx: click.Context, reason: str, db: str | None, as_json: bool) -> None:
+    """Take back what `meva kill`, or Meva by itself, has ended.
+
+    The kill file and every row of the switch are cleared, those of the earlier system among them; the reason
+    is stored. Settings stay: where KILL_SWITCH is true, that is said.
+
+    Exit code 0: the switch is off everywhere. 1: it still stands somewhere.
+    """
+    from meva_adapters.sql import writer
+    from meva_adapters.system.kill_file import read_kill_file, remove_kill_file
+    from meva_cli.kill_switch import KillSwitch, kill_path
+    from meva_core.operating.kill import lift_kills
+
+    gates, reason = settings_for("gates").settings.gates, " ".join(reason.split())
+    if not reason:
+        raise click.UsageError("--reason is empty: say what was looked into")
+    path = kill_path(gates)
+    with writer(database(db)) as store:
+        with store.unit() as work:
+            lifted = lift_kills(work, reason, _now())
+            work.commit()
+        # The file last: a row that could not be cleared leaves it there.
+        in_file = read_kill_file(path) if path else None
+        if path is not None and in_file is not None:
+            remove_kill_file(path)
+            lifted.append(in_file)
+        stands = list(KillSwitch(gates, Path.cwd(), store.read).kills())
+    if as_json:
+        print_json(
+            {"lifted": [_document(one) for one in lifted], "stands": [_document(one) for one in stands]}
+        )
+    else:
+        for one in lifted:
+            print_line(f"lifted  {one}")
+        for one in stands:
+            print_line(f"stands  {one}")
+        print_line("the kill switch is off" if not stands else "the kill switch is still on")
+    ctx.exit(1 if stands else 0)
+
+
+# -- What they do -----------------------------------------------------------------------------------------
+
+
+def _stopped(
+    settings: Settings, url: URL, level: Level, reason: str, *, milder_too: bool = False
+) -> dict[str, Any]:
+    """Write file and row; return where it stands now and what could not be written."""
+    from meva_adapters.sql import writer
+    from meva_adapters.system.kill_file import write_kill_file
+    from meva_cli.kill_switch import kill_path
+    from meva_core.operating.kill import Stored, store_kill
+
+    written, failed = [], []
+    if (path := kill_path(settings.gates)) is not None:
+        try:
+            write_kill_file(path, level, reason)
+            written.append(f"MEVA_KILL_FILE, {path}")
+        except OSError as error:
+            failed.append(f"MEVA_KILL_FILE, {path}: {error.strerror}")
+    try:
+        with writer(url) as store, store.unit() as work:
+            store_kill(work, Stored(level, reason), _now(), milder_too=milder_too)
+            work.commit()
+        written.append(f"{shown_database(url)}, op_state, kill_switch:meva")
+    except StoreError as error:
+        failed.append(str(error))
+    return {"level": level.name.lower(), "written": written, "not_written": failed}
+
+
+def _take_back(settings: Settings, url: URL) -> Canceled:
+    """Cancel our own open orders, as far as the gates and the exchange let us."""
+    from meva_core.operating.cancelling import Canceled, Left
+
+    try:
+        return _canceled(settings, url)
+    except MevaError as error:
+        return Canceled((), (Left("our open orders", str(error)),))
+
+
+def _canceled(settings: Settings, url: URL) -> Canceled:
+    from meva_cli.held_account import held_desk
+    from meva_core.operating.cancelling import cancel_open
+
+    until = time.monotonic() + CANCEL_SECONDS
+
+    def waits() -> bool:
+        if time.monotonic() + _PAUSE >= until:
+            return False
+        time.sleep(_PAUSE)
+        return True
+
+    with held_desk(settings, url) as desk:
+        return cancel_open(desk, waits)
+
+
+# -- What they say ----------------------------------------------------------------------------------------
+
+
+def _say(document: dict[str, Any]) -> None:
+    for name in document.get("canceled", ()):
+        print_line(f"canceled  {name}")
+    for one in document.get("left", ()):
+        print_line(f"left  {one['order']}: {one['why']}")
+    for where in document["written"]:
+        print_line(f"written  {where}: {document['level']}")
+    for what in document["not_written"]:
+        print_line(f"not written  {what}")
+    if document["written"]:
+        print_line("nothing is sent to the exchange any more; `meva arm --reason TEXT` lets it go on")
+    else:
+        print_line("nothing was written: end the processes that trade, or set KILL_SWITCH=true in .env")
+
+
+def _document(kill: Kill) -> dict[str, str]:
+    return {"level": kill.level.name.lower(), "where": kill.where, "reason": kill.reason}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,97 @@
+"""An account that this process holds while a command runs: its desk, and what is looked at before each
+write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import define
+
+from meva_core.errors import BadInput
+from meva_core.gates import Block, BlockCode, live_blocks
+from meva_core.market import MICROS
+from meva_core.modes import Mode
+from meva_core.operating.kill import Kill
+from meva_core.operating.permit import BEAT_SECONDS, Permit, Plan
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_adapters.sql.lease import Heartbeat
+    from meva_cli.kill_switch import KillSwitch
+    from meva_core.live.desk import Desk
+    from meva_core.ports import Clock
+    from meva_core.settings import Settings
+
+LIVE: Final = "live"
+"""The one book of an account."""
+
+
+@define
+class LiveDoors:
+    """What stands between a decision and the exchange, as it is at the moment."""
+
+    settings: Settings
+    switch: KillSwitch
+    heart: Heartbeat
+    clock: Clock
+
+    def kill(self) -> Kill | None:
+        """Return what wants writes to end, wherever that stands."""
+        return self.switch.strictest()
+
+    def gates(self) -> Sequence[Block]:
+        """Return the gates that the settings shut."""
+        shut = live_blocks(self.settings.gates, self.settings.exchange)
+        return [block for block in shut if block.code is not BlockCode.KILL_SWITCH]
+
+    def lease(self) -> str:
+        """Return why the lease may not hold any more."""
+        if self.heart.lost is not None:
+            return str(self.heart.lost)
+        age = self.heart.age()
+        fresh = age < BEAT_SECONDS
+        return "" if fresh else f"its heartbeat is {age:.0f} s old; expected less than {BEAT_SECONDS}"
+
+    def now(self) -> tuple[int, int]:
+        """Return the exchange's time, and this machine's that nobody sets."""
+        return self.clock.micros(), int(time.monotonic() * MICROS)
+
+    def bought(self, since: int) -> tuple[int, Decimal]:
+        """Raise BadInput: this desk only cancels."""
+        raise BadInput("nothing is bought here")
+
+
+@contextmanager
+def held_desk(settings: Settings, url: URL) -> Iterator[Desk]:
+    """Hold the account's book, and open a desk over it that cancels and places nothing.
+
+    Raises BadInput without a key, LeaseHeld while another process has the book, and what opening a database
+    or an exchange raises.
+    """
+    from meva_adapters.sql import reader, writer
+    from meva_adapters.sql.lease import held
+    from meva_adapters.system.clock import SystemClock
+    from meva_cli.exchange import exchange
+    from meva_cli.kill_switch import KillSwitch
+    from meva_core.live.desk import Desk
+
+    ours = SystemClock()
+    with writer(url) as store, reader(url) as looks, held(url, LIVE, ours) as (_, heart):
+        switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
+        doors = LiveDoors(settings, switch, heart, ours)
+        plan = Plan(ours.micros(), int(time.monotonic() * MICROS), Mode.OBSERVE_ONLY)
+        with exchange(settings, with_account=True, permit=Permit(doors, plan)) as opened:
+            if opened.account is None or opened.venue is None:
+                raise BadInput("there is no account without a key")
+            doors.clock = opened.client.clock
+            yield Desk(opened.venue, opened.account, store, opened.client.clock, _pause)
+
+
+def _pause(milliseconds: int) -> None:
+    time.sleep(milliseconds / 1000)

@@ -1,0 +1,204 @@
+"""`meva kill` and `meva arm`: the switch as file and row, and our own open orders taken back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from fresh_database import fresh_file
+from local_exchange import LocalExchange, start_emulator, stop_emulator
+
+from meva_adapters.sql import SqlStore, reader, writer
+from meva_adapters.sql.lease import Leases
+from meva_adapters.system.clock import SystemClock
+from meva_adapters.system.process import this_process
+from meva_cli.kill_switch import KillSwitch
+from meva_core.live.desk import Desk
+from meva_core.operating.kill import Level
+from meva_core.orders import Side
+from meva_core.settings import Gates
+from meva_core.venue import NewOrder, OrderState
+
+Call = Callable[..., Any]
+OPEN = {"KILL_SWITCH": "false"}
+ARMED = {**OPEN, "DRY_RUN": "false", "LIVE_TRADING": "true", "LIVE_TRADING_ACK": "I_UNDERSTAND"}
+DB = ("--db", "live.db")
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return fresh_file(tmp_path / "live.db")
+
+
+@pytest.fixture
+def switch(tmp_path: Path, db: Path) -> Iterator[KillSwitch]:
+    """The switch as a loop looks at it, that was begun with an open setting."""
+    looks = reader(db)
+    yield KillSwitch(Gates(kill_switch=False), tmp_path, looks.read)
+    looks.close()
+
+
+@pytest.fixture
+def call(meva: Call) -> Call:
+    """Run a command with these settings in its environment."""
+
+    def with_settings(*arguments: str, **environment: str) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            return meva(*arguments)
+
+    return with_settings
+
+
+# -- The switch -------------------------------------------------------------------------------------------
+
+
+def test_a_kill_is_seen_by_whoever_looks_and_an_arm_takes_it_back(call: Call, switch: KillSwitch) -> None:
+    assert switch.strictest() is None
+    done = call("kill", "--reason", " flash\n crash", *DB, **OPEN)
+    assert done.code == 0
+    assert "/live.db, op_state, kill_switch:meva: all" in done.out
+    found = switch.strictest()
+    assert found is not None
+    assert (found.level, found.reason) == (Level.ALL, "flash crash")
+    armed = call("arm", "--reason", "looked into", *DB, **OPEN)
+    assert (armed.code, armed.out.splitlines()[-1]) == (0, "the kill switch is off")
+    assert switch.strictest() is None
+
+
+def test_with_a_kill_file_both_are_written_and_one_is_enough(
+    call: Call, switch: KillSwitch, tmp_path: Path
+) -> None:
+    settings = {**OPEN, "MEVA_KILL_FILE": str(tmp_path / "run" / "STOP")}
+    done = call("kill", "--json", *DB, **settings).document
+    assert (len(done["written"]), done["not_written"]) == (2, [])
+    assert (tmp_path / "run" / "STOP").read_text() == "all\n\n"
+    # Without a database, the file alone:
+    (tmp_path / "run" / "STOP").unlink()
+    lone = call("kill", "--db", "none.db", **settings)
+    assert (lone.code, (tmp_path / "run" / "STOP").exists()) == (0, True)
+    assert "not written  there is no database at" in lone.out
+    # Neither of them is a failure, and says what else ends it.
+    nothing = call("kill", "--db", "none.db", **OPEN)
+    assert (nothing.code, "set KILL_SWITCH=true in .env" in nothing.out) == (1, True)
+    armed = call("arm", "--reason", "seen", "--json", *DB, **settings).document
+    assert [one["where"].partition(",")[0] for one in armed["lifted"]] == ["op_state", "MEVA_KILL_FILE"]
+    assert not (tmp_path / "run" / "STOP").exists()
+
+
+def test_an_arm_leaves_the_setting_and_says_so(call: Call, db: Path) -> None:
+    armed = call("arm", "--reason", "seen", *DB, KILL_SWITCH="true")
+    assert armed.code == 1
+    assert "stands  KILL_SWITCH: all" in armed.out
+    assert call("arm", "--reason", "  ", *DB, **OPEN).code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "closes"),
+    [
+        (".env", "KILL_SWITCH=true\n", True),
+        (".env", "KILL_SWITCH=false\n", False),
+        (".env", "LOG_LEVEL=DEBUG\n", False),
+        (".env", "KILL_SWITCH\n", True),  # what cannot be read has said it
+        (".env", "KILL_SWITCH=perhaps\n", True),
+        (".env", "KILLSWITCH=true\n", True),
+        ("meva.toml", "[gates]\nkill_switch = true\n", True),
+        ("meva.toml", "[gates]\nkill_switch = false\n", False),
+        ("meva.toml", "[gates\n", True),
+    ],
+)
+def test_a_file_of_settings_that_changes_closes_it_and_opens_again_what_it_closed(
+    switch: KillSwitch, tmp_path: Path, name: str, text: str, closes: bool
+) -> None:
+    assert switch.strictest() is None
+    (tmp_path / name).write_text(text)
+    found = switch.strictest()
+    assert (found is not None) == closes
+    if found is not None:
+        assert found.where.startswith(name)
+    (tmp_path / name).write_text("# nothing\n")
+    assert switch.strictest() is None
+
+
+def test_what_the_settings_said_at_the_beginning_no_file_opens(tmp_path: Path, db: Path) -> None:
+    (tmp_path / ".env").write_text("KILL_SWITCH=false\n")
+    looks = reader(db)
+    found = KillSwitch(Gates(kill_switch=True), tmp_path, looks.read).strictest()
+    looks.close()
+    assert found is not None
+    assert found.where == "KILL_SWITCH"
+
+
+# -- Orders taken back ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[LocalExchange]:
+    emulator = start_emulator()
+    yield emulator
+    stop_emulator(emulator)
+
+
+@pytest.fixture
+def store(db: Path) -> Iterator[SqlStore]:
+    with writer(db) as opened:
+        yield opened
+
+
+def place(exchange: LocalExchange, store: SqlStore) -> tuple[NewOrder, str]:
+    opened = exchange.connect()
+    assert opened.account is not None
+    assert opened.venue is not None
+    price = (opened.market.ticker("BTCTRY").last * Decimal("0.8")).quantize(Decimal(10))
+    order = NewOrder(f"s4:{secrets.token_hex(4)}", "BTCTRY", Side.BUY, price, Decimal("0.001"))
+    desk = Desk(opened.venue, opened.account, store, opened.client.clock, lambda milliseconds: None)
+    placed = desk.place(order).record
+    opened.close()
+    assert placed is not None
+    assert placed.order_id is not None
+    return order, placed.order_id
+
+
+def test_our_open_orders_are_taken_back_and_then_nothing_goes_any_more(
+    call: Call, exchange: LocalExchange, store: SqlStore
+) -> None:
+    order, number = place(exchange, store)
+    done = call("kill", "--cancel-open", *DB, **ARMED, **exchange.environment)
+    assert done.code == 0, done.out
+    assert f"canceled  {order.client_id}" in done.out
+    opened = exchange.connect()
+    assert opened.account is not None
+    there = opened.account.order(number)
+    opened.close()
+    assert there is not None
+    assert (there.state, there.qty) == (OrderState.CANCELED, Decimal(order.qty))
+    # It stands at all now: a second one cancels first all the same, and finds nothing.
+    again = call("kill", "--cancel-open", "--json", *DB, **ARMED, **exchange.environment).document
+    assert (again["canceled"], again["left"], again["level"]) == ([], [], "all")
+
+
+def test_orders_that_may_not_be_taken_back_are_named(
+    call: Call, exchange: LocalExchange, store: SqlStore, db: Path
+) -> None:
+    order, _ = place(exchange, store)
+    shut = call("kill", "--cancel-open", "--json", *DB, **OPEN, **exchange.environment)
+    [left] = shut.document["left"]
+    assert (shut.code, left["order"]) == (1, order.client_id)
+    assert "set DRY_RUN=false" in left["why"]
+    elsewhere = Leases(
+        store, SystemClock(), process=evolve(this_process(), host="elsewhere", boot_id="another")
+    )
+    lease = elsewhere.take("live")
+    busy = call("kill", "--cancel-open", "--json", *DB, **ARMED, **exchange.environment)
+    [left] = busy.document["left"]
+    assert "is held by process" in left["why"]
+    assert (busy.code, busy.document["level"]) == (1, "all")
+    lease.release()
+    without = call("kill", "--cancel-open", "--json", *DB, **OPEN)
+    assert "BTCTURK_API_KEY" in without.document["left"][0]["why"]
