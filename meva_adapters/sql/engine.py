@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from meva_adapters.sql.addresses import shown
 from meva_adapters.sql.columns import parse_stamp, stamp_text
 from meva_adapters.sql.driver_errors import make_writable, ours
+from meva_adapters.sql.tidying import tidy
 from meva_core.errors import BadInput, StoreUnready
 
 BUSY_SECONDS: Final = 5
@@ -72,6 +73,14 @@ def looking_at(url: sa.URL) -> Iterator[sa.Connection]:
                 yield connection
         finally:
             engine.dispose()
+            leave(url)
+
+
+def leave(url: sa.URL) -> None:
+    """Take away, behind the last look at a file, what the look has left beside it, if nobody else uses it."""
+    path = file_of(url)
+    if path is not None:
+        tidy(path, uri_of(path, "mode=rw"))
 
 
 def writer_engine(url: sa.URL, *, durable: bool = True, foreign_keys: bool = True) -> sa.Engine:

@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from meva_adapters.sql.addresses import Target, database_url, shown
 from meva_adapters.sql.engine import (
     file_of,
+    leave,
     reader_engine,
     recover,
     translated,
@@ -77,9 +78,10 @@ class SqlReader:
         return self._locks.is_held(run_id)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, and of the files beside it that were made for the look."""
         self._reading.dispose()
         self._locks.close()
+        leave(self._url)
 
     def _run_locks(self, url: sa.URL) -> FileLocks | ServerLocks:
         path = file_of(url)
