@@ -75,12 +75,14 @@ class Records:
     def head(self) -> dict[str, Any]:
         """Return what is said of them all: the schema's version, the run, the window, and what of the data
         nobody recorded."""
-        from meva_core.history.cycle_export import head_of
+        from meva_core.history.cycle_export import SCHEMA_VERSION, head_of
+        from meva_core.history.record_export import SCHEMA_VERSION as OF_OTHERS
 
         first, last = (head_of(self.windows[place]) for place in (0, -1))
         assumed = assumed_data(self.account)
         return {
             **last,
+            "schema_version": SCHEMA_VERSION if self.what == CYCLES else OF_OTHERS,
             "window_start": first["window_start"],
             **({} if assumed is None else {"assumed": assumed}),
         }

@@ -20,8 +20,9 @@ from meva_core.history.window import (
 )
 from meva_core.ports import Reads
 
-SCHEMA_VERSION: Final = 1
-"""Grows whenever a field is renamed, removed or changes its meaning; new fields at the end do not count."""
+SCHEMA_VERSION: Final = 2
+"""Grows whenever a field is renamed, removed, or changes its meaning or its type; new fields at the end do
+not count. 1: in Parquet, documents were text; 2: they are nested columns."""
 
 FIELDS: Final = (
     Field("schema_version", "integer"),

@@ -13,7 +13,8 @@ from meva_core.history.window import LEDGER_METRICS
 from meva_core.ports import Reads
 
 SCHEMA_VERSION: Final = 1
-"""Grows whenever a field is renamed, removed or changes its meaning; new fields at the end do not count."""
+"""Grows whenever a field is renamed, removed, or changes its meaning or its type; new fields at the end do
+not count."""
 _HEAD: Final = (Field("schema_version", "integer"), Field("run_id", "text"))
 _FILLS: Final = "ledger_events"
 _ORDERS: Final = "stage7_orders"

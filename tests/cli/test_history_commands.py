@@ -377,7 +377,8 @@ def test_the_three_formats_hold_the_same_cycles(
     report = meva("export", *window, "--format", "parquet", "--out", file, "--json").document
     typed = pq.read_table(file).to_pylist()
     assert len(lines) == len(flat) == len(typed) == report["cycles"] == 25
-    assert (report["schema_version"], report["size_bytes"]) == (1, file.stat().st_size)
+    assert (report["schema_version"], report["size_bytes"]) == (2, file.stat().st_size)
+    assert {line["schema_version"] for line in lines} == {2}, "documents are nested columns of Parquet"
     assert (lines[0]["window_start"], lines[0]["window_end"]) == (lines[0]["ts"], lines[-1]["ts"])
     for line, row, value in zip(lines, flat, typed, strict=True):
         assert list(line) == list(row) == list(value)
