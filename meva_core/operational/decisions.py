@@ -25,8 +25,8 @@ from meva_core.operational.universe import Universe
 class Decisions:
     """The steps of a decision in their order; the last fields are what the next cycle begins with.
 
-    `view` is the digest of what strategies saw. `dropped` are the non-trades of every step after the
-    allocation, and of none where nothing was asked; those of the allocation stand there.
+    `view` is the digest of what strategies saw, its bars aside. `dropped` are all non-trades, of whatever
+    step; an order that was asked for is among them or among the `actions`.
     """
 
     assessed: Assessed

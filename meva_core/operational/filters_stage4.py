@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from attrs import evolve
+
 from meva_core.amounts import E8, E12
 from meva_core.operational.asked import Dropped
 from meva_core.operational.assess import Assessed
@@ -60,7 +62,7 @@ def _loss(scene: Scene, found: Assessed) -> Because | None:
 def _against(scene: Scene, passed: Passed, draft: Draft, loss: Because | None) -> Iterator[Because]:
     limits = scene.inputs.limits
     if loss is not None and draft.side is Side.BUY:
-        yield loss
+        yield evolve(loss, scope=draft.symbol)
     for reason in (orders_per_cycle(scene, passed, draft), _open_orders(scene, passed, draft)):
         if reason is not None:
             yield reason

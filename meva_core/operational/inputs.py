@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from attrs import Factory, field, frozen
+from attrs.validators import in_
 
 from meva_core.amounts import midpoint
 from meva_core.modes import Mode
@@ -280,12 +281,12 @@ class Inputs:
     """
 
     book: str
-    stage: int
+    stage: int = field(validator=in_((3, 4)))
     cycle: str
     time: int
     dry: bool = False
     observe: bool = False
-    kill: str = ""
+    kill: str = field(default="", validator=in_(("", "cancels", "all")))
     limits: Limits
     effective_fee: Amount
     symbols: tuple[SymbolView, ...] = _by("name")

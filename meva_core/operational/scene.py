@@ -7,12 +7,11 @@ from typing import Any
 
 from attrs import field, frozen
 
-from meva_core.amounts import ABSENT, LIMIT, parse_e8
+from meva_core.amounts import ABSENT, E8, E12, LIMIT, parse_e8
 from meva_core.operational.because import EXCHANGE
 from meva_core.operational.inputs import QUOTE, Inputs, OwnOrder, Position, SymbolView
 from meva_core.orders import Side
 from meva_core.rules import Rules, SymbolRules
-from meva_core.steps.build import cost_of
 from meva_core.steps.wishes import worth
 
 
@@ -88,13 +87,16 @@ def _cash_for_buys(inputs: Inputs) -> int:
 
     Of a balance that was not shown nothing may be spent.
     """
-    reserved = 0
-    for order in inputs.orders:
-        if order.side is Side.BUY:
-            cost = cost_of(order.price, order.left, inputs.effective_fee)
-            reserved += cost if cost >= 0 else LIMIT
+    buys = (order for order in inputs.orders if order.side is Side.BUY)
+    reserved = sum(cost_left(order, inputs.effective_fee) for order in buys)
     ours = inputs.positions.cash + min(inputs.balances.unexplained.get(QUOTE, 0), 0) - reserved
     return max(0, min(ours, inputs.balances.free.get(QUOTE, 0)))
+
+
+def cost_left(order: OwnOrder, fee: int) -> int:
+    """Return what an order may still cost with its fee, e8 TRY, rounded up twice; the fee in bps, e8."""
+    notional = -(-order.left * order.price // E8)
+    return notional + -(-notional * fee // E12)
 
 
 def _to_sell(

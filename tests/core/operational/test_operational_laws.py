@@ -12,9 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from operational_cases import TIME, Says, e8, inputs, order, saying, symbol
 
-from meva_core.amounts import E12, format_e8, mul_e8
+from meva_core.amounts import E12, format_e8, mul_e8, to_decimal
 from meva_core.ids import canonical_json
+from meva_core.live.standing import Standing
+from meva_core.live_book import own_orders as live_book
+from meva_core.live_book import shares
 from meva_core.modes import Mode
+from meva_core.operational import scene
 from meva_core.operational.allocation import cash_left
 from meva_core.operational.because import PROGRAM, Because
 from meva_core.operational.decide import Decided, decide
@@ -115,6 +119,14 @@ def run(seed: int) -> Decided:
     return decide(made, {"says": strategy})
 
 
+@given(st.integers(1, 10**13), st.integers(0, 10**12), st.integers(0, 10**11))
+def test_an_order_holds_back_what_the_live_book_says_it_may_cost(price: int, left: int, fee: int):
+    ours = evolve(order("BTCTRY", Side.BUY, "1", "1"), price=price, left=left)
+    amounts = to_decimal(price), to_decimal(left)
+    theirs = live_book.OwnOrder("BTCTRY", Side.BUY, *amounts, Standing.OPEN, client_id="a")
+    assert scene.cost_left(ours, fee) == shares.cost_left(theirs, fee)
+
+
 @given(seeds)
 def test_the_order_in_which_things_were_read_changes_nothing(seed: int):
     random = Random(seed)
@@ -179,11 +191,11 @@ def test_one_more_alarm_never_lets_more_through(seed: int):
 @given(seeds)
 def test_allocation_never_exceeds_a_cap(seed: int):
     found = run(seed)
-    scene, limits = scene_of(found.inputs), found.inputs.limits
+    seen, limits = scene_of(found.inputs), found.inputs.limits
     got = [one for one in found.decisions.allocation if one.allocated > 0]
     buys = [one for one in got if one.side is Side.BUY]
     total = sum(one.allocated for one in buys)
-    assert total <= cash_left(scene)
+    assert total <= cash_left(seen)
     spent = sum(
         mul_e8(action.price, action.qty)
         for action in found.decisions.actions
@@ -191,15 +203,15 @@ def test_allocation_never_exceeds_a_cap(seed: int):
     )
     assert spent <= total
     assert spent * (E12 + found.inputs.effective_fee) // E12 <= max(
-        0, scene.cash_for_buys - limits.cash_target
+        0, seen.cash_for_buys - limits.cash_target
     )
     assert sum(one.allocated for one in got) <= limits.notional_cap_try_per_cycle
-    exposure = found.inputs.positions.exposure + sum(scene.open_buys.values())
+    exposure = found.inputs.positions.exposure + sum(seen.open_buys.values())
     assert not buys or (exposure + total) * 10 <= limits.risk_max_gross_exposure_try * 9
     for one in got:
         assert one.allocated <= limits.risk_max_order_notional_try
         if one.side is Side.BUY:
-            after = scene.held(one.symbol).value + scene.open_buys.get(one.symbol, 0) + one.allocated
+            after = seen.held(one.symbol).value + seen.open_buys.get(one.symbol, 0) + one.allocated
             assert after <= min(limits.max_position_notional_try, limits.max_position_try_per_symbol)
             assert after * 10**9 <= limits.risk_max_position_pct * found.decisions.assessed.equity * 9
 
@@ -207,26 +219,26 @@ def test_allocation_never_exceeds_a_cap(seed: int):
 @given(seeds)
 def test_sales_never_go_beyond_what_may_be_sold(seed: int):
     found = run(seed)
-    scene = scene_of(found.inputs)
+    seen = scene_of(found.inputs)
     for action in found.decisions.actions:
         if action.client_id and action.side is Side.SELL:
-            on_sale = sum(one.left for one in scene.orders.get(action.symbol, ()) if one.side is Side.SELL)
-            ours = scene.held(action.symbol).qty - on_sale
-            assert 0 < action.qty <= min(scene.to_sell[action.symbol], ours), format_e8(action.qty)
+            on_sale = sum(one.left for one in seen.orders.get(action.symbol, ()) if one.side is Side.SELL)
+            ours = seen.held(action.symbol).qty - on_sale
+            assert 0 < action.qty <= min(seen.to_sell[action.symbol], ours), format_e8(action.qty)
 
 
 @given(seeds)
 def test_orders_are_on_the_grid_within_the_slots_and_one_a_symbol(seed: int):
     found = run(seed)
-    scene, limits = scene_of(found.inputs), found.inputs.limits
+    seen, limits = scene_of(found.inputs), found.inputs.limits
     submits = [action for action in found.decisions.actions if action.client_id]
     assert len(submits) <= limits.max_orders_per_cycle
     assert len({action.symbol for action in submits}) == len(submits)
     kinds = [(bool(action.client_id), action.side is Side.BUY, action.symbol) for action in submits]
     assert kinds == sorted(kinds)
     for action in submits:
-        i = scene.place[action.symbol]
-        assert action.price % scene.rules.tick[i] == 0
-        assert action.qty % scene.rules.lot[i] == 0
+        i = seen.place[action.symbol]
+        assert action.price % seen.rules.tick[i] == 0
+        assert action.qty % seen.rules.lot[i] == 0
         assert mul_e8(action.price, action.qty) >= limits.min_order_notional_try
-        assert all(one.known for one in scene.orders.get(action.symbol, ()))
+        assert all(one.known for one in seen.orders.get(action.symbol, ()))

@@ -79,7 +79,14 @@ def test_without_the_strategy_or_with_a_document_of_something_else_it_is_bad_inp
     given, decisions = stored(decided(ASKED))
     with pytest.raises(BadInput, match="not at hand"):
         recheck(given, decisions, {})
-    for broken in ({}, given | {"more": 1}, given | {"effective_fee": 24}, given | {"effective_fee": "24.0"}):
+    for broken in (
+        {},
+        given | {"more": 1},
+        given | {"stage": 7},
+        given | {"kill": "some"},
+        given | {"effective_fee": 24},
+        given | {"effective_fee": "24.0"},
+    ):
         with pytest.raises(BadInput, match="no document of Inputs"):
             recheck(broken, decisions, {"says": saying(ASKED)})
 
