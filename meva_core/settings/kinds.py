@@ -17,6 +17,9 @@ from meva_core.errors import BadInput
 from meva_core.settings.secret import MASK, Secret
 from meva_core.symbols import canonical_symbol
 
+_ID: Final = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
+_WEIGHT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
 
 @frozen
 class Interval:
@@ -262,6 +265,48 @@ class Codes:
     def plain(self, value: tuple[str, ...]) -> list[str]:
         """Write them as a list."""
         return list(value)
+
+
+@frozen
+class Listing:
+    """Ids in the order given, each once, each with a whole number from 0 to `most` (`usual` unless given)."""
+
+    usual: int = 100
+    most: int = 1000
+
+    @property
+    def expected(self) -> str:
+        """Name the form."""
+        return f"ids[:weight], separated by commas or as a JSON list; a weight is 0 to {self.most}"
+
+    def parse(self, text: str) -> tuple[tuple[str, int], ...]:
+        """Read a JSON list or commas."""
+        found = tuple(self._one(item) for item in texts_of(text))
+        if len({name for name, _ in found}) < len(found):
+            raise ValueError("one is listed twice")
+        return found
+
+    def accepts(self, value: object) -> bool:
+        """Whether it is a tuple of such pairs, no id twice."""
+        return isinstance(value, tuple) and self._reads_as(value)
+
+    def plain(self, value: tuple[tuple[str, int], ...]) -> list[str]:
+        """Write them as a list, the usual number left out."""
+        return [name if weight == self.usual else f"{name}:{weight}" for name, weight in value]
+
+    def _reads_as(self, value: tuple[Any, ...]) -> bool:
+        try:
+            return value == self.parse(",".join(self.plain(value)))
+        except (TypeError, ValueError):
+            return False
+
+    def _one(self, text: str) -> tuple[str, int]:
+        name, colon, weight = text.partition(":")
+        if not _ID.fullmatch(name):
+            raise ValueError(f"{name[:40]!r} is no id of a-z, 0-9 and _")
+        if colon and not (_WEIGHT.fullmatch(weight) and int(weight) <= self.most):
+            raise ValueError(f"{weight[:40]!r} is no weight from 0 to {self.most}")
+        return name, int(weight) if colon else self.usual
 
 
 @frozen

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from meva_core.errors import Problem
-from meva_core.settings.kinds import ANY_NUMBER, AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, RATIO, Codes
+from meva_core.settings.kinds import ANY_NUMBER, AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, RATIO, Codes, Listing
 from meva_core.settings.variables import (
     Variable,
     check_fields,
@@ -97,6 +97,17 @@ class Live:
     )
     try_cash_max: Decimal = number(
         "TRY_CASH_MAX", "600", NOT_NEGATIVE, "TRY", "the most that the cash target may be"
+    )
+    stage3_strategies: tuple[tuple[str, int], ...] = setting(
+        Variable(
+            "STAGE3_STRATEGIES",
+            Listing(),
+            (("profit_aware_v1", 100),),
+            "the strategies of Stage 3; of what two ask for one symbol, that of the larger weight goes",
+        )
+    )
+    stage4_strategies: tuple[tuple[str, int], ...] = setting(
+        Variable("STAGE4_STRATEGIES", Listing(), (("baseline_mean_reversion_v1", 100),), "those of Stage 4")
     )
     stage4_bootstrap_intents: bool = flag(
         "STAGE4_BOOTSTRAP_INTENTS", True, "Stage 4 buys its first positions"

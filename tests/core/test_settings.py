@@ -33,7 +33,7 @@ from meva_core.settings import (
     variables_of,
     with_later,
 )
-from meva_core.settings.kinds import Choice, Codes, Flag, Hidden, Number, Symbols, Weights, Whole
+from meva_core.settings.kinds import Choice, Codes, Flag, Hidden, Listing, Number, Symbols, Weights, Whole
 from meva_core.settings.receivers import Receivers
 
 CANARY = "canary-7f3a9"
@@ -51,6 +51,7 @@ MAX_ORDERS_PER_CYCLE=2 MAX_OPEN_ORDERS_PER_SYMBOL=1 COOLDOWN_SECONDS=60 NOTIONAL
 MIN_PROFIT_BPS=30 MAX_POSITION_TRY_PER_SYMBOL=5000 ENABLE_AUTO_KILL_SWITCH=true MAX_OPEN_ORDERS=5
 MAX_POSITION_NOTIONAL_TRY=5000 MAX_DAILY_LOSS_TRY=1000 MAX_DRAWDOWN_PCT=10 FEE_BPS_MAKER=12 FEE_BPS_TAKER=24
 SLIPPAGE_BPS_BUFFER=10 TRY_CASH_TARGET=300 TRY_CASH_MAX=600 STAGE4_BOOTSTRAP_INTENTS=true
+STAGE3_STRATEGIES=profit_aware_v1 STAGE4_STRATEGIES=baseline_mean_reversion_v1
 RISK_MAX_DAILY_DRAWDOWN_TRY=1000 RISK_MAX_DRAWDOWN_TRY=3000 RISK_MAX_GROSS_EXPOSURE_TRY=10000
 RISK_MAX_POSITION_PCT=0.3 RISK_MAX_ORDER_NOTIONAL_TRY=3000 RISK_MIN_CASH_TRY=none
 RISK_MAX_FEE_TRY_PER_DAY=none
@@ -100,6 +101,37 @@ def one(name: str, text: str) -> Any:
             if variable.name == name:
                 return getattr(getattr(settings, group), attribute)
     raise AssertionError(name)
+
+
+# -- Strategies that are listed ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("", ()),
+        ("own", (("own", 100),)),
+        ("own:7, other:0", (("own", 7), ("other", 0))),
+        ('["own:1000"]', (("own", 1000),)),
+    ],
+)
+def test_strategies_are_listed_by_id_with_a_weight_of_100_unless_given(text: str, listed: Any) -> None:
+    assert one("STAGE4_STRATEGIES", text) == listed
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Own", "'Own' is no id"),
+        ("own:1001", "'1001' is no weight from 0 to 1000"),
+        ("own:", "'' is no weight"),
+        ("own:-1", "'-1' is no weight"),
+        ("own,own:7", "listed twice"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(text: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        one("STAGE4_STRATEGIES", text)
 
 
 # -- Names and defaults -----------------------------------------------------------------------------------
@@ -419,6 +451,7 @@ def texts_of(variable: Variable) -> st.SearchStrategy[str]:
     by_kind: dict[type, st.SearchStrategy[str]] = {
         Flag: st.sampled_from(["true", "false", "on", "0"]),
         Symbols: symbols,
+        Listing: st.lists(st.sampled_from(["a", "b_2:0", "c:1000"]), unique=True).map(",".join),
         Receivers: st.lists(st.sampled_from([f"json://h/{CANARY}?a=1,2", f"ntfy://{CANARY}"])).map(", ".join),
         Hidden: st.just("sqlite://x" if variable.name == "MEVA_DATABASE_URL" else CANARY),
         Weights: st.tuples(decimals, decimals).map(
