@@ -21,7 +21,9 @@ from meva_core.strategy.periods import interval_of
 FINEST: Final = 60
 """The seconds of the exchange's shortest candles."""
 Caller: TypeAlias = Callable[[Strategy, LiveView, dict[str, Any]], Any]
-"""Asks a strategy and gives what it answered: in place, or with a time limit, which raises StrategyFailed."""
+"""Asks a strategy and gives what it answered: what `decide` returned, or the weights that `weights_of` makes.
+
+The memory is changed in place. Whoever asks with a time limit raises StrategyFailed where it is over."""
 
 
 @frozen
@@ -75,13 +77,17 @@ def ask_all(
         memory = recalled(inputs.memories.get(listed.id, NOTHING))
         try:
             answered = call(strategy, view(_interval(strategy)), memory)
-            given.append(_read(listed.id, strategy, answered, names, inputs))
-            memories[listed.id] = memorised(memory)
+            answer, text = _read(listed.id, strategy, answered, names, inputs), memorised(memory)
         except StrategyFailed as error:
             failures[listed.id] = Failure(listed.id, error.code, str(error))
+            continue
         except Exception as error:  # noqa: BLE001  # it is the trader's code: whatever it raises is its failure
-            text = f"{type(error).__name__}: {error}"[:300]
-            failures[listed.id] = Failure(listed.id, StrategyFailed.code, text)
+            failures[listed.id] = Failure(
+                listed.id, StrategyFailed.code, f"{type(error).__name__}: {error}"[:300]
+            )
+            continue
+        given.append(answer)
+        memories[listed.id] = text
     failed = {name: inputs.failed.get(name, 0) + 1 for name in failures}
     return Answers(tuple(given), tuple(failures.values()), memories, failed)
 

@@ -105,13 +105,19 @@ def _orders(
             if one.status is Status.REJECTED
         ]
     else:
-        drafts = [draft_of(scene, one, one.request, one.qty) for one in requests]
+        drafts = [_as_asked(scene, one) for one in requests]
     lived = live_on(scene, mode, drafts, ends)
     if scene.inputs.stage == 4:
         filtered = filter_stage4(scene, assessed, lived.drafts)
     else:
         filtered = filter_stage3(scene, lived.drafts)
     return allocation, lived, filtered, (*dropped, *waiting, *lived.dropped, *filtered.dropped)
+
+
+def _as_asked(scene: Scene, asked: Asked) -> Draft:
+    """Return the order of Stage 3 for all of what is asked for: it has no allocation."""
+    qty = scene.to_sell[asked.symbol] if asked.whole else asked.qty
+    return draft_of(scene, asked, asked.request, qty)
 
 
 def _without_replacement(scene: Scene, lived: Lived, filtered: Filtered) -> list[Canceling]:

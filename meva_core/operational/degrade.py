@@ -57,4 +57,6 @@ def _reason(inputs: Inputs, state: DegradeState) -> Because | None:
         return None
     # What lets it fall away is time: the value is now, the limit its end, in seconds since 1970.
     now, until = counted(inputs.time), counted(state.until)
-    return because(Cause.DEGRADE_OVERRIDE, STEP, "", now, until, unit="s", setting="DEGRADE_WARN_THRESHOLD")
+    by_error = state.override is Mode.OBSERVE_ONLY
+    setting = "PNL_DIVERGENCE_TRY_ERROR" if by_error else "DEGRADE_WARN_THRESHOLD"
+    return because(Cause.DEGRADE_OVERRIDE, STEP, "", now, until, unit="s", setting=setting)

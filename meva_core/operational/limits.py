@@ -102,4 +102,6 @@ def _places() -> dict[str, tuple[str, str]]:
 
 
 def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, tuple):  # names, which are a set: their order changes no digest
+        return tuple(sorted(value))
     return parse_e8(value, name.upper()) if isinstance(value, Decimal) else value

@@ -109,6 +109,11 @@ def test_a_document_holds_all_that_inputs_hold():
     assert digest_of(from_document(Inputs, document)) == digest_of(made)
 
 
+def test_lists_of_names_are_sets():
+    one, other = (inputs(settings={"SYMBOLS": names}) for names in ("BTCTRY,ETHTRY", "ETHTRY,BTCTRY"))
+    assert digest_of(one) == digest_of(other)
+
+
 def test_a_link_follows_from_all_its_parts():
     first = link(NOTHING, "i", "d", "o")
     assert first != link(first, "i", "d", "o")

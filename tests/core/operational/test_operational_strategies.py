@@ -116,6 +116,16 @@ def test_a_malformed_answer_is_a_failure_its_memory_stays_and_others_go_on(answe
     assert sent(found) == [("submit", BTC, "BUY")]
 
 
+def test_what_one_asked_for_falls_away_with_a_memory_that_cannot_be_kept():
+    def asks_and_forgets(view: Any, memory: Any) -> Any:
+        memory["at"] = object()
+        return [buy(ETH, "200")]
+
+    found = both(asks_and_forgets, [buy(BTC, "200")])
+    assert [one.symbol for one in found.decisions.asked] == [BTC]
+    assert found.decisions.failed == {"a": 1}
+
+
 def test_one_that_failed_already_is_not_asked_again():
     given = inputs(failures=[Failure("says", "strategy_failed", "slow")], failed={"says": 1})
     found = decide(given, {"says": saying([buy(BTC, "200")])})
@@ -230,6 +240,12 @@ def test_a_target_of_nothing_sells_all_whatever_it_is_worth():
     found = decided([Target(ETH, value_try=0)], held={ETH: ("0.03", "2000")})
     [action] = found.decisions.actions
     assert (action.side, action.qty, action.purpose) == (Side.SELL, e8("0.03"), "reduce")
+
+
+def test_stage_3_sells_all_of_it_too_to_the_last_lot():
+    held = {ETH: ("0.03000001", "2000")}
+    found = decided([Target(ETH, value_try=0)], held=held, stage=3, market=[symbol(ETH, "99999.7")])
+    assert found.decisions.actions[0].qty == e8("0.03000001")
 
 
 @pytest.mark.parametrize(
