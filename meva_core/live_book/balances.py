@@ -3,13 +3,16 @@
 For TRY and each asset of the book, U is what the exchange has beyond the book and what is foreign. It is
 looked at when the account is quiet: else it would hide a fill that is under way. What is smaller than the
 roundings of the fills since the last agreement is booked as one. Then come the flows that the exchange lists.
-What is left stands after two reads over 30 s, and restricts if it is less than ours; after three equal reads
-over 120 s it is booked, unproven. An asset that is missing from the list was not read.
+What is left stands after two reads over 30 s, and restricts if it is less than ours. What three reads over
+120 s have all shown is booked, unproven: a person who does something else meanwhile makes the reads differ,
+and what was missing in each of them is missing all the same. An asset that is missing from the list was not
+read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Final
 
 from attrs import evolve, frozen
@@ -23,7 +26,7 @@ from meva_core.live_book.ledger import QUOTE, Marks, asset_of, symbol_of
 from meva_core.live_book.opening import units_down
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Kind, Posting
-from meva_core.venue import Balance, VenueFlow
+from meva_core.venue import EXACT, Balance, VenueFlow
 
 WRITE_MICROS: Final = 10 * E6
 LOUD_MICROS: Final = 30 * 60 * E6
@@ -31,6 +34,8 @@ STANDING_MICROS: Final = 30 * E6
 BOOKED_MICROS: Final = 120 * E6
 MONTH: Final = 30 * 86_400 * E6
 """What is listed with an older stamp is not taken in any more, and need not be remembered."""
+_MOST_AT_ONCE: Final = 10
+"""Listed flows at a time that are tried in all combinations."""
 _STANDING_READS: Final = 2
 _BOOKED_READS: Final = 3
 _CENT: Final = E6
@@ -110,9 +115,8 @@ def _explained(
     """Book what explains the gap of one asset, in the order in which explanations are looked for."""
     gap = _gap(booked.book, asset, balances)
     if not _is_rounding(booked.book, asset, gap):
-        for flow in (one for one in flows if one.asset == asset):
-            booked = _listed(booked, flow, gap, marks, now)
-            gap = _gap(booked.book, asset, balances)
+        booked = _listed(booked, [one for one in flows if one.asset == asset], gap, marks, now)
+        gap = _gap(booked.book, asset, balances)
     if _is_rounding(booked.book, asset, gap):
         posting = Posting(f"flow:rounding:{now}:{asset}", Kind.ROUNDING, now, asset)
         booked = _round(booked, posting, gap, marks) if gap else booked
@@ -123,8 +127,12 @@ def _explained(
 
 def _is_rounding(book: LiveBook, asset: str, gap: int) -> bool:
     """Whether a gap may come of how the fills since the last agreement were rounded."""
-    spare = _CENT if asset == QUOTE else 1
-    return abs(gap) <= spare * (book.look(asset).fills + 1)
+    return abs(gap) <= _spare(book, asset)
+
+
+def _spare(book: LiveBook, asset: str) -> int:
+    """Return what roundings may come to since the last agreement."""
+    return (_CENT if asset == QUOTE else 1) * (book.look(asset).fills + 1)
 
 
 def _round(booked: Booked, posting: Posting, gap: int, marks: Marks) -> Booked:
@@ -141,65 +149,106 @@ def _round(booked: Booked, posting: Posting, gap: int, marks: Marks) -> Booked:
     return coins(booked, evolve(posting, id=f"{posting.id}:out"), -rest, marks) if rest else booked
 
 
-def _listed(booked: Booked, flow: VenueFlow, gap: int, marks: Marks, now: int) -> Booked:
-    """Book a flow that the exchange lists, once; one that was booked from the balance is proved by it."""
-    name = f"flow:{flow.flow_id}"
-    book = booked.book
-    if flow.flow_id in book.listed or flow.ts < max(book.opened, now - MONTH):
-        return booked
-    booked = booked.changed(listed={**book.listed, flow.flow_id: flow.ts})
-    posting = Posting(name, Kind.PROOF, flow.ts, flow.asset)
-    amounts = [units(flow.amount), units(flow.amount - flow.fee)]
-    for amount in amounts:
-        known = proof_of(book, flow.asset, amount, now)
-        if known is not None:
-            left = tuple(one for one in book.unproven if one is not known)
-            return booked.post(marks, evolve(posting, cause=known.id)).changed(unproven=left)
-    # Whether what a withdrawal costs is in its amount, the balance says.
-    amount = amounts[1] if gap == amounts[1] else amounts[0]
+def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, now: int) -> Booked:
+    """Book the flows of one asset that the exchange lists, each once. One that was booked from the balance is
+    proved by it, alone or, as the gap says, with others."""
+    rest = []
+    for flow in flows:
+        if flow.flow_id in booked.book.listed or flow.ts < max(booked.book.opened, now - MONTH):
+            continue
+        known = next(
+            (one for amount in _amounts(flow) if (one := _proof(booked.book, flow, amount, now))), None
+        )
+        if known is None:
+            rest.append(flow)
+            continue
+        booked = _taken_in(booked, flow, known, marks)
+        booked = booked.changed(unproven=tuple(one for one in booked.book.unproven if one is not known))
+    part = next((one for one in booked.book.unproven if one.asset in {flow.asset for flow in rest}), None)
+    new = rest if part is None else _new(rest, gap, _spare(booked.book, part.asset))
+    for flow in rest:
+        if flow not in new and part is not None:
+            booked = _taken_in(booked, flow, part, marks)
+            continue
+        # Whether what a withdrawal costs is in its amount, the balance says.
+        plain, charged = _amounts(flow)
+        booked = _moved(booked, flow, charged if gap == charged else plain, marks)
+    return booked
+
+
+def _new(flows: Sequence[VenueFlow], gap: int, spare: int) -> Sequence[VenueFlow]:
+    """Return which of some listed flows make up a gap, as many as can; all of them if none do.
+
+    Where several came between two reads, what was booked from the balance was their sum, and none of them
+    proves it by itself. Those that the gap does not show were in it.
+    """
+    for size in range(len(flows), 0, -1) if len(flows) <= _MOST_AT_ONCE else ():
+        for some in combinations(flows, size):
+            if abs(sum(_amounts(flow)[0] for flow in some) - gap) <= spare:
+                return some
+    return flows
+
+
+def _amounts(flow: VenueFlow) -> tuple[int, int]:
+    """Return what a flow may have moved, e8: its amount, and that less what was charged."""
+    return units(flow.amount), units(EXACT.subtract(flow.amount, flow.fee))
+
+
+def _proof(book: LiveBook, flow: VenueFlow, amount: int, now: int) -> Unproven | None:
+    return proof_of(book, flow.asset, amount, now)
+
+
+def _taken_in(booked: Booked, flow: VenueFlow, known: Unproven, marks: Marks) -> Booked:
+    """Note a listed flow that was booked before."""
+    posting = Posting(f"flow:{flow.flow_id}", Kind.PROOF, flow.ts, flow.asset, cause=known.id)
+    listed = {**booked.book.listed, flow.flow_id: flow.ts}
+    return booked.post(marks, posting).changed(listed=listed)
+
+
+def _moved(booked: Booked, flow: VenueFlow, amount: int, marks: Marks) -> Booked:
+    """Book a listed flow."""
+    booked = booked.changed(listed={**booked.book.listed, flow.flow_id: flow.ts})
+    posting = Posting(f"flow:{flow.flow_id}", Kind.FOREIGN_IN, flow.ts, flow.asset)
     if not amount:
         return booked
-    if flow.asset == QUOTE:
-        return money(booked, posting, amount, marks)
-    return coins(booked, evolve(posting, kind=Kind.FOREIGN_IN), amount, marks)
+    change = money if flow.asset == QUOTE else coins
+    return change(booked, posting, amount, marks)
 
 
 def _looked(booked: Booked, asset: str, gap: int, now: int) -> Booked:
-    """Remember what a read left unexplained."""
+    """Remember what a read left unexplained, and how much of it the reads before it showed, too."""
     look = booked.book.look(asset)
-    goes_on = look.reads and (look.gap > 0) == (gap > 0)
-    equal = look.reads and look.gap == gap
-    return _remember(
-        booked,
-        asset,
-        Look(
-            gap=gap,
-            since=look.since if goes_on else now,
-            reads=look.reads + 1 if goes_on else 1,
-            equal_since=look.equal_since if equal else now,
-            equal_reads=look.equal_reads + 1 if equal else 1,
-            fills=look.fills,
-        ),
-    )
+    if not look.reads or (look.gap > 0) != (gap > 0):
+        return _remember(booked, asset, Look(gap, gap, now, 1, look.fills))
+    # What fills were rounded by since is no other gap.
+    is_same = abs(gap - look.part) <= _spare(booked.book, asset)
+    part = gap if is_same else min(gap, look.part, key=abs)
+    return _remember(booked, asset, Look(gap, part, look.since, look.reads + 1, look.fills))
 
 
 def _unproven(booked: Booked, asset: str, marks: Marks, now: int) -> Booked:
-    """Book what has been the same for long enough, though nothing proves it."""
+    """Book what three reads have shown for long enough, though nothing proves it. What only the last ones
+    showed beside it begins anew."""
     look = booked.book.look(asset)
-    if look.equal_reads < _BOOKED_READS or now - look.equal_since < BOOKED_MICROS:
+    if look.reads < _BOOKED_READS or now - look.since < BOOKED_MICROS:
         return booked
     name = f"flow:unproven:{now}:{asset}"
     posting = Posting(name, Kind.FOREIGN_IN, now, asset, unproven=True)
-    before = len(booked.postings)
-    booked = (
-        money(booked, posting, look.gap, marks) if asset == QUOTE else coins(booked, posting, look.gap, marks)
-    )
+    before, change = len(booked.postings), money if asset == QUOTE else coins
+    booked = change(booked, posting, look.part, marks)
     taken = [one for one in booked.postings[before:] if one.kind is Kind.TRANSFER_OUT]
     known = Unproven(
-        name, asset, now, look.gap, -sum(one.qty for one in taken), sum(one.notional for one in taken)
+        name,
+        asset,
+        now,
+        look.part,
+        spare=_spare(booked.book, asset),
+        taken=-sum(one.qty for one in taken),
+        value=sum(one.notional for one in taken),
     )
     booked = booked.changed(unproven=(*booked.book.unproven, known))
-    return _remember(booked, asset, Look())
+    rest = look.gap - look.part
+    return _remember(booked, asset, Look(rest, rest, now, 1, look.fills) if rest else Look())
 
 
 def _standing(look: Look, asset: str, now: int) -> list[Alarm]:

@@ -27,15 +27,14 @@ FORMAT: Final = 1
 class Look:
     """What quiet reads of an asset's balance said: `gap` is what the exchange has beyond the books.
 
-    `since` and `reads` are of a gap on the same side of zero, `equal_since` and `equal_reads` of the same
-    gap; times are microseconds. `fills` counts the fills booked since book and exchange last agreed.
+    `part` is how much of it all of the last `reads` showed, the first of them at `since`, in microseconds.
+    `fills` counts the fills booked since book and exchange last agreed.
     """
 
     gap: int = e8(0)
+    part: int = e8(0)
     since: int = 0
     reads: int = 0
-    equal_since: int = 0
-    equal_reads: int = 0
     fills: int = 0
 
 
@@ -43,14 +42,15 @@ class Look:
 class Unproven:
     """A flow that was booked from the balance alone: `amount` of `asset`, below zero where it left.
 
-    `taken` are coins of the book among them that have not come back, `value` what the holding's value fell by
-    for those.
+    `spare` is what roundings of fills may have put into the amount. `taken` are coins of the book among them
+    that have not come back, `value` what the holding's value fell by for those.
     """
 
     id: str
     asset: str
     ts: int
     amount: int = e8()
+    spare: int = e8(0)
     taken: int = e8(0)
     value: int = e8(0)
 

@@ -102,11 +102,11 @@ def taken_back(booked: Booked, moved: tuple[Posting, ...], ts: int, marks: Marks
 def proof_of(book: LiveBook, asset: str, amount: int, ts: int, *, within: int = 0) -> Unproven | None:
     """Return the oldest unproven flow of an asset and amount that something of time `ts` proves.
 
-    `within` is how far the amounts may lie apart: an exchange rounds what it charges.
+    `within` is how far the amounts may lie apart at least, or as far as roundings may have put it.
     """
     for known in book.unproven:
-        is_near = known.asset == asset and amount and abs(known.amount - amount) <= within
-        if is_near and (known.amount > 0) == (amount > 0) and abs(known.ts - ts) <= WEEK:
+        is_near = known.asset == asset and abs(known.amount - amount) <= max(within, known.spare)
+        if amount and is_near and (known.amount > 0) == (amount > 0) and abs(known.ts - ts) <= WEEK:
             return known
     return None
 

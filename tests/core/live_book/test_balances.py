@@ -160,13 +160,43 @@ def test_three_reads_within_120_s_are_not_enough_and_neither_are_two_over_more()
     assert reads(a_book("1000"), 20, 3_620, TRY="900")[-1].postings == ()
 
 
-def test_reads_that_differ_begin_anew_to_be_equal_and_not_to_stand() -> None:
+def test_of_reads_that_differ_what_all_of_them_showed_is_booked_and_the_rest_begins_anew() -> None:
+    """A person takes out 100, and 10 more before the balance was read three times."""
     one = read(a_book("1000"), 20, TRY="900")
     two = read(one.book, 100, TRY="890")
     assert codes(two) == ["balance_unexplained"]
     three = read(two.book, 150, TRY="890")
-    assert three.postings == ()
-    assert read(three.book, 220, TRY="890").book.ledger.cash == e8("890")
+    assert [(one.money, one.unproven) for one in three.postings] == [(-e8("100"), True)]
+    assert codes(three) == []
+    four = read(three.book, 220, TRY="890")
+    assert codes(four) == ["balance_unexplained"]
+    assert read(four.book, 280, TRY="890").book.ledger.cash == e8("890")
+
+
+def test_a_gap_that_other_fills_were_rounded_into_is_the_same_gap() -> None:
+    order, book = an_order(qty="9"), read(a_book("1000"), 20, TRY="900").book
+    book = book_fills(book, a_fill("1", "100", order=order), orders=(order,), marks=MARKS).booked.book
+    book = read(book, 80, TRY="799.99", BTC="1").book
+    last = read(book, 140, TRY="799.99", BTC="1")
+    assert last.postings[0].money == -e8("100.01")
+
+
+def test_listed_flows_that_were_booked_as_one_from_the_balance_are_no_second_ones() -> None:
+    """70 came and 100 went between two reads: 30 less were booked. The lists show both an hour later, when 50
+    more have come, and the gap says that only those are new."""
+    *_, booked = reads(a_book("1000"), 20, 80, 140, TRY="970")
+    assert booked.book.ledger.flows == -e8("30")
+    flows = [
+        listed(f"fiat:{name}", "TRY", amount, after)
+        for name, amount, after in ((1, "70", 5), (2, "-100", 6), (3, "50", 3_590))
+    ]
+    came = read(booked.book, 3_600, *flows, TRY="1020")
+    assert [(one.id, one.kind) for one in came.postings] == [
+        ("flow:fiat:1", Kind.PROOF),
+        ("flow:fiat:2", Kind.PROOF),
+        ("flow:fiat:3", Kind.DEPOSIT),
+    ]
+    assert gaps(came.book, balances(TRY="1020")) == {"TRY": 0}
 
 
 def test_more_than_ours_restricts_nothing_and_is_a_deposit() -> None:

@@ -85,7 +85,7 @@ def full_book() -> LiveBook:
         bases={"BTCTRY": Decimal("1.5000")},
         waits={"5": Wait("BTCTRY", 7)},
         sums={"s4:x": Sum(Decimal("0.10"), 8)},
-        looks={"TRY": Look(gap=-5, reads=1)},
+        looks={"TRY": Look(gap=-5, part=-5, reads=1)},
         unproven=(Unproven("flow:u", "BTC", 9, -3, 2, 1),),
         listed={"fiat:1": 10},
         loud=11,
