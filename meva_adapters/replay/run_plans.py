@@ -20,6 +20,7 @@ from meva_core.settings import Settings, in_order, settings_recorded, with_later
 from meva_core.stages.books import Terms, carried, genesis
 from meva_core.stages.conditions import Beginning, described, inputs_at
 from meva_core.stages.plan import BACKTEST, Pairs, RunPlan, choose_pairs, cycle_times
+from meva_core.stages.remembered import with_memory
 from meva_core.state import state_document
 from meva_core.steps.inputs import Inputs
 
@@ -150,7 +151,7 @@ def _carried(run: RunFiles, params: Params) -> Beginning | None:
     if before == params:
         return run.begins
     state = carried(run.begins.state(run.symbols), Terms(run.symbols, before), Terms(run.symbols, params))
-    document = state_document(state, run.symbols)
+    document = with_memory(state_document(state, run.symbols), run.begins.memory)
     return Beginning(document, genesis(run.begins.link, document))
 
 

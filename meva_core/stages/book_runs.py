@@ -23,10 +23,11 @@ from meva_core.settings import Settings
 from meva_core.stages.books import InBook, Terms, carried, earlier_runs, genesis
 from meva_core.stages.codec import Codec
 from meva_core.stages.plan import RunTerms
+from meva_core.stages.remembered import memory_of, with_memory
 from meva_core.stages.resuming import Progressing, progress_of
 from meva_core.stages.run import Book
 from meva_core.stages.run_row import end_run
-from meva_core.state import State, new_state, state_document
+from meva_core.state import new_state, state_document
 from meva_core.stretches.kept_state import standing_of, state_of
 from meva_core.stretches.recorded import recorded_run
 
@@ -158,9 +159,9 @@ def next_in_book(
         began = bytes.fromhex(row["genesis"]) if row["genesis"] else None
         place = InBook(book.name, row["continues"], began, earlier_runs(reads, row["continues"]))
         return evolve(progress_of(terms, row, _left_by(reads, codec, row["run_id"]), None), in_book=place)
-    state, began = begun_with(reads, codec, row, Terms(terms.pairs.symbols, terms.params))
-    place = InBook(book.name, row["run_id"], began, earlier_runs(reads, row["run_id"]))
-    return Progressing(terms, Book(terms.pairs.symbols, terms.params, state, began), in_book=place)
+    begun = begun_with(reads, codec, row, Terms(terms.pairs.symbols, terms.params))
+    place = InBook(book.name, row["run_id"], begun.link, earlier_runs(reads, row["run_id"]))
+    return Progressing(terms, begun, in_book=place)
 
 
 def goes_on_under(reads: Reads, codec: Codec, book: BookRow, terms: RunTerms, code_version: str) -> bool:
@@ -180,7 +181,7 @@ def book_as_left(reads: Reads, codec: Codec, book: BookRow) -> Book | None:
         return None
     run, document = recorded_run(row, codec.decode), _left_by(reads, codec, row["run_id"])
     state, link = state_of(document, run.run_id, run.symbols), bytes.fromhex(document["link"])
-    return Book(run.symbols, run.params, state, link, document["seq"])
+    return Book(run.symbols, run.params, state, link, document["seq"], memory_of(document))
 
 
 def _require_known_form(reads: Reads, codec: Codec, row: Mapping[str, Any]) -> None:
@@ -201,15 +202,19 @@ def _form_of(row: Mapping[str, Any]) -> bytes:
     return bytes.fromhex(row["form"]) if row["form"] else FIRST_FORM
 
 
-def begun_with(reads: Reads, codec: Codec, before: Mapping[str, Any], after: Terms) -> tuple[State, bytes]:
-    """Return the state that a run of these terms begins with which continues another one, and its genesis.
+def begun_with(reads: Reads, codec: Codec, before: Mapping[str, Any], after: Terms) -> Book:
+    """Return the book that a run of these terms begins with which continues another one; its link is the
+    genesis. What a strategy has in mind goes on with the book where there still is one.
 
     `before` is that one, as columns of stage7_runs.
     """
     run, document = recorded_run(before, codec.decode), _left_by(reads, codec, before["run_id"])
     left = state_of(document, run.run_id, run.symbols)
     state = carried(left, Terms(run.symbols, run.params), after)
-    return state, genesis(bytes.fromhex(document["link"]), state_document(state, after.symbols))
+    memory = memory_of(document) if after.params.strategy else None
+    begun = with_memory(state_document(state, after.symbols), memory)
+    link = genesis(bytes.fromhex(document["link"]), begun)
+    return Book(after.symbols, after.params, state, link, memory=memory)
 
 
 def _is_of(row: Mapping[str, Any], codec: Codec, terms: RunTerms, code_version: str) -> bool:

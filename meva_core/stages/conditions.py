@@ -12,17 +12,19 @@ from attrs import frozen
 from meva_core.amounts import LIMIT, to_decimal
 from meva_core.market import Market
 from meva_core.rules import Rules, RuleStatus, SymbolRules
+from meva_core.stages.remembered import memory_in
 from meva_core.stages.run import Part
 from meva_core.state import TIME, State, restore_state
 from meva_core.steps.inputs import Inputs, no_inputs
+from meva_core.strategy.memory import Kept
 
 _LAST: Final = LIMIT - 1
 
 
 @frozen(eq=False)
 class Beginning:
-    """What a run begins with that goes on from another one: the state, as `state_document` describes it, and
-    what stands before its first link, 32 bytes."""
+    """What a run begins with that goes on from another one: the state, as `state_document` describes it, with
+    what a strategy has in mind, and what stands before its first link, 32 bytes."""
 
     document: Mapping[str, Any]
     link: bytes
@@ -35,6 +37,11 @@ class Beginning:
     def state(self, symbols: Sequence[str]) -> State:
         """Return the state. Raises BadInput if it is for other symbols."""
         return restore_state(self.document, symbols)
+
+    @property
+    def memory(self) -> Kept | None:
+        """What a strategy has in mind with it."""
+        return memory_in(self.document)
 
 
 class Conditions(Protocol):

@@ -16,12 +16,13 @@ from meva_core.stages.viewing import view_of
 from meva_core.strategy.answers import decision_of
 from meva_core.strategy.base import Strategy
 from meva_core.strategy.history import History
-from meva_core.strategy.memory import NOTHING
+from meva_core.strategy.memory import Kept, blank
 
 
 @define
 class Deciding:
-    """A strategy that is asked once a cycle, over a book that keeps what it has in mind.
+    """A strategy that is asked once a cycle, over a book that keeps what it has in mind: of what another one,
+    or another version of it, left there it is told nothing.
 
     `look` returns what it sees of the market at a cycle of the part at hand.
     """
@@ -33,8 +34,8 @@ class Deciding:
     _described: tuple[SymbolRules, ...] = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.book.memory is None:
-            self.book.memory = NOTHING
+        if self.book.memory is None or not self.book.memory.is_of(self.strategy):
+            self.book.memory = blank(self.strategy)
 
     def decide(self, at: Halfway) -> None:
         """Write the weights of a cycle, and keep its memory; where the inputs say that it failed it is not
@@ -45,10 +46,12 @@ class Deciding:
         at.inputs.weight[at.c] = weights
         self.book.memory = memory
 
-    def ask(self, at: Halfway) -> tuple[Any, str]:
+    def ask(self, at: Halfway) -> tuple[Any, Kept]:
         """Return the weights of a cycle and the memory after it."""
         if at.rules is not self._rules:
             self._rules, self._described = at.rules, described(at.rules, self.book.symbols)
         view = view_of(at, self._described, self.look(at.c))
-        assert self.book.memory is not None, "there is one since this is there"
-        return decision_of(self.strategy, view, self.book.memory)
+        kept = self.book.memory
+        assert kept is not None, "there is one since this is there"
+        weights, text = decision_of(self.strategy, view, kept.json)
+        return weights, kept._replace(json=text)

@@ -24,7 +24,7 @@ from meva_core.stages.chains import Chain, chains_of, left_out, stray_states
 from meva_core.stages.codec import Codec
 from meva_core.stages.differing import Difference, differences, first_of, first_of_documents
 from meva_core.stages.figures import Tally
-from meva_core.stages.remembered import MEMORY, memory_of, with_memory
+from meva_core.stages.remembered import memory_in, memory_of, with_memory
 from meva_core.stages.reweighed import Reweighing, refuse_another
 from meva_core.stages.run import Book, Part, Stretch
 from meva_core.stages.run import run as run_book
@@ -175,9 +175,8 @@ class _Prover:
         memory = None
         if seq in self._states:
             link, document, _ = self._state(seq)
-            memory = document.get(MEMORY)
             try:
-                state = restore_state(document, symbols)
+                state, memory = restore_state(document, symbols), memory_in(document)
             except UNREADABLE as error:
                 raise self._damaged(f"the state before cycle {seq}: {error}") from error
         elif seq == 0:
@@ -310,7 +309,7 @@ class _Prover:
     def _compare_memory(self, book: Book, stored: Mapping[str, Any]) -> None:
         """Have the strategy that is asked again compare what it has in mind with what is stored."""
         if self.reweighing is not None:
-            self.reweighing.remembers(book.last_time or 0, stored.get(MEMORY))
+            self.reweighing.remembers(book.last_time or 0, memory_in(stored))
 
     def _state(self, seq: int) -> tuple[bytes, dict[str, Any], bool]:
         """Return the link and the state that are stored for good before a cycle, and whether columns may
@@ -341,4 +340,4 @@ def _like(stored: Any, decided: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(stored, dict):
         return decided
     like = as_version_1(decided) if stored.get("version") == 1 else decided
-    return with_memory(like, stored.get(MEMORY))
+    return with_memory(like, memory_in(stored))

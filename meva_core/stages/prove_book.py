@@ -15,7 +15,7 @@ from meva_core.stages.books import Terms
 from meva_core.stages.codec import Codec
 from meva_core.stages.differing import Difference
 from meva_core.stages.prove import Proof, prove
-from meva_core.state import state_document
+from meva_core.stages.remembered import described
 from meva_core.stretches.recorded import recorded_run
 from meva_core.stretches.stored import unsealed
 
@@ -49,7 +49,7 @@ def _first_apart(
         return _first(time, {"genesis": row["genesis"], "state": stored}, {"genesis": None, "state": None})
     run = recorded_run(row, codec.decode)
     try:
-        state, began = begun_with(reads, codec, before, Terms(run.symbols, run.params))
+        begun = begun_with(reads, codec, before, Terms(run.symbols, run.params))
     except BadInput as error:
         return Difference(time, "state", "what the book was carried over to", "as recorded", str(error))
     there: dict[str, Any] = {"genesis": row["genesis"], "link": None}
@@ -57,7 +57,7 @@ def _first_apart(
         link, text = stored
         state_there, _ = unsealed(codec.decode(text), row["run_id"], 0, link)  # proved before: it is its own
         there |= {"link": link.hex(), **state_there}
-    made = {"genesis": began.hex(), "link": began.hex(), **state_document(state, run.symbols)}
+    made = {"genesis": begun.link.hex(), **described(begun)["state"], "link": begun.link.hex()}
     return _first(time, there, made)
 
 

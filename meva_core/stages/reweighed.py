@@ -24,7 +24,7 @@ from meva_core.strategy.answers import weights_of
 from meva_core.strategy.bars import SeenBars
 from meva_core.strategy.base import Strategy, bars_needed
 from meva_core.strategy.looks import Looks
-from meva_core.strategy.memory import NOTHING, recalled
+from meva_core.strategy.memory import NOTHING, Kept, recalled
 from meva_core.stretches.groups import Bars
 
 
@@ -90,11 +90,12 @@ class Reweighing:
                 self._ask_for_many(market, inputs, looks)
         self._before = int(market.time[-1])
 
-    def remembers(self, time: int, stored: str | None) -> None:
+    def remembers(self, time: int, stored: Kept | None) -> None:
         """Compare what the strategy has in mind after the cycle at `time`, seconds, with what is stored."""
         if self.found is not None or self._deciding is None:
             return
-        then, now = (recalled(text or NOTHING) for text in (stored, self._deciding.book.memory))
+        kept = (stored, self._deciding.book.memory)
+        then, now = (recalled(NOTHING if one is None else one.json) for one in kept)
         apart = first_of_documents(time, {"memory": then}, {"memory": now})
         if apart is not None:
             self.found = evolve(apart, step=STRATEGY)

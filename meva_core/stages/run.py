@@ -23,6 +23,7 @@ from meva_core.params import Params
 from meva_core.rules import Rules, letters_of
 from meva_core.state import TIME, State
 from meva_core.steps.inputs import Inputs
+from meva_core.strategy.memory import Kept
 
 Part = tuple[Market, Inputs, Rules]
 """What a source gives at a time: any number of cycles, and the rules that hold in all of them."""
@@ -35,8 +36,7 @@ class Book:
     its next cycle needs.
 
     `link` is the last link of its chain of digests, carried along by whoever digests; `seq` is the place of
-    the next cycle in the run. `memory` is the text of what a strategy that decides has in mind, None without
-    one.
+    the next cycle in the run. `memory` is what a strategy that decides has in mind, None without one.
     """
 
     symbols: tuple[str, ...]
@@ -44,7 +44,7 @@ class Book:
     state: State
     link: bytes = NO_LINK
     seq: int = 0
-    memory: str | None = None
+    memory: Kept | None = None
 
     @property
     def last_time(self) -> int | None:

@@ -7,15 +7,33 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from meva_core.ids import canonical_json
+from meva_core.strategy.base import Strategy
 
 MOST: Final = 16_384
 """Bytes of the text."""
 DEEPEST: Final = 32
 NOTHING: Final = "{}"
 """What is in mind before the first cycle."""
+
+
+class Kept(NamedTuple):
+    """What a strategy has in mind, and whose it is: of another one, or of another version, it is no use."""
+
+    strategy: str
+    version: int
+    json: str
+
+    def is_of(self, strategy: Strategy) -> bool:
+        """Whether it is this strategy's."""
+        return self[:2] == blank(strategy)[:2]
+
+
+def blank(strategy: Strategy) -> Kept:
+    """Return what a strategy has in mind before its first cycle."""
+    return Kept(strategy.name(), strategy.version, NOTHING)
 
 
 def recalled(text: str) -> dict[str, Any]:

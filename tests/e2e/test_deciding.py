@@ -92,7 +92,7 @@ def test_it_is_one_run_whole_in_pieces_and_in_a_notebook(meva: Meva, run: Meva, 
 def memory_in(db: str) -> str:
     """Return the text of what a strategy has in mind after the last cycle."""
     [row] = rows_of(Path(db), "SELECT state_json FROM stage7_run_state")
-    memory: str = row["state_json"]["state"]["memory"]
+    memory: str = row["state_json"]["state"]["memory"]["json"]
     return memory
 
 

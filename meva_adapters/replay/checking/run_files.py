@@ -249,6 +249,7 @@ class _Check:
     def _begins(self, tree: dict[str, Any]) -> Beginning:
         begins = Beginning(tree["state"], bytes.fromhex(tree["genesis"]))
         begins.state(self._symbols)
+        _ = begins.memory  # it is looked at
         if genesis(bytes.fromhex(tree["link"]), begins.document) != begins.link:
             raise BadInput("genesis is not the SHA-256 over link and state")
         return begins
