@@ -61,16 +61,6 @@ def strategy_of(settings: Settings, parameters: Sequence[str]) -> Chosen | None:
     return load(chosen.strategy, texts, values, tables=chosen.tables, places=places)
 
 
-def refuse_decide(strategy: Strategy, what: str) -> None:
-    """Refuse a strategy that answers cycle by cycle where histories are asked about; raises BadInput."""
-    if not has_weights(strategy):
-        raise BadInput(
-            f"strategy {strategy.name()} has no weights(h): `meva strategy {what}` asks about histories, and "
-            "one that decides sees the book, too",
-            action="check the part of it that looks at markets as a strategy with weights(h)",
-        )
-
-
 def has_weights(strategy: Strategy) -> bool:
     """Whether a strategy answers for histories."""
     from meva_core.strategy.base import Strategy as Base

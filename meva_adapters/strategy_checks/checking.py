@@ -13,12 +13,13 @@ from typing import Any, Final, NamedTuple
 from attrs import frozen
 
 from meva_adapters.strategy_checks.asking import Answer, Asking, Subject
-from meva_adapters.strategy_checks.tape_files import write_tape
+from meva_adapters.strategy_checks.tape_files import write_tape, write_terms
+from meva_core.stages.asked_alone import Terms
 from meva_core.strategy.answers import rounded
 from meva_core.strategy.base import Strategy
 from meva_core.strategy.checking.comparing import Compared, compared
 from meva_core.strategy.checking.cuts import cuts_of
-from meva_core.strategy.checking.examining import DETERMINISM
+from meva_core.strategy.checking.examining import DETERMINISM, SAMPLE
 from meva_core.strategy.checking.finding import Finding, differs, failed, not_checked, passed
 from meva_core.strategy.checking.foresight import CUTS
 from meva_core.strategy.checking.piece import Piece
@@ -67,15 +68,19 @@ class Report:
         return all(finding.ok for finding in self.findings)
 
 
-def check(strategy: Strategy, subject: Subject, tape: Piece, seed: int, interval: int) -> Report:
+def check(
+    strategy: Strategy, subject: Subject, tape: Piece, seed: int, interval: int, terms: Terms | None = None
+) -> Report:
     """Ask a strategy in processes of its own all that can be checked; `interval` is that of a live loop,
-    seconds. Raises CheckFailed where such a process dies."""
+    seconds, and `terms` are the engine's, for a strategy that decides. Raises CheckFailed where such a
+    process dies."""
+    count = CUTS if terms is None else SAMPLE
     with TemporaryDirectory(prefix="meva-check-") as folder, ExitStack() as stack:
         place = _Place(subject, Path(folder), seed, stack)
-        place.write(tape)
+        place.write(tape, terms)
         other, machine = place.begin(_together(_ELSEWHERE)), place.begin(_together(_machines()))
         elsewhere = other.answer()
-        rows = cuts_of(tape, elsewhere.whole, CUTS, seed)
+        rows = cuts_of(tape, elsewhere.whole, count, seed)
         here = place.begin(_HERE, "examine", rows).answer()
         found = list(here.findings)
         if here.whole is not None:
@@ -104,10 +109,12 @@ class _Place:
         self._subject, self._folder, self._seed, self._stack = subject, folder, seed, stack
         self._count = 0
 
-    def write(self, tape: Piece) -> None:
-        """Write the tape, once."""
+    def write(self, tape: Piece, terms: Terms | None = None) -> None:
+        """Write the tape, once, and what the engine needs where it runs."""
         (self._folder / "tape").mkdir()
         write_tape(tape, self._folder / "tape")
+        if terms is not None:
+            write_terms(terms, self._folder / "tape")
 
     def begin(self, world: World, what: str = "whole", rows: Sequence[int] = ()) -> Asking:
         """Begin a process in a world."""

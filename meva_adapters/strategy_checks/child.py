@@ -19,29 +19,38 @@ import numpy as np
 from meva_adapters.strategies import load
 from meva_adapters.strategy_checks.moved_clock import move_clock
 from meva_adapters.strategy_checks.refusing import Refusing, own_place
-from meva_adapters.strategy_checks.tape_files import read_tape
+from meva_adapters.strategy_checks.tape_files import read_tape, read_terms
 from meva_core.errors import BadInput
+from meva_core.stages.asked_alone import Terms, ask_deciding
 from meva_core.strategy.answers import StrategyFailed
 from meva_core.strategy.base import Strategy, bars_needed
-from meva_core.strategy.checking.examining import ANSWERS, ask_of, ask_whole, examine, sample
-from meva_core.strategy.checking.finding import Finding, failed
+from meva_core.strategy.checking.examining import (
+    ANSWERS,
+    ask_of,
+    ask_whole,
+    examine,
+    examine_deciding,
+    sample,
+)
+from meva_core.strategy.checking.finding import Ask, Finding, failed
 from meva_core.strategy.checking.piece import Piece
 
 _TIMED: Final = 64
 Result = dict[str, Any]
+Clock = Callable[[], float]
 
 
 def main(folder: Path) -> None:
     """Do the job of a folder, and write what came of it."""
     job = json.loads((folder / "job.json").read_text())
-    tape = read_tape(folder / job["tape"]) if job["tape"] else None
+    tape, terms = read_tape(folder / job["tape"]), read_terms(folder / job["tape"])
     warnings.simplefilter("ignore")  # a warning that is shown reads the line it is about
     refusing = Refusing(own_place(job["spec"]))
     clock = time.perf_counter
     if job["clock"]:
         move_clock(job["clock"])
     refusing.begin()
-    result, whole = _done(job, tape, refusing, clock)
+    result, whole = _done(job, tape, terms, refusing, clock)
     refusing.done = True
     result["refused"] = refusing.refused
     if whole is not None:
@@ -50,13 +59,13 @@ def main(folder: Path) -> None:
 
 
 def _done(
-    job: dict[str, Any], tape: Any, refusing: Refusing, clock: Callable[[], float]
+    job: dict[str, Any], tape: Piece, terms: Terms | None, refusing: Refusing, clock: Clock
 ) -> tuple[Result, Any]:
     """Return what came of a job, and the answer to the whole tape if it was asked for."""
     try:
         strategy = load(job["spec"], values=job["values"], places=job["places"]).strategy
         refusing.asking = True
-        return _asked(job, strategy, tape, clock)
+        return _asked(job, strategy, tape, terms, clock)
     except (BadInput, StrategyFailed) as error:
         return _told(failed(ANSWERS, str(error))), None
     except SystemExit as error:
@@ -64,30 +73,36 @@ def _done(
 
 
 def _asked(
-    job: dict[str, Any], strategy: Strategy, tape: Piece, clock: Callable[[], float]
+    job: dict[str, Any], strategy: Strategy, tape: Piece, terms: Terms | None, clock: Clock
 ) -> tuple[Result, Any]:
+    ask = ask_of(strategy) if terms is None else ask_deciding(strategy, terms)
     match job["what"]:
         case "sample":
             return _told(sample(strategy, tape, job["seed"])), None
+        case "whole" if strategy.decides():
+            return _told(), ask(tape.part(0, len(tape.time), bars_needed(strategy)))
         case "whole":
             return _told(), ask_whole(strategy, tape)
+        case _ if strategy.decides():
+            examined = examine_deciding(strategy, ask, tape, job["rows"], job["seed"])
+            return _told(*examined.findings) | _timed(ask, strategy, tape, clock), examined.whole
         case _:
             examined = examine(strategy, tape, job["rows"], job["seed"])
-            return _told(*examined.findings) | _timed(strategy, tape, clock), examined.whole
+            return _told(*examined.findings) | _timed(ask, strategy, tape, clock), examined.whole
 
 
 def _told(*findings: Finding) -> Result:
     return {"findings": [attrs.asdict(finding) for finding in findings]}
 
 
-def _timed(strategy: Strategy, tape: Piece, clock: Callable[[], float]) -> Result:
+def _timed(ask: Ask, strategy: Strategy, tape: Piece, clock: Clock) -> Result:
     """Return how long a cycle takes among many, and alone as in a live run, seconds: the middle of some;
     nothing of one that does not answer."""
-    ask, needs, cycles = ask_of(strategy), bars_needed(strategy), len(tape.time)
+    needs, cycles = bars_needed(strategy), len(tape.time)
     alone = []
     try:
         began = clock()
-        ask_whole(strategy, tape)
+        ask(tape.part(0, cycles, needs))
         together = (clock() - began) / cycles
         for row in range(max(0, cycles - _TIMED), cycles):
             piece = tape.part(row, row + 1, needs)

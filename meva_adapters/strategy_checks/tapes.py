@@ -21,14 +21,17 @@ _WINDOW: Final = 8_192
 _MOST_CYCLES: Final = 2**18
 _MOST_CELLS: Final = 2**21
 _SHORT: Final = 2_048
+_DECIDED: Final = 200
+"""Cycles over which a strategy that decides is looked at: the engine runs each of them, interpreted."""
 _LOOKBACK: Final = 2
 """Measures of closes are no part of what a strategy sees: the least is taken."""
 
 
 def whole_tape(strategy: Strategy, plan: RunPlan, dataset: Dataset) -> Piece:
-    """Return the newest cycles of a plan, some hundred thousand, as a strategy sees them; with as many bars
-    before them as the checks look at. Raises BadInput for bars that cannot be made of those there."""
-    most = min(_MOST_CYCLES, _MOST_CELLS // len(plan.pairs.symbols))
+    """Return the newest cycles of a plan, some hundred thousand, some hundred where the strategy decides, as
+    it sees them; with as many bars before them as the checks look at. Raises BadInput for bars that cannot be
+    made of those there."""
+    most = _DECIDED if strategy.decides() else min(_MOST_CYCLES, _MOST_CELLS // len(plan.pairs.symbols))
     return _tape(strategy, plan, dataset, plan.times[-most:], MOST_TIMES)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from meva_cli.load import Loaded, settings_for
+from meva_cli.load import TOML, Loaded, settings_for
 from meva_cli.names import ENVIRONMENT_ONLY
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
@@ -58,6 +58,17 @@ def config_rows(loaded: Loaded) -> Iterator[dict[str, Any]]:
                 "changed": value != variable.default,
                 "origin": loaded.origin.get(variable.name, "default"),
                 "unused": list(loaded.unused.get(variable.name, ())),
+            }
+    for strategy, table in loaded.settings.strategy.tables.items():
+        for parameter, value in table.items():
+            yield {
+                "group": "strategies",
+                "name": f"strategies.{strategy}.{parameter}",
+                "value": _shown(value),
+                "default": None,
+                "changed": True,
+                "origin": f"{TOML} [strategies.{strategy}]",
+                "unused": [],
             }
     for name in ENVIRONMENT_ONLY:
         value = os.environ.get(name) or None

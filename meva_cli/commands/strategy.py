@@ -11,7 +11,7 @@ from meva_cli.dataset import dataset_folder
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import FOLDER, json_option
 from meva_cli.render import print_json, print_line, print_table
-from meva_cli.strategy_options import PARAMETERS, refuse_decide, strategy_of, subject_of
+from meva_cli.strategy_options import PARAMETERS, strategy_of, subject_of, with_strategy
 from meva_cli.strategy_told import check_document, listed, print_check
 from meva_core.errors import BadInput
 
@@ -45,6 +45,7 @@ def check(
     from meva_adapters.replay import open_dataset
     from meva_adapters.strategy_checks.checking import check as check_all
     from meva_adapters.strategy_checks.tapes import whole_tape
+    from meva_core.stages.asked_alone import Terms
 
     given = {"STRATEGY": spec}
     loaded = settings_for("exchange", "live", "stage7", "strategy", options=given)
@@ -54,12 +55,14 @@ def check(
             f"{spec} is what Stage 7 does without a strategy: the engine's own, proved by `meva prove`",
             action="name another strategy; `meva strategy list` shows what there is",
         )
-    refuse_decide(chosen.strategy, "check")
     dataset = open_dataset(dataset_folder(folder))
-    plan = _plan(loaded, dataset)
+    plan = with_strategy(_plan(loaded, dataset), chosen)
     tape = whole_tape(chosen.strategy, plan, dataset)
     interval = plan.step_seconds or max(1, dataset.step_seconds)
-    report = check_all(chosen.strategy, subject_of(spec, chosen), tape, seed, interval)
+    terms = (
+        Terms(plan.params, plan.pairs.columns(), plan.starting_cash()) if chosen.strategy.decides() else None
+    )
+    report = check_all(chosen.strategy, subject_of(spec, chosen), tape, seed, interval, terms)
     document = check_document(chosen, tape, report, loaded.settings.stage7.universe_size, str(dataset.root))
     print_json(document) if as_json else print_check(document)
     ctx.exit(0 if report.ok else 1)

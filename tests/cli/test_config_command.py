@@ -51,6 +51,15 @@ def test_every_value_that_is_not_default_is_shown_with_its_place(
     assert "STAGE7_FEES_BPS\t21\t20\tthe environment\t.env line 4, meva.toml [stage7]" in meva("config").out
 
 
+def test_parameters_of_strategies_are_shown_with_their_heading(
+    meva: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "meva.toml").write_text("[strategies.momentum]\ncloses = 48\n")
+    row = by_name(meva("config", "--json").document)["strategies.momentum.closes"]
+    assert (row["value"], row["origin"]) == (48, "meva.toml [strategies.momentum]")
+    assert "strategies.momentum.closes" in meva("config").out
+
+
 def test_secrets_are_masked_wherever_they_stand(
     meva: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

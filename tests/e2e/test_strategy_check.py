@@ -144,14 +144,44 @@ def test_a_process_that_dies_is_told_with_how_it_ended(check: Meva) -> None:
     assert "ended with 7" in ended.document["error"]["message"]
 
 
-def test_what_cannot_be_checked_is_refused(meva: Meva, data: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(
-        f"{HEAD}class Mine(Strategy):\n    def decide(self, view, memory): ...\n"
-    )
-    for spec, said in (("mine.py:Mine", "has no weights(h)"), ("equal_weight", "the engine's own")):
-        ended = meva("strategy", "check", spec, "--data", data)
-        assert ended.code == 2
-        assert said in ended.err
+def test_what_the_engine_does_by_itself_is_refused(meva: Meva, data: Path) -> None:
+    ended = meva("strategy", "check", "equal_weight", "--data", data)
+    assert ended.code == 2
+    assert "the engine's own, proved by `meva prove`" in ended.err
+
+
+# -- One that decides -------------------------------------------------------------------------------------
+
+DECIDES = """
+KEPT = {}
+
+class Mine(Strategy):
+    def decide(self, view, memory):
+        memory["cycles"] = memory.get("cycles", 0) + 1
+        wish = {}
+        for s in view.symbols:
+            mark, now = float(s.mark or 0), view.time.timestamp()
+            KEPT.setdefault((s.name, now), mark)
+            wish[s.name] = 0.25 if OF_MARK else 0.0
+        return wish
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "status", "said"),
+    [
+        ("mark and memory['cycles'] % 9 < 4", 0, "passed", "8 cuts"),
+        ("KEPT.get((s.name, now + 60), 0) > mark", 1, "failed", "it keeps what it saw"),
+    ],
+)
+def test_one_that_decides_is_run_over_the_data_and_may_keep_things_in_its_memory_alone(
+    meva: Meva, data: Path, rule: str, code: int, status: str, said: str
+) -> None:
+    Path("mine.py").write_text(HEAD + DECIDES.replace("OF_MARK", rule))
+    ended = meva("strategy", "check", "mine.py:Mine", "--data", data, "--json")
+    found = finding(ended, "no_look_ahead")
+    assert (ended.code, found["status"], said in found["said"]) == (code, status, True)
+    assert finding(ended, "windows")["said"] == "it decides: it is asked cycle by cycle in any case"
 
 
 # -- The sample before a backtest -------------------------------------------------------------------------

@@ -28,6 +28,8 @@ from meva_core.strategy.checking.sameness import (
 
 DETERMINISM: Final = "determinism"
 ANSWERS: Final = "answers"
+DECIDED_BARS: Final = 32
+"""So many bars lie before and behind a cut where a strategy decides: each cycle of them is run."""
 SAMPLE: Final = 8
 """Cuts of the sample that is looked at before a backtest."""
 
@@ -58,6 +60,34 @@ def sample(strategy: Strategy, tape: Piece, seed: int) -> Finding:
     """Look for look-ahead at some cuts; in a process that has asked the strategy nothing before."""
     ask, needs = ask_of(strategy), bars_needed(strategy)
     return look_ahead(ask, cut_first(ask, tape, cuts_of(tape, None, SAMPLE, seed), needs, seed))
+
+
+def examine_deciding(strategy: Strategy, ask: Ask, tape: Piece, rows: Sequence[int], seed: int) -> Examined:
+    """Check a strategy that decides, in a process that has asked it nothing before; `ask` runs it over a
+    piece. It sees one cycle and exactly its bars, so only what it keeps beside its memory can look ahead."""
+    needs = bars_needed(strategy)
+    cuts = cut_first(ask, tape, rows, needs, seed, DECIDED_BARS)
+    try:
+        wholes = [ask(tape.part(0, len(tape.time), needs)) for _ in range(3)]
+    except StrategyFailed as error:
+        return Examined((failed(ANSWERS, str(error)),))
+    drawn = _asked_again(tape, wholes[1], wholes[2], "though it saw and was asked the same: it draws")
+    if drawn is not None:
+        return Examined((*_left_out("it answers otherwise each time"), drawn))
+    foreseen = look_ahead(ask, cuts)
+    kept = _asked_again(tape, wholes[0], wholes[2], "when asked again: it keeps what it was asked before")
+    return Examined(
+        (
+            _answered(wholes[0]),
+            foreseen,
+            not_checked(ENOUGH, "it decides: it always sees as many bars as needs() says"),
+            *([kept] if kept is not None and foreseen.ok else []),
+            not_checked(WINDOWS, "it decides: it is asked cycle by cycle in any case"),
+            not_checked(SYMBOLS, "it decides: orders are filled symbol by symbol, in their order"),
+            dates(ask, tape, wholes[2], needs, calendar=strategy.calendar),
+        ),
+        wholes[0],
+    )
 
 
 def examine(strategy: Strategy, tape: Piece, rows: Sequence[int], seed: int) -> Examined:

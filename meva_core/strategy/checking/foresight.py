@@ -42,15 +42,18 @@ class Cut:
         return np.random.default_rng(self.seed)
 
 
-def cut_first(ask: Ask, tape: Piece, rows: Sequence[int], needs: int, seed: int) -> list[Cut]:
+def cut_first(
+    ask: Ask, tape: Piece, rows: Sequence[int], needs: int, seed: int, bars: int = BARS
+) -> list[Cut]:
     """Ask about pieces of a tape that end with each of these rows, in order of time, so that a strategy that
-    keeps what it saw has not seen what lies behind any of them. Every other piece is as a run's beginning.
+    keeps what it saw has not seen what lies behind any of them. So many bars lie before each and behind it.
+    Every other piece is as a run's beginning.
 
     Where it fails to answer, that is what the cut has of it.
     """
     cuts = []
     for number, cycle in enumerate(sorted(rows)):
-        first, stop = tape.around(cycle, BARS)
+        first, stop = tape.around(cycle, bars)
         piece = tape.part(first, stop, needs, fresh=number % 2 == 0)
         row = cycle - first
         cuts.append(Cut(piece, row, seed + number, _tried(ask, cut_off(piece, row))))
