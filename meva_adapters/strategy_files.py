@@ -11,9 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from meva_core.errors import BadInput
 from meva_core.strategy.base import snake_case
+
+_PREFIX: Final = "meva_strategy_"
+
+
+def is_of_file(module: ModuleType) -> bool:
+    """Whether a module was made of a file that was named, or found in a folder that is."""
+    return module.__name__.startswith(_PREFIX)
 
 
 def places_of(text: str | None) -> tuple[Path, ...]:
@@ -53,7 +61,7 @@ def file_module(path: Path) -> ModuleType:
         raise BadInput(
             f"{path}: there is no such file", action="write FILE.py:Class, with the path from here"
         )
-    name = f"meva_strategy_{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
+    name = f"{_PREFIX}{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise BadInput(f"{path}: Python has no loader for it", action="write FILE.py:Class")

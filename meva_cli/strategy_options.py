@@ -93,8 +93,10 @@ def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset) -> s
 def subject_of(spec: str, chosen: Chosen) -> Subject:
     """Return a strategy as other processes find it."""
     from meva_adapters.strategy_checks.asking import Subject
+    from meva_adapters.strategy_checks.refusing import own_place
 
-    return Subject(spec, chosen.strategy.parameters(), [str(place) for place in chosen.places])
+    places, own = [str(place) for place in chosen.places], str(own_place(type(chosen.strategy)))
+    return Subject(spec, chosen.strategy.parameters(), places, own)
 
 
 def refuse_strategy(settings: Settings, what: str) -> None:

@@ -28,12 +28,13 @@ class CheckFailed(MevaError):
 
 @frozen
 class Subject:
-    """A strategy to ask, as another process finds it: its name, its parameters, and the folders in which
-    strategies lie."""
+    """A strategy to ask, as another process finds it: its name, its parameters, the folders in which
+    strategies lie, and where its own code does."""
 
     spec: str
     values: Mapping[str, Any]
-    places: Sequence[str] = ()
+    places: Sequence[str]
+    own: str
 
 
 @frozen(eq=False)
@@ -65,6 +66,7 @@ class Asking:
             "spec": self.subject.spec,
             "values": dict(self.subject.values),
             "places": list(self.subject.places),
+            "own": self.subject.own,
             "tape": tape,
             "seed": seed,
             "rows": list(rows),

@@ -18,7 +18,7 @@ import numpy as np
 
 from meva_adapters.strategies import load
 from meva_adapters.strategy_checks.moved_clock import move_clock
-from meva_adapters.strategy_checks.refusing import Refusing, own_place
+from meva_adapters.strategy_checks.refusing import Refusing
 from meva_adapters.strategy_checks.tape_files import read_tape, read_terms
 from meva_core.errors import BadInput
 from meva_core.stages.asked_alone import Terms, ask_deciding
@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text())
     tape, terms = read_tape(folder / job["tape"]), read_terms(folder / job["tape"])
     warnings.simplefilter("ignore")  # a warning that is shown reads the line it is about
-    refusing = Refusing(own_place(job["spec"]))
+    refusing = Refusing(Path(job["own"]))
     clock = time.perf_counter
     if job["clock"]:
         move_clock(job["clock"])

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 from attrs import define, field
+
+from meva_adapters.strategy_files import is_of_file
+from meva_core.strategy.base import Strategy
 
 _EXACTLY: Final = {
     "open",
@@ -28,6 +30,7 @@ _EXACTLY: Final = {
 _BELOW: Final = ("ftplib.", "glob.", "http.client.", "imaplib.", "nntplib.", "os.", "poplib.", "shutil.")
 _MORE_BELOW: Final = ("smtplib.", "socket.", "telnetlib.", "tempfile.")
 _HARMLESS: Final = {"os.putenv", "os.unsetenv", "socket.__new__", "shutil.get_terminal_size"}
+_SHOWN: Final = 60
 _IMPORTING: Final = "<frozen importlib._bootstrap>"
 _INSTALLED: Final = {"site-packages", "dist-packages"}
 
@@ -82,17 +85,16 @@ class Refusing:
         return not _INSTALLED & set(path.relative_to(self.own).parts)
 
 
-def own_place(spec: str) -> Path:
-    """Return where a strategy's own code lies: a file's folder, the top package of a module, or its file."""
-    place, sign, _ = spec.rpartition(":")
-    if sign and place.endswith(".py"):
-        return Path(place).resolve().parent
-    found = find_spec(place.partition(".")[0]) if sign else None
-    if found is None or found.origin is None:
-        return Path(place or spec)
-    if found.submodule_search_locations:
-        return Path(found.origin).parent
-    return Path(found.origin)
+def own_place(kind: type[Strategy]) -> Path:
+    """Return where a strategy's own code lies: the folder of a file, the top package of a module, or the
+    module's file."""
+    module = sys.modules[kind.__module__]
+    file = Path(getattr(module, "__file__", None) or kind.__module__)
+    top, dot, _ = kind.__module__.partition(".")
+    package = getattr(sys.modules.get(top), "__file__", None)
+    if dot and package:
+        return Path(package).parent
+    return file.parent if is_of_file(module) else file
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
@@ -117,4 +119,10 @@ def _may_be_read(event: str, arguments: tuple[Any, ...]) -> bool:
 def _call(event: str, arguments: tuple[Any, ...]) -> str:
     """Return a call as it is written, without long arguments."""
     shown = arguments[:1] if event == "open" else arguments[:2]
-    return f"{event}({', '.join(f'{one!r:.80}' for one in shown)})"
+    return f"{event}({', '.join(map(_short, shown))})"
+
+
+def _short(one: Any) -> str:
+    """Return a value as it is written, of a long one its end: that is where a path says which file it is."""
+    text = repr(one)
+    return text if len(text) <= _SHOWN else f"'...{text[-_SHOWN:]}"

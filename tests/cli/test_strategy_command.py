@@ -219,3 +219,24 @@ def test_one_of_an_installed_distribution_is_found_by_its_entry_point_also_by_th
     assert ran["strategy"]["distribution"] == "ideas-of-mine"
     assert ran["strategy"]["distribution_version"] == "1.2"
     assert "strategy_doubt" not in ran
+
+
+def test_what_one_of_a_named_folder_or_a_distribution_reads_is_named_with_its_line(
+    meva: Meva, place: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = f"import pathlib\nTEXT = pathlib.Path({str(place / 'rising.py')!r}).read_bytes()\n"
+    (place / "reading.py").write_text(RISING.replace("Rising", "Reading") + reads.replace(".py'", ".txt'"))
+    (place / "rising.txt").write_text("learnt")
+    ended = meva("strategy", "check", "reading", "--data", data)
+    assert ended.code == 1
+    assert "rising.txt') at reading.py:18" in ended.out
+    package = tmp_path / "lib" / "ideas_of_hers"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "learnt.txt").write_text("learnt")
+    source = "import pathlib\nTEXT = pathlib.Path(__file__).with_name('learnt.txt').read_text()\n" + RISING
+    (package / "rising.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path / "lib")
+    ended = meva("strategy", "check", "ideas_of_hers.rising:Rising", "--data", data)
+    assert ended.code == 1
+    assert "learnt.txt') at rising.py:2" in ended.out
