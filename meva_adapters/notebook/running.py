@@ -81,23 +81,21 @@ def backtest(
     (`{"close": "last"}`); order books are assumed `spread_bps` (10) around the closes, with `depth_try` of
     size a side. Floats count as their shortest text. A quote other than TRY is the universe's by default.
 
-    Settings are given one by one under the names of their variables (`STAGE7_FEES_BPS=12.5`), the rest are
-    defaults: texts, numbers, flags, lists of symbols; or they are given as a whole in `settings`, of which a
-    `SYMBOLS` other than the default counts as given. The environment and `.env` are not looked at. `engine`
-    is `auto`, `interpreted` or `compiled`. `start` and `end`, inclusive (times, ISO 8601 texts, UTC without
-    an offset, or seconds since 1970), and `step`, in seconds, default to what the dataset holds. `seed` is of
-    the simulated venue's draws, `adapt` lets parameters adapt. `cash_rate` is what cash earns in a year, as a
-    ratio, for Sharpe and Sortino. `strategy` says what is to be held, instead of equal parts of the best
-    pairs: one that was made, such as `Momentum(closes=90)`, or its name as `--strategy` takes it. With
-    `strategy_check` some cuts of the data show whether it looks ahead; `meva strategy check` looks at more.
-    Over the market of a live run (`meva replay export`) the cycles go by its times, inputs and rules, and
-    from what it began with.
+    Settings are given by the names of their variables (`STAGE7_FEES_BPS=12.5`), the rest are defaults: texts,
+    numbers, flags, lists of symbols; or as a whole in `settings`, of which a `SYMBOLS` other than the default
+    counts as given. The environment and `.env` are not looked at. `engine` is `auto`, `interpreted` or
+    `compiled`. `start` and `end`, inclusive (times, ISO 8601 texts, UTC without an offset, or seconds since
+    1970), and `step`, in seconds, default to what the dataset holds. `seed` is of the simulated venue's
+    draws, `adapt` lets parameters adapt. `cash_rate` is what cash earns in a year, as a ratio, for Sharpe and
+    Sortino. `strategy` says what is to be held, instead of equal parts of the best pairs: one that was made
+    (`Momentum(closes=90)`), or its name as `--strategy` takes it; `strategy_check` looks at some cuts for
+    whether it looks ahead. Over the market of a live run (`meva replay export`) the cycles go by its times,
+    inputs and rules, and from what it began with.
 
-    Raises BadInput for a dataset, a setting or a window that is not right; it names every fault in
-    `problems`, and shows them with what to do below its message. Warns of order books that were assumed, over
-    which fills are a model, not a record; of a window that the data do not fill; of candles that seem to be
-    stamped at their opening, of settings that a live run was recorded with others of, and of a strategy that
-    looks ahead.
+    Raises BadInput for a dataset, a setting or a window that is not right; `problems` has every fault. Warns
+    of order books that were assumed, over which fills are a model, not a record; of a window that the data do
+    not fill; of candles that seem to be stamped at their opening, of settings that a live run was recorded
+    with others of, and of a strategy that looks ahead.
     """
     frames = Said(stamp, spread_bps, depth_try, tz, interval, columns)
     with noted(), folder_of(folder, frames) as (root, needed):

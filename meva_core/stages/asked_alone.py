@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from meva_core.amounts import ABSENT, E8
 from meva_core.loop import interpreted
 from meva_core.market import Market
 from meva_core.params import Params, own_tuned
@@ -15,6 +14,7 @@ from meva_core.stages.deciding import Deciding
 from meva_core.stages.run import Book, run
 from meva_core.state import new_state
 from meva_core.steps.inputs import no_inputs
+from meva_core.strategy.answers import as_doubles
 from meva_core.strategy.base import Strategy, bars_needed
 from meva_core.strategy.checking.finding import Ask
 from meva_core.strategy.checking.piece import Piece
@@ -52,8 +52,7 @@ def ask_deciding(strategy: Strategy, terms: Terms) -> Ask:
             stretch.inputs.weight[stretch.start : stretch.stop].copy()
             for stretch in run(book, [part], interpreted, Deciding(strategy, book, look).decide)
         ]
-        weights = np.concatenate(found)
-        return np.where(weights == ABSENT, np.nan, weights / E8)
+        return as_doubles(np.concatenate(found))
 
     return ask
 

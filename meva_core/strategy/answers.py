@@ -153,6 +153,11 @@ def rounded(strategy: Strategy, weights: Any, history: History) -> Any:
     return whole
 
 
+def as_doubles(weights: Any) -> Any:
+    """Return stored weights as a strategy answers them: float64, NaN for ABSENT."""
+    return np.where(weights == ABSENT, np.nan, weights / E8)
+
+
 def _refuse(name: str, history: History, weights: Any, bad: Any) -> None:
     """Raise StrategyFailed that names the first cell that is bad."""
     if bad.any():
