@@ -23,7 +23,7 @@ MODULE_LINES = 500
 FUNCTION_LINES = 60
 
 PURE = {
-    "__future__", "attrs", "cattrs", "collections", "contextlib", "datetime", "decimal", "difflib",
+    "__future__", "attrs", "bisect", "cattrs", "collections", "contextlib", "datetime", "decimal", "difflib",
     "enum", "fractions", "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "math",
     "meva_core", "numpy", "operator", "re", "struct", "typing",
 }  # fmt: skip

@@ -87,15 +87,13 @@ def backtest(
     `compiled`. `start` and `end`, inclusive (times, ISO 8601 texts, UTC without an offset, or seconds since
     1970), and `step`, in seconds, default to what the dataset holds. `seed` is of the simulated venue's
     draws, `adapt` lets parameters adapt. `cash_rate` is what cash earns in a year, as a ratio, for Sharpe and
-    Sortino. `strategy` says what is to be held, instead of equal parts of the best pairs: one that was made
-    (`Momentum(closes=90)`), or its name as `--strategy` takes it; `strategy_check` looks at some cuts for
-    whether it looks ahead. Over the market of a live run (`meva replay export`) the cycles go by its times,
-    inputs and rules, and from what it began with.
+    Sortino. `strategy` says what is to be held instead of equal parts of the best pairs: one that was made
+    (`Momentum(closes=90)`), or its name as `--strategy` takes it; `strategy_check`: whether it looks ahead is
+    checked. Over the market of a live run (`meva replay export`) cycles have its times, inputs and rules.
 
     Raises BadInput for a dataset, a setting or a window that is not right; `problems` has every fault. Warns
-    of order books that were assumed, over which fills are a model, not a record; of a window that the data do
-    not fill; of candles that seem to be stamped at their opening, of settings that a live run was recorded
-    with others of, and of a strategy that looks ahead.
+    of books that were assumed, over which fills are a model; of a window that the data do not fill; of
+    candles that seem stamped at their opening; of settings other than a live run's own; of looking ahead.
     """
     frames = Said(stamp, spread_bps, depth_try, tz, interval, columns)
     with noted(), folder_of(folder, frames) as (root, needed):
