@@ -45,9 +45,9 @@ steps = st.sampled_from(tuple(map(Decimal, ("0.00000001", "0.0005", "0.01", "0.0
 """Ticks and lots."""
 
 
-def examples(times: float) -> settings:
-    """Return settings for a test that wants so many times the examples of the profile."""
-    return settings(max_examples=max(1, int(settings.default.max_examples * times)))
+def examples(times: float, **more: Any) -> settings:
+    """Return settings, and `more`, of a test that wants so many times the examples of the profile."""
+    return settings(max_examples=max(1, int(settings.default.max_examples * times)), **more)
 
 
 # -- Worlds -------------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
-from strategies import worlds
+from strategies import examples, worlds
 
 from meva_core.modes import Mode
 from meva_core.orders import Status
@@ -57,7 +57,7 @@ def told(world: World) -> Iterator[tuple[list[Reason], dict[str, Reason], dict[s
             yield own, symbols, became, int(out.plan.mode[c])
 
 
-@settings(max_examples=60)
+@examples(0.8)
 @given(world=worlds())
 def test_every_symbol_has_its_reason_and_ok_is_an_order(world: World) -> None:
     for _, symbols, became, _ in told(world):
@@ -67,7 +67,7 @@ def test_every_symbol_has_its_reason_and_ok_is_an_order(world: World) -> None:
             assert (reason.step == "build") == (symbol in became)
 
 
-@settings(max_examples=60)
+@examples(0.8)
 @given(world=worlds())
 def test_a_restricted_cycle_says_what_restricts_it_and_no_other_does(world: World) -> None:
     for own, symbols, _, mode in told(world):
@@ -80,7 +80,7 @@ def test_a_restricted_cycle_says_what_restricts_it_and_no_other_does(world: Worl
         assert not held_back or mode > Mode.NORMAL
 
 
-@settings(max_examples=150)
+@examples(1.5)
 @given(world=worlds())
 def test_a_reasons_numbers_lie_on_the_side_of_the_limit_that_it_names(world: World) -> None:
     for own, symbols, _, _ in told(world):
@@ -118,7 +118,7 @@ def test_every_code_has_a_text_of_its_own() -> None:
     assert all(text == text.lower() for text in texts)
 
 
-@settings(max_examples=60)
+@examples(0.8)
 @given(world=worlds())
 def test_every_rule_of_risk_tells_what_it_measured_and_those_that_fired_are_the_reasons(world: World) -> None:
     engine, market, rules = engine_of(world), market_of(world), rules_of(world)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scripted_exchange import CUT, Answer, Server, closed_port, doc, serving
+from strategies import examples
 
 from meva_adapters.btcturk.transport import MAX_BODY, NoAnswer, NotSent, Request, Transport
 from meva_core.errors import BadInput
@@ -159,7 +160,7 @@ def test_logs_and_errors_show_no_header(
     assert "application/json" not in caplog.text
 
 
-@settings(max_examples=60)
+@examples(0.8)
 @given(raw=st.binary(max_size=300) | st.binary(max_size=80).map(lambda b: b"HTTP/1.1 200 OK\r\n" + b))
 def test_any_bytes_are_an_answer_or_none(raw: bytes) -> None:
     with serving() as server:

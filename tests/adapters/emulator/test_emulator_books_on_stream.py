@@ -9,8 +9,9 @@ from typing import Any
 from attrs import Factory, define
 from emulator_desk import Desk
 from emulator_server import E8
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
+from strategies import examples
 
 from meva_adapters.emulator.exchange.orders import Side
 from meva_adapters.emulator.faults.rules import FaultRules, Rule
@@ -112,7 +113,7 @@ def tell(desk: Desk, readers: list[Reader]) -> None:
             assert book == expected, channel
 
 
-@settings(max_examples=60, phases=set(Phase) - {Phase.shrink, Phase.explain})
+@examples(0.8, phases=set(Phase) - {Phase.shrink, Phase.explain})
 @given(st.randoms(use_true_random=False), st.integers(20, 150), st.sampled_from([0, 130]))
 def test_every_copy_of_the_book_is_what_rest_shows_whoever_joined_when(
     random: Random, steps: int, levels: int

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from emulator_server import KEY, SECRET, HandClock, fresh_world
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_adapters.emulator.api.calls import Call
@@ -147,7 +147,6 @@ calls = st.one_of(
 )
 
 
-@settings(max_examples=100)
 @given(call=calls)
 def test_whatever_a_control_call_says_the_exchange_goes_on(world: World, call: tuple[str, Any]) -> None:
     """Taken or refused, state and replies can be read afterwards, and the books hold."""

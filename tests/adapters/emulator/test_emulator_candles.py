@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from emulator_desk import Desk
 from emulator_server import E8
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from strategies import examples
 
 from meva_adapters.emulator.api import router
 from meva_adapters.emulator.api.calls import Call
@@ -183,7 +184,7 @@ def test_only_a_week_of_own_minutes_is_kept() -> None:
 # -- Made-up history ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@examples(0.8)
 @given(st.integers(0, 200 * DAY), st.integers(0, 2 * DAY), st.integers(0, 100))
 def test_made_up_minutes_are_the_same_whatever_range_they_are_asked_in(
     ago: int, length: int, odd: int

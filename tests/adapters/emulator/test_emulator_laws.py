@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from emulator_strategies import E8, PAIRS, requests
-from hypothesis import Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from strategies import examples
 
 from meva_adapters.emulator.exchange.audit import faults_of
 from meva_adapters.emulator.exchange.clearing import Clearing
@@ -111,7 +112,7 @@ class Trading(RuleBasedStateMachine):
             )
 
 
-Trading.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, phases=set(Phase) - {Phase.shrink, Phase.explain}
+Trading.TestCase.settings = examples(
+    1.5, stateful_step_count=40, deadline=None, phases=set(Phase) - {Phase.shrink, Phase.explain}
 )
 TestTrading = Trading.TestCase

@@ -7,8 +7,9 @@ from random import Random
 import pytest
 from emulator_oracle import Oracle, PlainOrder, Refused, plain_pair
 from emulator_strategies import E8, MARKETS, Step, step_of
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
+from strategies import examples
 
 from meva_adapters.emulator.exchange.audit import faults_of
 from meva_adapters.emulator.exchange.clearing import Clearing
@@ -154,7 +155,7 @@ class Both:
         assert ids == sorted(set(ids))
 
 
-@settings(max_examples=120, phases=set(Phase) - {Phase.shrink, Phase.explain})
+@examples(1.2, phases=set(Phase) - {Phase.shrink, Phase.explain})
 @given(
     st.randoms(use_true_random=False),
     st.integers(5, 60),

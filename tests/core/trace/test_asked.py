@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from attrs import evolve
 from golden_worlds import KINDS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from recorded import CASH, Recorded, golden, recorded, wide
-from strategies import worlds
+from strategies import examples, worlds
 
 from meva_adapters.codec import CODEC
 from meva_adapters.sql.columns import META
@@ -98,7 +98,6 @@ def options() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(max_examples=100)
 @given(data=st.data(), name=st.sampled_from(sorted(KINDS)), option=options())
 def test_any_columns_of_any_cycles_are_those_of_the_whole(
     data: st.DataObject, name: str, option: dict[str, Any]
@@ -109,7 +108,7 @@ def test_any_columns_of_any_cycles_are_those_of_the_whole(
     assert typed(found) == typed(expected(stretch, table, columns, numbers))
 
 
-@settings(max_examples=30)
+@examples(0.4)
 @given(data=st.data(), world=worlds(), option=options())
 def test_any_columns_of_any_world_are_those_of_the_whole(
     data: st.DataObject, world: Any, option: dict[str, Any]
@@ -120,7 +119,7 @@ def test_any_columns_of_any_world_are_those_of_the_whole(
         assert typed(found) == typed(expected(stretch, table, columns, numbers))
 
 
-@settings(max_examples=40)
+@examples(0.6)
 @given(data=st.data(), width=st.sampled_from((1, 7, 60, 200)), option=options())
 def test_any_number_of_symbols_may_be_asked_about(
     data: st.DataObject, width: int, option: dict[str, Any]

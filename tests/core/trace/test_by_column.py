@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from golden_worlds import KINDS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
 from plain_renderer import PlainRenderer
 from recorded import golden, put_any_code, wide
-from strategies import worlds
+from strategies import examples, worlds
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
@@ -73,7 +73,7 @@ def pair_of(world: World, **options: Any) -> Pair:
     return Pair(tuple(world.symbols), rules_of(world), engine_of(world).params, **options)
 
 
-@settings(max_examples=40)
+@examples(0.6)
 @given(world=worlds(), rows=st.sampled_from((40, 4096)), cells=st.sampled_from((17, 8192)))
 def test_a_world_is_rendered_as_the_plain_renderer_does(world: World, rows: int, cells: int) -> None:
     pair, market = pair_of(world, cells=cells), market_of(world)
@@ -89,7 +89,7 @@ def test_a_golden_world_is_rendered_as_the_plain_renderer_does(name: str) -> Non
         pair.check(s.market, s.out, s.start, s.stop)
 
 
-@settings(max_examples=30)
+@examples(0.4)
 @given(name=st.sampled_from(sorted(KINDS)), seed=st.integers(0, 2**32 - 1))
 def test_every_code_reads_as_the_plain_renderer_has_it(name: str, seed: int) -> None:
     stretch = golden(name)[0]
