@@ -1,8 +1,9 @@
 """What apprise said of addresses, kept between processes: to load it takes a second, which a process for each
 cycle has to spend only when there is something to send.
 
-Of an address nothing is kept but a salted digest that is slow to try, what its service is called, and its
-host where that may be seen. It is of use until apprise is another one. Nothing about it is ever an error.
+Of an address nothing is kept but what its service is called, its host where that may be seen, and twelve bits
+of a salted digest: they tell another address from it, and never a right guess at a password from a thousand
+wrong ones. It is of use until apprise is another one. Nothing about it is ever an error.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ FOLDER: Final = "alerts-1"
 """Another name for another form: what stands under an old one is never read."""
 _FILE: Final = "known.json"
 _ROUNDS: Final = 20_000
+_DIGITS: Final = 3
 _MOST: Final = 64
 """So many addresses are kept, the last ones."""
 _DAMAGED: Final = (OSError, NotOurs, ValueError, KeyError, TypeError, BadInput)
@@ -57,12 +59,16 @@ def known(addresses: Sequence[str]) -> list[Known] | None:
 
 
 def keep(addresses: Mapping[str, Known]) -> None:
-    """Keep what addresses are, where there is a folder that only this user can change."""
+    """Keep what addresses are, where there is a folder that only this user can change, and unless two of them
+    look alike."""
     with suppress(*_DAMAGED):
         folder = _folder(make=True)
         salt, there = _kept(folder)
-        there |= {_digest(address, salt): [one.service, one.host] for address, one in addresses.items()}
-        newest = dict(list(there.items())[-_MOST:])
+        found = {_digest(address, salt): [one.service, one.host] for address, one in addresses.items()}
+        if len(found) < len(addresses):
+            return
+        there = {name: one for name, one in there.items() if name not in found}
+        newest = dict([*there.items(), *found.items()][-_MOST:])
         document = {"apprise": _apprise(), "salt": salt, "addresses": newest}
         with replacing(folder / _FILE) as file:
             file.write(json.dumps(document).encode())
@@ -96,4 +102,4 @@ def _apprise() -> str:
 
 def _digest(address: str, salt: str) -> str:
     made = hashlib.pbkdf2_hmac("sha256", address.encode(), bytes.fromhex(salt), _ROUNDS)
-    return made.hex()
+    return made.hex()[:_DIGITS]

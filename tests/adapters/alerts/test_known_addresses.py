@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -23,8 +24,9 @@ NAMES = ["JSON 127.0.0.1:9", "Telegram"]
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where what is known is kept, for this test alone."""
+    """Where what is known is kept, for this test alone, under a salt by which no two addresses look alike."""
     monkeypatch.setenv("MEVA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("meva_adapters.alerts.known.secrets.token_hex", lambda size: "07" * size)
     return tmp_path / "meva" / FOLDER
 
 
@@ -42,10 +44,10 @@ def test_a_later_process_loads_apprise_only_to_send(folder: Path) -> None:
         "print(found[0].send('title\\nbody', 'info'), 'apprise' in sys.modules)\n"
     )
     with webhook() as hook:
-        command = [sys.executable, "-c", script, hook.url(CANARY), *URLS]
+        command = [sys.executable, "-c", script, hook.url(CANARY)]
         said = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(2)]
     assert len(hook.came) == 2
-    names = str([f"JSON 127.0.0.1:{hook.port}", *NAMES])
+    names = str([f"JSON 127.0.0.1:{hook.port}"])
     assert [one.stdout for one in said] == [f"{names} {loaded}\nNone True\n" for loaded in (True, False)]
 
 
@@ -66,6 +68,20 @@ def test_what_is_kept_of_some_is_of_no_use_for_others(folder: Path) -> None:
     with pytest.raises(BadInput, match="address 2 of 2, of tgram://, is none"):
         named(URLS[0], f"tgram://{CANARY}", keeps=True)
     assert known([f"tgram://{CANARY}"]) is None
+
+
+def test_addresses_that_look_alike_are_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meva_adapters.alerts.known._DIGITS", 0)
+    assert named(*URLS, keeps=True) == NAMES
+    assert known(URLS) is None
+    assert not [*folder.iterdir()]
+
+
+def test_a_guess_is_not_told_from_thousands_of_others(folder: Path) -> None:
+    named(URLS[0], keeps=True)
+    [file] = folder.iterdir()
+    [kept] = json.loads(file.read_text())["addresses"]
+    assert len(kept) == 3
 
 
 def test_nothing_is_kept_unless_that_is_asked_for(folder: Path) -> None:
