@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from meva_adapters.importing.unsaid import Unsaid
 from meva_core.errors import BadInput
 
 _MOST_COLUMNS: Final = 16
@@ -79,9 +80,11 @@ def _by_continuity(
     )
     (best, opening, close), (next_best, other_open, other_close) = gaps[:2]
     if moved.sum() < _LEAST_ROWS or not best * _CLEARLY < next_best:
-        raise BadInput(
+        raise Unsaid(
             f"{name}: two layouts fit: open {opening} and close {close}, or open {other_open} and close "
             f"{other_close} (gaps to the close before of {best:.1E} and {next_best:.1E})",
+            choice="columns",
+            columns={"open": opening, "high": high, "low": low, "close": close},
             action=f"say which: --columns open={opening},high={high},low={low},close={close} or the other",
         )
     why = f"a candle opens {best:.1E} from the close before, {next_best:.1E} in the next best reading"
@@ -109,8 +112,10 @@ def find_volumes(columns: Mapping[str, Any], high: Any, low: Any, name: str) -> 
     if pairs:
         _, base, quote = max(pairs)
         return {"volume": base, "quote_volume": quote}, f"{quote} by {base} is a price within the candle"
-    raise BadInput(
+    raise Unsaid(
         f"{name}: columns {left[0]} and {left[1]} may both be the volume: neither by the other is a price",
+        choice="columns",
+        columns={"volume": left[0]},
         action=f"say which: --columns volume={left[0]}, or --columns volume=- for none",
     )
 

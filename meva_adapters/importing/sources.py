@@ -19,6 +19,7 @@ TABLES: Final = (*_TEXTS, ".feather", ".arrow", ".ipc", ".parquet", ".pq")
 _PACKED: Final = (".zip", ".gz")
 _MOST_BYTES: Final = 8 * 2**30
 _IN_PARTS: Final = "unpack it, and import its files in parts"
+_HDF5: Final = (".h5", ".hdf5", ".hdf")
 _FORMATS: Final = "CSV, JSON, Parquet, Feather or Arrow files, also in zip and gz"
 
 
@@ -106,8 +107,18 @@ def _of_file(path: Path, name: str) -> Iterator[Source]:
         return
     table = path.name[: -len(suffix)] if suffix == ".gz" else path.name
     if Path(table).suffix.lower() not in TABLES:
-        raise BadInput(f"{name}: is no table that is read", action=f"bring {_FORMATS}")
+        raise BadInput(f"{name}: is no table that is read", action=_instead_of(table))
     yield Source(path, "", name, table, sha256, size)
+
+
+def _instead_of(table: str) -> str:
+    """Return what to bring instead of a file that is not read."""
+    if Path(table).suffix.lower() in _HDF5:
+        return (
+            "write it as Feather or Parquet; freqtrade's own: `freqtrade convert-data --format-from hdf5 "
+            "--format-to feather`, with a version that still reads them"
+        )
+    return f"bring {_FORMATS}"
 
 
 def _members(path: Path, name: str) -> list[str]:

@@ -23,25 +23,39 @@ _PRESUMED: Final[Mapping[str, Any]] = {
 
 
 class Unsaid(BadInput):
-    """A choice that has to be said; `choice` is its name among `Choices`, one of those with a presumed
-    answer."""
+    """A choice that has to be said: `choice` is its name among `Choices`, and `columns` what reading goes on
+    with behind the question, where it is about these."""
 
-    def __init__(self, message: str, *, choice: str, action: str) -> None:
+    def __init__(
+        self, message: str, *, choice: str, action: str, columns: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message, action=action)
-        self.choice = choice
+        self.choice, self.columns = choice, columns or {}
+
+    def answered(self, choices: Choices) -> Choices:
+        """Return the choices with an answer."""
+        if self.choice == "columns":
+            return evolve(choices, columns={**choices.columns, **self.columns})
+        return evolve(choices, **{self.choice: _PRESUMED[self.choice]})
 
 
 class AllUnsaid(BadInput):
     """All choices that have to be said; `answers` are the options to say them by, with an answer each."""
 
-    def __init__(self, questions: Mapping[str, Unsaid]) -> None:
-        self.answers = {f"--{name}": str(_PRESUMED[name]) for name in questions}
+    def __init__(self, questions: Mapping[str, Unsaid], choices: Choices) -> None:
+        self.answers = {f"--{name}": _as_typed(getattr(choices, name)) for name in questions}
         listed = [f"  --{name}: {error}; {error.action}" for name, error in questions.items()]
         super().__init__(
             f"{len(questions)} things are not told by the files:\n" + "\n".join(listed),
             action=f"say {' '.join(f'{option} {answer}' for option, answer in self.answers.items())}, "
             "each as it is in truth",
         )
+
+
+def _as_typed(answer: Any) -> str:
+    if isinstance(answer, Mapping):
+        return ",".join(f"{role}={column}" for role, column in answer.items())
+    return str(answer)
 
 
 def with_all_asked(
@@ -51,9 +65,10 @@ def with_all_asked(
     choices, what could not be read, and returns why not."""
     questions = {first.choice: first}
     while True:
-        choices = evolve(choices, **{name: _PRESUMED[name] for name in questions})
+        for question in questions.values():
+            choices = question.answered(choices)
         more = [error for error in refusals(choices) if isinstance(error, Unsaid)]
         new = {error.choice: error for error in reversed(more) if error.choice not in questions}
         if not new:
-            return first if len(questions) == 1 else AllUnsaid(questions)
+            return first if len(questions) == 1 else AllUnsaid(questions, choices)
         questions |= new

@@ -28,9 +28,12 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "quote_volume": (
         "quotevolume", "quoteassetvolume", "volumequote", "volumeto", "quotevol", "qav", "volumecurrency",
-        "volumefiat", "turnover", "volccyquote", "volccy",
+        "volumefiat", "turnover", "volccyquote", "volquote", "volccy",
     ),
-    "symbol": ("symbol", "pair", "market", "instrument", "ticker", "sym"),
+    "symbol": (
+        "symbol", "pair", "market", "instrument", "instrumentname", "instrumentid", "instid", "tradingpair",
+        "productid", "ticker", "sym",
+    ),
     "price": ("price", "p", "tradeprice", "rate"),
     "qty": ("qty", "quantity", "amount", "size", "volume", "q", "basevolume", "lastqty", "quantitybtc"),
     "best_bid": ("bestbid", "bid", "bidprice", "bestbidprice", "bidprice1", "bid1", "bidspx0"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
@@ -95,7 +95,9 @@ def import_(
     try:
         found = look(sources, choices, lambda name: progress.advance(1))
     except AllUnsaid as error:
-        command = shlex.join(["meva", "replay", "import", *_typed(), *chain(*error.answers.items())])
+        command = shlex.join(
+            ["meva", "replay", "import", *_typed(error.answers), *chain(*error.answers.items())]
+        )
         raise BadInput(str(error), action=f"type this, each as it is in truth: {command}") from error
     finally:
         progress.done()
@@ -109,14 +111,15 @@ def import_(
     _say_what_was_done(found, into, written=not dry_run)
 
 
-def _typed() -> list[str]:
-    """Return the words that this command was called with."""
+def _typed(but: Collection[str]) -> list[str]:
+    """Return the words that this command was called with, but for some options."""
     words: list[str] = []
     ctx = click.get_current_context()
     for parameter in ctx.command.get_params(ctx):
         name: str = str(parameter.name)
         value: Any = ctx.params.get(name)
-        if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        given_there = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not given_there or parameter.opts[0] in but:
             continue
         if isinstance(parameter, click.Argument):
             words += map(str, value or ())

@@ -23,9 +23,10 @@ from meva_adapters.replay import open_dataset
 BARS = bars(60)
 
 
-def arrow(rows: list[Bar], **columns: Any) -> pa.Table:
-    """Return candles as freqtrade keeps them: doubles, and times in UTC."""
-    dates = pa.array([bar.ts * 1000 for bar in rows], pa.timestamp("ms", tz="UTC"))
+def arrow(rows: list[Bar], *, unit: str = "ms", **columns: Any) -> pa.Table:
+    """Return candles as freqtrade keeps them: doubles, and times in UTC, in the unit of its pandas."""
+    parts = {"ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    dates = pa.array([bar.ts * parts for bar in rows], pa.timestamp(unit, tz="UTC"))
     doubles = {name: [float(getattr(bar, name)) for bar in rows] for name in Bar._fields[1:]}
     return pa.table({"date": dates, **doubles, **columns})
 
@@ -69,6 +70,10 @@ TELL_THE_STAMP = {
     "BTC_USDT-1m.feather": in_memory(feather.write_feather, arrow(BARS)),
     "BTC_USDT-1m.parquet": in_memory(parquet.write_table, arrow(BARS)),
     "BTC_USDT-1m.json": LISTS,
+    "BTC_USDT-1m.json.gz": gzip.compress(LISTS),
+    "BTC_USDT_USDT-1m-futures.feather": in_memory(feather.write_feather, arrow(BARS, unit="ns")),
+    "BTC_USDT-1m-us.feather": in_memory(feather.write_feather, arrow(BARS, unit="us")),
+    "BTCUSDT-1m-2025-02.zip": zipped("BTCUSDT-1m-2025-02.csv", binance(BARS, header=True, unit=10**6)),
     "klines-BTCUSDT.json": KLINES,
 }
 
@@ -260,6 +265,20 @@ def test_a_file_of_many_pairs_is_cut_by_its_column_of_symbols(tmp_path: Path) ->
     assert [pair.symbol for pair in found.pairs] == ["BTCTRY", "ETHTRY"]
     assert candles_of(tmp_path / "data", "ETHTRY") == as_rows(BARS)
     assert told(found, "symbols") == "2: BTCTRY, ETHTRY"
+
+
+def test_an_okx_file_tells_its_pair_by_row_and_has_the_quote_volume_of_the_quote(tmp_path: Path) -> None:
+    """`vol_ccy` is the quote's in files of spot and the base's in those of contracts; `vol_quote` is not."""
+    lines = [
+        line("BTC-USDT", *bar.prices, bar.volume, bar.volume, bar.quote_volume, bar.ts * 1000, 1)
+        for bar in reversed(BARS)
+    ]
+    header = "instrument_name,open,high,low,close,vol,vol_ccy,vol_quote,open_time,confirm"
+    path = put(tmp_path, "candles.csv", text([header, *lines]))
+    found = imported(path, into=tmp_path / "data", stamp="open")
+    assert candles_of(tmp_path / "data", "BTCUSDT") == as_rows(BARS)
+    assert "quote_volume 'vol_quote', volume 'vol'" in told(found, "columns")
+    assert told(found, "symbol") == "BTCUSDT: its own column says it"
 
 
 def test_volumes_are_told_by_the_currencies_in_their_names(tmp_path: Path) -> None:

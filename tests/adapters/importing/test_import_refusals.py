@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from meva_adapters.importing.choices import Choices, parse_columns, parse_names
 from meva_adapters.importing.importing import look, repairs_told
+from meva_adapters.importing.unsaid import AllUnsaid
 from meva_core.errors import BadInput
 
 BARS = bars(60)
@@ -50,6 +51,32 @@ def test_a_stamp_that_nothing_tells_is_asked_for_with_a_candle_to_look_up(tmp_pa
 def test_a_second_time_of_a_row_outweighs_what_is_said(tmp_path: Path) -> None:
     error = refused(put(tmp_path, "BTCUSDT.csv", binance(BARS, header=True)), stamp="close")
     assert "--stamp close, but its column of closing times is 60 s after its stamps" in str(error)
+
+
+def test_all_open_questions_are_asked_at_once(tmp_path: Path) -> None:
+    rows = [line(iso(bar.ts, "%d.%m.%Y %H:%M"), *bar.prices, bar.volume, 14) for bar in BARS]
+    error = refused(put(tmp_path, "prices.csv", text(rows)), columns={"ts": "1"})
+    assert isinstance(error, AllUnsaid)
+    answers = {"--symbol": "BTCTRY", "--columns": "ts=1,volume=6", "--tz": "UTC", "--stamp": "open"}
+    assert error.answers == answers
+    told = (
+        "neither its name nor a column",
+        "may both be the volume",
+        "without an offset",
+        "look this one up",
+    )
+    assert all(question in str(error) for question in told)
+
+
+def test_one_open_question_is_asked_alone(tmp_path: Path) -> None:
+    error = refused(put(tmp_path, "BTCTRY.csv", plain(BARS)))
+    assert not isinstance(error, AllUnsaid)
+    assert error.action.startswith("say --stamp open or --stamp close")
+
+
+def test_files_of_hdf5_are_refused_with_what_makes_others_of_them(tmp_path: Path) -> None:
+    error = refused(put(tmp_path, "BTC_USDT-1m.h5", b"\x89HDF\r\n\x1a\n" + bytes(64)))
+    assert "freqtrade convert-data --format-from hdf5 --format-to feather" in error.action
 
 
 def test_times_without_an_offset_need_a_zone(tmp_path: Path) -> None:
