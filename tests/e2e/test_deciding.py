@@ -19,6 +19,7 @@ from meva_core.strategy import Strategy
 from meva_core.strategy.built_in import BuyAndHold, FixedWeights, InverseVolatility, Momentum
 
 Meva = Callable[..., Any]
+SETTINGS = {**BUSY, "STAGE7_UNIVERSE_SIZE": "4"}
 TWINS: dict[str, tuple[type[Strategy], type[Strategy], dict[str, Any]]] = {
     "buy and hold": (BuyAndHold, decided.BuyAndHoldByHand, {}),
     "fixed weights": (FixedWeights, decided.FixedWeightsByHand, {"rebalance": "15m"}),
@@ -40,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(meva: Meva, data: Path, monkeypatch: pytest.MonkeyPatch) -> Meva:
     """Return what records a run of a strategy over the data."""
-    for name, value in BUSY.items():
+    for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
 
     def record(*arguments: str, db: str = "a.db") -> Any:
@@ -64,7 +65,8 @@ def prove(meva: Meva, db: str, *more: str) -> Any:
 def test_the_same_idea_written_either_way_trades_the_same(data: Path, name: str) -> None:
     given, by_hand, parameters = TWINS[name]
     some, other = (
-        backtest(data, engine="interpreted", strategy=kind(**parameters), **BUSY) for kind in (given, by_hand)
+        backtest(data, engine="interpreted", strategy=kind(**parameters), **SETTINGS)
+        for kind in (given, by_hand)
     )
     assert len(some.fills) > 0
     assert columns_of(some) == columns_of(other)  # all that was seen, weighed, decided, filled and booked
@@ -77,7 +79,7 @@ def test_it_is_one_run_whole_in_pieces_and_in_a_notebook(meva: Meva, run: Meva, 
     for cycles in ("30", "31"):
         run("--strategy", STOPPING, "--cycles", cycles, "--resume", db="b.db")
     pieces = run("--strategy", STOPPING, "--resume", "--trace", "columns", db="b.db").document
-    noted = backtest(data, engine="interpreted", strategy=STOPPING, **BUSY)
+    noted = backtest(data, engine="interpreted", strategy=STOPPING, **SETTINGS)
     assert whole["cycles"] == 90
     assert {whole["fingerprint"]} == {pieces["fingerprint"], noted.fingerprint}
     for db in ("a.db", "b.db"):
