@@ -72,6 +72,7 @@ def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
 def print_backtest(result: dict[str, Any], *, with_page: bool = True) -> None:
     """Print what was recorded and, unless it is shown later, the page of figures, for people."""
     from meva_cli.figures_page import print_page
+    from meva_core.strategy.base import identity_text
 
     warnings, page, why_none = (result.pop(name) for name in ("warnings", "figures", "figures_reason"))
     for warning in warnings[:WARNINGS_SHOWN]:
@@ -91,9 +92,7 @@ def print_backtest(result: dict[str, Any], *, with_page: bool = True) -> None:
     for name in ("engine", "trace"):
         shown[name] = f"{result[name]} ({result[f'{name}_reason']})"
     if "strategy" in shown:
-        said = shown["strategy"]
-        given = "".join(f" {name}={value}" for name, value in said["parameters"].items())
-        shown["strategy"] = f"{said['id']} version {said['version']}{given}"
+        shown["strategy"] = identity_text(shown["strategy"])
     shown = {_label(name, quote): value for name, value in shown.items()}
     shown["modes"] = ", ".join(f"{mode} {count}" for mode, count in modes.items() if count)
     for name in ("books", "dataset_sha256", "fingerprint"):

@@ -71,10 +71,11 @@ def _as_json(finding: Any) -> dict[str, Any]:
 
 def print_check(document: Mapping[str, Any]) -> None:
     """Print what checking a strategy found, for people: one page."""
+    from meva_core.strategy.base import identity_text
+
     said = document["strategy"]
-    given = "".join(f" {name}={value}" for name, value in said["parameters"].items())
     bars = f", bars {said['bars']}" if said["bars"] else ""
-    print_line(f"Strategy {said['id']} version {said['version']}{given}{bars}")
+    print_line(f"Strategy {identity_text(said)}{bars}")
     span = f"{document['start']} to {document['end']}"
     print_line(f"over {document['cycles']} cycles of {len(document['symbols'])} symbols, {span}")
     print_line()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from meva_core.stages.plan import BACKTEST, Pairs, RunPlan, choose_pairs, cycle_
 from meva_core.stages.remembered import with_memory
 from meva_core.state import state_document
 from meva_core.steps.inputs import Inputs
+from meva_core.strategy.base import identity_text
 
 
 @frozen(kw_only=True)
@@ -131,6 +132,8 @@ def settings_notes(run: RunFiles, plan: RunPlan) -> list[str]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Mapping) and "source_sha256" in value:
+        return f"{identity_text(value)} (source {value['source_sha256'][:8]})"
     if isinstance(value, list | tuple):
         return ",".join(map(str, value)) or "(none)"
     return "(none)" if value is None else str(value)

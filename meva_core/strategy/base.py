@@ -180,3 +180,9 @@ def identity_of(strategy: Strategy, source_sha256: str, **origin: str) -> dict[s
     }
     canonical_json(document)
     return document
+
+
+def identity_text(identity: Mapping[str, Any]) -> str:
+    """Return what a strategy is, as people read it: id, version, parameters."""
+    given = "".join(f" {name}={value}" for name, value in identity["parameters"].items())
+    return f"{identity['id']} version {identity['version']}{given}"

@@ -201,6 +201,18 @@ def test_other_settings_meet_the_same_market_and_are_named(
     assert (every["cycles"], every["step_seconds"]) == (39, 30)
 
 
+def test_a_strategy_meets_the_same_market_and_is_named_in_words(
+    folder: Path, live: Live, meva: Meva, tmp_path: Path
+) -> None:
+    own = [f"--set={name}={value}" for name, value in live.settings.items()]
+    given = ("--strategy", "buy_and_hold", "--no-strategy-check", "--json")
+    result = meva("backtest", "--data", folder, "--db", tmp_path / "wished.db", *own, *given).document
+    noted = [line for line in result["warnings"] if line.startswith("strategy is ")]
+    assert len(noted) == 1
+    assert noted[0].startswith("strategy is buy_and_hold version 1 (source ")
+    assert noted[0].endswith("), and the run was recorded with (none)")
+
+
 def test_a_notebook_runs_over_the_same_market(folder: Path, live: Live) -> None:
     [_, run] = live.runs()
     own = dict(live.settings)
