@@ -151,7 +151,8 @@ def _in_files(places: Sequence[Path], only: str | None) -> Iterator[Available]:
             except BadInput:
                 is_one = True  # who names it is to be told why it cannot be loaded
             if is_one:
-                yield Available(name, f"{file}:{class_name}", partial(_class_in, file, class_name))
+                where = f"{file}:{class_name}" if class_name else str(file)
+                yield Available(name, where, partial(_class_in, file, class_name))
 
 
 def _same(kind: type[Strategy]) -> type[Strategy]:

@@ -46,10 +46,15 @@ def places_of(text: str | None) -> tuple[Path, ...]:
 
 def classes_in(places: Sequence[Path]) -> Iterator[tuple[str, Path, str]]:
     """Yield the id, the file and the name of each class in the files of these folders that may be a strategy,
-    as far as its source shows. Nothing of them is run."""
+    as far as its source shows; of a file that cannot be parsed its own name and no class. Nothing is run."""
     for folder in places:
         for file in sorted(folder.glob("*.py")):
-            for node in _tree(file).body:
+            try:
+                body = ast.parse(file.read_bytes()).body
+            except (SyntaxError, ValueError, OSError):
+                yield file.stem, file, ""
+                continue
+            for node in body:
                 if isinstance(node, ast.ClassDef) and node.bases and not node.name.startswith("_"):
                     yield _id_of(node), file, node.name
 
@@ -90,15 +95,16 @@ def loading(what: str) -> Iterator[None]:
         ) from error
 
 
-def _tree(file: Path) -> ast.Module:
-    with loading(str(file)):
-        return ast.parse(file.read_bytes())
-
-
 def _id_of(node: ast.ClassDef) -> str:
+    """Return the id that a class gives itself as it is written, else its name in snake case."""
     for statement in node.body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else ()
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        else:
+            continue
         named = any(isinstance(target, ast.Name) and target.id == "id" for target in targets)
-        if named and isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+        if named and isinstance(statement.value, ast.Constant):
             return str(statement.value.value)
     return snake_case(node.name)

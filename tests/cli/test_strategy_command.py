@@ -137,6 +137,16 @@ def test_the_path_is_taken_from_no_file_of_the_working_folder(meva: Meva, tmp_pa
     assert "MEVA_STRATEGY_PATH is not taken from a file" in ended.err
 
 
+def test_a_file_that_cannot_be_parsed_keeps_no_other_from_being_found(run: Meva, place: Path) -> None:
+    (place / "torn.py").write_text("class Torn(:")
+    text = RISING.replace("Rising(Strategy):", 'Other(Strategy):\n    id: str = "own_id"')
+    (place / "other.py").write_text(text)
+    assert run("--strategy", "own_id").document["strategy"]["id"] == "own_id"
+    ended = run("--strategy", "torn")
+    assert ended.code == 2
+    assert "torn.py cannot be loaded: SyntaxError" in ended.document["error"]["message"]
+
+
 def test_an_id_that_two_have_names_none_of_them(run: Meva, place: Path) -> None:
     (place / "momentum.py").write_text(RISING.replace("Rising", "Momentum"))
     ended = run("--strategy", "momentum")
