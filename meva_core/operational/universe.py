@@ -75,14 +75,10 @@ def _against(scene: Scene, name: str) -> Iterator[Because]:
     seen = scene.symbol(name)
     if seen is None:
         yield because(of_rules(Code.RULES_MISSING), STEP, name, setting=EXCHANGE)
-        return
-    yield from _of_the_pair(scene, seen)
-    yield from _of_its_rules(scene, seen)
-    if seen.mid is not None and spread_above(seen.bid or 0, seen.ask or 0, limits.universe_max_spread_bps):
-        found, limit = spread_bps(seen), limits.universe_max_spread_bps
-        yield because(
-            Cause.ABOVE_MAX_SPREAD, STEP, name, found, limit, unit="bps", setting="UNIVERSE_MAX_SPREAD_BPS"
-        )
+    else:
+        yield from _of_the_pair(scene, seen)
+        yield from _of_its_rules(scene, seen)
+        yield from _of_its_spread(scene, seen)
 
 
 def _of_the_pair(scene: Scene, seen: SymbolView) -> Iterator[Because]:
@@ -102,7 +98,6 @@ def _of_its_rules(scene: Scene, seen: SymbolView) -> Iterator[Because]:
     code = rules_code(scene.rules, i)
     if code != Code.OK:
         yield because(of_rules(code), STEP, seen.name, setting=EXCHANGE)
-        return
     least, most = scene.rules.min_notional[i], limits.universe_max_exchange_min_total_try
     if least > most:
         yield because(
@@ -117,11 +112,20 @@ def _of_its_rules(scene: Scene, seen: SymbolView) -> Iterator[Because]:
         )  # fmt: skip
 
 
-def spread_bps(seen: SymbolView) -> int:
-    """Return the spread in bps of the middle, e8, down; 0 without a two-sided book."""
-    if seen.mid is None or seen.bid is None or seen.ask is None:
-        return 0
-    return (seen.ask - seen.bid) * 2 * _BPS * E8 // (seen.ask + seen.bid)
+def _of_its_spread(scene: Scene, seen: SymbolView) -> Iterator[Because]:
+    limit = scene.inputs.limits.universe_max_spread_bps
+    bid, ask = seen.bid or 0, seen.ask or 0
+    if seen.mid is not None and spread_above(bid, ask, limit):
+        found = (ask - bid) * 2 * _BPS * E8 // (ask + bid)
+        yield because(
+            Cause.ABOVE_MAX_SPREAD,
+            STEP,
+            seen.name,
+            found,
+            limit,
+            unit="bps",
+            setting="UNIVERSE_MAX_SPREAD_BPS",
+        )
 
 
 def _order(seen: SymbolView) -> tuple[bool, Fraction, int, str]:

@@ -12,6 +12,7 @@ from meva_core.amounts import format_e8
 from meva_core.operational.allocation import Allocated, Status
 from meva_core.operational.inputs import Balances
 from meva_core.orders import Side
+from meva_core.rules import RuleStatus
 from meva_core.strategy import Intent
 
 FREE = {"RISK_MAX_POSITION_PCT": "1", "TRY_CASH_TARGET": "0"}
@@ -234,6 +235,12 @@ def test_each_of_these_stops_a_buy_and_its_absence_does_not(pair: Any, given: An
     asked = [buy("BTCTRY", "200")]
     assert why(decided(asked, market=[symbol("BTCTRY", "3000000", **pair)], **given), "BTCTRY") == code
     assert why(decided(asked, market=[symbol("BTCTRY", "3000000")]), "BTCTRY") == "sent"
+
+
+def test_without_usable_rules_nothing_is_sold():
+    bad = symbol("BTCTRY", "3000000", rules={"status": RuleStatus.INVALID, "tick_size": None})
+    found = decided([sell("BTCTRY", "0.0005", purpose="reduce")], market=[bad], held=HELD)
+    assert why(found, "BTCTRY") == "rules_unavailable:invalid"
 
 
 def test_what_is_held_outside_the_universe_may_be_sold():

@@ -221,6 +221,16 @@ def test_weights_of_any_type_are_rounded_to_a_millionth():
         assert amount == "967.67757382"
 
 
+def test_a_target_may_be_a_weight_too():
+    assert asked([Target(BTC, weight=0.5)]) == [(BTC, "BUY", "4838.38786911", "entry")]
+    assert decided([Target(BTC, weight=0.5)]).decisions.wanted == {}  # it speaks of this cycle alone
+
+
+def test_what_was_wanted_of_a_symbol_that_is_gone_asks_for_nothing():
+    found = decided({SOL: 0.0}, wanted={"AAATRY": e8(1)})
+    assert (found.decisions.asked, found.decisions.wanted) == ((), {"AAATRY": e8(1), SOL: 0})
+
+
 def test_six_sixths_are_all_of_it():
     market = [symbol(f"{letter}AATRY", "100") for letter in "ABCDEF"]
     found = asked({seen.name: 1 / 6 for seen in market}, market=market)
