@@ -76,7 +76,8 @@ class Inquiry:
     def is_due(self, record: Record, watch: Watch) -> bool:
         """Whether an order that no longer rests is to be asked for all the same."""
         if record.standing is Standing.ABSENT:
-            return watch.once or not self._is_older(record, self.grace.watch_seconds)
+            is_watched = not _is_made_up(record) and not self._is_older(record, self.grace.watch_seconds)
+            return watch.once or is_watched
         return record.standing in ENDED and self._is_check_due(record, watch)
 
     def recorded(
@@ -139,9 +140,9 @@ class Inquiry:
         try:
             return self.account.order(order_id), []
         except BadInput as error:
-            if order_id.isascii() and order_id.isdecimal():
+            if _is_number(order_id):
                 raise
-            return None, [(str(error), Mode.OBSERVE_ONLY)]  # of a rehearsal: it never was at the exchange
+            return None, [(str(error), Mode.OBSERVE_ONLY)]
 
     def _sorted(
         self, record: Record, found: Sequence[VenueOrder], notes: Sequence[Alarm], is_check: bool
@@ -228,6 +229,8 @@ class Inquiry:
             still = record.standing is Standing.ABSENT and watch.known and not watch.once
             alarms = [(f"{record.label} is not at the exchange", Mode.REDUCE_RISK_ONLY)] if still else []
             return record, evolve(watch, once=False), alarms
+        if _is_made_up(record):
+            return self._changed(record, Standing.ABSENT), Watch(), []
         now = self.clock.micros()
         missing = now if watch.missing is None else watch.missing
         watch = evolve(watch, looks=watch.looks + 1, missing=missing, known=known)
@@ -292,6 +295,16 @@ class Inquiry:
     def _is_older(self, record: Record, seconds: int) -> bool:
         """Whether an order has stood as it does for longer. Look-ups in vain change nothing."""
         return self.clock.micros() - record.updated > seconds * MICROS
+
+
+def _is_number(order_id: str) -> bool:
+    return order_id.isascii() and order_id.isdecimal()
+
+
+def _is_made_up(record: Record) -> bool:
+    """Whether a row of the earlier system has a number that no exchange gave it: it is of a rehearsal, and
+    ends with the first look in vain."""
+    return record.order_id is not None and not _is_number(record.order_id)
 
 
 def _begins(before: Record, now: Record) -> bool:
