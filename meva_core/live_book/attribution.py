@@ -12,21 +12,17 @@ not ours is proof enough that it is not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Final
 
 from attrs import evolve, field, frozen
 
-from meva_core.ids import run_and_time
 from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.names import cycle_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.orders import Side
 from meva_core.venue import VenueFill, VenueOrder
-
-_NAME: Final = re.compile(r"s[34]:([0-9a-z]{7}-[0-9]{14}):[A-Z0-9]{1,14}:[BS]:[0-9]{1,4}", re.ASCII)
 
 
 class Whose(Enum):
@@ -98,12 +94,6 @@ def of_fill(fill: VenueFill, ours: Ours) -> Owner:
     if owner.whose is Whose.FOREIGN and fill.client_id is None and ours.nameless(fill.symbol, fill.side):
         return Owner(Whose.WAITS)
     return owner
-
-
-def cycle_of(name: str) -> tuple[str, int] | None:
-    """Return the run and the cycle's time, seconds, of a name in our grammar; None for any other."""
-    found = _NAME.fullmatch(name)
-    return run_and_time(found[1]) if found else None
 
 
 def _owner(order_id: str | None, name: str | None, ours: Ours) -> Owner:

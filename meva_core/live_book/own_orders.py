@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import reduce
 from typing import Final
 
 from attrs import evolve, field, frozen
 
 from meva_core.live.booking import Sums
+from meva_core.live.live_orders import Record
 from meva_core.live.standing import ENDED, MAY_REST, UNSETTLED, Standing
+from meva_core.live.watch import Watch
+from meva_core.live_book.names import cycle_of
 from meva_core.orders import Side
 from meva_core.venue import EXACT, VenueFill
 
@@ -100,3 +105,36 @@ class OwnOrder:
             count=self.count + 1,
             inexact=self.inexact + (not fill.exact),
         )
+
+
+def own_order(
+    record: Record, watch: Watch, fills: Iterable[VenueFill], *, mark: int | None = None, lot: Decimal = _UNIT
+) -> OwnOrder:
+    """Return an order out of its row, what is remembered of it, and its fills that are in the file.
+
+    `mark` is that of the cycle which decided it, e8, `lot` a unit of the pair's quantities.
+    """
+    has_ended = record.standing in ENDED or record.standing is Standing.ABSENT
+    order = OwnOrder(
+        symbol=record.symbol,
+        side=record.side,
+        price=record.price,
+        qty=record.qty,
+        standing=record.standing,
+        client_id=record.name,
+        order_id=record.order_id,
+        mark=mark,
+        filled=watch.filled,
+        complete=watch.complete,
+        lot=lot,
+        was_absent=record.standing is Standing.ABSENT and _by_us(record, watch),
+        created=record.created,
+        ended=record.updated if has_ended else None,
+    )
+    return reduce(OwnOrder.plus, fills, order)
+
+
+def _by_us(record: Record, watch: Watch) -> bool:
+    """Whether it was we who called an order absent: one of ours, or one that the earlier system had not."""
+    is_ours = record.name is not None and cycle_of(record.name) is not None
+    return is_ours or (watch.known and not watch.once)

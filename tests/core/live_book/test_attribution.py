@@ -10,10 +10,11 @@ from live_books import a_book, a_fill, an_order, book_fills, codes, e8
 
 from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import AlarmCode
-from meva_core.live_book.attribution import Ours, Whose, cycle_of, of_fill, of_order, order_alarms
+from meva_core.live_book.attribution import Ours, Whose, of_fill, of_order, order_alarms
 from meva_core.live_book.book import Booked, accepted, raised
 from meva_core.live_book.fills import moved_by
 from meva_core.live_book.flows import taken_back
+from meva_core.live_book.names import cycle_of
 from meva_core.orders import Side
 from meva_core.venue import Method, OrderState, VenueOrder
 

@@ -1,0 +1,16 @@
+"""Our names for orders at an exchange: `s3:` or `s4:`, the id of the cycle, symbol, side, place."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from meva_core.ids import run_and_time
+
+_NAME: Final = re.compile(r"s[34]:([0-9a-z]{7}-[0-9]{14}):[A-Z0-9]{1,14}:[BS]:[0-9]{1,4}", re.ASCII)
+
+
+def cycle_of(name: str) -> tuple[str, int] | None:
+    """Return the run and the cycle's time, seconds, of a name in our grammar; None for any other."""
+    found = _NAME.fullmatch(name)
+    return run_and_time(found[1]) if found else None
