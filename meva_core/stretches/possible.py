@@ -39,7 +39,7 @@ class Sizes(NamedTuple):
 
 
 Span = tuple[int, int]
-"""The least and the largest number that may be there."""
+"""The least number that may be there, which is 0 of all of them, and the largest."""
 
 
 def _one_of(kind: type[IntEnum]) -> Span:
@@ -125,9 +125,9 @@ def _span_of(column: str, sizes: Sizes) -> Span | None:
 
 
 def _outside(found: Any, span: Span) -> str | None:
-    least, most = int(found.min()), int(found.max())
-    if span[0] <= least and most <= span[1]:
+    if int(found.view(np.uint64).max()) <= span[1]:  # one below 0 is a very large one there
         return None
+    least, most = int(found.min()), int(found.max())
     return f"it holds {least if least < span[0] else most}, which is not {span[0]} to {span[1]}"
 
 
