@@ -19,6 +19,7 @@ from meva_core.figures.motives import Motives
 from meva_core.figures.reckoning import Reckoning
 from meva_core.fingerprint import STEPS, Digester
 from meva_core.ids import canonical_json
+from meva_core.reasons import CODES
 from meva_core.stretches.fields import fields_of
 from meva_core.stretches.opened import Opened, made_of, open_stretch
 from meva_core.stretches.recorded import RecordedRun
@@ -82,6 +83,7 @@ def said_of(stored: StoredStretch, read: Callable[[StoredStretch], None]) -> str
     return ""
 
 
+NO_CODE = next(number for number in range(max(CODES)) if number not in CODES)
 READERS = (rows_of, figures_of, digests_of)
 CELLS = [(frame.group, column) for frame in ONE.layout.frames for column in frame.columns]
 
@@ -99,8 +101,8 @@ def test_what_was_stored_is_read(read: Callable[[StoredStretch], None]) -> None:
         ("assess", "verdict", -1, "it holds -1, which is not 0 to 2"),
         ("assess", "until", 2**60, "it holds 1152921504606846976, which is not 0 to 253402300799"),
         ("select", "rank", 99, "it holds 99, which is not 0 to "),
-        ("select", "code", 13, "it holds 13, which is no code of a reason"),
-        ("plan", "cycle_code", 5000, "it holds 5000, which is not 0 to 76"),
+        ("select", "code", NO_CODE, f"it holds {NO_CODE}, which is no code of a reason"),
+        ("plan", "cycle_code", 5000, f"it holds 5000, which is not 0 to {max(CODES)}"),
         ("ends", "fills_end", 2**40, r"it does not count the \d+ rows of fills"),
         ("intents", "symbol", 7000, "it holds 7000, which is not 0 to "),
         ("events", "kind", 11, "it holds 11, which is not 0 to 10"),
