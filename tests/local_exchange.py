@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from decimal import Decimal
 from typing import Any
 
 import requests
 from attrs import define
+from started import Started, start
 
 from meva_adapters.btcturk import Btcturk, Manners, connect
 from meva_adapters.system.clock import SystemClock
@@ -19,14 +18,13 @@ from meva_core.settings import Exchange, Secret
 from tests.permits import Gate
 
 FALLBACK = FallbackRules(Decimal("0.01"), Decimal("0.00000001"), Decimal(10), require_metadata=True)
-SERVE = "from meva_cli.app import main; main()"
 
 
 @define
 class LocalExchange:
     """A running emulator and what it is told from outside its API."""
 
-    process: subprocess.Popen[str]
+    process: Started
     environment: dict[str, str]
 
     def control(self, method: str, path: str, /, **body: Any) -> Any:
@@ -62,9 +60,9 @@ class LocalExchange:
 
 
 def start_emulator(*arguments: str) -> LocalExchange:
-    command = [sys.executable, "-c", SERVE, "emulator", "serve", "--port", "0", "--json", "--seed", "7"]
+    command = ("emulator", "serve", "--port", "0", "--json", "--seed", "7")
     funds = ("--balance", "TRY=1000000", "--balance", "BTC=2", "--balance", "ETH=20")
-    process = subprocess.Popen([*command, *funds, *arguments], stdout=subprocess.PIPE, text=True)
+    process = start(*command, *funds, *arguments, stderr=None)
     assert process.stdout is not None
     return LocalExchange(process, json.loads(process.stdout.readline())["environment"])
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +15,9 @@ from typing import Any, Final
 
 import pytest
 from command_line import meva
-from local_exchange import SERVE, LocalExchange, start_emulator, stop_emulator
+from local_exchange import LocalExchange, start_emulator, stop_emulator
 from stage7_runs import rows_of
+from started import run as run_apart
 from test_run_stage7 import TRADING
 
 __all__ = ["meva"]
@@ -50,8 +49,7 @@ def environment(exchange: LocalExchange) -> dict[str, str]:
 
 
 def a_process(folder: Path, of: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-c", SERVE, *arguments]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, **of}, capture_output=True, text=True)
+    done = run_apart(*arguments, cwd=folder, env={**os.environ, **of})
     assert done.returncode == 0, done.stderr
     return done.stdout
 

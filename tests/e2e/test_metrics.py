@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import requests
-from local_exchange import SERVE, LocalExchange, start_emulator, stop_emulator
+from local_exchange import LocalExchange, start_emulator, stop_emulator
 from prometheus_client.parser import text_string_to_metric_families
+from started import start
 from test_run_stage7 import TRADING
 
 from meva_adapters.metrics.label_values import VALUES
@@ -58,7 +59,7 @@ def test_a_loop_tells_all_of_the_vocabulary_and_nothing_else(
     trading: Meva, exchange: LocalExchange, tmp_path: Path
 ) -> None:
     exchange.fault("answer", "GET /api/v2/orderbook", status=503, times=30)
-    command = [sys.executable, "-c", SERVE, "run", "stage7", "--db", "a.db", "--loop", "--interval", "1"]
+    command = [sys.executable, "-m", "meva_cli", "run", "stage7", "--db", "a.db", "--loop", "--interval", "1"]
     process = subprocess.Popen(
         [*command, "--json", "--metrics", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -96,13 +97,8 @@ def test_a_scrape_is_answered_while_somebody_holds_the_database(trading: Meva, t
     """It asks nothing of the database: not even one that is locked for good keeps it waiting."""
     import sqlite3
 
-    command = [sys.executable, "-c", SERVE, "run", "stage7", "--db", "a.db", "--loop", "--interval", "1"]
-    process = subprocess.Popen(
-        [*command, "--json", "--metrics", "127.0.0.1:0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = ("run", "stage7", "--db", "a.db", "--loop", "--interval", "1", "--json")
+    process = start(*command, "--metrics", "127.0.0.1:0")
     assert process.stdout is not None
     assert process.stderr is not None
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +13,9 @@ from typing import Any
 
 import pytest
 from command_line import meva
-from local_exchange import SERVE, LocalExchange, start_emulator, stop_emulator
+from local_exchange import LocalExchange, start_emulator, stop_emulator
 from stage7_runs import rows_of
+from started import Started, start
 
 from meva_adapters.system.events import BOUND, EVENTS
 
@@ -53,20 +53,13 @@ def trading(meva: Meva, environment: dict[str, str], monkeypatch: pytest.MonkeyP
     return meva
 
 
-def loop(folder: Path, environment: Mapping[str, str], *more: str) -> subprocess.Popen[str]:
+def loop(folder: Path, environment: Mapping[str, str], *more: str) -> Started:
     """Start a loop as a process of its own."""
-    command = [sys.executable, "-c", SERVE, "run", "stage7", "--db", "a.db", "--loop", "--interval", "1"]
-    return subprocess.Popen(
-        [*command, "--json", *more],
-        cwd=folder,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = ("run", "stage7", "--db", "a.db", "--loop", "--interval", "1", "--json")
+    return start(*command, *more, cwd=folder, env={**os.environ, **environment})
 
 
-def next_cycle(process: subprocess.Popen[str]) -> dict[str, Any]:
+def next_cycle(process: Started) -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, process.stderr.read() if process.stderr else ""

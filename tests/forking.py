@@ -1,0 +1,143 @@
+"""A program that has imported Meva and forks a process for each command line it is sent. See `started.py`.
+
+python forking.py FD      commands come over the socket FD; at its end all that still runs is killed
+
+It has no threads, so that it may fork. A child leaves by `main`, as a program of its own would.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from selectors import EVENT_READ, DefaultSelector
+from typing import Any, NamedTuple, NoReturn
+
+USED = (
+    "alembic.command",
+    "requests",
+    "rich.console",
+    "structlog",
+    "websockets",
+    "sqlalchemy.dialects.sqlite",
+)
+USED += ("meva_cli.errors", "meva_cli.wiring", "meva_adapters.sql", "meva_adapters.sql.from_columns")
+USED += ("meva_cli.commands.run_stage7", "meva_cli.commands.doctor", "meva_cli.commands.replay")
+USED += ("meva_cli.commands.health", "meva_cli.commands.emulator", "meva_adapters.emulator.server.serving")
+MOST = 1 << 18
+"""Bytes of an order: a command line and an environment."""
+
+
+class Child(NamedTuple):
+    """A child that runs: a descriptor that is readable when it has ended, and where that is told."""
+
+    pid: int
+    told: socket.socket
+
+
+def serve(orders: socket.socket) -> dict[str, Any]:
+    """Fork a child for each order, and say how each ended. Returns in the children, with their order."""
+    running: dict[int, Child] = {}
+    with DefaultSelector() as selector:
+        selector.register(orders, EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fd in running:
+                    selector.unregister(key.fd)
+                    _say_how_it_ended(key.fd, running.pop(key.fd))
+                    continue
+                text, descriptors, _, _ = socket.recv_fds(orders, MOST, 4)
+                if not text:
+                    for child in running.values():
+                        os.kill(child.pid, signal.SIGKILL)
+                    os._exit(0)
+                *streams, reply = descriptors
+                pid = os.fork()
+                if pid == 0:
+                    selector.close()
+                    for other in (orders.fileno(), reply, *running):
+                        os.close(other)
+                    for child in running.values():
+                        child.told.close()
+                    order: dict[str, Any] = json.loads(text)
+                    _become(order, streams)
+                    return order
+                for descriptor in streams:
+                    os.close(descriptor)
+                ended, told = os.pidfd_open(pid), socket.socket(fileno=reply)
+                running[ended] = Child(pid, told)
+                selector.register(ended, EVENT_READ)
+                told.send(str(pid).encode())
+
+
+def _say_how_it_ended(descriptor: int, child: Child) -> None:
+    os.close(descriptor)
+    _, status = os.waitpid(child.pid, 0)
+    with suppress(OSError):  # nobody waits for it any more
+        child.told.send(str(os.waitstatus_to_exitcode(status)).encode())
+    child.told.close()
+
+
+def _become(order: dict[str, Any], streams: list[int]) -> None:
+    """Take on what a new process would have: streams, folder, environment, arguments, signals, chance."""
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    time.tzset()
+    sys.argv = ["-c", *order["arguments"]]
+    sys.path[0] = ""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    random.seed()
+
+
+def _leave(code: int) -> NoReturn:
+    """Do what Python does at its end, but for taking apart what was imported, which takes half a second."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # it was closed, or nobody reads it
+            stream.flush()
+    os._exit(code)
+
+
+def _run(program: Callable[[], object]) -> int:
+    """Run a program and return the exit code that it ends with."""
+    try:
+        program()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:  # noqa: BLE001 - Python itself takes all
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it ends with who started it
+        signal.signal(number, signal.SIG_IGN)
+    for module in USED:
+        import_module(module)
+    gc.freeze()
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    from meva_cli.app import main
+
+    _leave(_run(main))
