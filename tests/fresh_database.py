@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from filecmp import cmp
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,11 @@ from meva_adapters.sql import ensure
 def fresh_file(path: Path) -> Path:
     """Make an SQLite file as `ensure` makes it, and return its path."""
     return Path(shutil.copy(Path(_folder().name) / "template.db", path))
+
+
+def is_fresh(path: Path) -> bool:
+    """Whether a file is as `fresh_file` made it."""
+    return cmp(Path(_folder().name) / "template.db", path, shallow=False)
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ RESTING = {**BUSY, "STAGE7_ORDER_OFFSET_BPS": "40", "TTL_SECONDS": "100000"}
 CYCLES = 30
 
 
+@cache
+def plan_of(data: Path, settings: tuple[tuple[str, str], ...], symbols: tuple[str, ...] | None) -> RunPlan:
+    """Plan once what each of many processes would plan alike."""
+    return plan_backtest(open_dataset(data), build_settings(dict(settings)), configured=symbols)
+
+
 @attrs.define
 class Account:
     """A book in a database, gone on with by one process after another."""
@@ -62,8 +69,7 @@ class Account:
             work.commit()
 
     def plan(self, settings: Mapping[str, str], symbols: Sequence[str] | None) -> RunPlan:
-        dataset = open_dataset(self.data)
-        return plan_backtest(dataset, build_settings(dict(settings)), configured=symbols)
+        return plan_of(self.data, tuple(settings.items()), None if symbols is None else tuple(symbols))
 
     def go_on(
         self,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from made import Made
+from recorded_once import backtest, record
 from revision_0002 import RUNS, make_market, upgraded
 from stage7_runs import BUSY, START, edit_cell, make_dataset, rows_of
 
@@ -89,13 +90,6 @@ def three_cycles(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return db
 
 
-def backtest(meva: Meva, data: Path, db: str, *options: object) -> dict[str, Any]:
-    ended = meva("backtest", "--data", data, "--db", db, "--engine", "interpreted", "--json", *options)
-    assert ended.code == 0, ended.out + ended.err
-    found: dict[str, Any] = ended.document
-    return found
-
-
 def compare(meva: Meva, code: int, *options: object) -> dict[str, Any]:
     ended = meva("parity", "a.db", "b.db", "--json", *options)
     assert ended.code == code, ended.out + ended.err
@@ -104,7 +98,7 @@ def compare(meva: Meva, code: int, *options: object) -> dict[str, Any]:
 
 
 def test_the_same_run_again_is_equal(meva: Meva, busy: pytest.MonkeyPatch, data: Path) -> None:
-    ran = [backtest(meva, data, db) for db in ("a.db", "b.db")]
+    ran = [record(meva, data, db) for db in ("a.db", "b.db")]
     verdict = compare(meva, 0, "--include-adaptation")
     assert list(verdict) == [
         "equal",
