@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,19 @@ from meva_core.state import OPEN_ORDERS, STREAK, TOKENS, State, new_state
 from meva_core.steps.inputs import BY_CYCLE, Inputs, no_inputs
 from oracle.world import E8, World, e8
 
+PLAIN = (
+    "book_ts",
+    "bid",
+    "ask",
+    "bid_qty",
+    "ask_qty",
+    "ticker_ts",
+    "last",
+    "high",
+    "low",
+    "quote_volume",
+)
+"""What a row of the world and a market call alike."""
 OUTCOMES = ("", "APPLIED", "ROLLED_BACK")
 WHY = {
     1: "drawdown",
@@ -43,27 +57,21 @@ def present(value: int) -> int | None:
 def market_of(world: World) -> Market:
     """Return the world's market as columns."""
     m = empty_market(len(world.cycles), len(world.symbols))
-    lookback = world.settings.stage7.vol_lookback
-    plain = (
-        "book_ts",
-        "bid",
-        "ask",
-        "bid_qty",
-        "ask_qty",
-        "ticker_ts",
-        "last",
-        "high",
-        "low",
-        "quote_volume",
-    )
+    m.time[:] = [given.time for given in world.cycles]
+    for name in PLAIN:
+        column = [[absent(getattr(row, name)) for row in given.rows] for given in world.cycles]
+        getattr(m, name)[...] = column
+    places: dict[int, list[tuple[int, int, tuple[int, ...]]]] = defaultdict(list)
     for c, given in enumerate(world.cycles):
-        m.time[c] = given.time
         for i, row in enumerate(given.rows):
-            for name in plain:
-                getattr(m, name)[c, i] = absent(getattr(row, name))
-            if row.closes:
-                measures = closes_measures(np.array(row.closes, dtype=np.int64), lookback)
-                m.closes[c, i], m.closes_check[c, i], m.deviation[c, i] = (column[-1] for column in measures)
+            places[len(row.closes)].append((c, i, row.closes))
+    places.pop(0, None)
+    for found in places.values():  # those that are equally many are measured at once
+        cycles, symbols, closes = zip(*found, strict=True)
+        lines = np.ascontiguousarray(np.array(closes, dtype=np.int64).T)
+        measures = closes_measures(lines, world.settings.stage7.vol_lookback)
+        for column, measure in zip((m.closes, m.closes_check, m.deviation), measures, strict=True):
+            column[list(cycles), list(symbols)] = measure[-1]
     return m
 
 

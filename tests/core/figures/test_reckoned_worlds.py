@@ -28,12 +28,11 @@ class Reckoned:
     def __init__(self, world: World, rows: int) -> None:
         engine = engine_of(world)
         engine.rows = rows
-        rules = rules_of(world)
+        market, rules = market_of(world), rules_of(world)
         self.opening = opening_of(engine.state, world.symbols)
         reckoning = Reckoning(self.opening, Motives())
         self.parts = 0
-        for start, stop, out in engine.advance(market_of(world), inputs_of(world), rules):
-            market = market_of(world)
+        for start, stop, out in engine.advance(market, inputs_of(world), rules):
             reckoning.take(Cycles(tuple(world.symbols), engine.params, market, rules, out, start, stop))
             self.account, self.last = out.account, stop - 1
             self.parts += 1
