@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
-from strategies import examples, wished_worlds, worlds
+from strategies import examples, short_kinds, wished_worlds, worlds
 
 from meva_core.amounts import E8, join_pair, parse_e8, to_decimal
 from meva_core.engine import Halfway
@@ -26,6 +27,7 @@ from meva_core.state import CASH, OPEN_ORDERS
 from meva_core.strategy import View
 from meva_core.strategy.bars import no_bars
 from meva_core.strategy.history import history_at
+from meva_core.strategy.view_document import view_document, view_from
 
 KEPT_OUT = (
     *(Code.NOT_A_CANDIDATE, Code.MISSING_MARK_PRICE),
@@ -119,5 +121,17 @@ def test_it_is_frozen_and_knows_its_symbols_by_name(world: World) -> None:
             view.equity = Decimal(1)  # type: ignore[misc]
         with pytest.raises(FrozenInstanceError):
             view.symbols[0].qty = Decimal(1)  # type: ignore[misc]
+
+    seen(world, look)
+
+
+@examples(0.2)
+@given(world=wished_worlds(short_kinds))
+def test_as_a_document_it_comes_back_as_it_was(world: World) -> None:
+    def look(at: Halfway, view: View) -> None:
+        document = json.loads(json.dumps(view_document(view)))
+        again = view_from(document, view.history, View)
+        assert repr(again) == repr(view)
+        assert again == view
 
     seen(world, look)
