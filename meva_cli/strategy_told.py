@@ -91,9 +91,10 @@ def print_check(document: Mapping[str, Any]) -> None:
 
 
 def listed(places: Sequence[Path], tables: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield every strategy that an id names, with its parameters and bounds, sorted by id; `problem` says why
+    """Yield every strategy that an id names, with its parameters and bounds; `problem` says why
     one cannot be loaded, or named."""
     from meva_adapters.strategies import available
+    from meva_core.strategy.built_in import OF_LIVE_STAGES
 
     yield {
         "id": "equal_weight",
@@ -104,6 +105,9 @@ def listed(places: Sequence[Path], tables: Mapping[str, Mapping[str, Any]]) -> I
         "from": "the engine",
         "problem": None,
     }
+    for name, kind in OF_LIVE_STAGES.items():
+        about = _described(kind, tables.get(name, {}))
+        yield {"id": name, **about, "from": "built in, for Stages 3 and 4", "problem": None}
     found = sorted(available(places), key=lambda one: (one.id, one.where))
     ids = [one.id for one in found]
     for one in found:
@@ -134,4 +138,10 @@ def _described(kind: type[Strategy], table: Mapping[str, Any]) -> dict[str, Any]
         for name, attribute in fields_of(kind).items()
     ]
     doc = (kind.__doc__ or "").strip().split("\n")[0]
-    return {"version": kind.version, "bars": kind.bars, "doc": doc, "parameters": parameters}
+    return {"version": kind.version, "bars": _bars_of(kind), "doc": doc, "parameters": parameters}
+
+
+def _bars_of(kind: type[Strategy]) -> str | None:
+    """Return the bars that it looks at: where they follow from its parameters, at their defaults."""
+    bars: object = kind.bars
+    return bars if bars is None or isinstance(bars, str) else kind().bars

@@ -92,6 +92,7 @@ def test_all_are_listed_with_parameters_and_bounds(meva: Meva, place: Path) -> N
     rows = {row["id"]: row for row in ended.document["strategies"]}
     assert rows.keys() >= {"equal_weight", "momentum", "buy_and_hold", "rising", "broken"}
     assert "plain" not in rows
+    assert rows["profit_aware_v1"]["from"] == "built in, for Stages 3 and 4"
     assert rows["rising"]["from"] == f"{place / 'rising.py'}:Rising"
     assert rows["rising"]["version"] == 3
     closes, share = rows["rising"]["parameters"]
