@@ -94,7 +94,7 @@ def ask_all(
 
 def completed(inputs: Inputs, answers: Answers) -> Inputs:
     """Return the inputs with the failures of this cycle in them: what is stored, and decided by again."""
-    return evolve(inputs, failures=answers.failures)
+    return inputs if not answers.failures else evolve(inputs, failures=answers.failures)
 
 
 def bars_wanted(strategy: Strategy) -> tuple[int, int] | None:

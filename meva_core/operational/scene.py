@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from attrs import field, frozen
@@ -71,7 +72,7 @@ def scene_of(inputs: Inputs) -> Scene:
         orders.setdefault(order.symbol, []).append(order)
     return Scene(
         inputs,
-        _columns([symbol.rules for symbol in inputs.symbols]),
+        _columns(tuple(symbol.rules for symbol in inputs.symbols)),
         {symbol.name: place for place, symbol in enumerate(inputs.symbols)},
         positions,
         orders,
@@ -118,8 +119,10 @@ def _left_of_buys(orders: Sequence[OwnOrder]) -> int:
     return sum(worth(order.left, order.price) for order in orders if order.side is Side.BUY)
 
 
-def _columns(rules: Sequence[SymbolRules]) -> Rules:
-    """Return rules as `rules.rules_columns` does, of plain integers: a decision looks at each but once."""
+@lru_cache(maxsize=16)
+def _columns(rules: tuple[SymbolRules, ...]) -> Rules:
+    """Return rules as `rules.rules_columns` does, of plain integers: a decision looks at each but once. They
+    are the same for many cycles."""
 
     def column(name: str, absent: int) -> tuple[int, ...]:
         return tuple([_e8(getattr(rule, name), absent) for rule in rules])
