@@ -91,6 +91,12 @@ def needs_flows(book: LiveBook, balances: Mapping[str, Balance]) -> bool:
     return any(not _is_rounding(book, asset, gap) for asset, gap in gaps(book, balances).items())
 
 
+def flows_window(book: LiveBook, now: int) -> tuple[int, int]:
+    """Return the window to ask them for, in microseconds: those of the days for which one may still prove
+    what was booked."""
+    return max(book.opened, now - WEEK), now
+
+
 def shortfalls(book: LiveBook, marks: Marks, now: int) -> int:
     """Return what stands of the book and is not at the exchange, in e8 TRY at its marks."""
     total = 0

@@ -189,6 +189,11 @@ def accepted(book: LiveBook, pair: str) -> LiveBook:
     return evolve(book, alarms=kept, accepted=tuple(sorted({*book.accepted, pair})))
 
 
+def refolded(book: LiveBook, opening: Ledger, postings: Iterable[Posting]) -> LiveBook:
+    """Return the book with what its rows make of its opening: what accepting K2 means."""
+    return evolve(book, ledger=fold(opening, postings))
+
+
 def proved(book: LiveBook, opening: Ledger, postings: Iterable[Posting], marks: Marks) -> tuple[Alarm, ...]:
     """Return K2 if the book is not what its rows make of its opening, or an identity of it fails."""
     found = faults(book.ledger, marks)

@@ -249,6 +249,10 @@ def test_what_has_been_gone_for_a_week_comes_back_as_foreign() -> None:
     week = 7 * 86_400 + 141
     *_, came = reads(out.book, week, week + 60, week + 120, TRY="8000", BTC="1")
     assert [one.kind for one in came.postings] == [Kind.FOREIGN_IN]
+    for after, kind in ((week - 60, Kind.TRANSFER_IN), (week, Kind.FOREIGN_IN)):
+        back = listed("crypto:1", "BTC", "0.1", after)
+        (posting,) = read(out.book, after + 1, back, TRY="8000", BTC="0.85").postings
+        assert posting.kind is kind
 
 
 def test_a_flow_that_is_listed_late_proves_what_was_booked_and_is_no_second_one() -> None:

@@ -21,6 +21,7 @@ from meva_core.live_book.book import (
     book_of,
     proved,
     raised,
+    refolded,
     text_of,
 )
 from meva_core.live_book.holdings import Lot
@@ -159,3 +160,4 @@ def test_a_stored_book_that_its_rows_do_not_fold_to_is_k2() -> None:
     assert (alarm.code, alarm.kills) == (AlarmCode.FOLD, True)
     assert "fold to another book" in alarm.numbers["faults"]
     assert "cash and values" in alarm.numbers["faults"]
+    assert refolded(forged, book.ledger, []) == book
