@@ -39,7 +39,11 @@ class Status(StrEnum):
 
 @frozen
 class Allocated:
-    """What a request got, e8 TRY, and why not all of it. `takes_all` says that all that may be sold goes."""
+    """What a request got, e8 TRY, and why not all of it. `takes_all` says that all that may be sold goes.
+
+    `bound` is the cap that left it less than was asked for, none where no cap did: also of one that became
+    too small by that, whose reason is `min_notional`.
+    """
 
     n: int
     symbol: str
@@ -49,6 +53,7 @@ class Allocated:
     status: Status
     reason: Because
     takes_all: bool = False
+    bound: Because | None = None
 
 
 @frozen
@@ -106,14 +111,14 @@ def _buy(
     caps = _caps_of_buy(scene, equity, asked.symbol, purse)
     amount, cap = _least_of(asked.request, caps)
     if amount <= 0 and cap is not None:
-        found.append(_outcome(asked, 0, Status.REJECTED, _of_cap(asked, cap)))
+        found.append(_outcome(asked, 0, Status.REJECTED, _of_cap(asked, cap), cap))
         return
     draft = draft_of(scene, asked, amount)
     small = amount < scene.least(asked.symbol) or draft.code in _NOTHING
     if small or draft.code is not Code.OK:
         by_cash = small and amount == purse.cash
         reason = _of_cap(asked, caps[0]) if by_cash else _too_small_or_refused(scene, draft, amount, small)
-        found.append(_outcome(asked, 0, Status.REJECTED, reason))
+        found.append(_outcome(asked, 0, Status.REJECTED, reason, cap))
         return
     purse.cash -= amount
     purse.gross -= amount
@@ -150,7 +155,7 @@ def _sell(scene: Scene, asked: Asked, purse: _Purse, found: list[Allocated], dra
     request = max(value, 1) if asked.whole else asked.request
     amount, cap = _least_of(request, [Cap(Cause.POSITION_VALUE_CAP, value, PROGRAM), *others])
     if amount <= 0 and cap is not None:
-        found.append(_outcome(asked, 0, Status.REJECTED, _of_cap(asked, cap)))
+        found.append(_outcome(asked, 0, Status.REJECTED, _of_cap(asked, cap), cap))
         return
     takes_all = amount == value
     if 0 < value - amount < least:
@@ -164,7 +169,7 @@ def _sell(scene: Scene, asked: Asked, purse: _Purse, found: list[Allocated], dra
     small = amount < least or draft.code in _NOTHING
     if small or draft.code is not Code.OK:
         reason = _too_small_or_refused(scene, draft, amount, small)
-        found.append(_outcome(asked, 0, Status.REJECTED, reason))
+        found.append(_outcome(asked, 0, Status.REJECTED, reason, cap))
         return
     purse.cycle -= amount
     found.append(_granted(asked, amount, cap, takes_all=takes_all))
@@ -198,7 +203,8 @@ def _refused(scene: Scene, asked: Asked) -> Because | None:
 
 def _too_small_or_refused(scene: Scene, draft: Draft, amount: int, small: bool) -> Because:
     if small:
-        return too_small(scene, draft.symbol, min(amount, draft.worth), STEP)
+        value = amount if amount < scene.least(draft.symbol) else draft.worth  # before or after rounding
+        return too_small(scene, draft.symbol, value, STEP)
     return refused_by_rules(scene, draft, STEP)
 
 
@@ -210,10 +216,19 @@ def _granted(asked: Asked, amount: int, cap: Cap | None, *, takes_all: bool = Fa
     if cap is None or amount >= asked.request:
         reason = because(Cause.OK, STEP, asked.symbol)
         return _outcome(asked, amount, Status.ACCEPTED, reason, takes_all=takes_all)
-    return _outcome(asked, amount, Status.SCALED, _of_cap(asked, cap), takes_all=takes_all)
+    return _outcome(asked, amount, Status.SCALED, _of_cap(asked, cap), cap, takes_all=takes_all)
 
 
 def _outcome(
-    asked: Asked, amount: int, status: Status, reason: Because, *, takes_all: bool = False
+    asked: Asked,
+    amount: int,
+    status: Status,
+    reason: Because,
+    cap: Cap | None = None,
+    *,
+    takes_all: bool = False,
 ) -> Allocated:
-    return Allocated(asked.n, asked.symbol, asked.side, asked.request, amount, status, reason, takes_all)
+    bound = None if cap is None else _of_cap(asked, cap)
+    return Allocated(
+        asked.n, asked.symbol, asked.side, asked.request, amount, status, reason, takes_all, bound
+    )

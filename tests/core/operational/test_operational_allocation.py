@@ -146,6 +146,21 @@ def test_too_little_is_rejected_and_says_whether_cash_or_the_request_was_too_sma
     assert told(enough) == ("accepted", "99.91", "ok")
 
 
+def test_what_a_cap_made_too_small_names_the_cap_too():
+    held = {"held": {"BTCTRY": ("0.0008", "2400")}, "settings": {"MAX_POSITION_NOTIONAL_TRY": "2450"}}
+    [found] = allocated(buy("BTCTRY", "300"), **held)
+    assert told(found) == ("rejected", "0", "min_notional")
+    assert (found.reason.value, found.reason.limit) == ("50", "99.91")
+    assert found.bound is not None
+    assert (found.bound.code, found.bound.value, found.bound.limit) == (
+        "max_position_exposure_cap",
+        "300",
+        "50",
+    )
+    [enough] = allocated(buy("BTCTRY", "300"))
+    assert enough.bound is None
+
+
 def test_an_amount_that_the_lot_makes_too_small_is_rejected_too():
     coarse = symbol("BTCTRY", "3000000", rules={"lot_size": Decimal("0.00003")})  # 90 TRY
     assert told(allocated(buy("BTCTRY", "110"), market=[coarse])[0]) == ("rejected", "0", "min_notional")
