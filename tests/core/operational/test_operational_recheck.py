@@ -11,9 +11,10 @@ from operational_cases import MARKET, buy, decided, e8, inputs, order, saying, s
 
 from meva_core.errors import BadInput
 from meva_core.ids import canonical_json
+from meva_core.modes import Mode
 from meva_core.operational.decide import Decided, decide
 from meva_core.operational.documents import digest_of, document_of, from_document
-from meva_core.operational.inputs import Bars, BookView, Inputs, Listed
+from meva_core.operational.inputs import Bars, BookView, DegradeState, Inputs, Listed
 from meva_core.operational.recheck import NOTHING, link, outcome_digest, recheck
 from meva_core.orders import Side
 
@@ -99,6 +100,8 @@ def test_a_document_holds_all_that_inputs_hold():
         market=[*MARKET[1:], symbol("BTCTRY", None, age=None, bid_size=e8(1))],
         orders=[order("BTCTRY", Side.SELL, "3", "4", decision_mark=None, exchange_id=None)],
         bars={"60": bars},
+        degrade=DegradeState(override=Mode.OBSERVE_ONLY, until=7, warned=(True, False), divergence_since=3),
+        risk={"breached": ("day",), "breached_day": 4, "killed_day": 4, "killed_at_peak": True},
         strategies=[Listed("says", 7, {"version": 1})],
     )
     made = evolve(made, positions=BookView(123_456_789_012 * 10**8))  # more than an amount: sums may be
