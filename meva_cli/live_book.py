@@ -14,11 +14,13 @@ from meva_core.stages.parts import Marks, unmarked
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
     from meva_adapters.measuring import StreamedBooks
+    from meva_adapters.strategies import Chosen
     from meva_cli.held_book import HeldBook
     from meva_core.loop import Loop
     from meva_core.ports import Clock
     from meva_core.settings import Settings
     from meva_core.stages.dry_run import DryRun
+    from meva_core.stages.live_weighing import LiveStrategy
 
 
 @contextmanager
@@ -34,6 +36,7 @@ def live_book(
     beat: Callable[[], None],
     streamed: StreamedBooks | None = None,
     marks: Marks = unmarked,
+    strategy: LiveStrategy | None = None,
 ) -> Iterator[DryRun]:
     """Open a book that this process holds, on the live market of an exchange that is `opened`.
 
@@ -56,7 +59,8 @@ def live_book(
     try:
         alignment = Alignment(settings.stage7.vol_lookback)
         about = AboutRun(lambda: kind)
-        dry = DryRun(store, CODEC, market, alignment, hold, speed, about, settings, name, adapt, marks=marks)
+        given = store, CODEC, market, alignment, hold, speed, about, settings, name, adapt
+        dry = DryRun(*given, marks=marks, strategy=strategy)
         of = source_of(settings)
         dry.source = {"source": of.name, "api_version": of.api_version}
         dry.open()
@@ -69,6 +73,27 @@ def live_book(
             raise
     finally:
         market.close()
+
+
+@contextmanager
+def strategy_beside(
+    chosen: Chosen | None, settings: Settings, beat: Callable[[], None]
+) -> Iterator[LiveStrategy | None]:
+    """Have a strategy at work in a process of its own, which is begun here and ended at the end; None for
+    none. `beat` is called while it is waited for."""
+    if chosen is None:
+        yield None
+        return
+    from meva_adapters.asking import AskedBeside
+    from meva_adapters.asking.at_work import at_work
+
+    spec = settings.strategy.strategy or chosen.strategy.name()
+    asker = AskedBeside(spec, chosen, float(settings.strategy.timeout_sec), beat)
+    try:
+        asker.begin()
+        yield at_work(chosen, asker)
+    finally:
+        asker.close()
 
 
 def _engine(engine: str, loop: bool) -> tuple[Loop, str]:

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from meva_core.errors import BadInput
+
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
     from meva_adapters.replay.run_plans import Window
+    from meva_adapters.strategies import Chosen
     from meva_cli.load import Loaded
     from meva_core.stages.plan import RunPlan
 
 NOT_BESIDE: Final = (
     *("start", "end", "step", "cycles", "times_db", "seed", "fill_model", "adapt", "pair_info", "fresh"),
-    *("strategy", "parameters"),
+    "parameters",
 )
 """What a run as it was recorded leaves no choice of, by parameter."""
 
@@ -25,6 +28,39 @@ def refuse_beside_recorded(ctx: click.Context) -> None:
         given = ctx.get_parameter_source(option.name or "")
         if option.name in NOT_BESIDE and given is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{option.opts[0]} does not go with --as-recorded: the dataset tells it")
+
+
+def strategy_recorded(dataset: Dataset, spec: str | None, folders: str | None) -> Chosen | None:
+    """Return the strategy that a run was recorded with, with its parameters; `spec` says where it is, None
+    that its id is known, where `folders` is MEVA_STRATEGY_PATH.
+
+    None for a run without one. Raises BadInput for a `spec` of such a run, as loading does, and for another
+    strategy than that.
+    """
+    from meva_adapters.replay.run_plans import run_of
+    from meva_adapters.strategies import load
+    from meva_adapters.strategy_files import places_of
+    from meva_core.params import STRATEGY
+    from meva_core.stages.reweighed import refuse_another
+
+    settings = run_of(dataset).settings
+    recorded = settings.get(STRATEGY)
+    if recorded is None:
+        if spec is not None:
+            refuse_another(settings, {})
+        return None
+    try:
+        places = places_of(folders)
+        found = load(spec or recorded["id"], values=recorded["parameters"], places=places)
+    except BadInput as error:
+        if spec is not None:
+            raise
+        raise BadInput(
+            f"the run was recorded with strategy {recorded['id']}: {error}",
+            action="say where it is: --strategy FILE.py:Class, or package.module:Class",
+        ) from error
+    refuse_another(settings, found.identity)
+    return found
 
 
 def plan_over_run(loaded: Loaded, dataset: Dataset, window: Window, **asked: Any) -> RunPlan:

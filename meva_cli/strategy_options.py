@@ -99,16 +99,6 @@ def subject_of(spec: str, chosen: Chosen) -> Subject:
     return Subject(spec, chosen.strategy.parameters(), places, own)
 
 
-def refuse_strategy(settings: Settings, what: str) -> None:
-    """Refuse a strategy where none is asked; raises BadInput."""
-    if settings.strategy.strategy not in (None, "equal_weight"):
-        raise BadInput(
-            f"STRATEGY: {settings.strategy.strategy} is set, but {what} holds equal parts of the best pairs: "
-            "strategies run in backtests",
-            action="take STRATEGY out of the environment",
-        )
-
-
 def pairs_of(parameters: Sequence[str]) -> dict[str, str]:
     """Return what `-p` says, by name. Raises a usage error for what is no NAME=VALUE."""
     return dict(map(_pair, parameters))

@@ -20,6 +20,21 @@ TICKER: Final = "ticker"
 BAR60: Final = "bar60"
 """Kinds of rows. That of a bar names its interval in seconds."""
 
+
+def bars_kind(seconds: int) -> str:
+    """Return the kind of rows that a strategy's bars of so many seconds are.
+
+    Where that is a minute they stand beside BAR60: only they may come after later ones.
+    """
+    return f"bars{seconds}"
+
+
+def past_kind(seconds: int) -> str:
+    """Return the kind of rows that say since when a symbol's bars of so many seconds were asked for, by their
+    stamp and without cells."""
+    return f"past{seconds}"
+
+
 HISTORY_BARS: Final = 200
 """So many minutes of bars are asked for and kept at least, whatever the lookback: a later run of the book may
 have a longer one, and a bar that is older than one that is known is not taken any more."""
@@ -52,6 +67,20 @@ class TouchFrom(IntEnum):
 
 
 @frozen(kw_only=True)
+class BarsWanted:
+    """The bars that a strategy looks at: the newest `most` of `seconds` each, of each symbol.
+
+    `last` has the newest one of each symbol as it was first seen, `past` says since when a symbol's were
+    asked for, seconds.
+    """
+
+    seconds: int
+    most: int
+    last: Mapping[str, SeenRow] = field(factory=dict)
+    past: Mapping[str, int] = field(factory=dict)
+
+
+@frozen(kw_only=True)
 class Asking:
     """What one measure is to bring.
 
@@ -59,8 +88,9 @@ class Asking:
     come in this measure, `among` (default: the same) says which those are by them. Books and bars are asked
     for in this order: `first` (held, or with open orders), `then` (selected last), `symbols`, and the others
     in turn. `bars_since` and `touches_since` have the stamp of the last bar and touch by symbol, in
-    microseconds: only what is newer is of use. `lookback` is how many closes the measures take, `grids` the
-    steps of prices by symbol. Without answers the measure ends after `deadline_seconds`.
+    microseconds: only what is newer is of use. `lookback` is how many closes the measures take, `own_bars`
+    are those that a strategy looks at, None where it needs none, `grids` the steps of prices by symbol.
+    Without answers the measure ends after `deadline_seconds`.
 
     `since_last_seconds` is how long ago the book's last cycle was, None for its first: so much of the budgets
     may be used. It and all else here come from what is stored, so that one process for all cycles and one for
@@ -76,6 +106,7 @@ class Asking:
     bars_since: Mapping[str, int] = field(factory=dict)
     touches_since: Mapping[str, int] = field(factory=dict)
     grids: Mapping[str, Decimal] = field(factory=dict)
+    own_bars: BarsWanted | None = None
     rules_due: bool = False
     since_last_seconds: int | None = None
     among: Callable[[Metadata], Sequence[str]] | None = None
@@ -87,8 +118,8 @@ class Answers:
 
     `time` is the cycle's, in seconds: the first one at or after the last answer used, by the exchange's
     clock; without any answer, after the deadline. `metadata` is None where none were asked for, or none
-    came. `rows` are known as of `time`, each symbol's newest of each kind, bars in time order; whether one is
-    newer than what was known before is for whoever aligns them. `touch_from` has each candidate's.
+    came. `rows` are known as of `time`, each symbol's newest of each kind, bars in time order; whether one
+    says something new is for whoever aligns them. `touch_from` has each candidate's.
 
     `learnt` is when the exchange's time was asked for last, by our clock, `offset` how far it was ahead,
     `round_trip` how long that took, in microseconds; `offset_is_old` says that it could not be asked again

@@ -210,9 +210,9 @@ class BarHistory(Protocol):
         """Return what reads the candles of these symbols as bars, each known when it was complete or, for all
         symbols together, recorded; forward, from the one complete at `since`, seconds."""
 
-    def cells(self, symbols: Sequence[str], base: int, since: int) -> CellReader | None:
-        """Return what reads the bars of `base` seconds that a live run was shown, by when it knew each, from
-        those complete at `since` on; None where it was shown none of these."""
+    def cells(self, symbols: Sequence[str], base: int) -> CellReader | None:
+        """Return what reads the bars of `base` seconds that a live run was shown, by when it knew each; None
+        where it was shown none of these."""
 
 
 BadBar = Callable[[int, BadInput], None]

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 from command_line import meva
+from direct_asker import asked_here
 from fresh_database import fresh_file
 from played_market import rows_of
 from stage7_runs import BUSY, START, make_dataset
@@ -21,6 +22,7 @@ from meva_adapters.replay import open_dataset, validate
 from meva_adapters.replay.alignment import Alignment
 from meva_adapters.replay.plans import pair_entries
 from meva_adapters.sql import SqlStore, writer
+from meva_adapters.strategies import Chosen
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
 from meva_core.ids import stamp_text
@@ -31,6 +33,7 @@ from meva_core.stages.book_runs import book_settings, find_book, make_book
 from meva_core.stages.deep import rows_apart
 from meva_core.stages.dry_cycle import Told
 from meva_core.stages.dry_run import DryRun
+from meva_core.strategy import Strategy
 
 __all__ = ["equal", "live", "meva", "recorded"]
 Meva = Callable[..., Any]
@@ -48,6 +51,7 @@ class Live:
     db: Path
     settings: dict[str, str]
     name: str = "main"
+    strategy: Strategy | Chosen | None = None
 
     @contextmanager
     def process(self, market: Any, *, adapt: bool = False, **changes: str) -> Iterator[DryRun]:
@@ -62,7 +66,9 @@ class Live:
                 settings = book_settings(reads, self.name, settings)
             alignment = Alignment(settings.stage7.vol_lookback)
             given = (store, CODEC, market, alignment, _free, interpreted, ABOUT, settings, self.name, adapt)
-            dry = DryRun(*given, source={"source": "a played market", "api_version": "v2"})
+            asked = None if self.strategy is None else asked_here(self.strategy)
+            told = {"source": "a played market", "api_version": "v2"}
+            dry = DryRun(*given, source=told, strategy=asked)
             dry.open()
             yield dry
 
@@ -117,10 +123,11 @@ def live(tmp_path: Path) -> Live:
 
 
 @pytest.fixture
-def equal(meva: Meva, live: Live, tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
-    """Write out every run of the book, decide each again, and hold all against what was recorded."""
+def equal(meva: Meva, live: Live, tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Write out every run of the book, decide each again, and hold all against what was recorded. What is
+    given is said of each: where its strategy is."""
 
-    def check() -> list[dict[str, Any]]:
+    def check(*said: str) -> list[dict[str, Any]]:
         runs, again, out = live.runs(), fresh_file(tmp_path / "again.db"), tmp_path / "out"
         written = meva("replay", "export", "--db", live.db, "--book", live.name, out, "--json")
         assert [one["run_id"] for one in written.document["runs"]] == [r["run_id"] for r in runs]
@@ -130,7 +137,7 @@ def equal(meva: Meva, live: Live, tmp_path: Path) -> Callable[[], list[dict[str,
             report = validate(folder)
             assert report.ok, report.errors
             assert [fault.code for fault in report.warnings if fault.code not in MAY_WARN] == []
-            result = meva("backtest", "--data", folder, "--as-recorded", "--db", again, "--json")
+            result = meva("backtest", "--data", folder, "--as-recorded", "--db", again, "--json", *said)
             figures = result.document
             assert figures["fingerprint"] == run["fingerprint"] == figures["recorded_fingerprint"]
             assert (figures["cycles"], figures["equal_to_recorded"]) == (run["cycles"], True)

@@ -18,6 +18,8 @@ METADATA: Final = "metadata"
 TICKERS: Final = "tickers"
 BOOK: Final = "book"
 BARS: Final = "bars"
+OWN_BARS: Final = "strategy_bars"
+"""Those that a strategy looks at."""
 _LOOK_SECONDS: Final = 0.1
 """So often whoever waits looks at its own clock, which need not be the system's."""
 

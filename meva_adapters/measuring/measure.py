@@ -15,11 +15,30 @@ from meva_adapters.btcturk.endpoints import BOOK as BOOK_CALLS
 from meva_adapters.btcturk.endpoints import KLINES, Endpoint
 from meva_adapters.btcturk.limits import rate_of
 from meva_adapters.btcturk.remarks import Remarks
-from meva_adapters.measuring.asked import BARS, BOOK, METADATA, TICKERS, TIME, Answer, Question, Questions
+from meva_adapters.measuring.asked import (
+    BARS,
+    BOOK,
+    METADATA,
+    OWN_BARS,
+    TICKERS,
+    TIME,
+    Answer,
+    Question,
+    Questions,
+)
 from meva_adapters.measuring.offset import ExchangeTime, StoredOffset
 from meva_adapters.measuring.shown import SKEW, Memory, Shown
 from meva_adapters.measuring.streamed import StreamedBooks
-from meva_adapters.measuring.turns import BAR, Pace, bars_to_ask, books_to_ask, span_of
+from meva_adapters.measuring.turns import (
+    BAR,
+    Pace,
+    bars_to_ask,
+    books_to_ask,
+    lacks_past,
+    own_bars_to_ask,
+    own_span_of,
+    span_of,
+)
 from meva_adapters.replay.recording.cells import price_grid
 from meva_adapters.system import events
 from meva_core.errors import BadInput, VenueError
@@ -36,10 +55,12 @@ _LOG: Final = logging.getLogger(__name__)
 
 @define
 class _Bars:
-    """The bars that came, and what was wrong with others."""
+    """The bars that came, and what was wrong with others; `since` is from when on they were asked for, where
+    a strategy lacked all of them."""
 
     candles: Sequence[Candle]
     faults: list[tuple[int, BadInput]]
+    since: int | None = None
 
 
 class MeasuredMarket:
@@ -125,24 +146,56 @@ class MeasuredMarket:
             self._fresh = self._streamed.fresh(asking.grids, now * MICROS)
         busy = self._questions.open(BOOK) | self._fresh
         books = books_to_ask(asking, wanted, busy, self._pace(BOOK_CALLS), now)
-        bars = bars_to_ask(asking, wanted, self._questions.open(BARS), self._pace(KLINES), now)
+        own = self._own_bars_to_ask(asking, wanted, now)
+        asked_by_both = frozenset(own) if _are_the_same(asking) else frozenset[str]()
+        pace = self._pace(KLINES, taken=len(own))
+        bars = bars_to_ask(asking, wanted, self._questions.open(BARS) | asked_by_both, pace, now)
         for symbol in books:
             self._questions.ask((BOOK, symbol), partial(self._exchange.market.book, symbol), deadline)
+        for symbol in own:
+            self._questions.ask((OWN_BARS, symbol), partial(self._ask_own, asking, symbol, now), deadline)
         for symbol in bars:
             self._questions.ask((BARS, symbol), partial(self._ask_bars, asking, symbol, now), deadline)
-        return {(BOOK, symbol) for symbol in books} | {(BARS, symbol) for symbol in bars}
+        asked = ((BOOK, books), (OWN_BARS, own), (BARS, bars))
+        return {(what, symbol) for what, symbols in asked for symbol in symbols}
 
-    def _pace(self, calls: Endpoint) -> Pace:
-        return Pace(self._exchange.client.room(calls), rate_of(calls))
+    def _own_bars_to_ask(self, asking: Asking, wanted: frozenset[str], now: int) -> list[str]:
+        """Return whose bars are to be asked for because a strategy looks at them. Those of a minute are asked
+        for in any case: only what it lacks of the past is asked for besides."""
+        if asking.own_bars is None:
+            return []
+        busy = self._questions.open(OWN_BARS)
+        found = own_bars_to_ask(asking, asking.own_bars, wanted, busy, self._pace(KLINES), now)
+        if _are_the_same(asking):
+            return [name for name in found if lacks_past(asking.own_bars, name, now)]
+        return found
+
+    def _pace(self, calls: Endpoint, taken: int = 0) -> Pace:
+        return Pace(max(0, self._exchange.client.room(calls) - taken), rate_of(calls))
 
     def _ask_bars(self, asking: Asking, symbol: str, now: int) -> _Bars:
         start, end = span_of(asking, symbol, now)
+        own = asking.own_bars
+        if own is not None and _are_the_same(asking) and not lacks_past(own, symbol, now):
+            start = min(start, own_span_of(own, symbol, now)[0])
+        return self._bars(symbol, BAR, start, end)
+
+    def _ask_own(self, asking: Asking, symbol: str, now: int) -> _Bars:
+        own = asking.own_bars
+        if own is None:
+            return _Bars((), [])
+        start, end = own_span_of(own, symbol, now)
+        since = start if lacks_past(own, symbol, now) else None
+        return self._bars(symbol, own.seconds, start, end, since)
+
+    def _bars(self, symbol: str, seconds: int, start: int, end: int, since: int | None = None) -> _Bars:
         faults: list[tuple[int, BadInput]] = []
 
         def unreadable(ts: int, error: BadInput) -> None:
             faults.append((ts, error))
 
-        return _Bars(self._exchange.market.candles(symbol, BAR, start, end, unreadable), faults)
+        candles = self._exchange.market.candles(symbol, seconds, start, end, unreadable)
+        return _Bars(candles, faults, since)
 
     def _silence(self, deadline: float) -> list[Answer]:
         """Wait until the deadline: a cycle without an answer is no sooner."""
@@ -178,7 +231,7 @@ class MeasuredMarket:
                 continue
             used.append(answer.arrived)
             durations[what] = max(durations.get(what, 0), int((answer.arrived - began) * MICROS))
-            self._show(shown, answer, wanted)
+            self._show(shown, answer, wanted, asking)
         if failures[SKEW]:
             self._time.doubt()
         ended = self._monotonic()
@@ -200,7 +253,7 @@ class MeasuredMarket:
             durations=durations,
         )
 
-    def _show(self, shown: Shown, answer: Answer, wanted: Sequence[str]) -> None:
+    def _show(self, shown: Shown, answer: Answer, wanted: Sequence[str], asking: Asking) -> None:
         what, symbol = answer.question
         arrived = self._time.at(answer.arrived)
         if what == TICKERS:
@@ -209,8 +262,12 @@ class MeasuredMarket:
                     shown.take_ticker(name, ticker, arrived)
         elif what == BOOK:
             shown.take_book(symbol, answer.value, arrived)
-        elif what == BARS:
-            shown.take_bars(symbol, answer.value.candles)
+        elif what in (BARS, OWN_BARS):
+            bars, both = answer.value, _are_the_same(asking)
+            if what == BARS or both:
+                shown.take_bars(symbol, bars.candles)
+            if asking.own_bars is not None and (what == OWN_BARS or both):
+                shown.take_own_bars(symbol, bars.candles, bars.since)
             for ts, error in answer.value.faults:
                 shown.faulty(f"bar of {symbol} at {ts // MICROS} s", error)
 
@@ -231,6 +288,11 @@ class MeasuredMarket:
         said = f"{what}{f' of {symbol}' if symbol else ''}: {error}"
         told = {"what": what, "symbol": symbol, "reason": reason}
         self._remarks.warn(events.QUESTION_FAILED, f"{what} {symbol}", said, **told)
+
+
+def _are_the_same(asking: Asking) -> bool:
+    """Whether a strategy looks at bars of a minute, which are asked for in any case."""
+    return asking.own_bars is not None and asking.own_bars.seconds == BAR
 
 
 def _metadata_in(came: Iterable[Answer]) -> Metadata | None:

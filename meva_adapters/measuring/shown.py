@@ -16,7 +16,16 @@ from meva_adapters.replay.format.layout import AHEAD_SECONDS
 from meva_adapters.replay.recording.cells import book_cells, candle_cells, ticker_cells, touch_cells
 from meva_adapters.system import events
 from meva_core.errors import BadInput
-from meva_core.live_market import BAR60, BOOK, TICKER, Asking, SeenRow, TouchFrom
+from meva_core.live_market import (
+    BAR60,
+    BOOK,
+    TICKER,
+    Asking,
+    SeenRow,
+    TouchFrom,
+    bars_kind,
+    past_kind,
+)
 from meva_core.market import MICROS
 from meva_core.venue import Book, Candle, Ticker
 
@@ -59,6 +68,8 @@ class Shown:
     _touches: dict[str, _Row] = field(factory=dict)
     _tickers: dict[str, _Row] = field(factory=dict)
     _bars: dict[str, dict[int, _Row]] = field(factory=dict)
+    _own: dict[str, dict[int, _Row]] = field(factory=dict)
+    _past: dict[str, int] = field(factory=dict)
 
     def take_book(self, symbol: str, book: Book, came: int) -> None:
         """Take an order book that came at a time in microseconds."""
@@ -104,6 +115,25 @@ class Shown:
             if row.stamp > since:
                 new.setdefault(row.stamp, row)
 
+    def take_own_bars(self, symbol: str, candles: Sequence[Candle], since: int | None) -> None:
+        """Take finished bars that a strategy looks at; `since` is from when on they were asked for, seconds,
+        where that was all that it needs. That one differs now from what was first seen is counted."""
+        own = self.asking.own_bars
+        last = None if own is None else own.last.get(symbol)
+        new = self._own.setdefault(symbol, {})
+        if since is not None:
+            self._past[symbol] = since
+        for candle in candles:
+            row = self._row(
+                f"bar of {symbol}", candle.ts, partial(candle_cells, candle, self.grids.get(symbol))
+            )
+            if row is None:
+                continue
+            if last is not None and row.stamp == last.stamp and row.cells != last.cells:
+                self.failures[CHANGED] += 1
+            if last is None or row.stamp > last.stamp or since is not None:
+                new.setdefault(row.stamp, row)
+
     def faulty(self, what: str, error: BadInput) -> None:
         """Count and name what cannot be read."""
         kind = what.partition(" ")[0]
@@ -120,6 +150,15 @@ class Shown:
             for bar in self._newest_bars(symbol):
                 self.memory.bars[symbol] = bar
                 yield SeenRow(known, BAR60, symbol, bar.stamp, bar.cells)
+            yield from self._own_rows(known, symbol)
+
+    def _own_rows(self, known: int, symbol: str) -> Iterator[SeenRow]:
+        """Yield the bars of a symbol that a strategy looks at, and since when they were asked for."""
+        if (own := self.asking.own_bars) is not None:
+            if (since := self._past.get(symbol)) is not None:
+                yield SeenRow(known, past_kind(own.seconds), symbol, since * MICROS, ())
+            for _, bar in sorted(self._own.get(symbol, {}).items())[-own.most :]:
+                yield SeenRow(known, bars_kind(own.seconds), symbol, bar.stamp, bar.cells)
 
     def touch_from(self, symbols: Sequence[str]) -> dict[str, TouchFrom]:
         """Return where each symbol's touch comes from."""

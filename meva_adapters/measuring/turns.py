@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from meva_core.live_market import HISTORY_BARS, Asking
+from meva_core.live_market import HISTORY_BARS, Asking, BarsWanted
 
 BAR: Final = 60
 SETTLED: Final = 3
@@ -57,7 +57,7 @@ def books_to_ask(
 def bars_to_ask(
     asking: Asking, candidates: Collection[str], busy: Collection[str], pace: Pace, now: int
 ) -> list[str]:
-    """Return whose bars to ask for, in order: of those that lack the newest one."""
+    """Return whose bars of a minute to ask for, in order: of those that lack the newest one."""
     end = newest_end(now)
     most = int(pace.rate * _UNTIL_NOW)
     first_of_all = list(_without(busy, _ahead(asking, candidates, pace.turn(asking, now)[0])))
@@ -70,15 +70,52 @@ def bars_to_ask(
     return [*ahead, *islice(lacking, others)][: min(pace.room, most)]
 
 
+def own_bars_to_ask(
+    asking: Asking, own: BarsWanted, candidates: Collection[str], busy: Collection[str], pace: Pace, now: int
+) -> list[str]:
+    """Return whose bars a strategy's are to be asked of, in order: whose past it lacks, and then, as with the
+    bars of a minute, who lacks the newest one."""
+    end, most = newest_end(now, own.seconds), int(pace.rate * _UNTIL_NOW)
+    place, others = pace.turn(asking, now)
+    in_turn = turned(sorted(candidates), place)
+    everybody = list(_without(busy, (*_ahead(asking, candidates, place), in_turn)))
+    found = [name for name in everybody if lacks_past(own, name, now)]
+    lacking = [name for name in everybody if name not in found and _last_of(own, name) < end]
+    if not _comes_up(end, now - _since_last(asking), now):
+        lacking = [name for name in in_turn if name in lacking][:others]
+    return [*found, *lacking][: min(pace.room, most)]
+
+
+def lacks_past(own: BarsWanted, symbol: str, now: int) -> bool:
+    """Whether so many bars of a symbol as are wanted were never asked for."""
+    first = newest_end(now, own.seconds) - own.seconds * own.most
+    return own.past.get(symbol, first + 1) > first
+
+
+def own_span_of(own: BarsWanted, symbol: str, now: int) -> tuple[int, int]:
+    """Return which of a strategy's bars to ask of a symbol, as `span_of` does."""
+    end = newest_end(now, own.seconds)
+    first = end - own.seconds * own.most
+    if lacks_past(own, symbol, now):
+        return first, end
+    return max(first, _last_of(own, symbol) - own.seconds), end
+
+
+def _last_of(own: BarsWanted, symbol: str) -> int:
+    """Return the end of the newest bar that is known, seconds; 0 for none."""
+    row = own.last.get(symbol)
+    return 0 if row is None else row.stamp // 10**6
+
+
 def turned(symbols: Sequence[str], place: int) -> list[str]:
     """Return symbols from a place on, and then those before it."""
     start = place % len(symbols) if symbols else 0
     return [*symbols[start:], *symbols[:start]]
 
 
-def newest_end(now: int) -> int:
-    """Return when the newest bar ended that may be asked for."""
-    return (now - SETTLED) // BAR * BAR
+def newest_end(now: int, seconds: int = BAR) -> int:
+    """Return when the newest bar of so many seconds ended that may be asked for."""
+    return (now - SETTLED) // seconds * seconds
 
 
 def span_of(asking: Asking, symbol: str, now: int) -> tuple[int, int]:

@@ -61,6 +61,7 @@ class CycleMeters:
             for liquidity in LIQUIDITY:
                 meters.add(v.FILLS, 0, side=side.name, liquidity=liquidity)
         meters.add(v.FEES, 0)
+        meters.add(v.STRATEGY_FAILURES, 0)
         meters.set(v.UNKNOWN_ORDERS, 0)
 
     def missed(self, why: Missed, points: int) -> None:
@@ -74,6 +75,7 @@ class CycleMeters:
         self._meters.only(v.RUN, stage=self._stage, run_id=told.run_id)
         self._tell_measure(told)
         self._tell_risk(told.stretch)
+        self._meters.add(v.STRATEGY_FAILURES, int(told.failure is not None))
         self._tell_money(told.stretch)
         self._tell_orders(told.stretch)
 

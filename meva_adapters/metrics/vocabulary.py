@@ -146,6 +146,9 @@ MODE: Final = _gauge("meva_mode", "1 for the mode that the last cycle ended with
 RULES_FIRED: Final = _gauge(
     "meva_risk_rule_fired", "1 for a rule of risk that fired in the last cycle", "rule"
 )
+STRATEGY_FAILURES: Final = _counter(
+    "meva_strategy_failures_total", "Cycles in which the strategy gave no weights: it failed, or was too slow"
+)
 EQUITY: Final = _gauge("meva_equity_try", "Cash and holdings at their marks, TRY")
 CASH: Final = _gauge("meva_cash_try", "Cash, TRY")
 DAY_PNL: Final = _gauge("meva_day_pnl_try", "What equity gained since the UTC day began, TRY")
@@ -203,7 +206,7 @@ SECTIONS: Final[Mapping[str, tuple[Metric, ...]]] = {
         *(CLOCK_OFFSET, ROUND_TRIP, CLOCK_LEARNT),
     ),
     "Risk and money": (
-        *(MODE, RULES_FIRED, EQUITY, CASH, DAY_PNL, NET_PNL, UNREALIZED_PNL),
+        *(MODE, RULES_FIRED, STRATEGY_FAILURES, EQUITY, CASH, DAY_PNL, NET_PNL, UNREALIZED_PNL),
         *(DRAWDOWN, MAX_DRAWDOWN, POSITIONS, OPEN_ORDERS),
     ),
     "Orders": (ORDERS, REJECTS, FILLS, TURNOVER, FEES, UNKNOWN_ORDERS),

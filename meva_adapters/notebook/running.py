@@ -132,7 +132,9 @@ def _backtest(
         plan, notes = plan_backtest(dataset, chosen, configured=configured, **options), []
     else:
         window = Window(**{name: options.pop(name) for name in ("start", "end", "step")})
-        plan = plan_otherwise(dataset, chosen, window, configured=configured, fresh=False, **options)
+        identity = None if asked is None else asked.identity
+        more = {**options, "strategy": identity, "fresh": False}
+        plan = plan_otherwise(dataset, chosen, window, configured=configured, **more)
         notes = settings_notes(dataset.run, plan)
     model = [note] if (note := books_note(plan.manifest)) else []
     for note in (*model, *notes, *window_notes(dataset, plan), *map(str, look_ahead(dataset))):

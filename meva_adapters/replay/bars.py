@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from heapq import merge
+from heapq import heappop, heappush, merge
 from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 
 from meva_adapters.replay.dataset import Dataset
-from meva_adapters.replay.format.layout import CANDLES, KNOWN
+from meva_adapters.replay.format.layout import AHEAD_SECONDS, CANDLES, KNOWN
 from meva_adapters.replay.format.rows import Rows
 from meva_adapters.replay.format.spacing import most_common
 from meva_core.amounts import ABSENT, E8, LIMIT
@@ -36,13 +36,13 @@ class DatasetBars:
         there = (own, *(() if run is None else run.bar_seconds))
         return max((base for base in there if (seconds or own) % base == 0), default=own)
 
-    def cells(self, symbols: Sequence[str], base: int, since: int) -> KnownCells | None:
+    def cells(self, symbols: Sequence[str], base: int) -> KnownCells | None:
         """Return what reads the bars that a live run was shown, by when it knew each; None where it was shown
         none of that interval."""
         run = self._dataset.run
         if run is None or base not in run.bar_seconds:
             return None
-        return KnownCells([run.bars(base, symbol, place) for place, symbol in enumerate(symbols)], since)
+        return KnownCells([run.bars(base, symbol, place) for place, symbol in enumerate(symbols)])
 
     @property
     def _own_seconds(self) -> int:
@@ -69,18 +69,19 @@ class DatasetBars:
 class KnownCells:
     """Reads the bars of some symbols side by side, by when each was known."""
 
-    def __init__(self, symbols: Sequence[Iterator[Cell]], since: int) -> None:
-        self._cells = merge(*(iter(cells) for cells in symbols), key=attrgetter("known"))
-        self._since = since
+    def __init__(self, symbols: Sequence[Iterator[Cell]]) -> None:
+        self._cells = merge(*symbols, key=attrgetter("time"))
         self._next: Cell | None = next(self._cells, None)
+        self._waiting: list[Cell] = []
 
     def until(self, time: int) -> Sequence[Cell]:
         """Return the cells that were known at or before a time and were not returned before."""
-        found = []
-        while self._next is not None and self._next.known <= time:
-            if self._next.time >= self._since:
-                found.append(self._next)
+        while self._next is not None and self._next.time <= time + AHEAD_SECONDS:
+            heappush(self._waiting, self._next)
             self._next = next(self._cells, None)
+        found = []
+        while self._waiting and self._waiting[0].known <= time:
+            found.append(heappop(self._waiting))
         return found
 
 

@@ -14,7 +14,7 @@ from meva_adapters.replay.dataset import Dataset
 from meva_adapters.replay.plans import source_of
 from meva_core.errors import BadInput
 from meva_core.history.settings_apart import settings_apart
-from meva_core.params import Params, params_from, with_lists
+from meva_core.params import STRATEGY, Params, params_from, with_lists, with_strategy
 from meva_core.rules import Rules, RuleStatus
 from meva_core.settings import Settings, in_order, settings_recorded, with_later
 from meva_core.stages.books import Terms, carried, genesis
@@ -72,6 +72,7 @@ def plan_as_recorded(dataset: Dataset) -> RunPlan:
         written=written,
         begins=run.begins,
         conditions=conditions,
+        strategy=record.get(STRATEGY),
     )
 
 
@@ -84,16 +85,20 @@ def plan_otherwise(
     seed: int,
     adapt: bool,
     fresh: bool,
+    strategy: Mapping[str, Any] | None = None,
 ) -> RunPlan:
-    """Return a run over the market of another one, with settings of one's own.
+    """Return a run over the market of another one, with settings and a strategy of one's own.
 
     Times, inputs, rules and what it begins with are the recorded ones; with `fresh` it begins with a new
-    book. `configured` are the symbols that the user named, None for those that were recorded. Raises BadInput
-    where none may be selected, and as `Window.times` does.
+    book. That the strategy failed counts only for the very one of which it is recorded. `configured` are the
+    symbols that the user named, None for those that were recorded. Raises BadInput where none may be
+    selected, and as `Window.times` does.
     """
     run = run_of(dataset)
-    conditions = _Conditions(run, _may(run, settings), _watched(run, configured))
-    begins = None if fresh else _carried(run, params_from(settings, seed=seed, adapt=adapt))
+    own = strategy == run.settings.get(STRATEGY)
+    conditions = _Conditions(run, _may(run, settings), _watched(run, configured), has_failures=own)
+    params = with_strategy(params_from(settings, seed=seed, adapt=adapt), strategy)
+    begins = None if fresh else _carried(run, params)
     return RunPlan(
         kind=BACKTEST,
         settings=settings,
@@ -107,6 +112,7 @@ def plan_otherwise(
         adapt=adapt,
         begins=begins,
         conditions=conditions,
+        strategy=strategy,
     )
 
 
@@ -150,7 +156,7 @@ def _carried(run: RunFiles, params: Params) -> Beginning | None:
         return None
     record = run.settings
     before = params_from(settings_recorded(record), seed=record["seed"], adapt=record["include_adaptation"])
-    before = with_lists(before, _written(run))
+    before = with_strategy(with_lists(before, _written(run)), record.get(STRATEGY))
     if before == params:
         return run.begins
     state = carried(run.begins.state(run.symbols), Terms(run.symbols, before), Terms(run.symbols, params))
@@ -174,16 +180,20 @@ def _watched(run: RunFiles, configured: Sequence[str] | None) -> Any:
 
 @frozen(eq=False)
 class _Conditions:
-    """Rules and inputs as recorded; with `may` and `watched` those flags of the rules as settings have
-    them."""
+    """Rules and inputs as recorded; with `may` and `watched` those flags of the rules as settings have them,
+    and without `has_failures` no strategy has failed."""
 
     run: RunFiles
     may: Any = None
     watched: Any = None
+    has_failures: bool = True
 
     def inputs(self, times: Any) -> Inputs:
         """Return the inputs at these times."""
-        return inputs_at(self.run.times, self.run.inputs, times)
+        found = inputs_at(self.run.times, self.run.inputs, times)
+        if not self.has_failures:
+            found.strategy_failed[:] = 0
+        return found
 
     def rules(self) -> Iterator[tuple[int, Rules]]:
         """Yield the rules, and from when on they hold."""

@@ -109,6 +109,12 @@ CHECK_WARNED: Final = Event(
 QUESTION_FAILED: Final = Event(
     "question_failed", _WARNING, "a question to the exchange has no answer", ("what", "symbol", "reason")
 )
+STRATEGY_FAILED: Final = Event(
+    "strategy_failed",
+    _ERROR,
+    "a strategy gave no weights in a cycle: how often in a row",
+    ("times", "action", "traceback"),
+)
 ROW_LEFT_OUT: Final = Event("row_left_out", _WARNING, "a row cannot be read, or used", ("what",))
 BALANCE_UNSOUND: Final = Event("balance_unsound", _WARNING, "an asset is not traded", ("asset",))
 CALL: Final = Event("call", logging.DEBUG, "a call to the exchange", ("method", "path", "status", "ms"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -82,7 +82,8 @@ class World:
     `purpose` is what is to be run: a stage or `backtest`. `loaded` is None where the settings cannot be
     read, `unread` then says why. `url` is the database, None where the settings do not tell. A file is gone
     through up to a size of `integrity_bytes`. `quick` is set before a run: only what takes no time. `stream`
-    is set for a loop with the stream.
+    is set for a loop with the stream. A strategy has the `parameters` of the command line besides those of
+    the settings, and is loaded where `loads_strategy` says so: that runs its code.
     """
 
     purpose: str
@@ -94,6 +95,8 @@ class World:
     quick: bool = False
     offline: bool = False
     stream: bool = False
+    parameters: Sequence[str] = ()
+    loads_strategy: bool = True
 
     @property
     def settings(self) -> Settings:

@@ -68,6 +68,8 @@ def look_around(
     offline: bool = False,
     deep: bool = False,
     stream: bool = False,
+    parameters: Sequence[str] = (),
+    loads_strategy: bool = True,
 ) -> tuple[World, list[Check]]:
     """Return what all checks see; `load` loads the settings, and the groups besides that it is given. They
     choose the purpose where it is None."""
@@ -77,16 +79,21 @@ def look_around(
         loaded, unread = _loaded(lambda: load(*LIVE_GROUPS))
     size = 2**62 if deep else QUICK_BYTES
     world = World(purpose, interval, loaded, unread, integrity_bytes=size, offline=offline, stream=stream)
+    world = evolve(world, parameters=parameters, loads_strategy=loads_strategy)
     return _made(world, db, tuple(CHECKS))
 
 
-def preflight(load: Callable[[], Loaded], db: str | None, interval: int) -> Settings:
+def preflight(
+    load: Callable[[], Loaded], db: str | None, interval: int, parameters: Sequence[str] = ()
+) -> Settings:
     """Make the checks that come before a run of Stage 7, say what is worth a look, and return its settings.
 
-    `load` loads them, and warns of their sources. Raises NotReady with all that is not right.
+    `load` loads them, and warns of their sources; `parameters` are those of a strategy on the command line.
+    Raises NotReady with all that is not right.
     """
     loaded, unread = _loaded(load)
     world = World(STAGE7, interval, loaded, unread, integrity_bytes=BEFORE_A_RUN_BYTES, quick=True)
+    world = evolve(world, parameters=parameters)
     _, found = _made(world, db, BEFORE_A_RUN)
     for check in found:
         if check.status is Status.WARN and check.name != SAID_WHEN_LOADED:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from math import ceil
+from typing import TYPE_CHECKING, Final
 
-from meva_cli.checks.check import Check, Look, World
+from meva_cli.checks.check import STAGE7, Check, Look, World
+from meva_cli.strategy_options import strategy_of
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from meva_adapters.strategies import Chosen
 
 LOOK: Final = Look("strategy")
 
 
 def strategy_checks(world: World) -> Iterator[Check]:
-    """Tell what decides: this version knows no strategy that could be chosen and loaded."""
+    """Tell what decides, and load it: its code is run, unless it is to be left alone."""
     if world.has_account:
         yield LOOK.warned(
             "policy",
@@ -19,8 +25,52 @@ def strategy_checks(world: World) -> Iterator[Check]:
             "nothing; what can be run is Stage 7, and backtests of it",
         )
         return
-    most = world.settings.stage7.universe_size
-    yield LOOK.passed(
-        "policy",
-        f"Stage 7's own: the best pairs in equal shares, {most} at most; this version loads no other",
-    )
+    most, spec = world.settings.stage7.universe_size, world.settings.strategy.strategy
+    if not world.loads_strategy:
+        yield LOOK.passed("policy", f"{spec or 'equal_weight'}; it was not loaded")
+        return
+    try:
+        chosen = strategy_of(world.settings, world.parameters)
+        if chosen is None:
+            yield LOOK.passed("policy", f"Stage 7's own: the best pairs in equal shares, {most} at most")
+            return
+        yield LOOK.passed("policy", _named(chosen))
+        if world.purpose == STAGE7:
+            yield from _for_live(world, chosen)
+    except BadInput as error:
+        yield from LOOK.refused("policy", error)
+
+
+def _named(chosen: Chosen) -> str:
+    made = chosen.identity
+    given = ", ".join(f"{name}={value}" for name, value in made["parameters"].items()) or "no parameters"
+    return f"{made['id']}, version {made['version']}, {given}; source {made['source_sha256'][:12]}"
+
+
+def _for_live(world: World, chosen: Chosen) -> Iterator[Check]:
+    """Look at what a strategy needs of a live market."""
+    from meva_adapters.asking import AskedBeside
+    from meva_adapters.asking.at_work import at_work
+    from meva_adapters.btcturk import RESOLUTIONS, endpoints
+    from meva_adapters.btcturk.limits import rate_of
+    from meva_adapters.btcturk.public import BARS_PER_PAGE
+    from meva_core.stages.live_weighing import most_cells
+    from meva_core.strategy.base import bars_needed
+    from meva_core.strategy.periods import live_bars_of
+
+    at_work(chosen, AskedBeside("", chosen, 0))  # refuses what cannot run there; nothing is begun
+    needs, limit = bars_needed(chosen.strategy), world.settings.strategy.timeout_sec
+    seconds, base = live_bars_of(chosen.strategy.bars, RESOLUTIONS, chosen.strategy.name())
+    pages = ceil(most_cells(needs, seconds // base) / BARS_PER_PAGE)
+    symbols = int(rate_of(endpoints.KLINES) * 60 / pages) if needs else 0
+    said = f"{needs} bars of {seconds} s, made of the exchange's of {base} s" if needs else "no bars"
+    more = f"; the past of {symbols} symbols a minute can be asked for" if needs else ""
+    yield LOOK.passed("bars", f"it needs {said}{more}")
+    if limit * 2 > world.interval:
+        yield LOOK.warned(
+            "time",
+            f"it may take {limit} s of each {world.interval} s, and the measure half of them",
+            "lower STRATEGY_TIMEOUT_SEC, or choose a longer --interval",
+        )
+    else:
+        yield LOOK.passed("time", f"it has {limit} s for each answer; later is a failure")

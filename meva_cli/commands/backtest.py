@@ -20,7 +20,12 @@ from meva_cli.dataset import dataset_folder
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, VERIFY, json_option
 from meva_cli.progress import make_progress
-from meva_cli.recorded_runs import against_recorded, plan_over_run, refuse_beside_recorded
+from meva_cli.recorded_runs import (
+    against_recorded,
+    plan_over_run,
+    refuse_beside_recorded,
+    strategy_recorded,
+)
 from meva_cli.render import print_json
 from meva_cli.strategy_options import (
     has_weights,
@@ -84,6 +89,8 @@ class Options:
     verify: bool = False
     parameters: tuple[str, ...] = ()
     strategy_check: bool = True
+    strategy: str | None = None
+    """As the command line names it; settings may name another."""
 
 
 @click.command()
@@ -153,7 +160,7 @@ def backtest(
         refuse_beside_recorded(ctx)
     given = {"STAGE7_FILL_MODEL": fill_model, "STRATEGY": strategy}
     loaded = settings_for("exchange", "state", "live", "stage7", "strategy", options=given)
-    options = Options(times=address_of(times_db) if times_db else None, **asked)
+    options = Options(times=address_of(times_db) if times_db else None, strategy=strategy, **asked)
     result = run_backtest(loaded, dataset_folder(folder), database(db), options)
     if as_json:
         print_json(result)
@@ -174,9 +181,9 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     from meva_core.stages.figures import summary
 
     stays = may_compile_afterwards()
-    chosen = strategy_of(loaded.settings, options.parameters)
     dataset = open_dataset(folder, verify=options.verify)
-    plan = with_strategy(plan_of(loaded, dataset, options), chosen)
+    chosen = _strategy(loaded, dataset, options)
+    plan = with_strategy(plan_of(loaded, dataset, options, chosen), chosen)
     if will_compile(options.engine, len(plan.times)):
         click.echo("compiling the engine: once for this version, takes about half a minute", err=True)
     speed = choose(options.engine, len(plan.times))
@@ -246,6 +253,13 @@ def _doubt(
     return note
 
 
+def _strategy(loaded: Loaded, dataset: Dataset, options: Options) -> Chosen | None:
+    """Return the strategy that says what is to be held, None for none."""
+    if options.as_recorded:
+        return strategy_recorded(dataset, options.strategy, loaded.settings.strategy.path)
+    return strategy_of(loaded.settings, options.parameters)
+
+
 def _of_data(folder: Path, plan: RunPlan) -> dict[str, Any]:
     from meva_core.provenance import books_of
 
@@ -301,7 +315,7 @@ def _trace_reason(asked: str, figures: dict[str, Any], done: Done) -> str:
     return why if figures["trace"] == done.level else f"this part {done.level}, {why}"
 
 
-def plan_of(loaded: Loaded, dataset: Dataset, options: Options) -> RunPlan:
+def plan_of(loaded: Loaded, dataset: Dataset, options: Options, chosen: Chosen | None = None) -> RunPlan:
     """Return the run that settings, data and options describe."""
     from meva_adapters.replay.plans import plan_backtest
     from meva_adapters.replay.run_plans import Window, plan_as_recorded, run_of
@@ -319,7 +333,8 @@ def plan_of(loaded: Loaded, dataset: Dataset, options: Options) -> RunPlan:
     if dataset.run is not None:
         window = Window(start=options.start, end=options.end, step=options.step, cycles=options.cycles)
         more = {"seed": options.seed, "adapt": options.adapt, "fresh": options.fresh}
-        return plan_over_run(loaded, dataset, window, **more)
+        strategy = None if chosen is None else chosen.identity
+        return plan_over_run(loaded, dataset, window, strategy=strategy, **more)
     if options.fresh:
         run_of(dataset)
     return plan_backtest(

@@ -183,6 +183,10 @@ def _change(change: Mapping[str, Any]) -> str:
         parts = [f"+{name}" for name in after if name not in before]
         parts += [f"-{name}" for name in before if name not in after]
         return f"{change['name']} {' '.join(parts)}"
+    if change["name"] == "strategy":
+        from meva_core.strategy.told import told_change
+
+        return f"strategy {told_change(before, after)}"
     return f"{change['name']} {_short(before)} -> {_short(after)}"
 
 

@@ -9,6 +9,7 @@ from meva_cli.database import DB
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import COUNT, json_option
 from meva_cli.render import print_json, print_line, print_table
+from meva_cli.strategy_options import strategy_options
 
 
 @click.command()
@@ -23,6 +24,10 @@ from meva_cli.render import print_json, print_line, print_table
 @click.option("--interval", type=COUNT, default=60, show_default=True, help="Seconds between cycles.")
 @click.option("--stream", is_flag=True, help="For a loop of Stage 7 with --stream: try that, too.")
 @click.option("--offline", is_flag=True, help="Ask the exchange nothing.")
+@strategy_options
+@click.option(
+    "--no-strategy", "leave_strategy", is_flag=True, help="Do not load the strategy: that runs its code."
+)
 @click.option("--deep", is_flag=True, help="Go through a database of any size.")
 @json_option
 @click.pass_context
@@ -33,6 +38,9 @@ def doctor(
     interval: int,
     stream: bool,
     offline: bool,
+    strategy: str | None,
+    parameters: tuple[str, ...],
+    leave_strategy: bool,
     deep: bool,
     as_json: bool,
 ) -> None:
@@ -52,12 +60,23 @@ def doctor(
     from meva_cli.checks.doctor import look_around
 
     def load(*more: str) -> Loaded:
-        return settings_for("gates", "exchange", "live", "stage7", "alerts", *more, warn=False)
+        groups = ("gates", "exchange", "live", "stage7", "alerts", "strategy", *more)
+        return settings_for(*groups, options={"STRATEGY": strategy}, warn=False)
 
     if stream and purpose not in (None, STAGE7):
         raise click.UsageError("--stream is for Stage 7: nothing else has a loop with the stream")
     purpose = STAGE7 if stream else purpose
-    world, found = look_around(load, db, purpose, interval, offline=offline, deep=deep, stream=stream)
+    world, found = look_around(
+        load,
+        db,
+        purpose,
+        interval,
+        offline=offline,
+        deep=deep,
+        stream=stream,
+        parameters=parameters,
+        loads_strategy=not leave_strategy,
+    )
     failed = [check for check in found if check.status is Status.FAIL]
     if as_json:
         checks = [{**asdict(check), "status": str(check.status)} for check in found]

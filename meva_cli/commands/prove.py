@@ -51,9 +51,10 @@ def prove(
     and columns, orders, fills, digests, links and states are compared with what is stored. No dataset, no
     network and no key are needed. With --book that is done for all runs of the book, and what each began
     with is reckoned out of what the one before left. Of a run with a strategy the stored weights count; with
-    --strategy they are computed again, too, from the stored bars, and so is what it has in mind. Exit code
-    0: all is equal. 1: something differs; the first cycle, step and field are named with both values, or
-    what is damaged. 2: something lacks, such as the columns of a run that has rows only.
+    --strategy they are computed again, too, from the stored bars, and so is what it has in mind; of a book
+    those of the runs with that very strategy. Exit code 0: all is equal. 1: something differs; the first
+    cycle, step and field are named with both values, or what is damaged. 2: something lacks, such as the
+    columns of a run that has rows only.
     """
     from meva_core.errors import StoreCorrupt
 
@@ -63,13 +64,15 @@ def prove(
         chosen = strategy_of(named, parameters)
     elif parameters:
         raise click.UsageError("-p goes with --strategy")
-    if book is not None and chosen is not None:
-        raise click.UsageError("--book takes no --strategy: books are live, and strategies run in backtests")
     if book is not None and (run_id is not None or last is not None):
         raise click.UsageError("--book takes neither --run nor --last: it proves all runs of the book")
     try:
         url = database(db)
-        report = _of_run(url, run_id, last, engine, chosen) if book is None else _of_book(url, book, engine)
+        report = (
+            _of_run(url, run_id, last, engine, chosen)
+            if book is None
+            else _of_book(url, book, engine, chosen)
+        )
     except StoreCorrupt as error:
         name = {"run_id": run_id} if book is None else {"book": book}
         report = {**name, "proved": False, "damage": str(error), "action": error.action}
@@ -93,7 +96,7 @@ def _of_run(
         return document_of(decide(reads, run, CODEC, speed.loop, progress, last=last, strategy=asked))
 
 
-def _of_book(db: URL, name: str, engine: str) -> dict[str, Any]:
+def _of_book(db: URL, name: str, engine: str, chosen: Chosen | None) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_adapters.system.compiled import choose
     from meva_core.stages.book_runs import pick_book, runs_of
@@ -103,7 +106,9 @@ def _of_book(db: URL, name: str, engine: str) -> dict[str, Any]:
         book = pick_book(reads, name)
         speed = choose(engine, sum(row["cycles"] for row in runs_of(reads, book)))
         progress = make_progress(speed.doing)
-        proofs = [document_of(proof) for proof in prove_book(reads, book, CODEC, speed.loop, progress)]
+        asked = None if chosen is None else (chosen.strategy, chosen.identity)
+        found = prove_book(reads, book, CODEC, speed.loop, progress, asked)
+        proofs = [document_of(proof) for proof in found]
     if not proofs:
         raise StoreUnready(f"book {name} has no cycle yet", action="`meva books` shows the books there are")
     last = proofs[-1]

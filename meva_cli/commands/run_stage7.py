@@ -20,7 +20,7 @@ from meva_cli.database import DB, database
 from meva_cli.exchange import exchange, streamed_books
 from meva_cli.heard import Heard
 from meva_cli.held_book import held_book
-from meva_cli.live_book import live_book
+from meva_cli.live_book import live_book, strategy_beside
 from meva_cli.load import Loaded, settings_for
 from meva_cli.metering import Address, Watch, metrics_options, watching
 from meva_cli.notes import log_only, say
@@ -28,17 +28,40 @@ from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.signals import Whole
-from meva_cli.strategy_options import refuse_strategy
+from meva_cli.strategy_options import strategy_of, strategy_options
 
 if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore
     from meva_adapters.system.clock import Timepiece
     from meva_core.errors import MevaError
+    from meva_core.settings import Settings
     from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_run import DryRun
+    from meva_core.strategy.asking import Failure
 
 SINGLE_DEADLINE: Final = 20.0
 """Seconds that the measure of a single cycle takes at most."""
+
+
+@attrs.frozen(kw_only=True)
+class Asked:
+    """What the command line asks for; times in seconds, None where an option was not given."""
+
+    db: str | None
+    name: str
+    loop: bool
+    interval: int
+    cycles: int | None
+    until: int | None
+    stream: bool
+    adapt: bool
+    clock_kind: str
+    engine: str
+    strategy: str | None
+    parameters: tuple[str, ...]
+    metrics: Address | None
+    metrics_file: Path | None
+    as_json: bool
 
 
 @click.command()
@@ -61,25 +84,11 @@ SINGLE_DEADLINE: Final = 20.0
     help="Whose time it goes by. emulator: one served with --clock manual; waiting moves it.",
 )
 @ENGINE
+@strategy_options
 @metrics_options
 @json_option
 @click.pass_context
-def stage7(
-    ctx: click.Context,
-    db: str | None,
-    name: str,
-    loop: bool,
-    interval: int,
-    cycles: int | None,
-    until: int | None,
-    stream: bool,
-    adapt: bool,
-    clock_kind: str,
-    engine: str,
-    metrics: Address | None,
-    metrics_file: Path | None,
-    as_json: bool,
-) -> None:
+def stage7(ctx: click.Context, /, **given: Any) -> None:
     """Run Stage 7 on the live market: one cycle, as cron would, or a loop with --loop.
 
     Nothing is ever written to an exchange, no private endpoint is asked and no key is needed: orders are
@@ -90,71 +99,74 @@ def stage7(
     With --stream the order books come as they change, over one connection that the loop keeps, and only those
     that it does not have are asked for. It needs the extra: pip install 'meva[stream]'.
 
+    A strategy (--strategy) runs in a process of its own. One that raises, answers with what can be no
+    weights, or takes longer than STRATEGY_TIMEOUT_SEC costs no cycle: nothing is bought then, and after three
+    failures in a row nothing is traded until it answers again.
+
     Exit code 0: done. 1: a single cycle had no answer, or a loop could not go on. 2: not begun, such as for a
     gate that is shut or a book that another process holds.
     """
     from meva_cli.checks.doctor import preflight
 
-    _check_options(loop, cycles, until, stream, clock_kind, metrics, metrics_file)
-    settings = preflight(_settings, db, interval)
-    url, watcher = database(db), supervisor()
-    tell = _json_line if as_json else _line
+    asked = Asked(**given)
+    _check_options(asked)
+    settings = preflight(lambda: _settings(asked.strategy), asked.db, asked.interval, asked.parameters)
+    ctx.exit(0 if _run(asked, settings) else 1)
+
+
+def _run(asked: Asked, settings: Settings) -> bool:
+    """Run what is asked for; return whether it came to its end as it should."""
+    chosen, loop, name = strategy_of(settings, asked.parameters), asked.loop, asked.name
+    url, watcher = database(asked.db), supervisor()
+    beat, interval = watcher.alive, asked.interval if loop else None
     with (
         events.bound(book=name),
-        watching(name, metrics, metrics_file, interval if loop else None) as watch,
-        timepiece(clock_kind, settings.exchange.base_url) as clock,
-        held_book(url, name, settings, watcher.alive if loop else None) as held,
+        watching(name, asked.metrics, asked.metrics_file, interval) as watch,
+        timepiece(asked.clock_kind, settings.exchange.base_url) as clock,
+        held_book(url, name, settings, beat if loop else None) as held,
         alerting(
-            url, held.store, held.lease, settings.alerts, clock, loop=loop, beat=watcher.alive, watch=watch
+            url, held.store, held.lease, settings.alerts, clock, loop=loop, beat=beat, watch=watch
         ) as herald,
     ):
         run = attrs.evolve(held.settings, exchange=settings.exchange)
-        beat, marks = watcher.alive, watch.marks
+        about = name, asked.adapt, asked.engine, loop, clock, beat
         with (
             exchange(run, clock=clock, observer=watch.observer) as opened,
-            streamed_books(opened, run) if stream else nullcontext() as books,
-            live_book(held, opened, run, name, adapt, engine, loop, clock, beat, books, marks) as dry,
+            streamed_books(opened, run) if asked.stream else nullcontext() as books,
+            strategy_beside(chosen, settings, beat) as strategy,
+            live_book(held, opened, run, *about, books, watch.marks, strategy) as dry,
         ):
             watch.holds(held, dry.about["engine"])
             _bind_last(held.store, name)
             heard = Heard(watch, herald)
+            tell = _json_line if asked.as_json else _line
             dry.outbox, shown = herald, _shower(held.store, name, tell, heard)
             if loop:
-                done = _loop(dry, interval, cycles, until, shown, ClockPace(watcher, clock), heard)
-            else:
-                done = _once(dry, shown, clock, heard)
-    ctx.exit(0 if done else 1)
+                return _loop(dry, asked, shown, ClockPace(watcher, clock), heard)
+            return _once(dry, shown, clock, heard)
 
 
-def _settings() -> Loaded:
-    loaded = settings_for("state", "gates", "exchange", "live", "stage7", "alerts", "strategy")
-    refuse_strategy(loaded.settings, "a dry run")
-    return loaded
+def _settings(strategy: str | None) -> Loaded:
+    groups = ("state", "gates", "exchange", "live", "stage7", "alerts", "strategy")
+    return settings_for(*groups, options={"STRATEGY": strategy})
 
 
-def _check_options(
-    loop: bool,
-    cycles: int | None,
-    until: int | None,
-    stream: bool,
-    clock_kind: str,
-    metrics: Address | None,
-    metrics_file: Path | None,
-) -> None:
+def _check_options(asked: Asked) -> None:
     """Refuse options that do not go together."""
-    if not loop and (cycles is not None or until is not None):
+    loop, stream = asked.loop, asked.stream
+    if not loop and (asked.cycles is not None or asked.until is not None):
         raise click.UsageError("--cycles and --until go with --loop")
     if stream and not loop:
         raise click.UsageError("--stream goes with --loop: a single cycle is over before a stream has begun")
-    if stream and clock_kind == EMULATOR:
+    if stream and asked.clock_kind == EMULATOR:
         raise click.UsageError("--stream goes by this machine's clock: it comes when it comes")
     if stream:
         from meva_adapters.btcturk.stream import require_websockets
 
         require_websockets()
-    if metrics is not None and not loop:
+    if asked.metrics is not None and not loop:
         raise click.UsageError("--metrics goes with --loop; a single cycle has --metrics-file")
-    if metrics_file is not None and loop:
+    if asked.metrics_file is not None and loop:
         raise click.UsageError("--metrics-file is for single cycles; a loop has --metrics")
 
 
@@ -195,25 +207,18 @@ def _missed_by(watch: Watch) -> Iterator[None]:
         raise
 
 
-def _loop(
-    dry: DryRun,
-    interval: int,
-    cycles: int | None,
-    until: int | None,
-    shown: Callable[[Told], None],
-    pace: ClockPace,
-    heard: Heard,
-) -> bool:
+def _loop(dry: DryRun, asked: Asked, shown: Callable[[Told], None], pace: ClockPace, heard: Heard) -> bool:
     from meva_core.stages.dry_loop import DryLoop
 
     def note(words: str, error: MevaError) -> None:
         if dry.is_undone:
-            say(events.CYCLE_NOT_STORED, words, code=error.code, seconds=interval)
+            say(events.CYCLE_NOT_STORED, words, code=error.code, seconds=asked.interval)
         else:
             say(events.NO_CYCLE, words, code=error.code)
 
     pace.supervisor.ready()
-    going = DryLoop(dry, pace, interval, shown, note, cycles, until, Whole, heard.trouble, heard.watch.missed)
+    when = asked.cycles, asked.until
+    going = DryLoop(dry, pace, asked.interval, shown, note, *when, Whole, heard.trouble, heard.watch.missed)
     going.run()
     if going.skipped:
         words = f"{going.skipped} points of time passed without a cycle, and were skipped"
@@ -238,6 +243,8 @@ def _shower(
     def show(told: Told) -> None:
         events.bind(run_id=told.run_id, cycle_id=cycle_id(told.run_id, told.time))
         heard.stored(told)
+        if told.failure is not None:
+            _say_failure(told.failure, int(told.stretch.inputs.strategy_failed[told.stretch.start]))
         run_id = told.run_id
         with store.read() as reads:
             if run_id not in limits:
@@ -251,6 +258,17 @@ def _shower(
         tell({**document, "line": cycle_texts(cycle)})
 
     return show
+
+
+def _say_failure(failure: Failure, times: int) -> None:
+    """Say that the strategy failed, how often in a row, and with which traceback."""
+    told = "\n".join(filter(None, (failure.message, failure.traceback)))
+    fields: dict[str, Any] = {
+        "times": times,
+        "action": failure.action,
+        "traceback": failure.traceback,
+    }
+    say(events.STRATEGY_FAILED, told, before=f"strategy failed ({times} in a row): ", **fields)
 
 
 def _bind_last(store: SqlStore, name: str) -> None:

@@ -13,6 +13,7 @@ from meva_core.history.words import briefly
 from meva_core.modes import Mode
 from meva_core.reasons import RISK_RULES, Code, Reason
 from meva_core.stages.dry_cycle import ClockBehind, Told
+from meva_core.steps.inputs import FAILED_TOO_OFTEN
 from meva_core.why import cycle_reasons
 
 
@@ -22,6 +23,7 @@ class Kind(StrEnum):
     MODE = "mode"
     RISK = "risk"
     DATA = "data"
+    STRATEGY = "strategy"
     CLOCK = "clock"
     RATE_LIMIT = "rate_limit"
     DATABASE = "database"
@@ -64,6 +66,7 @@ def conditions_of(told: Told) -> list[Condition]:
     return [
         Condition(Kind.MODE, "mode", mode, _words(reasons)),
         *_of_rules(reasons),
+        *_of_strategy(told),
         *_of_measure(told),
     ]
 
@@ -73,6 +76,17 @@ def _of_rules(reasons: Sequence[Reason]) -> Iterator[Condition]:
     for code in _RULES:
         if of_rule := [reason for reason in reasons if reason.code == code]:
             yield Condition(Kind.DATA if code == _STALE else Kind.RISK, code, ON, _words(of_rule))
+
+
+def _of_strategy(told: Told) -> Iterator[Condition]:
+    """Yield that the strategy failed, and from when on that stops trading; the two are told apart."""
+    failed = int(told.stretch.out.plan.strategy_failed[told.stretch.start])
+    if not failed or told.failure is None:
+        return
+    yield Condition(Kind.STRATEGY, "strategy_failed", ON, told.failure.message)
+    if failed >= FAILED_TOO_OFTEN:
+        text = f"it failed {failed} times in a row: nothing is traded until it answers"
+        yield Condition(Kind.STRATEGY, "strategy_stopped", ON, text)
 
 
 def _of_measure(told: Told) -> Iterator[Condition]:

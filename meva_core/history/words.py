@@ -64,7 +64,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "above_max_spread": ("the spread is {value}, {limit} is allowed", _NARROWER),
     "universe_full": ("ranked {value}, the universe holds {limit}", _HIGHER),
     "universe_full:TRY": ("{value} is wished for, the least that the universe holds is {limit}", ""),
-    "no_opinion": ("the strategy has wished for nothing of it yet, and nothing of it is held", ""),
+    "no_opinion": (
+        "the strategy has no opinion on it: it failed, or wished for nothing of it yet and nothing is held",
+        "",
+    ),
     "not_selected": ("not in the universe, and nothing of it is held", ""),
     # plan
     "on_target": ("what is held and on order is what the plan wants", ""),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from attrs import field, frozen
 
-from meva_core.settings.kinds import Text
-from meva_core.settings.variables import Variable, check_fields, setting
+from meva_core.settings.kinds import POSITIVE, Text
+from meva_core.settings.variables import Variable, check_fields, number, setting
 
 
 @frozen(kw_only=True)
@@ -20,7 +21,7 @@ class StrategyChoice:
             "STRATEGY",
             Text(r"[^\x00]+", "an id, FILE.py:Class or package.module:Class"),
             None,
-            "the strategy of a backtest; nothing: equal parts of the best pairs",
+            "the strategy of backtests and dry runs; nothing: equal parts of the best pairs",
             optional=True,
             in_files=False,
         )
@@ -46,5 +47,13 @@ class StrategyChoice:
     )
     tables: Mapping[str, Mapping[str, Any]] = field(factory=dict, hash=False)
     """Parameters by the ids of strategies: `[strategies.<id>]` of `meva.toml`."""
+
+    timeout_sec: Decimal = number(
+        "STRATEGY_TIMEOUT_SEC",
+        "2",
+        POSITIVE,
+        "s",
+        "how long a dry run waits for a strategy in each cycle; later is a failure",
+    )
 
     __attrs_post_init__ = check_fields

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from meva_core.amounts import to_decimal
+from meva_core.ids import DAY
+from meva_core.market import MICROS
 from meva_core.rules import Rules
 from meva_core.settings import Settings
 from meva_core.stages.plan import Pairs, choose_pairs
@@ -30,6 +32,19 @@ def idle_pairs(pairs: Pairs, named: Collection[str], book: Book | None) -> set[s
     wanted = (pairs.candidates | pairs.configured).intersection(named)
     idle = set() if book is None else set(book.symbols) - wanted - set(held(book))
     return idle if pairs.candidates - idle else set()
+
+
+def left_pairs(
+    pairs: Pairs, named: Collection[str], book: Book | None, newest: Mapping[str, int], time: int
+) -> set[str]:
+    """Return the idle pairs that leave with the first cycle of a day: of which nothing was seen for a day.
+
+    `newest` has the stamp of the newest row of each, in microseconds; the cycle is at `time`, in seconds.
+    """
+    last = None if book is None else book.last_time
+    if last is None or time // DAY <= last // DAY:
+        return set()
+    return {name for name in idle_pairs(pairs, named, book) if newest.get(name, 0) // MICROS < time - DAY}
 
 
 def carried_pairs(left: Book | None) -> Pairs:

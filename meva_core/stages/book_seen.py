@@ -4,7 +4,8 @@ what was learnt of the exchange's clock."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
 from attrs import define, field
@@ -29,9 +30,13 @@ offset, the round trip, and when by ours, in microseconds."""
 @define
 class Unseen:
     """Rows of measures that no cycle came of: of each symbol the newest of each kind, of bars as many as a
-    measure asks for that knows none."""
+    measure asks for that knows none.
+
+    `own` says how many are kept of each kind that belongs to a strategy, whatever the order of their stamps.
+    """
 
     lookback: int
+    own: Mapping[str, int] = field(factory=dict)
     _rows: dict[tuple[str, str], list[SeenRow]] = field(factory=dict)
 
     def add(self, rows: Iterable[SeenRow]) -> None:
@@ -39,7 +44,10 @@ class Unseen:
         bars = max(self.lookback, HISTORY_BARS)
         for row in rows:
             there = self._rows.setdefault((row.kind, row.symbol), [])
-            if not there or row.stamp > there[-1].stamp:
+            if (most := self.own.get(row.kind)) is not None:
+                if all(row.stamp != known.stamp for known in there):
+                    there[:] = sorted((*there, row), key=attrgetter("stamp"))[-most:]
+            elif not there or row.stamp > there[-1].stamp:
                 there.append(row)
                 del there[: -bars if row.kind == BAR60 else -1]
 
@@ -72,15 +80,31 @@ def seen_rows(
 ) -> list[SeenRow]:
     """Return the rows that a book goes on from, in the order in which they became known: of bars the last
     `lookback` of each symbol, of all else the newest."""
+    return _newest(reads, book, symbols, ((BOOK, 1), (TICKER, 1), (BAR60, lookback)), codec)
+
+
+def _newest(
+    reads: Reads, book: str, symbols: Collection[str], kinds: Iterable[tuple[str, int]], codec: Codec
+) -> list[SeenRow]:
+    """Return the last rows of each kind and symbol, so many of each, in the order in which they became
+    known."""
     found: list[SeenRow] = []
     columns = ("known", "symbol", "stamp", "cells")
-    for kind, most in ((BOOK, 1), (TICKER, 1), (BAR60, lookback)):
+    for kind, most in kinds:
         where = {"book": book, "kind": kind}
         rows = reads.newest("stage7_rows", columns, where=where, of="symbol", each=symbols, most=most)
         for known, symbol, stamp, cells in rows:
             made = tuple(codec.decode(cells))
             found.append(SeenRow(int(known.timestamp()), kind, symbol, stamp, made))
     return sorted(found, key=lambda row: (row.known, row.kind, row.symbol, row.stamp))
+
+
+def own_rows(
+    reads: Reads, book: str, symbols: Collection[str], own: Mapping[str, int], codec: Codec
+) -> list[SeenRow]:
+    """Return the rows that a book goes on from of the kinds that belong to a strategy, of each symbol as many
+    as `own` says, in the order in which they became known."""
+    return _newest(reads, book, symbols, own.items(), codec)
 
 
 def insert_seen(work: UnitOfWork, codec: Codec, book: str, rows: Iterable[SeenRow]) -> None:

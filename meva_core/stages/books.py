@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from attrs import frozen
 
+from meva_core.amounts import ABSENT
 from meva_core.errors import StoreCorrupt
 from meva_core.ids import canonical_json
 from meva_core.params import Params, own_tuned
@@ -58,8 +59,9 @@ def carried(state: State, before: Terms, after: Terms) -> State:
     `state` is what the run of terms `before` left, and stays as it is. Symbols keep what is theirs by name; a
     new one has nothing yet. Under other parameters the tuned ones are the settings' own again, version 0, the
     bucket holds at most its burst, and orders that rest are marked to be canceled by the first settle, before
-    they meet a book: what was reserved for them was reckoned with the parameters of then. All else stays:
-    cash and lots, peak and day, streak, cooldown, latch and valuation marks.
+    they meet a book: what was reserved for them was reckoned with the parameters of then. Under another
+    strategy, or none, nothing is wished for yet. All else stays: cash and lots, peak and day, streak,
+    cooldown, latch and valuation marks.
 
     Raises BadInput as `with_symbols` does: for a symbol that is held or has an open order and is left out.
     """
@@ -69,6 +71,8 @@ def carried(state: State, before: Terms, after: Terms) -> State:
         made.facts[list(_ADAPTATION)] = 0
         made.facts[TOKENS] = min(int(made.facts[TOKENS]), after.params.token_burst)
         made.facts[OUTDATED] = int(made.facts[OPEN_ORDERS] > 0)
+    if after.params.strategy != before.params.strategy:
+        made.wanted[:] = ABSENT
     return made
 
 

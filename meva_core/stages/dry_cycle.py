@@ -13,6 +13,7 @@ from meva_core.live_market import Answers
 from meva_core.params import Params
 from meva_core.ports import Reads, UnitOfWork
 from meva_core.stages.run import Stretch
+from meva_core.strategy.asking import Failure
 
 MOST_BEHIND: Final = 5
 """A second that lies up to so many before the one after the last cycle is waited for."""
@@ -30,7 +31,8 @@ class Told:
     brought.
 
     `answered` is whether the exchange said anything, `began` whether it is the first of its run. `before` is
-    the time of the book's cycle before it, None for its first. The columns are used again by the next cycle.
+    the time of the book's cycle before it, None for its first. `failure` is why its strategy gave no weights,
+    None where it did, or there is none. The columns are used again by the next cycle.
     """
 
     run_id: str
@@ -42,6 +44,7 @@ class Told:
     answers: Answers
     params: Params
     before: int | None
+    failure: Failure | None = None
 
 
 @frozen

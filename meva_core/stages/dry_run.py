@@ -12,16 +12,15 @@ from functools import partial
 from itertools import compress
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
-from meva_core.ids import DAY, content_hash
+from meva_core.ids import content_hash
 from meva_core.live_market import BAR60, BOOK, TICKER, Asking, SeenRow
 from meva_core.loop import Loop
-from meva_core.market import MICROS
 from meva_core.ports import Alignment, LiveMarket, Reads, Store, UnitOfWork
 from meva_core.rules import Rules
 from meva_core.settings import Settings
-from meva_core.stages.book_pairs import all_pairs, carried_pairs, grids, held, idle_pairs
+from meva_core.stages.book_pairs import all_pairs, carried_pairs, grids, held, idle_pairs, left_pairs
 from meva_core.stages.book_runs import (
     BookRow,
     book_as_left,
@@ -36,6 +35,7 @@ from meva_core.stages.book_seen import (
     insert_seen,
     last_columns,
     metadata_came,
+    own_rows,
     said_rows,
     seen_rows,
     symbols_ever,
@@ -43,6 +43,7 @@ from meva_core.stages.book_seen import (
 from meva_core.stages.codec import Codec
 from meva_core.stages.dry_cycle import Measured, Outbox, Told, cycle_time
 from meva_core.stages.levels import FULL
+from meva_core.stages.live_weighing import FailedBefore, LiveStrategy, LiveWeighing, taken, weighing_in
 from meva_core.stages.outside import Outside, outside
 from meva_core.stages.parts import DECIDE, MEASURE, Marks, unmarked
 from meva_core.stages.plan import Pairs, RunTerms
@@ -81,6 +82,11 @@ class DryRun:
     outbox: Outbox | None = None
     marks: Marks = unmarked
     """Told of the parts of each cycle."""
+    strategy: LiveStrategy | None = None
+    """What says what is to be held; None for equal parts of the best."""
+    _weighing: LiveWeighing | None = field(default=None, init=False)
+    """The strategy at work in the run of the recorder."""
+    _failed: FailedBefore = field(factory=FailedBefore, init=False)
     _left: Book | None = field(default=None, init=False)
     """The book as the process before this one left it."""
     _recorder: Recorder | None = field(default=None, init=False)
@@ -98,7 +104,8 @@ class DryRun:
     _selected: tuple[str, ...] = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._waiting = Unseen(self.settings.stage7.vol_lookback)
+        own = {} if self.strategy is None else self.strategy.kept
+        self._waiting = Unseen(self.settings.stage7.vol_lookback, own)
 
     def open(self) -> None:
         """Go on where the book stands in the store, with all that it has seen.
@@ -114,11 +121,14 @@ class DryRun:
                 lookback = self.settings.stage7.vol_lookback
                 symbols = symbols_ever(reads, self.codec, book)
                 self.alignment.take(seen_rows(reads, self.name, symbols, lookback, self.codec))
+                if self.strategy is not None:
+                    self.strategy.take(own_rows(reads, self.name, symbols, self.strategy.kept, self.codec))
                 self._stands = left.last_time
                 if self._has_settings_of(reads, book):
                     self._rules_of = metadata_came(reads, self.name)
                 *_, span = last.spans()
                 self._rules = span.rules
+                self._failed = FailedBefore(left.params.strategy, int(span.inputs.strategy_failed[-1]))
                 self._selected = tuple(compress(left.symbols, span.out.select.selected[-1].tolist()))
 
     # -- A cycle --------------------------------------------------------------------------------------
@@ -167,28 +177,18 @@ class DryRun:
         if not recorder.run.run_id:
             recorder.name(time)
         # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
-        waiting = self._waiting.of(book.symbols)
-        rows = self.alignment.take(
-            SeenRow(time, row.kind, row.symbol, row.stamp, row.cells) for row in waiting
-        )
+        unseen = [evolve(row, known=time) for row in self._waiting.of(book.symbols)]
+        rows = taken(self.alignment, self.strategy, unseen)
         self._waiting.clear()
-        market = self.alignment.market(time, book.symbols)
-        [stretch] = run_book(book, [(market, given.inputs(len(book.symbols)), self._rules)], self.loop)
+        market, inputs = self.alignment.market(time, book.symbols), given.inputs(len(book.symbols))
+        failure = None if self._weighing is None else self._weighing.weigh(market, inputs)
+        [stretch] = run_book(book, [(market, inputs, self._rules)], self.loop)
         self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
         said = said_rows(answers, time, self._learnt, has_rules=came is not None)
         self._learnt = answers.learnt
         answered = bool(answers.rows) or answers.metadata is not None
-        self._told = Told(
-            recorder.run.run_id,
-            time,
-            stretch,
-            answers.failures,
-            answered,
-            began,
-            answers,
-            book.params,
-            self._stands,
-        )
+        what = recorder.run.run_id, time, stretch, answers.failures, answered, began
+        self._told = Told(*what, answers, book.params, self._stands, failure)
         queue = None if self.outbox is None else self.outbox.of_cycle(self._told)
         recorder.beside = partial(self._beside, [*rows, *said], given, queue)
         recorder.record(stretch, aside_of(answers, book.symbols))
@@ -228,6 +228,7 @@ class DryRun:
             first=() if book is None else held(book),
             then=self._selected,
             bars_since=self.alignment.since(BAR60),
+            own_bars=None if self.strategy is None else self.strategy.wanted(),
             touches_since=self.alignment.since(BOOK),
             grids=grids(known, self._rules),
             rules_due=self._rules_of is None or abs(now - self._rules_of) >= lasts,
@@ -265,9 +266,8 @@ class DryRun:
         if not self._goes_on_under(self._terms(pairs)):
             return self._all(named, idle)
         seen = [self.alignment.since(kind) for kind in KINDS]
-        new_day = self._stands is not None and time // DAY > self._stands // DAY
-        newest = {symbol: max(stamps.get(symbol, 0) for stamps in seen) // MICROS for symbol in idle}
-        left = {symbol for symbol in idle if new_day and newest[symbol] < time - DAY}
+        newest = {symbol: max(stamps.get(symbol, 0) for stamps in seen) for symbol in idle}
+        left = left_pairs(pairs, named, self._book, newest, time)
         return self._all(named, left) if left else pairs
 
     def _goes_on_under(self, terms: RunTerms) -> bool:
@@ -295,6 +295,7 @@ class DryRun:
             manifest=self.source,
             seed=self.seed,
             adapt=self.adapt,
+            strategy=None if self.strategy is None else self.strategy.identity,
         )
 
     def _go_on_with(self, terms: RunTerms) -> tuple[Recorder, bool]:
@@ -305,6 +306,7 @@ class DryRun:
         with self.store.read() as reads:
             book = require_open(pick_book(reads, self.name))
             run = next_in_book(reads, self.codec, book, terms, self.about["code_version"])
+            self._weighing = weighing_in(self.strategy, reads, run, self._weighing or self._failed)
         self._recorder = recorder = Recorder(
             self.store,
             run,
@@ -315,6 +317,7 @@ class DryRun:
             beside=self._still_ours,
             hold=self.hold,
             has_aside=True,
+            bars=None if self._weighing is None else self._weighing.seen_first,
             marks=self.marks,
         )
         return recorder, not run.stored

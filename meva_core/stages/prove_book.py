@@ -9,6 +9,7 @@ from attrs import evolve
 
 from meva_core.errors import BadInput
 from meva_core.loop import Loop
+from meva_core.params import STRATEGY
 from meva_core.ports import Progress, Reads
 from meva_core.stages.book_runs import BookRow, begun_with, runs_of
 from meva_core.stages.books import Terms
@@ -16,19 +17,35 @@ from meva_core.stages.codec import Codec
 from meva_core.stages.differing import Difference
 from meva_core.stages.prove import Proof, prove
 from meva_core.stages.remembered import described
+from meva_core.stages.reweighed import refuse_another
+from meva_core.strategy.base import Strategy
 from meva_core.stretches.recorded import recorded_run
 from meva_core.stretches.stored import unsealed
 
 
-def prove_book(reads: Reads, book: BookRow, codec: Codec, loop: Loop, progress: Progress) -> Iterator[Proof]:
+def prove_book(
+    reads: Reads,
+    book: BookRow,
+    codec: Codec,
+    loop: Loop,
+    progress: Progress,
+    strategy: tuple[Strategy, Mapping[str, Any]] | None = None,
+) -> Iterator[Proof]:
     """Yield the proof of each run of a book, the oldest first, up to the first that differs.
 
     What a run began with belongs to its proof: the state that `carried` makes of what the run before left,
-    and the hash over that and its last link. Raises as `prove` does, and StoreCorrupt for a broken chain.
+    and the hash over that and its last link. Given a strategy, with what it is, the weights of the runs that
+    were recorded with that very one are computed again. Raises as `prove` does, StoreCorrupt for a broken
+    chain, and BadInput for a strategy that no run was recorded with.
     """
     before: Mapping[str, Any] | None = None
-    for row in [*runs_of(reads, book)][::-1]:
-        found = prove(reads, row["run_id"], codec, loop, progress)
+    rows = [*runs_of(reads, book)][::-1]
+    weighed = {row["run_id"] for row in rows if strategy is not None and _is_of(row, codec, strategy[1])}
+    if strategy is not None and rows and not weighed:
+        refuse_another(codec.decode(rows[-1]["settings_json"]), strategy[1])
+    for row in rows:
+        asked = strategy if row["run_id"] in weighed else None
+        found = prove(reads, row["run_id"], codec, loop, progress, strategy=asked)
         apart = _first_apart(reads, codec, before, row)
         if apart is not None:  # it comes before all that the run decided
             found = evolve(found, difference=apart)
@@ -36,6 +53,11 @@ def prove_book(reads: Reads, book: BookRow, codec: Codec, loop: Loop, progress: 
         if found.difference is not None:
             return
         before = row
+
+
+def _is_of(row: Mapping[str, Any], codec: Codec, identity: Mapping[str, Any]) -> bool:
+    recorded: Mapping[str, Any] = codec.decode(row["settings_json"])
+    return recorded.get(STRATEGY) == identity
 
 
 def _first_apart(

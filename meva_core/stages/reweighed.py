@@ -34,7 +34,7 @@ def refuse_another(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> 
     before = recorded.get(STRATEGY)
     if before is None:
         raise BadInput(
-            "the run was recorded without a strategy: there are no weights to compute again",
+            "the run was recorded without a strategy: there are no weights of one",
             action="leave out --strategy",
         )
     for name in {**before, **identity}:

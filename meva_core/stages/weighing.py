@@ -77,7 +77,7 @@ class Weighing:
         seconds = interval_of(asked, base, self.strategy.name())
         # A window begins after a multiple of its bars, so the first of the finer ones is a first part.
         begin = since(first, seconds, needs) - seconds + base
-        cells = self.history.cells(self.symbols, base, begin) if needs else None
+        cells = self.history.cells(self.symbols, base) if needs else None
         if cells is not None:
             seen = BarsAsSeen(len(self.symbols), base, seconds, needs)
             return CellSight(cells, seen, None if self.last is None else self.first, self.last)

@@ -49,15 +49,25 @@ def doubles_of(strategy: Strategy, history: History) -> Any:
     with _asking(name, span):
         answer = strategy.weights(history)
     shape = (len(history.seconds), len(history.symbols))
-    found = np.asarray(answer) if not hasattr(answer, "to_numpy") else np.asarray(answer.to_numpy())
+    found = _as_array(answer)
     if found.dtype.kind not in "fiub" or found.shape != shape:
-        what = f"{found.dtype} {list(found.shape)}" if found.shape else f"{answer!r:.60}"
+        plain = answer is None or isinstance(answer, str | int | float)
+        single = f"{answer!r:.60}" if plain else f"a {type(answer).__name__}"
+        what = f"{found.dtype} {list(found.shape)}" if found.shape else single
         raise StrategyFailed(
             f"{name} returned {what} for {span}; expected float64 {list(shape)}: a row for each cycle, a "
             "column for each symbol",
             action="h.on_cycles(x) makes of rows by bar what is wanted: rows by cycle",
         )
     return found.astype(np.float64)
+
+
+def _as_array(answer: Any) -> Any:
+    """Return an answer as an array; one that is none, such as rows of different lengths, as one object."""
+    try:
+        return np.asarray(answer.to_numpy() if hasattr(answer, "to_numpy") else answer)
+    except Exception:  # noqa: BLE001 - whatever the author's object does: it is refused as what it is
+        return np.array(None, dtype=object)
 
 
 def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
@@ -125,7 +135,7 @@ def _asking(name: str, span: str) -> Iterator[None]:
     try:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StrategyFailed(
             f"{name} raised {type(error).__name__}: {error} ({_line_of(error)}) when asked for {span}",
             action="mend the strategy; the cycles recorded before stay, and --debug shows the traceback",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from meva_core.errors import BadInput
@@ -34,3 +35,20 @@ def interval_of(bars: str | None, base: int, strategy: str) -> int:
             action="choose bars that are a multiple of the candles, or data with finer candles",
         )
     return seconds
+
+
+def live_bars_of(bars: str | None, shown: Collection[int], strategy: str) -> tuple[int, int]:
+    """Return the seconds of a strategy's bars on a live market, a minute for None, and those of the bars of
+    the exchange that they are made of: of the intervals `shown` the longest that fits.
+
+    Raises BadInput where none does.
+    """
+    seconds = 60 if bars is None else seconds_of(bars)
+    base = max((one for one in shown if seconds % one == 0), default=0)
+    if not base:
+        raise BadInput(
+            f"strategy {strategy}: bars of {bars} cannot be made of those of the exchange, which are of "
+            f"{', '.join(map(str, sorted(shown)))} s",
+            action="choose bars of whole minutes",
+        )
+    return seconds, base

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -453,3 +454,45 @@ def test_what_stops_a_run_has_the_code_of_the_first_thing_that_is_not_right(
     monkeypatch.setenv(name, value)
     refused = meva("run", "stage7", "--json")
     assert (refused.code, refused.document["error"]["code"]) == (2, code), refused.document
+
+
+# -- A strategy -------------------------------------------------------------------------------------------
+
+
+def test_a_strategy_is_loaded_with_its_parameters_and_what_it_needs_is_reckoned(meva: Meva) -> None:
+    said = ("--strategy", "momentum", "-p", "closes=90")
+    found = checks(doctor(meva, "--offline", "--for", "stage7", *said))
+    assert found["strategy", "policy"]["message"].startswith(
+        "momentum, version 1, closes=90, count=3; source "
+    )
+    assert "it needs 91 bars of 60 s, made of the exchange's of 60 s" in found["strategy", "bars"]["message"]
+    assert found["strategy", "time"]["status"] == "pass"
+    slow = checks(doctor(meva, "--offline", *said, STRATEGY_TIMEOUT_SEC="40"), "warn")
+    assert "it may take 40 s of each 60 s" in slow["strategy", "time"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (["--strategy", "momentum", "-p", "close=9"], "has no parameter 'close'; did you mean closes?"),
+        (["--strategy", "own.py:Own"], "own.py cannot be loaded: ZeroDivisionError"),
+        (["--strategy", "odd.py:Odd"], "bars of 90s cannot be made of those of the exchange"),
+        (["-p", "closes=9"], "parameters of a strategy were given, but no strategy"),
+    ],
+)
+def test_a_strategy_that_cannot_run_fails(meva: Meva, said: list[str], why: str) -> None:
+    head = "from meva_core.strategy import Strategy\n"
+    Path("own.py").write_text(f"{head}1 / 0\n")
+    odd = 'class Odd(Strategy):\n    bars = "90s"\n    def needs(self):\n        return 1\n'
+    Path("odd.py").write_text(head + odd)
+    found = checks(doctor(meva, "--offline", "--for", "stage7", *said), "fail")
+    assert why in found["strategy", "policy"]["message"]
+    begun = meva("run", "stage7", "--db", "a.db", *said)
+    assert (begun.code, why in begun.err, Path("a.db").exists()) == (2, True, False)
+
+
+def test_no_strategy_is_loaded_where_it_is_to_be_left_alone(meva: Meva) -> None:
+    Path("own.py").write_text("open('ran', 'w')\n")
+    ended = doctor(meva, "--offline", "--no-strategy", "--strategy", "own.py:Own")
+    assert checks(ended)["strategy", "policy"]["message"] == "own.py:Own; it was not loaded"
+    assert not Path("ran").exists()

@@ -250,7 +250,7 @@ class _Scan:
         """Take the bars that the strategy of a run looked at."""
         for path in sorted((self.root / BARS).glob("*/*")):
             name = path.relative_to(self.root).as_posix()
-            if path.name.endswith(TEXT) and is_table(path.name) and _SECONDS.fullmatch(path.parent.name):
+            if is_bars(name):
                 self._document(name)
             elif not _is_hidden(path.name):
                 message = "no bars of a symbol; it is not read"
@@ -299,6 +299,17 @@ def is_table(name: str) -> bool:
     """Whether a name is that of a table: a symbol and the ending of a format."""
     stem, dot, ending = name.rpartition(".")
     return dot + ending in FORMATS and is_symbol(stem)
+
+
+def is_bars(name: str) -> bool:
+    """Whether a relative name is that of the bars of a symbol that a strategy looked at."""
+    folder, *between, file = name.split("/")
+    return (
+        (folder, len(between)) == (BARS, 1)
+        and _SECONDS.fullmatch(between[0]) is not None
+        and file.endswith(TEXT)
+        and is_table(file)
+    )
 
 
 def _is_hidden(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_adapters.replay.checking.files import is_table
+from meva_adapters.replay.checking.files import is_bars, is_table
 from meva_adapters.replay.format.faults import FaultList
 from meva_adapters.replay.format.layout import EXCHANGEINFO, KINDS, OF_A_RUN
 from meva_adapters.replay.format.stamps import MICROS, iso_stamp, parse_stamp
@@ -217,7 +217,7 @@ def _entry(entry: Any) -> FileEntry | None:
 def is_dataset_file(name: str) -> bool:
     """Whether `name` is the relative name of a file that a dataset may hold, such as `candles/BTCTRY.csv`."""
     folder, _, file = name.partition("/")
-    if name == EXCHANGEINFO or name in OF_A_RUN:
+    if name == EXCHANGEINFO or name in OF_A_RUN or is_bars(name):
         return True
     return folder in KINDS and is_table(file)
 

@@ -70,8 +70,7 @@ class RunFiles:
         return tuple(self._bars)
 
     def bars(self, seconds: int, symbol: str, place: int) -> Iterator[Cell]:
-        """Yield the bars of a symbol, which has that place among those asked for, in the order in which they
-        became known.
+        """Yield the bars of a symbol, which has that place among those asked for, in the order of their ends.
 
         Raises BadInput if the file is not what it was when it was checked.
         """
@@ -168,11 +167,11 @@ class _Check:
         def take(cells: list[str]) -> None:
             nonlocal before, rows
             cell = read_bar(cells, 0)
-            if cell.known < before:
-                raise BadInput(f"{KNOWN}: before that of the row above")
+            if cell.time <= before:
+                raise BadInput("ts: not after that of the row above")
             if cell.known < cell.time - AHEAD_SECONDS:
                 raise BadInput(f"{KNOWN}: before the bar was complete")
-            before, rows = cell.known, rows + 1
+            before, rows = cell.time, rows + 1
 
         self._table(name, (BAR_COLUMNS,), take)
         return rows

@@ -1,4 +1,4 @@
-"""The lines of the bars that a live run's strategy looked at, by when the run knew each. Both ways: what is
+"""The lines of the bars that a live run's strategy looked at, with when the run knew each. Both ways: what is
 written is read as the same numbers, and as those that the run itself went by."""
 
 from __future__ import annotations

@@ -8,15 +8,18 @@ no cycle of the run saw is among them. All is read in streams.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
-from attrs import frozen
+from attrs import define, field, frozen
 
+from meva_adapters.btcturk import RESOLUTIONS
 from meva_adapters.replay.alignment import FOLDERS
+from meva_adapters.replay.format.bar_lines import BAR_COLUMNS, bar_file, bar_line
 from meva_adapters.replay.format.layout import (
     CYCLES,
     GENESIS,
@@ -36,11 +39,14 @@ from meva_adapters.replay.format.run_lines import (
 from meva_adapters.replay.format.stamps import MICROS, iso_stamp
 from meva_adapters.replay.recording.rows_of_run import RowsOfRun
 from meva_adapters.replay.recording.writer import write_json, write_manifest
-from meva_adapters.system.files import naming
+from meva_adapters.system.files import make_folder, naming
 from meva_core.errors import BadInput, StoreCorrupt, StoreUnready
+from meva_core.live_market import bars_kind
+from meva_core.params import STRATEGY
 from meva_core.ports import Reads
 from meva_core.stages.codec import Codec
 from meva_core.steps.inputs import Inputs
+from meva_core.strategy.periods import live_bars_of
 from meva_core.stretches import groups
 from meva_core.stretches.kept_state import state_read
 from meva_core.stretches.opened import Opened
@@ -80,14 +86,19 @@ def export_run(reads: Reads, codec: Codec, row: Mapping[str, Any], root: Path) -
     """
     require_live(row)
     run = recorded_run(row, codec.decode)
-    first, last, cycles = _Beside(reads, codec, row, run, root).write()
+    settings = codec.decode(row["settings_json"])
+    beside = _Beside(reads, codec, row, run, root)
+    first, last, cycles = beside.write()
     rows = 0
+    if (strategy := settings.get(STRATEGY)) is not None and beside.first_bar is not None:
+        asked_of = partial(RowsOfRun, reads, codec, row["book"])
+        rows += _bars(root, run, strategy, beside.first_bar, asked_of, last)
     for kind, folder in FOLDERS.items():
         (root / folder).mkdir(mode=0o700)
         for symbol in run.symbols:
             asked = RowsOfRun(reads, codec, row["book"], kind, symbol)
             rows += _table(root, asked, asked.rows(first, last, run.params.vol_lookback))
-    write_json(root / SETTINGS, codec.decode(row["settings_json"]))
+    write_json(root / SETTINGS, settings)
     made = codec.decode(row["manifest_json"]) if row["manifest_json"] else {}
     write_manifest(
         root,
@@ -105,6 +116,31 @@ def export_run(reads: Reads, codec: Codec, row: Mapping[str, Any], root: Path) -
 
 
 # -- The market -------------------------------------------------------------------------------------------
+
+
+def _bars(
+    root: Path,
+    run: RecordedRun,
+    strategy: Mapping[str, Any],
+    first_bar: int,
+    asked: Callable[[str, str], RowsOfRun],
+    last: int,
+) -> int:
+    """Write the bars that the strategy of a run looked at, from the first that it saw on; return how many.
+
+    Whether a bar counted may hang on the one before it, and that on its parts.
+    """
+    seconds, base = live_bars_of(strategy["bars"], RESOLUTIONS, strategy["id"])
+    rows = 0
+    for symbol in run.symbols:
+        path = root / bar_file(base, symbol)
+        make_folder(path.parent)
+        with _file(path) as file:
+            _put(file, BAR_COLUMNS)
+            for known, stamp, cells in asked(bars_kind(base), symbol).bars(last, first_bar - 2 * seconds):
+                file.write(bar_line(known, stamp, cells) + "\n")
+                rows += 1
+    return rows
 
 
 def _table(root: Path, asked: RowsOfRun, rows: Iterator[tuple[int, int, list[str]]]) -> int:
@@ -156,7 +192,7 @@ def _put(file: IO[str], cells: Cells) -> None:
 # -- What lies beside it ----------------------------------------------------------------------------------
 
 
-@frozen
+@define
 class _Beside:
     """Cycles, rules and beginning of a run on their way into files."""
 
@@ -165,6 +201,8 @@ class _Beside:
     row: Mapping[str, Any]
     run: RecordedRun
     root: Path
+    first_bar: int | None = field(default=None, init=False)
+    """The end of the first bar that its strategy saw, seconds."""
 
     def write(self) -> tuple[int, int, int]:
         """Write them, and return the first and the last time, in seconds, and the number of cycles."""
@@ -178,6 +216,8 @@ class _Beside:
                 numbers = _cycles_of(opened, _cycle_columns(self.run))
                 times.writelines(f"{cycle_line(line)}\n" for line in numbers.tolist())
                 before = self._rules(rules, opened, before)
+                if self.first_bar is None and self.run.params.strategy and len(opened.bars.time):
+                    self.first_bar = int(opened.bars.time[0])
                 first = int(numbers[0, 0]) if first is None else first
                 last, cycles = int(numbers[-1, 0]), cycles + len(numbers)
         if first is None or last is None:

@@ -1,7 +1,7 @@
 """The rows of a live market that the cycles of one run saw, in streams, out of all that a book has seen.
 
 A row with a later stamp was never known earlier, so the order of stamps, by which a database finds rows, is
-the order in which they became known.
+the order in which they became known; but for the bars of a strategy, of which older ones may be asked for.
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ class RowsOfRun:
             before.append(row)
         for known, stamp, cells in chain(before, takewhile(lambda row: row[0] <= end, rest)):
             yield int(known.timestamp()), stamp, self.codec.decode(cells)
+
+    def bars(self, last: int, since: int) -> Iterator[tuple[int, int, list[str]]]:
+        """Yield known, stamp and cells of the bars of a strategy that were known by the cycle at `last` and
+        ended after `since`, both in seconds, in the order of their ends: one that was asked for later may
+        have become known after one that is later."""
+        for known, stamp, cells in self._read(start=_after(since * 10**6)):
+            if known.timestamp() <= last:
+                yield int(known.timestamp()), stamp, self.codec.decode(cells)
 
     def _before(self, begin: datetime, most: int) -> list[Row]:
         """Return the last rows that were stamped and known before a time, `most` if there are, in order."""

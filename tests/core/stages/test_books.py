@@ -16,7 +16,7 @@ from oracle.engine_view import engine_of as engine_in
 from oracle.engine_view import final_of, inputs_of, market_of, params_of, record_of, records_of, rules_of
 from strategies import examples, run_settings, worlds
 
-from meva_core.amounts import E8, join_pair
+from meva_core.amounts import ABSENT, E8, join_pair
 from meva_core.engine import Engine
 from meva_core.errors import BadInput, BrokenBooks
 from meva_core.loop import Loop, interpreted
@@ -176,6 +176,17 @@ def test_other_parameters_begin_versions_anew_and_all_else_stays(resting: tuple[
     kept, then = (state_document(one, first.symbols) for one in (made, state))
     for name in kept.keys() - {"facts", "tuned", "good_tuned"}:
         assert kept[name] == then[name], name
+
+
+def test_under_another_strategy_nothing_is_wished_for_yet(resting: tuple[World, World, State]) -> None:
+    first, _, state = resting
+    state = copy_state(state)
+    state.wanted[:] = 5 * E8
+    before = params_of(first)._replace(strategy=7)
+    for after, kept in ((before._replace(fee=1), True), (before._replace(strategy=8), False)):
+        made = carried(state, Terms(first.symbols, before), Terms(first.symbols, after))
+        assert (made.wanted == 5 * E8).all() == kept
+        assert (made.wanted == ABSENT).all() != kept
 
 
 def test_what_is_carried_over_hangs_on_what_is_given_alone(resting: tuple[World, World, State]) -> None:

@@ -1,0 +1,154 @@
+"""A strategy in a process of its own: asked over pipes, and ended where it does not answer in time.
+
+A thread could not be ended, and code that holds the interpreter's lock would hold the loop. So a call that
+takes too long ends its process, and with it whatever it did; the next cycle begins another one. There is
+never more than one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from meva_adapters.asking.frames import Ended, Late, Pipes, packed
+from meva_adapters.strategies import Chosen
+from meva_core.ids import stamp_text
+from meva_core.strategy.asking import Failure, Shown
+
+BEGINS_WITHIN: Final = 20.0
+"""Seconds that loading a strategy may take in its process."""
+_ENDS_WITHIN: Final = 1.0
+_MODULE: Final = "meva_adapters.asking.child"
+
+
+@frozen
+class _Running:
+    """A process, and the pipes to it and from it."""
+
+    process: subprocess.Popen[bytes]
+    pipes: Pipes
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        for end in (self.pipes.reading, self.pipes.writing):
+            os.close(end)
+
+    def how_it_ended(self) -> str:
+        """Return by what it has ended; nothing where it has not."""
+        try:
+            code = self.process.wait(_ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            return ""
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+@define
+class AskedBeside:
+    """The port `Asker`: a strategy that was `chosen` by the name `spec`, with `seconds` for each answer.
+
+    `beat` is called each second while it is waited for.
+    """
+
+    spec: str
+    chosen: Chosen
+    seconds: float
+    beat: Callable[[], None] = field(default=lambda: None)
+    _running: _Running | None = field(default=None, init=False)
+    _is_ready: bool = field(default=False, init=False)
+
+    def begin(self) -> None:
+        """Begin the process, unless it is there, and do not wait for it. Raises OSError where there can be
+        none."""
+        self._there()
+
+    def ask(self, shown: Shown) -> Any:
+        """Return the strategy's weights, or a Failure: why there are none."""
+        name = f"strategy {self.chosen.strategy.name()}"
+        at = stamp_text(int(shown.market.time[0]))
+        try:
+            running = self._there()
+            if not self._is_ready and (failure := self._loaded(running.pipes)) is not None:
+                self.close()
+                return failure
+            return self._answered(running.pipes, shown)
+        except Late:
+            limit = self.seconds if self._is_ready else BEGINS_WITHIN
+            what = "did not answer" if self._is_ready else "was not loaded"
+            self.close()
+            return Failure(
+                f"{name} {what} within {limit:g} s at the cycle of {at}; its process was ended",
+                "make it quicker, or allow more: STRATEGY_TIMEOUT_SEC",
+            )
+        except (Ended, OSError) as error:
+            ended = "" if self._running is None else self._running.how_it_ended()
+            self.close()
+            return Failure(
+                f"{name}: its process ended at the cycle of {at}: {ended or error}", "see what it does there"
+            )
+
+    def _there(self) -> _Running:
+        """Return the process, begun where there is none."""
+        if self._running is None:
+            # It shall import what this process would, and nothing that lies in the folder it is begun in.
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            asked, asking = os.pipe()
+            answers, answering = os.pipe()
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", _MODULE],
+                    stdin=asked,
+                    stdout=answering,
+                    env=environment,
+                    start_new_session=True,  # Ctrl-C on the terminal is for this process
+                )
+            except OSError:
+                os.close(asking)
+                os.close(answers)
+                raise
+            finally:
+                os.close(asked)
+                os.close(answering)
+            self._running, self._is_ready = _Running(process, Pipes(answers, asking, self.beat)), False
+        return self._running
+
+    def _loaded(self, pipes: Pipes) -> Failure | None:
+        """Have the strategy loaded, once in a process; return why it cannot be."""
+        until = time.monotonic() + BEGINS_WITHIN
+        places = [str(place) for place in self.chosen.places]
+        wanted = {"spec": self.spec, "identity": dict(self.chosen.identity), "places": places}
+        pipes.write(packed(wanted), until)
+        said, _ = pipes.read(until)
+        if "failed" in said:
+            return _failure_of(said)
+        self._is_ready = True
+        return None
+
+    def _answered(self, pipes: Pipes, shown: Shown) -> Any:
+        until = time.monotonic() + self.seconds
+        asked = {"symbols": shown.symbols, "before": shown.before, "marks_are_last": shown.marks_are_last}
+        pipes.write(packed(asked, (*shown.market, *shown.seen)), until)
+        said, columns = pipes.read(until)
+        if "failed" in said:
+            return _failure_of(said)
+        if [column.shape for column in columns] != [shown.market.bid.shape]:
+            raise Ended("it answered something else")
+        return columns[0]
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        running, self._running, self._is_ready = self._running, None, False
+        if running is not None:
+            running.end()
+
+
+def _failure_of(said: dict[str, Any]) -> Failure:
+    return Failure(*(str(said.get(name, "")) for name in ("failed", "action", "traceback")))

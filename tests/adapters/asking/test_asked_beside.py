@@ -1,0 +1,201 @@
+"""A strategy in a process of its own: whatever it does there, there is an answer, or why there is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from meva_adapters.asking import AskedBeside
+from meva_adapters.asking.frames import Ended, Late, Pipes, packed
+from meva_adapters.strategies import load
+from meva_core.amounts import E8
+from meva_core.market import empty_market
+from meva_core.strategy.asking import Failure, Shown
+from meva_core.strategy.bars import no_bars
+
+START = 1_767_225_600
+ODD = """
+import os, sys
+import numpy as np
+from meva_core.strategy import Strategy, param
+
+class Odd(Strategy):
+    share = param(0.5)
+
+    def weights(self, h):
+        what = int(h.bid[0, 0])
+        if what == 1:
+            while True:
+                pass
+        if what == 2:
+            os._exit(3)
+        if what == 3:
+            raise LookupError("no idea")
+        if what == 4:
+            sys.exit(0)
+        if what == 5:
+            h.bid[0, 0] = 1.0
+        print("what it prints goes to stderr")
+        return {
+            6: "half",
+            7: [[0.5], [0.5, 0.1]],
+            8: np.full(h.bid.shape, np.inf),
+            9: np.full(h.bid.shape, np.nan),
+            10: np.full(h.bid.shape, -1e-18),
+            11: np.array([[0.6, 0.6]]),
+            12: np.full((2, 2), 0.1),
+        }.get(what, np.array([[self.share, h.bid[0, 1] / 100]]))
+"""
+PLAIN, HANGS, EXITS, RAISES, LEAVES, WRITES, TEXT, RAGGED, INFINITE, NANS, BELOW, MUCH, SHAPE = range(13)
+
+
+@pytest.fixture
+def asker(tmp_path: Path) -> Iterator[AskedBeside]:
+    (tmp_path / "odd.py").write_text(ODD)
+    spec = f"{tmp_path}/odd.py:Odd"
+    made = AskedBeside(spec, load(spec, {"share": "0.25"}), seconds=30)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def ask(asker: AskedBeside, what: int) -> Any:
+    market = empty_market(1, 2)
+    market.time[:], market.bid[0] = START, (what * E8, 30 * E8)
+    return asker.ask(Shown(("ATRY", "BTRY"), market, no_bars(2), None, marks_are_last=False))
+
+
+def pid_of(asker: AskedBeside) -> int:
+    assert asker._running is not None
+    return asker._running.process.pid
+
+
+def test_its_weights_come_back_rounded_as_they_are_stored(asker: AskedBeside) -> None:
+    assert ask(asker, PLAIN).tolist() == [[E8 // 4, 3 * E8 // 10]]
+    assert ask(asker, NANS).tolist() == [[-1, -1]]
+    assert ask(asker, BELOW).tolist() == [[0, 0]]
+    assert ask(asker, PLAIN).dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (RAISES, "raised LookupError: no idea (odd.py:"),
+        (LEAVES, "raised SystemExit: 0 (odd.py:"),
+        (WRITES, "raised ValueError: assignment destination is read-only"),
+        (TEXT, "returned 'half' for the cycle"),
+        (RAGGED, "returned a list for the cycle"),
+        (INFINITE, "ATRY: weight inf; expected 0 to 1"),
+        (MUCH, "the weights sum up to 1.2; expected at most 1"),
+        (SHAPE, "returned float64 [2, 2]"),
+    ],
+)
+def test_what_it_fails_with_is_said_and_the_process_goes_on(asker: AskedBeside, what: int, said: str) -> None:
+    ask(asker, PLAIN)
+    process = pid_of(asker)
+    failure = ask(asker, what)
+    assert isinstance(failure, Failure)
+    assert said in failure.message
+    assert ("Traceback" in failure.traceback) == (what in (RAISES, LEAVES, WRITES))
+    assert ask(asker, PLAIN).tolist() == [[E8 // 4, 3 * E8 // 10]]
+    assert pid_of(asker) == process
+
+
+def test_one_that_hangs_is_ended_and_asked_again_in_another_process(asker: AskedBeside) -> None:
+    beats: list[int] = []
+    asker.beat = lambda: beats.append(1)
+    asker.close()
+    ask(asker, PLAIN)
+    process, asker.seconds = pid_of(asker), 1.5
+    failure = ask(asker, HANGS)
+    assert failure.message.startswith(
+        "strategy odd did not answer within 1.5 s at the cycle of 2026-01-01T00:00"
+    )
+    assert beats  # whoever waits says so meanwhile
+    assert_gone(process)
+    asker.seconds = 30
+    assert ask(asker, PLAIN).tolist() == [[E8 // 4, 3 * E8 // 10]]
+    assert pid_of(asker) != process
+
+
+def assert_gone(process: int) -> None:
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def test_one_that_ends_its_process_is_said_to_have_and_begins_anew(asker: AskedBeside) -> None:
+    failure = ask(asker, EXITS)
+    assert "its process ended at the cycle of" in failure.message
+    assert failure.message.endswith("exit code 3")
+    assert ask(asker, PLAIN).tolist() == [[E8 // 4, 3 * E8 // 10]]
+
+
+def test_one_whose_source_is_another_by_now_is_not_asked(asker: AskedBeside, tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(ODD + "\n# another\n")
+    failure = ask(asker, PLAIN)
+    assert "strategy odd is another one than when the run was begun: source_sha256" in failure.message
+
+
+def test_at_the_end_no_process_is_left(asker: AskedBeside) -> None:
+    ask(asker, PLAIN)
+    process = pid_of(asker)
+    asker.close()
+    assert_gone(process)
+
+
+# -- Frames -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pipes() -> Iterator[Pipes]:
+    reading, writing = os.pipe()
+    made = Pipes(reading, writing)
+    yield made
+    for end in (reading, writing):
+        os.close(end)
+
+
+def test_a_frame_is_read_as_it_was_written(pipes: Pipes) -> None:
+    columns = [np.arange(6).reshape(2, 3), np.zeros((0, 4), dtype=np.int64), np.array([-(2**63)])]
+    pipes.write(packed({"name": "ğ", "none": None}, columns))
+    document, found = pipes.read()
+    assert document == {"name": "ğ", "none": None}
+    assert all(np.array_equal(a, b) for a, b in zip(columns, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    "head", [b"nope", b"[]", b"{}", b'{"shapes": 1}', b'{"shapes": [[-1]]}', b'{"shapes": [[1000000000]]}']
+)
+def test_what_is_no_frame_ends_it(pipes: Pipes, now: Callable[[], float], head: bytes) -> None:
+    pipes.write(len(head).to_bytes(4, "little") + head)
+    with pytest.raises(Ended):
+        pipes.read(until=now() + 30)
+
+
+def test_a_document_that_is_too_long_is_not_read(pipes: Pipes, now: Callable[[], float]) -> None:
+    pipes.write((2**31).to_bytes(4, "little"))
+    with pytest.raises(Ended, match="a document of 2147483648 bytes"):
+        pipes.read(until=now() + 30)
+
+
+def test_who_says_nothing_is_late_and_who_has_ended_says_so(pipes: Pipes, now: Callable[[], float]) -> None:
+    with pytest.raises(Late):
+        pipes.read(until=now())
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(Ended):
+        Pipes(reading, pipes.writing).read(until=now() + 30)
+    os.close(reading)
+
+
+@pytest.fixture
+def now() -> Callable[[], float]:
+    import time
+
+    return time.monotonic

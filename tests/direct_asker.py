@@ -1,0 +1,34 @@
+"""A strategy of a live market that is asked in this process, as tests may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from meva_adapters.asking.at_work import at_work
+from meva_adapters.strategies import Chosen, chosen
+from meva_core.stages.live_weighing import LiveStrategy
+from meva_core.strategy.answers import StrategyFailed, weights_of
+from meva_core.strategy.asking import Failure, Shown
+from meva_core.strategy.base import Strategy
+
+
+@frozen
+class Direct:
+    """The port `Asker`."""
+
+    strategy: Strategy
+
+    def ask(self, shown: Shown) -> Any:
+        """Return its weights, or why there are none."""
+        try:
+            return weights_of(self.strategy, shown.history())
+        except StrategyFailed as error:
+            return Failure(str(error), error.action)
+
+
+def asked_here(strategy: Strategy | Chosen) -> LiveStrategy:
+    """Return a strategy for a live market, asked in this process."""
+    found = strategy if isinstance(strategy, Chosen) else chosen(strategy)
+    return at_work(found, Direct(found.strategy))
