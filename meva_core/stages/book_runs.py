@@ -159,7 +159,7 @@ def next_in_book(
         began = bytes.fromhex(row["genesis"]) if row["genesis"] else None
         place = InBook(book.name, row["continues"], began, earlier_runs(reads, row["continues"]))
         return evolve(progress_of(terms, row, _left_by(reads, codec, row["run_id"]), None), in_book=place)
-    begun = begun_with(reads, codec, row, Terms(terms.pairs.symbols, terms.params))
+    begun = begun_with(reads, codec, row, Terms(terms.pairs.symbols, terms.params), terms.strategy)
     place = InBook(book.name, row["run_id"], begun.link, earlier_runs(reads, row["run_id"]))
     return Progressing(terms, begun, in_book=place)
 
@@ -202,16 +202,23 @@ def _form_of(row: Mapping[str, Any]) -> bytes:
     return bytes.fromhex(row["form"]) if row["form"] else FIRST_FORM
 
 
-def begun_with(reads: Reads, codec: Codec, before: Mapping[str, Any], after: Terms) -> Book:
+def begun_with(
+    reads: Reads,
+    codec: Codec,
+    before: Mapping[str, Any],
+    after: Terms,
+    strategy: Mapping[str, Any] | None,
+) -> Book:
     """Return the book that a run of these terms begins with which continues another one; its link is the
-    genesis. What a strategy has in mind goes on with the book where there still is one.
+    genesis. What a strategy has in mind goes on with the book where it is the same one, in its version.
 
-    `before` is that one, as columns of stage7_runs.
+    `before` is that one, as columns of stage7_runs, and `strategy` what the new one's is, None without.
     """
     run, document = recorded_run(before, codec.decode), _left_by(reads, codec, before["run_id"])
     left = state_of(document, run.run_id, run.symbols)
     state = carried(left, Terms(run.symbols, run.params), after)
-    memory = memory_of(document) if after.params.strategy else None
+    kept = memory_of(document)
+    memory = None if kept is None else kept.if_of(strategy)
     begun = with_memory(state_document(state, after.symbols), memory)
     link = genesis(bytes.fromhex(document["link"]), begun)
     return Book(after.symbols, after.params, state, link, memory=memory)

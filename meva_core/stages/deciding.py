@@ -17,6 +17,7 @@ from meva_core.strategy.answers import decision_of
 from meva_core.strategy.base import Strategy
 from meva_core.strategy.history import History
 from meva_core.strategy.memory import Kept, blank
+from meva_core.strategy.view import View
 
 
 @define
@@ -33,10 +34,6 @@ class Deciding:
     _rules: Rules | None = field(default=None, init=False)
     _described: tuple[SymbolRules, ...] = field(default=(), init=False)
 
-    def __attrs_post_init__(self) -> None:
-        if self.book.memory is None or not self.book.memory.is_of(self.strategy):
-            self.book.memory = blank(self.strategy)
-
     def decide(self, at: Halfway) -> None:
         """Write the weights of a cycle, and keep its memory; where the inputs say that it failed it is not
         asked. Raises StrategyFailed as `decision_of` does; then neither is touched."""
@@ -48,10 +45,18 @@ class Deciding:
 
     def ask(self, at: Halfway) -> tuple[Any, Kept]:
         """Return the weights of a cycle and the memory after it."""
+        kept = self.memory
+        weights, text = decision_of(self.strategy, self.view(at), kept.json)
+        return weights, kept._replace(json=text)
+
+    @property
+    def memory(self) -> Kept:
+        """What it has in mind."""
+        kept = self.book.memory
+        return kept if kept is not None and kept.is_of(self.strategy) else blank(self.strategy)
+
+    def view(self, at: Halfway) -> View:
+        """Return what it sees of a cycle."""
         if at.rules is not self._rules:
             self._rules, self._described = at.rules, described(at.rules, self.book.symbols)
-        view = view_of(at, self._described, self.look(at.c))
-        kept = self.book.memory
-        assert kept is not None, "there is one since this is there"
-        weights, text = decision_of(self.strategy, view, kept.json)
-        return weights, kept._replace(json=text)
+        return view_of(at, self._described, self.look(at.c))

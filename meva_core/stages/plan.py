@@ -197,7 +197,8 @@ class RunTerms:
         """Return the book before the first cycle."""
         p, symbols = self.params, self.pairs.symbols
         if self.begins is not None:
-            memory = self.begins.memory if p.strategy else None
+            kept = self.begins.memory
+            memory = None if kept is None else kept.if_of(self.strategy)
             return Book(symbols, p, self.begins.state(symbols), self.begins.link, memory=memory)
         return Book(symbols, p, new_state(len(symbols), self.starting_cash(), own_tuned(p), p.token_burst))
 

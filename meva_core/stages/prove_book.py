@@ -71,7 +71,8 @@ def _first_apart(
         return _first(time, {"genesis": row["genesis"], "state": stored}, {"genesis": None, "state": None})
     run = recorded_run(row, codec.decode)
     try:
-        begun = begun_with(reads, codec, before, Terms(run.symbols, run.params))
+        strategy = codec.decode(row["settings_json"]).get(STRATEGY)
+        begun = begun_with(reads, codec, before, Terms(run.symbols, run.params), strategy)
     except BadInput as error:
         return Difference(time, "state", "what the book was carried over to", "as recorded", str(error))
     there: dict[str, Any] = {"genesis": row["genesis"], "link": None}

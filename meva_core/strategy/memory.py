@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from meva_core.ids import canonical_json
@@ -29,6 +30,12 @@ class Kept(NamedTuple):
     def is_of(self, strategy: Strategy) -> bool:
         """Whether it is this strategy's."""
         return self[:2] == blank(strategy)[:2]
+
+    def if_of(self, identity: Mapping[str, Any] | None) -> Kept | None:
+        """Return it where it is that of the strategy that a run recorded so, None for any other or none."""
+        if identity is None or self[:2] != (identity["id"], identity["version"]):
+            return None
+        return self
 
 
 def blank(strategy: Strategy) -> Kept:
