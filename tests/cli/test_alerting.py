@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
+from fresh_database import fresh_file
 from stage7_runs import rows_of
 from webhook import Webhook, webhook
 
-from meva_adapters.sql import SqlStore, ensure, writer
+from meva_adapters.sql import SqlStore, writer
 from meva_adapters.sql.addresses import database_url
 from meva_adapters.sql.lease import Lease, Leases
 from meva_adapters.system.clock import SystemClock
@@ -51,8 +52,7 @@ class Held:
 
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[Held]:
-    path = tmp_path / "state.db"
-    ensure(path)
+    path = fresh_file(tmp_path / "state.db")
     with writer(path) as store, webhook() as hook:
         with store.unit() as work:
             make_book(work, "main", Decimal(1000), datetime.now(UTC))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fresh_database import fresh_file
 
 from meva_cli.commands.backtest import backtest
 
@@ -17,6 +18,8 @@ def notes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, data: Path = SAMPLE, **environment: str) -> list[str]:
+        if not Path("a.db").exists():
+            fresh_file(Path("a.db"))
         command = ["--data", str(data), "--db", "a.db", "--cycles", "3", "--engine", "interpreted", "--json"]
         done = CliRunner().invoke(backtest, [*command, *arguments], env=environment, catch_exceptions=False)
         return json.loads(done.stdout)["warnings"]

@@ -1,31 +1,44 @@
 """`meva report --html` and `--compare`: what goes together, and what is told."""
 
 import re
+import shutil
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
 import pytest
 from command_line import Ended
+from fresh_database import fresh_file
 from played_books import FIRST, recorded_market, run_book
 from stage7_runs import BUSY, make_dataset
+
+from meva_cli.app import run
+from meva_core.settings import VARIABLES
 
 Meva = Callable[..., Ended]
 
 
+@pytest.fixture(scope="module")
+def both_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with two runs over one market whose fees differ."""
+    folder = tmp_path_factory.mktemp("both")
+    data, db = make_dataset(folder / "data", minutes=30), fresh_file(folder / "x.db")
+    command = ("backtest", "--data", data, "--db", db, "--engine", "interpreted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in VARIABLES:
+            patch.delenv(name, raising=False)
+        for settings in (BUSY, {**BUSY, "STAGE7_FEES_BPS": "30"}):
+            chosen = [word for name, text in settings.items() for word in ("--set", f"{name}={text}")]
+            assert run([str(word) for word in (*command, *chosen)]) == 0
+    return db
+
+
 @pytest.fixture
-def two_runs(meva: Meva, tmp_path: Path) -> list[str]:
-    """Runs over one market whose fees differ."""
-    data = make_dataset(tmp_path / "data", minutes=30)
-    chosen = [word for name, text in BUSY.items() for word in ("--set", f"{name}={text}")]
-    command = ("backtest", "--data", data, "--db", "x.db", "--json", "--engine", "interpreted")
-    first = meva(*command, *chosen)
-    fees = ["--set", "STAGE7_FEES_BPS=30"]
-    other = [word for word in chosen if not word.startswith("STAGE7_FEES_BPS")]
-    place = chosen.index(f"STAGE7_FEES_BPS={BUSY['STAGE7_FEES_BPS']}")
-    other = chosen[: place - 1] + chosen[place + 1 :] + fees
-    second = meva(*command, *other)
-    return [first.document["run_id"], second.document["run_id"]]
+def two_runs(meva: Meva, both_runs: Path, tmp_path: Path) -> list[str]:
+    """The names of two runs, which are in x.db."""
+    shutil.copy(both_runs, tmp_path / "x.db")
+    return [one["run_id"] for one in meva("runs", "--db", "x.db", "--json").document["runs"]]
 
 
 def test_runs_stand_side_by_side_with_the_settings_that_differ(meva, two_runs):

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from attrs import define, field
+from fresh_database import fresh_file
 from stage7_runs import rows_of
 from webhook import Webhook, webhook
 
 from meva_adapters.alerts import Receiver, Sender, receivers
 from meva_adapters.alerts.post import Post
 from meva_adapters.alerts.sending import shown_left
-from meva_adapters.sql import SqlStore, ensure, writer
+from meva_adapters.sql import SqlStore, writer
 from meva_adapters.sql.lease import Lease, Leases
 from meva_adapters.system.clock import SystemClock
 from meva_core.alerts.conditions import Kind
@@ -61,8 +62,7 @@ class Slow:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    path = tmp_path / "state.db"
-    ensure(path)
+    path = fresh_file(tmp_path / "state.db")
     with writer(path) as store, store.unit() as work:
         make_book(work, "main", 1000, NOW)  # type: ignore[arg-type]
         work.commit()

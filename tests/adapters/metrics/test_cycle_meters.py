@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from attrs import define, field
+from fresh_database import fresh_file
 from played_books import ABOUT, FIRST, recorded_market
 from played_market import Played
 from scraped import text_of, value_in
@@ -21,7 +22,7 @@ from meva_adapters.metrics.cycles import LIQUIDITY, SYMBOL_STATES, CycleMeters
 from meva_adapters.metrics.meters import Meters
 from meva_adapters.metrics.parts import Stopwatch
 from meva_adapters.replay.alignment import Alignment
-from meva_adapters.sql import SqlStore, ensure, writer
+from meva_adapters.sql import SqlStore, writer
 from meva_core.live_market import BOOK
 from meva_core.loop import interpreted
 from meva_core.settings import build_settings
@@ -75,7 +76,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Played:
 def going(tmp_path: Path, market: Played) -> Iterator[Going]:
     db = tmp_path / "a.db"
     settings = build_settings(SETTINGS)
-    ensure(db)
+    fresh_file(db)
     with writer(db, durable=False) as store:
         new_book(store, settings.live.dry_run_try_balance)
         meters = Meters("main")
