@@ -52,8 +52,8 @@ class Payloads:
         pair = partial(eq, tuple[Decimal, Decimal])
         self._converter.register_structure_hook_func(pair, _ignoring_type(_pair))
         self._converter.register_structure_hook_factory(_is_list, _list_hook)
-        for row in (*ROWS, *FRAMES):
-            self._converter.register_structure_hook(row, self._hook(row))
+        # Made when a document of the kind comes: to make all of them takes longer than most commands ask.
+        self._converter.register_structure_hook_factory(_is_row, self._hook)
 
     def take(self, tree: Any, kind: type[T], where: str) -> T:
         """Return `tree` as a `kind`. Raises BadInput that names each fault with its path below `where`."""
@@ -84,6 +84,10 @@ class Payloads:
             return structure(spelt, kind)
 
         return hook
+
+
+def _is_row(kind: Any) -> bool:
+    return kind in ROWS or kind in FRAMES
 
 
 def _is_list(kind: Any) -> bool:
