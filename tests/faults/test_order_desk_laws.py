@@ -28,6 +28,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from strategies import examples
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import IdTaken, OutcomeUnknown, Refused, Unavailable, VenueReason
@@ -454,7 +455,7 @@ def made(name: str, side: Side) -> NewOrder:
 
 
 PHASES = set(Phase) - {Phase.shrink, Phase.explain}
-Trading.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None, phases=PHASES)
+Trading.TestCase.settings = examples(0.3, stateful_step_count=30, phases=PHASES)
 TestTrading = Trading.TestCase
 
 
