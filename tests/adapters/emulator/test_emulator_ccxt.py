@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import ccxt
 import pytest
 from emulator_server import BALANCES, E8, KEY, SECRET, Emulator, running
+
+
+@pytest.fixture(scope="module")
+def ccxt() -> Any:
+    """Load it where it is needed: every worker collects these tests, and one has them."""
+    import ccxt
+
+    return ccxt
 
 
 @pytest.fixture
@@ -17,7 +24,7 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-def client(emulator: Emulator, secret: str = SECRET) -> Any:
+def client(ccxt: Any, emulator: Emulator, secret: str = SECRET) -> Any:
     exchange = ccxt.btcturk({"apiKey": KEY, "secret": secret, "enableRateLimit": False})
     base = emulator.doors.base_url
     exchange.urls["api"] = {"public": f"{base}/api/v2", "private": f"{base}/api/v1", "graph": f"{base}/v1"}
@@ -26,8 +33,8 @@ def client(emulator: Emulator, secret: str = SECRET) -> Any:
 
 
 @pytest.fixture
-def exchange(emulator: Emulator) -> Iterator[Any]:
-    exchange = client(emulator)
+def exchange(ccxt: Any, emulator: Emulator) -> Iterator[Any]:
+    exchange = client(ccxt, emulator)
     yield exchange
     exchange.session.close()
 
@@ -85,7 +92,7 @@ def test_ccxt_trades_at_market_and_sees_its_fills(exchange: Any) -> None:
     assert after["BTC"]["total"] - before["BTC"]["total"] == pytest.approx(moved, abs=1e-12)
 
 
-def test_ccxt_is_told_that_funds_are_missing(exchange: Any) -> None:
+def test_ccxt_is_told_that_funds_are_missing(ccxt: Any, exchange: Any) -> None:
     exchange.load_markets()
     bid = exchange.fetch_ticker("BTC/TRY")["bid"]
     exchange.create_order("BTC/TRY", "limit", "buy", 0.01, bid * 0.8)
@@ -93,8 +100,8 @@ def test_ccxt_is_told_that_funds_are_missing(exchange: Any) -> None:
         exchange.create_order("BTC/TRY", "limit", "buy", 5, bid * 0.9)
 
 
-def test_a_wrong_secret_is_refused(emulator: Emulator) -> None:
-    wrong = client(emulator, secret="d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCB3cm9uZyE=")
+def test_a_wrong_secret_is_refused(ccxt: Any, emulator: Emulator) -> None:
+    wrong = client(ccxt, emulator, secret="d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCB3cm9uZyE=")
     wrong.load_markets()
     with pytest.raises(ccxt.ExchangeError, match="Invalid Signature"):
         wrong.fetch_balance()

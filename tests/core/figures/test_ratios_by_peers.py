@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from math import sqrt
 
-import empyrical
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,8 +21,16 @@ DAILY = pd.Series(CLOSES, dtype="float64").pct_change().dropna()
 NEAR = {"rel": 1e-12, "abs": 0}
 
 
+@pytest.fixture(scope="module")
+def empyrical():
+    """Load it where it is needed: every worker collects these tests, and one has them."""
+    import empyrical
+
+    return empyrical
+
+
 @pytest.mark.parametrize("cash_rate", [0, 0.4])
-def test_sharpe_and_sortino_are_empyricals(cash_rate):
+def test_sharpe_and_sortino_are_empyricals(empyrical, cash_rate):
     found, rate = ratios.returns(CLOSES), ratios.daily_rate(cash_rate)
     sharpe = ratios.per_risk(found, rate, ratios.deviation(found))
     sortino = ratios.per_risk(found, rate, ratios.downside(found, rate))
@@ -33,12 +40,12 @@ def test_sharpe_and_sortino_are_empyricals(cash_rate):
     )
 
 
-def test_volatility_is_empyricals():
+def test_volatility_is_empyricals(empyrical):
     found = ratios.annual_volatility(ratios.returns(CLOSES))
     assert found == pytest.approx(empyrical.annual_volatility(DAILY, annualization=365), **NEAR)
 
 
-def test_the_annual_return_is_empyricals_over_whole_days():
+def test_the_annual_return_is_empyricals_over_whole_days(empyrical):
     found = ratios.annual_return(CLOSES[-1], CLOSES[0], len(DAILY) * ratios.DAY)
     assert found == pytest.approx(empyrical.annual_return(DAILY, annualization=365), rel=1e-11)
 
