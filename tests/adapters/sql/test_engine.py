@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from fresh_database import fresh_file
 
 from meva_adapters.sql import ensure, reader, writer
 from meva_adapters.sql.addresses import database_url, shown
@@ -73,7 +74,7 @@ def test_the_drivers_errors_are_ours(code: int, error: type[StoreError], words: 
 
 def test_a_writer_waits_for_the_lock_before_it_reads(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    ensure(path)
+    fresh_file(path)
     engine = writer_engine(database_url(path), durable=False)
     statements: list[str] = []
     sa.event.listen(engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
@@ -86,7 +87,7 @@ def test_a_writer_waits_for_the_lock_before_it_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 1)])
 def test_a_durable_writer_syncs_every_commit(durable: bool, level: int, tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    ensure(path)
+    fresh_file(path)
     engine = writer_engine(database_url(path), durable=durable)
     with engine.begin() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == level
@@ -96,7 +97,7 @@ def test_a_durable_writer_syncs_every_commit(durable: bool, level: int, tmp_path
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    ensure(path)
+    fresh_file(path)
     with (
         reader(path) as store,
         store.read() as view,
@@ -126,7 +127,7 @@ def test_a_file_is_read_without_its_log_only_where_there_is_none_and_can_be_none
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / "state.db"
-    ensure(path)
+    fresh_file(path)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["state.db"]
     for name, content in beside.items():
         path.with_name(f"state.db-{name}").write_bytes(content)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from fresh_database import fresh_file
 from stored_runs import FORM, START, STRETCH, record_stretches, stored_values, stretch
 
-from meva_adapters.sql import SqlStore, ensure, reader, writer
+from meva_adapters.sql import SqlStore, reader, writer
 from meva_adapters.sql.tables import META
 from meva_core.errors import IdTaken, StoreCorrupt, StoreError
 from meva_core.ports import Store
@@ -126,7 +127,7 @@ def test_a_row_is_updated_by_a_key_of_several_columns(store: SqlStore) -> None:
 def test_a_stretch_that_none_of_us_wrote_is_named_with_what_is_wrong(
     column: str, value: Any, shown: str, tmp_path: Path
 ) -> None:
-    ensure(tmp_path / "state.db")
+    fresh_file(tmp_path / "state.db")
     with writer(tmp_path / "state.db", durable=False) as store:
         record_stretches(store, stretch(0), stretch(10), stretch(20))
     with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
