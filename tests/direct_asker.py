@@ -9,9 +9,10 @@ from attrs import frozen
 from meva_adapters.asking.at_work import at_work
 from meva_adapters.strategies import Chosen, chosen
 from meva_core.stages.live_weighing import LiveStrategy
-from meva_core.strategy.answers import StrategyFailed, weights_of
+from meva_core.strategy.answers import StrategyFailed, decision_of, weights_of
 from meva_core.strategy.asking import Failure, Shown
 from meva_core.strategy.base import Strategy
+from meva_core.strategy.view import View
 
 
 @frozen
@@ -24,6 +25,13 @@ class Direct:
         """Return its weights, or why there are none."""
         try:
             return weights_of(self.strategy, shown.history())
+        except StrategyFailed as error:
+            return Failure(str(error), error.action)
+
+    def decide(self, shown: Shown, view: View, memory: str) -> tuple[Any, str] | Failure:
+        """Return its weights and its memory, or why there are none."""
+        try:
+            return decision_of(self.strategy, view, memory)
         except StrategyFailed as error:
             return Failure(str(error), error.action)
 

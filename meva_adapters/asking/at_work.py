@@ -5,7 +5,6 @@ from __future__ import annotations
 from meva_adapters.btcturk import RESOLUTIONS
 from meva_adapters.replay.live_bars import RowBars
 from meva_adapters.strategies import Chosen
-from meva_core.errors import BadInput
 from meva_core.stages.live_weighing import LiveStrategy, most_cells
 from meva_core.strategy.asking import Asker
 from meva_core.strategy.base import bars_needed
@@ -15,16 +14,11 @@ from meva_core.strategy.periods import live_bars_of
 def at_work(chosen: Chosen, asker: Asker) -> LiveStrategy:
     """Return a chosen strategy for a live market.
 
-    Raises BadInput for one that decides by the book, for a `needs` that is no number of bars, and for bars
-    that the exchange's do not make.
+    Raises BadInput for a `needs` that is no number of bars, and for bars that the exchange's do not make.
     """
     strategy = chosen.strategy
-    if strategy.decides():
-        raise BadInput(
-            f"strategy {strategy.name()} decides by the book: the live market asks for weights",
-            action="run it in backtests, or write weights(h) instead of decide(view, memory)",
-        )
     needs = bars_needed(strategy)
     seconds, base = live_bars_of(strategy.bars, RESOLUTIONS, strategy.name())
     bars = RowBars(base, most_cells(needs, seconds // base)) if needs else None
-    return LiveStrategy(chosen.identity, asker, needs, seconds, base, bars)
+    deciding = strategy if strategy.decides() else None
+    return LiveStrategy(chosen.identity, asker, needs, seconds, base, bars, deciding)

@@ -18,10 +18,12 @@ from meva_adapters.asking.frames import Ended, Pipes, packed
 from meva_adapters.strategies import load
 from meva_core.errors import BadInput, MevaError
 from meva_core.market import Market
-from meva_core.strategy.answers import StrategyFailed, weights_of
+from meva_core.strategy.answers import StrategyFailed, decision_of, weights_of
 from meva_core.strategy.asking import Shown
 from meva_core.strategy.bars import SeenBars
 from meva_core.strategy.base import Strategy
+from meva_core.strategy.view import View
+from meva_core.strategy.view_document import view_from
 
 _LOOK_SECONDS: Final = 1.0
 _MEND: Final = "mend the strategy and start again: the book goes on with a new run"
@@ -80,7 +82,11 @@ def _answer(strategy: Strategy, asked: Mapping[str, Any], columns: list[Any]) ->
         asked["marks_are_last"],
     )
     try:
-        return packed({}, [weights_of(strategy, shown.history())])
+        if not strategy.decides():
+            return packed({}, [weights_of(strategy, shown.history())])
+        view = view_from(asked["view"], shown.history(), View)
+        weights, memory = decision_of(strategy, view, asked["memory"])
+        return packed({"memory": memory}, [weights])
     except StrategyFailed as error:
         return packed(_told(error))
 

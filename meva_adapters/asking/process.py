@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -21,6 +21,8 @@ from meva_adapters.asking.frames import Ended, Late, Pipes, packed
 from meva_adapters.strategies import Chosen
 from meva_core.ids import stamp_text
 from meva_core.strategy.asking import Failure, Shown
+from meva_core.strategy.view import View
+from meva_core.strategy.view_document import view_document
 
 BEGINS_WITHIN: Final = 20.0
 """Seconds that loading a strategy may take in its process."""
@@ -72,6 +74,19 @@ class AskedBeside:
 
     def ask(self, shown: Shown) -> Any:
         """Return the strategy's weights, or a Failure: why there are none."""
+        answer = self._ask(shown, {})
+        return answer if isinstance(answer, Failure) else answer[1]
+
+    def decide(self, shown: Shown, view: View, memory: str) -> tuple[Any, str] | Failure:
+        """Return the weights of one that decides and its memory after, or a Failure: why there are none."""
+        answer = self._ask(shown, {"view": view_document(view), "memory": memory})
+        if isinstance(answer, Failure):
+            return answer
+        said, weights = answer
+        return weights, str(said["memory"])
+
+    def _ask(self, shown: Shown, more: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any] | Failure:
+        """Return what the strategy said, a document and its weights, or why there are none."""
         name = f"strategy {self.chosen.strategy.name()}"
         at = stamp_text(int(shown.market.time[0]))
         try:
@@ -79,7 +94,7 @@ class AskedBeside:
             if not self._is_ready and (failure := self._loaded(running.pipes)) is not None:
                 self.close()
                 return failure
-            return self._answered(running.pipes, shown)
+            return self._answered(running.pipes, shown, more)
         except Late:
             limit = self.seconds if self._is_ready else BEGINS_WITHIN
             what = "did not answer" if self._is_ready else "was not loaded"
@@ -132,16 +147,20 @@ class AskedBeside:
         self._is_ready = True
         return None
 
-    def _answered(self, pipes: Pipes, shown: Shown) -> Any:
+    def _answered(
+        self, pipes: Pipes, shown: Shown, more: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Any] | Failure:
         until = time.monotonic() + self.seconds
         asked = {"symbols": shown.symbols, "before": shown.before, "marks_are_last": shown.marks_are_last}
-        pipes.write(packed(asked, (*shown.market, *shown.seen)), until)
+        pipes.write(packed({**asked, **more}, (*shown.market, *shown.seen)), until)
         said, columns = pipes.read(until)
         if "failed" in said:
             return _failure_of(said)
-        if [column.shape for column in columns] != [shown.market.bid.shape]:
+        shape = shown.market.bid.shape
+        expected = shape[1:] if more else shape
+        if [column.shape for column in columns] != [expected] or ("memory" in said) != bool(more):
             raise Ended("it answered something else")
-        return columns[0]
+        return said, columns[0]
 
     def close(self) -> None:
         """End the process, whatever it does."""

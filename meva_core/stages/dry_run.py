@@ -181,8 +181,9 @@ class DryRun:
         rows = taken(self.alignment, self.strategy, unseen)
         self._waiting.clear()
         market, inputs = self.alignment.market(time, book.symbols), given.inputs(len(book.symbols))
-        failure = None if self._weighing is None else self._weighing.weigh(market, inputs)
-        [stretch] = run_book(book, [(market, inputs, self._rules)], self.loop)
+        decide = None if self._weighing is None else self._weighing.weigh(market, inputs)
+        [stretch] = run_book(book, [(market, inputs, self._rules)], self.loop, decide)
+        failure = None if self._weighing is None else self._weighing.failure
         self._selected = tuple(compress(book.symbols, stretch.out.select.selected[0].tolist()))
         said = said_rows(answers, time, self._learnt, has_rules=came is not None)
         self._learnt = answers.learnt

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
+from meva_core.engine import Decide, Halfway
 from meva_core.live_market import BarsWanted, SeenRow, bars_kind, past_kind
 from meva_core.market import Market
-from meva_core.params import MARK_LAST, Params
+from meva_core.params import MARK_LAST
 from meva_core.ports import Alignment, Reads
+from meva_core.stages.deciding import Deciding
 from meva_core.stages.resuming import Progressing
+from meva_core.stages.run import Book
 from meva_core.stages.sights import CellSight, NoSight, Sight
 from meva_core.steps.inputs import Inputs
 from meva_core.strategy.as_seen import BarsAsSeen, CellReader
 from meva_core.strategy.asking import Asker, Failure, Shown
+from meva_core.strategy.base import Strategy
+from meva_core.strategy.history import History
 from meva_core.stretches.groups import Bars
 
 _PASTS: Final = 32
@@ -59,6 +64,8 @@ class LiveStrategy:
     seconds: int = 60
     base: int = 60
     bars: LiveBars | None = None
+    deciding: Strategy | None = None
+    """The strategy itself where it decides, None for one that gives weights."""
 
     @property
     def kept(self) -> Mapping[str, int]:
@@ -109,37 +116,70 @@ class FailedBefore:
 class LiveWeighing:
     """A strategy at work in one run, which goes on after the cycle at `last`, seconds; None before its first.
 
-    `failed` says how often in a row it has failed by then.
+    `failed` says how often in a row it has failed by then, `failure` why it has in the cycle at hand.
     """
 
     strategy: LiveStrategy
-    symbols: tuple[str, ...]
-    params: Params
+    book: Book
     sight: Sight
     last: int | None
     failed: int = 0
+    failure: Failure | None = field(default=None, init=False)
+    _shown: Shown | None = field(default=None, init=False)
+    _deciding: Deciding | None = field(default=None, init=False)
 
-    def weigh(self, market: Market, inputs: Inputs) -> Failure | None:
-        """Ask for the weights of the next cycle, a market of one, and write them into its inputs; or how
-        often in a row the strategy has failed. Returns why it has."""
-        failure: Failure | None = None
+    def __attrs_post_init__(self) -> None:
+        if self.strategy.deciding is not None:
+            self._deciding = Deciding(self.strategy.deciding, self.book, self._look)
+
+    def weigh(self, market: Market, inputs: Inputs) -> Decide | None:
+        """Ask for the weights of the next cycle, a market of one, and write them into its inputs, or how
+        often in a row the strategy has failed; of one that decides, return what the engine is to ask."""
+        self.failure = None
         for _, _, seen in self.sight.over(market.time, inputs.strategy_failed):
-            shown = Shown(
-                self.symbols, market, seen, self.last, marks_are_last=self.params.mark_source == MARK_LAST
+            self._shown = Shown(
+                self.book.symbols,
+                market,
+                seen,
+                self.last,
+                marks_are_last=self.book.params.mark_source == MARK_LAST,
             )
-            answer = self.strategy.asker.ask(shown)
-            if isinstance(answer, Failure):
-                failure = answer
-            else:
-                inputs.weight[...] = answer
-        self.failed = 0 if failure is None else self.failed + 1
-        inputs.strategy_failed[0], self.last = self.failed, int(market.time[0])
-        return failure
+        self.last = int(market.time[0])
+        if self._deciding is not None:
+            return self._decide
+        assert self._shown is not None, "a new cycle has not failed before it is asked"
+        self._note(self.strategy.asker.ask(self._shown), inputs, 0)
+        return None
+
+    def _decide(self, at: Halfway) -> None:
+        """Ask one that decides, between the halves of the cycle; after a failure its memory is what it was
+        before."""
+        deciding = self._deciding
+        assert deciding is not None
+        assert self._shown is not None
+        kept = deciding.memory
+        answer = self.strategy.asker.decide(self._shown, deciding.view(at), kept.json)
+        if not isinstance(answer, Failure):
+            answer, text = answer
+            self.book.memory = kept._replace(json=text)
+        self._note(answer, at.inputs, at.c)
+
+    def _look(self, c: int) -> History:
+        assert self._shown is not None
+        return self._shown.history()
+
+    def _note(self, answer: Any, inputs: Inputs, c: int) -> None:
+        """Write the weights of a cycle, or that there are none."""
+        if isinstance(answer, Failure):
+            self.failure, self.failed = answer, self.failed + 1
+        else:
+            inputs.weight[c], self.failed = answer, 0
+        inputs.strategy_failed[c] = self.failed
 
     @property
     def before(self) -> FailedBefore:
         """How often in a row it has failed by now."""
-        return FailedBefore(self.params.strategy, self.failed)
+        return FailedBefore(self.book.params.strategy, self.failed)
 
     def seen_first(self, start: int, stop: int) -> Bars:
         """Return the bars that the cycle at hand saw first."""
@@ -170,4 +210,4 @@ def weighing_in(
     failed = before.before if isinstance(before, LiveWeighing) else before
     sight = strategy.sight(book.symbols, first, last)
     times = failed.times if failed.number == book.params.strategy else 0
-    return LiveWeighing(strategy, book.symbols, book.params, sight, last, times)
+    return LiveWeighing(strategy, book, sight, last, times)

@@ -9,6 +9,7 @@ from attrs import frozen
 from meva_core.market import Market
 from meva_core.strategy.bars import SeenBars
 from meva_core.strategy.history import History, history_of
+from meva_core.strategy.view import View
 
 
 @frozen(eq=False)
@@ -44,3 +45,7 @@ class Asker(Protocol):
     def ask(self, shown: Shown) -> Any:
         """Return its weights, int64 [cycles, symbols] as `weights_of` gives them, or a Failure. Whatever the
         strategy does, this returns, and raises nothing."""
+
+    def decide(self, shown: Shown, view: View, memory: str) -> tuple[Any, str] | Failure:
+        """Return what one that decides says of the one cycle shown: weights, int64 [symbols], and its memory
+        after, as `decision_of` gives them; or a Failure, as `ask` does. `view` has the history of `shown`."""
