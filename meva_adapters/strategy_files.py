@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -59,6 +60,15 @@ def classes_in(places: Sequence[Path]) -> Iterator[tuple[str, Path, str]]:
                     yield _id_of(node), file, node.name
 
 
+class _OfThisVerySource(SourceFileLoader):
+    """Compiles a file anew each time. What Python keeps compiled is told apart by second and size: after a
+    quick edit the code from before would run, under the name of the new source."""
+
+    def path_stats(self, path: str) -> dict[str, float]:
+        """Say that nothing kept fits, and that nothing is to be kept."""
+        raise OSError(path)
+
+
 def file_module(path: Path) -> ModuleType:
     """Return the module of a file, run anew; what it imports may lie beside it."""
     path = path.resolve()
@@ -67,15 +77,15 @@ def file_module(path: Path) -> ModuleType:
             f"{path}: there is no such file", action="write FILE.py:Class, with the path from here"
         )
     name = f"{_PREFIX}{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{path}: Python has no loader for it", action="write FILE.py:Class")
+    loader = _OfThisVerySource(name, str(path))
+    spec = ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
     try:
         with loading(str(path)):
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
     return module

@@ -4,6 +4,7 @@ what is said of one that fails."""
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -97,6 +98,17 @@ def test_a_file_is_named_by_its_source_and_what_it_imports_beside_it(run: Meva) 
     other = run("--strategy", "own.py:Rising").document
     assert other["run_id"] != first["run_id"]
     assert run("--strategy", "own.py:Rising", "-p", "closes=3").document["run_id"] != other["run_id"]
+
+
+def test_the_code_that_runs_is_that_of_the_source_that_is_named(run: Meva) -> None:
+    stamp = 1_700_000_000
+    versions = []
+    for version in (3, 4):  # of one size, and of one second
+        Path("own.py").write_text(OWN.replace("version = 3", f"version = {version}"))
+        os.utime("own.py", (stamp, stamp))
+        versions.append(run("--strategy", "own.py:Rising", "--cycles", "2").document["strategy"]["version"])
+    assert versions == [3, 4]
+    assert not Path("__pycache__").exists()
 
 
 def test_settings_name_it_too_and_the_command_line_wins(run: Meva, monkeypatch: pytest.MonkeyPatch) -> None:
