@@ -157,51 +157,63 @@ def _round(booked: Booked, posting: Posting, gap: int, marks: Marks) -> Booked:
 
 def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, now: int) -> Booked:
     """Book the flows of one asset that the exchange lists, each once. One that was booked from the balance is
-    proved by it, alone or, as the gap says, with others."""
+    proved by it, alone or with others."""
     rest = []
     for flow in flows:
         if flow.flow_id in booked.book.listed or flow.ts < max(booked.book.opened, now - MONTH):
             continue
-        known = next(
-            (one for amount in _amounts(flow) if (one := _proof(booked.book, flow, amount, now))), None
-        )
+        known = _proved_by(booked.book, flow, now)
         if known is None:
             rest.append(flow)
             continue
         booked = _taken_in(booked, flow, known, marks)
         booked = booked.changed(unproven=tuple(one for one in booked.book.unproven if one is not known))
-    part = next((one for one in booked.book.unproven if one.asset in {flow.asset for flow in rest}), None)
-    new = rest if part is None else _new(rest, gap, _spare(booked.book, part.asset))
+    new = _new(booked.book, rest, gap) if rest else ()
     for flow in rest:
-        if flow not in new and part is not None:
-            booked = _taken_in(booked, flow, part, marks)
-            continue
-        # Whether what a withdrawal costs is in its amount, the balance says.
         plain, charged = _amounts(flow)
-        booked = _moved(booked, flow, charged if gap == charged else plain, marks)
+        if flow in new:
+            # Whether what a withdrawal costs is in its amount, the balance says.
+            booked = _moved(booked, flow, charged if gap == charged else plain, marks)
+            continue
+        whole = _newest_unproven(booked.book, flow.asset)
+        assert whole is not None
+        left = evolve(whole, amount=whole.amount - plain)
+        listed = tuple(left if one is whole else one for one in booked.book.unproven)
+        booked = _taken_in(booked, flow, whole, marks).changed(unproven=listed)
     return booked
 
 
-def _new(flows: Sequence[VenueFlow], gap: int, spare: int) -> Sequence[VenueFlow]:
-    """Return which of some listed flows make up a gap, as many as can; all of them if none do.
+def _new(book: LiveBook, flows: Sequence[VenueFlow], gap: int) -> Sequence[VenueFlow]:
+    """Return which flows of one asset, listed and not taken in, were not in what was booked from the balance.
 
-    Where several came between two reads, what was booked from the balance was their sum, and none of them
-    proves it by itself. Those that the gap does not show were in it.
+    Where several came between two reads, that was their sum, and none of them proves it by itself. The gap
+    says which are new: those that make it up, as many as can. Where none do, something that no list shows is
+    in it, too: what is stamped before the flow that was booked last was seen in the balance then.
     """
+    asset = flows[0].asset
+    whole = _newest_unproven(book, asset)
+    if whole is None:
+        return flows
     for size in range(len(flows), 0, -1) if len(flows) <= _MOST_AT_ONCE else ():
         for some in combinations(flows, size):
-            if abs(sum(_amounts(flow)[0] for flow in some) - gap) <= spare:
+            if abs(sum(_amounts(flow)[0] for flow in some) - gap) <= _spare(book, asset):
                 return some
-    return flows
+    return [flow for flow in flows if flow.ts > whole.ts]
+
+
+def _newest_unproven(book: LiveBook, asset: str) -> Unproven | None:
+    return max((one for one in book.unproven if one.asset == asset), key=lambda one: one.ts, default=None)
+
+
+def _proved_by(book: LiveBook, flow: VenueFlow, now: int) -> Unproven | None:
+    """Return the unproven flow that a listed one is by itself."""
+    found = (proof_of(book, flow.asset, amount, now) for amount in _amounts(flow))
+    return next((known for known in found if known is not None), None)
 
 
 def _amounts(flow: VenueFlow) -> tuple[int, int]:
     """Return what a flow may have moved, e8: its amount, and that less what was charged."""
     return units(flow.amount), units(EXACT.subtract(flow.amount, flow.fee))
-
-
-def _proof(book: LiveBook, flow: VenueFlow, amount: int, now: int) -> Unproven | None:
-    return proof_of(book, flow.asset, amount, now)
 
 
 def _taken_in(booked: Booked, flow: VenueFlow, known: Unproven, marks: Marks) -> Booked:

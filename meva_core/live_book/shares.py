@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from meva_core.amounts import E8, E12
-from meva_core.live.booking import units
+from meva_core.amounts import E8, E12, to_decimal
+from meva_core.live.booking import sum_of, units
+from meva_core.live.standing import sellable
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.ledger import QUOTE, asset_of
 from meva_core.live_book.own_orders import OwnOrder
@@ -30,11 +31,9 @@ def cash_for_buys(book: LiveBook, balance: Balance | None, orders: Iterable[OwnO
 def to_sell(book: LiveBook, symbol: str, balance: Balance | None, orders: Iterable[OwnOrder]) -> int:
     """Return how much of a symbol may be sold, e8: what book and exchange both have, less what own SELLs may
     still take. Foreign coins are never among it."""
-    taken = sum(
-        units(order.left, _UP) for order in orders if order.side is Side.SELL and order.symbol == symbol
-    )
-    held = book.ledger.holding(symbol).qty + book.shortfall(asset_of(symbol))
-    return max(0, min(held - taken, _free(balance)))
+    ours = [order for order in orders if order.side is Side.SELL and order.symbol == symbol]
+    held = to_decimal(book.ledger.holding(symbol).qty + book.shortfall(asset_of(symbol)))
+    return units(sellable(held, balance, sum_of(order.left for order in ours)), _DOWN)
 
 
 def cost_left(order: OwnOrder, fee_rate: int) -> int:

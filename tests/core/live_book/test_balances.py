@@ -266,6 +266,19 @@ def test_a_flow_that_is_listed_late_proves_what_was_booked_and_is_no_second_one(
     assert came.book.unproven == ()
 
 
+def test_one_that_came_with_what_no_list_shows_is_a_part_of_it_and_the_rest_may_be_proved_later() -> None:
+    """30 came and 100 went, of which the lists show the former an hour later, and the latter in two. By then
+    20 more have come that no list shows."""
+    *_, booked = reads(a_book("1000"), 20, 80, 140, TRY="930")
+    came, went = listed("fiat:1", "TRY", "30", 5), listed("fiat:2", "TRY", "-100", 6)
+    first = read(booked.book, 3_600, came, TRY="950")
+    assert [(one.id, one.kind) for one in first.postings] == [("flow:fiat:1", Kind.PROOF)]
+    assert first.book.look("TRY").gap == e8("20")
+    second = read(first.book, 7_200, came, went, TRY="950")
+    assert [(one.id, one.kind) for one in second.postings] == [("flow:fiat:2", Kind.PROOF)]
+    assert second.book.unproven == ()
+
+
 def test_a_fill_by_hand_that_is_shown_late_proves_what_the_balances_had_shown() -> None:
     """A person buys 2 for 100 each; balances show it at once, the fill comes minutes later."""
     book = a_book("1000", BTC="1")

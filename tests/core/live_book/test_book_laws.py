@@ -117,9 +117,17 @@ class AccountMachine(RuleBasedStateMachine):
         fee=fees,
         named=st.booleans(),
         late=st.booleans(),
+        in_coins=st.booleans(),
     )
     def fill(
-        self, which: int, part: Decimal | None, price: Decimal, fee: Decimal, named: bool, late: bool
+        self,
+        which: int,
+        part: Decimal | None,
+        price: Decimal,
+        fee: Decimal,
+        named: bool,
+        late: bool,
+        in_coins: bool = False,
     ) -> None:
         able = [order for order in self.venue.values() if order.left > 0]
         if not able:
@@ -132,16 +140,19 @@ class AccountMachine(RuleBasedStateMachine):
         if qty <= 0:
             return
         sign = 1 if order.side is Side.BUY else -1
-        change = EXACT.add(EXACT.multiply(EXACT.multiply(price, qty), Decimal(-sign)), -fee)
-        if EXACT.add(self.there["TRY"], change) < 0:
+        taken = EXACT.multiply(fee, Decimal("0.001")) if in_coins else Decimal(0)
+        money = Decimal(0) if in_coins else fee
+        change = EXACT.subtract(EXACT.multiply(EXACT.multiply(price, qty), Decimal(-sign)), money)
+        coins = EXACT.add(self.there[asset], EXACT.subtract(qty * sign, taken))
+        if EXACT.add(self.there["TRY"], change) < 0 or coins < 0:
             return
         order.left = EXACT.subtract(order.left, qty)
         self.there["TRY"] = EXACT.add(self.there["TRY"], change)
-        self.there[asset] = EXACT.add(self.there[asset], qty * sign)
+        self.there[asset] = coins
         self.now += SECOND
         fill = VenueFill(
             f"9{self.number()}", order.number, order.name if named else None, order.symbol, order.side, price,
-            qty, fee, "TRY", self.now,
+            qty, *((taken, asset) if in_coins else (fee, "TRY")), self.now,
         )  # fmt: skip
         order.fills.append(fill)
         (self.hidden if late else self.shown).append(fill)
