@@ -70,15 +70,16 @@ INTEGRITY: Final = frozenset(
 )
 """They end the process, and keep submits shut until they are accepted."""
 
-ACCEPTABLE: Final = INTEGRITY | {
+LASTING: Final = INTEGRITY | {AlarmCode.FILE_BEHIND, AlarmCode.FEE_ASSET}
+"""They are of something that has happened, and stay until a person accepts them."""
+
+ACCEPTABLE: Final = LASTING | {
     AlarmCode.ABSENT,
-    AlarmCode.FILE_BEHIND,
     AlarmCode.LOOKS_LIKE_OURS,
     AlarmCode.DELISTED,
-    AlarmCode.FEE_ASSET,
     AlarmCode.OTHER_ACCOUNT,
 }
-"""What a person may accept; all others end with their condition."""
+"""What a person may accept. What does not last ends with its condition, accepted or not."""
 
 MODES: Final[Mapping[AlarmCode, Mode]] = {
     **dict.fromkeys(INTEGRITY, Mode.OBSERVE_ONLY),

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from meva_core.ids import canonical_json
 from meva_core.live_book import figures as measured
-from meva_core.live_book.alarms import ACCEPTABLE, Alarm, AlarmCode
+from meva_core.live_book.alarms import ACCEPTABLE, LASTING, Alarm, AlarmCode
 from meva_core.live_book.documents import document_of, e8, restored
 from meva_core.live_book.figures import Figures
 from meva_core.live_book.ledger import Ledger, Marks, faults, fold, posted
@@ -163,11 +163,11 @@ class Booked:
 def raised(book: LiveBook, found: Iterable[Alarm], now: int) -> LiveBook:
     """Return the book with the alarms that are open after a cycle which found these.
 
-    One that is there already keeps its beginning. One that only a person ends stays open until accepted,
-    found again or not; every other that was not found again has ended.
+    One that is there already keeps its beginning. One that lasts stays open until a person accepts it, found
+    again or not; every other that was not found again has ended.
     """
     before = {alarm.pair: alarm for alarm in book.alarms}
-    open_now = {pair: alarm for pair, alarm in before.items() if alarm.code in ACCEPTABLE}
+    open_now = {pair: alarm for pair, alarm in before.items() if alarm.code in LASTING}
     for alarm in found:
         earlier = before.get(alarm.pair)
         open_now[alarm.pair] = evolve(alarm, since=now if earlier is None else earlier.since)

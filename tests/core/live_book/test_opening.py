@@ -138,12 +138,15 @@ def test_a_document_of_another_format_is_no_book() -> None:
             book_of(document)
 
 
-def test_an_alarm_that_only_a_person_ends_stays_and_others_end_with_their_condition() -> None:
+def test_an_alarm_of_what_has_happened_stays_and_others_end_with_their_condition() -> None:
     fee = Alarm(AlarmCode.FEE_ASSET, "BTCTRY", "BTCTRY")
     gone = Alarm(AlarmCode.BALANCE_UNEXPLAINED, "TRY")
     book = raised(raised(a_book(), [fee, gone], 5), [], 9)
     assert [(alarm.code, alarm.since) for alarm in book.alarms] == [(AlarmCode.FEE_ASSET, 5)]
     assert raised(book, [fee], 20).alarms == book.alarms
+    twin = Alarm(AlarmCode.LOOKS_LIKE_OURS, "9", "BTCTRY")
+    assert raised(raised(book, [twin], 6), [], 7) == book
+    assert accepted(raised(book, [twin], 6), "looks_like_ours:9").alarms == book.alarms
     after = accepted(book, "fee_asset:BTCTRY")
     assert raised(after, [fee], 30).alarms == ()
     with pytest.raises(KeyError):
