@@ -36,6 +36,7 @@ from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable
 from meva_core.orders import Side
 from meva_core.settings import Secret
 from meva_core.venue import NewOrder
+from tests.permits import Gate
 
 ORDER_ID = str(FILL["orderId"])
 NEW = NewOrder("bot-7f3a-1", "BTCTRY", Side.BUY, Decimal(2124576), Decimal("0.0005"))
@@ -47,7 +48,7 @@ class Everything:
     def __init__(self, client: Any) -> None:
         self.payloads = Payloads()
         self.market = PublicData(client, FALLBACK, self.payloads)
-        self.account = PrivateData(client, lambda: None, self.payloads)
+        self.account = PrivateData(client, Gate(), self.payloads)
 
     def calls(self) -> dict[str, tuple[str, Callable[[], Any], Any]]:
         market, account = self.market, self.account
