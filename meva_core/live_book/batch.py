@@ -36,9 +36,12 @@ _REFUSED: Final = {
 
 @frozen
 class Batch:
-    """The fills of one symbol as they were read. `known` are those that are in the file, by id; `asked` says
-    that all own orders of the symbol were asked for in this cycle before the fills were read; `now` is the
-    exchange's time in microseconds."""
+    """The fills of one symbol as they were read.
+
+    `known` are those that are in the file by id, a person's like our own: a window is read again and again.
+    `asked` says that all own orders of the symbol were asked for in this cycle before the fills were read;
+    `now` is the exchange's time in microseconds.
+    """
 
     symbol: str
     fills: tuple[VenueFill, ...]
