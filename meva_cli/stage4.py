@@ -15,6 +15,9 @@ from meva_core.errors import BadInput, StoreUnready
 if TYPE_CHECKING:
     from meva_core.ports import Reads
 
+_LIVE: Final = {"book": None}
+"""Rows of the live book, which those of the earlier system are."""
+
 STAGE: Final = click.option(
     "--stage",
     type=click.Choice(["stage4", "stage7"]),
@@ -33,9 +36,12 @@ def stage4_rows(
     end: int | None,
     last: int,
 ) -> list[tuple[Any, ...]]:
-    """Return the newest rows of a table of Stage 4, oldest first; raise BadInput or StoreUnready for none."""
+    """Return the newest rows of the live book in a table of Stage 4, oldest first; raise BadInput or
+    StoreUnready for none."""
     refuse_run(run_id)
-    found = reads.rows(table, columns, start=moment(start), end=moment(end), newest_first=True, limit=last)
+    found = reads.rows(
+        table, columns, start=moment(start), end=moment(end), where=_LIVE, newest_first=True, limit=last
+    )
     rows = list(found)[::-1]
     if not rows:
         raise _no_rows(reads, table, columns[0])
@@ -50,8 +56,8 @@ def refuse_run(run_id: str | None) -> None:
 
 def _no_rows(reads: Reads, table: str, moment_column: str) -> BadInput | StoreUnready:
     """Return the error for a window of a table without rows: it says from when to when its rows are."""
-    first = next(reads.rows(table, (moment_column,), limit=1), None)
-    last = next(reads.rows(table, (moment_column,), newest_first=True, limit=1), None)
+    first = next(reads.rows(table, (moment_column,), where=_LIVE, limit=1), None)
+    last = next(reads.rows(table, (moment_column,), where=_LIVE, newest_first=True, limit=1), None)
     if first is None or last is None:
         return StoreUnready(
             f"Stage 4's table {table} holds no row yet{held_of_earlier_stages(reads)}",

@@ -186,6 +186,16 @@ class Store(Protocol):
         """Begin a unit of work; raises StoreBusy when another process holds the database."""
 
 
+class TextCodec(Protocol):
+    """Long texts as few bytes, and back."""
+
+    def pack(self, text: str) -> bytes:
+        """Return a text, packed."""
+
+    def unpack(self, packed: bytes) -> str:
+        """Return the text that was packed; raises StoreCorrupt for bytes that are none."""
+
+
 class MarketHistory(Protocol):
     """Recorded markets, read in windows of cycles without looking ahead."""
 

@@ -16,8 +16,8 @@ from meva_adapters.sql.inspection import Shape, shape_of
 from meva_adapters.sql.tables import META
 from meva_core.errors import StoreCorrupt, StoreUnready
 
-HEAD: Final = "0005"
-KNOWN: Final = ("0001", "0002", "0003", "0004", "0005")
+HEAD: Final = "0006"
+KNOWN: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 OWN_TABLES: Final = frozenset(
     {
         "stage7_runs",
@@ -31,6 +31,9 @@ OWN_TABLES: Final = frozenset(
         "stage7_books",
         "stage7_rows",
         "stage7_alerts",
+        "live_books",
+        "live_cycles",
+        "live_flows",
         "schema_changes",
     }
 )

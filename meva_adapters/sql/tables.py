@@ -10,6 +10,7 @@ from sqlalchemy import Table
 from meva_adapters.sql import tables_books as _books  # noqa: F401  fills META
 from meva_adapters.sql import tables_control as _control  # noqa: F401  fills META
 from meva_adapters.sql import tables_live as _live  # noqa: F401  fills META
+from meva_adapters.sql import tables_operational as _operational  # noqa: F401  fills META
 from meva_adapters.sql import tables_stage7 as _stage7
 from meva_adapters.sql.columns import META, serial, stamp, text
 

@@ -54,6 +54,7 @@ Table(
     *stamp("ts"),
     *text("counts_json", "decisions_json"),
     *text("envelope_json", null=True),
+    *text("book", "run_id", null=True),  # Meva's own
 )
 Table(
     "universe_price_cache",
@@ -95,6 +96,7 @@ Table(
     *real("fill_rate"),
     *real("avg_time_to_fill", "slippage_bps_avg", null=True),
     *text("fees_json", "pnl_json", "meta_json"),
+    *text("book", "run_id", null=True),  # Meva's own
     Index("idx_cycle_metrics_ts_start", "ts_start"),
     Index("idx_cycle_metrics_mode", "mode"),
 )
@@ -107,6 +109,7 @@ Table(
     *integer("intents_created", "intents_after_risk", "intents_executed", "orders_submitted"),
     *text("rejects_by_code_json", "breaker_state"),
     *integer("degraded_mode"),
+    *text("book", "run_id", null=True),  # Meva's own
     Index("idx_stage4_run_metrics_ts", "ts"),
 )
 Table(
@@ -116,6 +119,7 @@ Table(
     *stamp("ts"),
     *text("mode", "reasons_json", "signals_json", "limits_json", "decision_json"),
     *text("prev_mode", null=True),
+    *text("book", "run_id", null=True),  # Meva's own
     Index("idx_risk_decisions_ts", "ts"),
     Index("idx_risk_decisions_mode", "mode"),
 )
@@ -137,6 +141,7 @@ Table(
     key("id"),
     *stamp("ts"),
     *text("cycle_id", "code", "severity", "details_json"),
+    *text("book", "run_id", null=True),  # Meva's own
     Index("idx_anomaly_events_ts", "ts"),
     Index("idx_anomaly_events_code", "code"),
     Index("idx_anomaly_events_cycle_id", "cycle_id"),
@@ -212,4 +217,5 @@ Table(
     *integer("process_started", null=True),
     *text("boot_id", "pid_namespace", null=True),
     *stamp("acquired_at", "heartbeat_at", "expires_at", null=True),
+    *text("account", null=True),
 )

@@ -1,7 +1,8 @@
 """Orders, fills, positions, plans and the ledger: what Stages 3 and 4 share with the earlier system.
 
-Column kinds: `columns.py`. What the earlier system declared NOT NULL is nullable here where files that
-it upgraded in place may hold NULL.
+Column kinds: `columns.py`. In tables of several books a row names its own (`book`); NULL is the live
+one. What the earlier system declared NOT NULL is nullable here where files that it upgraded in place may hold
+NULL.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ Table(
     *text("dedupe_key", null=True),
     *integer("created_at_epoch"),
     *text("client_order_id", "order_id", "metadata_json", null=True),
+    *text("book", "run_id", null=True),  # Meva's own
     Index("idx_actions_type_hash_created", "action_type", "payload_hash", "created_at_epoch"),
     Index("idx_actions_dedupe_key_unique", "dedupe_key", unique=True, **where("dedupe_key IS NOT NULL")),
     sqlite_autoincrement=True,
@@ -48,6 +50,7 @@ Table(
     *integer("unknown_first_seen_at", "unknown_last_probe_at", "unknown_next_probe_at", null=True),
     *integer("unknown_probe_attempts", default="0"),
     *integer("unknown_escalated_at", null=True),
+    *text("book", "run_id", null=True),  # Meva's own
     Index(
         "idx_orders_client_order_id_unique",
         "client_order_id",
@@ -63,6 +66,7 @@ Table(
     *amount("price", "qty", "fee"),
     *text("fee_currency"),
     *stamp("ts"),
+    *text("book", "run_id", null=True),  # Meva's own
 )
 Table(
     "positions",
@@ -92,6 +96,11 @@ Table(
     *text("last_error", null=True),
     *integer("last_error_code", null=True),
     *stamp("created_at", "updated_at"),
+    *text("book", "run_id", null=True),  # Meva's own, from here on
+    *amount("filled_qty", null=True),  # by the exchange's word
+    *integer("fill_complete", null=True),  # 1: the ledger has all of its fills
+    *amount("decision_mark_try", null=True),
+    *text("strategy", "purpose", null=True),
     Index(
         "idx_stage4_orders_client_order_id_unique",
         "client_order_id",
@@ -115,6 +124,7 @@ Table(
     *amount("price", "qty", "fee"),
     *text("fee_asset"),
     *stamp("ts"),
+    *text("book", "run_id", null=True),  # Meva's own
 )
 Table(
     "stage4_replace_transactions",
@@ -123,6 +133,7 @@ Table(
     *text("symbol", "side", "old_client_order_ids_json", "new_client_order_id", "state"),
     *text("last_error", null=True),
     *stamp("created_at", "last_updated_at"),
+    *text("book", "run_id", null=True),  # Meva's own
     Index("idx_stage4_replace_transactions_state", "state"),
 )
 Table(
@@ -140,6 +151,7 @@ Table(
     *amount("realized_total_try", default="0"),
     *amount("drawdown_pct"),
     *stamp("ts"),
+    *text("book", "run_id", "cycle_id", null=True),  # Meva's own
     Index("idx_pnl_snapshots_ts", "ts"),
     sqlite_autoincrement=True,
 )
@@ -158,6 +170,7 @@ Table(
     *text("usage_reason", "plan_json"),
     *text("deferred_json", default="[]"),
     *text("decisions_json"),
+    *text("book", "run_id", null=True),  # Meva's own
     Index("idx_allocation_plans_ts", "ts"),
 )
 Table(
@@ -168,12 +181,14 @@ Table(
     *text("exchange"),
     *amount("cash_try", "total_equity_try"),
     *text("holdings_json", "source_endpoints_json", "flags_json"),
+    *text("book", "run_id", null=True),  # Meva's own
 )
 Table(
     "applied_fills",
     META,
     key("fill_id"),
     *stamp("applied_at", default=NOW),
+    *text("book", "run_id", null=True),  # Meva's own
 )
 Table(
     "capital_policy_state",

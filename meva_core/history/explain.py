@@ -212,7 +212,8 @@ def _inputs(reads: Reads, kind: str, ts: Any) -> Iterator[Input]:
         yield Input("override", "a backtest reads no degrade state")
         return
     moment = ts if isinstance(ts, datetime) else None
-    decisions = reads.rows("risk_decisions", ("ts",), end=moment, newest_first=True, limit=1)
+    live = {"book": None}
+    decisions = reads.rows("risk_decisions", ("ts",), end=moment, where=live, newest_first=True, limit=1)
     yield _input("base", "risk decision", next(decisions, None), moment)
     states = reads.rows("degrade_state_current", ("updated_at",), limit=1)
     yield _input("override", "degrade state", next(states, None), moment)

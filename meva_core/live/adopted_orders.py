@@ -59,7 +59,7 @@ def _stage4(view: Reads, watches: Watches) -> Watches:
 
 
 def _stage3(work: UnitOfWork, watches: Watches) -> Watches:
-    listed = list(work.rows(_STAGE3, ("order_id", "status")))
+    listed = list(work.rows(_STAGE3, ("order_id", "status"), where={"book": None}))
     for key, status in listed:
         if status in KNOWN and status not in ACTIVE:
             continue

@@ -48,11 +48,13 @@ def outside(reads: Reads, book: str, time: int, params: Params, decode: Callable
 
 
 def _base_mode(reads: Reads, moment: datetime, params: Params, decode: Callable[[str], Any]) -> Mode:
-    """Return the mode of Stage 4's newest decision that still counts; of the kill switch alone none does: it
-    blocks what goes to an exchange, and nothing here does."""
+    """Return the mode of the newest live decision of Stages 3 and 4 that still counts; of the kill switch
+    alone none does: it blocks what goes to an exchange, and nothing here does."""
     since = moment - timedelta(seconds=max(params.cooldown, OLDEST_DECISION))
     columns = ("mode", "reasons_json")
-    newest = reads.rows("risk_decisions", columns, start=since, end=moment, newest_first=True, limit=1)
+    newest = reads.rows(
+        "risk_decisions", columns, start=since, end=moment, where={"book": None}, newest_first=True, limit=1
+    )
     for mode, reasons in newest:
         return Mode.NORMAL if decode(reasons) == _ONLY else _mode_of(mode)
     return Mode.NORMAL

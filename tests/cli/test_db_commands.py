@@ -43,21 +43,21 @@ def test_upgrade_tells_what_it_found_and_did_and_the_second_one_has_nothing_to_d
     first = meva("db", "upgrade")
     assert first.code == 0
     assert first.out.splitlines()[:2] == [
-        f"{old_file}: generation 1 of the earlier system, now revision 0005",
-        f"Backup: {old_file.parent}/btcbot_state.before-0005.db",
+        f"{old_file}: generation 1 of the earlier system, now revision 0006",
+        f"Backup: {old_file.parent}/btcbot_state.before-0006.db",
     ]
     assert (
         "unique index idx_orders_client_order_id_unique: rows of orders repeat (client_order_id)" in first.out
     )
     second = meva("db", "upgrade")
-    assert (second.code, second.out) == (0, f"{old_file} is at revision 0005: nothing to do\n")
+    assert (second.code, second.out) == (0, f"{old_file} is at revision 0006: nothing to do\n")
 
 
 def test_upgrade_creates_a_database_that_is_not_there(meva: Meva, tmp_path: Path) -> None:
     ended = meva("db", "upgrade", "--db", "fresh.db", "--json")
     assert ended.code == 0
     assert ended.document["before"] == {"state": "empty", "revision": None, "generation": None}
-    assert ended.document["after"]["revision"] == "0005"
+    assert ended.document["after"]["revision"] == "0006"
     assert ended.document["backup"] is None
     assert "table stage7_runs" in ended.document["added"]
     assert (
@@ -122,7 +122,7 @@ def test_check_names_what_a_damaged_schema_lacks_and_no_command_begins_on_it(
     report = meva("report")
     assert (report.code, report.out) == (2, "")
     error, action = report.err.splitlines()
-    assert error == f"Error: {old_file} is at revision 0005 and lacks {missing[0]}"
+    assert error == f"Error: {old_file} is at revision 0006 and lacks {missing[0]}"
     assert action.startswith("To do: keep the file as it is and restore a backup")
 
 

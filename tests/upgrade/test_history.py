@@ -113,7 +113,7 @@ def test_check_lists_after_the_upgrade_what_was_kept_against_a_rule(old_file: Ol
         "unique index idx_orders_client_order_id_unique: rows of orders repeat (client_order_id)"
     ]
     found = check_database(path)
-    assert (str(found.found), found.actions, found.losses, found.sound) == ("revision 0005", [], [], True)
+    assert (str(found.found), found.actions, found.losses, found.sound) == ("revision 0006", [], [], True)
     assert len(found.repeated_keys) == len(found.broken_references) == 1
 
 

@@ -66,7 +66,7 @@ def test_a_newer_revision_is_refused_naming_both(tmp_path: Path) -> None:
     ensure(path)
     make_foreign(path, "UPDATE alembic_version SET version_num = '0777'", "PRAGMA wal_checkpoint(TRUNCATE)")
     before = path.read_bytes()
-    sentence = "is at revision 0777, which is newer than this program's 0005"
+    sentence = "is at revision 0777, which is newer than this program's 0006"
     for attempt in (ensure, reader, writer, lambda p: upgrade_database(p, NOBODY),
                     lambda p: downgrade_database(p, "0001", NOBODY)):  # fmt: skip
         with pytest.raises(StoreUnready, match=sentence):
@@ -180,10 +180,10 @@ def test_a_backup_is_whole_private_and_never_written_over_a_file(old_file: OldFi
     assert first is not None
     assert downgrade is not None
     assert second is not None
-    names = ["state.before-0001.db", "state.before-0005.2.db", "state.before-0005.db", "state.db"]
+    names = ["state.before-0001.db", "state.before-0006.2.db", "state.before-0006.db", "state.db"]
     assert sorted(found.name for found in tmp_path.iterdir()) == names
     assert str(current(first)) == "generation 29 of the earlier system"
-    assert [str(current(copy)) for copy in (downgrade, second)] == ["revision 0005", "revision 0001"]
+    assert [str(current(copy)) for copy in (downgrade, second)] == ["revision 0006", "revision 0001"]
     assert {copy.stat().st_mode & 0o777 for copy in (first, downgrade, second)} == {0o600}
     kept = first.read_bytes()
     with pytest.raises(StoreError, match="is there already"):

@@ -120,6 +120,7 @@ def test_a_book_its_lease_and_its_rows_stay_on_the_way_down_and_are_gone_on_with
         work.insert("stage7_rows", ("book", "known", "kind", "symbol", "stamp", "cells"), [row])
         work.upsert("process_instances", held)
         work.commit()
+    downgrade(place, "0005")
     changes = downgrade(place, "0003")
     emptied = ("host", "process_started", "boot_id", "pid_namespace", "acquired_at", "heartbeat_at")
     assert set(changes.released) == {
@@ -172,14 +173,16 @@ def test_rows_lose_their_indexes_on_the_way_up_and_get_them_back_and_nothing_els
         work.insert("stage7_rows", columns, rows)
         work.insert("stage7_alerts", told, [("main", rows[0][1], "mode", "told", "mode=ON @a")])
         work.commit()
+    downgrade(place, "0005")
     back = downgrade(place, "0004")
     assert (set(back.added), back.kept) == ({f"index {name}" for name in was}, [])
     assert set(back.released) == {f"index {name}" for name in alerts}
     assert indexes_of(place, "stage7_rows") == was
-    again = upgrade(place)
+    again = upgrade(place, "0005")
     assert set(again.released) == {f"index {name}" for name in was}
     assert set(again.added) == {f"index {name}" for name in alerts}
     assert indexes_of(place, "stage7_rows") == now
+    upgrade(place)
     test_migrations_build_what_the_metadata_say(place)
     with reader(place) as store, store.read() as view:
         assert sorted(view.as_stored("stage7_rows", columns)) == sorted(rows)
@@ -218,7 +221,7 @@ def test_another_revision_is_refused_with_the_command_to_type(place: str) -> Non
     downgrade(place, "0001")
     for attempt in (ensure, reader, writer):
         with pytest.raises(
-            StoreUnready, match="is at revision 0001; this program needs revision 0005"
+            StoreUnready, match="is at revision 0001; this program needs revision 0006"
         ) as error:
             attempt(place)
         assert error.value.action.startswith("meva db upgrade --db ")
@@ -294,10 +297,10 @@ def test_plain_alembic_does_the_same_work(tmp_path: Path) -> None:
         return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert alembic("upgrade", "head").returncode == 0
-    assert alembic("current").stdout == "0005 (head)\n"
+    assert alembic("current").stdout == "0006 (head)\n"
     assert alembic("check").returncode == 0
     assert alembic("downgrade", "-1").returncode == 0
-    assert current(tmp_path / "state.db").revision == "0004"
+    assert current(tmp_path / "state.db").revision == "0005"
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old)) as connection:
         columns = "order_id, symbol, side, price, qty, status, created_at, updated_at"
@@ -309,3 +312,61 @@ def test_plain_alembic_does_the_same_work(tmp_path: Path) -> None:
     assert missing.stdout.startswith("FAILED: there is no database at")
     assert len(missing.stdout.splitlines()) == 1
     assert missing.stderr == ""
+
+
+LIVE = """
+INSERT INTO live_books VALUES ('live', 'abc1234', '{now}', '[]', '{{}}', '{{}}', '{{}}', NULL, NULL, NULL);
+INSERT INTO live_flows
+    VALUES ('live', 'flow:1', 1, 'deposit', 'TRY', '250.5', '250.5', '{now}', 'c', 0, NULL);
+INSERT INTO stage4_orders (symbol, side, price, qty, status, created_at, updated_at, filled_qty, strategy)
+    VALUES ('BTCTRY', 'BUY', '1', '2', 'open', '{now}', '{now}', '0.000000001', 's');
+"""
+OF_A_BOOK = (
+    "actions",
+    "orders",
+    "fills",
+    "stage4_fills",
+    "applied_fills",
+    "stage4_replace_transactions",
+    "pnl_snapshots",
+    "account_snapshots",
+    "allocation_plans",
+    "cycle_audit",
+    "cycle_metrics",
+    "stage4_run_metrics",
+    "risk_decisions",
+    "anomaly_events",
+    "stage4_orders",
+)
+"""Tables of several books, but for the ledger, which has named them since 0002."""
+
+
+def test_a_live_book_and_what_was_noted_of_an_order_stay_on_the_way_down_and_are_gone_on_with(
+    place: str,
+) -> None:
+    ensure(place)
+    with writer(place) as store, store.unit() as work:
+        for statement in LIVE.format(now=moment(0).isoformat()).split(";\n")[:3]:
+            work._connection.execute(sa.text(statement))
+        work.commit()
+    changes = downgrade(place, "0005")
+    assert set(changes.kept) == {
+        *(f"table {name}: it holds rows" for name in ("live_books", "live_flows")),
+        *(f"column stage4_orders.{name}: it holds values" for name in ("filled_qty", "strategy")),
+    }
+    assert set(changes.released) == {
+        "table live_cycles",
+        "column process_instances.account",
+        "column pnl_snapshots.cycle_id",
+        *(f"column {table}.{name}" for table in OF_A_BOOK for name in ("book", "run_id")),
+        *(f"column stage4_orders.{name}" for name in ("fill_complete", "decision_mark_try", "purpose")),
+    }
+    downgrade(place, "0001")
+    assert "table live_cycles" in upgrade(place).added
+    test_migrations_build_what_the_metadata_say(place)
+    with reader(place) as store, store.read() as view:
+        assert list(view.rows("live_flows", ("id", "amount", "ts"))) == [
+            ("flow:1", Decimal("250.5"), moment(0))
+        ]
+        columns = ("filled_qty", "strategy", "purpose", "book")
+        assert list(view.rows("stage4_orders", columns)) == [(Decimal("0.000000001"), "s", None, None)]
