@@ -19,7 +19,7 @@ from meva_core.state import OPEN_ORDERS, TOKENS, TOKENS_TIME, State
 from meva_core.steps.inputs import Inputs, SubmitFault
 from meva_core.steps.measure import ONE_SIDED, STALE, Measured
 from meva_core.steps.scratch import BUILT, FAULTS_LEFT, FIRST_INTENT, Scratch
-from meva_core.steps.settle import is_amount, use_size, whole_lots
+from meva_core.steps.settle import is_amount, reaches, use_size, whole_lots
 
 DRAW_PRIME: Final = 2**31 - 1
 DRAW_BASE: Final = 48271
@@ -136,16 +136,22 @@ def accepted(c: int, k: int, m: Market, r: Rules, p: Params, s: State, j: Journa
 
 @kernel
 def order_draw(c: int, k: int, m: Market, r: Rules, p: Params, s: State) -> int:
-    """Return the draw of order k: a number below DRAW_PRIME, from its content and the seed."""
-    i = s.order_symbol[k]
-    drawn = mixed(1, m.time[c])
+    """Return the draw of order k."""
+    i, limit = s.order_symbol[k], s.order_limit[k]
+    return content_draw(m.time[c], r, i, s.order_side[k], limit, s.order_qty[k], p.seed)
+
+
+@kernel
+def content_draw(time: int, r: Rules, i: int, side: int, limit: int, qty: int, seed: int) -> int:
+    """Return the draw of an order of symbol i: a number below DRAW_PRIME, from its content and the seed."""
+    drawn = mixed(1, time)
     for letter in range(LETTERS):
         if r.letters[i, letter] > 0:
             drawn = mixed(drawn, r.letters[i, letter])
-    drawn = mixed(drawn, s.order_side[k])
-    drawn = mixed(drawn, s.order_limit[k])
-    drawn = mixed(drawn, s.order_qty[k])
-    drawn = mixed(drawn, p.seed)
+    drawn = mixed(drawn, side)
+    drawn = mixed(drawn, limit)
+    drawn = mixed(drawn, qty)
+    drawn = mixed(drawn, seed)
     return mixed(mixed(mixed(drawn, 0), 0), 0)
 
 
@@ -166,20 +172,30 @@ def take_touch(
     i = s.order_symbol[k]
     if measured.flags[c, i] & (STALE | ONE_SIDED):
         return
-    if s.order_side[k] == Side.BUY:
-        if m.ask[c, i] > s.order_limit[k]:
-            return
-        slipped = scale(m.ask[c, i], E12 + p.slippage)
-        price = s.order_limit[k] if slipped < 0 else min(s.order_limit[k], slipped)
-        qty = whole_lots(r, i, s.order_qty[k], s.ask_left[i])
-    else:
-        if m.bid[c, i] < s.order_limit[k]:
-            return
-        price = max(s.order_limit[k], scale(m.bid[c, i], E12 - p.slippage))
-        qty = whole_lots(r, i, s.order_qty[k], s.bid_left[i])
+    side = s.order_side[k]
+    touch = m.ask[c, i] if side == Side.BUY else m.bid[c, i]
+    if not reaches(side, touch, s.order_limit[k]):
+        return
+    price = taking_price(side, touch, s.order_limit[k], p.slippage)
+    qty = whole_lots(r, i, s.order_qty[k], s.ask_left[i] if side == Side.BUY else s.bid_left[i])
     if qty > 0 and is_amount(price, s.order_qty[k]):
-        use_size(s, i, s.order_side[k], qty)
+        use_size(s, i, side, qty)
         fill(j, s, c, k, EXECUTE, price, qty, measured.mark[c, i], p.fee, 0)
+
+
+@kernel
+def taking_price(side: int, price: int, limit: int, slippage: int) -> int:
+    """Return a price worsened by the slippage, but never beyond the limit."""
+    if side == Side.SELL:
+        return max(limit, scale(price, E12 - slippage))
+    slipped = scale(price, E12 + slippage)
+    return limit if slipped < 0 else min(limit, slipped)
+
+
+@kernel
+def first_slice(qty: int, drawn: int) -> int:
+    """Return how much of an order that fills at once fills first."""
+    return scale(qty, FIRST_SLICE) if qty > SLICED_ABOVE and drawn % 2 == 0 else qty
 
 
 @kernel
@@ -191,8 +207,8 @@ def fill_at_once(
     buy = s.order_side[k] == Side.BUY
     price = scale(mark, E12 + p.slippage if buy else E12 - p.slippage)
     qty = s.order_qty[k]
-    if qty > SLICED_ABOVE and order_draw(c, k, m, r, p, s) % 2 == 0:
-        first = scale(qty, FIRST_SLICE)
+    first = first_slice(qty, order_draw(c, k, m, r, p, s))
+    if first < qty:
         fill(j, s, c, k, EXECUTE, price, first, mark, p.fee, 0)
         qty -= first
     fill(j, s, c, k, EXECUTE, price, qty, mark, p.fee, 0)

@@ -101,19 +101,23 @@ def outranks(s: State, a: int, b: int) -> bool:
 
 
 @kernel
+def reaches(side: int, touch: int, limit: int) -> bool:
+    """Whether the opposite touch is at an order's limit or better."""
+    if side == Side.BUY:
+        return touch <= limit
+    return touch >= limit
+
+
+@kernel
 def take_size(c: int, m: Market, r: Rules, s: State, k: int) -> int:
     """Return what order k gets at its limit from the opposite touch, and take it off the row's size."""
     i = s.order_symbol[k]
+    side = s.order_side[k]
+    if not reaches(side, m.ask[c, i] if side == Side.BUY else m.bid[c, i], s.order_limit[k]):
+        return 0
     rest = s.order_qty[k] - s.order_filled[k]
-    if s.order_side[k] == Side.BUY:
-        if m.ask[c, i] > s.order_limit[k]:
-            return 0
-        qty = whole_lots(r, i, rest, s.ask_left[i])
-    else:
-        if m.bid[c, i] < s.order_limit[k]:
-            return 0
-        qty = whole_lots(r, i, rest, s.bid_left[i])
-    use_size(s, i, s.order_side[k], qty)
+    qty = whole_lots(r, i, rest, s.ask_left[i] if side == Side.BUY else s.bid_left[i])
+    use_size(s, i, side, qty)
     return qty
 
 
