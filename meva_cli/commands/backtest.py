@@ -245,6 +245,8 @@ def _doubt(
 ) -> str | None:
     """Say before the first cycle what speaks against the strategy, where something is found at once."""
     spec = loaded.settings.strategy.strategy
+    if options.as_recorded:  # what it was asked is decided again, and where it hung it is not asked
+        return None
     if chosen is None or spec is None or not options.strategy_check or not has_weights(chosen.strategy):
         return None
     note = sample_note(spec, chosen, plan, dataset)
