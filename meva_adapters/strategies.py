@@ -64,8 +64,10 @@ def load(
     given = _of_table(kind, (tables or {}).get(kind.name(), {}))
     given |= {name: _known(kind, name) and value for name, value in (values or {}).items()}
     given |= {name: _value(kind, name, text) for name, text in (texts or {}).items()}
-    made = kind(**given)
-    return Chosen(made, identity_of(made, source_sha256(kind), **origin), folders)
+    with loading(spec):  # a class may have more to say where it is made
+        made = kind(**given)
+        identity = identity_of(made, source_sha256(kind), **origin)
+    return Chosen(made, identity, folders)
 
 
 def installed() -> Mapping[str, EntryPoint]:

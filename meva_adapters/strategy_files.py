@@ -8,7 +8,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from typing import Final
 
 from meva_core.errors import BadInput
 from meva_core.strategy.base import snake_case
+from meva_core.strategy.raised import told, undisturbed
 
 _PREFIX: Final = "meva_strategy_"
 
@@ -93,14 +94,16 @@ def file_module(path: Path) -> ModuleType:
 
 @contextmanager
 def loading(what: str) -> Iterator[None]:
-    """Say of whatever the user's code raises which code it was."""
+    """Say of whatever the user's code raises which code it was; what it prints goes to stderr, and what it
+    sets for all is set back."""
     try:
-        yield
-    except BadInput:
+        with undisturbed(), redirect_stdout(sys.stderr):
+            yield
+    except (BadInput, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise BadInput(
-            f"strategy {what} cannot be loaded: {type(error).__name__}: {error}",
+            f"strategy {what} cannot be loaded: {told(error, what)}",
             action="mend it; --debug shows the traceback",
         ) from error
 

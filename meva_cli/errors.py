@@ -136,7 +136,7 @@ def _ending(error: BaseException, arguments: Sequence[str]) -> Ending:
         if isinstance(error, click.UsageError) and error.ctx:
             action = f"see {error.ctx.command_path} --help"
         return Ending(MAY_NOT_START, code, error.format_message(), action)
-    if _is_lack_of_memory(error):
+    if not _is_of_strategy(error) and _is_lack_of_memory(error):
         return Ending(
             FAILED,
             "out_of_memory",
@@ -146,6 +146,11 @@ def _ending(error: BaseException, arguments: Sequence[str]) -> Ending:
     if isinstance(error, OSError):
         return _ending_of_os(error)
     return _ending_of_meva(error)
+
+
+def _is_of_strategy(error: BaseException) -> bool:
+    """Whether it is a strategy that failed: that names it, whatever was behind it."""
+    return getattr(error, "code", "") == "strategy_failed"
 
 
 def _is_lack_of_memory(error: BaseException | None) -> bool:

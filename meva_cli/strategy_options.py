@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -59,6 +61,12 @@ def strategy_of(settings: Settings, parameters: Sequence[str]) -> Chosen | None:
 
     values, places = json_values(chosen.params), places_of(chosen.path)
     return load(chosen.strategy, texts, values, tables=chosen.tables, places=places)
+
+
+def printing_aside() -> AbstractContextManager[Any]:
+    """Return a context in which a strategy's code may print: to stderr, since stdout is for what a command
+    answers."""
+    return redirect_stdout(sys.stderr)
 
 
 def has_weights(strategy: Strategy) -> bool:

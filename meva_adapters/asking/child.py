@@ -26,6 +26,8 @@ from meva_core.strategy.view import View
 from meva_core.strategy.view_document import view_from
 
 _LOOK_SECONDS: Final = 1.0
+_TRACEBACK: Final = 8_000
+"""Characters of a traceback that are told of its beginning, and of its end."""
 _MEND: Final = "mend the strategy and start again: the book goes on with a new run"
 
 
@@ -94,8 +96,11 @@ def _answer(strategy: Strategy, asked: Mapping[str, Any], columns: list[Any]) ->
 def _told(error: MevaError) -> dict[str, Any]:
     raised = error.__cause__
     lines = [] if raised is None else traceback.format_exception(raised)
+    text = "".join(lines).rstrip()
+    if len(text) > 2 * _TRACEBACK:
+        text = f"{text[:_TRACEBACK]}\n...\n{text[-_TRACEBACK:]}"
     action = _MEND if isinstance(error, StrategyFailed) else error.action
-    return {"failed": str(error), "action": action, "traceback": "".join(lines).rstrip()}
+    return {"failed": str(error), "action": action, "traceback": text}
 
 
 if __name__ == "__main__":

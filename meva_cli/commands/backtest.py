@@ -29,6 +29,7 @@ from meva_cli.recorded_runs import (
 from meva_cli.render import print_json
 from meva_cli.strategy_options import (
     has_weights,
+    printing_aside,
     sample_note,
     strategy_of,
     strategy_options,
@@ -161,7 +162,8 @@ def backtest(
     given = {"STAGE7_FILL_MODEL": fill_model, "STRATEGY": strategy}
     loaded = settings_for("exchange", "state", "live", "stage7", "strategy", options=given)
     options = Options(times=address_of(times_db) if times_db else None, strategy=strategy, **asked)
-    result = run_backtest(loaded, dataset_folder(folder), database(db), options)
+    with printing_aside():
+        result = run_backtest(loaded, dataset_folder(folder), database(db), options)
     if as_json:
         print_json(result)
     else:

@@ -13,7 +13,7 @@ from meva_cli.options import COUNT, ENGINE, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import as_text, print_json, print_line, print_pairs
 from meva_cli.runs import pick_run, run_option
-from meva_cli.strategy_options import strategy_of, strategy_options
+from meva_cli.strategy_options import printing_aside, strategy_of, strategy_options
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
@@ -68,11 +68,12 @@ def prove(
         raise click.UsageError("--book takes neither --run nor --last: it proves all runs of the book")
     try:
         url = database(db)
-        report = (
-            _of_run(url, run_id, last, engine, chosen)
-            if book is None
-            else _of_book(url, book, engine, chosen)
-        )
+        with printing_aside():
+            report = (
+                _of_run(url, run_id, last, engine, chosen)
+                if book is None
+                else _of_book(url, book, engine, chosen)
+            )
     except StoreCorrupt as error:
         name = {"run_id": run_id} if book is None else {"book": book}
         report = {**name, "proved": False, "damage": str(error), "action": error.action}

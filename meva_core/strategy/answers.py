@@ -16,6 +16,7 @@ from meva_core.ids import stamp_text
 from meva_core.strategy.base import Strategy
 from meva_core.strategy.history import History
 from meva_core.strategy.memory import memorised, recalled
+from meva_core.strategy.raised import file_of, told, undisturbed
 from meva_core.strategy.view import View
 
 SLACK: Final = 1e-9
@@ -46,7 +47,7 @@ def doubles_of(strategy: Strategy, history: History) -> Any:
     float64 [cycles, symbols]. Raises StrategyFailed for whatever the strategy raises, and for an answer of
     another shape or kind."""
     name, span = f"strategy {strategy.name()}", _span(history)
-    with _asking(name, span):
+    with _asking(strategy, type(strategy).weights, span):
         answer = strategy.weights(history)
     shape = (len(history.seconds), len(history.symbols))
     found = _as_array(answer)
@@ -79,7 +80,7 @@ def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
     """
     history = view.history
     name, span, kept = f"strategy {strategy.name()}", _span(history), recalled(memory)
-    with _asking(name, span):
+    with _asking(strategy, type(strategy).decide, span):
         answer = strategy.decide(view, kept)
     if not isinstance(answer, Mapping):
         raise StrategyFailed(
@@ -130,14 +131,16 @@ def _number(weight: Any) -> Any:
 
 
 @contextmanager
-def _asking(name: str, span: str) -> Iterator[None]:
+def _asking(strategy: Strategy, method: Any, span: str) -> Iterator[None]:
     """Say of whatever a strategy raises which one it was, where, and what it was asked for."""
     try:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        with undisturbed(), np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             yield
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise StrategyFailed(
-            f"{name} raised {type(error).__name__}: {error} ({_line_of(error)}) when asked for {span}",
+            f"strategy {strategy.name()} raised {told(error, file_of(method))} when asked for {span}",
             action="mend the strategy; the cycles recorded before stay, and --debug shows the traceback",
         ) from error
 
@@ -182,14 +185,3 @@ def _refuse(name: str, history: History, weights: Any, bad: Any) -> None:
 def _span(history: History) -> str:
     first, last = stamp_text(int(history.seconds[0])), stamp_text(int(history.seconds[-1]))
     return f"the cycle at {first}" if first == last else f"the cycles from {first} to {last}"
-
-
-def _line_of(error: BaseException) -> str:
-    """Return where an error was raised: the innermost frame, by file name and line."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "no line"
-    file = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
-    return f"{file}:{trace.tb_lineno}"

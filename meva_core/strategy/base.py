@@ -13,6 +13,7 @@ import numpy as np
 from meva_core.errors import BadInput
 from meva_core.ids import canonical_json
 from meva_core.strategy.periods import seconds_of
+from meva_core.strategy.raised import file_of, told, undisturbed
 
 if TYPE_CHECKING:
     from meva_core.strategy.history import History
@@ -149,8 +150,18 @@ def fields_of(kind: type[Strategy]) -> Mapping[str, attrs.Attribute[Any]]:
 
 
 def bars_needed(strategy: Strategy) -> int:
-    """Return what a strategy's `needs` says. Raises BadInput for what is no number of bars."""
-    needed = strategy.needs()
+    """Return what a strategy's `needs` says. Raises BadInput for what is no number of bars, and for whatever
+    it raises."""
+    try:
+        with undisturbed():
+            needed = strategy.needs()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise BadInput(
+            f"strategy {strategy.name()}: needs() raised {told(error, file_of(type(strategy).needs))}",
+            action="mend the strategy; --debug shows the traceback",
+        ) from error
     needed = needed.item() if isinstance(needed, np.generic) else needed
     if type(needed) is not int or not 0 <= needed <= _MOST_BARS:
         raise BadInput(

@@ -16,6 +16,8 @@ from meva_core.strategy.base import Strategy
 MOST: Final = 16_384
 """Bytes of the text."""
 DEEPEST: Final = 32
+_BITS: Final = 4_096
+"""Of a whole number; of far longer ones Python makes no text."""
 NOTHING: Final = "{}"
 """What is in mind before the first cycle."""
 
@@ -70,6 +72,7 @@ def _check(value: Any, place: str, depth: int) -> None:
         for key, one in value.items():
             if type(key) is not str:
                 raise ValueError(f"{place}: the key {key!r:.60} is a {type(key).__name__}; expected a text")
+            _check(key, f"{place}: the key", depth)
             _check(one, f"{place}[{key!r}]", depth + 1)
     elif isinstance(value, list | tuple):
         for at, one in enumerate(value):
@@ -77,8 +80,18 @@ def _check(value: Any, place: str, depth: int) -> None:
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{place}: {value} has no form in JSON; expected a finite number")
+    elif isinstance(value, int) and value.bit_length() > _BITS:
+        raise ValueError(f"{place}: a whole number of {value.bit_length()} bits; expected at most {_BITS}")
+    elif isinstance(value, str) and not value.isascii() and _has_half(value):
+        raise ValueError(
+            f"{place}: {value!r:.60} has half a character (a surrogate), which UTF-8 has no form of"
+        )
     elif value is not None and not isinstance(value, str | int):
         raise ValueError(
             f"{place}: {value!r:.60} is a {type(value).__name__}; expected a dict, a list, a text, a number, "
             "a bool or None"
         )
+
+
+def _has_half(text: str) -> bool:
+    return any("\ud800" <= one <= "\udfff" for one in text)

@@ -61,6 +61,7 @@ def given(name: str) -> list[str]:
     return ["--strategy", name, *(part for pair in pairs for part in ("-p", pair))]
 
 
+@pytest.mark.filterwarnings("ignore:the strategy wishes for up to")  # as it is: the universe holds fewer
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
 def test_a_strategy_has_one_fingerprint_in_whatever_way_it_is_run(
     meva: Meva, run: Meva, data: Path, name: str
@@ -179,9 +180,39 @@ def test_a_strategy_that_fails_stops_the_run_and_what_was_recorded_stays(run: Me
     assert kept["cycles"] == 20
 
 
+def test_what_its_code_sets_for_all_and_prints_leaves_figures_and_stdout_alone(meva: Meva, run: Meva) -> None:
+    Path("own.py").write_text(OWN)
+    plain = run("--strategy", "own.py:Rising").document
+    lines = ["decimal.getcontext().prec = 2", "numpy.seterr(all='raise')", "print('said')"]
+    first = "\n".join(["import decimal, numpy", *lines])
+    then = "".join(f"        {line}\n" for line in lines)
+    answer = "        return h.on_cycles"
+    Path("own.py").write_text(first + OWN.replace(answer, then + answer))
+    other = run("--strategy", "own.py:Rising", db="b.db").document
+    assert other["fingerprint"] != plain["fingerprint"]  # its source is in it
+    same = ("final_equity_try", "turnover_try", "fees_try", "max_drawdown_ratio", "fills")
+    assert [other[name] for name in same] == [plain[name] for name in same]
+    assert meva("prove", "--db", "b.db", "--strategy", "own.py:Rising", "--json").document["proved"]
+
+
+def test_a_strategy_that_needs_more_memory_than_there_is_is_named(run: Meva) -> None:
+    Path("own.py").write_text(
+        OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", "[0.0] * 2**60")
+    )
+    error = json.loads(run("--strategy", "own.py:Rising").out)["error"]
+    assert error["code"] == "strategy_failed"
+    assert "rising raised MemoryError" in error["message"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--strategy", "leaves.py:Rising"], "leaves.py cannot be loaded: SystemExit: 0 (leaves.py:2)"),
+        (["--strategy", "picky.py:Rising"], "cannot be loaded: ValueError: no such idea (picky.py:"),
+        (
+            ["--strategy", "unsure.py:Rising"],
+            "needs() raised IndexError: list index out of range (unsure.py:17)",
+        ),
         (["--strategy", "momentun"], "there is no strategy 'momentun'; there are buy_and_hold"),
         (["--strategy", "none.py:Rising"], "there is no such file"),
         (["--strategy", "own.py:Falling"], "there is no 'Falling' in it; it has Rising"),
@@ -199,6 +230,10 @@ def test_what_may_not_start_is_said_before_anything_is_written(
     Path("own.py").write_text(OWN)
     Path("broken.py").write_text("class Rising(:")
     Path("odd.py").write_text(OWN.replace('"5m"', '"90s"'))
+    Path("leaves.py").write_text("import sys\nsys.exit(0)\n")
+    picky = "    def __attrs_post_init__(self):\n        raise ValueError('no such idea')\n"
+    Path("picky.py").write_text(OWN + picky)
+    Path("unsure.py").write_text(OWN + "    def needs(self):\n        return [][0]\n")
     done = run(*arguments)
     assert done.code == 2
     assert said in json.loads(done.out)["error"]["message"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from decimal import getcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from meva_core.strategy.answers import StrategyFailed, weights_of
 from meva_core.strategy.bars import no_bars
 from meva_core.strategy.base import bars_needed, fields_of
 from meva_core.strategy.history import History, history_of
+from meva_core.strategy.raised import MOST_TEXT
 
 NAN, INF = float("nan"), float("inf")
 
@@ -64,6 +67,69 @@ def test_what_it_raises_is_named_with_its_line() -> None:
 
     with pytest.raises(StrategyFailed, match=r"answering raised KeyError: 'BTCTRY' \(test_answers.py:\d+\)"):
         asked(divide)
+
+
+class _Mute(Exception):
+    def __str__(self) -> str:
+        raise LookupError
+
+
+class _Unusual(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (_Mute(), r"raised _Mute: no text: that raised LookupError \("),
+        (_Unusual("odd"), r"raised _Unusual: odd \("),
+        (SystemExit(3), r"raised SystemExit: 3 \("),
+        (ValueError("first\n  second"), r"raised ValueError: first second \("),
+        (ValueError("x" * 2_000_000), rf"raised ValueError: x{{{MOST_TEXT}}}\.\.\. \("),
+    ],
+)
+def test_whatever_it_raises_is_told_in_a_line(error: BaseException, said: str) -> None:
+    def fail(h: History) -> Any:
+        raise error
+
+    with pytest.raises(StrategyFailed, match=said):
+        asked(fail)
+
+
+def test_the_line_is_the_authors_not_that_of_a_library() -> None:
+    class Torn(Strategy):
+        def weights(self, h: History) -> Any:
+            return np.asarray([1.0]).reshape(h.mid.shape, order="none")
+
+    def needs(self: Any) -> int:
+        return len(json.loads("{"))
+
+    line = Torn.weights.__code__.co_firstlineno + 1
+    market = empty_market(2, 2)
+    with pytest.raises(StrategyFailed, match=rf"\(test_answers.py:{line}\)"):
+        weights_of(Torn(), history_of(("AAA", "BBB"), market, no_bars(2)))
+    Torn.needs = needs  # type: ignore[method-assign]
+    with pytest.raises(BadInput, match=r"needs\(\) raised JSONDecodeError: .* \(test_answers.py:"):
+        bars_needed(Torn())
+
+
+def test_who_interrupts_it_is_obeyed() -> None:
+    def interrupt(h: History) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asked(interrupt)
+
+
+def test_what_it_sets_for_all_is_set_back() -> None:
+    def spoil(h: History) -> Any:
+        getcontext().prec = 2
+        np.seterr(all="raise")
+        return np.zeros((2, 2))
+
+    before = getcontext().prec, np.geterr()
+    asked(spoil)
+    assert (getcontext().prec, np.geterr()) == before
 
 
 def test_it_cannot_change_what_it_sees() -> None:

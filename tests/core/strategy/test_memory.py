@@ -46,7 +46,9 @@ def test_floats_of_numpy_are_floats_and_tuples_lists() -> None:
         ({"seen": {1, 2}}, "is a set; expected"),
         ({1: "one"}, "the key 1 is a int; expected a text"),
         ({"a": {(1, 2): "one"}}, r"memory\['a'\]: the key \(1, 2\) is a tuple"),
-        ({"text": "\ud800"}, "surrogates"),
+        ({"text": "\ud800"}, r"memory\['text'\]: '\\ud800' has half a character"),
+        ({"a": {"\ud800": 1}}, r"memory\['a'\]: the key: '\\ud800' has half a character"),
+        ({"n": 10**5000}, r"memory\['n'\]: a whole number of 16610 bits; expected at most 4096"),
         ({"text": "x" * MOST}, f"memory: {MOST + 11} bytes of JSON; expected at most {MOST}"),
     ],
 )
