@@ -7,11 +7,14 @@ more: its stdin closes, or the process that began it is gone. What the strategy 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from meva_adapters.asking.frames import Ended, Pipes, packed
@@ -26,6 +29,7 @@ from meva_core.strategy.view import View
 from meva_core.strategy.view_document import view_from
 
 _LOOK_SECONDS: Final = 1.0
+_OOM_SCORE: Final = Path("/proc/self/oom_score_adj")
 _TRACEBACK: Final = 8_000
 """Characters of a traceback that are told of its beginning, and of its end."""
 _MEND: Final = "mend the strategy and start again: the book goes on with a new run"
@@ -37,6 +41,7 @@ def main() -> int:
     pipes = Pipes(os.dup(0), os.dup(1))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
+    _first_to_go()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
         wanted, _ = pipes.read()
@@ -52,10 +57,18 @@ def main() -> int:
         return 0
 
 
+def _first_to_go() -> None:
+    """Have the system end this process rather than the loop where memory runs out."""
+    with suppress(OSError):  # a system without such a file chooses by itself
+        _OOM_SCORE.write_text("1000")
+
+
 def _end_with(parent: int) -> None:
-    """End with the process that began this one, whatever the strategy does."""
+    """End with the process that began this one, whatever the strategy does, and with what that began."""
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -38,7 +39,9 @@ class _Running:
     pipes: Pipes
 
     def end(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does, and those that it began: they are of its session."""
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left of it
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
         for end in (self.pipes.reading, self.pipes.writing):
@@ -123,7 +126,8 @@ class AskedBeside:
                     stdin=asked,
                     stdout=answering,
                     env=environment,
-                    start_new_session=True,  # Ctrl-C on the terminal is for this process
+                    # Ctrl-C on the terminal is for this process, and what that one begins ends with it.
+                    start_new_session=True,
                 )
             except OSError:
                 os.close(asking)

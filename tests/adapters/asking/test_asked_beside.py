@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,19 @@ class Odd(Strategy):
             11: np.array([[0.6, 0.6]]),
             12: np.full((2, 2), 0.1),
         }.get(what, np.array([[self.share, h.bid[0, 1] / 100]]))
+"""
+BEGINS = """
+import os, subprocess
+from meva_core.strategy import Strategy, param
+
+class Begins(Strategy):
+    held = param("")
+
+    def weights(self, h):
+        end = os.open(self.held, os.O_WRONLY)
+        os.write(end, b"x")
+        subprocess.Popen(["sleep", "600"], pass_fds=[end])
+        os._exit(3)
 """
 PLAIN, HANGS, EXITS, RAISES, LEAVES, WRITES, TEXT, RAGGED, INFINITE, NANS, BELOW, MUCH, SHAPE = range(13)
 
@@ -134,6 +148,27 @@ def test_one_that_ends_its_process_is_said_to_have_and_begins_anew(asker: AskedB
     assert "its process ended at the cycle of" in failure.message
     assert failure.message.endswith("exit code 3")
     assert ask(asker, PLAIN).tolist() == [[E8 // 4, 3 * E8 // 10]]
+
+
+def test_what_it_began_ends_with_its_process(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "held")
+    reading = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    (tmp_path / "begins.py").write_text(BEGINS)
+    spec = f"{tmp_path}/begins.py:Begins"
+    try:
+        failure = ask(AskedBeside(spec, load(spec, {"held": str(tmp_path / "held")}), seconds=30), PLAIN)
+        assert failure.message.endswith("exit code 3")
+        assert os.read(reading, 1) == b"x"
+        assert select.select([reading], [], [], 30)[0]  # nobody holds its other end any more
+        assert os.read(reading, 1) == b""
+    finally:
+        os.close(reading)
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="a system that chooses by itself")
+def test_where_memory_runs_out_it_goes_before_the_loop(asker: AskedBeside) -> None:
+    ask(asker, PLAIN)
+    assert Path(f"/proc/{pid_of(asker)}/oom_score_adj").read_text().strip() == "1000"
 
 
 def test_one_whose_source_is_another_by_now_is_not_asked(asker: AskedBeside, tmp_path: Path) -> None:
