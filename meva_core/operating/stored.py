@@ -1,0 +1,175 @@
+"""What the database holds of a book, read back: the book, its rows, what is known of fills."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from meva_core.errors import BadInput, StoreCorrupt
+from meva_core.live_book.book import LiveBook, book_of
+from meva_core.live_book.documents import restored
+from meva_core.live_book.known import named
+from meva_core.live_book.ledger import Ledger
+from meva_core.live_book.postings import Posting
+from meva_core.operating.carried import Carried, carried_of
+from meva_core.operating.ledger_rows import ADJUSTMENT, FEE, FILL, FOREIGN, LEDGER, OWN, fill_of
+from meva_core.operating.whose import Whose
+from meva_core.operational.recheck import NOTHING
+from meva_core.orders import Side
+from meva_core.ports import Reads
+from meva_core.venue import VenueFill
+
+T = TypeVar("T")
+BOOKS: Final = "live_books"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BEFORE_US: Final = (
+    (LEDGER, "exchange_trade_id", "", ("exchange_order_id", "client_order_id")),
+    (LEDGER, "event_id", OWN, ("exchange_order_id", "client_order_id")),
+    ("stage4_fills", "fill_id", "", ("order_id",)),
+    ("fills", "fill_id", "", ("order_id",)),
+)
+"""Where the earlier system has fills, by which key, how that begins, and which columns name their orders."""
+
+
+def stored_book(view: Reads, name: str) -> tuple[LiveBook, Carried] | None:
+    """Return a book as it stands, and what its next cycle begins with; None for one that was never opened.
+
+    Raises StoreCorrupt for a row that cannot be read.
+    """
+    row = next(view.rows(BOOKS, ("book_json", "state_json"), where={"book": name}), None)
+    if row is None:
+        return None
+    where = f"{BOOKS}, {name}"
+    return _read(lambda: book_of(json.loads(row[0])), where), carried_of(row[1], where)
+
+
+def opening(view: Reads, name: str) -> Ledger:
+    """Return the ledger that a book was opened with. Raises KeyError for no book, StoreCorrupt."""
+    row = next(view.rows(BOOKS, ("opening_json",), where={"book": name}), None)
+    if row is None:
+        raise KeyError(name)
+    return _read(lambda: restored(json.loads(row[0]), Ledger, "$.opening"), f"{BOOKS}, {name}")
+
+
+def runs(view: Reads) -> frozenset[str]:
+    """Return the runs of all books of the file: orders that bear their names are ours."""
+    return frozenset(run for (run,) in view.rows(BOOKS, ("run_id",)))
+
+
+def last_link(view: Reads, name: str) -> str:
+    """Return the link of a book's last cycle in hex, `NOTHING` before its first."""
+    found = next(view.rows(BOOKS, ("link_sha256",), where={"book": name}), (None,))[0]
+    return NOTHING if found is None else found.hex()
+
+
+# -- What was booked ----------------------------------------------------------------------------------
+
+
+def postings(view: Reads, whose: Whose) -> list[Posting]:
+    """Return all that was booked, in the order of booking. Raises StoreCorrupt for a row that cannot be
+    read."""
+    found = [
+        _posting(event, meta)
+        for event, kind, meta in view.rows(LEDGER, ("event_id", "type", "meta_json"), run_id=whose.run)
+        if kind != FEE
+    ]
+    return sorted(found, key=lambda posting: posting.seq)
+
+
+def own_fills(view: Reads, whose: Whose, since: int, symbol: str | None = None) -> list[VenueFill]:
+    """Return our fills that are booked and stamped at or after a time in microseconds, as they came."""
+    where = {"type": FILL} | ({} if symbol is None else {"symbol": symbol})
+    columns = ("event_id", "meta_json")
+    found = view.rows(LEDGER, columns, run_id=whose.run, start=_moment(since), where=where)
+    return [_fill(event, meta) for event, meta in found]
+
+
+def foreign_fills(view: Reads, whose: Whose, symbol: str, since: int) -> list[VenueFill]:
+    """Return the fills of a symbol that are booked as foreign, and stamped at or after a time in
+    microseconds; one that has proved to be ours since is none."""
+    where = {"type": ADJUSTMENT, "symbol": symbol}
+    columns = ("event_id", "meta_json")
+    found = list(view.rows(LEDGER, columns, run_id=whose.run, start=_moment(since), where=where))
+    fills = [_fill(event, meta) for event, meta in found if event.startswith(whose.key(FOREIGN))]
+    return [fill for fill in fills if _meta(view, whose, f"{OWN}{fill.fill_id}") is None]
+
+
+def known_fills(view: Reads, whose: Whose, fills: Iterable[VenueFill]) -> dict[str, VenueFill]:
+    """Return those of fills that were read which the file has already, by their ids, as it has them.
+
+    Looks under every name that one may have (`live_book.known`), and, for the live book, where the earlier
+    system kept them.
+    """
+    names: dict[str, None] = {}
+    for fill in named(fills, {}):
+        names |= dict.fromkeys((fill.fill_id, f"{fill.fill_id}:{fill.order_id}"))
+    found = {name: _known(view, whose, name) for name in names}
+    return {name: fill for name, fill in found.items() if fill is not None}
+
+
+def _known(view: Reads, whose: Whose, name: str) -> VenueFill | None:
+    for start in (OWN, FOREIGN):
+        meta = _meta(view, whose, f"{start}{name}")
+        if meta is not None:
+            return _fill(f"{start}{name}", meta)
+    return _adopted(view, name) if whose.is_live else None
+
+
+def _meta(view: Reads, whose: Whose, posting: str) -> str | None:
+    """Return the document of a row of the book's own; the earlier system gave its rows such keys, too."""
+    where = {"event_id": whose.key(posting), "run_id": whose.run}
+    found: str | None = next(view.rows(LEDGER, ("meta_json",), where=where), (None,))[0]
+    return found
+
+
+def _adopted(view: Reads, name: str) -> VenueFill | None:
+    """Return a fill that the earlier system had. Its digits may be fewer than the exchange's."""
+    for table, key, start, orders in _BEFORE_US:
+        columns = ("symbol", "side", "price", "qty", "ts", *orders)
+        where: dict[str, Any] = {key: f"{start}{name}", "book": None}
+        row = next(view.rows(table, columns, where=where, limit=1), None)
+        if row is None:
+            continue
+        symbol, side, price, qty, ts, order, *client = row
+        side_is_read = isinstance(side, str) and side.upper() in Side.__members__
+        if not side_is_read or not all(isinstance(one, Decimal) for one in (price, qty)):
+            raise StoreCorrupt(f"{table}, {name}: its side, price or quantity cannot be read")
+        micros = (ts - _EPOCH) // timedelta(microseconds=1) if isinstance(ts, datetime) else 0
+        client_id = client[0] if client else None
+        return VenueFill(
+            name, order or None, client_id, symbol, Side[side.upper()], price, qty, Decimal(0), "TRY", micros,
+            exact=False,
+        )  # fmt: skip
+    return None
+
+
+def _posting(event: str, meta: str) -> Posting:
+    document = _document(event, meta)
+    return _read(lambda: restored(document["posting"], Posting, "$.posting"), f"{LEDGER}, {event}")
+
+
+def _fill(event: str, meta: str) -> VenueFill:
+    document = _document(event, meta)
+    return _read(lambda: fill_of(document["fill"]), f"{LEDGER}, {event}")
+
+
+def _document(event: str, meta: str) -> Mapping[str, Any]:
+    found = _read(lambda: json.loads(meta), f"{LEDGER}, {event}")
+    return found if isinstance(found, dict) else {}
+
+
+def _read(read: Callable[[], T], where: str) -> T:
+    try:
+        return read()
+    except (BadInput, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise StoreCorrupt(
+            f"{where}: cannot be read ({type(error).__name__}: {error})",
+            action="keep the database, and restore a backup",
+        ) from error
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)

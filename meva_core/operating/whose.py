@@ -1,0 +1,44 @@
+"""Whose a row is in tables of several books, and under which key."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from meva_core.live_book.book import LiveBook
+from meva_core.live_book.opening import LIVE
+
+
+@frozen
+class Whose:
+    """A book's name and its run.
+
+    Rows of the live book name no book, as those of the earlier system do not. Keys of all others begin with
+    their book: what a simulated venue calls a fill, or when a flow came, never takes a key of the live one.
+    """
+
+    book: str
+    run: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is the account's own: it alone has positions, cursors and one-row tables."""
+        return self.book == LIVE
+
+    @property
+    def column(self) -> str | None:
+        """What its rows have as `book`."""
+        return None if self.is_live else self.book
+
+    @property
+    def columns(self) -> tuple[str | None, str]:
+        """What its rows have as `book` and `run_id`."""
+        return self.column, self.run
+
+    def key(self, name: str) -> str:
+        """Return the key of a row that the book calls so."""
+        return name if self.is_live else f"{self.book}/{name}"
+
+
+def whose(book: LiveBook) -> Whose:
+    """Return whose rows those of a book are."""
+    return Whose(book.name, book.run)
