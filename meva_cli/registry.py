@@ -121,6 +121,12 @@ COMMANDS: Final = (
         "Decide a recorded run again, and compare everything.",
         ("strategy",),
     ),
+    Command(
+        "recheck",
+        "meva_cli.commands.recheck:recheck",
+        "Decide cycles of Stages 3 and 4 again, and compare.",
+        ("strategy",),
+    ),
     Command("parity", "meva_cli.commands.parity:parity", "Compare the recorded runs of two databases.", None),
     Command("report", "meva_cli.commands.report:report", "Show recent cycles and what they add up to."),
     Command(
