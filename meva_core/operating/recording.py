@@ -2,7 +2,7 @@
 
     opened(work, book, carried)                            once, before the first cycle
     booked(work, before, booked, fills, cycle, marks, now)  T2: fills of a symbol, or flows
-    noted(work, client_id, ...)                             what an order's row keeps beside where it stands
+    noted(work, client_id, ...), filled, seen               what rows of orders keep beside where they stand
     decided(work, book, cycle, carried)                     T3: before anything is sent
     done(work, book, cycle, marks, ran, carried)            T4: after it, with the link
     measured(work, book, cycle, marks, ran)                 T5: how it ran
@@ -19,10 +19,10 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from meva_core.amounts import format_e8
+from meva_core.amounts import E6, format_e8
 from meva_core.errors import BrokenBooks, StoreCorrupt
 from meva_core.ids import canonical_json
-from meva_core.live.live_orders import stamp
+from meva_core.live.live_orders import Record, stamp
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.book import text_of as book_text
 from meva_core.live_book.documents import document_of
@@ -125,6 +125,31 @@ def filled(work: UnitOfWork, row: int, qty: str | None, *, complete: bool) -> No
     """Store how much of an order was filled by the exchange's word, as text, and whether the ledger has all
     of it. Raises StoreError for a row that is not there."""
     work.update("stage4_orders", "id", ("filled_qty", "fill_complete"), [(row, qty, int(complete))])
+
+
+def seen(work: UnitOfWork, book: LiveBook, order: Record) -> None:
+    """Store an order of Stage 3 in `orders`, too, where that stage has always had its own: once the exchange
+    has given it a number. Raises ValueError before that."""
+    if order.order_id is None:
+        raise ValueError(f"{order.label} has no number of the exchange's yet")
+    of = whose(book)
+    work.upsert(
+        "orders",
+        {
+            "order_id": of.key(order.order_id),
+            "symbol": order.symbol,
+            "side": order.side.name,
+            "price": order.price,
+            "qty": order.qty,
+            "status": str(order.standing),
+            "created_at": stamp(order.created),
+            "updated_at": stamp(order.updated),
+            "client_order_id": order.name,
+            "last_seen_at": order.updated // E6,
+            "book": of.column,
+            "run_id": of.run,
+        },
+    )
 
 
 def decided(

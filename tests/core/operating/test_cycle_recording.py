@@ -18,8 +18,10 @@ from meva_adapters.sql import SqlStore, writer
 from meva_adapters.text_codec import ZstdTexts
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BrokenBooks, IdTaken, StoreCorrupt, StoreError
+from meva_core.live.adopted_orders import take_over
 from meva_core.live.live_orders import Record, add
 from meva_core.live.standing import Standing
+from meva_core.live.watch import Watches
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.flows import money
 from meva_core.live_book.ledger import fold
@@ -317,6 +319,29 @@ def test_an_order_row_keeps_by_what_it_was_decided_and_how_much_of_it_is_filled(
     ]
     with store.unit() as work, pytest.raises(StoreError, match="1 of 1 rows"):
         recording.noted(work, "m", book=book, decision_mark=None, strategy="", purpose="")
+
+
+def test_an_order_of_stage_3_is_in_its_own_table_too_and_a_dry_one_is_never_taken_for_an_adopted_one(
+    store: SqlStore,
+):
+    live, dry = opened_in(store, a_book()), opened_in(store, a_book("stage3-dry"))
+    price, qty = Decimal("3000000.5"), Decimal("0.0000000001")
+    order = Record("s3:x", "BTCTRY", Side.BUY, price, qty, Standing.OPEN, "77", None, NOW, NOW)
+    with store.unit() as work:
+        recording.seen(work, dry, evolve(order, client_id="s3:y"))
+        recording.seen(work, live, order)
+        recording.seen(work, live, evolve(order, standing=Standing.FILLED))
+        with pytest.raises(ValueError, match="s3:x has no number"):
+            recording.seen(work, live, evolve(order, order_id=None))
+        work.commit()
+    columns = ("order_id", "client_order_id", "status", "price", "qty", "book")
+    assert sorted(read(store, "orders", *columns)) == [
+        ("77", "s3:x", "filled", price, qty, None),
+        ("stage3-dry/77", "s3:y", "open", price, qty, "stage3-dry"),
+    ]
+    with store.unit() as work:
+        assert take_over(work, Watches()).stage3_read
+        assert list(work.rows("stage4_orders", ("id",))) == []
 
 
 # -- Cycles -------------------------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+"""Cycles of Stages 3 and 4 are recorded into files of the earlier system as into fresh ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from live_cycles import MARKS, OPENED, SECOND, a_book, a_cycle, a_fill, an_order, book_fills
+from nightly import every
+from old_files import OLD_FILES, dump
+
+from meva_adapters.sql import writer
+from meva_adapters.sql.migrate import upgrade
+from meva_adapters.text_codec import ZstdTexts
+from meva_core.live_book.ledger import fold
+from meva_core.operating import recording, stored
+from meva_core.operating.carried import Carried
+from meva_core.operating.done_rows import Ran
+from meva_core.operating.stored_cycles import difference, stored_cycles
+from meva_core.operating.whose import whose
+from meva_core.strategy.built_in import BaselineMeanReversionV1
+
+TEXTS = ZstdTexts()
+GIVEN = {"baseline_mean_reversion_v1": BaselineMeanReversionV1()}
+NOW = (OPENED + 30) * SECOND
+CHANGES = {
+    "cursors", "degrade_state_current", "live_books", "live_cycles", "positions", "risk_state_current",
+    "sqlite_sequence", "stage4_positions",
+}  # fmt: skip
+"""Tables whose rows stand for now, beside what the sequence of serial keys is."""
+
+
+@pytest.mark.parametrize("name", every(3, OLD_FILES))
+def test_a_cycle_is_recorded_into_an_old_file_and_changes_no_row_of_its_history(
+    name: str, old_file: Callable[[str], Path]
+) -> None:
+    path = old_file(name)
+    upgrade(path)
+    before = dump(path)
+    book, order = a_book(), an_order(order_id="live-1")
+    fill = a_fill("live-f1", "0.01", "3000000", "72", order)
+    with writer(path, durable=False) as store:
+        with store.unit() as work:
+            recording.opened(work, book, Carried())
+            assert stored.known_fills(work, whose(book), [fill]) == {}
+            found = book_fills(book, fill, orders=(order,))
+            recording.booked(work, book, found.booked, found.fills, "c", MARKS, NOW)
+            work.commit()
+        book = found.booked.book
+        cycle = a_cycle(book, GIVEN)
+        with store.unit() as work:
+            book, carried = recording.decided(work, book, cycle, Carried(), TEXTS)
+            recording.done(work, book, cycle, MARKS, Ran(), carried)
+            recording.measured(work, book, cycle, MARKS, Ran())
+            work.commit()
+        with store.read() as view:
+            assert [difference(one, GIVEN) for one in stored_cycles(view, "live", TEXTS, last=9)] == [None]
+            rows = stored.postings(view, whose(book))
+            assert fold(stored.opening(view, "live"), rows) == book.ledger
+    after = dump(path)
+    for table, (_, rows_before) in before.items():
+        if table not in CHANGES:
+            assert rows_before == [row for row in after[table][1] if row in rows_before], table
