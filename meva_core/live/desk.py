@@ -31,6 +31,7 @@ from meva_core.errors import (
     VenueReason,
 )
 from meva_core.live.adopted_orders import take_over, unread
+from meva_core.live.due import Due, DueOrder
 from meva_core.live.inquiry import Grace, Inquiry, Settled
 from meva_core.live.live_orders import Record, Unread, add, change, records, resting, rows
 from meva_core.live.standing import CANCELABLE, MAY_REST, Standing, sellable
@@ -38,7 +39,7 @@ from meva_core.live.watch import Watch, Watches, has_namesake, load, save, unboo
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.ports import Account, Clock, Reads, Store, UnitOfWork, Venue
-from meva_core.venue import EXACT, Accepted, Balance, NewOrder
+from meva_core.venue import EXACT, Accepted, Balance, NewOrder, VenueOrder
 
 _IN_DOUBT: Final = frozenset(
     {VenueReason.OTHER, VenueReason.UNAUTHORIZED, VenueReason.RATE_LIMITED, VenueReason.MAINTENANCE}
@@ -74,12 +75,13 @@ class Desk:
             accepted = self._sent(order)
         except Refused as error:
             checks = 0 if error.reason in _IN_DOUBT else 2
-            return Settled(self._became(record, Standing.REJECTED, error, watch=Watch(checks=checks)))
+            refused = self._became(record, Standing.REJECTED, error, watch=Watch(checks=checks))
+            return Settled(refused, reason=error.reason)
         except OutcomeUnknown as error:
             unknown = self._became(record, Standing.UNKNOWN, error)
             return self._asked(unknown)
         except VenueError as error:
-            return Settled(self._became(record, Standing.UNSENT, error))
+            return Settled(self._became(record, Standing.UNSENT, error), reason=error.reason)
         except MevaError as error:
             self._became(record, Standing.UNSENT, error)
             raise
@@ -121,15 +123,43 @@ class Desk:
         Returns them as they stand then. Each is asked for by itself: one that cannot be asked for stands as
         before, with the error in its alarm. Raises StoreError: what was settled before that stays settled.
         """
+        due = self.due()
+        return [*(self._inquiry.settled(one.record) for one in due.orders), *due.unreadable]
+
+    def due(self) -> Due:
+        """Return what `settle` asks for, for whoever asks for it one by one (`ask`, `shown`)."""
         self._take_over()
         with self.store.read() as view:
             watches = load(view)
             ended = [one for one in _of_rows(view, watches) if self._is_asked(one, watches)]
             found = [*resting(view), *ended, *unread(view, watches)]
-        oldest_first = sorted(_readable(found), key=lambda record: record.stored)
-        settled = [self._inquiry.settled(record) for record in oldest_first]
+        orders = tuple(
+            DueOrder(
+                record, self._inquiry.is_check_due(record, watches.of(record)), watches.of(record).asked or 0
+            )
+            for record in sorted(_readable(found), key=lambda record: record.stored)
+        )
         unreadable = dict.fromkeys(one for one in found if isinstance(one, Unread))
-        return settled + [_unreadable(one) for one in unreadable]
+        return Due(orders, tuple(_unreadable(one) for one in unreadable))
+
+    def ask(self, record: Record, *, check: bool = True) -> Settled:
+        """Ask the exchange for one order, as `settle` does for all; without `check` only by its number, if
+        that is enough."""
+        return self._inquiry.settled(record, check=check)
+
+    def shown(self, record: Record, order: VenueOrder) -> Settled:
+        """Take what a list at the exchange says of an order of ours. Raises StoreError."""
+        return self._inquiry.shown(record, order)
+
+    def note_asked(self, asked: Iterable[Record]) -> None:
+        """Remember that these were asked for now, so that others come before them the next time."""
+        now = self.clock.micros()
+        with self.store.unit() as work:
+            watches = load(work)
+            for record in asked:
+                watches = watches.having(record.stored, evolve(watches.of(record), asked=now))
+            save(work, watches, now)
+            work.commit()
 
     def book(self, work: UnitOfWork, order_id: str, qty: Decimal, *, complete: bool = False) -> None:
         """Say how much of an order the ledger holds, from the commit of this unit of work on.

@@ -41,12 +41,15 @@ class Settled:
     """What asking for an order brought. `mode` is the most that should be done until a person has looked.
 
     With an alarm nothing should be placed in the order's symbol. `record` is None for a row of the database
-    that cannot be read.
+    that cannot be read. `reason` is the exchange's, where it refused what was sent. `asked` says that there
+    was an answer: without one the order stands as before.
     """
 
     record: Record | None
     alarm: str = ""
     mode: Mode = Mode.NORMAL
+    reason: VenueReason | None = None
+    asked: bool = True
 
 
 @frozen
@@ -59,26 +62,45 @@ class Inquiry:
     clock: Clock
     grace: Grace
 
-    def settled(self, record: Record) -> Settled:
+    def settled(self, record: Record, *, check: bool = True) -> Settled:
         """Ask what became of an order. What keeps it from being asked for is named in the alarm.
+
+        Without `check` its name is looked for only where its number is not enough. Raises StoreError if what
+        it became could not be recorded.
+        """
+        with self.store.read() as view:
+            watch = load(view).of(record)
+        try:
+            look = self._look(record, is_check=check and self.is_check_due(record, watch))
+        except (VenueError, BadInput) as error:
+            mode = Mode.REDUCE_RISK_ONLY if isinstance(error, Unavailable) else Mode.OBSERVE_ONLY
+            alarmed = _alarmed(record, [(f"{record.label} cannot be asked for: {error}", mode)])
+            return evolve(alarmed, asked=False)
+        return self._taken(record, watch, look)
+
+    def shown(self, record: Record, order: VenueOrder) -> Settled:
+        """Take what a list of orders says of an order, by its number, without asking for it.
 
         Raises StoreError if it could not be recorded.
         """
         with self.store.read() as view:
             watch = load(view).of(record)
-        try:
-            look = self._look(record, watch)
-        except (VenueError, BadInput) as error:
-            mode = Mode.REDUCE_RISK_ONLY if isinstance(error, Unavailable) else Mode.OBSERVE_ONLY
-            return _alarmed(record, [(f"{record.label} cannot be asked for: {error}", mode)])
-        return self._taken(record, watch, look)
+        return self._taken(record, watch, self._sorted(record, [order], [], is_check=False))
+
+    def is_check_due(self, record: Record, watch: Watch) -> bool:
+        """Whether to look for twins, and for words that changed: at once, and again after a while."""
+        if record.standing is Standing.ABSENT:
+            return True
+        if watch.checks == 0:
+            return True
+        return watch.checks == 1 and self._is_older(record, self.grace.grace_seconds)
 
     def is_due(self, record: Record, watch: Watch) -> bool:
         """Whether an order that no longer rests is to be asked for all the same."""
         if record.standing is Standing.ABSENT:
             is_watched = not _is_made_up(record) and not self._is_older(record, self.grace.watch_seconds)
             return watch.once or is_watched
-        return record.standing in ENDED and self._is_check_due(record, watch)
+        return record.standing in ENDED and self.is_check_due(record, watch)
 
     def recorded(
         self,
@@ -107,9 +129,8 @@ class Inquiry:
 
     # -- Looking --------------------------------------------------------------------------------------
 
-    def _look(self, record: Record, watch: Watch) -> Look:
+    def _look(self, record: Record, *, is_check: bool) -> Look:
         """Look an order up by its number; by its name, too, if that is due, or if it is not there."""
-        is_check = self._is_check_due(record, watch)
         named, notes = self._by_name(record) if is_check or record.order_id is None else (None, [])
         found = {order.order_id: order for order in named or ()}
         if record.order_id is not None and record.order_id not in found:
@@ -283,14 +304,6 @@ class Inquiry:
             error=record.error if error is None else str(error),
             updated=self.clock.micros() if moved else record.updated,
         )
-
-    def _is_check_due(self, record: Record, watch: Watch) -> bool:
-        """Whether to look for twins, and for words that changed: at once, and again after a while."""
-        if record.standing is Standing.ABSENT:
-            return True
-        if watch.checks == 0:
-            return True
-        return watch.checks == 1 and self._is_older(record, self.grace.grace_seconds)
 
     def _is_older(self, record: Record, seconds: int) -> bool:
         """Whether an order has stood as it does for longer. Look-ups in vain change nothing."""

@@ -45,6 +45,8 @@ class Watch:
     """How much of it is in the ledger."""
     complete: bool = False
     """The ledger has all of its fills, whatever the exchange says was filled."""
+    asked: int | None = None
+    """When it was last asked for by itself where not all were, in microseconds."""
 
 
 @frozen

@@ -474,7 +474,7 @@ SEEDS = (2, 1, *range(3, 13))
 # That what has filled is released before it is booked is held by an example: searches find it too rarely.
 BUGS: dict[str, tuple[object, str, object]] = {
     "what was not heard of is sent again": (Desk, "_sent", _send_again),
-    "twins are not looked for": (Inquiry, "_is_check_due", lambda self, record, watch: False),
+    "twins are not looked for": (Inquiry, "is_check_due", lambda self, record, watch: False),
     "whatever has our name is ours": (order_inquiry, "is_same", lambda record, order: True),
     "one look in vain is proof": (Trading, "grace", Grace(0, WATCH, looks=1)),
     "no number of looks in vain is proof": (Trading, "grace", Grace(GRACE, WATCH, looks=10**9)),

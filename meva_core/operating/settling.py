@@ -1,0 +1,121 @@
+"""Step 2 of a cycle: what became of our orders, and what else rests at the exchange.
+
+What has no number at the exchange is looked for by its name. Then one call lists all that rests there, and
+what is shown in it need not be asked for; the rest is, by its number. So many look-ups a cycle and no more,
+what was longest not asked for first. Each order by itself: one that cannot be asked for, or whose turn has
+not come, stands as before, and keeps its symbol from submits where nobody knows what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from meva_core.errors import BadInput, VenueError
+from meva_core.live.desk import Desk
+from meva_core.live.due import DueOrder
+from meva_core.live.inquiry import Settled
+from meva_core.live.matching import is_same
+from meva_core.live.standing import MAY_REST, UNSETTLED, Standing
+from meva_core.modes import Mode
+from meva_core.operational.inputs import Alarm
+from meva_core.venue import VenueOrder
+
+BY_NUMBER: Final = 20
+"""Look-ups by number in one cycle."""
+BY_NAME: Final = 4
+"""Look-ups by name in one cycle, each of which reads several lists."""
+NOT_ASKED: Final = "order_not_asked"
+"""Why nothing is submitted in a symbol: what became of an order there could not be learnt in this cycle."""
+NOT_AS_THOUGHT: Final = "order_not_as_thought"
+"""What was learnt of an order contradicts what we had thought."""
+UNREADABLE: Final = "order_unreadable"
+"""A row of an order cannot be read, and so not be asked for."""
+
+
+@frozen
+class Settling:
+    """What step 2 learnt.
+
+    `listed` is what rests at the exchange, None where that could not be read. `blocked` says of symbols why
+    nothing may be submitted there, `alarms` how much may be done at most. `unasked` are the symbols of which
+    some order was not asked for. `looked_up` counts the look-ups by number; `notes` are for people.
+    """
+
+    listed: tuple[VenueOrder, ...] | None
+    blocked: Mapping[str, str]
+    alarms: tuple[Alarm, ...]
+    unasked: frozenset[str]
+    looked_up: int
+    notes: tuple[str, ...] = ()
+
+
+def settle(desk: Desk) -> Settling:
+    """Ask what became of every order of ours that has not ended, or that may have changed all the same.
+
+    Raises StoreError: what was settled before that stays settled.
+    """
+    due = desk.due()
+    nameless = _turns((one for one in due.orders if one.record.order_id is None), BY_NAME)
+    answers = {one.record.stored: desk.ask(one.record) for one in nameless}
+    listed, note = _listed(desk)
+    shown = {order.order_id: order for order in listed or ()}
+    numbered = [one for one in due.orders if one.record.order_id is not None]
+    checks = _turns((one for one in numbered if one.check), BY_NAME - len(nameless))
+    answers |= {one.record.stored: desk.ask(one.record) for one in checks}
+    unseen = []
+    for one in numbered:
+        order = shown.get(one.record.order_id or "")
+        if one.record.stored in answers:
+            continue
+        if order is not None and is_same(one.record, order):
+            answers[one.record.stored] = desk.shown(one.record, order)
+        elif one.record.standing in MAY_REST or one.record.standing is Standing.ABSENT:
+            unseen.append(one)
+    by_number = _turns(unseen, BY_NUMBER)
+    answers |= {one.record.stored: desk.ask(one.record, check=False) for one in by_number}
+    if any(one.record.stored not in answers for one in due.orders):
+        desk.note_asked(one.record for one in (*nameless, *checks, *by_number))
+    return _learnt(due.orders, answers, due.unreadable, listed, [note] if note else [], len(by_number))
+
+
+def _turns(orders: Iterable[DueOrder], most: int) -> list[DueOrder]:
+    """Return whose turn it is: what has to be settled first, then what was longest not asked for."""
+    return sorted(
+        orders, key=lambda one: (one.record.standing not in UNSETTLED, one.asked, one.record.stored)
+    )[: max(0, most)]
+
+
+def _listed(desk: Desk) -> tuple[tuple[VenueOrder, ...] | None, str]:
+    """Return all that rests at the exchange, or why that is not known."""
+    try:
+        return tuple(desk.account.open_orders()), ""
+    except (VenueError, BadInput) as error:
+        return None, f"the open orders cannot be read: {error}"
+
+
+def _learnt(
+    due: Sequence[DueOrder],
+    answers: Mapping[int, Settled],
+    unreadable: Sequence[Settled],
+    listed: tuple[VenueOrder, ...] | None,
+    notes: Sequence[str],
+    looked_up: int,
+) -> Settling:
+    blocked: dict[str, str] = {}
+    alarms = [Alarm(UNREADABLE, one.alarm, one.mode) for one in unreadable]
+    unasked = set()
+    for one in due:
+        answer = answers.get(one.record.stored)
+        if answer is None or not answer.asked:
+            if one.record.standing in MAY_REST:
+                unasked.add(one.record.symbol)
+                blocked[one.record.symbol] = NOT_ASKED
+        elif answer.alarm:
+            blocked[one.record.symbol] = NOT_AS_THOUGHT
+            alarms.append(Alarm(NOT_AS_THOUGHT, one.record.label, answer.mode))
+    told = [one.alarm for one in (*answers.values(), *unreadable) if one.alarm]
+    restricting = tuple(alarm for alarm in alarms if alarm.mode > Mode.NORMAL)
+    return Settling(listed, blocked, restricting, frozenset(unasked), looked_up, (*notes, *told))
