@@ -97,13 +97,25 @@ def flows_window(book: LiveBook, now: int) -> tuple[int, int]:
     return max(book.opened, now - WEEK), now
 
 
+def missing(book: LiveBook, now: int) -> dict[str, int]:
+    """Return what stands of each asset as less than ours, e8, by asset."""
+    return {
+        asset: -look.gap for asset, look in sorted(book.looks.items()) if look.gap < 0 and _stands(look, now)
+    }
+
+
+def standing_alarms(book: LiveBook, now: int) -> list[Alarm]:
+    """Return the alarms of what stands as less than ours, for a cycle that did not look at balances."""
+    found = (_standing(look, asset, now) for asset, look in sorted(book.looks.items()))
+    return [alarm for alarms in found for alarm in alarms if alarm.pair not in book.accepted]
+
+
 def shortfalls(book: LiveBook, marks: Marks, now: int) -> int:
     """Return what stands of the book and is not at the exchange, in e8 TRY at its marks."""
     total = 0
-    for asset, look in book.looks.items():
-        if look.gap < 0 and _stands(look, now):
-            mark = E8 if asset == QUOTE else marks.get(symbol_of(asset), 0)
-            total += -look.gap * mark // E8
+    for asset, lacking in missing(book, now).items():
+        mark = E8 if asset == QUOTE else marks.get(symbol_of(asset), 0)
+        total += lacking * mark // E8
     return total
 
 

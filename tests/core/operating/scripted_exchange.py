@@ -202,7 +202,7 @@ class Scripted:
         price = self.prices[symbol]
         first = -(-(start + 1) // interval_seconds) * interval_seconds
         return [
-            Candle(at, price, price, price, price, Decimal(1))
+            Candle(at * SECOND, price, price, price, price, Decimal(1))
             for at in range(first, end + 1, interval_seconds)
         ]
 

@@ -28,7 +28,7 @@ def exchange() -> Scripted:
 
 @pytest.fixture
 def desk(exchange: Scripted, tmp_path: Path) -> Iterator[Desk]:
-    with writer(fresh_file(tmp_path / "live.db")) as store:
+    with writer(fresh_file(tmp_path / "live.db"), durable=False) as store:
         yield Desk(exchange, exchange, store, exchange, lambda _: None)
 
 

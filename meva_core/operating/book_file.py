@@ -1,0 +1,183 @@
+"""A book in the database, as the steps of a cycle ask for it and change it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+from meva_core.amounts import parse_e8
+from meva_core.live.desk import Desk
+from meva_core.live.live_orders import Record, change, records, resting
+from meva_core.live.standing import Standing
+from meva_core.live.watch import load
+from meva_core.live_book.book import Booked, LiveBook
+from meva_core.live_book.ledger import Marks
+from meva_core.live_book.own_orders import OwnOrder, own_order
+from meva_core.live_book.postings import Posting
+from meva_core.operating import recording, stored
+from meva_core.operating.file import FillsBooked, Meant
+from meva_core.operating.whose import Whose
+from meva_core.operational.inputs import Sent
+from meva_core.orders import Side
+from meva_core.ports import Reads, UnitOfWork
+from meva_core.venue import VenueFill
+
+_ORDERS: Final = "stage4_orders"
+_KEPT: Final = ("decision_mark_try", "strategy", "purpose", "fill_complete")
+_UNIT: Final = Decimal("0.00000001")
+FOREIGN_MICROS: Final = 30 * 86_400 * 10**6
+"""How far back fills that count as foreign may still prove to be ours."""
+
+
+@frozen
+class BookFile:
+    """The database of a book in one cycle, `cycle` being its id and `marks` its valuation marks.
+
+    `lots` are units of the quantities of pairs, by symbol. The desk's store is where all of it is.
+    """
+
+    desk: Desk
+    whose: Whose
+    cycle: str
+    marks: Marks
+    lots: Mapping[str, Decimal] = field(factory=dict)
+
+    # -- Asked ------------------------------------------------------------------------------------------
+
+    def own_orders(self, numbers: Collection[str] = (), names: Collection[str] = ()) -> Sequence[OwnOrder]:
+        """Return the orders that may still move something, and those of these numbers or names."""
+        with self.desk.store.read() as view:
+            watches = load(view)
+            found: dict[int, Record] = {}
+            for record in _records(view, watches.orders, numbers, names):
+                found.setdefault(record.stored, record)
+            fills = self._fills(view, found.values())
+            return [self._order(view, record, fills) for _, record in sorted(found.items())]
+
+    def meant(self, orders: Iterable[OwnOrder]) -> Mapping[str, Meant]:
+        """Return what orders were decided for, by their labels."""
+        found = {}
+        with self.desk.store.read() as view:
+            for order in orders:
+                for record in _rows_of(view, order):
+                    _, strategy, purpose, _ = _kept(view, record)
+                    found[order.label] = Meant(purpose or "", strategy or "")
+        return found
+
+    def last_sent(self, since: int) -> Sequence[Sent]:
+        """Return when the last order of each symbol and side was made, at `since` or later."""
+        last: dict[tuple[str, Side], int] = {}
+        with self.desk.store.read() as view:
+            for record in _newest(view, since):
+                if record.standing not in (Standing.UNSENT, Standing.REJECTED):
+                    last.setdefault((record.symbol, record.side), record.created)
+        return [Sent(symbol, side, created) for (symbol, side), created in sorted(last.items())]
+
+    def known(self, fills: Iterable[VenueFill]) -> Mapping[str, VenueFill]:
+        """Return those of fills that the file has, by their ids there."""
+        with self.desk.store.read() as view:
+            return stored.known_fills(view, self.whose, fills)
+
+    def foreign_fills(self, symbol: str) -> Sequence[VenueFill]:
+        """Return the fills of a symbol that the file has as foreign, of the last days."""
+        since = max(0, self.desk.clock.micros() - FOREIGN_MICROS)
+        with self.desk.store.read() as view:
+            return stored.foreign_fills(view, self.whose, symbol, since)
+
+    def postings(self) -> Sequence[Posting]:
+        """Return all that was booked, in the order of booking."""
+        with self.desk.store.read() as view:
+            return stored.postings(view, self.whose)
+
+    # -- Stored -----------------------------------------------------------------------------------------
+
+    def store_fills(self, booked: FillsBooked) -> None:
+        """Store the book with all that the fills of a symbol changed."""
+        with self.desk.store.unit() as work:
+            after = Booked(booked.book, booked.postings)
+            now = self.desk.clock.micros()
+            recording.booked(work, booked.before, after, booked.fills, self.cycle, self.marks, now)
+            for order in booked.orders:
+                self._store_order(work, order)
+            work.commit()
+
+    def store_flows(self, before: LiveBook, book: LiveBook, postings: Sequence[Posting]) -> None:
+        """Store the book with the flows and roundings that changed it."""
+        with self.desk.store.unit() as work:
+            after, now = Booked(book, tuple(postings)), self.desk.clock.micros()
+            recording.booked(work, before, after, (), self.cycle, self.marks, now)
+            work.commit()
+
+    def _store_order(self, work: UnitOfWork, order: OwnOrder) -> None:
+        for record in _rows_of(work, order):
+            if record.order_id is None and order.order_id is not None:
+                change(work, evolve(record, order_id=order.order_id))
+            if order.order_id is not None:
+                self.desk.book(work, order.order_id, order.sums.qty, complete=order.complete)
+            filled = None if order.filled is None else f"{order.filled:f}"
+            recording.filled(work, record.stored, filled, complete=order.complete)
+
+    # -- Orders -----------------------------------------------------------------------------------------
+
+    def _fills(self, view: Reads, orders: Iterable[Record]) -> dict[str, list[VenueFill]]:
+        """Return the booked fills of orders by their numbers."""
+        since: dict[str, int] = {}
+        for record in orders:
+            since[record.symbol] = min(record.created, since.get(record.symbol, record.created))
+        found: dict[str, list[VenueFill]] = {}
+        for symbol, earliest in since.items():
+            # An hour covers stamps of the exchange that lie before our own.
+            start = max(0, earliest - 3_600 * 10**6)
+            for fill in stored.own_fills(view, self.whose, start, symbol):
+                found.setdefault(fill.order_id or "", []).append(fill)
+        return found
+
+    def _order(self, view: Reads, record: Record, fills: Mapping[str, list[VenueFill]]) -> OwnOrder:
+        mark, _, _, complete = _kept(view, record)
+        order = own_order(
+            record,
+            load(view).of(record),
+            fills.get(record.order_id or "", []) if record.order_id else [],
+            mark=None if mark is None else parse_e8(mark),
+            lot=self.lots.get(record.symbol, _UNIT),
+        )
+        return evolve(order, complete=order.complete or bool(complete))
+
+
+def _records(
+    view: Reads, watched: Iterable[int], numbers: Iterable[str], names: Iterable[str]
+) -> Iterator[Record]:
+    yield from (one for one in resting(view) if isinstance(one, Record))
+    for row in watched:
+        yield from records(view, id=row)
+    for number in sorted(numbers):
+        yield from records(view, exchange_order_id=number)
+    for name in sorted(names):
+        yield from records(view, client_order_id=name)
+        yield from records(view, exchange_client_id=name)
+
+
+def _newest(view: Reads, since: int) -> Iterator[Record]:
+    """Yield the orders that were made at `since` or later, newest first."""
+    for (row,) in view.rows(_ORDERS, ("id",), where={"mode": "live"}, newest_first=True):
+        for record in records(view, id=row):
+            if record.created < since:
+                return
+            yield record
+
+
+def _rows_of(view: Reads, order: OwnOrder) -> list[Record]:
+    """Return the row of an order: by its number, or else by its name."""
+    found = [] if order.order_id is None else records(view, exchange_order_id=order.order_id)
+    if not found and order.client_id is not None:
+        found = records(view, client_order_id=order.client_id) or records(
+            view, exchange_client_id=order.client_id
+        )
+    return found[:1]
+
+
+def _kept(view: Reads, record: Record) -> tuple[Any, ...]:
+    return next(iter(view.rows(_ORDERS, _KEPT, where={"id": record.stored})))

@@ -1,0 +1,221 @@
+"""Steps 1 to 5 of a cycle: what happens at an exchange is booked once, and what fails fails alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from cycles import Lived, lived
+from fresh_database import fresh_file
+
+from meva_adapters.sql.store import SqlStore, writer
+from meva_core.amounts import parse_e8
+from meva_core.errors import Unavailable, VenueReason
+from meva_core.modes import Mode
+from meva_core.operating.comparing import BALANCES_UNREAD, FLOWS_UNREAD
+from meva_core.operating.filling import UNREAD
+from meva_core.operating.measuring import NO_MARK
+from meva_core.operating.settling import NOT_ASKED
+from meva_core.orders import Side
+from meva_core.venue import NewOrder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def account(store: SqlStore) -> Lived:
+    """A book after its first cycle."""
+    book = lived(store)
+    book.cycle()
+    return book
+
+
+def test_a_first_cycle_finds_what_is_there(account: Lived) -> None:
+    inputs = account.last.inputs
+    assert [symbol.name for symbol in inputs.symbols] == ["BTCTRY", "ETHTRY"]
+    assert inputs.symbols[0].mark == parse_e8("3000")
+    assert inputs.positions.cash == parse_e8("100000")
+    assert inputs.balances.free == {"SOL": parse_e8("10"), "TRY": parse_e8("100000")}
+    assert inputs.balances.unexplained == {"SOL": 0, "TRY": 0}
+    assert (inputs.blocked, inputs.alarms, inputs.recovery) == ({}, (), ())
+    assert account.last.notes == ()
+
+
+def test_a_fill_is_booked_by_its_order_at_the_mark_of_its_decision(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "2", "2990")
+    account.exchange.trade(number, "0.5")
+    inputs = account.cycle().inputs
+    (order,) = inputs.orders
+    assert (order.standing, order.left) == ("partially_filled", parse_e8("1.5"))
+    assert (order.purpose, order.strategy, order.decision_mark) == ("entry", "trial", parse_e8("3000"))
+    (held,) = inputs.positions.positions
+    assert (held.qty, held.cost) == (parse_e8("0.5"), parse_e8("1498.588"))
+    assert inputs.positions.cash == parse_e8("98501.412")
+    assert account.last.fills_booked == 1
+    assert account.cycle().fills_booked == 0
+    account.exchange.trade(number, "1.5")
+    assert account.cycle().inputs.orders == ()
+    account.check()
+    assert account.off() == {}
+
+
+def test_a_fill_that_is_shown_late_keeps_its_symbol_from_submits_until_it_is_there(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(number, "1", late=100)
+    assert account.cycle().inputs.blocked == {"BTCTRY": "fills_incomplete"}
+    (order,) = account.last.inputs.orders
+    assert (order.standing, order.left) == ("filled", parse_e8("1"))
+    assert account.cycle().inputs.blocked == {}
+    assert account.last.inputs.orders == ()
+    account.check()
+
+
+def test_what_a_person_trades_is_a_flow_and_no_profit(account: Lived) -> None:
+    account.exchange.by_hand("BTCTRY", Side.BUY, "1")
+    account.exchange.by_hand("SOLTRY", Side.SELL, "4")
+    account.cycle()
+    book = account.book
+    assert dict(book.ledger.foreign) == {"BTC": parse_e8("1"), "SOL": parse_e8("6")}
+    assert book.figures.day_pnl == 0
+    assert book.figures.drawdown == 0
+    assert account.last.inputs.positions.positions == ()
+    account.check()
+    assert account.off() == {}
+
+
+def test_a_listed_deposit_is_booked_at_once_and_one_that_no_list_shows_after_three_reads(
+    account: Lived,
+) -> None:
+    account.exchange.transfer("TRY", "500")
+    account.cycle()
+    assert account.book.ledger.cash == parse_e8("100500")
+    account.exchange.transfer("TRY", "-200", listed_after=None)
+    modes = []
+    for _ in range(4):
+        inputs = account.cycle(61).inputs
+        modes.append(max((alarm.mode for alarm in inputs.alarms), default=Mode.NORMAL))
+    assert modes == [Mode.NORMAL, Mode.REDUCE_RISK_ONLY, Mode.NORMAL, Mode.NORMAL]
+    assert account.book.ledger.cash == parse_e8("100300")
+    assert account.book.figures.day_pnl == 0
+    account.check()
+
+
+def test_an_order_that_nothing_was_heard_of_is_found_with_its_fills(account: Lived) -> None:
+    account.exchange.unheard = True
+    with account.exchange.failing("find"):
+        assert account.place("ETHTRY", Side.BUY, "3", "101") == ""
+    (number,) = account.exchange.orders
+    account.exchange.trade(number, "3", told=False)
+    inputs = account.restarted().cycle().inputs
+    assert inputs.orders == ()
+    assert [one.symbol for one in inputs.positions.positions] == ["ETHTRY"]
+    account.check()
+    assert account.off() == {}
+
+
+def test_a_fill_without_a_name_waits_while_an_order_of_ours_has_no_number(account: Lived) -> None:
+    account.exchange.unheard = True
+    with account.exchange.failing("find"):
+        account.place("ETHTRY", Side.BUY, "3", "101")
+        (number,) = account.exchange.orders
+        account.exchange.trade(number, "3", told=False)
+        inputs = account.cycle().inputs
+        assert inputs.blocked == {"ETHTRY": NOT_ASKED}
+        assert [wait.symbol for wait in account.book.waits.values()] == ["ETHTRY"]
+        assert account.book.ledger.seq == 0
+        assert account.book.cursors["ETHTRY"] < (account.exchange.now - 60 * 10**6) // 1000
+    account.cycle()
+    assert account.book.ledger.holding("ETHTRY").qty == parse_e8("3")
+    account.check()
+
+
+@pytest.mark.parametrize(("call", "about", "why"), [("book", "ETHTRY", NO_MARK), ("fills", "ETHTRY", UNREAD)])
+def test_what_cannot_be_read_of_a_symbol_costs_that_symbol_alone(
+    account: Lived, call: str, about: str, why: str
+) -> None:
+    first, other = (account.place(symbol, Side.BUY, "1", "101") for symbol in ("BTCTRY", "ETHTRY"))
+    account.exchange.trade(first, "1", "101")
+    account.exchange.trade(other, "1")
+    with account.exchange.failing(call, about):
+        inputs = account.cycle().inputs
+    assert inputs.blocked.get("ETHTRY") in (why, "fills_incomplete")
+    assert "BTCTRY" not in inputs.blocked
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
+    assert any("ETHTRY" in note for note in account.last.notes)
+    assert inputs.signals.stalls == ({"ETHTRY": 1} if call == "fills" else {})
+    account.cycle()
+    assert account.last.inputs.blocked == {}
+    assert account.last.inputs.signals.stalls == {}
+    account.check()
+
+
+def test_without_balances_or_flows_nothing_is_submitted_and_fills_are_booked(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(number, "1")
+    with account.exchange.failing("balances"):
+        inputs = account.cycle().inputs
+    assert inputs.blocked == dict.fromkeys(("BTCTRY", "ETHTRY"), BALANCES_UNREAD)
+    assert inputs.balances.free == {}
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
+    account.exchange.transfer("TRY", "10")
+    with account.exchange.failing("flows"):
+        inputs = account.cycle().inputs
+    assert inputs.blocked == dict.fromkeys(("BTCTRY", "ETHTRY"), FLOWS_UNREAD)
+    assert account.cycle().inputs.blocked == {}
+    assert account.off() == {}
+
+
+def test_without_any_book_the_cycle_fails_and_stores_nothing(account: Lived) -> None:
+    before = account.book
+    account.exchange.transfer("TRY", "10")
+    with account.exchange.failing("book"), pytest.raises(Unavailable, match="no book could be read"):
+        account.cycle()
+    assert account.book == before
+
+
+def test_a_time_far_behind_the_newest_cycle_fails_the_cycle(account: Lived) -> None:
+    with pytest.raises(Unavailable, match="behind the newest") as caught:
+        account.cycle(-30)
+    assert caught.value.reason is VenueReason.CLOCK
+    assert account.cycle(25).inputs.time == account.process.newest
+
+
+def test_a_stray_under_our_names_ends_the_process(account: Lived) -> None:
+    account.exchange.submit(
+        NewOrder("s4:bbbbbbb-20251009085320:BTCTRY:B:0", "BTCTRY", Side.BUY, Decimal(1), Decimal(1))
+    )
+    read = account.cycle()
+    assert [str(alarm.code) for alarm in read.ends] == ["K5"]
+    assert max(alarm.mode for alarm in read.inputs.alarms) is Mode.OBSERVE_ONLY
+
+
+def test_a_foreign_order_freezes_nothing(account: Lived) -> None:
+    account.exchange.submit(NewOrder("web-1", "BTCTRY", Side.BUY, Decimal(1), Decimal(1)))
+    read = account.cycle()
+    assert read.foreign == 1
+    assert (read.inputs.alarms, read.inputs.blocked) == ((), {})
+
+
+def test_a_refused_order_blocks_nothing(account: Lived) -> None:
+    account.exchange.refuse = VenueReason.BELOW_MINIMUM
+    account.place("BTCTRY", Side.BUY, "1", "2990")
+    read = account.cycle()
+    assert (read.inputs.orders, read.inputs.blocked) == ((), {})
+    assert account.cycle().inputs.blocked == {}
+
+
+def test_alarms_and_looks_go_on_over_a_restart(account: Lived) -> None:
+    account.exchange.transfer("TRY", "-200", listed_after=None)
+    account.cycle()
+    account.restarted().cycle(61)
+    assert [alarm.code for alarm in account.book.alarms] == ["balance_unexplained"]
+    account.restarted().cycle(61)
+    account.restarted().cycle(61)
+    assert account.book.alarms == ()
+    assert account.off() == {}
