@@ -19,6 +19,7 @@ from attrs import asdict
 
 from meva_adapters.sql.addresses import Target, database_url, shown
 from meva_adapters.sql.changes import Changes, Lacking
+from meva_adapters.sql.creation import create_all
 from meva_adapters.sql.engine import (
     create_file,
     file_of,
@@ -65,7 +66,16 @@ def ensure(target: Target) -> None:
         if found.state != "empty":
             require_head(connection, shown(url))
     if found.state == "empty":
-        upgrade(url)
+        _create(url)
+
+
+def _create(url: sa.URL) -> None:
+    """Create what the revisions come to, without going through them one by one."""
+    with transaction(url) as (connection, changes):
+        if not shape_of(connection).columns:  # else somebody else is on it, or was
+            create_all(connection, changes)
+            return
+    upgrade(url)
 
 
 def upgrade(target: Target, revision: str = "head", *, prepare: Prepare | None = None) -> Changes:

@@ -20,7 +20,8 @@ from alembic.operations import MigrateOperation, Operations
 from sqlalchemy.schema import CreateColumn, CreateTable, DropTable
 
 from meva_adapters.sql.changes import Changes
-from meva_adapters.sql.columns import NOW, Packed
+from meva_adapters.sql.columns import NOW
+from meva_adapters.sql.creation import keep_packed
 from meva_adapters.sql.inspection import Shape, quoted, shape_of
 from meva_adapters.sql.notation import parse_schema
 from meva_adapters.sql.savepoints import savepoint
@@ -81,7 +82,7 @@ def ensure(operations: Operations, operation: Ensure) -> None:
             )
         else:
             connection.execute(CreateTable(table))
-            _keep_packed(connection, table)
+            keep_packed(connection, table)
             changes.added.append(f"table {table.name}")
         for index in sorted(indexes, key=lambda index: str(index.name)):
             if index.name not in shape.indexes:
@@ -149,18 +150,6 @@ def _add_columns(
         *keys,
         sa.Index(f"idx_{table.name}_key_unique", *(key.name for key in keys), unique=True),
     ).indexes
-
-
-def _keep_packed(connection: sa.Connection, table: sa.Table) -> None:
-    """Tell PostgreSQL of the columns that it need not try to compress."""
-    if connection.dialect.name != "postgresql":
-        return
-    for column in table.columns:
-        if isinstance(column.type, Packed):
-            stored = (
-                f"ALTER TABLE {quoted(table.name)} ALTER COLUMN {quoted(column.name)} SET STORAGE EXTERNAL"
-            )
-            connection.execute(sa.text(stored))
 
 
 def _definition(connection: sa.Connection, column: sa.Column[Any]) -> str:
