@@ -77,17 +77,20 @@ def check_database(target: Target) -> Check:
 
 
 def rows_of_no_run(target: Target) -> Iterator[str]:
-    """Yield the rows of our runs' tables whose run is not in stage7_runs. Raises as `check_database` does."""
-    runs = META.tables["stage7_runs"].c.run_id
+    """Yield the rows of our runs' tables whose run is neither in stage7_runs nor a live book's. Raises as
+    `check_database` does."""
+    runs, books = (META.tables[name].c.run_id for name in ("stage7_runs", "live_books"))
     with looking_at(database_url(target)) as connection:
         for table in META.tables.values():
             # The earlier system had runs of its own in that one.
             if "run_id" not in table.c or table.name in ("stage7_runs", "stage7_run_metrics"):
                 continue
-            strange = table.c.run_id.is_not(None) & table.c.run_id.not_in(sa.select(runs))
+            known = table.c.run_id.in_(sa.select(runs)) | table.c.run_id.in_(sa.select(books))
+            strange = table.c.run_id.is_not(None) & ~known
             query = sa.select(table.c.run_id, sa.func.count()).where(strange).group_by(table.c.run_id)
             for run, count in connection.execute(query):
-                yield f"{table.name}: {count} rows are of run {run}, which is not in stage7_runs"
+                whose = f"{table.name}: {count} rows are of run {run}"
+                yield f"{whose}, which is not in stage7_runs or live_books"
 
 
 def _rows(connection: sa.Connection, shape: Shape) -> dict[str, int]:
@@ -205,7 +208,7 @@ def _changed_sums(
     connection: sa.Connection, shape: Shape, table: str, noted: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield sums that differ, unless rows have come since that cannot be told from the adopted ones."""
-    condition = "book IS NULL" if "book" in shape.columns[table] else "TRUE"
+    condition = "run_id IS NULL" if "run_id" in shape.columns[table] else "TRUE"
     query = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
     if connection.execute(sa.text(query)).scalar_one() != noted["rows"][table]:
         return

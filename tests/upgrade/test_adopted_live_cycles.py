@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,11 @@ from nightly import every
 from old_files import OLD_FILES, dump
 
 from meva_adapters.sql import writer
+from meva_adapters.sql.check import check_database, rows_of_no_run
 from meva_adapters.sql.migrate import upgrade
+from meva_adapters.sql.upgrade import upgrade_database
 from meva_adapters.text_codec import ZstdTexts
+from meva_cli.progress import NoProgress
 from meva_core.live_book.ledger import fold
 from meva_core.operating import recording, stored
 from meva_core.operating.carried import Carried
@@ -58,7 +63,34 @@ def test_a_cycle_is_recorded_into_an_old_file_and_changes_no_row_of_its_history(
             assert [difference(one, GIVEN) for one in stored_cycles(view, "live", TEXTS, last=9)] == [None]
             rows = stored.postings(view, whose(book))
             assert fold(stored.opening(view, "live"), rows) == book.ledger
+    assert list(rows_of_no_run(path)) == []
+    assert check_database(path).losses == []
     after = dump(path)
     for table, (_, rows_before) in before.items():
         if table not in CHANGES:
             assert rows_before == [row for row in after[table][1] if row in rows_before], table
+
+
+def test_a_changed_row_of_the_history_is_found_among_rows_of_our_own(old_file: Callable[[str], Path]) -> None:
+    path = old_file("gen-45")
+    upgrade_database(path, NoProgress(), with_backup=False)
+    book, order = a_book(), an_order(order_id="live-1")
+    found = book_fills(book, a_fill("live-f1", "0.01", "3000000", "72", order), orders=(order,))
+    with writer(path, durable=False) as store, store.unit() as work:
+        recording.opened(work, book, Carried())
+        recording.booked(work, book, found.booked, found.fills, "c", MARKS, NOW)
+        work.commit()
+    assert check_database(path).losses == []
+    with closing(sqlite3.connect(path)) as connection:
+        for table in ("ledger_events", "fills", "stage4_fills"):
+            where = "run_id IS NULL AND qty <> '0' LIMIT 1"
+            connection.execute(
+                f"UPDATE {table} SET qty = '123.5' WHERE rowid IN (SELECT rowid FROM {table} WHERE {where})"
+            )
+        connection.execute("UPDATE ledger_events SET run_id = 'zzzzzzz' WHERE event_id = 'fill:live-f1'")
+        connection.commit()
+    tables = {loss.split()[0] for loss in check_database(path).losses}
+    assert tables == {"ledger_events", "fills", "stage4_fills"}
+    assert list(rows_of_no_run(path)) == [
+        "ledger_events: 1 rows are of run zzzzzzz, which is not in stage7_runs or live_books"
+    ]

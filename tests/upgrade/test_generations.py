@@ -178,7 +178,7 @@ def test_what_we_do_not_know_stays(old_file: OldFile) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
             "INSERT INTO orders SELECT 'new', symbol, side, price, qty, status, created_at,"
-            " updated_at, NULL, NULL, 0, NULL, NULL, NULL, 'x', NULL, NULL, NULL, 0, NULL"
+            " updated_at, NULL, NULL, 0, NULL, NULL, NULL, 'x', NULL, NULL, NULL, 0, NULL, NULL, NULL"
             " FROM orders LIMIT 1"
         )
         assert connection.execute("SELECT order_id FROM my_log").fetchall() == [("new",)]
