@@ -24,10 +24,11 @@ PARAMETERS = {
     "fixed_weights": {"shares": "BTCTRY=0.5,ETHTRY=0.2"},
 }
 HANGS = """
-from meva_core.strategy import History, Strategy
+from meva_core.strategy import History, Strategy, param
 
 class Hanging(Strategy):
     bars = "5m"
+    share = param(0.1)
 
     def needs(self) -> int:
         return 3
@@ -35,7 +36,7 @@ class Hanging(Strategy):
     def weights(self, h: History):
         while h.seconds[-1] // 60 % 2:
             pass
-        return h.on_cycles(h.close * 0 + 0.1)
+        return h.on_cycles(h.close * 0 + self.share)
 """
 
 
@@ -98,7 +99,8 @@ def test_a_strategy_that_hangs_holds_up_no_loop_and_is_asked_again(
 ) -> None:
     monkeypatch.setenv("STRATEGY_TIMEOUT_SEC", "0.3")
     Path("own.py").write_text(HANGS)
-    said = ("--strategy", "own.py:Hanging")
+    named = ("--strategy", "own.py:Hanging")
+    said = (*named, "-p", "share=0.123")  # a fraction is the same double in a recording
     run = ("run", "stage7", "--clock", "emulator", "--db", "a.db", *said)
     looped = meva(*run, "--loop", "--interval", "60", "--cycles", "4", "--json")
     assert looped.code == 0, looped.err
@@ -109,5 +111,5 @@ def test_a_strategy_that_hangs_holds_up_no_loop_and_is_asked_again(
     for more in ((), said):  # what hung is not asked again
         assert meva("prove", "--db", "a.db", "--json", *more).document["proved"] is True
     assert meva("replay", "export", "--db", "a.db", "market").code == 0
-    again = meva("backtest", "--data", "market", "--as-recorded", "--db", "b.db", "--json", *said)
+    again = meva("backtest", "--data", "market", "--as-recorded", "--db", "b.db", "--json", *named)
     assert again.document["equal_to_recorded"] is True

@@ -231,7 +231,8 @@ class _Check:
 
     def _document(self, name: str, read: Callable[[dict[str, Any]], Any]) -> Any:
         try:
-            tree, _ = read_json(self._files[name])
+            # Amounts are texts in them; a fraction is a double that a strategy has as its parameter.
+            tree, _ = read_json(self._files[name], numbers="float")
             if not isinstance(tree, dict):
                 raise BadInput("expected a JSON object")
             return read(tree)
