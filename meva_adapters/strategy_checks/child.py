@@ -68,8 +68,6 @@ def _done(
         return _asked(job, strategy, tape, terms, clock)
     except (BadInput, StrategyFailed) as error:
         return _told(failed(ANSWERS, str(error))), None
-    except SystemExit as error:
-        return _told(failed(ANSWERS, f"it ended the process: SystemExit({error.code!r})")), None
 
 
 def _asked(

@@ -129,7 +129,7 @@ def test_what_depends_on_the_process_is_named_with_the_cause_cycle_and_symbol(
     ("body", "said"),
     [
         ("return np.full((len(h.time), len(h.symbols)), 2.0)", "weight 2.0; expected 0 to 1"),
-        ("raise SystemExit(3)", "it ended the process: SystemExit(3)"),
+        ("raise SystemExit(3)", "strategy mine raised SystemExit: 3 (mine.py:"),
     ],
 )
 def test_one_that_gives_no_weights_fails_with_what_it_gave(check: Meva, body: str, said: str) -> None:
