@@ -62,15 +62,17 @@ class Desk:
     pause: Callable[[int], None]
     grace: Grace = field(factory=Grace)
 
-    def place(self, order: NewOrder) -> Settled:
+    def place(self, order: NewOrder, note: Callable[[UnitOfWork], None] | None = None) -> Settled:
         """Send an order, once, and return where it stands; that it failed is in its standing and error.
+
+        `note` stores what else is kept of it, in the unit of work that records it.
 
         Raises, with nothing sent, IdTaken for a name under which something may have been sent before, or a
         symbol of which two orders share a name; OrderNotRecorded if the order could not be recorded; and
         what the venue's gates raise. Raises OutcomeNotRecorded if what became of it could not be recorded:
         it stands as SENDING then, and settling looks it up.
         """
-        record = self._recorded(order)
+        record = self._recorded(order, note)
         try:
             accepted = self._sent(order)
         except Refused as error:
@@ -207,10 +209,10 @@ class Desk:
         self.pause(self.grace.pause_ms)
         return self.venue.submit(order)
 
-    def _recorded(self, order: NewOrder) -> Record:
+    def _recorded(self, order: NewOrder, note: Callable[[UnitOfWork], None] | None) -> Record:
         """Record that an order is about to be sent. From here on it may be at the exchange."""
         try:
-            return self._sending(order)
+            return self._sending(order, note)
         except IdTaken:
             raise
         except StoreError as error:
@@ -219,7 +221,7 @@ class Desk:
                 action=error.action,
             ) from error
 
-    def _sending(self, order: NewOrder) -> Record:
+    def _sending(self, order: NewOrder, note: Callable[[UnitOfWork], None] | None) -> Record:
         now = self.clock.micros()
         made = Record(
             order.client_id, order.symbol, order.side, order.price, order.qty,
@@ -239,6 +241,8 @@ class Desk:
                     f"{order.client_id}: an order of this name is {earlier[0].standing.name} already",
                     action="give a new order a new name",
                 )
+            if note is not None:
+                note(work)
             work.commit()
         return made
 

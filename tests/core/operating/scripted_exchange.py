@@ -39,7 +39,8 @@ COSTS = {"find": 5, "flows": 2}
 
 @define
 class Scripted:
-    """The exchange. `prices` are the marks by symbol, `there` is what the account really has by asset."""
+    """The exchange. `prices` are the marks by symbol, `there` is what the account really has by asset. With
+    `rests_on` an order stays open though its cancel was taken."""
 
     prices: dict[str, Decimal]
     there: dict[str, Decimal]
@@ -50,6 +51,8 @@ class Scripted:
     silent: set[tuple[str, str]] = field(factory=set)
     unheard: bool = False
     refuse: VenueReason | None = None
+    permit: Any = None
+    rests_on: bool = False
     calls: Counter[str] = field(factory=Counter)
     sent: list[str] = field(factory=list)
     numbers: int = 0
@@ -129,6 +132,8 @@ class Scripted:
         return self.now
 
     def submit(self, order: NewOrder) -> Accepted:
+        if self.permit is not None:
+            self.permit.submit(order)
         self.calls["submit"] += 1
         self.sent.append(order.client_id)
         if self.refuse is not None:
@@ -139,12 +144,15 @@ class Scripted:
         return Accepted(number, order.client_id, self.now)
 
     def cancel(self, order_id: str) -> None:
+        if self.permit is not None:
+            self.permit.cancel(order_id)
         self.calls["cancel"] += 1
         self.sent.append(f"cancel {order_id}")
         order = self.orders[order_id]
         if order.state.ended:
             raise Refused("it has ended", reason=VenueReason.NOT_CANCELABLE)
-        self.orders[order_id] = evolve(order, state=OrderState.CANCELED)
+        if not self.rests_on:
+            self.orders[order_id] = evolve(order, state=OrderState.CANCELED)
 
     def find(self, symbol: str, client_id: str, since: int) -> Sequence[VenueOrder]:
         self._called("find", symbol)
