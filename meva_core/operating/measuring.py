@@ -39,11 +39,13 @@ class Wanted:
 
 @frozen(kw_only=True)
 class Measured:
-    """What step 1 came to. `time` is the cycle's, `pairs` are all that the exchange shows, None where that
-    could not be read, `blocked` says of symbols why nothing may be submitted there."""
+    """What step 1 came to. `time` is the cycle's, `stamps` are the exchange's of the books that were read, in
+    microseconds, `pairs` are all that the exchange shows, None where that could not be read; `blocked` says
+    of symbols why nothing may be submitted there."""
 
     time: int
     symbols: tuple[SymbolView, ...]
+    stamps: Mapping[str, int]
     pairs: tuple[str, ...] | None
     bars: Mapping[str, Bars]
     blocked: Mapping[str, str]
@@ -78,6 +80,7 @@ def measure(market: MarketData, rules: RulesSource, clock: Clock, wanted: Wanted
     return Measured(
         time=time,
         symbols=symbols,
+        stamps={name: book.ts for name, (_, book) in sorted(books.items())},
         pairs=None if tickers is None else tuple(sorted(tickers)),
         bars=bars,
         blocked={name: NO_MARK for name in sorted(wanted.symbols) if name not in books},

@@ -56,12 +56,14 @@ class Process:
 @frozen(kw_only=True)
 class World:
     """What a cycle reads. `signals` gives the slowest call of the cycle so far, without our own waiting, and
-    our clock less the exchange's, both in ms."""
+    our clock less the exchange's, both in ms. `shown` is given the market once it is measured, before
+    anything is asked of the account: a simulated exchange lets what rests there meet it."""
 
     market: MarketData
     rules: RulesSource
     desk: Desk
     signals: Callable[[], tuple[int | None, int]] = lambda: (None, 0)
+    shown: Callable[[Measured], None] = lambda _: None
 
 
 @frozen(kw_only=True)
@@ -100,6 +102,7 @@ def read_cycle(
         by_last=run.by_last,
     )
     measured = measure(world.market, world.rules, desk.clock, wanted)
+    world.shown(measured)
     marks, starts = measured.valuations, process.first_cycle is None
     first = measured.time if process.first_cycle is None else process.first_cycle
     file = BookFile(desk, whose(book), cycle_id(book.run, measured.time), marks, _lots(measured))

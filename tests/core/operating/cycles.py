@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from meva_core.live_book.opening import opened
 from meva_core.operating import recording, stored
 from meva_core.operating.carried import Carried
 from meva_core.operating.inputs_made import Run
+from meva_core.operating.measuring import Measured
 from meva_core.operating.reading import Process, Read, World, read_cycle
 from meva_core.operating.whose import whose
 from meva_core.operational.limits import limits_from
@@ -42,6 +43,7 @@ class Lived:
     process: Process
     reads: list[Read] = field(factory=list)
     orders: int = 0
+    shown: Callable[[Measured], None] = lambda _: None
 
     @property
     def book(self) -> LiveBook:
@@ -52,7 +54,7 @@ class Lived:
 
     @property
     def world(self) -> World:
-        return World(market=self.exchange, rules=self.exchange, desk=self.desk)
+        return World(market=self.exchange, rules=self.exchange, desk=self.desk, shown=self.shown)
 
     @property
     def last(self) -> Read:
@@ -103,8 +105,8 @@ class Lived:
         assert len({row.id for row in rows}) == len(rows)
 
     def off(self) -> dict[str, int]:
-        """By how much the exchange's balances differ from the book, e8, by asset."""
-        return {a: gap for a, gap in gaps(self.book, self.exchange.balances()).items() if gap}
+        """By how much the account's balances differ from the book, e8, by asset."""
+        return {a: gap for a, gap in gaps(self.book, self.desk.account.balances()).items() if gap}
 
 
 def a_run(**changes: Any) -> Run:

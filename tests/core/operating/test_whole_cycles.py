@@ -14,6 +14,7 @@ from fresh_database import fresh_file
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.operating.book_file import BookFile
+from meva_core.operating.dry import meets
 from meva_core.operating.executing import Executor
 from meva_core.operating.outcomes import Executed
 from meva_core.operating.replacing import Replacer
@@ -22,6 +23,9 @@ from meva_core.operating.whose import whose
 from meva_core.operational.decide import decide
 from meva_core.operational.inputs import Listed
 from meva_core.orders import Side
+from meva_core.simulated.books import opened
+from meva_core.simulated.terms import Terms
+from meva_core.simulated.venue import SimulatedVenue
 from meva_core.strategy.built_in import BaselineMeanReversionV1
 
 NAME = "baseline_mean_reversion_v1"
@@ -80,3 +84,24 @@ def test_a_strategy_buys_what_it_may_waits_for_its_fills_and_sends_nothing_twice
     held = {one.symbol for one in account.last.inputs.positions.positions}
     assert held == {"BTCTRY", "ETHTRY"}
     assert account.book.ledger.foreign["ETH"] == 5 * 10**7
+
+
+def test_the_same_cycles_run_over_a_simulated_exchange_that_meets_the_market_they_measure(
+    store: SqlStore,
+) -> None:
+    account = lived(store, {"TRY": "100000"}, settings=SETTINGS, strategies=(Listed(NAME),))
+    exchange = account.exchange
+    terms = Terms(maker=12 * 10**8, taker=24 * 10**8)
+    venue = SimulatedVenue(opened("dry", 100_000 * 10**8), terms, exchange)
+    account.desk = evolve(account.desk, venue=venue, account=venue)
+    account.shown = meets(venue)
+    for n in range(12):
+        exchange.prices["BTCTRY"] += Decimal(-4 if n % 2 else 3)
+        exchange.prices["ETHTRY"] += Decimal(-1 if n % 3 else 1)
+        cycle(account)
+    assert account.book.ledger.turnover > 0
+    for _ in range(5):
+        account.cycle()
+    assert account.off() == {}
+    assert account.book.ledger.flows == 0
+    assert exchange.calls.keys() <= {"tickers", "rules", "book"}, "nothing private was asked"
