@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from meva_core.errors import Unavailable, VenueReason
@@ -9,6 +10,35 @@ from meva_core.market import MICROS
 
 BEHIND_SECONDS: Final = 5
 """How far the time may lie behind the newest cycle's: clocks are read apart."""
+LEAP_MICROS: Final = 60 * MICROS
+"""An offset that changed by more than this has to be read again before it is believed."""
+READINGS: Final = 3
+APART_SECONDS: Final = 30.0
+AGREE_MICROS: Final = 5 * MICROS
+"""Readings of an offset agree within this."""
+
+
+def offset_of(ask: Callable[[], int], before: int | None, wait: Callable[[float], None]) -> int:
+    """Return how far the exchange's time is ahead of ours, in microseconds.
+
+    `ask` reads that anew, `before` is what it was in the last cycle, None before the first, `wait` waits for
+    so many seconds. Where it leapt, it is believed once three readings over a minute agree. Raises what `ask`
+    raises, and Unavailable with reason CLOCK where they do not.
+    """
+    found = [ask()]
+    if before is None or abs(found[0] - before) <= LEAP_MICROS:
+        return found[0]
+    while len(found) < READINGS:
+        wait(APART_SECONDS)
+        found.append(ask())
+    if max(found) - min(found) <= AGREE_MICROS:
+        return found[-1]
+    raise Unavailable(
+        f"the exchange's time and this machine's have come {abs(found[0] - before) // MICROS} s further "
+        f"apart, and {READINGS} readings within a minute do not agree",
+        action="look at this machine's clock; the next cycle reads it again",
+        reason=VenueReason.CLOCK,
+    )
 
 
 def cycle_time(now: int, newest: int) -> int:
