@@ -10,9 +10,9 @@ from attrs import evolve, field, frozen
 
 from meva_core.amounts import parse_e8
 from meva_core.live.desk import Desk
-from meva_core.live.live_orders import Record, change, records, resting
-from meva_core.live.standing import Standing
-from meva_core.live.watch import load
+from meva_core.live.live_orders import Record, add, change, records, resting
+from meva_core.live.standing import Standing, reported
+from meva_core.live.watch import Watch, load, save
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder, own_order
@@ -23,7 +23,7 @@ from meva_core.operating.whose import Whose
 from meva_core.operational.inputs import Sent
 from meva_core.orders import Side
 from meva_core.ports import Reads, UnitOfWork
-from meva_core.venue import VenueFill
+from meva_core.venue import VenueFill, VenueOrder
 
 _ORDERS: Final = "stage4_orders"
 _KEPT: Final = ("decision_mark_try", "strategy", "purpose", "fill_complete")
@@ -93,6 +93,23 @@ class BookFile:
             return stored.postings(view, self.whose)
 
     # -- Stored -----------------------------------------------------------------------------------------
+
+    def adopt(self, order: VenueOrder) -> None:
+        """Take an order into the file that is ours by its name and is not there."""
+        desk = self.desk
+        if order.price is None:
+            raise ValueError(f"order {order.order_id} has no limit, and none of ours is without")
+        with desk.store.unit() as work:
+            now, standing = desk.clock.micros(), reported(Standing.UNKNOWN, order.state)
+            made = Record(
+                order.client_id, order.symbol, order.side, order.price, order.qty, standing, order.order_id,
+                "found at the exchange, and not in this file", order.created_ts or now, now,
+            )  # fmt: skip
+            add(work, [made])
+            (record,) = records(work, exchange_order_id=order.order_id)
+            watch = Watch(known=True, filled=order.filled)
+            save(work, load(work).having(record.stored, watch), now)
+            work.commit()
 
     def store_fills(self, booked: FillsBooked) -> None:
         """Store the book with all that the fills of a symbol changed."""

@@ -15,7 +15,7 @@ from meva_core.live_book.book import LiveBook
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
 from meva_core.operational.inputs import Sent
-from meva_core.venue import VenueFill
+from meva_core.venue import VenueFill, VenueOrder
 
 
 @frozen
@@ -66,6 +66,10 @@ class File(Protocol):
 
     def postings(self) -> Sequence[Posting]:
         """Return all that was booked, in the order of booking."""
+
+    def adopt(self, order: VenueOrder) -> None:
+        """Take an order at the exchange into the file that is ours by its name and is not there: its backup
+        was restored. Raises IdTaken for one of a name that the file has already."""
 
     def store_fills(self, booked: FillsBooked) -> None:
         """Store the book with all that changed it (T2), what is booked of each order among it."""

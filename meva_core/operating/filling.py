@@ -21,6 +21,7 @@ from meva_core.live_book.ledger import Marks, asset_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.windows import first_cursor, read, window
 from meva_core.operating.file import File, FillsBooked
+from meva_core.operating.finding import found_again
 from meva_core.ports import Account, Clock
 from meva_core.venue import Balance, VenueFill
 
@@ -94,6 +95,9 @@ class FillReader:
         known = self.file.known(fills)
         foreign = self.file.foreign_fills(symbol)
         ours = self._ours(book, [*fills, *foreign])
+        alarms = self._found_again(fills, ours)
+        if alarms:
+            ours = self._ours(book, [*fills, *foreign])
         before = {id(order): order for order in ours.orders}
         taken = self._taken_back(book, symbol, foreign, ours, now)
         batch = Batch(symbol, tuple(fills), known, symbol not in self.unasked, now)
@@ -114,7 +118,7 @@ class FillReader:
         return evolve(
             so_far,
             book=moved,
-            alarms=(*so_far.alarms, *taken.booked.alarms, *came.booked.alarms),
+            alarms=(*so_far.alarms, *alarms, *taken.booked.alarms, *came.booked.alarms),
             blocked=so_far.blocked if is_whole else {**so_far.blocked, symbol: WAITS},
             booked=so_far.booked + len(came.fills),
         )
@@ -125,6 +129,16 @@ class FillReader:
         names = {fill.client_id for fill in fills if fill.client_id is not None}
         orders = tuple(self.file.own_orders(numbers, names))
         return Ours(orders, self.runs, self.first_cycle, book.accepted)
+
+    def _found_again(self, fills: Iterable[VenueFill], ours: Ours) -> list[Alarm]:
+        """Take in the orders that fills name, and that are ours and not in the file."""
+        names = [fill.order_id for fill in fills if of_fill(fill, ours).whose is Whose.BEHIND]
+        found = []
+        for number in sorted({name for name in names if name is not None}):
+            if self.look_ups > 0:
+                self.look_ups -= 1
+                found.append(self.account.order(number))
+        return found_again(self.file, [order for order in found if order is not None], ours)
 
     def _of_incomplete(
         self, mine: Iterable[OwnOrder], fills: Sequence[VenueFill], known: Mapping[str, VenueFill]

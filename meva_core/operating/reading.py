@@ -31,14 +31,15 @@ from meva_core.operating.book_file import BookFile
 from meva_core.operating.carried import Carried
 from meva_core.operating.comparing import Compared, compare, read_balances
 from meva_core.operating.file import File
-from meva_core.operating.filling import FillReader
+from meva_core.operating.filling import FillReader, Fills
+from meva_core.operating.finding import found_again
 from meva_core.operating.inputs_made import Learnt, Run, inputs_of
 from meva_core.operating.measuring import Measured, Wanted, measure
-from meva_core.operating.settling import BY_NUMBER, settle
+from meva_core.operating.settling import BY_NUMBER, Settling, settle
 from meva_core.operating.whose import whose
 from meva_core.operational.inputs import Inputs
 from meva_core.ports import MarketData, RulesSource
-from meva_core.venue import VenueOrder
+from meva_core.venue import Balance, VenueOrder
 
 
 @frozen(kw_only=True)
@@ -92,8 +93,7 @@ def read_cycle(
     `kill` is the kill switch as it stands. Raises Unavailable if no market could be read or the time lies
     behind, with nothing stored, and StoreError: what was stored before that stays.
     """
-    desk, configured = world.desk, run.limits.symbols
-    names = sorted({*configured, *_held(book), *_resting(desk)})
+    names = sorted({*run.limits.symbols, *_held(book), *_resting(world.desk)})
     wanted = Wanted(
         symbols=names,
         bars=run.bars,
@@ -101,46 +101,22 @@ def read_cycle(
         valuations=carried.valuations,
         by_last=run.by_last,
     )
-    measured = measure(world.market, world.rules, desk.clock, wanted)
+    measured = measure(world.market, world.rules, world.desk.clock, wanted)
     world.shown(measured)
-    marks, starts = measured.valuations, process.first_cycle is None
-    first = measured.time if process.first_cycle is None else process.first_cycle
-    file = BookFile(desk, whose(book), cycle_id(book.run, measured.time), marks, _lots(measured))
-    settling = settle(desk)
-    balances, unread = read_balances(desk.account)
-    pairs = {*names, *(name for name in measured.pairs or () if name.endswith(QUOTE))}
-    symbols = due(book, pairs, file.own_orders(), balances or {}, configured, starts=starts)
-    reader = FillReader(
-        account=desk.account,
-        clock=desk.clock,
-        file=file,
-        lookback_minutes=run.lookback_minutes,
-        runs=process.runs | {book.run},
-        first_cycle=first,
-        marks=marks,
-        unasked=settling.unasked,
-        look_ups=BY_NUMBER - settling.looked_up,
-    )
-    fills = reader.read(book, symbols, balances or {})
-    orders = file.own_orders()
-    last_write = max([process.last_write or 0, *(one.created for one in orders)])
-    compared = compare(
-        desk.account, file, fills.book, orders, balances, marks, last_write, desk.clock.micros()
-    )
-    listed = settling.listed or ()
-    ours = Ours(tuple(_among(file, listed)), process.runs | {book.run}, first, compared.book.accepted)
-    found = [*fills.alarms, *compared.alarms, *order_alarms(listed, ours)]
-    assessed = assess(compared.book, orders, measured, found)
+    found = _book_account(world.desk, run, process, book, measured)
+    assessed = assess(found.compared.book, found.orders, measured, found.alarms)
     slowest, skew = world.signals()
-    stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in fills.unread}
+    stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
+    since = (measured.time - run.limits.cooldown_seconds) * MICROS
+    settling, compared = found.settling, found.compared
     learnt = Learnt(
         measured=measured,
-        orders=orders,
-        meant=file.meant(orders),
-        last_sent=file.last_sent((measured.time - run.limits.cooldown_seconds) * MICROS),
-        balances=balances,
+        orders=found.orders,
+        meant=found.file.meant(found.orders),
+        last_sent=found.file.last_sent(since),
+        balances=found.balances,
         recovery=settling.alarms,
-        blocked=_blocked(names, compared, measured.blocked, settling.blocked, fills.blocked),
+        blocked=_blocked(names, compared, measured.blocked, settling.blocked, found.fills.blocked),
         stalls=stalls,
         looked=compared.looked,
         skew_ms=skew,
@@ -150,17 +126,85 @@ def read_cycle(
         carried,
         stalls=stalls,
         resting={name: left - 1 for name, left in sorted(carried.resting.items()) if left > 1},
-        valuations=marks,
+        valuations=measured.valuations,
     )
-    notes = (*measured.notes, *settling.notes, *fills.notes, unread, compared.note)
+    notes = (*measured.notes, *settling.notes, *found.fills.notes, found.unread, compared.note)
     return Read(
         inputs=inputs_of(run, assessed, carried, learnt, kill),
         book=assessed,
         carried=after,
-        fills_booked=fills.booked,
-        foreign=sum(of_order(one, ours).whose is Whose.FOREIGN for one in listed),
+        fills_booked=found.fills.booked,
+        foreign=found.foreign,
         notes=tuple(note for note in notes if note),
     )
+
+
+@frozen(kw_only=True)
+class _Account:
+    """What steps 2 to 4 came to. `unread` says why there are no balances, if there are none."""
+
+    file: File
+    settling: Settling
+    balances: Mapping[str, Balance] | None
+    unread: str
+    fills: Fills
+    compared: Compared
+    orders: Sequence[OwnOrder]
+    alarms: Sequence[Alarm]
+    foreign: int
+
+
+def _book_account(desk: Desk, run: Run, process: Process, book: LiveBook, measured: Measured) -> _Account:
+    """Steps 2 to 4: read the account, and book what happened there."""
+    marks, runs = measured.valuations, process.runs | {book.run}
+    first = measured.time if process.first_cycle is None else process.first_cycle
+    file = BookFile(desk, whose(book), cycle_id(book.run, measured.time), marks, _lots(measured))
+    settling = settle(desk)
+    listed = settling.listed or ()
+    alarms = found_again(file, listed, Ours(tuple(_among(file, listed)), runs, first, book.accepted))
+    balances, unread = read_balances(desk.account)
+    reader = FillReader(
+        account=desk.account,
+        clock=desk.clock,
+        file=file,
+        lookback_minutes=run.lookback_minutes,
+        runs=runs,
+        first_cycle=first,
+        marks=marks,
+        unasked=settling.unasked,
+        look_ups=BY_NUMBER - settling.looked_up,
+    )
+    symbols = due(
+        book,
+        {*(one.name for one in measured.symbols), *_pairs(measured)},
+        file.own_orders(),
+        balances or {},
+        run.limits.symbols,
+        starts=process.first_cycle is None,
+    )
+    fills = reader.read(book, symbols, balances or {})
+    orders = file.own_orders()
+    last_write = max([process.last_write or 0, *(one.created for one in orders)])
+    compared = compare(
+        desk.account, file, fills.book, orders, balances, marks, last_write, desk.clock.micros()
+    )
+    ours = Ours(tuple(_among(file, listed)), runs, first, compared.book.accepted)
+    return _Account(
+        file=file,
+        settling=settling,
+        balances=balances,
+        unread=unread,
+        fills=fills,
+        compared=compared,
+        orders=orders,
+        alarms=[*alarms, *fills.alarms, *compared.alarms, *order_alarms(listed, ours)],
+        foreign=sum(of_order(one, ours).whose is Whose.FOREIGN for one in listed),
+    )
+
+
+def _pairs(measured: Measured) -> list[str]:
+    """Return all TRY pairs that the exchange shows."""
+    return [name for name in measured.pairs or () if name.endswith(QUOTE)]
 
 
 def _held(book: LiveBook) -> list[str]:

@@ -7,13 +7,17 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from cycles import Lived, lived
 from fresh_database import fresh_file
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import parse_e8
 from meva_core.errors import Unavailable, VenueReason
+from meva_core.ids import client_id
+from meva_core.live_book.book import accepted
 from meva_core.modes import Mode
+from meva_core.operating import recording
 from meva_core.operating.comparing import BALANCES_UNREAD, FLOWS_UNREAD
 from meva_core.operating.filling import UNREAD
 from meva_core.operating.measuring import NO_MARK
@@ -219,3 +223,29 @@ def test_alarms_and_looks_go_on_over_a_restart(account: Lived) -> None:
     account.restarted().cycle(61)
     assert account.book.alarms == ()
     assert account.off() == {}
+
+
+@pytest.mark.parametrize("filled", ["0", "0.4", "1"])
+def test_an_order_of_ours_that_a_restored_file_lacks_is_taken_in_with_its_fills(
+    account: Lived, filled: str
+) -> None:
+    name = client_id(account.last.inputs.cycle, "BTCTRY", Side.BUY, 7, stage=4)
+    lost = account.exchange.submit(NewOrder(name, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1)))
+    if Decimal(filled):
+        account.exchange.trade(lost.order_id, filled)
+    account.process = evolve(account.process, last_write=None)
+    read = account.cycle()
+    assert [str(alarm.code) for alarm in account.book.alarms] == ["file_behind_exchange"]
+    assert max(alarm.mode for alarm in read.inputs.alarms) is Mode.OBSERVE_ONLY
+    assert read.ends == ()
+    for _ in range(3):
+        account.cycle()
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8(filled)
+    assert account.book.ledger.foreign.get("BTC", 0) == 0
+    assert account.off() == {}
+    (alarm,) = account.book.alarms
+    with account.store.unit() as work:
+        recording.saved(work, accepted(account.book, alarm.pair))
+        work.commit()
+    assert account.cycle().inputs.alarms == ()
+    account.check()
