@@ -484,6 +484,7 @@ def test_a_strategy_that_cannot_run_fails(meva: Meva, said: list[str], why: str)
     head = "from meva_core.strategy import Strategy\n"
     Path("own.py").write_text(f"{head}1 / 0\n")
     odd = 'class Odd(Strategy):\n    bars = "90s"\n    def needs(self):\n        return 1\n'
+    odd += "    def weights(self, h):\n        return h.on_cycles(h.close)\n"
     Path("odd.py").write_text(head + odd)
     found = checks(doctor(meva, "--offline", "--for", "stage7", *said), "fail")
     assert why in found["strategy", "policy"]["message"]

@@ -59,8 +59,9 @@ def market_of(world: World) -> Market:
     m = empty_market(len(world.cycles), len(world.symbols))
     m.time[:] = [given.time for given in world.cycles]
     for name in PLAIN:
-        column = [[absent(getattr(row, name)) for row in given.rows] for given in world.cycles]
-        getattr(m, name)[...] = column
+        cells = [absent(getattr(row, name)) for given in world.cycles for row in given.rows]
+        column = getattr(m, name)
+        column[...] = np.array(cells, dtype=np.int64).reshape(column.shape)
     places: dict[int, list[tuple[int, int, tuple[int, ...]]]] = defaultdict(list)
     for c, given in enumerate(world.cycles):
         for i, row in enumerate(given.rows):
