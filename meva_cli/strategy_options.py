@@ -83,14 +83,16 @@ def with_strategy(plan: RunPlan, chosen: Chosen | None) -> RunPlan:
 
 def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset) -> str | None:
     """Look at some cuts of the data for look-ahead, in another process, and return what was found, if
-    anything was."""
-    from meva_adapters.strategy_checks.asking import CheckFailed
+    anything was. Raises EndedItself for one that would end this process, too, as if all had been run."""
+    from meva_adapters.strategy_checks.asking import CheckFailed, EndedItself
     from meva_adapters.strategy_checks.checking import sampled
     from meva_adapters.strategy_checks.tapes import short_tape
 
     name = f"strategy {chosen.strategy.name()}"
     try:
         found = sampled(subject_of(spec, chosen), short_tape(chosen.strategy, plan, dataset), seed=0)
+    except EndedItself:
+        raise
     except CheckFailed as error:
         return f"{name} was not looked at for look-ahead: {error}"
     if found.ok:

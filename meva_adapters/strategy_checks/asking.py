@@ -26,6 +26,10 @@ class CheckFailed(MevaError):
     code = "strategy_check_failed"
 
 
+class EndedItself(CheckFailed):
+    """The strategy ended the process that it was asked in, and so that nobody would know."""
+
+
 @frozen
 class Subject:
     """A strategy to ask, as another process finds it: its name, its parameters, the folders in which
@@ -91,6 +95,12 @@ class Asking:
         process = self._begun()
         errors = process.communicate()[1].decode(errors="replace")
         file = self.folder / "result.json"
+        if process.returncode == 0 and not file.is_file():
+            raise EndedItself(
+                f"the process in which {self.subject.spec} was asked ended by itself, as if all were done: "
+                "the strategy ends it, by os._exit(0) or the like",
+                action="mend the strategy: raise an error where it cannot answer",
+            )
         if process.returncode or not file.is_file():
             last = (errors.strip().splitlines() or ["it said nothing"])[-1]
             raise CheckFailed(

@@ -195,6 +195,15 @@ def test_what_its_code_sets_for_all_and_prints_leaves_figures_and_stdout_alone(m
     assert meva("prove", "--db", "b.db", "--strategy", "own.py:Rising", "--json").document["proved"]
 
 
+def test_one_that_would_end_the_process_as_if_all_were_done_is_not_begun(run: Meva) -> None:
+    Path("own.py").write_text(
+        "import os\n" + OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", "os._exit(0)")
+    )
+    ended = run("--strategy", "own.py:Rising", "--strategy-check")
+    assert ended.code == 1
+    assert "own.py:Rising was asked ended by itself" in json.loads(ended.out)["error"]["message"]
+
+
 def test_a_strategy_that_needs_more_memory_than_there_is_is_named(run: Meva) -> None:
     Path("own.py").write_text(
         OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", "[0.0] * 2**60")
