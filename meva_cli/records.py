@@ -75,14 +75,16 @@ class Records:
     def head(self) -> dict[str, Any]:
         """Return what is said of them all: the schema's version, the run, the window, and what of the data
         nobody recorded."""
-        from meva_core.history.cycle_export import SCHEMA_VERSION, head_of
-        from meva_core.history.record_export import SCHEMA_VERSION as OF_OTHERS
+        from meva_core.history.cycle_export import SCHEMA_VERSION as version
+        from meva_core.history.cycle_export import head_of
 
+        if self.what != CYCLES:  # what makes round trips costs more to load than cycles to write
+            from meva_core.history.record_export import SCHEMA_VERSION as version
         first, last = (head_of(self.windows[place]) for place in (0, -1))
         assumed = assumed_data(self.account)
         return {
             **last,
-            "schema_version": SCHEMA_VERSION if self.what == CYCLES else OF_OTHERS,
+            "schema_version": version,
             "window_start": first["window_start"],
             **({} if assumed is None else {"assumed": assumed}),
         }

@@ -159,7 +159,7 @@ COMMANDS: Final = (
         "doctor",
         "meva_cli.commands.doctor:doctor",
         "Say whether what is needed is there and right, and what to do.",
-        ("gates", "exchange", "live", "stage7", "alerts"),
+        ("gates", "exchange", "live", "stage7", "alerts", "strategy"),
     ),
     Command("status", "meva_cli.commands.status:status", "Show what every book is doing now."),
     Command(

@@ -60,8 +60,10 @@ def doctor(
     from meva_cli.checks.doctor import look_around
 
     def load(*more: str) -> Loaded:
-        groups = ("gates", "exchange", "live", "stage7", "alerts", "strategy", *more)
-        return settings_for(*groups, options={"STRATEGY": strategy}, warn=False)
+        said = {"STRATEGY": strategy}
+        return settings_for(
+            "gates", "exchange", "live", "stage7", "alerts", "strategy", *more, options=said, warn=False
+        )
 
     if stream and purpose not in (None, STAGE7):
         raise click.UsageError("--stream is for Stage 7: nothing else has a loop with the stream")
