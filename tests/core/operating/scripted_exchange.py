@@ -37,6 +37,10 @@ COSTS = {"find": 5, "flows": 2}
 """Requests that a call makes at most; every other makes one."""
 
 
+class Killed(BaseException):
+    """The process ends here; what it did not store is gone."""
+
+
 @define
 class Scripted:
     """The exchange. `prices` are the marks by symbol, `there` is what the account really has by asset. With
@@ -53,6 +57,7 @@ class Scripted:
     refuse: VenueReason | None = None
     permit: Any = None
     rests_on: bool = False
+    calls_left: int | None = None
     calls: Counter[str] = field(factory=Counter)
     sent: list[str] = field(factory=list)
     numbers: int = 0
@@ -123,6 +128,10 @@ class Scripted:
 
     def _called(self, call: str, about: str = "") -> None:
         self.calls[call] += 1
+        if self.calls_left is not None:
+            self.calls_left -= 1
+            if self.calls_left < 0:
+                raise Killed
         if self.silent & {(call, about), (call, "")}:
             raise Unavailable(f"{call} {about}: no answer", reason=VenueReason.UNREACHABLE)
 
