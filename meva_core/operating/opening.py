@@ -15,16 +15,16 @@ TRIES: Final = 4
 
 
 def opening_read(
-    account: Account, clock: Clock, wait: Callable[[float], None], symbols: Sequence[str]
+    account: Account, clock: Clock, pause: Callable[[int], None], symbols: Sequence[str]
 ) -> Read:
     """Return the balances that a book is opened with, as two reads 30 s apart agree on them.
 
-    `clock` is the exchange's, `wait` waits for so many seconds, `symbols` are the pairs whose fills are
+    `clock` is the exchange's, `pause` waits for so many milliseconds, `symbols` are the pairs whose fills are
     looked for. Raises Unavailable if no two reads agree, and what the account raises.
     """
     first, why = _read(account, clock), ""
     for _ in range(TRIES):
-        wait(APART_MICROS / MICROS)
+        pause(APART_MICROS // 1000)
         second = _read(account, clock)
         if QUOTE not in second.balances:
             why = f"they do not show {QUOTE}"

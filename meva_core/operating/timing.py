@@ -13,23 +13,23 @@ BEHIND_SECONDS: Final = 5
 LEAP_MICROS: Final = 60 * MICROS
 """An offset that changed by more than this has to be read again before it is believed."""
 READINGS: Final = 3
-APART_SECONDS: Final = 30.0
+APART_MS: Final = 30_000
 AGREE_MICROS: Final = 5 * MICROS
 """Readings of an offset agree within this."""
 
 
-def offset_of(ask: Callable[[], int], before: int | None, wait: Callable[[float], None]) -> int:
+def offset_of(ask: Callable[[], int], before: int | None, pause: Callable[[int], None]) -> int:
     """Return how far the exchange's time is ahead of ours, in microseconds.
 
-    `ask` reads that anew, `before` is what it was in the last cycle, None before the first, `wait` waits for
-    so many seconds. Where it leapt, it is believed once three readings over a minute agree. Raises what `ask`
-    raises, and Unavailable with reason CLOCK where they do not.
+    `ask` reads that anew, `before` is what it was in the last cycle, None before the first, `pause` waits for
+    so many milliseconds. Where it leapt, it is believed once three readings over a minute agree. Raises what
+    `ask` raises, and Unavailable with reason CLOCK where they do not.
     """
     found = [ask()]
     if before is None or abs(found[0] - before) <= LEAP_MICROS:
         return found[0]
     while len(found) < READINGS:
-        wait(APART_SECONDS)
+        pause(APART_MS)
         found.append(ask())
     if max(found) - min(found) <= AGREE_MICROS:
         return found[-1]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from cycles import Lived, lived
 from fresh_database import fresh_file
 from scripted_exchange import Killed
@@ -13,12 +11,6 @@ from scripted_exchange import Killed
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import parse_e8
 from meva_core.orders import Side
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
-        yield opened
 
 
 def eventful(store: SqlStore) -> Lived:
@@ -57,16 +49,6 @@ def test_wherever_a_cycle_ends_the_next_ones_book_the_rest_and_nothing_twice(tmp
             assert account.off() == {}
             held = {one.symbol: one.qty for one in account.last.inputs.positions.positions}
             assert held == {"BTCTRY": parse_e8("0.5"), "ETHTRY": parse_e8("3")}
-            assert (
-                account.book.figures.day_pnl
-                == account.book.ledger.realized
-                - account.book.ledger.fees
-                + (
-                    account.book.ledger.values({"BTCTRY": parse_e8("3000"), "ETHTRY": parse_e8("100")})
-                    - sum(one.cost for one in account.book.ledger.holdings.values())
-                )
-                - account.book.ledger.slippage
-            )
         if calls not in died:
             break
         calls += 1

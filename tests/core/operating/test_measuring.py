@@ -136,11 +136,11 @@ def offsets(*seconds: float) -> Iterator[int]:
 
 
 def test_an_offset_that_leapt_is_believed_once_three_readings_agree() -> None:
-    waits: list[float] = []
+    waits: list[int] = []
     found = offsets(1, 100, 101, 102, 100, 1)
     assert offset_of(lambda: next(found), None, waits.append) == SECOND
     assert offset_of(lambda: next(found), 0, waits.append) == 102 * SECOND
-    assert waits == [30.0, 30.0]
+    assert waits == [30_000, 30_000]
     unsteady = offsets(100, 1, 100)
     with pytest.raises(Unavailable, match="do not agree"):
         offset_of(lambda: next(unsteady), 0, waits.append)
@@ -149,25 +149,25 @@ def test_an_offset_that_leapt_is_believed_once_three_readings_agree() -> None:
 def test_a_book_begins_with_balances_that_two_reads_agree_on(exchange: Scripted) -> None:
     acts = [lambda: exchange.transfer("TRY", "5"), lambda: exchange.by_hand("BTCTRY", Side.BUY, "0.1")]
 
-    def wait(seconds: float) -> None:
-        exchange.pass_time(seconds)
+    def pause(milliseconds: int) -> None:
+        exchange.pass_time(milliseconds / 1000)
         if acts:
             acts.pop(0)()
             exchange.pass_time(1)
 
-    read = opening_read(exchange, exchange, wait, PAIRS)
+    read = opening_read(exchange, exchange, pause, PAIRS)
     assert read.ts == START + 92 * SECOND
     assert read.balances["BTC"].total == Decimal("0.1")
 
 
 def test_an_account_that_never_rests_opens_no_book(exchange: Scripted) -> None:
-    waits: list[float] = []
+    waits: list[int] = []
 
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        exchange.pass_time(seconds)
+    def pause(milliseconds: int) -> None:
+        waits.append(milliseconds)
+        exchange.pass_time(milliseconds / 1000)
         exchange.transfer("TRY", "5")
 
     with pytest.raises(Unavailable, match="30 s apart differ"):
-        opening_read(exchange, exchange, wait, PAIRS)
+        opening_read(exchange, exchange, pause, PAIRS)
     assert len(waits) == TRIES
