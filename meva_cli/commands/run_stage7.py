@@ -147,8 +147,8 @@ def _run(asked: Asked, settings: Settings) -> bool:
 
 
 def _settings(strategy: str | None) -> Loaded:
-    groups = ("state", "gates", "exchange", "live", "stage7", "alerts", "strategy")
-    return settings_for(*groups, options={"STRATEGY": strategy})
+    said = {"STRATEGY": strategy}
+    return settings_for("state", "gates", "exchange", "live", "stage7", "alerts", "strategy", options=said)
 
 
 def _check_options(asked: Asked) -> None:
