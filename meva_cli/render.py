@@ -26,7 +26,8 @@ _HANGING: Final = 4
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """Print one object: amounts as plain text, times as ISO 8601 UTC, keys in the order given."""
+    """Print one object: amounts as plain text, times as ISO 8601 UTC, keys in the order given. Whoever reads
+    it has it at once, though it may be one of many."""
     # Imported here: only machines need it.
     import orjson
 
@@ -36,6 +37,7 @@ def print_json(document: Mapping[str, Any]) -> None:
     except orjson.JSONEncodeError:
         text = orjson.dumps(_in_utf8(document), default=_json_value, option=option)
     sys.stdout.write(_for_stdout(text.decode()))
+    sys.stdout.flush()
 
 
 def _for_stdout(text: str) -> str:

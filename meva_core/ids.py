@@ -26,8 +26,6 @@ RUN_LETTERS: Final = 7
 CLIENT_ID_MOST: Final = 50
 SYMBOL_MOST: Final = 14
 DAY: Final = 86_400
-LATEST: Final = 253_402_300_799
-"""The last second that can be written as text."""
 _LETTERS: Final = {Side.BUY: "B", Side.SELL: "S"}
 
 

@@ -16,12 +16,13 @@ import numpy as np
 from meva_core.amounts import ABSENT, E8, format_e8, join_pair
 from meva_core.blocks import axes, copied, names_by_axes, new_group
 from meva_core.errors import BadInput
-from meva_core.ids import LATEST
 from meva_core.modes import Mode
 from meva_core.orders import TERMINAL, Side, Status
 
 VERSION: Final = 2
 """What `state_document` writes. `restore_state` reads version 1, too: what it lacks is neutral."""
+LATEST: Final = 253_402_300_799
+"""The last second that can be written as text."""
 _SINCE_2: Final = ("paid", "wanted")
 
 # Places in `money`; each total is a pair (whole TRY, rest in e8) in two cells.

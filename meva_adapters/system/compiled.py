@@ -30,17 +30,9 @@ BESIDE_FROM: Final = 3_000
 IN_MEMORY_FROM: Final = 100_000
 """Cycles from which on compiling is worth it for one run alone."""
 APART: Final = (
-    "fingerprint.py",
-    "gates.py",
-    "history",
-    "ids.py",
-    "ports.py",
-    "stages",
-    "live",
-    "stretches",
-    "trace",
-    "venue.py",
-    "why.py",
+    *("alerts", "figures", "fingerprint.py", "gates.py", "history", "ids.py", "live", "live_book"),
+    *("live_market.py", "operating", "operational", "ports.py", "provenance.py", "simulated", "stages"),
+    *("strategy", "stretches", "trace", "venue.py", "why.py"),
 )
 """What the engine does not import (a test looks), so that it cannot change the machine code."""
 _WARMING: Final = "meva_adapters.system.warming"

@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from meva_core.ids import LATEST
 from meva_core.journal import EXECUTE, SETTLE
 from meva_core.live_market import TouchFrom
 from meva_core.modes import Mode
 from meva_core.orders import Event, Side, Status
 from meva_core.reasons import CODES, RISK_RULES
 from meva_core.rules import RuleStatus
+from meva_core.state import LATEST
 from meva_core.steps.adapt import HEALTHY, ROLLED_BACK
 from meva_core.steps.inputs import SubmitFault
 from meva_core.steps.measure import CLOCK_SKEW

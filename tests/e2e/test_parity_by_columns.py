@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from attrs import evolve
 from made import Made
@@ -21,6 +22,7 @@ from meva_adapters.sql import reader
 from meva_cli.app import run
 from meva_core.fingerprint import NO_LINK, Digester
 from meva_core.params import COLUMNS_IF_SET
+from meva_core.reasons import CODES
 from meva_core.settings.build import VARIABLES
 from meva_core.stretches.body import pack
 from meva_core.stretches.layout import SIZES, kind_of
@@ -106,7 +108,12 @@ def test_whatever_column_a_step_put_out_otherwise_a_field_is_named(
 
         def other(opened: Opened, name: str = name) -> None:
             column = getattr(getattr(opened.out, step), name)
-            column[7] = 1 - column[7] if column.max() <= 1 and column.min() >= 0 else column[7] + 1
+            if name == "rank":  # a number of a symbol, and what is none of one is damage
+                column[7] = (column[7] + 1) % column.shape[1]
+            elif name.endswith("code"):  # and of a reason
+                column[7] = np.where(column[7] == min(CODES), max(CODES), min(CODES))
+            else:
+                column[7] = 1 - column[7] if column.max() <= 1 and column.min() >= 0 else column[7] + 1
 
         decide_otherwise(tmp_path / "b.db", other)
         found = first_difference(meva, first, tmp_path / "b.db")

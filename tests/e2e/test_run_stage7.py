@@ -270,6 +270,16 @@ def test_a_loop_with_the_stream_asks_for_no_book_that_it_has_and_is_decided_agai
     assert again["equal_to_recorded"] is True
 
 
+def test_a_cycle_is_told_when_it_is_stored_whatever_its_reader_is(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    looping = loop(tmp_path, environment, "--cycles", "2")
+    next_cycle(looping)
+    assert looping.poll() is None  # the second is still to come
+    next_cycle(looping)
+    looping.communicate(timeout=60)
+
+
 def test_a_loop_with_the_stream_ends_at_once_with_a_signal(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from attrs import define, evolve, field
-from scripted_exchange import Scripted
+from scripted_account import Scripted
 
 from meva_adapters.sql.store import SqlStore
 from meva_core.ids import client_id

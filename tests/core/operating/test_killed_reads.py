@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cycles import Lived, lived
 from fresh_database import fresh_file
-from scripted_exchange import Killed
+from scripted_account import Killed
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import parse_e8

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from scripted_exchange import SECOND, START, Scripted
+from scripted_account import SECOND, START, Scripted
 
 from meva_core.amounts import parse_e8
 from meva_core.errors import Unavailable, VenueReason

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from fresh_database import fresh_file
-from scripted_exchange import Scripted
+from scripted_account import Scripted
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.live.desk import Desk
