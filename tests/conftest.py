@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import gc
 import logging
 import os
@@ -90,3 +91,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from workers import ByGroup
 
     return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.fixture(autouse=True)
+def _own_decimal_context() -> Iterator[None]:
+    """Let what a test sets for decimals, or a strategy in it, reach no other."""
+    with decimal.localcontext(decimal.DefaultContext):
+        yield
