@@ -82,6 +82,10 @@ def _say(error: BaseException, arguments: Sequence[str]) -> int:
         _drop_stdout()
         with suppress(OSError):  # stderr is gone, too: the terminal was closed
             _say_text(ending)
+    try:
+        sys.stdout.flush()
+    except OSError:  # what it holds back cannot be written: Python would try once more, and end with 120
+        _drop_stdout()
     return ending.exit_code
 
 
