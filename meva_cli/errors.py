@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TextIO
 
 import click
 
@@ -54,7 +54,7 @@ def end_of(command: Callable[[], Any], arguments: Sequence[str]) -> int:
     except SystemExit as error:  # click leaves this way when the reader of our output has gone
         return error.code if isinstance(error.code, int) else FAILED
     except BrokenPipeError:
-        _drop_stdout()
+        _drop(sys.stdout)
         return FAILED
     except BaseException as error:  # noqa: BLE001 - nothing else may leave the program
         return _say(error, arguments)
@@ -77,15 +77,16 @@ def _say(error: BaseException, arguments: Sequence[str]) -> int:
                 click.echo(_usage(error.ctx), err=True)
             _say_text(ending)
     except BrokenPipeError:
-        _drop_stdout()
+        _drop(sys.stdout)
     except OSError:  # the disk that stdout goes to is full: this must still be said
-        _drop_stdout()
+        _drop(sys.stdout)
         with suppress(OSError):  # stderr is gone, too: the terminal was closed
             _say_text(ending)
-    try:
-        sys.stdout.flush()
-    except OSError:  # what it holds back cannot be written: Python would try once more, and end with 120
-        _drop_stdout()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # what it holds back cannot be written: Python would try once more, and end with 120
+            _drop(stream)
     return ending.exit_code
 
 
@@ -215,6 +216,8 @@ def _ending_of_meva(error: BaseException) -> Ending:
     )
 
 
-def _drop_stdout() -> None:
-    """Point stdout nowhere, so that the interpreter's last flush does not fail on the broken pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _drop(stream: TextIO) -> None:
+    """Point a stream nowhere, so that the interpreter's last flush does not fail on it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

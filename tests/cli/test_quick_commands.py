@@ -19,7 +19,7 @@ import json, sys
 from meva_cli.app import run
 for command in sys.argv[1:]:
     code = run(command.split())
-    print("loaded:", json.dumps([command, code, sorted(sys.modules)]))
+    print("loaded:", json.dumps([command, code, sorted(sys.modules)]), flush=True)
 """
 
 
