@@ -9,7 +9,7 @@ submits are never heard of. The book is driven cycle by cycle as a runner would 
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from random import Random
 from typing import Final
 
@@ -74,7 +74,7 @@ class Venue:
         for part in (
             (qty,) if self.random.random() < 0.7 else (qty * Decimal("0.375"), qty * Decimal("0.625"))
         ):
-            part = part.quantize(Decimal("1e-10"))
+            part = part.quantize(Decimal("1e-10"), ROUND_HALF_EVEN)
             notional = EXACT.multiply(price, part)
             fee = EXACT.multiply(notional, FEE)
             sign = 1 if side is Side.BUY else -1
@@ -151,13 +151,13 @@ def acts(venue: Venue, random: Random) -> str:
         there = venue.there[symbol.removesuffix("TRY")]
         qty = Decimal(random.randrange(1, 100)).scaleb(-2) * (there if kind == "sell" else 1)
         side = Side.BUY if kind == "buy" else Side.SELL
-        venue.trade(symbol, side, qty.quantize(Decimal("1e-8")), venue.name(), None)
+        venue.trade(symbol, side, qty.quantize(Decimal("1e-8"), ROUND_HALF_EVEN), venue.name(), None)
         return kind
     asset = random.choice(("TRY", "TRY", "BTC", "ETH"))
     amount = Decimal(random.randrange(1, 50)).scaleb(-2)
     if kind == "in":
         return venue.transfer(asset, amount * (1000 if asset == "TRY" else 1))
-    there = (venue.there[asset] * amount).quantize(Decimal("1e-8"))
+    there = (venue.there[asset] * amount).quantize(Decimal("1e-8"), ROUND_HALF_EVEN)
     return venue.transfer(asset, -there) if there else "nothing"
 
 
