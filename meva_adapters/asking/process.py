@@ -20,6 +20,7 @@ from attrs import define, field, frozen
 
 from meva_adapters.asking.frames import Ended, Late, Pipes, packed
 from meva_adapters.strategies import Chosen
+from meva_adapters.system.environments import child_environment
 from meva_core.ids import stamp_text
 from meva_core.strategy.asking import Failure, Shown
 from meva_core.strategy.view import View
@@ -116,16 +117,15 @@ class AskedBeside:
     def _there(self) -> _Running:
         """Return the process, begun where there is none."""
         if self._running is None:
-            # It shall import what this process would, and nothing that lies in the folder it is begun in.
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
             asked, asking = os.pipe()
             answers, answering = os.pipe()
             try:
                 process = subprocess.Popen(
+                    # Nothing is imported that lies in the folder it is begun in.
                     [sys.executable, "-P", "-m", _MODULE],
                     stdin=asked,
                     stdout=answering,
-                    env=environment,
+                    env=child_environment(),
                     # Ctrl-C on the terminal is for this process, and what that one begins ends with it.
                     start_new_session=True,
                 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import define, field, frozen
 
+from meva_adapters.system.environments import child_environment
 from meva_core.errors import MevaError
 from meva_core.strategy.checking.finding import Finding
 
@@ -82,13 +82,8 @@ class Asking:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # what a strategy prints is its own
             stderr=subprocess.PIPE,
-            env=self._environment(),
+            env=child_environment(self.environment),
         )
-
-    def _environment(self) -> dict[str, str]:
-        # It imports what this process would.
-        given = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **self.environment}
-        return {name: text for name, text in given.items() if text is not None}
 
     def answer(self) -> Answer:
         """Wait for what comes of it. Raises CheckFailed where the process dies."""

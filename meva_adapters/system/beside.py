@@ -7,7 +7,6 @@ lets it stay.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from meva_adapters.system import events
+from meva_adapters.system.environments import child_environment
 
 STAY: Final = b"stay\n"
 """The word that lets the process finish after the one that began it."""
@@ -36,15 +36,14 @@ class Beside:
         if self._process is not None or self._why_not is not None:
             return
         self._began = self._clock()
-        # It shall import what this process would, and nothing that lies in the folder it is begun in.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         try:
             self._process = subprocess.Popen(
+                # Nothing is imported that lies in the folder it is begun in.
                 [sys.executable, "-P", *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=environment,
+                env=child_environment(),
                 start_new_session=True,  # Ctrl-C on the terminal is for this process
             )
         except OSError as error:

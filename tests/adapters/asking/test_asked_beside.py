@@ -177,6 +177,19 @@ def test_one_whose_source_is_another_by_now_is_not_asked(asker: AskedBeside, tmp
     assert "strategy odd is another one than when the run was begun: source_sha256" in failure.message
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="a system that does not show it")
+def test_its_process_is_given_no_secret_of_the_settings(
+    asker: AskedBeside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BTCTURK_API_KEY", "BTCTURK_API_SECRET", "MEVA_DATABASE_URL", "MEVA_ALERT_URLS"):
+        monkeypatch.setenv(name, f"canary-{name}")
+    monkeypatch.setenv("SYMBOLS", "BTCTRY")
+    ask(asker, PLAIN)
+    given = Path(f"/proc/{pid_of(asker)}/environ").read_bytes()
+    assert b"SYMBOLS=BTCTRY" in given
+    assert b"canary" not in given
+
+
 def test_at_the_end_no_process_is_left(asker: AskedBeside) -> None:
     ask(asker, PLAIN)
     process = pid_of(asker)
