@@ -9,6 +9,7 @@ from attrs import evolve
 from desk_parts import desk_over, store
 from exchange_contract import MICROS, new_order, wait_for_fills
 from local_exchange import LocalExchange
+from usable_funds import to_sell
 
 from meva_adapters.btcturk import Btcturk
 from meva_adapters.sql.store import SqlStore
@@ -25,7 +26,6 @@ from meva_core.live_book.ledger import faults, fold
 from meva_core.live_book.opening import Read, account_of, opened
 from meva_core.live_book.own_orders import OwnOrder, own_order
 from meva_core.live_book.postings import Kind
-from meva_core.live_book.shares import to_sell
 from meva_core.live_book.windows import first_cursor, window
 from meva_core.orders import Side
 

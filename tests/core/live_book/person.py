@@ -15,6 +15,7 @@ from typing import Final
 
 from attrs import define, evolve, field
 from live_books import ACCOUNT, OPENED, SECOND
+from usable_funds import cash_for_buys, to_sell
 
 from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import Alarm
@@ -28,7 +29,6 @@ from meva_core.live_book.ledger import DAY_MICROS, Ledger, faults, fold
 from meva_core.live_book.opening import Read, opened
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
-from meva_core.live_book.shares import cash_for_buys, to_sell
 from meva_core.live_book.windows import due, first_cursor, read, window
 from meva_core.modes import Mode
 from meva_core.orders import Side

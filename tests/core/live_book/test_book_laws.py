@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from live_books import ACCOUNT, OPENED, SECOND, check_laws
+from usable_funds import to_sell
 
 from meva_core.amounts import E8
 from meva_core.live.standing import Standing
@@ -30,7 +31,6 @@ from meva_core.live_book.ledger import DAY_MICROS
 from meva_core.live_book.opening import Read, opened
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import FILLS, Kind, Posting
-from meva_core.live_book.shares import to_sell
 from meva_core.orders import Side
 from meva_core.venue import EXACT, Balance, VenueFill, VenueFlow
 

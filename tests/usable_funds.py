@@ -1,5 +1,7 @@
-"""What of the account may be used: TRY for BUYs, and coins to sell. The books and the exchange both have to
-say that it is there, less what our own orders may still take of it."""
+"""What of a live book may be used, reckoned from the book itself: TRY for BUYs, and coins to sell.
+
+A cycle reckons it from the document that it is decided by (`operational/scene`); this is the other way.
+"""
 
 from __future__ import annotations
 
