@@ -44,6 +44,11 @@ class KillSwitch:
     """Opens a view of the database as it is now."""
     _seen: dict[str, tuple[tuple[int, ...] | None, Kill | None]] = field(factory=dict, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        # What the files say now is in the settings already, as far as nothing else won over it.
+        if self.folder is not None:
+            self._seen = {name: (_mark(self.folder / name), None) for name in _READERS}
+
     def strictest(self) -> Kill | None:
         """Return what wants writes to end, the strictest. Raises StoreError where rows cannot be read."""
         return strictest(self.kills())
@@ -63,7 +68,7 @@ class KillSwitch:
     def _of_settings(self, path: Path) -> Kill | None:
         """Return what a file of settings says by now; it is read when it has changed."""
         mark = _mark(path)
-        if path.name not in self._seen or self._seen[path.name][0] != mark:
+        if self._seen[path.name][0] != mark:
             self._seen[path.name] = mark, _kill_in(path)
         return self._seen[path.name][1]
 

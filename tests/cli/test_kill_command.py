@@ -135,6 +135,18 @@ def test_what_the_settings_said_at_the_beginning_no_file_opens(tmp_path: Path, d
     assert found.where == "KILL_SWITCH"
 
 
+def test_a_file_that_something_else_won_over_closes_nothing_until_it_changes(
+    tmp_path: Path, db: Path
+) -> None:
+    (tmp_path / ".env").write_text("KILL_SWITCH=true\n")
+    looks = reader(db)
+    switch = KillSwitch(Gates(kill_switch=False), tmp_path, looks.read)  # as the environment had it
+    assert switch.strictest() is None
+    (tmp_path / ".env").write_text("KILL_SWITCH=true  # at once\n")
+    assert switch.strictest() is not None
+    looks.close()
+
+
 # -- Orders taken back ------------------------------------------------------------------------------------
 
 
