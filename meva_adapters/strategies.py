@@ -97,6 +97,8 @@ def _class_of(spec: str, places: Sequence[Path]) -> tuple[type[Strategy], dict[s
         with loading(spec):
             module = importlib.import_module(place)
         return _named(module, name, spec), {}
+    if spec.endswith(".py"):
+        raise BadInput(f"{spec} is a file, and may hold several strategies", action=f"name one: {spec}:Class")
     found = list(available(places, only=spec))
     if len(found) == 1:
         return found[0].loaded(), found[0].distribution

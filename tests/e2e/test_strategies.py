@@ -222,6 +222,7 @@ def test_a_strategy_that_needs_more_memory_than_there_is_is_named(run: Meva) -> 
             ["--strategy", "unsure.py:Rising"],
             "needs() raised IndexError: list index out of range (unsure.py:17)",
         ),
+        (["--strategy", "mine.py"], "mine.py is a file, and may hold several strategies"),
         (["--strategy", "momentun"], "there is no strategy 'momentun'; there are buy_and_hold"),
         (["--strategy", "none.py:Rising"], "there is no such file"),
         (["--strategy", "own.py:Falling"], "there is no 'Falling' in it; it has Rising"),
