@@ -11,12 +11,12 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from operational_cases import TIME, Says, e8, inputs, order, saying, symbol
+from usable_funds import cost_left
 
 from meva_core.amounts import E12, format_e8, mul_e8, to_decimal
 from meva_core.ids import canonical_json
 from meva_core.live.standing import Standing
 from meva_core.live_book import own_orders as live_book
-from meva_core.live_book import shares
 from meva_core.modes import Mode
 from meva_core.operational import scene
 from meva_core.operational.allocation import cash_left
@@ -130,7 +130,7 @@ def test_an_order_holds_back_what_the_live_book_says_it_may_cost(price: int, lef
     ours = evolve(order("BTCTRY", Side.BUY, "1", "1"), price=price, left=left)
     amounts = to_decimal(price), to_decimal(left)
     theirs = live_book.OwnOrder("BTCTRY", Side.BUY, *amounts, Standing.OPEN, client_id="a")
-    assert scene.cost_left(ours, fee) == shares.cost_left(theirs, fee)
+    assert scene.cost_left(ours, fee) == cost_left(theirs, fee)
 
 
 @given(seeds)
