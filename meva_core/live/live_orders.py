@@ -174,8 +174,8 @@ def _row(record: Record) -> tuple[Any, ...]:
         record.client_id,
         record.symbol,
         record.side.name,
-        _plain(record.price),
-        _plain(record.qty),
+        plain(record.price),
+        plain(record.qty),
         str(record.standing),
         record.order_id,
         record.error,
@@ -185,7 +185,7 @@ def _row(record: Record) -> tuple[Any, ...]:
     )
 
 
-def _plain(amount: Decimal) -> str:
+def plain(amount: Decimal) -> str:
     """Return an amount as stored text, to its last digit: nothing is rounded on the way to the database."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -27,11 +27,12 @@ writes have kept balances from being compared for so long that one cycle has to 
 @frozen
 class Compared:
     """What step 4 came to. `looked` says that balances were compared, `why_not` why nothing may be submitted
-    in this cycle; `note` is for people."""
+    in this cycle, `flows` counts what was booked; `note` is for people."""
 
     book: LiveBook
     alarms: tuple[Alarm, ...] = ()
     looked: bool = False
+    flows: int = 0
     why_not: str = ""
     note: str = ""
 
@@ -75,7 +76,7 @@ def compare(
     done = explained(book, balances, flows, marks, now)
     if done.book != book or done.postings:
         file.store_flows(book, done.book, done.postings)
-    return Compared(done.book, done.alarms, looked=True)
+    return Compared(done.book, done.alarms, looked=True, flows=len(done.postings))
 
 
 def _unlooked(book: LiveBook, now: int, why_not: str, note: str = "") -> Compared:

@@ -16,13 +16,13 @@ from meva_core.live.booking import sum_of
 from meva_core.live.live_orders import stamp
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.ledger import Marks, asset_of
-from meva_core.live_book.postings import FILLS, Kind, Posting
+from meva_core.live_book.postings import FILLS, Kind
 from meva_core.operating.decided_rows import Cycle
+from meva_core.operating.filled import Filled
 from meva_core.operating.rounding import divided
 from meva_core.operating.whose import Whose
 from meva_core.operational.documents import document_of
 from meva_core.ports import UnitOfWork
-from meva_core.venue import VenueFill
 
 _BPS: Final = 10**4
 _PERCENT: Final = 100
@@ -35,16 +35,6 @@ class Outcome:
     client_id: str
     standing: str
     filled: str
-
-
-@frozen
-class Filled:
-    """An own fill that a cycle booked, as it came and as it was booked; `created` is when its order was made,
-    in microseconds."""
-
-    fill: VenueFill
-    posting: Posting
-    created: int
 
 
 @frozen(kw_only=True)

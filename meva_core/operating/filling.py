@@ -21,6 +21,7 @@ from meva_core.live_book.ledger import Marks, asset_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.windows import first_cursor, read, window
 from meva_core.operating.file import File, FillsBooked
+from meva_core.operating.filled import Filled, filled
 from meva_core.operating.finding import found_again
 from meva_core.ports import Account, Clock
 from meva_core.venue import Balance, VenueFill
@@ -36,7 +37,8 @@ class Fills:
     """What step 3 came to.
 
     `unread` are the due symbols whose fills could not be read, `blocked` says of symbols why nothing may be
-    submitted there. `looked_up` counts the calls for single orders; `notes` are for people.
+    submitted there. `looked_up` counts the calls for single orders, `booked` all fills that came, `own` are
+    those of ours, `flows` counts what else was booked; `notes` are for people.
     """
 
     book: LiveBook
@@ -45,6 +47,8 @@ class Fills:
     unread: tuple[str, ...] = ()
     looked_up: int = 0
     booked: int = 0
+    own: tuple[Filled, ...] = ()
+    flows: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -105,22 +109,24 @@ class FillReader:
         is_whole = came.is_whole and taken.is_whole
         moved = read(came.booked.book, symbol, cursor, now, balance, whole=is_whole)
         moved, orders = self._looked_at(moved, came.ours.orders, symbol, now)
-        self.file.store_fills(
-            FillsBooked(
-                symbol=symbol,
-                before=book,
-                book=moved,
-                fills=(*taken.fills, *came.fills),
-                postings=(*taken.booked.postings, *came.booked.postings),
-                orders=tuple(order for order in orders if id(order) not in before),
-            )
+        stored = FillsBooked(
+            symbol=symbol,
+            before=book,
+            book=moved,
+            fills=(*taken.fills, *came.fills),
+            postings=(*taken.booked.postings, *came.booked.postings),
+            orders=tuple(order for order in orders if id(order) not in before),
         )
+        self.file.store_fills(stored)
+        made = filled(stored.postings, stored.fills, came.ours.orders)
         return evolve(
             so_far,
             book=moved,
             alarms=(*so_far.alarms, *alarms, *taken.booked.alarms, *came.booked.alarms),
             blocked=so_far.blocked if is_whole else {**so_far.blocked, symbol: WAITS},
             booked=so_far.booked + len(came.fills),
+            own=(*so_far.own, *made),
+            flows=so_far.flows + len(stored.postings) - len(made),
         )
 
     def _ours(self, book: LiveBook, fills: Sequence[VenueFill]) -> Ours:

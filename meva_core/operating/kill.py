@@ -83,11 +83,16 @@ def _kill(key: str, number: int | None, text: str | None) -> Kill:
     return Kill(level if is_on else Level.NONE, where, reason)
 
 
+def own_kill(reads: Reads) -> Kill | None:
+    """Return what our own row says, None where it is off."""
+    return next((one for one in stored_kills(reads) if one.where == _where(OWN_ROW)), None)
+
+
 def store_kill(work: UnitOfWork, kill: Stored, now: str, *, milder_too: bool = False) -> None:
     """Store that writes must end, at a time as stored text. What our row says already becomes no milder,
     unless that is asked for."""
-    own = [one.level for one in stored_kills(work) if one.where == _where(OWN_ROW) and not milder_too]
-    level = max([kill.level, *own])
+    own = None if milder_too else own_kill(work)
+    level = kill.level if own is None else max(kill.level, own.level)
     document: dict[str, Any] = {
         "enabled": level > Level.NONE,
         "level": level.name.lower(),

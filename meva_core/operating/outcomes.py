@@ -28,7 +28,8 @@ class Verdict(StrEnum):
 @frozen
 class Outcome:
     """What became of one action: the verdict, the code of why, a sentence for people, and the order as it
-    stands, None where none is on record. `refused` says that the exchange said no."""
+    stands, None where none is on record. `refused` says that the exchange said no, `forbidden` that it was not
+    permitted to be sent."""
 
     action: Action
     verdict: Verdict
@@ -36,6 +37,7 @@ class Outcome:
     text: str = ""
     record: Record | None = None
     refused: bool = False
+    forbidden: bool = False
 
 
 @frozen

@@ -20,7 +20,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Final, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from meva_core.errors import MevaError
 from meva_core.gates import Block
@@ -186,3 +186,27 @@ class Permit:
             return look()
         except MevaError as error:
             raise NotPermitted(f"{what}: not sent, {name} cannot be read: {error}", why=name) from error
+
+
+@define
+class Permits:
+    """The permits of a run of cycles: each puts in its plan once it is decided, and takes it out again.
+
+    Outside a plan nothing is sent.
+    """
+
+    doors: Doors
+    plan: Plan | None = None
+
+    def submit(self, order: NewOrder) -> None:
+        """Ask for an order, which is on record as about to be sent. Raises NotPermitted."""
+        self._permit(order.client_id).submit(order)
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for an order to be canceled. Raises NotPermitted."""
+        self._permit(f"cancel of order {order_id}").cancel(order_id)
+
+    def _permit(self, what: str) -> Permit:
+        if self.plan is None:
+            raise NotPermitted(f"{what}: not sent, no cycle has planned it", why="plan")
+        return Permit(self.doors, self.plan)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from meva_core.ids import cycle_id
 from meva_core.live.desk import Desk
@@ -22,7 +22,7 @@ from meva_core.live.live_orders import Record, resting
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.attribution import Ours, Whose, of_order, order_alarms
 from meva_core.live_book.book import LiveBook
-from meva_core.live_book.ledger import QUOTE
+from meva_core.live_book.ledger import QUOTE, Marks
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.windows import due
 from meva_core.market import MICROS
@@ -31,6 +31,7 @@ from meva_core.operating.book_file import BookFile
 from meva_core.operating.carried import Carried
 from meva_core.operating.comparing import Compared, compare, read_balances
 from meva_core.operating.file import File
+from meva_core.operating.filled import Filled
 from meva_core.operating.filling import FillReader, Fills
 from meva_core.operating.finding import found_again
 from meva_core.operating.inputs_made import Learnt, Run, inputs_of
@@ -58,25 +59,34 @@ class Process:
 class World:
     """What a cycle reads. `signals` gives the slowest call of the cycle so far, without our own waiting, and
     our clock less the exchange's, both in ms. `shown` is given the market once it is measured, before
-    anything is asked of the account: a simulated exchange lets what rests there meet it."""
+    anything is asked of the account: a simulated exchange lets what rests there meet it. `at` is told the
+    name of each step as it begins."""
 
     market: MarketData
     rules: RulesSource
     desk: Desk
     signals: Callable[[], tuple[int | None, int]] = lambda: (None, 0)
     shown: Callable[[Measured], None] = lambda _: None
+    at: Callable[[str], None] = lambda _: None
 
 
 @frozen(kw_only=True)
 class Read:
     """A cycle that is ready to be decided: its inputs, the book and what the next one carries on with, as
-    they stand. `foreign` counts the open orders that are not ours; `notes` are for people."""
+    they stand. `foreign` counts the open orders that are not ours, `flows` what was booked that is no fill of
+    ours, `orders` are ours that may move something, `marks` the valuation marks; `account_read` says whether the balances could be read, and `notes`
+    are for people."""
 
     inputs: Inputs
     book: LiveBook
     carried: Carried
     fills_booked: int = 0
+    filled: tuple[Filled, ...] = ()
+    orders: tuple[OwnOrder, ...] = ()
+    flows: int = 0
     foreign: int = 0
+    marks: Marks = field(factory=dict)
+    account_read: bool = True
     notes: tuple[str, ...] = ()
 
     @property
@@ -101,9 +111,11 @@ def read_cycle(
         valuations=carried.valuations,
         by_last=run.by_last,
     )
+    world.at("measure")
     measured = measure(world.market, world.rules, world.desk.clock, wanted)
     world.shown(measured)
-    found = _book_account(world.desk, run, process, book, measured)
+    found = _book_account(world, run, process, book, measured)
+    world.at("assess")
     assessed = assess(found.compared.book, found.orders, measured, found.alarms)
     slowest, skew = world.signals()
     stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
@@ -134,7 +146,12 @@ def read_cycle(
         book=assessed,
         carried=after,
         fills_booked=found.fills.booked,
+        filled=found.fills.own,
+        orders=tuple(found.orders),
+        flows=found.fills.flows + compared.flows,
         foreign=found.foreign,
+        marks=measured.valuations,
+        account_read=found.balances is not None,
         notes=tuple(note for note in notes if note),
     )
 
@@ -154,14 +171,17 @@ class _Account:
     foreign: int
 
 
-def _book_account(desk: Desk, run: Run, process: Process, book: LiveBook, measured: Measured) -> _Account:
+def _book_account(world: World, run: Run, process: Process, book: LiveBook, measured: Measured) -> _Account:
     """Steps 2 to 4: read the account, and book what happened there."""
+    desk = world.desk
     marks, runs = measured.valuations, process.runs | {book.run}
     first = measured.time if process.first_cycle is None else process.first_cycle
     file = BookFile(desk, whose(book), cycle_id(book.run, measured.time), marks, _lots(measured))
+    world.at("settle")
     settling = settle(desk)
     listed = settling.listed or ()
     alarms = found_again(file, listed, Ours(tuple(_among(file, listed)), runs, first, book.accepted))
+    world.at("fills")
     balances, unread = read_balances(desk.account)
     reader = FillReader(
         account=desk.account,
@@ -184,6 +204,7 @@ def _book_account(desk: Desk, run: Run, process: Process, book: LiveBook, measur
     )
     fills = reader.read(book, symbols, balances or {})
     orders = file.own_orders()
+    world.at("balances")
     last_write = max([process.last_write or 0, *(one.created for one in orders)])
     compared = compare(
         desk.account, file, fills.book, orders, balances, marks, last_write, desk.clock.micros()

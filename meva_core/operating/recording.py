@@ -15,18 +15,19 @@ book has (positions, cursors, one-row tables) the others do not touch.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from meva_core.amounts import E6, format_e8
 from meva_core.errors import BrokenBooks, StoreCorrupt
 from meva_core.ids import canonical_json
-from meva_core.live.live_orders import Record, stamp
+from meva_core.live.live_orders import Record, records, stamp
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.book import text_of as book_text
 from meva_core.live_book.documents import document_of
 from meva_core.live_book.ledger import Marks
+from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import FILLS
 from meva_core.operating import decided_rows, done_rows, ledger_rows, position_rows
 from meva_core.operating.carried import Carried
@@ -38,6 +39,9 @@ from meva_core.operating.whose import whose
 from meva_core.operational.recheck import link, outcome_digest
 from meva_core.ports import TextCodec, UnitOfWork
 from meva_core.venue import VenueFill
+
+_STAGE3: Final = "s3:"
+"""How the names of Stage 3's orders begin."""
 
 
 def opened(work: UnitOfWork, book: LiveBook, carried: Carried) -> None:
@@ -150,6 +154,16 @@ def seen(work: UnitOfWork, book: LiveBook, order: Record) -> None:
             "run_id": of.run,
         },
     )
+
+
+def seen_of_cycle(work: UnitOfWork, book: LiveBook, cycle: Cycle, orders: Iterable[OwnOrder]) -> None:
+    """Store where Stage 3's orders stand in `orders`, too: those that a cycle sent, and those that it read;
+    each once it has a number."""
+    names = {action.client_id for action in cycle.decisions.actions} | {one.client_id for one in orders}
+    for name in sorted(name for name in names if name and name.startswith(_STAGE3)):
+        for order in records(work, client_order_id=name):
+            if order.order_id is not None:
+                seen(work, book, order)
 
 
 def decided(

@@ -119,6 +119,7 @@ def _canceled(action: Action, settled: Settled) -> Outcome:
 
 
 def _not_sent(action: Action, error: MevaError) -> Outcome:
-    code = error.why if isinstance(error, NotPermitted) else error.code
-    code = str(error.reason) if isinstance(error, Unavailable) else code
+    if isinstance(error, NotPermitted):
+        return Outcome(action, Verdict.BLOCKED, error.why, str(error), forbidden=True)
+    code = str(error.reason) if isinstance(error, Unavailable) else error.code
     return Outcome(action, Verdict.BLOCKED, code, str(error))

@@ -30,7 +30,8 @@ from meva_core.modes import Mode
 from meva_core.operating import recording, stored
 from meva_core.operating.carried import Carried
 from meva_core.operating.decided_rows import Cycle
-from meva_core.operating.done_rows import Filled, Outcome, Ran
+from meva_core.operating.done_rows import Outcome, Ran
+from meva_core.operating.filled import Filled
 from meva_core.operating.recording import Recorded
 from meva_core.operating.stored_cycles import StoredCycle, difference, stored_cycles
 from meva_core.operating.whose import whose

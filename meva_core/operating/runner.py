@@ -1,0 +1,248 @@
+"""One cycle of a book, whole: read, decided, stored, carried out, stored again.
+
+    steps 1 to 5  reading    what the market, our orders and the account are now; booked as it is read
+    step 6        decide     stored with all that it was decided by, before anything is sent (T3)
+    step 7        execute    each order alone, through the desk (T1)
+    step 8        record     what became of it (T4), and how it ran (T5)
+
+Nothing is kept from one cycle to the next but what a process knows of itself: the book and what the next
+cycle begins with are read anew from the store each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from attrs import define, evolve, field, frozen
+
+from meva_core.amounts import to_decimal
+from meva_core.errors import StoreError, StoreUnready
+from meva_core.live_book.alarms import Alarm
+from meva_core.live_book.book import LiveBook
+from meva_core.operating import recording
+from meva_core.operating.book_file import BookFile
+from meva_core.operating.carried import Carried
+from meva_core.operating.decided_rows import Cycle
+from meva_core.operating.done_rows import Ran
+from meva_core.operating.executing import Executor, carried_on
+from meva_core.operating.inputs_made import Run
+from meva_core.operating.kill import Kill, Level
+from meva_core.operating.outcomes import Executed
+from meva_core.operating.permit import Canary, Permits, Plan
+from meva_core.operating.ran import outcomes_of, ran_of
+from meva_core.operating.reading import Process, Read, World, read_cycle
+from meva_core.operating.replacing import Replacer
+from meva_core.operating.sending import Sender
+from meva_core.operating.stored import stored_book
+from meva_core.operating.switching import pulled
+from meva_core.operating.timing import offset_of
+from meva_core.operating.whose import whose
+from meva_core.operational.asking import Caller, plain_call
+from meva_core.operational.decide import decide
+from meva_core.operational.inputs import Inputs
+from meva_core.ports import Store, TextCodec
+from meva_core.strategy import Strategy
+
+_MS: Final = 1000
+
+
+@frozen(kw_only=True)
+class About:
+    """What is recorded of a program that runs cycles: its settings as a document, and its version."""
+
+    settings: Mapping[str, Any]
+    code_version: str
+
+
+@frozen(kw_only=True)
+class Told:
+    """What a cycle came to.
+
+    `book` is as it stands after it. `killed` is the switch that it pulled, if it did; `unmeasured` why how it
+    ran could not be stored: nothing is decided by that.
+    """
+
+    cycle: Cycle
+    read: Read
+    book: LiveBook
+    executed: Executed
+    ran: Ran
+    link: str
+    killed: Kill | None = None
+    unmeasured: StoreError | None = None
+
+    @property
+    def inputs(self) -> Inputs:
+        """What it was decided by."""
+        return self.cycle.inputs
+
+    @property
+    def ends(self) -> tuple[Alarm, ...]:
+        """The open alarms after which the process ends."""
+        return self.read.ends
+
+
+@define
+class Steps:
+    """How long each step of a cycle takes, by `ticks`: microseconds of a clock that never goes back."""
+
+    ticks: Callable[[], int]
+    _begun: tuple[str, int] | None = None
+    _micros: dict[str, int] = field(factory=dict)
+
+    def at(self, step: str) -> None:
+        """Hear that a step begins: the one before it has ended."""
+        now = self.ticks()
+        if self._begun is not None:
+            before, since = self._begun
+            self._micros[before] = self._micros.get(before, 0) + now - since
+        self._begun = step, now
+
+    @property
+    def ms(self) -> dict[str, int]:
+        """Milliseconds by step, of those that have ended."""
+        return {name: micros // _MS for name, micros in self._micros.items()}
+
+
+@define(kw_only=True)
+class Runner:
+    """Runs the cycles of a book that this process holds.
+
+    `strategies` are those of `run` by their ids, `call` asks one of them. `permits` are asked by the venue
+    before each write; None for a simulated one, and in a cycle that only observes there is never a plan in
+    them. `kill` says what wants writes to end. `begin` begins a cycle: it asks the exchange's time anew, and
+    returns how far that is ahead of ours, in microseconds. `stops` says that the program is to end: no
+    further submit is sent then. `after` is given the book once a cycle is stored.
+    """
+
+    name: str
+    world: World
+    run: Run
+    store: Store
+    texts: TextCodec
+    about: About
+    process: Process
+    strategies: Mapping[str, Strategy]
+    call: Caller = plain_call
+    permits: Permits | None = None
+    canary: Canary | None = None
+    kill: Callable[[], Kill | None] = lambda: None
+    begin: Callable[[], int] | None = None
+    stops: Callable[[], bool] = lambda: False
+    ticks: Callable[[], int] = lambda: 0
+    after: Callable[[LiveBook], None] = lambda _: None
+    _offset: int | None = field(default=None, init=False)
+
+    def cycle(self) -> Told:
+        """Run a cycle.
+
+        Raises Unavailable where no market could be read or the time is not to be told, with nothing stored.
+        Raises StoreError, after which this process must not go on: what was stored stays, and a cycle that
+        was decided is found as interrupted by the next process.
+        """
+        steps, began = Steps(self.ticks), self.world.desk.clock.micros()
+        self._learn_time()
+        read = self._read(steps)
+        steps.at("decide")
+        decided = decide(read.inputs, self.strategies, self.call)
+        cycle = Cycle(decided=decided, settings=self.about.settings, code_version=self.about.code_version)
+        book, carried, killed = self._store_decided(cycle, read)
+        steps.at("execute")
+        file = BookFile(self.world.desk, whose(book), cycle.inputs.cycle, read.marks, _lots(read.inputs))
+        executed = self._execute(cycle, book, file)
+        if executed.broken is not None:
+            raise executed.broken
+        steps.at("record")
+        ran = ran_of(read, executed, outcomes_of(file, executed), dry=self.run.dry)
+        link, unmeasured = self._store_done(
+            cycle, book, read, ran, carried_on(carried, executed), steps, began
+        )
+        self.after(book)
+        return Told(
+            cycle=cycle, read=read, book=book, executed=executed, ran=ran, link=link, killed=killed,
+            unmeasured=unmeasured,
+        )  # fmt: skip
+
+    # -- Its steps ------------------------------------------------------------------------------------
+
+    def _learn_time(self) -> None:
+        """Learn how far the exchange's time is ahead of ours. Raises Unavailable where it cannot be told."""
+        if self.begin is not None:
+            self._offset = offset_of(self.begin, self._offset, self.world.desk.pause)
+
+    def _read(self, steps: Steps) -> Read:
+        with self.store.read() as view:
+            found = stored_book(view, self.name)
+        if found is None:
+            raise StoreUnready(f"book {self.name} is not there any more", action="restore a backup")
+        kill = None if self.run.dry else self.kill()
+        level = "" if kill is None or kill.level is Level.NONE else kill.level.name.lower()
+        return read_cycle(evolve(self.world, at=steps.at), self.run, self.process, *found, level)
+
+    def _store_decided(self, cycle: Cycle, read: Read) -> tuple[LiveBook, Carried, Kill | None]:
+        """T3. From here on the cycle's names are taken."""
+        with self.store.unit() as work:
+            book, carried = recording.decided(work, read.book, cycle, read.carried, self.texts)
+            killed = None if self.run.dry else pulled(work, cycle, read.book, cycle.stamp)
+            work.commit()
+        first = cycle.inputs.time if self.process.first_cycle is None else self.process.first_cycle
+        self.process = evolve(self.process, first_cycle=first, newest=cycle.inputs.time)
+        return book, carried, killed
+
+    def _execute(self, cycle: Cycle, book: LiveBook, file: BookFile) -> Executed:
+        """Step 7. A cycle that only observes plans nothing that may be sent."""
+        actions = cycle.decisions.actions
+        if self.run.observe or not actions:
+            return Executed()
+        rules = {one.name: one.rules for one in cycle.inputs.symbols}
+        replacer = Replacer(Sender(self.world.desk, book, rules), file)
+        if self.permits is not None:
+            self.permits.plan = self._plan(self.permits, cycle)
+        try:
+            executed = Executor(replacer, self.world.rules, self.stops).execute(actions)
+        finally:
+            if self.permits is not None:
+                self.permits.plan = None
+        if executed.last_write is not None:
+            self.process = evolve(self.process, last_write=executed.last_write)
+        return executed
+
+    def _plan(self, permits: Permits, cycle: Cycle) -> Plan:
+        time, monotonic = permits.doors.now()
+        marks: dict[str, Decimal] = {
+            one.name: to_decimal(one.mark) for one in cycle.inputs.symbols if one.mark is not None
+        }
+        return Plan(time, monotonic, cycle.decisions.mode.mode, marks, self.canary)
+
+    def _store_done(
+        self,
+        cycle: Cycle,
+        book: LiveBook,
+        read: Read,
+        ran: Ran,
+        carried: Carried,
+        steps: Steps,
+        began: int,
+    ) -> tuple[str, StoreError | None]:
+        """T4, and T5, which may fail."""
+        with self.store.unit() as work:
+            link = recording.done(work, book, cycle, read.marks, ran, carried).link
+            recording.seen_of_cycle(work, book, cycle, read.orders)
+            work.commit()
+        steps.at("")
+        ended = max(began, self.world.desk.clock.micros())
+        how = evolve(ran, step_ms=steps.ms, start=began, end=ended)
+        try:
+            with self.store.unit() as work:
+                recording.measured(work, book, cycle, read.marks, how)
+                work.commit()
+        except StoreError as error:
+            return link, error
+        return link, None
+
+
+def _lots(inputs: Inputs) -> dict[str, Decimal]:
+    lots = {one.name: one.rules.lot_size for one in inputs.symbols}
+    return {name: lot for name, lot in lots.items() if lot is not None}
