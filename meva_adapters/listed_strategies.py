@@ -6,9 +6,63 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meva_adapters.strategies import Chosen, available, load
-from meva_core.errors import BadInput
+from attrs import frozen
+
+from meva_adapters.strategies import Chosen, available, ids_of, load
+from meva_adapters.strategy_files import places_of
+from meva_core.errors import BadInput, Problem
+from meva_core.operational.asking import bars_wanted
+from meva_core.operational.inputs import Listed
+from meva_core.settings import Settings
+from meva_core.settings.variables import refuse_all
+from meva_core.strategy import Strategy
 from meva_core.strategy.built_in import OF_LIVE_STAGES
+
+
+@frozen
+class AtHand:
+    """The strategies that a stage lists, each loaded once: as inputs name them, and as they are, by id."""
+
+    listed: tuple[Listed, ...]
+    chosen: Mapping[str, Chosen]
+
+    @property
+    def strategies(self) -> dict[str, Strategy]:
+        """Return them by id, as `decide` takes them."""
+        return {name: one.strategy for name, one in self.chosen.items()}
+
+    @property
+    def bars(self) -> dict[int, int]:
+        """Return the bars that they have to see together: by seconds, the newest so many."""
+        found: dict[int, int] = {}
+        for wanted in map(bars_wanted, self.strategies.values()):
+            if wanted is not None and wanted[1]:
+                seconds, count = wanted
+                found[seconds] = max(count, found.get(seconds, 0))
+        return dict(sorted(found.items()))
+
+
+def of_stage(stage: int, settings: Settings) -> AtHand:
+    """Return the strategies that `STAGE3_STRATEGIES` or `STAGE4_STRATEGIES` lists, with the parameters of
+    `[strategies.<id>]`, found by their ids also in the folders of `MEVA_STRATEGY_PATH`. Their code is run.
+
+    Raises BadInput that lists every fault: what `load_listed` refuses, and bars that cannot be seen.
+    """
+    named = {3: settings.live.stage3_strategies, 4: settings.live.stage4_strategies}[stage]
+    places = places_of(settings.strategy.path)
+    chosen: dict[str, Chosen] = {}
+    problems: list[Problem] = []
+    for name, _ in named:
+        try:
+            one = load_listed(name, tables=settings.strategy.tables, places=places)
+            bars_wanted(one.strategy)
+        except BadInput as error:
+            where = f"STAGE{stage}_STRATEGIES"
+            problems.append(Problem("bad_strategy", where, name, str(error), error.action))
+            continue
+        chosen[name] = one
+    refuse_all(problems)
+    return AtHand(tuple(Listed(name, weight, chosen[name].identity) for name, weight in named), chosen)
 
 
 def load_listed(
@@ -20,15 +74,42 @@ def load_listed(
 ) -> Chosen:
     """Return the strategy with an id; arguments are those of `strategies.load`, which raises what this does.
 
-    Raises BadInput, too, for one of a trader's own that has the id of one that comes with these stages.
+    Raises BadInput, too, for one of a trader's own that has the id of another one, and for one that names
+    itself otherwise than it was found by: orders, memory and stored cycles know it by its id.
     """
-    kind = OF_LIVE_STAGES.get(name)
-    if kind is None:
-        return load(name, values=values, tables=tables, places=places)
-    others = [one.where for one in available(tuple(map(Path, places)), only=name)]
-    if others:
+    folders, kind = tuple(map(Path, places)), OF_LIVE_STAGES.get(name)
+    others = [one.where for one in available(folders, only=name)]
+    if kind is not None and others:
         raise BadInput(
             f"strategy {name!r} of {others[0]} has the id of one that comes with Meva",
             action="give it another id",
         )
-    return load(f"{kind.__module__}:{kind.__name__}", values=values, tables=tables, places=places)
+    if len(others) > 1:
+        raise BadInput(
+            f"there are {len(others)} strategies {name!r}: {' and '.join(others)}",
+            action="give one of them another id, or leave its folder out of MEVA_STRATEGY_PATH",
+        )
+    if kind is None and not others:
+        raise _unknown(name, folders)
+    spec = name if kind is None else f"{kind.__module__}:{kind.__name__}"
+    found = load(spec, values=values, tables=tables, places=folders)
+    if (own := found.strategy.name()) != name:
+        raise BadInput(
+            f"strategy {name!r} of {others[0]} says that its id is {own!r}",
+            action=f'write id = "{name}" in its class, or name its entry point {own}',
+        )
+    return found
+
+
+def _unknown(name: str, folders: Sequence[Path]) -> BadInput:
+    there = ", ".join(sorted({*OF_LIVE_STAGES, *ids_of(folders)}))
+    if name == "equal_weight":
+        return BadInput(
+            f"{name} is what Stage 7 does without a strategy, which these stages do not; there are {there}",
+            action="list one of them: fixed_weights holds given shares, buy_and_hold equal parts",
+        )
+    where = ", ".join(map(str, folders)) or "is not set"
+    return BadInput(
+        f"there is no strategy {name!r}; there are {there}",
+        action=f"list one of them, or put its file into a folder of MEVA_STRATEGY_PATH ({where})",
+    )

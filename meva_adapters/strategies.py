@@ -108,11 +108,15 @@ def _class_of(spec: str, places: Sequence[Path]) -> tuple[type[Strategy], dict[s
             f"there are {len(found)} strategies {spec!r}: {where}",
             action="name the one that is meant as FILE.py:Class, or as package.module:Class",
         )
-    known = sorted({*BUILT_IN, *installed(), *(one.id for one in _in_files(places, None))})
     raise BadInput(
-        f"there is no strategy {spec!r}; there are {', '.join(known)}",
+        f"there is no strategy {spec!r}; there are {', '.join(sorted(ids_of(places)))}",
         action="name one of them, or FILE.py:Class, or package.module:Class",
     )
+
+
+def ids_of(places: Sequence[Path]) -> set[str]:
+    """Return the ids that there are: built in, installed, in the files of some folders, which are run."""
+    return {*BUILT_IN, *installed(), *(one.id for one in _in_files(places, None))}
 
 
 @frozen

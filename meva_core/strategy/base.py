@@ -166,7 +166,8 @@ def bars_needed(strategy: Strategy) -> int:
     if type(needed) is not int or not 0 <= needed <= _MOST_BARS:
         raise BadInput(
             f"strategy {strategy.name()}: needs() returned {needed!r}; expected a whole number of bars from "
-            f"0 to {_MOST_BARS}"
+            f"0 to {_MOST_BARS}",
+            action="return how many bars one answer is made of",
         )
     return needed
 
