@@ -4,8 +4,8 @@ write."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,7 @@ from meva_core.errors import BadInput
 from meva_core.gates import Block, BlockCode, live_blocks
 from meva_core.market import MICROS
 from meva_core.modes import Mode
+from meva_core.operating.book_file import bought
 from meva_core.operating.kill import Kill
 from meva_core.operating.permit import BEAT_SECONDS, Permit, Plan
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from meva_adapters.sql.lease import Heartbeat
     from meva_cli.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
-    from meva_core.ports import Clock
+    from meva_core.ports import Clock, Reads
     from meva_core.settings import Settings
 
 LIVE: Final = "live"
@@ -40,6 +41,8 @@ class LiveDoors:
     switch: KillSwitch
     heart: Heartbeat
     clock: Clock
+    views: Callable[[], AbstractContextManager[Reads]]
+    """Opens a view of the database as it is now."""
 
     def kill(self) -> Kill | None:
         """Return what wants writes to end, wherever that stands."""
@@ -63,8 +66,9 @@ class LiveDoors:
         return self.clock.micros(), int(time.monotonic() * MICROS)
 
     def bought(self, since: int) -> tuple[int, Decimal]:
-        """Raise BadInput: this desk only cancels."""
-        raise BadInput("nothing is bought here")
+        """Return count and notional of our own BUYs since a time, in microseconds."""
+        with self.views() as view:
+            return bought(view, since)
 
 
 @contextmanager
@@ -84,7 +88,7 @@ def held_desk(settings: Settings, url: URL) -> Iterator[Desk]:
     ours = SystemClock()
     with writer(url) as store, reader(url) as looks, held(url, LIVE, ours) as (_, heart):
         switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
-        doors = LiveDoors(settings, switch, heart, ours)
+        doors = LiveDoors(settings, switch, heart, ours, looks.read)
         plan = Plan(ours.micros(), int(time.monotonic() * MICROS), Mode.OBSERVE_ONLY)
         with exchange(settings, with_account=True, permit=Permit(doors, plan)) as opened:
             if opened.account is None or opened.venue is None:

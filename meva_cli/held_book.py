@@ -76,7 +76,7 @@ def held_book(
             require_open(pick_book(reads, name))
             of_book = book_settings(reads, name, settings)
         own, given = (each.live.dry_run_try_balance for each in (of_book, settings))
-        waiting = None if alive is None else _waiting(alive)
+        waiting = None if alive is None else waiting_for(alive)
         with held(url, name, SystemClock(), waiting=waiting) as (lease, heart):
             if lease.took_over is not None:
                 words = f"book {name} is taken over from a process that did not give it back"
@@ -104,7 +104,7 @@ def _say_what_cash_counts(store: SqlStore, name: str, own: Decimal, given: Decim
         work.commit()
 
 
-def _waiting(alive: Callable[[], None]) -> Callable[[str], None]:
+def waiting_for(alive: Callable[[], None]) -> Callable[[str], None]:
     """Return what is called each second while another process holds a book, with why."""
     said: set[str] = set()
 

@@ -116,6 +116,18 @@ COMMANDS: Final = (
         ("gates", "exchange", "live", "stage7", "alerts", "strategy"),
     ),
     Command(
+        "run stage3",
+        "meva_cli.commands.run_live:stage3",
+        "Stage 3, dry or live behind gates: one cycle, or a loop.",
+        ALL_GROUPS,
+    ),
+    Command(
+        "run stage4",
+        "meva_cli.commands.run_live:stage4",
+        "Stage 4, dry or live behind gates: one cycle, or a loop.",
+        ALL_GROUPS,
+    ),
+    Command(
         "prove",
         "meva_cli.commands.prove:prove",
         "Decide a recorded run again, and compare everything.",

@@ -58,6 +58,37 @@ class Whole:
         self._asked = True
 
 
+class Ending:
+    """While a cycle runs that may send: the first signal lets no further submit be sent, and the cycle is
+    finished; the second ends it once the outcome of what is under way is stored; the third at once.
+
+    Outside of cycles a signal raises KeyboardInterrupt as ever. May be entered again and again.
+    """
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def stops(self) -> bool:
+        """Whether the program is to end. Raises KeyboardInterrupt where that is not to wait for the rest of
+        the cycle: nothing may be under way then."""
+        if self._asked > 1:
+            raise KeyboardInterrupt
+        return self._asked > 0
+
+    def __enter__(self) -> None:
+        _answer(self._hear)
+
+    def __exit__(self, error: object, *_: object) -> None:
+        raise_interrupt()
+        if self._asked and error is None:
+            raise KeyboardInterrupt
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self._asked += 1
+        if self._asked > 2:
+            raise KeyboardInterrupt
+
+
 def _answer(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in _ASKED_TO_END:
         if _signal.getsignal(number) != _signal.SIG_IGN:

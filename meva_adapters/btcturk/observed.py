@@ -63,3 +63,37 @@ def outcome_of(error: VenueError | Garbled | NotSent | NoAnswer) -> str:
     if isinstance(error, Garbled):
         return GARBLED
     return OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknown) else str(error.reason)
+
+
+class Slowest:
+    """Hears of calls for `other`, too, and remembers which was the slowest of those since it began anew."""
+
+    def __init__(self, other: Observer | None = None) -> None:
+        self._other = other or Unobserved()
+        self._seconds: float | None = None
+
+    def begin(self) -> None:
+        """Begin anew."""
+        self._seconds = None
+
+    @property
+    def milliseconds(self) -> int | None:
+        """How long the slowest call took, without our own waiting; None where there was none."""
+        return None if self._seconds is None else int(self._seconds * 1000)
+
+    def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
+        """Hear of a request that was sent."""
+        self._seconds = max(seconds, self._seconds or 0.0)
+        self._other.called(endpoint, outcome, seconds)
+
+    def repeated(self, endpoint: Endpoint) -> None:
+        """Hear that a read is tried again."""
+        self._other.repeated(endpoint)
+
+    def withheld(self, endpoint: Endpoint) -> None:
+        """Hear of a request that was not sent."""
+        self._other.withheld(endpoint)
+
+    def left(self, endpoint: Endpoint, calls: int) -> None:
+        """Hear how many calls the budgets leave."""
+        self._other.left(endpoint, calls)

@@ -144,6 +144,11 @@ class Lease:
         """Make sure that the book is ours and stands where we left it; raises LeaseLost. See `check`."""
         check(work, self.book, self.token, last_time)
 
+    def require(self, work: Reads) -> None:
+        """Make sure that the book is ours, within a unit of work; raises LeaseLost, after which the unit is
+        not to be committed."""
+        _require_ours(work, self.book, self.token)
+
     def is_ours(self, reads: Reads) -> bool:
         """Whether the book is ours, as a view of the database has it."""
         found = holding(reads, self.book)

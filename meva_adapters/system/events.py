@@ -87,6 +87,29 @@ ENDED: Final = Event("ended", _ERROR, "what ends a run on its way", ("code", "ac
 POINTS_SKIPPED: Final = Event(
     "points_skipped", _WARNING, "points of time passed without a cycle", ("points",)
 )
+LIVE_BEGINS: Final = Event("live_begins", _INFO, "what a run of Stage 3 or 4 begins with", ())
+LIVE_CYCLE: Final = Event(
+    "live_cycle",
+    _INFO,
+    "a cycle of Stage 3 or 4 is done",
+    ("cycle_id", "stage", "mode", "fills", "submitted", "canceled", "unknown_orders", "equity_try"),
+)
+BLOCKED: Final = Event("blocked", _ERROR, "a gate keeps a live run from beginning", ("code",))
+CYCLE_INTERRUPTED: Final = Event(
+    "cycle_interrupted", _WARNING, "a cycle was decided by an earlier process, and not done", ()
+)
+ALARM: Final = Event("alarm", _ERROR, "something alarming of a book of Stages 3 and 4", ("alarm", "about"))
+ALARM_OVER: Final = Event("alarm_over", _INFO, "an alarm has ended", ("alarm",))
+SYMBOL_BLOCKED: Final = Event(
+    "symbol_blocked", _WARNING, "nothing is submitted in a symbol", ("symbol", "why")
+)
+KILLED: Final = Event("killed", _ERROR, "a cycle pulled the kill switch", ("reason",))
+ORDER_NOT_SENT: Final = Event(
+    "order_not_sent", _WARNING, "an order or cancel was refused, not sent, or is not known", ("code",)
+)
+READ_FAILED: Final = Event("read_failed", _WARNING, "something of a cycle could not be read", ())
+ORDERS_LEFT: Final = Event("orders_left", _WARNING, "orders of ours at the end of a run", ("order",))
+BOOK_OPENS: Final = Event("book_opens", _INFO, "the book of an account is opened", ("account",))
 BOOK_MADE: Final = Event("book_made", _INFO, "a book of simulated money is made", ("cash_try", "database"))
 BOOK_TAKEN_OVER: Final = Event(
     "book_taken_over", _WARNING, "a book is taken over from a process that did not give it back", ("process",)

@@ -196,8 +196,14 @@ def refolded(book: LiveBook, opening: Ledger, postings: Iterable[Posting]) -> Li
 
 def proved(book: LiveBook, opening: Ledger, postings: Iterable[Posting], marks: Marks) -> tuple[Alarm, ...]:
     """Return K2 if the book is not what its rows make of its opening, or an identity of it fails."""
+    return broken(book, marks, is_folded=fold(opening, postings) == book.ledger)
+
+
+def broken(book: LiveBook, marks: Marks, *, is_folded: bool = True) -> tuple[Alarm, ...]:
+    """Return K2 if an identity of the book fails, which every cycle looks at, or its rows do not fold to
+    it."""
     found = faults(book.ledger, marks)
-    if fold(opening, postings) != book.ledger:
+    if not is_folded:
         found.append("the rows fold to another book than the stored one")
     if not found:
         return ()

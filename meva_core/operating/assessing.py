@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from attrs import evolve
 
 from meva_core.live_book.alarms import Alarm
-from meva_core.live_book.book import LiveBook, raised
+from meva_core.live_book.book import LiveBook, broken, raised
 from meva_core.live_book.complete import incomplete_alarms
 from meva_core.live_book.conditions import alarms_of
 from meva_core.live_book.figures import assessed
@@ -35,6 +35,7 @@ def assess(
     alarms = [
         *found,
         *alarms_of(book, ours, listed, marks, now),
+        *broken(book, marks),
         *incomplete_alarms(book, ours, now),
     ]
     equity = book.ledger.equity(marks)

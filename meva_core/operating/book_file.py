@@ -23,7 +23,7 @@ from meva_core.operating.whose import Whose
 from meva_core.operational.inputs import Sent
 from meva_core.orders import Side
 from meva_core.ports import Reads, UnitOfWork
-from meva_core.venue import VenueFill, VenueOrder
+from meva_core.venue import EXACT, VenueFill, VenueOrder
 
 _ORDERS: Final = "stage4_orders"
 _KEPT: Final = ("decision_mark_try", "strategy", "purpose", "fill_complete")
@@ -175,6 +175,17 @@ def _records(
     for name in sorted(names):
         yield from records(view, client_order_id=name)
         yield from records(view, exchange_client_id=name)
+
+
+def bought(view: Reads, since: int) -> tuple[int, Decimal]:
+    """Return count and notional of our own BUYs made at `since`, in microseconds, or later, that were sent or
+    may have been."""
+    ours = [
+        one
+        for one in _newest(view, since)
+        if one.side is Side.BUY and one.standing not in (Standing.UNSENT, Standing.REJECTED)
+    ]
+    return len(ours), sum((EXACT.multiply(one.price, one.qty) for one in ours), Decimal(0))
 
 
 def _newest(view: Reads, since: int) -> Iterator[Record]:

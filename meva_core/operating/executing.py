@@ -26,7 +26,8 @@ RESTS_CYCLES: Final = 10
 
 @frozen
 class Executor:
-    """Carries out plans. `stops` says that the process is to end: no further submit is sent then."""
+    """Carries out plans. `stops` is asked before each action, once the outcome of the one before is stored:
+    whether the process is to end, and no further submit is sent."""
 
     replacer: Replacer
     rules: RulesSource
@@ -38,8 +39,8 @@ class Executor:
         broken, ends, last_write = None, "", None
         clock = self.replacer.sender.desk.clock
         for action in actions:
-            if action.kind is not Kind.CANCEL and (ends or self.stops()):
-                why = ends or INTERRUPTED
+            why = INTERRUPTED if self.stops() else ends
+            if why and action.kind is not Kind.CANCEL:
                 outcomes.append(Outcome(action, Verdict.BLOCKED, why, f"no submit is sent any more: {why}"))
                 continue
             try:

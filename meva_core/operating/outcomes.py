@@ -28,8 +28,10 @@ class Verdict(StrEnum):
 @frozen
 class Outcome:
     """What became of one action: the verdict, the code of why, a sentence for people, and the order as it
-    stands, None where none is on record. `refused` says that the exchange said no, `forbidden` that it was not
-    permitted to be sent."""
+    stands, None where none is on record.
+
+    `refused` says that the exchange said no, `forbidden` that it was not permitted to be sent.
+    """
 
     action: Action
     verdict: Verdict

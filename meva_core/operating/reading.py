@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -42,17 +43,29 @@ from meva_core.operational.inputs import Inputs
 from meva_core.ports import MarketData, RulesSource
 from meva_core.venue import Balance, VenueOrder
 
+JUST_ADOPTED: Final = "just_adopted"
+"""Why nothing is submitted: the book was taken over from the earlier system in this very cycle."""
+
 
 @frozen(kw_only=True)
 class Process:
     """What a process knows of its own run of cycles: the runs of its file, the time of its first cycle, in
     seconds, None before that, when it sent something last, in microseconds, and the time of the book's newest
-    cycle, in seconds, whoever made that."""
+    cycle, in seconds, whoever made that.
+
+    With `rests` its first cycle submits nothing: the book was taken over from the earlier system.
+    """
 
     runs: frozenset[str]
     first_cycle: int | None = None
     last_write: int | None = None
     newest: int = 0
+    rests: bool = False
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing at all is submitted in the cycle that begins; nothing where something may be."""
+        return JUST_ADOPTED if self.rests and self.first_cycle is None else ""
 
 
 @frozen(kw_only=True)
@@ -73,9 +86,12 @@ class World:
 @frozen(kw_only=True)
 class Read:
     """A cycle that is ready to be decided: its inputs, the book and what the next one carries on with, as
-    they stand. `foreign` counts the open orders that are not ours, `flows` what was booked that is no fill of
-    ours, `orders` are ours that may move something, `marks` the valuation marks; `account_read` says whether the balances could be read, and `notes`
-    are for people."""
+    they stand.
+
+    `foreign` counts the open orders that are not ours, `flows` what was booked that is no fill of ours;
+    `orders` are ours that may move something, `marks` the valuation marks. `account_read` says whether the
+    balances could be read; `notes` are for people.
+    """
 
     inputs: Inputs
     book: LiveBook
@@ -128,7 +144,13 @@ def read_cycle(
         last_sent=found.file.last_sent(since),
         balances=found.balances,
         recovery=settling.alarms,
-        blocked=_blocked(names, compared, measured.blocked, settling.blocked, found.fills.blocked),
+        blocked=_blocked(
+            names,
+            process.why_not or compared.why_not,
+            measured.blocked,
+            settling.blocked,
+            found.fills.blocked,
+        ),
         stalls=stalls,
         looked=compared.looked,
         skew_ms=skew,
@@ -249,9 +271,9 @@ def _among(file: File, listed: Sequence[VenueOrder]) -> Sequence[OwnOrder]:
     return file.own_orders(numbers, {order.client_id for order in listed if order.client_id is not None})
 
 
-def _blocked(names: Iterable[str], compared: Compared, *parts: Mapping[str, str]) -> dict[str, str]:
-    """Return why nothing may be submitted, by symbol: all of them where balances say so."""
-    found = dict.fromkeys(names, compared.why_not) if compared.why_not else {}
+def _blocked(names: Iterable[str], everywhere: str, *parts: Mapping[str, str]) -> dict[str, str]:
+    """Return why nothing may be submitted, by symbol; `everywhere` is why in all of them, if anything is."""
+    found = dict.fromkeys(names, everywhere) if everywhere else {}
     for part in reversed(parts):
         found |= part
     return found

@@ -27,6 +27,7 @@ from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.book import text_of as book_text
 from meva_core.live_book.documents import document_of
 from meva_core.live_book.ledger import Marks
+from meva_core.live_book.opening import LIVE
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import FILLS
 from meva_core.operating import decided_rows, done_rows, ledger_rows, position_rows
@@ -223,6 +224,19 @@ def done(
 def measured(work: UnitOfWork, book: LiveBook, cycle: Cycle, marks: Marks, ran: Ran) -> None:
     """T5: store how a cycle ran."""
     done_rows.write_metrics(work, whose(book), cycle, book, marks, ran)
+
+
+def blocked_by_policy(work: UnitOfWork, stage: int, codes: Iterable[str], now: int) -> None:
+    """Leave a row of a live run that might not begin, at a time in microseconds: which gates were shut."""
+    envelope = {"book": LIVE, "stage": stage, "dry": False}
+    values = {
+        "cycle_id": f"blocked-stage{stage}-{now}",
+        "ts": stamp(now),
+        "counts_json": canonical_json({"blocked_by_policy": 1}),
+        "decisions_json": canonical_json({"blocks": list(codes)}),
+        "envelope_json": canonical_json(envelope),
+    }
+    work.insert("cycle_audit", tuple(values), [tuple(values.values())])
 
 
 def interrupted(work: UnitOfWork, book: str) -> list[str]:

@@ -26,7 +26,7 @@ from meva_core.live_book.own_orders import OwnOrder
 from meva_core.operating.file import File
 from meva_core.operating.outcomes import Outcome, Verdict
 from meva_core.operating.sending import Sender
-from meva_core.operating.whose import whose
+from meva_core.operating.whose import Whose, whose
 from meva_core.operational.actions import Action
 from meva_core.ports import Store
 
@@ -53,13 +53,16 @@ class State(StrEnum):
 _UNDER_WAY: Final = (State.INIT, State.CANCEL_SENT, State.CANCEL_CONFIRMED, State.SUBMIT_SENT)
 
 
-def abandon(store: Store, now: int) -> int:
-    """Say of the replacements that an earlier process left under way that they failed; return how many."""
+def abandon(store: Store, of: Whose, now: int) -> int:
+    """Say of a book's replacements that an earlier process left under way that they failed; return how many.
+    Those of the earlier system are the live book's."""
     with store.unit() as work:
         left = [
             key
             for state in _UNDER_WAY
-            for (key,) in work.rows(_TABLE, ("replace_tx_id",), where={"state": str(state)})
+            for (key,) in work.rows(
+                _TABLE, ("replace_tx_id",), where={"state": str(state), "book": of.column}
+            )
         ]
         values = ("FAILED", "left under way by an earlier process", stamp(now))
         names = ("state", "last_error", "last_updated_at")

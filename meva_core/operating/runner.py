@@ -114,7 +114,7 @@ class Runner:
     before each write; None for a simulated one, and in a cycle that only observes there is never a plan in
     them. `kill` says what wants writes to end. `begin` begins a cycle: it asks the exchange's time anew, and
     returns how far that is ahead of ours, in microseconds. `stops` says that the program is to end: no
-    further submit is sent then. `after` is given the book once a cycle is stored.
+    further submit is sent then. `after` is given the time of a cycle once that is stored.
     """
 
     name: str
@@ -132,7 +132,7 @@ class Runner:
     begin: Callable[[], int] | None = None
     stops: Callable[[], bool] = lambda: False
     ticks: Callable[[], int] = lambda: 0
-    after: Callable[[LiveBook], None] = lambda _: None
+    after: Callable[[int], None] = lambda _: None
     _offset: int | None = field(default=None, init=False)
 
     def cycle(self) -> Told:
@@ -159,7 +159,7 @@ class Runner:
         link, unmeasured = self._store_done(
             cycle, book, read, ran, carried_on(carried, executed), steps, began
         )
-        self.after(book)
+        self.after(cycle.inputs.time)
         return Told(
             cycle=cycle, read=read, book=book, executed=executed, ran=ran, link=link, killed=killed,
             unmeasured=unmeasured,

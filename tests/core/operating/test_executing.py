@@ -248,9 +248,9 @@ def test_a_replacement_that_was_under_way_is_never_resumed(account: Lived) -> No
         values = [(action.client_id, "CANCEL_SENT")]
         work.update("stage4_replace_transactions", "replace_tx_id", ("state",), values)
         work.commit()
-    assert abandon(account.store, account.exchange.now) == 1
+    assert abandon(account.store, whose(account.book), account.exchange.now) == 1
     assert state_of(account, action) == "FAILED"
-    assert abandon(account.store, account.exchange.now) == 0
+    assert abandon(account.store, whose(account.book), account.exchange.now) == 0
 
 
 def test_an_unheard_replacement_is_unknown(account: Lived) -> None:

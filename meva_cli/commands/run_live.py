@@ -1,0 +1,272 @@
+"""`meva run stage3` and `meva run stage4`: cycles that may trade live, behind gates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+import click
+
+from meva_adapters.system import events
+from meva_adapters.system.notify import supervisor
+from meva_cli.database import DB, database
+from meva_cli.load import settings_for
+from meva_cli.notes import say
+from meva_cli.operating_plan import Plan, Way
+from meva_cli.operating_run import GROUPS, at_work, canary_of
+from meva_cli.operating_told import Teller, tell_armed, tell_left
+from meva_cli.options import AMOUNT, COUNT, TIME, json_option
+from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
+from meva_cli.signals import Ending
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_adapters.system.clock import Timepiece
+    from meva_cli.operating_plan import AtWork
+    from meva_core.errors import MevaError
+    from meva_core.live_book.alarms import Alarm
+    from meva_core.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+CANCEL_SECONDS: Final = 30.0
+_PAUSE: Final = 1.0
+
+
+@attrs.frozen(kw_only=True)
+class Asked:
+    """What the command line asks for; times in seconds, None where an option was not given."""
+
+    db: str | None
+    dry_run: bool
+    live: bool
+    observe: bool
+    canary: tuple[int, Decimal] | None
+    loop: bool
+    interval: int
+    cycles: int | None
+    until: int | None
+    cancel_on_exit: bool
+    clock_kind: str
+    as_json: bool
+
+
+def _options(command: F) -> F:
+    for option in reversed(
+        (
+            DB,
+            click.option("--dry-run", is_flag=True, help="Simulate all orders, whatever the settings say."),
+            click.option(
+                "--live", is_flag=True, help="Refuse to run unless every gate is open. It opens none."
+            ),
+            click.option("--observe", is_flag=True, help="Read and book the account; send nothing."),
+            click.option(
+                "--canary",
+                type=(COUNT, AMOUNT),
+                metavar="N TRY",
+                help="Send at most N BUYs, for TRY in all, in 24 hours.",
+            ),
+            click.option("--loop", is_flag=True, help="Go on, a cycle at each multiple of --interval."),
+            click.option(
+                "--interval", type=COUNT, default=60, show_default=True, help="Seconds between cycles."
+            ),
+            click.option("--cycles", type=COUNT, help="End the loop after so many cycles."),
+            click.option("--until", type=TIME, help="Begin no cycle of the loop after this time."),
+            click.option("--cancel-on-exit", is_flag=True, help="Cancel our own open orders at the end."),
+            click.option(
+                "--clock",
+                "clock_kind",
+                type=click.Choice([SYSTEM, EMULATOR]),
+                default=SYSTEM,
+                show_default=True,
+                help="Whose time it goes by. emulator: one served with --clock manual; waiting moves it.",
+            ),
+            json_option,
+            click.pass_context,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_options
+def stage3(ctx: click.Context, /, **given: Any) -> None:
+    """Run Stage 3: careful profits, order by order, dry or live.
+
+    DRY_RUN decides which, unless an option does. Live takes all of DRY_RUN=false, LIVE_TRADING=true,
+    LIVE_TRADING_ACK, the key, the secret and a kill switch that is off; each is looked at again before every
+    order. `meva gates` shows them, docs/live.md the way from observing to trading.
+
+    Exit code 0: done, whatever was rejected or blocked. 1: no market or account could be read, an integrity
+    alarm, or a store that failed. 2: it may not begin. 130: interrupted; the cycle was finished first.
+    """
+    ctx.exit(_run(3, Asked(**given)))
+
+
+@click.command()
+@_options
+def stage4(ctx: click.Context, /, **given: Any) -> None:
+    """Run Stage 4: allocation, order lifecycle, replacement, dry or live.
+
+    DRY_RUN decides which, unless an option does. Live takes all of DRY_RUN=false, LIVE_TRADING=true,
+    LIVE_TRADING_ACK, the key, the secret and a kill switch that is off; each is looked at again before every
+    order. `meva gates` shows them, docs/live.md the way from observing to trading.
+
+    Exit code 0: done, whatever was rejected or blocked. 1: no market or account could be read, an integrity
+    alarm, or a store that failed. 2: it may not begin. 130: interrupted; the cycle was finished first.
+    """
+    ctx.exit(_run(4, Asked(**given)))
+
+
+def _run(stage: int, asked: Asked) -> int:
+    from meva_core.gates import check_gates
+
+    _check_options(asked)
+    settings = settings_for("state", *GROUPS).settings
+    way, url = _way(asked, settings), database(asked.db)
+    if way is not Way.OBSERVE:
+        check_gates(settings)
+    watcher = supervisor()
+    plan = Plan(
+        stage=stage, way=way, canary=canary_of(asked.canary), waits=watcher.alive if asked.loop else None
+    )
+    if way is Way.LIVE and (blocks := _blocks(settings, url)):
+        return _blocked(stage, url, blocks)
+    ending, teller = Ending(), Teller(as_json=asked.as_json)
+    with (
+        events.bound(book=plan.book),
+        timepiece(asked.clock_kind, settings.exchange.base_url) as clock,
+        at_work(plan, settings, url, clock, ending.stops) as work,
+    ):
+        tell_armed(plan, work, settings)
+        try:
+            return _cycles(asked, work, teller, ClockPace(watcher, clock), ending)
+        finally:
+            if asked.cancel_on_exit:
+                _take_back(work, clock)
+            tell_left(work)
+
+
+def _check_options(asked: Asked) -> None:
+    """Refuse options that do not go together."""
+    if sum((asked.dry_run, asked.live, asked.observe)) > 1:
+        raise click.UsageError("--dry-run, --live and --observe exclude each other")
+    if not asked.loop and (asked.cycles is not None or asked.until is not None):
+        raise click.UsageError("--cycles and --until go with --loop")
+    if asked.canary is not None and (asked.dry_run or asked.observe):
+        raise click.UsageError("--canary goes with a live run")
+    if asked.cancel_on_exit and asked.observe:
+        raise click.UsageError("--cancel-on-exit sends cancels, and --observe sends nothing")
+
+
+def _way(asked: Asked, settings: Settings) -> Way:
+    if asked.observe:
+        return Way.OBSERVE
+    if asked.dry_run or (settings.gates.dry_run and not asked.live):
+        return Way.DRY
+    return Way.LIVE
+
+
+def _cycles(asked: Asked, work: AtWork, teller: Teller, pace: ClockPace, ending: Ending) -> int:
+    """Run one cycle, or many; return the exit code."""
+    from meva_core.operating.looping import CycleLoop
+
+    if not asked.loop:
+        with ending:
+            told = work.runner.cycle()
+            teller.tell(told)
+        _tell_ends(told.ends)
+        return 1 if told.ends or not told.read.account_read else 0
+
+    def note(error: MevaError) -> None:
+        say(events.NO_CYCLE, f"no cycle: {error}", code=error.code)
+
+    pace.supervisor.ready()
+    loop = CycleLoop(
+        runner=work.runner, pace=pace, interval=asked.interval, tell=teller.tell, note=note,
+        cycles=asked.cycles, until=asked.until, whole=lambda: ending,
+    )  # fmt: skip
+    ends = loop.run()
+    if loop.skipped:
+        words = f"{loop.skipped} points of time passed without a cycle, and were skipped"
+        say(events.POINTS_SKIPPED, words, points=loop.skipped)
+    _tell_ends(ends)
+    return 1 if ends else 0
+
+
+def _tell_ends(ends: Sequence[Alarm]) -> None:
+    for alarm in ends:
+        words = f"ended by {alarm.pair}: a person has to look at it; then `meva arm --accept {alarm.pair}`"
+        say(events.ENDED, words, colour="red", code=str(alarm.code), action="")
+
+
+# -- Blocked ----------------------------------------------------------------------------------------------
+
+
+def _blocks(settings: Settings, url: URL) -> list[tuple[str, str]]:
+    """Return the codes of the gates that are shut, each with the line that says what opens it."""
+    from pathlib import Path
+
+    from meva_adapters.sql import ensure, reader
+    from meva_cli.kill_switch import KillSwitch
+    from meva_core.gates import BlockCode, live_blocks
+
+    shut = []
+    ensure(url)
+    with reader(url) as looks:
+        kill = KillSwitch(settings.gates, Path.cwd(), looks.read).strictest()
+    if kill is not None and not settings.gates.kill_switch:
+        line = f"{kill}; `meva arm --reason TEXT` lets it go on"
+        shut.append((BlockCode.KILL_SWITCH.value, line))
+    gates = live_blocks(settings.gates, settings.exchange)
+    return [*shut, *((block.code.value, "; ".join(map(str, block.changes))) for block in gates)]
+
+
+def _blocked(stage: int, url: URL, blocks: Sequence[tuple[str, str]]) -> int:
+    """Say what keeps a live run from beginning, and leave a row of it."""
+    from meva_adapters.sql import writer
+    from meva_core.operating.recording import blocked_by_policy
+
+    now = datetime.now(UTC)
+    with writer(url) as store, store.unit() as work:
+        blocked_by_policy(work, stage, [code for code, _ in blocks], int(now.timestamp() * 10**6))
+        work.commit()
+    for code, line in blocks:
+        say(events.BLOCKED, f"blocked, {code}: {line}", code=code)
+    return 2
+
+
+def _take_back(work: AtWork, clock: Timepiece) -> None:
+    """Cancel our own open orders, 30 s at most."""
+    from meva_core.errors import MevaError
+    from meva_core.modes import Mode
+    from meva_core.operating.cancelling import cancel_open
+    from meva_core.operating.permit import Plan as Planned
+
+    until = time.monotonic() + CANCEL_SECONDS
+
+    def waits() -> bool:
+        if time.monotonic() + _PAUSE >= until:
+            return False
+        clock.sleep(_PAUSE)
+        return True
+
+    if work.permits is not None:
+        work.permits.plan = Planned(*work.permits.doors.now(), Mode.OBSERVE_ONLY)
+    try:
+        done = cancel_open(work.desk, waits)
+    except MevaError as error:
+        say(events.ORDERS_LEFT, f"our open orders were not canceled: {error}", order="")
+        return
+    finally:
+        if work.permits is not None:
+            work.permits.plan = None
+    for name in done.ended:
+        say(events.ORDERS_LEFT, f"canceled: {name}", order=name)
+    for left in done.left:
+        say(events.ORDERS_LEFT, f"left: {left.name}: {left.why}", order=left.name)

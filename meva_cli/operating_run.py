@@ -1,0 +1,297 @@
+"""The composition root of `meva run stage3` and `stage4`: settings and options in, a runner out.
+
+A live run, and one that observes, hold the account (by a lock of this host) and its book (by the database's
+lease), and ask a permit before each write. A dry run holds its own book, asks nothing private and reads no
+key: its desk is over a simulated exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from meva_adapters.system import events
+from meva_cli.notes import say
+from meva_cli.operating_plan import AtWork, Plan, Way
+from meva_core.errors import BadInput
+from meva_core.market import MICROS
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_adapters.btcturk import Btcturk
+    from meva_adapters.listed_strategies import AtHand
+    from meva_adapters.sql import SqlStore
+    from meva_adapters.system.clock import Timepiece
+    from meva_core.live.desk import Desk
+    from meva_core.operating.inputs_made import Run
+    from meva_core.operating.permit import Canary
+    from meva_core.operating.runner import Runner
+    from meva_core.operating.starting import TakenUp
+    from meva_core.settings import Settings
+
+GROUPS: Final = (
+    "gates", "exchange", "live", "risk", "degrade", "universe", "stage7", "alerts", "strategy",
+)  # fmt: skip
+"""The groups of settings that these stages read."""
+
+
+@contextmanager
+def at_work(
+    plan: Plan, settings: Settings, url: URL, clock: Timepiece, stops: Callable[[], bool]
+) -> Iterator[AtWork]:
+    """Put a run together, and hold its book while it lasts; `stops` says that the program is to end.
+
+    Raises BadInput for what may not begin: strategies that are not there, no key, another account, one that
+    is traded already; LeaseHeld while another process has the book; and what a store or an exchange raises.
+    """
+    from meva_adapters.listed_strategies import of_stage
+
+    strategies = of_stage(plan.stage, settings)
+    with ExitStack() as stack:
+        if plan.way is Way.DRY:
+            yield _dry(stack, plan, settings, url, clock, strategies, stops)
+        else:
+            yield _live(stack, plan, settings, url, clock, strategies, stops)
+
+
+# -- The account ------------------------------------------------------------------------------------------
+
+
+def _live(
+    stack: ExitStack, plan: Plan, settings: Settings, url: URL, clock: Timepiece, strategies: AtHand,
+    stops: Callable[[], bool],
+) -> AtWork:  # fmt: skip
+    from meva_adapters.btcturk.observed import Slowest
+    from meva_adapters.sql import reader
+    from meva_cli.exchange import exchange
+    from meva_cli.held_account import LiveDoors
+    from meva_cli.kill_switch import KillSwitch
+    from meva_core.live.desk import Desk
+    from meva_core.live_book.opening import account_of
+    from meva_core.operating.permit import Permits
+    from meva_core.operating.starting import check_account
+
+    if settings.exchange.api_key is None:
+        raise BadInput(
+            "BTCTURK_API_KEY is not set: there is no account",
+            action="set it, or add --dry-run, which needs none",
+        )
+    account = account_of(settings.exchange.api_key.reveal())
+    _hold_account(stack, account)
+    store, hold, heart = _held(stack, plan, url)
+    looks = stack.enter_context(reader(url))
+    switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
+    doors = LiveDoors(settings, switch, heart, clock, looks.read)
+    permits, slowest = Permits(doors), Slowest()
+    opened = stack.enter_context(
+        exchange(settings, with_account=True, permit=permits, clock=clock, observer=slowest)
+    )
+    if opened.account is None or opened.venue is None:
+        raise BadInput("there is no account without a key")
+    doors.clock = opened.client.clock
+    held = _held_store(store, hold)
+    desk = Desk(opened.venue, opened.account, held, opened.client.clock, _pausing(clock))
+    now = opened.client.clock.micros()
+    rests = _opened_account(desk, opened, plan.book, account, settings, store)
+    taken = _taken_up(desk, plan.book, now, rests=rests)
+    book = check_account(held, opened.account, taken.book, account, now)
+    runner = _runner(plan, settings, opened, desk, strategies, clock, slowest, stops)
+    runner.process, runner.permits, runner.canary = taken.process, permits, plan.canary
+    runner.kill = switch.strictest
+    return AtWork(
+        runner=runner, desk=desk, taken=attrs.evolve(taken, book=book), strategies=strategies,
+        permits=permits, account=account,
+    )  # fmt: skip
+
+
+def _hold_account(stack: ExitStack, account: str) -> None:
+    from meva_adapters.system.account_lock import locked_account
+    from meva_adapters.system.compiled import shelf
+
+    folder = shelf()
+    if folder is None:
+        raise BadInput(
+            "there is no folder in which this host could know that the account is traded",
+            action="set HOME or MEVA_CACHE_DIR",
+        )
+    stack.enter_context(locked_account(folder, account))
+
+
+def _opened_account(
+    desk: Desk, opened: Btcturk, name: str, account: str, settings: Settings, store: SqlStore
+) -> bool:
+    """Open the book of the account where there is none, and say what it begins with; return whether something
+    of the earlier system's was taken over."""
+    from meva_cli.operating_told import tell_opening
+    from meva_core.operating.adopting import open_account
+    from meva_core.operating.measuring import Wanted, measure
+    from meva_core.operating.stored import stored_book
+    from meva_core.operational.limits import limits_from
+
+    with store.read() as view:
+        if stored_book(view, name) is not None:
+            return False
+
+    def value(symbols: Any) -> dict[str, int]:
+        wanted = Wanted(symbols=tuple(symbols))
+        return measure(opened.market, opened.rules, desk.clock, wanted).valuations if symbols else {}
+
+    symbols = limits_from(settings).symbols
+    say(events.BOOK_OPENS, f"book {name} is opened: two reads of the balances, 30 s apart", account=account)
+    found = open_account(desk, name, account, symbols, value)
+    tell_opening(found)
+    return found.adopted
+
+
+# -- A simulated account ----------------------------------------------------------------------------------
+
+
+def _dry(
+    stack: ExitStack, plan: Plan, settings: Settings, url: URL, clock: Timepiece, strategies: AtHand,
+    stops: Callable[[], bool],
+) -> AtWork:  # fmt: skip
+    from meva_adapters.btcturk.observed import Slowest
+    from meva_cli.exchange import exchange
+    from meva_core.amounts import parse_e8
+    from meva_core.live.desk import Desk
+    from meva_core.operating.adopting import open_simulated
+    from meva_core.operating.dry import SIMULATED, forgets, meets, venue_of
+    from meva_core.operating.stored import stored_book
+    from meva_core.simulated.terms import terms_of
+
+    store, hold, _ = _held(stack, plan, url)
+    slowest = Slowest()
+    opened = stack.enter_context(exchange(settings, clock=clock, observer=slowest))
+    held, name, now = _held_store(store, hold), plan.book, opened.client.clock.micros()
+    cash = parse_e8(settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
+    venue = venue_of(held, name, cash, terms_of(settings), opened.client.clock)
+    with store.read() as view:
+        is_there = stored_book(view, name) is not None
+    if not is_there:
+        open_simulated(held, name, SIMULATED, venue.balances(), now)
+        amount = f"{settings.live.dry_run_try_balance:f}"
+        say(
+            events.BOOK_MADE,
+            f"book {name} is made with {amount} TRY",
+            cash_try=amount,
+            database=str(store.name),
+        )
+    desk = Desk(venue, venue, held, opened.client.clock, _pausing(clock))
+    taken = _taken_up(desk, name, now)
+    runner = _runner(plan, settings, opened, desk, strategies, clock, slowest, stops)
+    runner.process = taken.process
+    runner.world = attrs.evolve(runner.world, shown=meets(venue))
+    runner.after = forgets(venue, runner.run.lookback_minutes)
+    return AtWork(runner=runner, desk=desk, taken=taken, strategies=strategies)
+
+
+# -- What both have ---------------------------------------------------------------------------------------
+
+
+def _held(stack: ExitStack, plan: Plan, url: URL) -> tuple[SqlStore, Callable[[Any], None], Any]:
+    """Hold the book of a run; return its store, what makes sure that it is still ours, and the heartbeat."""
+    from meva_adapters.sql import ensure, writer
+    from meva_adapters.sql.lease import held, named
+    from meva_adapters.system.clock import SystemClock
+    from meva_cli.held_book import waiting_for
+
+    ensure(url)
+    store = stack.enter_context(writer(url))
+    waiting = None if plan.waits is None else waiting_for(plan.waits)
+    lease, heart = stack.enter_context(held(url, plan.book, SystemClock(), waiting=waiting))
+    if lease.took_over is not None:
+        words = f"book {plan.book} is taken over from a process that did not give it back"
+        say(events.BOOK_TAKEN_OVER, words, process=named(lease.took_over.process))
+    return store, lease.require, heart
+
+
+def _held_store(store: SqlStore, hold: Callable[[Any], None]) -> Any:
+    from meva_core.operating.held_store import HeldStore
+
+    return HeldStore(store, hold)
+
+
+def _taken_up(desk: Desk, name: str, now: int, *, rests: bool = False) -> TakenUp:
+    from meva_core.operating.starting import taken_up
+
+    taken = taken_up(desk.store, name, now, rests=rests)
+    for cycle in taken.interrupted:
+        say(events.CYCLE_INTERRUPTED, f"cycle {cycle} was decided and not done: its orders are looked for")
+    return taken
+
+
+def _runner(
+    plan: Plan, settings: Settings, opened: Btcturk, desk: Desk, strategies: AtHand, clock: Timepiece,
+    slowest: Any, stops: Callable[[], bool],
+) -> Runner:  # fmt: skip
+    from meva_adapters.text_codec import ZstdTexts
+    from meva_core import __version__
+    from meva_core.operating.reading import Process, World
+    from meva_core.operating.runner import About, Runner
+    from meva_core.settings import settings_document
+
+    venue_clock = opened.client.clock
+
+    def begin() -> int:
+        slowest.begin()
+        venue_clock.sync()
+        return venue_clock.skew_micros
+
+    def signals() -> tuple[int | None, int]:
+        return slowest.milliseconds, -venue_clock.skew_micros // 1000
+
+    world = World(market=opened.market, rules=opened.rules, desk=desk, signals=signals)
+    return Runner(
+        name=plan.book,
+        world=world,
+        run=_run(plan, settings, strategies),
+        store=desk.store,
+        texts=ZstdTexts(),
+        about=About(settings=settings_document(settings), code_version=__version__),
+        process=Process(runs=frozenset()),
+        strategies=strategies.strategies,
+        begin=begin,
+        stops=stops,
+        ticks=lambda: int(clock.monotonic() * MICROS),
+    )
+
+
+def _run(plan: Plan, settings: Settings, strategies: AtHand) -> Run:
+    from meva_core.amounts import parse_e8
+    from meva_core.operating.inputs_made import Run
+    from meva_core.operational.limits import limits_from
+    from meva_core.settings import MarkSource
+
+    return Run(
+        stage=plan.stage,
+        limits=limits_from(settings),
+        taker_fee=parse_e8(settings.live.fee_bps_taker, "FEE_BPS_TAKER"),
+        strategies=strategies.listed,
+        bars=strategies.bars,
+        dry=plan.way is Way.DRY,
+        observe=plan.way is Way.OBSERVE,
+        by_last=settings.stage7.mark_price_source is MarkSource.LAST,
+        lookback_minutes=settings.exchange.fills_poll_lookback_minutes,
+    )
+
+
+def _pausing(clock: Timepiece) -> Callable[[int], None]:
+    return lambda milliseconds: clock.sleep(milliseconds / 1000)
+
+
+def canary_of(given: tuple[int, Decimal] | None) -> Canary | None:
+    """Return what `--canary N TRY` allows. Raises BadInput for what allows nothing."""
+    from meva_core.operating.permit import Canary
+
+    if given is None:
+        return None
+    count, notional = given
+    if count < 1 or notional <= 0:
+        raise BadInput(f"--canary {count} {notional:f} allows nothing", action="give a count and TRY above 0")
+    return Canary(count, notional)

@@ -1,0 +1,200 @@
+"""What `meva run stage3` and `stage4` say: one line a cycle, one for each alarm, kill and blocked symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field
+
+from meva_adapters.system import events
+from meva_cli.notes import log_only, say
+from meva_cli.render import as_text, print_json, print_line
+from meva_core.amounts import format_e8, to_decimal
+
+if TYPE_CHECKING:
+    from meva_cli.operating_plan import AtWork, Plan
+    from meva_core.operating.adopting import Opened
+    from meva_core.operating.runner import Told
+    from meva_core.operational.actions import Action
+    from meva_core.settings import Settings
+
+_KURUS: Final = Decimal("0.01")
+
+
+def cycle_told(told: Told) -> dict[str, Any]:
+    """Return a cycle as `--json` shows it; amounts are Decimals."""
+    found, ran, assessed = told.inputs, told.ran, told.cycle.decisions.assessed
+    mode = told.cycle.decisions.mode
+    return {
+        "book": found.book,
+        "stage": f"stage{found.stage}",
+        "cycle_id": found.cycle,
+        "cycle_ts": datetime.fromtimestamp(found.time, UTC),
+        "dry": found.dry,
+        "mode": mode.mode.name,
+        "bound": None if mode.bound is None else {"part": mode.bound.part, "code": mode.bound.reason.code},
+        "symbols": len(found.symbols),
+        "fills": len(ran.fills),
+        "submitted": ran.submitted + ran.simulated,
+        "canceled": ran.canceled,
+        "rejected": ran.rejected,
+        "unknown": ran.unknown,
+        "blocked": ran.blocked + ran.blocked_by_policy,
+        "unknown_orders": sum(not order.known for order in found.orders),
+        "open_orders": sum(order.rests for order in found.orders),
+        "equity_try": to_decimal(assessed.equity),
+        "day_result_try": to_decimal(assessed.day_pnl),
+        "alarms": [alarm.pair for alarm in told.book.alarms],
+        "link": told.link,
+    }
+
+
+def line_of(document: dict[str, Any]) -> str:
+    """Return the line of a cycle for people."""
+    day = _kurus(document["day_result_try"])
+    parts = [
+        f"{document['stage']} {document['cycle_id']} {document['mode']}",
+        f"{document['symbols']} symbols",
+        f"fills {document['fills']}",
+        f"sent {document['submitted']} canceled {document['canceled']}",
+        *([f"rejected {document['rejected']}"] if document["rejected"] else []),
+        *([f"blocked {document['blocked']}"] if document["blocked"] else []),
+        f"unknown {document['unknown_orders']}",
+        f"equity {_kurus(document['equity_try'])} TRY",
+        f"day {'+' if not day.startswith('-') else ''}{day}",
+    ]
+    if document["bound"]:
+        parts.append(f"({document['bound']['part']}: {document['bound']['code']})")
+    return "  ".join(parts)
+
+
+@define
+class Teller:
+    """Tells of cycles as they are done. What stands from one cycle to the next is said when it begins, and
+    when it ends."""
+
+    as_json: bool = False
+    _alarms: frozenset[str] = frozenset()
+    _blocked: dict[str, str] = field(factory=dict)
+
+    def tell(self, told: Told) -> None:
+        """Tell of a cycle."""
+        document = cycle_told(told)
+        line = line_of(document)
+        self._tell_alarms(told)
+        self._tell_blocked(told)
+        for outcome in told.executed.outcomes:
+            if outcome.text and outcome.verdict.value in ("rejected", "unknown", "blocked"):
+                say(events.ORDER_NOT_SENT, f"{outcome.verdict.value}: {outcome.text}", code=outcome.code)
+        for note in (*told.read.notes, *told.executed.notes):
+            say(events.READ_FAILED, note)
+        if told.killed is not None:
+            words = f"the kill switch was pulled ({told.killed.level.name.lower()}): {told.killed.reason}"
+            say(events.KILLED, words, colour="red", reason=told.killed.reason)
+        if told.unmeasured is not None:
+            say(events.METRICS_OLD, f"how the cycle ran was not stored: {told.unmeasured}")
+        log_only(events.LIVE_CYCLE, line, **_plain(document))
+        print_json(document) if self.as_json else print_line(line)
+
+    def _tell_alarms(self, told: Told) -> None:
+        open_now = {alarm.pair: alarm for alarm in told.book.alarms}
+        for pair in sorted(open_now.keys() - self._alarms):
+            alarm = open_now[pair]
+            numbers = "".join(f", {name} {value}" for name, value in sorted(alarm.numbers.items()))
+            words = f"alarm {pair}{numbers}"
+            say(events.ALARM, words, colour="red", alarm=str(alarm.code), about=alarm.about)
+        for pair in sorted(self._alarms - open_now.keys()):
+            say(events.ALARM_OVER, f"alarm {pair} has ended", alarm=pair)
+        self._alarms = frozenset(open_now)
+
+    def _tell_blocked(self, told: Told) -> None:
+        now = dict(told.inputs.blocked)
+        for symbol, why in sorted(now.items()):
+            if self._blocked.get(symbol) != why:
+                say(events.SYMBOL_BLOCKED, f"{symbol}: nothing is submitted: {why}", symbol=symbol, why=why)
+        self._blocked = now
+
+
+def tell_armed(plan: Plan, work: AtWork, settings: Settings) -> None:
+    """Say what a run begins with: what is armed, what its caps are, what rests already."""
+    from meva_core.live.live_orders import Record, resting
+
+    with work.desk.store.read() as view:
+        open_orders = sum(isinstance(one, Record) for one in resting(view))
+    live, risk = settings.live, settings.risk
+    names = ", ".join(f"{one.id}:{one.weight}" for one in work.strategies.listed) or "none"
+    lines = [
+        f"{plan.way.value} of stage {plan.stage}, book {work.taken.book.name}, run {work.taken.book.run}"
+    ]
+    if work.account:
+        lines.append(f"account {work.account}")
+    lines += [
+        f"symbols {', '.join(settings.exchange.symbols)}",
+        f"strategies {names}",
+        f"caps: {as_text(live.notional_cap_try_per_cycle)} TRY and {live.max_orders_per_cycle} orders a "
+        f"cycle, {as_text(risk.max_order_notional_try)} TRY an order, "
+        f"{as_text(risk.max_gross_exposure_try)} TRY in all",
+    ]
+    if plan.canary is not None:
+        lines.append(
+            f"canary: {plan.canary.count} BUYs of {as_text(plan.canary.notional_try)} TRY in 24 hours"
+        )
+    lines.append(f"open orders of ours: {open_orders}")
+    for line in lines:
+        say(events.LIVE_BEGINS, line)
+
+
+def tell_left(work: AtWork) -> None:
+    """Say which of our orders rest still, and the line that cancels them."""
+    from meva_core.live.live_orders import Record, resting
+
+    with work.desk.store.read() as view:
+        left = [one for one in resting(view) if isinstance(one, Record)]
+    for one in left:
+        words = f"open still: {one.label}, {one.side.name} {one.qty:f} {one.symbol} at {one.price:f}"
+        say(events.ORDERS_LEFT, words, order=one.label)
+    if left and work.account:
+        say(events.ORDERS_LEFT, '`meva kill --cancel-open --reason "..."` cancels them', order="")
+
+
+def tell_opening(found: Opened) -> None:
+    """Say what a book of an account begins with, and where what was known of it disagrees."""
+    book = found.book
+    say(events.BOOK_OPENS, f"book {book.name}, run {book.run}: {format_e8(book.ledger.cash)} TRY", account="")
+    for symbol, holding in sorted(book.ledger.holdings.items()):
+        words = f"  {symbol}: {format_e8(holding.qty)}, cost {format_e8(holding.paid)} TRY"
+        say(events.BOOK_OPENS, words, account="")
+    for asset, amount in sorted(book.ledger.foreign.items()):
+        words = f"  {asset}: {format_e8(amount)} are not the book's: they are left alone"
+        say(events.BOOK_OPENS, words, account="")
+    for row in found.adoption.disagreements:
+        said = ", ".join(f"{name} {value}" for name, value in row.said.items())
+        say(events.BOOK_OPENS, f"  {row.about}: {said}; {row.taken} counts", account="")
+    if found.adopted:
+        say(
+            events.BOOK_OPENS,
+            "taken over from the earlier system: the first cycle submits nothing",
+            account="",
+        )
+
+
+def action_texts(actions: tuple[Action, ...]) -> Iterator[str]:
+    """Yield actions for people, in the order in which they are sent."""
+    for one in actions:
+        what = f"{one.kind.value} {one.side.name} {format_e8(one.qty)} {one.symbol}"
+        yield f"{what} at {format_e8(one.price)} ({one.reason or one.strategy})"
+
+
+def _kurus(amount: Decimal) -> str:
+    return f"{amount.quantize(_KURUS, ROUND_HALF_EVEN):f}"
+
+
+def _plain(document: dict[str, Any]) -> dict[str, Any]:
+    names = ("cycle_id", "stage", "mode", "fills", "submitted", "canceled", "unknown_orders", "equity_try")
+    return {
+        name: as_text(document[name]) if isinstance(document[name], Decimal) else document[name]
+        for name in names
+    }

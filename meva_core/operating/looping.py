@@ -1,0 +1,72 @@
+"""Cycles of Stages 3 and 4 again and again, at even points of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from attrs import define, field
+
+from meva_core.errors import MevaError, Unavailable
+from meva_core.live_book.alarms import Alarm
+from meva_core.market import MICROS
+from meva_core.operating.runner import Runner, Told
+from meva_core.stages.dry_loop import Missed, Pace, next_point, unheard, why_missed
+
+
+@define(kw_only=True)
+class CycleLoop:
+    """Cycles of a book at multiples of `interval` seconds since 1970, by our clock.
+
+    A point that passes while a cycle runs is skipped and counted, never caught up. `cycles` is how many are
+    to be run, `until` a time in seconds after which none begins; None for no end. `tell` is told of each
+    cycle, `note` of what kept one from being run, `missed` of all points without one: why, and how many. A
+    cycle runs within `whole`, which may put off what ends the program.
+    """
+
+    runner: Runner
+    pace: Pace
+    interval: int
+    tell: Callable[[Told], None]
+    note: Callable[[MevaError], None]
+    cycles: int | None = None
+    until: int | None = None
+    whole: Callable[[], AbstractContextManager[Any]] = nullcontext
+    missed: Callable[[Missed, int], None] = unheard
+    ran: int = field(default=0, init=False)
+    skipped: int = field(default=0, init=False)
+
+    def run(self) -> tuple[Alarm, ...]:
+        """Run cycles to the end, and return the alarms that ended them, none where their number or time did.
+
+        Raises StoreError where the store failed in mid-cycle or the book is another's: no cycle may follow.
+        """
+        point = next_point(self._now(), self.interval)
+        while self.cycles is None or self.ran < self.cycles:
+            if self.until is not None and point > self.until:
+                return ()
+            self.pace.wait_until(point * MICROS)
+            if ends := self._cycle():
+                return ends
+            following = next_point(self._now(), self.interval, point)
+            if (passed := (following - point) // self.interval - 1) > 0:
+                self.skipped += passed
+                self.missed(Missed.SKIPPED, passed)
+            point = following
+        return ()
+
+    def _cycle(self) -> tuple[Alarm, ...]:
+        with self.whole():
+            try:
+                told = self.runner.cycle()
+            except Unavailable as error:
+                self.missed(why_missed(error), 1)
+                self.note(error)
+                return ()
+            self.ran += 1
+            self.tell(told)
+            return told.ends
+
+    def _now(self) -> int:
+        return self.pace.micros() // MICROS
