@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -129,14 +130,14 @@ def _run(stage: int, asked: Asked) -> int:
     _check_options(asked)
     settings = settings_for("state", *GROUPS).settings
     way, url = _way(asked, settings), database(asked.db)
+    if way is Way.LIVE and (blocks := _blocks(settings, url)):
+        return _blocked(stage, url, blocks)
     if way is not Way.OBSERVE:
         check_gates(settings)
     watcher = supervisor()
     plan = Plan(
         stage=stage, way=way, canary=canary_of(asked.canary), waits=watcher.alive if asked.loop else None
     )
-    if way is Way.LIVE and (blocks := _blocks(settings, url)):
-        return _blocked(stage, url, blocks)
     ending, teller = Ending(), Teller(as_json=asked.as_json)
     with (
         events.bound(book=plan.book),
@@ -246,7 +247,6 @@ def _take_back(work: AtWork, clock: Timepiece) -> None:
     from meva_core.errors import MevaError
     from meva_core.modes import Mode
     from meva_core.operating.cancelling import cancel_open
-    from meva_core.operating.permit import Plan as Planned
 
     until = time.monotonic() + CANCEL_SECONDS
 
@@ -256,16 +256,13 @@ def _take_back(work: AtWork, clock: Timepiece) -> None:
         clock.sleep(_PAUSE)
         return True
 
-    if work.permits is not None:
-        work.permits.plan = Planned(*work.permits.doors.now(), Mode.OBSERVE_ONLY)
+    permitted = nullcontext() if work.permits is None else work.permits.planned(Mode.OBSERVE_ONLY)
     try:
-        done = cancel_open(work.desk, waits)
+        with permitted:
+            done = cancel_open(work.desk, waits)
     except MevaError as error:
         say(events.ORDERS_LEFT, f"our open orders were not canceled: {error}", order="")
         return
-    finally:
-        if work.permits is not None:
-            work.permits.plan = None
     for name in done.ended:
         say(events.ORDERS_LEFT, f"canceled: {name}", order=name)
     for left in done.left:

@@ -15,7 +15,8 @@ What cannot be read is shut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from enum import Enum
 from typing import Final, Protocol, TypeVar
@@ -190,13 +191,28 @@ class Permit:
 
 @define
 class Permits:
-    """The permits of a run of cycles: each puts in its plan once it is decided, and takes it out again.
+    """The permits of a run of cycles: each plans once it is decided, and takes that back at its end.
 
     Outside a plan nothing is sent.
     """
 
     doors: Doors
     plan: Plan | None = None
+
+    @contextmanager
+    def planned(
+        self, mode: Mode, marks: Mapping[str, Decimal] | None = None, canary: Canary | None = None
+    ) -> Iterator[None]:
+        """Permit what is planned now, as far as the rules do. Without the time there is no plan."""
+        try:
+            time, monotonic = Permit._read("clock", "the plan of the cycle", self.doors.now)
+            self.plan = Plan(time, monotonic, mode, marks or {}, canary)
+        except NotPermitted:
+            self.plan = None  # each write says so itself
+        try:
+            yield
+        finally:
+            self.plan = None
 
     def submit(self, order: NewOrder) -> None:
         """Ask for an order, which is on record as about to be sent. Raises NotPermitted."""

@@ -133,36 +133,17 @@ def read_cycle(
     found = _book_account(world, run, process, book, measured)
     world.at("assess")
     assessed = assess(found.compared.book, found.orders, measured, found.alarms)
-    slowest, skew = world.signals()
     stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
-    since = (measured.time - run.limits.cooldown_seconds) * MICROS
-    settling, compared = found.settling, found.compared
-    learnt = Learnt(
-        measured=measured,
-        orders=found.orders,
-        meant=found.file.meant(found.orders),
-        last_sent=found.file.last_sent(since),
-        balances=found.balances,
-        recovery=settling.alarms,
-        blocked=_blocked(
-            names,
-            process.why_not or compared.why_not,
-            measured.blocked,
-            settling.blocked,
-            found.fills.blocked,
-        ),
-        stalls=stalls,
-        looked=compared.looked,
-        skew_ms=skew,
-        slowest_call_ms=slowest,
-    )
+    learnt = _learnt(world, run, process, measured, found, stalls)
     after = evolve(
         carried,
         stalls=stalls,
         resting={name: left - 1 for name, left in sorted(carried.resting.items()) if left > 1},
         valuations=measured.valuations,
     )
-    notes = (*measured.notes, *settling.notes, *found.fills.notes, found.unread, compared.note)
+    notes = (
+        *measured.notes, *found.settling.notes, *found.fills.notes, found.unread, found.compared.note,
+    )  # fmt: skip
     return Read(
         inputs=inputs_of(run, assessed, carried, learnt, kill),
         book=assessed,
@@ -170,7 +151,7 @@ def read_cycle(
         fills_booked=found.fills.booked,
         filled=found.fills.own,
         orders=tuple(found.orders),
-        flows=found.fills.flows + compared.flows,
+        flows=found.fills.flows + found.compared.flows,
         foreign=found.foreign,
         marks=measured.valuations,
         account_read=found.balances is not None,
@@ -242,6 +223,39 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         orders=orders,
         alarms=[*alarms, *fills.alarms, *compared.alarms, *order_alarms(listed, ours)],
         foreign=sum(of_order(one, ours).whose is Whose.FOREIGN for one in listed),
+    )
+
+
+def _learnt(
+    world: World,
+    run: Run,
+    process: Process,
+    measured: Measured,
+    found: _Account,
+    stalls: Mapping[str, int],
+) -> Learnt:
+    """Return what steps 1 to 4 came to, as inputs are made of it."""
+    slowest, skew = world.signals()
+    since = (measured.time - run.limits.cooldown_seconds) * MICROS
+    blocked = _blocked(
+        [symbol.name for symbol in measured.symbols],
+        process.why_not or found.compared.why_not,
+        measured.blocked,
+        found.settling.blocked,
+        found.fills.blocked,
+    )
+    return Learnt(
+        measured=measured,
+        orders=found.orders,
+        meant=found.file.meant(found.orders),
+        last_sent=found.file.last_sent(since),
+        balances=found.balances,
+        recovery=found.settling.alarms,
+        blocked=blocked,
+        stalls=stalls,
+        looked=found.compared.looked,
+        skew_ms=skew,
+        slowest_call_ms=slowest,
     )
 
 

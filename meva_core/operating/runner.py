@@ -12,6 +12,7 @@ cycle begins with are read anew from the store each time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from meva_core.operating.executing import Executor, carried_on
 from meva_core.operating.inputs_made import Run
 from meva_core.operating.kill import Kill, Level
 from meva_core.operating.outcomes import Executed
-from meva_core.operating.permit import Canary, Permits, Plan
+from meva_core.operating.permit import Canary, Permits
 from meva_core.operating.ran import outcomes_of, ran_of
 from meva_core.operating.reading import Process, Read, World, read_cycle
 from meva_core.operating.replacing import Replacer
@@ -198,23 +199,17 @@ class Runner:
             return Executed()
         rules = {one.name: one.rules for one in cycle.inputs.symbols}
         replacer = Replacer(Sender(self.world.desk, book, rules), file)
-        if self.permits is not None:
-            self.permits.plan = self._plan(self.permits, cycle)
-        try:
+        with self._planned(cycle):
             executed = Executor(replacer, self.world.rules, self.stops).execute(actions)
-        finally:
-            if self.permits is not None:
-                self.permits.plan = None
         if executed.last_write is not None:
             self.process = evolve(self.process, last_write=executed.last_write)
         return executed
 
-    def _plan(self, permits: Permits, cycle: Cycle) -> Plan:
-        time, monotonic = permits.doors.now()
-        marks: dict[str, Decimal] = {
-            one.name: to_decimal(one.mark) for one in cycle.inputs.symbols if one.mark is not None
-        }
-        return Plan(time, monotonic, cycle.decisions.mode.mode, marks, self.canary)
+    def _planned(self, cycle: Cycle) -> AbstractContextManager[None]:
+        if self.permits is None:
+            return nullcontext()
+        marks = {one.name: to_decimal(one.mark) for one in cycle.inputs.symbols if one.mark is not None}
+        return self.permits.planned(cycle.decisions.mode.mode, marks, self.canary)
 
     def _store_done(
         self,

@@ -183,7 +183,7 @@ def test_a_store_that_fails_ends_all_of_it(account: Lived, store: SqlStore) -> N
 def test_a_process_that_is_to_end_sends_no_further_submit(account: Lived) -> None:
     number = account.place("ETHTRY", Side.BUY, "2", "99")
     account.cycle()
-    answers = iter((False, True))
+    answers = iter((False, True, True))
     plan = [submit(account, 1), submit(account, 2), cancel(account, number)]
     executed = executor(account, stops=lambda: next(answers)).execute(plan)
     assert verdicts(executed) == [
