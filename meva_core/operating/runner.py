@@ -19,7 +19,7 @@ from typing import Any, Final
 from attrs import define, evolve, field, frozen
 
 from meva_core.amounts import to_decimal
-from meva_core.errors import StoreError, StoreUnready
+from meva_core.errors import MevaError, StoreError, StoreUnready
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import LiveBook
 from meva_core.operating import recording
@@ -178,9 +178,18 @@ class Runner:
             found = stored_book(view, self.name)
         if found is None:
             raise StoreUnready(f"book {self.name} is not there any more", action="restore a backup")
-        kill = None if self.run.dry else self.kill()
-        level = "" if kill is None or kill.level is Level.NONE else kill.level.name.lower()
-        return read_cycle(evolve(self.world, at=steps.at), self.run, self.process, *found, level)
+        world = evolve(self.world, at=steps.at)
+        return read_cycle(world, self.run, self.process, *found, self._kill_switch())
+
+    def _kill_switch(self) -> str:
+        """Return how the kill switch stands; one that cannot be read is on."""
+        if self.run.dry:
+            return ""
+        try:
+            kill = self.kill()
+        except MevaError:
+            return Level.ALL.name.lower()
+        return "" if kill is None or kill.level is Level.NONE else kill.level.name.lower()
 
     def _store_decided(self, cycle: Cycle, read: Read) -> tuple[LiveBook, Carried, Kill | None]:
         """T3. From here on the cycle's names are taken."""

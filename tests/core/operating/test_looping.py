@@ -1,0 +1,122 @@
+"""Cycles at even points of time: each point once, none caught up, none after what ends them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, evolve, field
+from fresh_database import fresh_file
+from running import Running, running
+
+from meva_adapters.sql.store import SqlStore, writer
+from meva_core.errors import MevaError
+from meva_core.operating.looping import CycleLoop
+from meva_core.operating.runner import Told
+from meva_core.stages.dry_loop import Missed
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
+        yield opened
+
+
+@define
+class Pace:
+    """Waiting moves the exchange's clock."""
+
+    running: Running
+    waited: list[int] = field(factory=list)
+
+    def micros(self) -> int:
+        return self.running.account.exchange.now
+
+    def monotonic(self) -> int:
+        return self.micros()
+
+    def wait(self, seconds: float) -> None:
+        self.running.account.exchange.pass_time(seconds)
+
+    def wait_until(self, micros: int) -> None:
+        self.waited.append(micros // 10**6)
+        self.running.account.exchange.now = max(micros, self.micros())
+
+
+@define
+class Heard:
+    told: list[Told] = field(factory=list)
+    notes: list[MevaError] = field(factory=list)
+    missed: list[tuple[Missed, int]] = field(factory=list)
+
+
+def loop(book: Running, heard: Heard, **changes: Any) -> CycleLoop:
+    return CycleLoop(
+        runner=book.runner, pace=Pace(book), interval=60, tell=heard.told.append, note=heard.notes.append,
+        missed=lambda why, count: heard.missed.append((why, count)), **changes,
+    )  # fmt: skip
+
+
+def test_cycles_run_at_multiples_of_the_interval(store: SqlStore) -> None:
+    book, heard = running(store), Heard()
+    assert loop(book, heard, cycles=3).run() == ()
+    times = [told.inputs.time for told in heard.told]
+    assert [time % 60 for time in times] == [0, 0, 0]
+    assert [later - time for time, later in itertools.pairwise(times)] == [60, 60]
+
+
+def test_points_that_pass_are_skipped_and_counted(store: SqlStore) -> None:
+    book, heard = running(store), Heard()
+
+    def tell(told: Told) -> None:
+        heard.told.append(told)
+        book.account.exchange.pass_time(150 if len(heard.told) == 1 else 0)
+
+    going = evolve(loop(book, heard, cycles=2), tell=tell)
+    going.run()
+    assert going.skipped == 2
+    assert heard.missed == [(Missed.SKIPPED, 2)]
+    assert heard.told[1].inputs.time - heard.told[0].inputs.time == 180
+
+
+def test_a_point_without_a_market_is_told_of_and_the_loop_goes_on(store: SqlStore) -> None:
+    book, heard = running(store), Heard()
+    exchange = book.account.exchange
+    exchange.silent.add(("book", ""))
+
+    def note(error: MevaError) -> None:
+        heard.notes.append(error)
+        exchange.silent.clear()
+
+    evolve(loop(book, heard, cycles=1), note=note).run()
+    assert [str(error)[:22] for error in heard.notes] == ["no book could be read:"]
+    assert heard.missed == [(Missed.UNAVAILABLE, 1)]
+    assert len(heard.told) == 1
+
+
+def test_no_cycle_begins_after_its_end(store: SqlStore) -> None:
+    book, heard = running(store), Heard()
+    until = book.account.exchange.now // 10**6 + 130
+    loop(book, heard, until=until).run()
+    assert len(heard.told) in (2, 3)
+    assert all(told.inputs.time <= until for told in heard.told)
+
+
+def test_an_integrity_alarm_ends_the_loop_after_its_cycle_is_stored(store: SqlStore) -> None:
+    book, heard = running(store), Heard()
+    exchange = book.account.exchange
+
+    def tell(told: Told) -> None:
+        heard.told.append(told)
+        if len(heard.told) == 1:
+            exchange.trade(next(iter(exchange.orders)), "0.01")
+        if len(heard.told) == 2:
+            when, fill = exchange.fills_shown[0]
+            exchange.fills_shown[0] = (when, evolve(fill, price=fill.price + 1))
+
+    ends = evolve(loop(book, heard, cycles=9), tell=tell).run()
+    assert [alarm.code for alarm in ends] == ["K3"]
+    assert len(heard.told) == 3

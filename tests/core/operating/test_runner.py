@@ -1,0 +1,306 @@
+"""A cycle, whole: stored before anything is sent, carried out as far as it is permitted, stored again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from fresh_database import fresh_file
+from running import NAME, TEXTS, running
+
+from meva_adapters.sql.store import SqlStore, writer
+from meva_core.errors import LeaseLost, StoreBusy, StoreError, Unavailable
+from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.operating import recording
+from meva_core.operating.held_store import HeldStore
+from meva_core.operating.kill import Level, stored_kills
+from meva_core.operating.outcomes import Verdict
+from meva_core.operating.starting import taken_up
+from meva_core.operating.stored_cycles import StoredCycle, difference, stored_cycles
+from meva_core.orders import Side
+from meva_core.ports import UnitOfWork
+from meva_core.strategy.built_in import BaselineMeanReversionV1
+
+STRATEGIES = {NAME: BaselineMeanReversionV1()}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
+        yield opened
+
+
+def cycles_of(store: SqlStore) -> list[StoredCycle]:
+    with store.read() as view:
+        return list(stored_cycles(view, "live", TEXTS, last=99))
+
+
+def rows(store: SqlStore, table: str, *columns: str) -> list[tuple[object, ...]]:
+    with store.read() as view:
+        return list(view.rows(table, columns))
+
+
+# -- Whole --------------------------------------------------------------------------------------------
+
+
+def test_a_cycle_is_stored_whole_and_decided_again_it_comes_to_the_same(store: SqlStore) -> None:
+    book = running(store)
+    first = book.cycle()
+    assert [one.verdict for one in first.executed.outcomes] == [Verdict.SUBMITTED, Verdict.SUBMITTED]
+    for number in list(book.account.exchange.orders):
+        book.account.exchange.trade(number, f"{book.account.exchange.orders[number].left:f}")
+    second = book.cycle()
+    assert [one.fill.symbol for one in second.ran.fills] == ["BTCTRY", "ETHTRY"]
+    assert second.ran.fills[0].created > 0
+    third = book.cycle()
+    assert third.link != second.link
+    stored = cycles_of(store)
+    assert [one.status for one in stored] == ["done"] * 3
+    assert [one.link for one in stored] == [first.link, second.link, third.link]
+    assert [difference(one, STRATEGIES) for one in stored] == [None] * 3
+    assert {state for _, state, _ in stored[0].outcomes or ()} == {"open"}
+    metrics = rows(store, "cycle_metrics", "fills_count", "orders_submitted", "meta_json")
+    assert [row[:2] for row in metrics] == [(0, 2), (2, 0), (0, 0)]
+    assert set(json.loads(str(metrics[0][2]))["step_ms"]) == {
+        "measure", "settle", "fills", "balances", "assess", "decide", "execute", "record",
+    }  # fmt: skip
+    audit = [json.loads(str(text)) for (text,) in rows(store, "cycle_audit", "counts_json")]
+    assert [(one["submitted"], one["simulated"], one["fills"]) for one in audit] == [
+        (2, 0, 0), (0, 0, 2), (0, 0, 0),
+    ]  # fmt: skip
+    book.account.check()
+
+
+def test_what_is_decided_is_stored_before_anything_is_sent(store: SqlStore) -> None:
+    book = running(store)
+    seen: list[str] = []
+    book.doors.looked = lambda: seen.extend(one.status for one in cycles_of(store))
+    book.cycle()
+    assert seen == ["decided", "decided"]
+
+
+def test_stage_3_has_its_orders_in_its_own_table_too_and_how_they_end(store: SqlStore) -> None:
+    book = running(store)
+    book.runner.run = evolve(book.runner.run, stage=3)
+    book.runner.run = evolve(book.runner.run, limits=evolve(book.runner.run.limits, ttl_seconds=30))
+    book.cycle()
+    assert {state for (state,) in rows(store, "orders", "status")} == {"open"}
+    book.cycle()
+    assert {state for (state,) in rows(store, "orders", "status")} == {"cancel_requested"}
+    book.cycle()
+    assert "canceled" in {state for (state,) in rows(store, "orders", "status")}
+
+
+# -- What keeps it from being whole -------------------------------------------------------------------
+
+
+def test_without_a_market_nothing_is_stored(store: SqlStore) -> None:
+    book = running(store)
+    with book.account.exchange.failing("book"), pytest.raises(Unavailable, match="no book could be read"):
+        book.cycle()
+    assert cycles_of(store) == []
+    assert book.cycle().link
+
+
+def test_a_cycle_that_cannot_be_recorded_is_interrupted_for_the_next_process_and_sends_nothing_twice(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = running(store)
+
+    def fails(*_: object) -> object:
+        raise StoreBusy("another process holds the database")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recording, "done", fails)
+        with pytest.raises(StoreError):
+            book.cycle()
+    assert [one.status for one in cycles_of(store)] == ["decided"]
+    sent = list(book.account.exchange.sent)
+    assert len(sent) == 2
+    taken = taken_up(store, "live", book.account.exchange.now)
+    assert len(taken.interrupted) == 1
+    again = book.restarted(taken.process)
+    told = again.cycle()
+    assert [one.status for one in cycles_of(store)] == ["interrupted", "done"]
+    assert book.account.exchange.sent == sent
+    assert {one.client_id for one in told.inputs.orders} == set(sent)
+
+
+def test_how_a_cycle_ran_may_go_unstored(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = running(store)
+
+    def fails(*_: object) -> None:
+        raise StoreBusy("another process holds the database")
+
+    monkeypatch.setattr(recording, "measured", fails)
+    told = book.cycle()
+    assert isinstance(told.unmeasured, StoreBusy)
+    assert [one.status for one in cycles_of(store)] == ["done"]
+
+
+def test_once_the_lease_is_lost_nothing_is_sent_and_nothing_written(store: SqlStore) -> None:
+    book = running(store)
+    lost = [False]
+
+    def hold(work: UnitOfWork) -> None:
+        if lost[0]:
+            raise LeaseLost("book live is no longer ours")
+
+    held = HeldStore(store, hold)
+    desk = evolve(book.account.desk, store=held)
+    book.runner.store, book.runner.world = held, evolve(book.runner.world, desk=desk)
+    book.cycle()
+    lost[0] = True
+    before = {table: rows(store, table, "book_json") for table in ("live_books",)}
+    sent = list(book.account.exchange.sent)
+    with pytest.raises(LeaseLost):
+        book.cycle()
+    assert (before, sent) == (
+        {"live_books": rows(store, "live_books", "book_json")},
+        book.account.exchange.sent,
+    )
+
+
+# -- What keeps it from sending -----------------------------------------------------------------------
+
+
+def test_outside_of_a_plan_nothing_may_be_sent_and_after_a_cycle_there_is_none(store: SqlStore) -> None:
+    book = running(store)
+    book.cycle()
+    permits = book.runner.permits
+    assert permits is not None
+    assert permits.plan is None
+    with pytest.raises(Exception, match="no cycle has planned it"):
+        permits.cancel("1")
+
+
+def test_what_is_not_permitted_is_counted_apart(store: SqlStore) -> None:
+    book = running(store)
+    book.doors.lacking = "its heartbeat is old"
+    told = book.cycle()
+    assert (told.ran.submitted, told.ran.blocked, told.ran.blocked_by_policy) == (0, 0, 2)
+    assert {one.code for one in told.executed.outcomes} == {"lease"}
+    assert book.account.exchange.sent == []
+
+
+def test_a_cycle_that_observes_books_and_sends_nothing_not_even_cancels(store: SqlStore) -> None:
+    book = running(store)
+    book.cycle()
+    sent = list(book.account.exchange.sent)
+    book.account.exchange.trade(next(iter(book.account.exchange.orders)), "0.01")
+    book.runner.run = evolve(book.runner.run, observe=True)
+    told = book.cycle()
+    assert told.cycle.decisions.mode.mode.name == "OBSERVE_ONLY"
+    assert len(told.ran.fills) == 1
+    assert book.account.exchange.sent == sent
+
+
+def test_a_run_that_is_to_end_finishes_its_cycle_and_submits_nothing(store: SqlStore) -> None:
+    book = running(store)
+    book.runner.stops = lambda: True
+    told = book.cycle()
+    assert (told.ran.submitted, told.ran.blocked) == (0, 2)
+    assert [one.status for one in cycles_of(store)] == ["done"]
+
+
+# -- The switch that it pulls -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_fill_that_contradicts_its_file_pulls_the_switch_takes_the_buys_back_and_ends_the_process(
+    store: SqlStore, is_on: bool
+) -> None:
+    book = running(store, settings={"ENABLE_AUTO_KILL_SWITCH": str(int(is_on))})
+    book.cycle()
+    exchange = book.account.exchange
+    number = next(iter(exchange.orders))
+    exchange.trade(number, "0.01")
+    assert book.cycle().ends == ()
+    when, fill = exchange.fills_shown[0]
+    exchange.fills_shown[0] = (when, evolve(fill, price=fill.price + 1))
+    told = book.cycle()
+    assert [alarm.code for alarm in told.ends] == [AlarmCode.FILL_DIFFERS]
+    assert told.ran.canceled == 2, "own open BUYs are taken back first"
+    with store.read() as view:
+        kills = stored_kills(view)
+    assert [(kill.level, kill.reason) for kill in kills] == (
+        [(Level.CANCELS, f"K3: {fill.fill_id}")] if is_on else []
+    )
+    assert (told.killed is not None) == is_on
+    again = book.restarted(taken_up(store, "live", exchange.now).process)
+    assert again.cycle().ends, "it ends the next process, too, until a person accepts it"
+    assert again.cycle().killed is None, "the switch is pulled once"
+
+
+def test_a_loss_in_two_cycles_running_pulls_the_switch_and_the_process_goes_on(store: SqlStore) -> None:
+    book = running(store, settings={"RISK_MAX_DAILY_DRAWDOWN_TRY": "1"})
+    book.cycle()
+    exchange = book.account.exchange
+    number = next(n for n, order in exchange.orders.items() if order.symbol == "BTCTRY")
+    exchange.trade(number, f"{exchange.orders[number].left:f}")
+    book.cycle()
+    exchange.prices["BTCTRY"] //= 2
+    assert book.cycle().killed is None
+    told = book.cycle()
+    assert told.killed is not None
+    assert told.killed.reason.startswith("K8")
+    assert told.ends == ()
+    last = book.cycle()
+    assert last.inputs.kill == "cancels"
+    assert last.cycle.decisions.mode.mode.name == "OBSERVE_ONLY"
+
+
+def test_a_switch_that_cannot_be_read_is_on(store: SqlStore) -> None:
+    book = running(store)
+
+    def unreadable() -> object:
+        raise StoreBusy("another process holds the database")
+
+    book.runner.kill = unreadable  # type: ignore[assignment]
+    told = book.cycle()
+    assert told.inputs.kill == "all"
+    assert book.account.exchange.sent == []
+
+
+# -- Taking up ----------------------------------------------------------------------------------------
+
+
+def test_a_book_that_its_rows_do_not_make_is_alarming_to_whoever_takes_it_up(store: SqlStore) -> None:
+    book = running(store)
+    book.cycle()
+    number = next(iter(book.account.exchange.orders))
+    book.account.exchange.trade(number, "0.01")
+    book.cycle()
+    assert taken_up(store, "live", book.account.exchange.now).book.alarms == ()
+    kept = book.account.book
+    with store.unit() as work:
+        ledger = evolve(kept.ledger, cash=kept.ledger.cash + 1)
+        recording.saved(work, evolve(kept, ledger=ledger))
+        work.commit()
+    taken = taken_up(store, "live", book.account.exchange.now)
+    assert [(alarm.code, alarm.about) for alarm in taken.book.alarms] == [(AlarmCode.FOLD, "live")]
+    told = book.restarted(taken.process).cycle()
+    assert [alarm.code for alarm in told.ends] == [AlarmCode.FOLD]
+    assert told.ran.submitted == 0
+
+
+def test_an_alarm_that_was_accepted_is_not_raised_again_when_a_book_is_taken_up(store: SqlStore) -> None:
+    book = running(store)
+    book.cycle()
+    with store.unit() as work:
+        kept = book.account.book
+        broken = evolve(kept.ledger, cash=kept.ledger.cash + 1)
+        recording.saved(work, evolve(kept, ledger=broken, accepted=(Alarm(AlarmCode.FOLD, "live").pair,)))
+        work.commit()
+    assert taken_up(store, "live", book.account.exchange.now).book.alarms == ()
+
+
+def test_a_run_after_a_hand_traded_account_leaves_foreign_coins_alone(store: SqlStore) -> None:
+    book = running(store, {"TRY": "100000", "SOL": "10"})
+    book.account.exchange.by_hand("SOLTRY", Side.SELL, "2")
+    told = book.cycle()
+    assert told.ends == ()
+    assert all("SOLTRY" not in name for name in book.account.exchange.sent)

@@ -1,0 +1,196 @@
+"""How a book begins: over an account that is there, over what the earlier system left, and simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from cycles import PRICES, a_run, lived
+from fresh_database import fresh_file
+from running import running
+from scripted_account import SECOND, Scripted
+
+from meva_adapters.sql.store import SqlStore, writer
+from meva_adapters.text_codec import ZstdTexts
+from meva_core.errors import BadInput, StoreCorrupt, Unavailable
+from meva_core.live.desk import Desk
+from meva_core.live.live_orders import stamp
+from meva_core.live_book.alarms import AlarmCode
+from meva_core.live_book.book import accepted
+from meva_core.operating import stored
+from meva_core.operating.adopting import open_account
+from meva_core.operating.dry import forgets, venue_of
+from meva_core.operating.reading import JUST_ADOPTED, Process, World
+from meva_core.operating.runner import About, Runner
+from meva_core.operating.starting import check_account, taken_up
+from meva_core.orders import Side
+from meva_core.simulated.terms import Terms
+from meva_core.venue import NewOrder
+
+TERMS = Terms(maker=12 * 10**8, taker=24 * 10**8)
+ACCOUNT = "0123456789abcdef"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
+        yield opened
+
+
+def marks(symbols: Iterable[str]) -> dict[str, int]:
+    return {name: int(PRICES[name]) * 10**8 for name in symbols}
+
+
+def desk_of(store: SqlStore, exchange: Scripted) -> Desk:
+    return Desk(exchange, exchange, store, exchange, lambda ms: exchange.pass_time(ms / 1000))
+
+
+def test_a_fresh_account_begins_with_its_lira_and_leaves_its_coins_alone(store: SqlStore) -> None:
+    exchange = Scripted(dict(PRICES), {"TRY": Decimal("1234.5"), "BTC": Decimal("0.5")})
+    found = open_account(desk_of(store, exchange), "live", ACCOUNT, ("BTCTRY",), marks)
+    assert not found.adopted
+    assert found.book.ledger.cash == 123_450_000_000
+    assert found.book.ledger.holdings == {}
+    assert found.book.ledger.foreign == {"BTC": 50_000_000}
+    with store.read() as view:
+        kept = stored.stored_book(view, "live")
+    assert kept is not None
+    assert kept[0] == found.book
+
+
+def test_balances_that_move_are_no_opening(store: SqlStore) -> None:
+    exchange = Scripted(dict(PRICES), {"TRY": Decimal(1000)})
+    desk = desk_of(store, exchange)
+
+    def pause(milliseconds: int) -> None:
+        exchange.pass_time(milliseconds / 1000)
+        exchange.transfer("TRY", "1")
+
+    with pytest.raises(Unavailable, match="two reads 30 s apart differ"):
+        open_account(evolve(desk, pause=pause), "live", ACCOUNT, ("BTCTRY",), marks)
+    with store.read() as view:
+        assert stored.stored_book(view, "live") is None
+
+
+def test_what_the_earlier_system_left_is_asked_for_and_taken_over_once(store: SqlStore) -> None:
+    exchange = Scripted(dict(PRICES), {"TRY": Decimal(1000), "BTC": Decimal("0.75")})
+    desk = desk_of(store, exchange)
+    number = exchange.submit(NewOrder("web-1", "BTCTRY", Side.BUY, Decimal(2900), Decimal("0.5"))).order_id
+    exchange.trade(number, "0.25")
+    with store.unit() as work:
+        now = stamp(exchange.now)
+        names = ("symbol", "client_order_id", "exchange_order_id", "side", "price", "qty", "status", "mode")
+        row = ("BTCTRY", "old-1", number, "BUY", "2900", "0.5", "open", "live")
+        work.insert("stage4_orders", (*names, "created_at", "updated_at"), [(*row, now, now)])
+        fill = ("f1", "900", "BTCTRY", "BUY", "2800", "0.75", "5", "TRY", stamp(exchange.now - 60 * SECOND))
+        columns = ("fill_id", "order_id", "symbol", "side", "price", "qty", "fee", "fee_asset", "ts")
+        work.insert("stage4_fills", columns, [fill])
+        work.insert(
+            "stage4_positions",
+            ("symbol", "qty", "avg_cost_try", "realized_pnl_try", "last_update_ts"),
+            [("BTCTRY", "1", "2815", "0", now)],
+        )
+        work.commit()
+    found = open_account(desk, "live", ACCOUNT, ("BTCTRY",), marks)
+    assert found.adopted
+    holding = found.book.ledger.holdings["BTCTRY"]
+    assert holding.qty == 100_000_000, "what the rows, the table and the balance all have"
+    assert holding.cost == 2815 * 10**8
+    taken = taken_up(store, "live", exchange.now, rests=True)
+    run = running_over(store, exchange, desk)
+    run.process = taken.process
+    first = run.cycle()
+    assert set(first.inputs.blocked.values()) == {JUST_ADOPTED}
+    assert [order.exchange_id for order in first.inputs.orders] == [number]
+    exchange.pass_time(60)
+    assert JUST_ADOPTED not in run.cycle().inputs.blocked.values()
+
+
+def running_over(store: SqlStore, exchange: Scripted, desk: Desk) -> Runner:
+    """Return a runner over a book that is there, without a strategy."""
+    return Runner(
+        name="live",
+        world=World(market=exchange, rules=exchange, desk=desk),
+        run=a_run(),
+        store=store,
+        texts=ZstdTexts(),
+        about=About(settings={}, code_version="0"),
+        process=Process(runs=frozenset()),
+        strategies={},
+    )
+
+
+# -- Whose account it is ------------------------------------------------------------------------------
+
+
+def test_another_account_is_refused_until_a_person_says_that_it_is_the_same(store: SqlStore) -> None:
+    account = lived(store)
+    exchange, book = account.exchange, account.book
+    assert check_account(store, exchange, book, ACCOUNT, exchange.now) == book
+    with pytest.raises(BadInput, match="none of the book's orders is known"):
+        check_account(store, exchange, book, "fedcba9876543210", exchange.now)
+    kept = account.book
+    assert [(one.code, one.about) for one in kept.alarms] == [(AlarmCode.OTHER_ACCOUNT, "fedcba9876543210")]
+    said = accepted(kept, kept.alarms[0].pair)
+    found = check_account(store, exchange, said, "fedcba9876543210", exchange.now)
+    assert found.accounts == (ACCOUNT, "fedcba9876543210")
+    assert account.book == found
+
+
+def test_another_key_that_knows_an_order_of_the_book_is_of_the_same_account(store: SqlStore) -> None:
+    book = running(store)
+    book.cycle()
+    account = book.account
+    found = check_account(store, account.exchange, account.book, "fedcba9876543210", account.exchange.now)
+    assert found.accounts == (ACCOUNT, "fedcba9876543210")
+    account.exchange.orders.clear()
+    with pytest.raises(BadInput, match="none of the book's orders is known"):
+        check_account(store, account.exchange, found, "00000000ffffffff", account.exchange.now)
+
+
+# -- Simulated ----------------------------------------------------------------------------------------
+
+
+def test_what_rests_at_a_simulated_exchange_rests_for_the_next_process(store: SqlStore) -> None:
+    exchange = Scripted(dict(PRICES), {})
+    venue = venue_of(store, "stage4-dry", 1000 * 10**8, TERMS, exchange)
+    rules = exchange.rules(("BTCTRY",))
+    venue.meet(exchange.now // SECOND, [], rules)
+    order = NewOrder(
+        "s4:aaaaaaa-20260101000000:BTCTRY:B:0", "BTCTRY", Side.BUY, Decimal(2900), Decimal("0.1")
+    )
+    number = venue.submit(order).order_id
+    again = venue_of(store, "stage4-dry", 77, TERMS, exchange)
+    again.meet(exchange.now // SECOND, [], rules)
+    assert [one.order_id for one in again.open_orders()] == [number]
+    assert again.books == venue.books
+    other = venue_of(store, "stage3-dry", 77, TERMS, exchange)
+    assert other.balances()["TRY"].total == Decimal("0.00000077")
+
+
+def test_a_simulated_exchange_forgets_what_no_cycle_asks_for_any_more(store: SqlStore) -> None:
+    exchange = Scripted(dict(PRICES), {})
+    venue = venue_of(store, "stage4-dry", 1000 * 10**8, TERMS, exchange)
+    venue.meet(exchange.now // SECOND, [], exchange.rules(("BTCTRY",)))
+    order = NewOrder(
+        "s4:aaaaaaa-20260101000000:BTCTRY:B:0", "BTCTRY", Side.BUY, Decimal(2900), Decimal("0.1")
+    )
+    venue.cancel(venue.submit(order).order_id)
+    forget = forgets(venue, lookback_minutes=60)
+    exchange.pass_time(7_100)
+    forget(exchange.now // SECOND)
+    assert len(venue.books.orders) == 1
+    exchange.pass_time(200)
+    forget(exchange.now // SECOND)
+    assert venue.books.orders == ()
+
+
+def test_a_simulated_exchange_that_cannot_be_read_is_not_begun_anew(store: SqlStore) -> None:
+    with store.unit() as work:
+        work.upsert("op_state", {"key": "simulated:stage4-dry", "text_value": "{}", "updated_at": stamp(0)})
+        work.commit()
+    with pytest.raises(StoreCorrupt, match="simulated:stage4-dry: cannot be read"):
+        venue_of(store, "stage4-dry", 1, TERMS, Scripted({}, {}))
