@@ -1,4 +1,5 @@
-"""Orders that the earlier system left behind: all that may rest or may have filled is asked for once.
+"""Orders that the earlier system left behind: all that may rest or may have filled is asked for once, by the
+account. A book that runs dry takes nothing over.
 
 Rows of `stage4_orders` stay where they are; Stage 3's of `orders` are taken over into it. A row that cannot
 be read is kept in mind, and named with every settling until somebody mends it.
@@ -11,6 +12,7 @@ from typing import Final
 from attrs import evolve
 
 from meva_core.live.live_orders import ACTIVE, KNOWN, Record, Unread, add, read_row, records, rows
+from meva_core.live.owner import Owner
 from meva_core.live.standing import Standing
 from meva_core.live.watch import Watch, Watches
 from meva_core.ports import Reads, UnitOfWork
@@ -31,6 +33,8 @@ _STAGE3_COLUMNS: Final = (
 
 def take_over(work: UnitOfWork, watches: Watches) -> Watches:
     """Return the watches with what there is of the earlier system's orders that was not looked at before."""
+    if not watches.owner.is_account:
+        return watches
     if not watches.stage3_read:
         watches = evolve(_stage3(work, watches), stage3_read=True)
     return _stage4(work, watches)
@@ -38,7 +42,7 @@ def take_over(work: UnitOfWork, watches: Watches) -> Watches:
 
 def unread(view: Reads, watches: Watches) -> list[Unread]:
     """Return the rows that could not be read and still cannot."""
-    found = [_again(view, table, key) for table, key in watches.unread]
+    found = [_again(view, watches.owner, table, key) for table, key in watches.unread]
     return [row for row in found if isinstance(row, Unread)]
 
 
@@ -49,7 +53,7 @@ def _stage4(view: Reads, watches: Watches) -> Watches:
         if row <= watches.read_to:
             break
         newest = max(newest, row)
-        if mode != "live":
+        if mode != watches.owner.mode:
             continue
         if status not in KNOWN:
             watches = evolve(watches, unread=(*watches.unread, ("stage4_orders", str(row))))
@@ -63,20 +67,20 @@ def _stage3(work: UnitOfWork, watches: Watches) -> Watches:
     for key, status in listed:
         if status in KNOWN and status not in ACTIVE:
             continue
-        found = _again(work, _STAGE3, key)
+        found = _again(work, watches.owner, _STAGE3, key)
         if isinstance(found, Unread):
             watches = evolve(watches, unread=(*watches.unread, (_STAGE3, key)))
-        elif found is not None and not records(work, exchange_order_id=key):
-            add(work, [found])
-            (taken,) = records(work, exchange_order_id=key)
+        elif found is not None and not records(work, watches.owner, exchange_order_id=key):
+            add(work, watches.owner, [found])
+            (taken,) = records(work, watches.owner, exchange_order_id=key)
             watches = watches.having(taken.stored, Watch(known=True))
     return watches
 
 
-def _again(view: Reads, table: str, key: str) -> Record | Unread | None:
+def _again(view: Reads, owner: Owner, table: str, key: str) -> Record | Unread | None:
     """Read a row by its key."""
     if table != _STAGE3:
-        return next(iter(rows(view, id=int(key))), None)
+        return next(iter(rows(view, owner, id=int(key))), None)
     for name, symbol, side, price, qty, status, order_id, created, updated in view.rows(
         _STAGE3, _STAGE3_COLUMNS, where={"order_id": key}
     ):

@@ -34,6 +34,7 @@ from meva_core.live.adopted_orders import take_over, unread
 from meva_core.live.due import Due, DueOrder
 from meva_core.live.inquiry import Grace, Inquiry, Settled
 from meva_core.live.live_orders import Record, Unread, add, change, records, resting, rows
+from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live.standing import CANCELABLE, MAY_REST, Standing, sellable
 from meva_core.live.watch import Watch, Watches, has_namesake, load, save, unbooked
 from meva_core.modes import Mode
@@ -52,7 +53,8 @@ _GONE: Final = frozenset({VenueReason.UNKNOWN_ORDER, VenueReason.NOT_CANCELABLE}
 class Desk:
     """Orders on their way to an exchange, and what is known of them.
 
-    `clock` is the exchange's, `pause` waits for so many milliseconds.
+    `clock` is the exchange's, `pause` waits for so many milliseconds. `owner` is whose orders it keeps: it
+    neither reads nor changes those of another.
     """
 
     venue: Venue
@@ -61,6 +63,7 @@ class Desk:
     clock: Clock
     pause: Callable[[int], None]
     grace: Grace = field(factory=Grace)
+    owner: Owner = ACCOUNT
 
     def place(self, order: NewOrder, note: Callable[[UnitOfWork], None] | None = None) -> Settled:
         """Send an order, once, and return where it stands; that it failed is in its standing and error.
@@ -132,9 +135,9 @@ class Desk:
         """Return what `settle` asks for, for whoever asks for it one by one (`ask`, `shown`)."""
         self._take_over()
         with self.store.read() as view:
-            watches = load(view)
+            watches = load(view, self.owner)
             ended = [one for one in _of_rows(view, watches) if self._is_asked(one, watches)]
-            found = [*resting(view), *ended, *unread(view, watches)]
+            found = [*resting(view, self.owner), *ended, *unread(view, watches)]
         orders = tuple(
             DueOrder(
                 record, self._inquiry.is_check_due(record, watches.of(record)), watches.of(record).asked or 0
@@ -157,7 +160,7 @@ class Desk:
         """Remember that these were asked for now, so that others come before them the next time."""
         now = self.clock.micros()
         with self.store.unit() as work:
-            watches = load(work)
+            watches = load(work, self.owner)
             for record in asked:
                 watches = watches.having(record.stored, evolve(watches.of(record), asked=now))
             save(work, watches, now)
@@ -170,8 +173,8 @@ class Desk:
         `qty` is all that was booked of it so far; `complete` says that no more fills will come, whatever
         the exchange says was filled. Raises KeyError for a number that is not of an order of ours.
         """
-        record = _one(records(work, exchange_order_id=order_id), order_id)
-        watches = load(work)
+        record = _one(records(work, self.owner, exchange_order_id=order_id), order_id)
+        watches = load(work, self.owner)
         watch = evolve(watches.of(record), booked=qty, complete=complete)
         kept = None if self._inquiry.is_over(record, watch) else watch
         save(work, watches.having(record.stored, kept), self.clock.micros())
@@ -180,8 +183,10 @@ class Desk:
         """Return the orders, of one symbol or of all, that may still move something in the ledger, and how
         much: what may fill yet, and what has filled and is not booked."""
         with self.store.read() as view:
-            watches = load(view)
-            found = {one.row: one for one in _readable([*resting(view), *_of_rows(view, watches)])}
+            watches = load(view, self.owner)
+            found = {
+                one.row: one for one in _readable([*resting(view, self.owner), *_of_rows(view, watches)])
+            }
         left = [(record, unbooked(record, watches.of(record))) for record in found.values()]
         return [(record, qty) for record, qty in left if qty and symbol in (None, record.symbol)]
 
@@ -228,11 +233,11 @@ class Desk:
             Standing.SENDING, None, None, now, now,
         )  # fmt: skip
         with self.store.unit() as work:
-            _check_single(work, load(work), order.symbol)
-            earlier = records(work, client_order_id=order.client_id)
+            _check_single(work, load(work, self.owner), order.symbol)
+            earlier = records(work, self.owner, client_order_id=order.client_id)
             if not earlier:
-                add(work, [made])
-                made = records(work, client_order_id=order.client_id)[0]
+                add(work, self.owner, [made])
+                made = records(work, self.owner, client_order_id=order.client_id)[0]
             elif earlier[0].standing is Standing.UNSENT and earlier[0].content == made.content:
                 made = evolve(made, created=earlier[0].created, row=earlier[0].row)
                 change(work, made)
@@ -260,7 +265,7 @@ class Desk:
 
     @property
     def _inquiry(self) -> Inquiry:
-        return Inquiry(self.venue, self.account, self.store, self.clock, self.grace)
+        return Inquiry(self.venue, self.account, self.store, self.clock, self.grace, self.owner)
 
     def _asked(self, record: Record) -> Settled:
         """Ask for an order to which something was just sent."""
@@ -283,13 +288,15 @@ class Desk:
     def _ours(self, client_id: str | None, order_id: str | None) -> Record:
         with self.store.read() as view:
             if client_id is not None:
-                return _one(records(view, client_order_id=client_id), client_id)
-            return _one([] if order_id is None else records(view, exchange_order_id=order_id), order_id)
+                return _one(records(view, self.owner, client_order_id=client_id), client_id)
+            return _one(
+                [] if order_id is None else records(view, self.owner, exchange_order_id=order_id), order_id
+            )
 
     def _take_over(self) -> None:
         """Look for what the earlier system left, and forget what is over."""
         with self.store.unit() as work:
-            before = load(work)
+            before = load(work, self.owner)
             watches = take_over(work, before)
             for record in _readable(_of_rows(work, watches)):
                 if self._inquiry.is_over(record, watches.of(record)):
@@ -320,7 +327,7 @@ def _after_sending(label: str, standing: Standing, order_id: str | None = None) 
 
 def _of_rows(view: Reads, watches: Watches) -> list[Record | Unread]:
     """Return the orders that are watched."""
-    return [found for row in watches.orders for found in rows(view, id=row)]
+    return [found for row in watches.orders for found in rows(view, watches.owner, id=row)]
 
 
 def _readable(found: Iterable[Record | Unread]) -> list[Record]:
@@ -341,7 +348,7 @@ def _unreadable(row: Unread) -> Settled:
 def _check_single(view: Reads, watches: Watches, symbol: str) -> None:
     """Raise IdTaken while two orders of a symbol share a name and neither has ended."""
     twins = {row: watch.twin_of for row, watch in watches.orders.items() if watch.twin_of is not None}
-    for twin in (found for row in twins for found in records(view, id=row)):
+    for twin in (found for row in twins for found in records(view, watches.owner, id=row)):
         if twin.symbol == symbol and has_namesake(view, watches, twin):
             raise IdTaken(
                 f"{symbol}: order {twin.order_id} at the exchange is a second order under the name "

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueError, VenueReason
 from meva_core.live.live_orders import Record, add, change, records
 from meva_core.live.matching import Alarm, Look, described, is_same
+from meva_core.live.owner import Owner
 from meva_core.live.standing import ENDED, MAY_REST, Standing, after, reported
 from meva_core.live.watch import Watch, has_namesake, load, save, unbooked
 from meva_core.market import MICROS
@@ -54,13 +55,14 @@ class Settled:
 
 @frozen
 class Inquiry:
-    """Where orders are asked for, and where what they became is recorded."""
+    """Where orders of an owner are asked for, and where what they became is recorded."""
 
     venue: Venue
     account: Account
     store: Store
     clock: Clock
     grace: Grace
+    owner: Owner
 
     def settled(self, record: Record, *, check: bool = True) -> Settled:
         """Ask what became of an order. What keeps it from being asked for is named in the alarm.
@@ -69,7 +71,7 @@ class Inquiry:
         it became could not be recorded.
         """
         with self.store.read() as view:
-            watch = load(view).of(record)
+            watch = load(view, self.owner).of(record)
         try:
             look = self._look(record, is_check=check and self.is_check_due(record, watch))
         except (VenueError, BadInput) as error:
@@ -84,7 +86,7 @@ class Inquiry:
         Raises StoreError if it could not be recorded.
         """
         with self.store.read() as view:
-            watch = load(view).of(record)
+            watch = load(view, self.owner).of(record)
         return self._taken(record, watch, self._sorted(record, [order], [], is_check=False))
 
     def is_check_due(self, record: Record, watch: Watch) -> bool:
@@ -114,7 +116,7 @@ class Inquiry:
         """Record where an order stands now; `watch` replaces what is remembered of it."""
         changed = self._changed(record, standing, order_id, error)
         with self.store.unit() as work:
-            self._store(work, changed, load(work).of(record) if watch is None else watch)
+            self._store(work, changed, load(work, self.owner).of(record) if watch is None else watch)
             work.commit()
         return changed
 
@@ -174,7 +176,7 @@ class Inquiry:
         own = next((order for order in same if order.order_id == record.order_id), None)
         if own is None and record.standing not in (Standing.FILLED, Standing.CANCELED):
             with self.store.read() as view:
-                free = (o for o in same if not records(view, exchange_order_id=o.order_id))
+                free = (o for o in same if not records(view, self.owner, exchange_order_id=o.order_id))
                 own = next(free, None)
         return Look(own, [order for order in same if order is not own], strangers, notes, is_check)
 
@@ -195,7 +197,7 @@ class Inquiry:
         is_new = False
         if look.twins or changed != record or watch != before:
             with self.store.unit() as work:
-                now = load(work).of(record)  # what was booked meanwhile stays booked
+                now = load(work, self.owner).of(record)  # what was booked meanwhile stays booked
                 self._store(work, changed, evolve(watch, booked=now.booked, complete=now.complete))
                 is_new = self._add_twins(work, changed, look.twins)
                 work.commit()
@@ -207,7 +209,7 @@ class Inquiry:
         if watch.twin_of is None:
             return []
         with self.store.read() as view:
-            shared = has_namesake(view, load(view), record)
+            shared = has_namesake(view, load(view, self.owner), record)
         text = f"{record.label} is a second order under the name {watch.twin_of}"
         return [(text, Mode.OBSERVE_ONLY)] if shared else []
 
@@ -269,7 +271,7 @@ class Inquiry:
     def _store(self, work: UnitOfWork, record: Record, watch: Watch) -> None:
         """Store an order and what is remembered of it, as long as more is expected of it."""
         change(work, record)
-        watches = load(work)
+        watches = load(work, self.owner)
         kept = watches.having(record.stored, None if self.is_over(record, watch) else watch)
         if kept != watches:
             save(work, kept, self.clock.micros())
@@ -280,17 +282,17 @@ class Inquiry:
         Returns whether there was any that was not kept already.
         """
         now = self.clock.micros()
-        new = [order for order in twins if not records(work, exchange_order_id=order.order_id)]
+        new = [order for order in twins if not records(work, self.owner, exchange_order_id=order.order_id)]
         for order in new:
             standing = reported(Standing.UNKNOWN, order.state)
             error = f"a second order under the name {record.name}"
-            add(work, [Record(
+            add(work, self.owner, [Record(
                 None, order.symbol, order.side, record.price, order.qty, standing, order.order_id, error,
                 record.created, now,
             )])  # fmt: skip
-            (twin,) = records(work, exchange_order_id=order.order_id)
+            (twin,) = records(work, self.owner, exchange_order_id=order.order_id)
             watch = Watch(known=True, twin_of=record.name, filled=order.filled)
-            save(work, load(work).having(twin.stored, watch), now)
+            save(work, load(work, self.owner).having(twin.stored, watch), now)
         return bool(new)
 
     def _changed(

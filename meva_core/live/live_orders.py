@@ -1,4 +1,4 @@
-"""The orders that were meant for an exchange, as rows of `stage4_orders` with mode `live`.
+"""The orders that were meant for an exchange, as rows of `stage4_orders`: each those of its owner alone.
 
 Rows of the earlier system are read in its own words. What cannot be read is handed out as such, and left out
 by nobody but the one who asked for readable ones.
@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from meva_core.amounts import is_usable
+from meva_core.live.owner import Owner
 from meva_core.live.standing import MAY_REST, Standing
 from meva_core.orders import Side
 from meva_core.ports import Reads, UnitOfWork
@@ -103,14 +104,14 @@ class Unread:
     why: str
 
 
-def records(view: Reads, **where: Any) -> list[Record]:
-    """Return the live orders with these values that can be read, oldest first."""
-    return [found for found in rows(view, **where) if isinstance(found, Record)]
+def records(view: Reads, owner: Owner, **where: Any) -> list[Record]:
+    """Return the orders of an owner with these values that can be read, oldest first."""
+    return [found for found in rows(view, owner, **where) if isinstance(found, Record)]
 
 
-def rows(view: Reads, **where: Any) -> list[Record | Unread]:
-    """Return the live orders with these values, oldest first."""
-    found = view.rows(_TABLE, ("id", *_COLUMNS), where={**where, "mode": "live"})
+def rows(view: Reads, owner: Owner, **where: Any) -> list[Record | Unread]:
+    """Return the orders of an owner with these values, oldest first."""
+    found = view.rows(_TABLE, ("id", *_COLUMNS), where={**where, **owner.where})
     return [read_row(_TABLE, row, *values) for row, *values in found]
 
 
@@ -149,24 +150,21 @@ def _standing(word: str, order_id: str | None) -> Standing:
     return Standing.UNKNOWN if open_there and not order_id else standing
 
 
-def resting(view: Reads, **where: Any) -> list[Record | Unread]:
-    """Return the orders that may rest at the exchange, by the index of standings: they are few, however long
-    the history."""
-    return [found for word in ACTIVE for found in rows(view, status=word, **where)]
+def resting(view: Reads, owner: Owner, **where: Any) -> list[Record | Unread]:
+    """Return the orders of an owner that may rest at the exchange, by the index of standings: they are few,
+    however long the history."""
+    return [found for word in ACTIVE for found in rows(view, owner, status=word, **where)]
 
 
-def add(work: UnitOfWork, made: Iterable[Record]) -> None:
-    """Store new orders. Raises IdTaken for a name that is there already."""
-    work.insert(_TABLE, (*_COLUMNS, "mode"), [(*_row(record), "live") for record in made])
+def add(work: UnitOfWork, owner: Owner, made: Iterable[Record]) -> None:
+    """Store new orders of an owner. Raises IdTaken for a name that is there already, whose ever it is."""
+    columns = (*_COLUMNS, "mode", "book", "run_id")
+    work.insert(_TABLE, columns, [(*_row(record), *owner.columns) for record in made])
 
 
 def change(work: UnitOfWork, record: Record) -> None:
-    """Store how an order stands now, under its row, else our name for it, or else the exchange's."""
-    values: dict[str, Any] = dict(zip(_COLUMNS, _row(record), strict=True))
-    key = "id" if record.row is not None else "client_order_id" if record.client_id else "exchange_order_id"
-    columns = [name for name in _COLUMNS if name != key]
-    at = record.row if record.row is not None else values[key]
-    work.update(_TABLE, key, columns, [(at, *(values[name] for name in columns))])
+    """Store how an order that was read from the database stands now. Raises ValueError for another one."""
+    work.update(_TABLE, "id", _COLUMNS, [(record.stored, *_row(record))])
 
 
 def _row(record: Record) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """What the desk has to remember of an order beside where it stands: looks, fills, and what is booked of it.
 
-One document of all orders that are watched, in `op_state` under `live_orders`; it is written in the unit of
-work that changes the order. An order leaves it when nothing more is expected of it.
+One document of all orders of an owner that are watched, in `op_state` under its key; it is written in the
+unit of work that changes the order. An order leaves it when nothing more is expected of it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from attrs import asdict, evolve, field, fields_dict, frozen
 
 from meva_core.errors import StoreCorrupt
 from meva_core.live.live_orders import Record, records, stamp
+from meva_core.live.owner import Owner
 from meva_core.live.standing import MAY_REST, Standing
 from meva_core.ports import Reads, UnitOfWork
 from meva_core.venue import EXACT
 
 _TABLE: Final = "op_state"
-_KEY: Final = "live_orders"
 _ZERO: Final = Decimal(0)
 
 
@@ -51,11 +51,13 @@ class Watch:
 
 @frozen
 class Watches:
-    """All watched orders by row, and how far rows were looked through for orders of the earlier system.
+    """All watched orders of an owner by row, and how far rows were looked through for orders of the earlier
+    system.
 
     `unread` are rows that could not be read, as (table, key).
     """
 
+    owner: Owner
     orders: Mapping[int, Watch] = field(factory=dict)
     read_to: int = 0
     stage3_read: bool = False
@@ -71,19 +73,21 @@ class Watches:
         return evolve(self, orders=orders if watch is None else {**orders, row: watch})
 
 
-def load(view: Reads) -> Watches:
-    """Return what is remembered. Raises StoreCorrupt for a document that is not one of ours."""
-    text = next(view.rows(_TABLE, ("text_value",), where={"key": _KEY}), (None,))[0]
+def load(view: Reads, owner: Owner) -> Watches:
+    """Return what is remembered of an owner's orders. Raises StoreCorrupt for a document that is not one of
+    ours."""
+    text = next(view.rows(_TABLE, ("text_value",), where={"key": owner.key}), (None,))[0]
     if text is None:
-        return Watches()
+        return Watches(owner)
     try:
         document = json.loads(text)
         orders = {int(row): _watch(entry) for row, entry in document.pop("orders").items()}
         unread = tuple((str(table), str(key)) for table, key in document.pop("unread"))
-        return Watches(orders, int(document.pop("read_to")), bool(document.pop("stage3_read")), unread)
+        read_to, stage3_read = int(document.pop("read_to")), bool(document.pop("stage3_read"))
+        return Watches(owner, orders, read_to, stage3_read, unread)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise StoreCorrupt(
-            f"{_TABLE}, {_KEY}: cannot be read ({type(error).__name__}: {error})",
+            f"{_TABLE}, {owner.key}: cannot be read ({type(error).__name__}: {error})",
             action="keep the database, and restore a backup",
         ) from error
 
@@ -97,7 +101,7 @@ def save(work: UnitOfWork, watches: Watches, micros: int) -> None:
         "unread": watches.unread,
     }
     text = json.dumps(document, separators=(",", ":"))
-    work.upsert(_TABLE, {"key": _KEY, "text_value": text, "updated_at": stamp(micros)})
+    work.upsert(_TABLE, {"key": watches.owner.key, "text_value": text, "updated_at": stamp(micros)})
 
 
 def unbooked(record: Record, watch: Watch) -> Decimal:
@@ -119,8 +123,9 @@ def has_namesake(view: Reads, watches: Watches, twin: Record) -> bool:
     if name is None or twin.standing not in MAY_REST:
         return False
     twins = [row for row, watch in watches.orders.items() if watch.twin_of == name and row != twin.row]
-    others = [*records(view, client_order_id=name), *records(view, exchange_client_id=name)]
-    others += [found for row in twins for found in records(view, id=row)]
+    owner = watches.owner
+    others = [*records(view, owner, client_order_id=name), *records(view, owner, exchange_client_id=name)]
+    others += [found for row in twins for found in records(view, owner, id=row)]
     return any(other.standing in MAY_REST for other in others)
 
 

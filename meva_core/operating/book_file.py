@@ -11,8 +11,9 @@ from attrs import evolve, field, frozen
 from meva_core.amounts import parse_e8
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import Record, add, change, records, resting
+from meva_core.live.owner import Owner
 from meva_core.live.standing import Standing, reported
-from meva_core.live.watch import Watch, load, save
+from meva_core.live.watch import Watch, Watches, load, save
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder, own_order
@@ -36,7 +37,8 @@ FOREIGN_MICROS: Final = 30 * 86_400 * 10**6
 class BookFile:
     """The database of a book in one cycle, `cycle` being its id and `marks` its valuation marks.
 
-    `lots` are units of the quantities of pairs, by symbol. The desk's store is where all of it is.
+    `lots` are units of the quantities of pairs, by symbol. The desk's store is where all of it is. Raises
+    ValueError for a desk that keeps another's orders.
     """
 
     desk: Desk
@@ -45,14 +47,18 @@ class BookFile:
     marks: Marks
     lots: Mapping[str, Decimal] = field(factory=dict)
 
+    def __attrs_post_init__(self) -> None:
+        if self.desk.owner != self.whose.owner:
+            raise ValueError(f"book {self.whose.book}: the desk keeps the orders of {self.desk.owner}")
+
     # -- Asked ------------------------------------------------------------------------------------------
 
     def own_orders(self, numbers: Collection[str] = (), names: Collection[str] = ()) -> Sequence[OwnOrder]:
         """Return the orders that may still move something, and those of these numbers or names."""
         with self.desk.store.read() as view:
-            watches = load(view)
+            watches = load(view, self.desk.owner)
             found: dict[int, Record] = {}
-            for record in _records(view, watches.orders, numbers, names):
+            for record in _records(view, watches, numbers, names):
                 found.setdefault(record.stored, record)
             fills = self._fills(view, found.values())
             return [self._order(view, record, fills) for _, record in sorted(found.items())]
@@ -62,7 +68,7 @@ class BookFile:
         found = {}
         with self.desk.store.read() as view:
             for order in orders:
-                for record in _rows_of(view, order):
+                for record in _rows_of(view, self.desk.owner, order):
                     _, strategy, purpose, _ = _kept(view, record)
                     found[order.label] = Meant(purpose or "", strategy or "")
         return found
@@ -71,7 +77,7 @@ class BookFile:
         """Return when the last order of each symbol and side was made, at `since` or later."""
         last: dict[tuple[str, Side], int] = {}
         with self.desk.store.read() as view:
-            for record in _newest(view, since):
+            for record in _newest(view, self.desk.owner, since):
                 if record.standing not in (Standing.UNSENT, Standing.REJECTED):
                     last.setdefault((record.symbol, record.side), record.created)
         return [Sent(symbol, side, created) for (symbol, side), created in sorted(last.items())]
@@ -105,10 +111,10 @@ class BookFile:
                 order.client_id, order.symbol, order.side, order.price, order.qty, standing, order.order_id,
                 "found at the exchange, and not in this file", order.created_ts or now, now,
             )  # fmt: skip
-            add(work, [made])
-            (record,) = records(work, exchange_order_id=order.order_id)
+            add(work, desk.owner, [made])
+            (record,) = records(work, desk.owner, exchange_order_id=order.order_id)
             watch = Watch(known=True, filled=order.filled)
-            save(work, load(work).having(record.stored, watch), now)
+            save(work, load(work, self.desk.owner).having(record.stored, watch), now)
             work.commit()
 
     def store_fills(self, booked: FillsBooked) -> None:
@@ -129,7 +135,7 @@ class BookFile:
             work.commit()
 
     def _store_order(self, work: UnitOfWork, order: OwnOrder) -> None:
-        for record in _rows_of(work, order):
+        for record in _rows_of(work, self.desk.owner, order):
             if record.order_id is None and order.order_id is not None:
                 change(work, evolve(record, order_id=order.order_id))
             if order.order_id is not None:
@@ -156,7 +162,7 @@ class BookFile:
         mark, _, _, complete = _kept(view, record)
         order = own_order(
             record,
-            load(view).of(record),
+            load(view, self.desk.owner).of(record),
             fills.get(record.order_id or "", []) if record.order_id else [],
             mark=None if mark is None else parse_e8(mark),
             lot=self.lots.get(record.symbol, _UNIT),
@@ -164,17 +170,16 @@ class BookFile:
         return evolve(order, complete=order.complete or bool(complete))
 
 
-def _records(
-    view: Reads, watched: Iterable[int], numbers: Iterable[str], names: Iterable[str]
-) -> Iterator[Record]:
-    yield from (one for one in resting(view) if isinstance(one, Record))
-    for row in watched:
-        yield from records(view, id=row)
+def _records(view: Reads, watches: Watches, numbers: Iterable[str], names: Iterable[str]) -> Iterator[Record]:
+    owner = watches.owner
+    yield from (one for one in resting(view, owner) if isinstance(one, Record))
+    for row in watches.orders:
+        yield from records(view, owner, id=row)
     for number in sorted(numbers):
-        yield from records(view, exchange_order_id=number)
+        yield from records(view, owner, exchange_order_id=number)
     for name in sorted(names):
-        yield from records(view, client_order_id=name)
-        yield from records(view, exchange_client_id=name)
+        yield from records(view, owner, client_order_id=name)
+        yield from records(view, owner, exchange_client_id=name)
 
 
 def bought(view: Reads, since: int) -> tuple[int, Decimal]:
@@ -182,27 +187,27 @@ def bought(view: Reads, since: int) -> tuple[int, Decimal]:
     may have been."""
     ours = [
         one
-        for one in _newest(view, since)
+        for one in _newest(view, OF_ACCOUNT, since)
         if one.side is Side.BUY and one.standing not in (Standing.UNSENT, Standing.REJECTED)
     ]
     return len(ours), sum((EXACT.multiply(one.price, one.qty) for one in ours), Decimal(0))
 
 
-def _newest(view: Reads, since: int) -> Iterator[Record]:
+def _newest(view: Reads, owner: Owner, since: int) -> Iterator[Record]:
     """Yield the orders that were made at `since` or later, newest first."""
-    for (row,) in view.rows(_ORDERS, ("id",), where={"mode": "live"}, newest_first=True):
-        for record in records(view, id=row):
+    for (row,) in view.rows(_ORDERS, ("id",), where=owner.where, newest_first=True):
+        for record in records(view, owner, id=row):
             if record.created < since:
                 return
             yield record
 
 
-def _rows_of(view: Reads, order: OwnOrder) -> list[Record]:
+def _rows_of(view: Reads, owner: Owner, order: OwnOrder) -> list[Record]:
     """Return the row of an order: by its number, or else by its name."""
-    found = [] if order.order_id is None else records(view, exchange_order_id=order.order_id)
+    found = [] if order.order_id is None else records(view, owner, exchange_order_id=order.order_id)
     if not found and order.client_id is not None:
-        found = records(view, client_order_id=order.client_id) or records(
-            view, exchange_client_id=order.client_id
+        found = records(view, owner, client_order_id=order.client_id) or records(
+            view, owner, exchange_client_id=order.client_id
         )
     return found[:1]
 

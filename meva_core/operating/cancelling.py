@@ -70,4 +70,4 @@ def _asked(desk: Desk, record: Record) -> tuple[str, bool]:
 
 def _resting(desk: Desk) -> list[Record]:
     with desk.store.read() as view:
-        return [found for found in resting(view) if isinstance(found, Record)]
+        return [found for found in resting(view, desk.owner) if isinstance(found, Record)]

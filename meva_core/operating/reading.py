@@ -271,7 +271,7 @@ def _held(book: LiveBook) -> list[str]:
 def _resting(desk: Desk) -> set[str]:
     """Return the symbols in which orders of ours may rest."""
     with desk.store.read() as view:
-        return {one.symbol for one in resting(view) if isinstance(one, Record)}
+        return {one.symbol for one in resting(view, desk.owner) if isinstance(one, Record)}
 
 
 def _lots(measured: Measured) -> dict[str, Decimal]:

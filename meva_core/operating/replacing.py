@@ -118,7 +118,7 @@ class Replacer:
             if look:
                 desk.pause(PAUSE_MS)
             with desk.store.read() as view:
-                (record,) = records(view, exchange_order_id=number)
+                (record,) = records(view, desk.owner, exchange_order_id=number)
             if record.standing not in ENDED:
                 why = desk.ask(record, check=False).alarm or "it has not ended"
             order = next(one for one in self.file.own_orders({number}) if one.order_id == number)

@@ -54,9 +54,10 @@ def opening(view: Reads, name: str) -> Ledger:
     return _read(lambda: restored(json.loads(row[0]), Ledger, "$.opening"), f"{BOOKS}, {name}")
 
 
-def runs(view: Reads) -> frozenset[str]:
-    """Return the runs of all books of the file: orders that bear their names are ours."""
-    return frozenset(run for (run,) in view.rows(BOOKS, ("run_id",)))
+def runs(view: Reads, name: str) -> frozenset[str]:
+    """Return the runs of a book: orders at its exchange that bear their names are its own. One that bears
+    the name of a dry run's is none of the account's."""
+    return frozenset(run for (run,) in view.rows(BOOKS, ("run_id",), where={"book": name}))
 
 
 def last_link(view: Reads, name: str) -> str:

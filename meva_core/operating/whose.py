@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.opening import LIVE
 
@@ -33,6 +34,11 @@ class Whose:
     def columns(self) -> tuple[str | None, str]:
         """What its rows have as `book` and `run_id`."""
         return self.column, self.run
+
+    @property
+    def owner(self) -> Owner:
+        """Whose its orders are, for the desk that keeps them."""
+        return ACCOUNT if self.is_live else Owner(self.book, self.run)
 
     def key(self, name: str) -> str:
         """Return the key of a row that the book calls so."""

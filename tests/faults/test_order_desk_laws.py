@@ -36,6 +36,7 @@ from meva_core.live import inquiry as order_inquiry
 from meva_core.live.desk import Desk, Grace, Settled
 from meva_core.live.inquiry import Inquiry
 from meva_core.live.live_orders import Record, records
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import MAY_REST, UNSETTLED, Standing, reported
 from meva_core.orders import Side
 from meva_core.venue import Accepted, Balance, Method, NewOrder, OrderState, VenueOrder
@@ -213,7 +214,7 @@ class Trading(RuleBasedStateMachine):
     def _rows(self) -> dict[int | None, Record]:
         assert self.store is not None
         with self.store.read() as view:
-            return {record.row: record for record in records(view)}
+            return {record.row: record for record in records(view, ACCOUNT)}
 
     def _known(self) -> dict[str, Record]:
         return {record.client_id: record for record in self._rows().values() if record.client_id}

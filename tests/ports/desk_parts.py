@@ -14,6 +14,7 @@ from meva_adapters.btcturk import Btcturk
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.live.desk import Desk, Grace
 from meva_core.live.live_orders import records
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
 from meva_core.venue import NewOrder
 
@@ -68,7 +69,7 @@ def order(btcturk: Btcturk) -> NewOrder:
 
 def stored(desk: Desk) -> dict[str | None, Standing]:
     with desk.store.read() as view:
-        return {record.client_id: record.standing for record in records(view)}
+        return {record.client_id: record.standing for record in records(view, ACCOUNT)}
 
 
 def at_the_exchange(desk: Desk, order: NewOrder) -> int:

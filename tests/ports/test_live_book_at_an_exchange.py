@@ -16,6 +16,7 @@ from meva_adapters.sql.store import SqlStore
 from meva_core.amounts import parse_e8
 from meva_core.ids import client_id, cycle_id
 from meva_core.live.live_orders import records
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.watch import load
 from meva_core.live_book.attribution import Ours
 from meva_core.live_book.balances import explained, flows_window, gaps, needs_flows
@@ -43,8 +44,11 @@ def the_book(btcturk: Btcturk, local: LocalExchange) -> LiveBook:
 
 def own_orders(store: SqlStore) -> list[OwnOrder]:
     with store.read() as view:
-        watches = load(view)
-        return [own_order(record, watches.of(record), (), mark=MARKS["BTCTRY"]) for record in records(view)]
+        watches = load(view, ACCOUNT)
+        return [
+            own_order(record, watches.of(record), (), mark=MARKS["BTCTRY"])
+            for record in records(view, ACCOUNT)
+        ]
 
 
 def read_fills(btcturk: Btcturk, book: LiveBook, orders: list[OwnOrder]) -> BatchBooked:

@@ -39,6 +39,7 @@ from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import BadInput, IdTaken
 from meva_core.live.desk import Desk, Settled
 from meva_core.live.live_orders import add, records
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
 from meva_core.modes import Mode
 from meva_core.orders import Side
@@ -84,7 +85,7 @@ def test_in_postgresql_it_is_the_same(
         assert desk.cancel(another.client_id).record.standing is Standing.CANCEL_REQUESTED
         assert {s.record.standing for s in desk.settle()} == {Standing.ABSENT, Standing.CANCELED}
         with store.read() as view:
-            (found,) = records(view, client_order_id=another.client_id)
+            (found,) = records(view, ACCOUNT, client_order_id=another.client_id)
     assert (found.price, found.qty, found.created) == (kept.price, kept.qty, kept.created)
 
 
@@ -261,7 +262,7 @@ def test_n6_twins_are_both_kept_and_stop_the_symbol_until_one_has_ended(
     assert placed.mode is Mode.OBSERVE_ONLY
     assert f"2 orders at the exchange share the name {order.client_id}" in placed.alarm
     with desk.store.read() as view:
-        first, twin = records(view)
+        first, twin = records(view, ACCOUNT)
     assert (first.standing, twin.standing, twin.client_id) == (Standing.OPEN, Standing.OPEN, None)
     assert first.order_id != twin.order_id
     another = new_order(btcturk.market, btcturk.rules, "0.8")
@@ -276,7 +277,7 @@ def test_one_order_that_cannot_be_asked_for_keeps_no_other_waiting(desk: Desk, o
     placed = desk.place(order).record
     old = evolve(placed, client_id="old", order_id="x-5")  # as the earlier system wrote it in a rehearsal
     with desk.store.unit() as work:
-        add(work, [old])
+        add(work, ACCOUNT, [old])
         work.commit()
     settled = {one.record.client_id: one for one in desk.settle()}
     assert settled["old"].record.standing is Standing.ABSENT  # nobody at the exchange can have named it so

@@ -26,6 +26,7 @@ from meva_core.errors import (
 )
 from meva_core.live.desk import Desk, Settled
 from meva_core.live.live_orders import Record, records
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
 from meva_core.modes import Mode
 from meva_core.orders import Side
@@ -83,7 +84,7 @@ def test_an_order_that_was_taken_twice_is_noticed_though_its_reply_was_heard(
     assert settled.mode is Mode.OBSERVE_ONLY
     assert f"2 orders at the exchange share the name {order.client_id}" in settled.alarm
     with desk.store.read() as view:
-        _, twin = records(view)
+        _, twin = records(view, ACCOUNT)
     assert (twin.standing, twin.client_id, twin.content) == (Standing.OPEN, None, settled.record.content)
     assert desk.cancel(order_id=twin.order_id).record.standing is Standing.CANCEL_REQUESTED
     assert Standing.OPEN not in standings(desk.settle())
@@ -305,7 +306,7 @@ def test_a_cancel_that_was_not_taken_is_on_record_and_alarming(
     assert f"{order.client_id} was not canceled" in canceled.alarm
     assert canceled.mode is Mode.REDUCE_RISK_ONLY
     with desk.store.read() as view:
-        assert records(view) == [canceled.record]
+        assert records(view, ACCOUNT) == [canceled.record]
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 502])

@@ -17,6 +17,7 @@ from meva_core.ids import client_id, cycle_id, stamp_text
 from meva_core.live.booking import entries_of, sum_of
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import records
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import CANCELABLE, Standing
 from meva_core.orders import Side
 from meva_core.simulated.books import Books, books_of, text_of
@@ -123,7 +124,7 @@ def test_200_cycles_pass_without_an_alarm_and_the_ledger_is_what_the_exchange_ho
         assert dry.ledger == dry.given.venue.books.totals
         assert dry.desk.unbooked() == []
         with store.read() as view:
-            ended = {str(record.order_id): record.standing for record in records(view)}
+            ended = {str(record.order_id): record.standing for record in records(view, ACCOUNT)}
     assert len(ended) > CYCLES // 3
     assert set(ended.values()) == {Standing.FILLED, Standing.CANCELED}
     left = {order.order_id: order.shown().state.name for order in dry.given.venue.books.orders}

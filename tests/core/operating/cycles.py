@@ -41,6 +41,7 @@ class Lived:
     run: Run
     desk: Desk
     process: Process
+    name: str = "live"
     reads: list[Read] = field(factory=list)
     orders: int = 0
     shown: Callable[[Measured], None] = lambda _: None
@@ -48,7 +49,7 @@ class Lived:
     @property
     def book(self) -> LiveBook:
         with self.store.read() as view:
-            found = stored.stored_book(view, "live")
+            found = stored.stored_book(view, self.name)
         assert found is not None
         return found[0]
 
@@ -63,7 +64,7 @@ class Lived:
     def cycle(self, seconds: float = 60) -> Read:
         self.exchange.pass_time(seconds)
         with self.store.read() as view:
-            found = stored.stored_book(view, "live")
+            found = stored.stored_book(view, self.name)
         assert found is not None
         self.exchange.calls.clear()
         read = read_cycle(self.world, self.run, self.process, *found)
@@ -99,7 +100,7 @@ class Lived:
         """The laws that hold after every cycle: the rows fold to the book, and its identity holds."""
         book = self.book
         with self.store.read() as view:
-            rows, opening = stored.postings(view, whose(book)), stored.opening(view, "live")
+            rows, opening = stored.postings(view, whose(book)), stored.opening(view, self.name)
         assert fold(opening, rows) == book.ledger
         assert faults(book.ledger, {}) == []
         assert len({row.id for row in rows}) == len(rows)
@@ -115,13 +116,16 @@ def a_run(**changes: Any) -> Run:
     return Run(stage=4, limits=limits, taker_fee=24 * 10**8, **changes)
 
 
-def lived(store: SqlStore, there: Mapping[str, str] | None = None, **changes: Any) -> Lived:
+def lived(
+    store: SqlStore, there: Mapping[str, str] | None = None, name: str = "live", **changes: Any
+) -> Lived:
     """Return a book that was just opened with what an account has, before its first cycle."""
     funds = there or {"TRY": "100000", "SOL": "10"}
     exchange = Scripted(dict(PRICES), {asset: Decimal(total) for asset, total in funds.items()})
-    book = opened("live", "0123456789abcdef", Balances(exchange.now, exchange.balances()), {})
+    book = opened(name, "0123456789abcdef", Balances(exchange.now, exchange.balances()), {})
     with store.unit() as work:
         recording.opened(work, book, Carried())
         work.commit()
-    desk = Desk(exchange, exchange, store, exchange, lambda _: None)
-    return Lived(exchange, store, a_run(**changes), desk, Process(runs=frozenset({book.run})))
+    desk = Desk(exchange, exchange, store, exchange, lambda _: None, owner=whose(book).owner)
+    process = Process(runs=frozenset({book.run}))
+    return Lived(exchange, store, a_run(**changes), desk, process, name)

@@ -20,6 +20,7 @@ from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BrokenBooks, IdTaken, StoreCorrupt, StoreError
 from meva_core.live.adopted_orders import take_over
 from meva_core.live.live_orders import Record, add
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
 from meva_core.live.watch import Watches
 from meva_core.live_book.book import Booked, LiveBook
@@ -129,7 +130,7 @@ def test_a_book_is_read_back_as_it_was_opened(either: SqlStore):
         assert stored.stored_book(view, "live") == (book, Carried())
         assert stored.stored_book(view, "stage4-dry") is None
         assert stored.opening(view, "live") == book.ledger
-        assert stored.runs(view) == {book.run}
+        assert stored.runs(view, book.name) == {book.run}
         assert stored.last_link(view, "live") == NOTHING
     with either.unit() as work, pytest.raises(IdTaken, match=r"live_books\.book 'live'"):
         recording.opened(work, book, Carried())
@@ -309,7 +310,7 @@ def test_an_order_row_keeps_by_what_it_was_decided_and_how_much_of_it_is_filled(
     book, order = opened_in(store, a_book()), an_order()
     made = Record("n", "BTCTRY", Side.BUY, order.price, order.qty, Standing.SENDING, None, None, NOW, NOW)
     with store.unit() as work:
-        add(work, [made])
+        add(work, ACCOUNT, [made])
         recording.noted(work, "n", book=book, decision_mark=order.mark, strategy="s", purpose="entry")
         [row] = [row for (row,) in work.rows("stage4_orders", ("id",))]
         recording.filled(work, row, "0.0000000001", complete=True)
@@ -341,7 +342,7 @@ def test_an_order_of_stage_3_is_in_its_own_table_too_and_a_dry_one_is_never_take
         ("stage3-dry/77", "s3:y", "open", price, qty, "stage3-dry"),
     ]
     with store.unit() as work:
-        assert take_over(work, Watches()).stage3_read
+        assert take_over(work, Watches(ACCOUNT)).stage3_read
         assert list(work.rows("stage4_orders", ("id",))) == []
 
 

@@ -16,6 +16,7 @@ from meva_core.amounts import parse_e8
 from meva_core.errors import StoreError, VenueReason
 from meva_core.ids import client_id
 from meva_core.live.live_orders import records
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
 from meva_core.operating.book_file import BookFile
 from meva_core.operating.executing import INTERRUPTED, RESTS_CYCLES, Executor, carried_on
@@ -67,7 +68,7 @@ def submit(account: Lived, n: int, symbol: str = "BTCTRY", side: Side = Side.BUY
 
 def cancel(account: Lived, number: str) -> Action:
     with account.store.read() as view:
-        (record,) = records(view, exchange_order_id=number)
+        (record,) = records(view, ACCOUNT, exchange_order_id=number)
     return submit(account, 0, record.symbol, kind=Kind.CANCEL, client_id=None, cancels=record.label,
                   exchange_id=number)  # fmt: skip
 
@@ -147,7 +148,7 @@ def test_what_is_not_permitted_is_blocked_with_its_rule_and_never_sent(account: 
     assert verdicts(executed) == [(Verdict.BLOCKED, "kill_switch")]
     assert account.exchange.sent == []
     with account.store.read() as view:
-        assert [one.standing for one in records(view)] == [Standing.UNSENT]
+        assert [one.standing for one in records(view, ACCOUNT)] == [Standing.UNSENT]
 
 
 def test_what_breaks_a_rule_is_rejected_without_a_call(account: Lived) -> None:

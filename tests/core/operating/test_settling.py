@@ -14,6 +14,7 @@ from scripted_account import Scripted
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import records
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
 from meva_core.modes import Mode
 from meva_core.operating.settling import BY_NAME, BY_NUMBER, NOT_AS_THOUGHT, NOT_ASKED, settle
@@ -50,7 +51,7 @@ def checked(desk: Desk, exchange: Scripted) -> None:
 
 def standings(store: SqlStore) -> list[Standing]:
     with store.read() as view:
-        return [record.standing for record in records(view)]
+        return [record.standing for record in records(view, ACCOUNT)]
 
 
 def test_what_the_list_shows_costs_one_call_however_many_orders_rest(desk: Desk, exchange: Scripted) -> None:
