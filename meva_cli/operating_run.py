@@ -163,6 +163,7 @@ def _dry(
     from meva_core.operating.adopting import open_simulated
     from meva_core.operating.dry import SIMULATED, forgets, meets, venue_of
     from meva_core.operating.stored import stored_book
+    from meva_core.operating.whose import whose
     from meva_core.simulated.terms import terms_of
 
     store, hold, _ = _held(stack, plan, url)
@@ -172,17 +173,16 @@ def _dry(
     cash = parse_e8(settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
     venue = venue_of(held, name, cash, terms_of(settings), opened.client.clock)
     with store.read() as view:
-        is_there = stored_book(view, name) is not None
-    if not is_there:
-        open_simulated(held, name, SIMULATED, venue.balances(), now)
+        found = stored_book(view, name)
+    if found is None:
+        book = open_simulated(held, name, SIMULATED, venue.balances(), now)
         amount = f"{settings.live.dry_run_try_balance:f}"
-        say(
-            events.BOOK_MADE,
-            f"book {name} is made with {amount} TRY",
-            cash_try=amount,
-            database=str(store.name),
-        )
-    desk = Desk(venue, venue, held, opened.client.clock, _pausing(clock))
+        words = f"book {name} is made with {amount} TRY"
+        say(events.BOOK_MADE, words, cash_try=amount, database=str(store.name))
+    else:
+        book, _ = found
+    owner = whose(book).owner
+    desk = Desk(venue, venue, held, opened.client.clock, _pausing(clock), owner=owner)
     taken = _taken_up(desk, name, now)
     runner = _runner(plan, settings, opened, desk, strategies, clock, slowest, stops)
     runner.process = taken.process

@@ -123,7 +123,7 @@ def tell_armed(plan: Plan, work: AtWork, settings: Settings) -> None:
     from meva_core.live.live_orders import Record, resting
 
     with work.desk.store.read() as view:
-        open_orders = sum(isinstance(one, Record) for one in resting(view))
+        open_orders = sum(isinstance(one, Record) for one in resting(view, work.desk.owner))
     live, risk = settings.live, settings.risk
     names = ", ".join(f"{one.id}:{one.weight}" for one in work.strategies.listed) or "none"
     lines = [
@@ -152,7 +152,7 @@ def tell_left(work: AtWork) -> None:
     from meva_core.live.live_orders import Record, resting
 
     with work.desk.store.read() as view:
-        left = [one for one in resting(view) if isinstance(one, Record)]
+        left = [one for one in resting(view, work.desk.owner) if isinstance(one, Record)]
     for one in left:
         words = f"open still: {one.label}, {one.side.name} {one.qty:f} {one.symbol} at {one.price:f}"
         say(events.ORDERS_LEFT, words, order=one.label)

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from meva_core.amounts import parse_e8
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import Record, add, change, records, resting
-from meva_core.live.owner import Owner
+from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live.standing import Standing, reported
 from meva_core.live.watch import Watch, Watches, load, save
 from meva_core.live_book.book import Booked, LiveBook
@@ -187,7 +187,7 @@ def bought(view: Reads, since: int) -> tuple[int, Decimal]:
     may have been."""
     ours = [
         one
-        for one in _newest(view, OF_ACCOUNT, since)
+        for one in _newest(view, ACCOUNT, since)
         if one.side is Side.BUY and one.standing not in (Standing.UNSENT, Standing.REJECTED)
     ]
     return len(ours), sum((EXACT.multiply(one.price, one.qty) for one in ours), Decimal(0))

@@ -162,7 +162,7 @@ def seen_of_cycle(work: UnitOfWork, book: LiveBook, cycle: Cycle, orders: Iterab
     each once it has a number."""
     names = {action.client_id for action in cycle.decisions.actions} | {one.client_id for one in orders}
     for name in sorted(name for name in names if name and name.startswith(_STAGE3)):
-        for order in records(work, client_order_id=name):
+        for order in records(work, whose(book).owner, client_order_id=name):
             if order.order_id is not None:
                 seen(work, book, order)
 
