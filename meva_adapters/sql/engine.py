@@ -50,15 +50,19 @@ def refuse_overwriting(url: sa.URL, out: Path) -> None:
             )
 
 
-def reader_engine(url: sa.URL) -> sa.Engine:
-    """Return an engine that only reads. Raises StoreUnready when the file is absent or a directory."""
+def reader_engine(url: sa.URL, *, kept: int = 0) -> sa.Engine:
+    """Return an engine that only reads; of an SQLite file it keeps so many connections open, each of which
+    has read the schema already. Raises StoreUnready when the file is absent or a directory."""
     path = file_of(url)
     if path is None:
         return _postgres(
             url, isolation_level="REPEATABLE READ", options="-c default_transaction_read_only=on"
         )
     require_file(path)
-    engine = sqlite_engine(path, reading_uri(path), poolclass=NullPool)
+    pool = (
+        {"poolclass": QueuePool, "pool_size": kept, "max_overflow": -1} if kept else {"poolclass": NullPool}
+    )
+    engine = sqlite_engine(path, reading_uri(path), **pool)
     _begin_with(engine, "BEGIN")
     return engine
 

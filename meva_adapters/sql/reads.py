@@ -7,9 +7,9 @@ offsets or none, so they are compared as instants; our own rows have one form, s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from heapq import merge
 from itertools import islice
@@ -19,12 +19,11 @@ import sqlalchemy as sa
 from attrs import evolve
 
 from meva_adapters.sql.asked import Asked
-from meva_adapters.sql.batches import is_packed
-from meva_adapters.sql.columns import Stamp, stamp_text, text_of
+from meva_adapters.sql.columns import stamp_text, text_of
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import ONE_BY_ONE, STREAM, quoted, shape_of
 from meva_adapters.sql.newest import newest_query
-from meva_adapters.sql.revisions import OWN_TABLES
+from meva_adapters.sql.prepared import IN_MICROSECONDS, LEGACY, TIMES, prepared
 from meva_adapters.sql.stretches import stretch_of, stretches_query
 from meva_adapters.sql.tables import META
 from meva_adapters.sql.tables_stage7 import EVERY_CYCLE
@@ -33,20 +32,6 @@ from meva_core.stretches.stored import FEW, StoredStretch
 if TYPE_CHECKING:
     from meva_adapters.sql.from_columns import RowsFromColumns
 
-LEGACY: Final = "legacy"
-_TIMES: Final = {
-    "stage7_orders": "submitted_at",
-    "stage7_risk_decisions": "decided_at",
-    "cycle_metrics": "ts_start",
-    "stage7_runs": "created_at",
-    "stage7_stretches": "start_ts",
-    "stage7_books": "created_at",
-    "stage7_rows": "stamp",
-}
-_LEGACY_TIMES: Final = {**_TIMES, "stage7_orders": "last_update"}
-_IN_MICROSECONDS: Final = frozenset({"stage7_rows"})
-"""Tables whose times are integers."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RUNS: Final = META.tables["stage7_runs"]
 _STRETCHES: Final = META.tables["stage7_stretches"]
 
@@ -106,12 +91,12 @@ class SqlReads:
         narrowed = asked.narrowed() if table in EVERY_CYCLE else None
         lacking = self._runs_lacking_rows(narrowed) if narrowed else []
         if narrowed is None or not lacking:
-            return self._there(asked, asked.typed())
+            return self._there(asked)
         # Both in time order: what tells that, and rows of one time apart, is asked for, too.
         more = EVERY_CYCLE[table], "cycle_id"
         wide, made_of = (evolve(one, columns=(*columns, *more)) for one in (asked, narrowed))
         made = [self._from_columns.rows(run, made_of) for run in lacking]
-        both = merge(self._there(wide, wide.typed()), *made, key=_place, reverse=newest_first)
+        both = merge(self._there(wide), *made, key=_place, reverse=newest_first)
         return (row[: len(columns)] for row in islice(both, limit))
 
     def as_stored(
@@ -128,8 +113,7 @@ class SqlReads:
         """
         asked = Asked(table, tuple(columns), run_id, start, end)
         kinds = [column.type for column in asked.typed()]
-        plain = [sa.type_coerce(column, sa.types.NULLTYPE) for column in asked.typed()]
-        for row in self._there(asked, plain):
+        for row in self._there(asked, plain=True):
             yield tuple(map(text_of, kinds, row))
 
     def newest(
@@ -145,7 +129,7 @@ class SqlReads:
         """Yield the last `most` rows in time for each value of the column `of` that is one of `each`, as
         tuples of `columns` and in no order; see the port.
         """
-        if table not in _IN_MICROSECONDS:
+        if table not in IN_MICROSECONDS:
             raise KeyError(f"{table} has no times in microseconds")
         query = newest_query(
             table,
@@ -153,33 +137,19 @@ class SqlReads:
             where=where,
             of=of,
             each=each,
-            moment=_TIMES[table],
+            moment=TIMES[table],
             most=most,
             dialect=self._connection.dialect.name,
         )
         with self._translated(), self._streaming(query, STREAM) as result:
             yield from (tuple(row)[1:] for row in result if row[0] is not None)
 
-    def _there(self, asked: Asked, columns: Sequence[sa.ColumnElement[Any]]) -> Iterator[tuple[Any, ...]]:
+    def _there(self, asked: Asked, *, plain: bool = False) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that a table holds."""
-        found, newest_first = META.tables[asked.table], asked.newest_first
-        query = sa.select(*columns)
-        moment = moment_of(found, asked.run_id, self._connection.dialect.name)
-        if asked.run_id is not None:
-            query = query.where(_of_run(found, asked.run_id))
-        query = query.where(*within(found, moment, asked.start, asked.end))
-        for name, value in asked.where.items():
-            query = query.where(found.c[name] == value)
-        # Where cycles' rows are numbered, the number says when they were written, not what they are of.
-        of_cycle = [found.c.cycle_id] if found.name in EVERY_CYCLE else []
-        order = [*([] if moment is None else [moment]), *of_cycle, *found.primary_key.columns]
-        order = list(dict.fromkeys(order))
-        query = query.order_by(*(column.desc() if newest_first else column for column in order))
-        query = query.limit(asked.limit)
-        options = ONE_BY_ONE if is_packed(query.selected_columns) else STREAM
-        with self._translated(), self._streaming(query, options) as result:
+        question, values = prepared(asked, self._connection.dialect, plain=plain)
+        with self._translated(), self._held(lambda: question.run(self._connection, values)) as result:
             for batch in result.partitions():
-                yield from map(tuple, batch)
+                yield from map(question.row, batch)
 
     def _runs_lacking_rows(self, asked: Asked) -> list[str]:
         """Return the runs of which cycles in the window have columns only."""
@@ -226,10 +196,16 @@ class SqlReads:
 
     @contextmanager
     def _streaming(self, query: sa.Select[Any], options: Mapping[str, Any]) -> Iterator[sa.CursorResult[Any]]:
-        """Hold a query's rows; they are closed when the caller stops early, too: PostgreSQL's cursors stay
-        open on the server.
+        """Hold a query's rows."""
+        with self._held(lambda: self._connection.execute(query, execution_options=options)) as result:
+            yield result
+
+    @contextmanager
+    def _held(self, ask: Callable[[], sa.CursorResult[Any]]) -> Iterator[sa.CursorResult[Any]]:
+        """Hold rows; they are closed when the caller stops early, too: PostgreSQL's cursors stay open on the
+        server.
         """
-        with self._connection.execute(query, execution_options=options) as result:
+        with ask() as result:
             self._open.add(result)
             try:
                 yield result
@@ -277,43 +253,3 @@ def _place(row: tuple[Any, ...]) -> tuple[str, str]:
     instant as text, or an old text that is no time."""
     moment, cycle = row[-2:]
     return (stamp_text(moment) if isinstance(moment, datetime) else str(moment or "")), cycle
-
-
-def moment_of(table: sa.Table, run_id: str | None, dialect: str) -> Any:
-    """Return what orders a table's rows in time, None for a table without times."""
-    times = _TIMES if run_id not in (None, LEGACY) else _LEGACY_TIMES
-    column = table.c.get(times.get(table.name, "ts"))
-    if table.name in _IN_MICROSECONDS:
-        return column
-    if column is None or not isinstance(column.type, Stamp):
-        return None
-    if dialect != "sqlite" or table.name in OWN_TABLES or run_id not in (None, LEGACY):
-        return column
-    return sa.func.meva_instant(column, type_=sa.Text())  # see engine.py
-
-
-def within(
-    table: sa.Table, moment: Any, start: datetime | None, end: datetime | None
-) -> Iterator[sa.ColumnElement[bool]]:
-    """Yield the conditions of a window. Raises KeyError for a table without times."""
-    if moment is None and (start, end) != (None, None):
-        raise KeyError(f"{table.name} has no times")
-    if start is not None:
-        yield moment >= _bound(moment, start)
-    if end is not None:
-        yield moment <= _bound(moment, end)
-
-
-def _bound(moment: Any, value: datetime) -> Any:
-    if isinstance(moment.type, sa.BigInteger):
-        return (value - _EPOCH) // timedelta(microseconds=1)
-    return stamp_text(value) if isinstance(moment.type, sa.Text) else value
-
-
-def _of_run(table: sa.Table, run_id: str) -> Any:
-    if run_id != LEGACY:
-        return table.c["run_id"] == run_id
-    none = table.c["run_id"].is_(None)
-    if table.name == "stage7_run_metrics":  # where the earlier system kept run ids of its own
-        return none | table.c.run_id.not_in(sa.select(_RUNS.c.run_id))
-    return none

@@ -41,10 +41,10 @@ from meva_adapters.sql.work import SqlUnitOfWork
 class SqlReader:
     """A database that is only looked at. Use `reader`."""
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, *, kept: int = 0) -> None:
         self.name = shown(url)
         self._url = url
-        self._reading = reader_engine(url)
+        self._reading = reader_engine(url, kept=kept)
         self._locks = self._run_locks(url)
         try:
             with translated(self.name), self._reading.begin() as connection:
@@ -102,7 +102,7 @@ class SqlStore(SqlReader):
     def __init__(self, url: sa.URL, *, durable: bool) -> None:
         recover(url)
         self._writing = writer_engine(url, durable=durable)
-        super().__init__(url)
+        super().__init__(url, kept=1)
 
     def take(self, run_id: str) -> None:
         """Hold a run for this process until the store is closed, so that no other records it.

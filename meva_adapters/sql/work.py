@@ -19,7 +19,8 @@ from meva_adapters.sql.batches import batches, is_packed
 from meva_adapters.sql.columns import Amount, Stamp, parse_stamp
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import quoted
-from meva_adapters.sql.reads import LEGACY, SqlReads, moment_of, within
+from meva_adapters.sql.prepared import LEGACY, moment_of, within
+from meva_adapters.sql.reads import SqlReads
 from meva_adapters.sql.revisions import OWN_TABLES
 from meva_adapters.sql.savepoints import savepoint
 from meva_adapters.sql.tables import META
