@@ -290,15 +290,20 @@ class Heartbeat:
 
 @contextmanager
 def held(
-    database: Target, book: str, clock: Clock, *, waiting: Callable[[str], None] | None = None
+    database: Target,
+    book: str,
+    clock: Clock,
+    *,
+    waiting: Callable[[str], None] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[tuple[Lease, Heartbeat]]:
     """Hold a book while this lasts, through connections of its own; raises LeaseHeld as `take` does, with
-    `waiting` as `take_when_free`.
+    `waiting` as `take_when_free`, for seconds of `monotonic`.
 
     A lease that cannot be given back at the end, since the database does not write, expires.
     """
     with writer(database) as store:
-        leases = Leases(store, clock)
+        leases = Leases(store, clock, monotonic=monotonic)
         lease = leases.take(book) if waiting is None else leases.take_when_free(book, waiting)
         try:
             with Heartbeat(lease) as heart:
