@@ -17,6 +17,7 @@ from meva_core.errors import StoreCorrupt
 
 _LEVEL: Final = 1
 _CELL: Final = 8
+_BIT: Final = np.uint64(1)
 _PART: Final = 2**14
 """So many numbers are worked on at a time."""
 
@@ -74,11 +75,11 @@ class ZstdColumns:
 def _unfold(planes: Any, found: Any) -> None:
     """Make numbers of the bytes of some columns, by their places [columns, 8, rows], in `found`."""
     folded = planes.transpose(0, 2, 1).copy().view("<u8")[:, :, 0]
-    steps = (folded >> np.uint64(1)).view(np.int64)
-    folded &= np.uint64(1)
+    steps = (folded >> _BIT).view(np.int64)
+    folded &= _BIT
     signs = folded.view(np.int64)
     steps ^= np.negative(signs, out=signs)
-    np.cumsum(steps, axis=1, out=found)
+    np.add.accumulate(steps, axis=1, out=found)
 
 
 def _unfolded(folded: Any) -> Any:

@@ -10,11 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meva_adapters.system import arrow_arrays
+from meva_adapters.system.arrow_arrays import flags
+
 
 @lru_cache(maxsize=256)
 def _one(text: str) -> Any:
     """Return a single text as Arrow has it: `pa.scalar` tries to import dateutil whenever it is called."""
-    return pa.array([text], pa.string())[0]
+    return arrow_arrays.texts([text])[0]
 
 
 _EMPTY, _COMMA, _NULL = map(_one, ("", ",", "null"))
@@ -31,26 +34,27 @@ class ArrowTexts:
         Where the number is `none`, there is no text.
         """
         absent = None if none is None else numbers == none
-        digits = pc.ascii_lpad(pc.cast(pa.array(np.abs(numbers), mask=absent), pa.string()), places + 1, "0")
+        found = arrow_arrays.numbers(np.abs(numbers), missing=absent)
+        digits = pc.ascii_lpad(pc.cast(found, pa.string()), places + 1, "0")
         pointed = pc.binary_replace_slice(digits, -places, -places, ".")
         text = pc.ascii_rtrim(pc.ascii_rtrim(pointed, "0"), ".")
         negative = numbers < 0
         if negative.any():
-            text = pc.if_else(pa.array(negative), self.joined("-", text), text)
+            text = pc.if_else(flags(negative), self.joined("-", text), text)
         return text
 
     def whole(self, numbers: Any) -> Any:
         """Return int64 numbers [n] as JSON."""
-        return pc.cast(pa.array(numbers), pa.string())
+        return pc.cast(arrow_arrays.numbers(numbers), pa.string())
 
     def chosen(self, names: Any, which: Any) -> Any:
         """Return one of `names`, a sequence of str or a column, a row: by its place in them, int64 [n]."""
-        column = names if isinstance(names, pa.Array) else pa.array(names, pa.string())
-        return column.take(pa.array(which))
+        column = names if isinstance(names, pa.Array) else arrow_arrays.texts(names)
+        return column.take(arrow_arrays.numbers(which))
 
     def given(self, texts: Sequence[str]) -> Any:
         """Return the texts themselves as a column."""
-        return pa.array(texts, pa.string())
+        return arrow_arrays.texts(texts)
 
     def quoted(self, column: Any) -> Any:
         """Return each text as a JSON string, null where there is none."""
@@ -67,8 +71,8 @@ class ArrowTexts:
 
     def lists(self, cells: Any, counts: Any) -> Any:
         """Return cells with commas between: the first counts[0] of them, then the next counts[1], ..."""
-        ends = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-        return pc.binary_join(pa.ListArray.from_arrays(ends, cells), _COMMA)
+        ends = np.concatenate(([0], np.cumsum(counts)))
+        return pc.binary_join(arrow_arrays.lists(ends, cells), _COMMA)
 
     def replaced(self, column: Any, texts: dict[int, str]) -> Any:
         """Return a column with other texts in some rows."""
@@ -77,7 +81,7 @@ class ArrowTexts:
         mask = np.zeros(len(column), dtype=bool)
         mask[list(texts)] = True
         others = [texts[row] for row in sorted(texts)]
-        return pc.replace_with_mask(column, pa.array(mask), pa.array(others, pa.string()))
+        return pc.replace_with_mask(column, flags(mask), arrow_arrays.texts(others))
 
     def listed(self, column: Any) -> list[Any]:
         """Return the texts of a column, None where there is none."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from meva_core.errors import StoreUnready
 from meva_core.figures.cycles import Cycles, Opening, opening_of
@@ -19,12 +19,14 @@ from meva_core.stages.codec import Codec
 from meva_core.stages.summary_of_rows import figures_of_rows, fills_of_rows
 from meva_core.state import State, restore_state
 from meva_core.stretches.kept_state import standing_of, state_of, state_read
-from meva_core.stretches.opened import made_of
+from meva_core.stretches.opened import Span, made_of, together
 from meva_core.stretches.recorded import RecordedRun, recorded_run
 from meva_core.stretches.stored import StoredStretch, unsealed
 
 _LEGACY: Final = "legacy"
 """The kind of the run that the earlier system's cycles are."""
+_CELLS: Final = 2**16
+"""Cycles are reckoned so many at a time, by symbols: what a part costs by itself is then no matter."""
 
 
 @frozen
@@ -53,7 +55,7 @@ class Summary:
 
 
 def summary_of(reads: Reads, account: Account, codec: Codec, *, cash_rate: float = 0) -> Summary:
-    """Reckon the figures of an account out of its stored columns, one stretch in memory at a time.
+    """Reckon the figures of an account out of its stored columns, some thousand cycles in memory at a time.
 
     Raises StoreUnready for one that has none or not all of them, or of an unknown form; StoreCorrupt for
     damage.
@@ -158,16 +160,36 @@ def _reckoned(
 def parts_of(
     reads: Reads, row: Mapping[str, Any], run: RecordedRun, codec: Codec
 ) -> Iterator[tuple[StoredStretch, Cycles]]:
-    """Yield all cycles of a run as columns, each part with the stretch that it is of. Raises StoreUnready
-    where some have none."""
+    """Yield all cycles of a run as columns, in parts of some thousand cycles in which the same rules held.
+    Each has a stretch that bears its run and its times, to be named where something is wrong with it. Raises
+    StoreUnready where some have no columns."""
+    kept: list[tuple[StoredStretch, Span]] = []
+    for stored, span in _spans_of(reads, row, run, codec):
+        cells = sum(one.cycles for _, one in kept) * len(run.symbols)
+        if kept and (cells >= _CELLS or kept[-1][1].rules is not span.rules):
+            yield _together(kept, run)
+            kept = []
+        kept.append((stored, span))
+    yield _together(kept, run)
+
+
+def _together(kept: Sequence[tuple[StoredStretch, Span]], run: RecordedRun) -> tuple[StoredStretch, Cycles]:
+    span = together([span for _, span in kept])
+    part = Cycles(run.symbols, run.params, span.market, span.rules, span.out, 0, span.cycles)
+    return evolve(kept[0][0], end=kept[-1][0].end), part
+
+
+def _spans_of(
+    reads: Reads, row: Mapping[str, Any], run: RecordedRun, codec: Codec
+) -> Iterator[tuple[StoredStretch, Span]]:
+    """Yield all cycles of a run, each span with the stretch that it is of."""
     columns, done = codec.columns(), 0
     versions = dict(reads.rows("stage7_forms", ("form", "code_version")))
     for stored in reads.stretches(run.run_id):
         if stored.seq != done:
             raise _without_columns(row, stored.seq - done)
-        opened = run.opened(stored, columns, versions.get(stored.form))
-        for span in opened.spans():
-            yield stored, Cycles(run.symbols, run.params, span.market, span.rules, span.out, 0, span.cycles)
+        for span in run.opened(stored, columns, versions.get(stored.form)).spans():
+            yield stored, span
         done += stored.cycles
     if done != row["cycles"] or not done:
         raise _without_columns(row, row["cycles"] - done)

@@ -20,8 +20,8 @@ _LENGTH: Final = 4
 _MOST_CELLS: Final = 2**27
 """No frame holds more numbers; a claim of more is damage, whatever else says so."""
 _TOGETHER: Final = 1024
-"""Columns are unpacked one by one as they are asked for, but short ones of a frame together, up to so many
-numbers: few are asked for alone."""
+"""Columns are unpacked one by one as they are asked for, but both halves of an amount together, and short
+ones of a frame, up to so many numbers: few are asked for alone."""
 
 
 class ColumnCodec(Protocol):
@@ -95,20 +95,31 @@ class Frames:
         return self._sizes[name]
 
     def _unpack(self, group: str, name: str) -> None:
-        frame = next((f for f in self.layout.frames if f.group == group and name in f.columns), None)
+        frame = self.layout.frame_of(group, name)
         if frame is None:
             self._columns[group, name] = self._switched_off(group, name)
             return
         rows, each = self.rows(frame.rows), frame.width(self.symbols) // len(frame.columns)
         if frame not in self._opened:
             self._opened[frame] = self._matrix(frame, frame.width(self.symbols), rows)
-        together = max(1, _TOGETHER // max(1, each * rows))
-        first = frame.columns.index(name) // together * together
-        names = frame.columns[first : first + together]
+        names = self._asked_together(frame, name, each * rows)
+        first = frame.columns.index(names[0])
         matrix = self._opened[frame](first * each, (first + len(names)) * each)
         for place, column in enumerate(names):
             found = matrix[place * each : (place + 1) * each]
             self._columns[group, column] = found.T if frame.by_symbol else found[0]
+
+    @staticmethod
+    def _asked_together(frame: Frame, name: str, cells: int) -> tuple[str, ...]:
+        """Return the columns to be unpacked with one of so many numbers, itself among them."""
+        at, together = frame.columns.index(name), _TOGETHER // max(1, cells)
+        if together > 1:
+            first = at // together * together
+            return frame.columns[first : first + together]
+        amount, _, half = name.rpartition("_")
+        pair = f"{amount}_whole", f"{amount}_rest"  # the halves of an amount are never asked for alone
+        first = at - (half == "rest")
+        return pair if frame.columns[first : first + 2] == pair else (name,)
 
     def _matrix(self, frame: Frame | None, width: int, rows: int) -> Callable[[int, int], Any]:
         if rows < 0 or width * rows > _MOST_CELLS:

@@ -83,6 +83,10 @@ class Layout:
         frames = [[frame.group, list(frame.columns), frame.by_symbol] for frame in self.frames]
         return {"layout": VERSION, "sizes": list(SIZES), "frames": frames, "tags": list(self.tags)}
 
+    def frame_of(self, group: str, column: str) -> Frame | None:
+        """Return the frame that a column is in, None for one that is switched off."""
+        return _frames_by_column(self).get((group, column))
+
     def form(self) -> str:
         """Return the SHA-256 of that, in hex: what the columns of a stretch are and how they were decided."""
         return _form(self)
@@ -91,6 +95,11 @@ class Layout:
 @lru_cache(maxsize=16)  # every stretch that is opened asks for it
 def _form(layout: Layout) -> str:
     return hashlib.sha256(canonical_json(layout.document()).encode()).hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _frames_by_column(layout: Layout) -> dict[tuple[str, str], Frame]:
+    return {(frame.group, column): frame for frame in layout.frames for column in frame.columns}
 
 
 def layout_of(params: Params, *, bars: bool = False, aside: bool = False) -> Layout:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import add
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -118,19 +119,7 @@ class Opened:
         cycles = self.stored.cycles
         for first, last, rules in self._cut(cuts):
             column = self._column if last - first == cycles else self._sliced(first, last)
-            market, inputs, bars, aside = (
-                _Group(name, column) for name in ("market", "inputs", "bars", "aside")
-            )
-            yield Span(
-                first,
-                last - first,
-                cast(Market, market),
-                cast(Inputs, inputs),
-                rules,
-                cast(Out, _steps_of(column)),
-                cast(Bars, bars),
-                cast(Aside, aside),
-            )
+            yield _span(first, last - first, rules, column)
 
     def _cut(self, cuts: Collection[int]) -> Iterator[RuleSpan]:
         for first, last, rules in self._spans():
@@ -231,6 +220,47 @@ def _checked(stored: StoredStretch, frames: Frames, symbols: int) -> Column:
 def _steps_of(column: Column) -> _Together:
     steps = {name: _Group(name, column) for name in Out._fields[:-1]}
     return _Together({**steps, "journal": _JournalOf(column)})
+
+
+def together(spans: Sequence[Span]) -> Span:
+    """Return spans that follow each other, of a run whose rules stayed the same, as one: a column is put
+    together at the first look at it."""
+    if len(spans) == 1:
+        return spans[0]
+    begins = list(accumulate((span.cycles for span in spans[:-1]), initial=0))
+
+    def column(group: str, name: str) -> Any:
+        found = [_column_of(span, group, name) for span in spans]
+        if group == "ends":
+            counts = [int(_column_of(span, group, f"{ENDS[name]}_end")[-1]) for span in spans[:-1]]
+            found = list(map(add, found, accumulate(counts, initial=0)))
+        elif name == "cycle":
+            found = list(map(add, found, begins))
+        return np.concatenate(found)
+
+    return _span(spans[0].start, begins[-1] + spans[-1].cycles, spans[0].rules, column)
+
+
+def _span(start: int, cycles: int, rules: Rules, column: Column) -> Span:
+    market, inputs, bars, aside = (_Group(name, column) for name in ("market", "inputs", "bars", "aside"))
+    return Span(
+        start,
+        cycles,
+        cast(Market, market),
+        cast(Inputs, inputs),
+        rules,
+        cast(Out, _steps_of(column)),
+        cast(Bars, bars),
+        cast(Aside, aside),
+    )
+
+
+def _column_of(span: Span, group: str, name: str) -> Any:
+    """Return a column of a span by the names that it has in a stretch."""
+    of: Any = span if hasattr(span, group) else span.out
+    if group == "ends" or group in TABLES:
+        of = span.out.journal
+    return getattr(of if group == "ends" else getattr(of, group), name)
 
 
 def whole(group: G, kind: Callable[..., G]) -> G:

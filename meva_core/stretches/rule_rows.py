@@ -36,7 +36,8 @@ def spans(rows: RuleRows, cycles: int, letters: Any) -> Iterator[RuleSpan]:
 
     The rules yielded are a group of their own each.
     """
-    starts = np.unique(rows.cycle).tolist()
+    # They are in order; `np.unique` would import NumPy's masked arrays.
+    starts = rows.cycle[np.flatnonzero(np.diff(rows.cycle, prepend=-1))].tolist()
     now = np.zeros((len(letters), len(RULES)), dtype=np.int64)
     for start, stop in zip(starts, [*starts[1:], cycles], strict=True):
         changed = rows.cycle == start

@@ -52,7 +52,7 @@ class Fates:
         shape = self.codes.shape
         self._value, self._limit = np.full(shape, NO_NUMBER), np.full(shape, NO_NUMBER)
         self._unit = np.zeros(shape, dtype=np.int64)
-        self._present = frozenset(np.unique(self.codes).tolist())
+        self._present = frozenset(np.flatnonzero(np.bincount(self.codes.reshape(-1))).tolist())
         self._selection()
         self._planning()
         both = (self._value != NO_NUMBER) & (self._limit != NO_NUMBER)

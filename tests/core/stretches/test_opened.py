@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ from meva_core.rules import Rules
 from meva_core.steps.inputs import Inputs
 from meva_core.stretches import body
 from meva_core.stretches.groups import RuleRows
-from meva_core.stretches.layout import SIZES, layout_of
-from meva_core.stretches.opened import Opened, open_stretch, whole
+from meva_core.stretches.layout import SIZES, TABLES, layout_of
+from meva_core.stretches.opened import Opened, Span, open_stretch, together, whole
 from meva_core.stretches.rule_rows import KnownSpans
 from meva_core.stretches.stored import StoredStretch
 
@@ -88,6 +88,35 @@ def test_the_cycles_can_be_decided_again(name: str) -> None:
     assert digester.link == one.fingerprint
 
 
+@pytest.mark.parametrize("cuts", [(), (1,), (3, 4, 11, 30)])
+@pytest.mark.parametrize("name", KINDS)
+def test_spans_that_follow_each_other_are_one_again(name: str, cuts: tuple[int, ...]) -> None:
+    one = kept(name)
+    found = opened(one)
+    [span] = found.spans()
+    parts = list(found.spans(cuts))
+    assert len(parts) == len(cuts) + 1
+    joint = together(parts)
+    assert (joint.start, joint.cycles) == (0, span.cycles)
+    assert joint.rules is parts[0].rules
+    for group, columns in named_groups(span):
+        for column in columns._fields:
+            if column != "used":
+                joined_up = getattr(dict(named_groups(joint))[group], column)
+                assert np.array_equal(joined_up, getattr(columns, column)), (group, column)
+    digests = Digester(one.world.symbols, one.params).digest(
+        joint.market, joint.rules, joint.out, 0, joint.cycles
+    )
+    assert [digest.link for digest in digests] == found.links()
+
+
+def named_groups(span: Span) -> Iterator[tuple[str, Any]]:
+    """Yield all groups of columns of a span."""
+    yield from (("market", span.market), ("inputs", span.inputs), ("ends", span.out.journal))
+    yield from ((step, getattr(span.out, step)) for step in Out._fields[:-1])
+    yield from ((table, getattr(span.out.journal, table)) for table in TABLES)
+
+
 class Counting:
     """The codec, and what it was asked for: the widths of matrices, and how many columns of them."""
 
@@ -118,9 +147,13 @@ def test_only_what_is_looked_at_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> 
     assert (codec.matrices, codec.columns) == ([1], [1])
     account = found.out.account
     assert len(account.equity_whole) == len(account.cash_rest) == one.stored.cycles
-    assert (len(codec.matrices), codec.columns[1:]) == (2, [1, 1])
+    assert (len(codec.matrices), codec.columns[1:]) == (2, [2, 2]), "both halves of each amount"
+    assert len(account.cash_whole) == len(account.equity_rest) == one.stored.cycles
+    assert codec.columns[3:] == []
+    assert len(account.max_drawdown) == one.stored.cycles
+    assert codec.columns[3:] == [1]
     assert account.value.shape == (one.stored.cycles, len(one.world.symbols))
-    assert codec.columns[3:] == [len(one.world.symbols)]
+    assert codec.columns[4:] == [len(one.world.symbols)]
 
 
 def test_short_columns_of_a_frame_are_unpacked_together() -> None:
