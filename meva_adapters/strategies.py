@@ -22,7 +22,7 @@ from attrs import field, frozen
 from meva_adapters.strategy_files import classes_in, file_module, loading
 from meva_core.errors import BadInput
 from meva_core.strategy.base import Strategy, expected, fields_of, identity_of
-from meva_core.strategy.built_in import BUILT_IN
+from meva_core.strategy.built_in import BUILT_IN, OF_LIVE_STAGES
 
 GROUP: Final = "meva.strategies"
 """The group of entry points that installed strategies stand under."""
@@ -107,6 +107,12 @@ def _class_of(spec: str, places: Sequence[Path]) -> tuple[type[Strategy], dict[s
         raise BadInput(
             f"there are {len(found)} strategies {spec!r}: {where}",
             action="name the one that is meant as FILE.py:Class, or as package.module:Class",
+        )
+    if spec in OF_LIVE_STAGES:
+        raise BadInput(
+            f"strategy {spec} answers with orders, which Stages 3 and 4 take; backtests and Stage 7 take "
+            "weights",
+            action="list it in STAGE3_STRATEGIES or STAGE4_STRATEGIES, and name another one here",
         )
     raise BadInput(
         f"there is no strategy {spec!r}; there are {', '.join(sorted(ids_of(places)))}",

@@ -102,16 +102,20 @@ def listed(places: Sequence[Path], tables: Mapping[str, Mapping[str, Any]]) -> I
         "bars": None,
         "doc": "Equal parts of the best pairs: what Stage 7 does without a strategy.",
         "parameters": [],
+        "answers": None,
         "from": "the engine",
         "problem": None,
     }
     for name, kind in OF_LIVE_STAGES.items():
         about = _described(kind, tables.get(name, {}))
-        yield {"id": name, **about, "from": "built in, for Stages 3 and 4", "problem": None}
+        given = {"answers": "orders", "from": "built in, for Stages 3 and 4", "problem": None}
+        yield {"id": name, **about, **given}
     found = sorted(available(places), key=lambda one: (one.id, one.where))
     ids = [one.id for one in found]
     for one in found:
-        base: dict[str, Any] = dict.fromkeys(("id", "version", "bars", "doc", "parameters", "from"))
+        base: dict[str, Any] = dict.fromkeys(
+            ("id", "version", "bars", "doc", "parameters", "answers", "from")
+        )
         base |= {"id": one.id, "doc": "", "parameters": [], "from": one.where}
         twice = f"{one.id} is the id of two: name this one as {one.where}" if ids.count(one.id) > 1 else None
         try:
@@ -138,7 +142,8 @@ def _described(kind: type[Strategy], table: Mapping[str, Any]) -> dict[str, Any]
         for name, attribute in fields_of(kind).items()
     ]
     doc = (kind.__doc__ or "").strip().split("\n")[0]
-    return {"version": kind.version, "bars": _bars_of(kind), "doc": doc, "parameters": parameters}
+    found = {"version": kind.version, "bars": _bars_of(kind), "doc": doc, "parameters": parameters}
+    return {**found, "answers": "decide" if kind.decides() else "weights"}
 
 
 def _bars_of(kind: type[Strategy]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,9 @@ def check(
 
     SPEC is an id, FILE.py:Class or package.module:Class. It is asked about the data in processes of its own,
     in which opening a file, a socket or a process is an error: with what lies behind each of 64 cycles taken
-    away or made another, with more history, in other windows, processes and orders. Exit code 0: nothing
-    speaks against it. 1: something does; the first cycle and symbol that differ are named.
+    away or made another, with more history, in other windows, processes and orders. It is asked as Stage 7
+    asks: one that decides has to answer with weights, orders are for Stages 3 and 4 alone. Exit code 0:
+    nothing speaks against it. 1: something does; the first cycle and symbol that differ are named.
     """
     from meva_adapters.replay import open_dataset
     from meva_adapters.strategy_checks.checking import check as check_all
@@ -90,6 +92,7 @@ def new(file: Path) -> None:
     FILE ends in .py and gives the class its name. A file that is there stays as it is.
     """
     from meva_cli.strategy_template import class_name_of, template_of
+    from meva_core.strategy.base import snake_case
 
     name = class_name_of(file)
     try:
@@ -103,6 +106,10 @@ def new(file: Path) -> None:
     print_line("Next:")
     print_line(f"  meva strategy check {file}:{name} --data DIR")
     print_line(f"  meva backtest --data DIR --strategy {file}:{name}")
+    print_line("In Stages 3 and 4, where strategies are found by their ids:")
+    folder = shlex.quote(str(file.parent.resolve()))
+    print_line(f"  export MEVA_STRATEGY_PATH={folder} STAGE4_STRATEGIES={snake_case(name)}")
+    print_line("  meva run stage4 --dry-run")
 
 
 @click.command("list")
@@ -110,7 +117,9 @@ def new(file: Path) -> None:
 def list_(as_json: bool) -> None:
     """Show which strategies ids name: built in, installed, and those of the files under MEVA_STRATEGY_PATH.
 
-    Their code is run to see their parameters. One that cannot be loaded is named on stderr.
+    Their code is run to see their parameters. One that cannot be loaded is named on stderr. How each answers:
+    weights, for many cycles at once, in every stage; decide, cycle by cycle with the book before its eyes, in
+    every stage where that gives a dict of weights, in Stages 3 and 4 alone where it gives orders.
     """
     from meva_adapters.strategy_files import places_of
 
@@ -125,11 +134,11 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json({"strategies": rows})
         return
-    print_table(["id", "version", "bars", "parameters", "from"], [_shown(row) for row in rows])
+    print_table(["id", "version", "bars", "parameters", "answers", "from"], [_shown(row) for row in rows])
 
 
 def _shown(row: dict[str, Any]) -> list[Any]:
     parameters = "; ".join(
         f"{one['name']}={one['default']!r} ({one['expected']})" for one in row["parameters"]
     )
-    return [row["id"], row["version"], row["bars"], parameters, row["from"]]
+    return [row["id"], row["version"], row["bars"], parameters, row["answers"], row["from"]]

@@ -13,15 +13,12 @@ import numpy as np
 from meva_core.amounts import ABSENT, E6, E8
 from meva_core.errors import MevaError
 from meva_core.ids import stamp_text
-from meva_core.strategy.base import Strategy
+from meva_core.strategy.base import SLACK, Strategy
 from meva_core.strategy.history import History
+from meva_core.strategy.intents import Intent, Target
 from meva_core.strategy.memory import memorised, recalled
 from meva_core.strategy.raised import file_of, told, undisturbed
 from meva_core.strategy.view import View
-
-SLACK: Final = 1e-9
-"""Weights are sums of doubles: so much below 0 is 0, and so much above 1 in all is 1."""
-
 
 _MEND: Final = "mend the strategy; the cycles recorded before stay"
 
@@ -83,10 +80,7 @@ def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
     with _asking(strategy, type(strategy).decide, span):
         answer = strategy.decide(view, kept)
     if not isinstance(answer, Mapping):
-        raise StrategyFailed(
-            f"{name} returned {answer!r:.60} for {span}; expected a dict of weights by symbol",
-            action=f'return {{"{history.symbols[0]}": 0.5}}, or {{}} to go on as decided',
-        )
+        raise _no_weights(name, span, answer, history.symbols[0])
     weights = np.full((1, len(history.symbols)), np.nan)
     for symbol, weight in answer.items():
         if symbol not in history.symbols:
@@ -104,6 +98,19 @@ def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
         return decided, memorised(kept)
     except ValueError as error:
         raise StrategyFailed(f"{name}: {span}: {error}", action=_MEND) from error
+
+
+def _no_weights(name: str, span: str, answer: Any, symbol: str) -> StrategyFailed:
+    dict_of = f'return {{"{symbol}": 0.5}}, or {{}} to go on as decided'
+    if isinstance(answer, list | tuple) and any(isinstance(item, Intent | Target) for item in answer):
+        return StrategyFailed(
+            f"{name} answered with a list of Intent or Target for {span}, which Stages 3 and 4 take; "
+            "backtests and Stage 7 take a dict of weights by symbol",
+            action=f"run it in a dry run of Stage 4: list it in STAGE4_STRATEGIES; here {dict_of}",
+        )
+    return StrategyFailed(
+        f"{name} returned {answer!r:.60} for {span}; expected a dict of weights by symbol", action=dict_of
+    )
 
 
 def _unknown(name: str, span: str, symbol: Any, weight: Any, symbols: tuple[str, ...]) -> StrategyFailed:

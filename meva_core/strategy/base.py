@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ID: Final = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
 _MOST_BARS: Final = 1_000_000
+SLACK: Final = 1e-9
+"""Weights are sums of doubles: so much below 0 is 0, and so much above 1 in all is 1."""
 
 
 def param(default: Any, *, least: Any = None, most: Any = None, doc: str = "") -> Any:

@@ -21,7 +21,7 @@ from meva_core.amounts import E6, E8, LIMIT, format_e8, is_usable
 from meva_core.choices import member_of
 from meva_core.errors import BadInput
 from meva_core.orders import Side, as_side
-from meva_core.strategy.answers import SLACK
+from meva_core.strategy.base import SLACK
 from meva_core.symbols import is_symbol
 
 REASON_MOST: Final = 80

@@ -7,7 +7,6 @@ from fractions import Fraction
 
 from attrs import frozen
 
-from meva_core.orders import Side
 from meva_core.strategy.view import SymbolView, View
 
 
@@ -16,10 +15,6 @@ class LiveSymbol(SymbolView):
     """One symbol as Stages 3 and 4 see it; `least_try` is its least order."""
 
     least_try: Decimal
-
-    def has_open(self, side: Side) -> bool:
-        """Whether an order of ours of this side may rest."""
-        return any(order.side is side for order in self.orders)
 
     @property
     def is_flat(self) -> bool:

@@ -52,6 +52,10 @@ class SymbolView:
     to_sell: Decimal
     orders: tuple[OpenOrder, ...]
 
+    def has_open(self, side: Side) -> bool:
+        """Whether an order of ours of this side may rest."""
+        return any(order.side is side for order in self.orders)
+
 
 @frozen
 class View:

@@ -29,6 +29,14 @@ class Rising(Strategy):
         return h.on_cycles(top(change(h.close, self.closes), 1) * self.share)
 '''
 
+ORDERS = """
+from meva_core.strategy import Intent, Side, Strategy
+
+class Dips(Strategy):
+    def decide(self, view, memory):
+        return [Intent(s.name, Side.BUY, 150) for s in view.symbols if not s.has_open(Side.BUY)]
+"""
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -61,6 +69,7 @@ def test_a_new_strategy_runs_as_it_is_and_passes_its_check(meva: Meva, run: Meva
     ended = meva("strategy", "new", "my_idea.py")
     assert ended.code == 0
     assert "meva backtest --data DIR --strategy my_idea.py:MyIdea" in ended.out
+    assert f"export MEVA_STRATEGY_PATH={Path.cwd()} STAGE4_STRATEGIES=my_idea" in ended.out
     closes = ("-p", "closes=5", "-p", "rebalance=5m")
     ran = run("--strategy", "my_idea.py:MyIdea", *closes).document
     assert (ran["strategy"]["id"], ran["orders"] > 0) == ("my_idea", True)
@@ -101,6 +110,43 @@ def test_all_are_listed_with_parameters_and_bounds(meva: Meva, place: Path) -> N
     assert "No module named 'nothing_of_this_name'" in ended.err
     row = "rising\t3\t\tcloses=2 (a whole number >= 1 and <= 50); share=0.5 (a number >= 0.0 and <= 1.0)"
     assert row in meva("strategy", "list").out
+
+
+def test_how_each_answers_is_listed(meva: Meva, place: Path) -> None:
+    (place / "dips.py").write_text(ORDERS)
+    rows = {row["id"]: row["answers"] for row in meva("strategy", "list", "--json").document["strategies"]}
+    assert (rows["rising"], rows["dips"], rows["profit_aware_v1"]) == ("weights", "decide", "orders")
+    assert rows["equal_weight"] is None
+
+
+# -- Those that answer with orders ------------------------------------------------------------------------
+
+
+def test_one_that_answers_with_orders_is_said_to_be_for_the_stages_that_take_them(
+    meva: Meva, run: Meva, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dips.py").write_text(ORDERS)
+    ended = meva("strategy", "check", "dips.py:Dips", "--data", data)
+    assert ended.code == 1
+    said = "answered with a list of Intent or Target for the cycle at"
+    assert said in ended.out
+    assert "which Stages 3 and 4 take; backtests and Stage 7 take a dict of weights by symbol" in ended.out
+    ran = run("--strategy", "dips.py:Dips")
+    error = ran.document["error"]
+    assert (ran.code, said in error["message"]) == (1, True)
+    assert "list it in STAGE4_STRATEGIES" in error["action"]
+
+
+def test_those_of_meva_that_do_are_refused_elsewhere_and_it_is_said_where_they_belong(
+    meva: Meva, run: Meva, data: Path
+) -> None:
+    checked, ran = (
+        meva("strategy", "check", "profit_aware_v1", "--data", data),
+        run("--strategy", "profit_aware_v1"),
+    )
+    assert (checked.code, ran.code) == (2, 2)
+    for message in (checked.err, ran.document["error"]["message"]):
+        assert "strategy profit_aware_v1 answers with orders, which Stages 3 and 4 take" in message
 
 
 # -- Found by id ------------------------------------------------------------------------------------------
