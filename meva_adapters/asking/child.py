@@ -11,13 +11,14 @@ import signal
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from meva_adapters.asking.failing import failure_document, failure_of
 from meva_adapters.asking.frames import Ended, Pipes, packed
+from meva_adapters.asking.question import Question
 from meva_adapters.strategies import load
 from meva_core.errors import BadInput, MevaError
 from meva_core.market import Market
@@ -25,14 +26,15 @@ from meva_core.strategy.answers import StrategyFailed, decision_of, weights_of
 from meva_core.strategy.asking import Shown
 from meva_core.strategy.bars import SeenBars
 from meva_core.strategy.base import Strategy
+from meva_core.strategy.history import History
+from meva_core.strategy.live_view import LiveView
+from meva_core.strategy.memory import recalled
+from meva_core.strategy.said import kept_of, said_by, said_document
 from meva_core.strategy.view import View
 from meva_core.strategy.view_document import view_from
 
 _LOOK_SECONDS: Final = 1.0
 _OOM_SCORE: Final = Path("/proc/self/oom_score_adj")
-_TRACEBACK: Final = 8_000
-"""Characters of a traceback that are told of its beginning, and of its end."""
-_MEND: Final = "mend the strategy and start again: the book goes on with a new run"
 
 
 def main() -> int:
@@ -48,7 +50,7 @@ def main() -> int:
         try:
             strategy = _loaded(wanted)
         except MevaError as error:
-            pipes.write(packed(_told(error)))
+            pipes.write(packed(failure_document(failure_of(error))))
             return 1
         pipes.write(packed({"ready": True}))
         while True:
@@ -81,7 +83,7 @@ def _loaded(wanted: Mapping[str, Any]) -> Strategy:
             raise BadInput(
                 f"strategy {wanted['identity']['id']} is another one than when the run was begun: {name} is "
                 f"{found.identity.get(name)}, and was {value}",
-                action="put its source back as it was, or start again: the book goes on with a new run",
+                action="put its source back as it was, or start again: the book goes on",
             )
     return found.strategy
 
@@ -97,23 +99,32 @@ def _answer(strategy: Strategy, asked: Mapping[str, Any], columns: list[Any]) ->
         asked["marks_are_last"],
     )
     try:
-        if not strategy.decides():
-            return packed({}, [weights_of(strategy, shown.history())])
-        view = view_from(asked["view"], shown.history(), View)
-        weights, memory = decision_of(strategy, view, asked["memory"])
-        return packed({"memory": memory}, [weights])
+        return _ANSWERS[asked["question"]](strategy, asked, shown.history())
     except StrategyFailed as error:
-        return packed(_told(error))
+        return packed(failure_document(failure_of(error)))
 
 
-def _told(error: MevaError) -> dict[str, Any]:
-    raised = error.__cause__
-    lines = [] if raised is None else traceback.format_exception(raised)
-    text = "".join(lines).rstrip()
-    if len(text) > 2 * _TRACEBACK:
-        text = f"{text[:_TRACEBACK]}\n...\n{text[-_TRACEBACK:]}"
-    action = _MEND if isinstance(error, StrategyFailed) else error.action
-    return {"failed": str(error), "action": action, "traceback": text}
+def _weights(strategy: Strategy, _: Mapping[str, Any], history: History) -> bytes:
+    return packed({}, [weights_of(strategy, history)])
+
+
+def _decision(strategy: Strategy, asked: Mapping[str, Any], history: History) -> bytes:
+    view = view_from(asked["view"], history, View)
+    weights, memory = decision_of(strategy, view, asked["memory"])
+    return packed({"memory": memory}, [weights])
+
+
+def _said(strategy: Strategy, asked: Mapping[str, Any], history: History) -> bytes:
+    view, memory = view_from(asked["view"], history, LiveView), recalled(asked["memory"])
+    said = said_by(strategy, view, memory)
+    return packed({"said": said_document(said), "memory": kept_of(strategy, memory)})
+
+
+_ANSWERS: Final[Mapping[str, Callable[[Strategy, Mapping[str, Any], History], bytes]]] = {
+    Question.WEIGHTS: _weights,
+    Question.DECISION: _decision,
+    Question.SAID: _said,
+}
 
 
 if __name__ == "__main__":

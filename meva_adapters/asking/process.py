@@ -14,18 +14,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import define, field, frozen
 
+from meva_adapters.asking.failing import failure_from
 from meva_adapters.asking.frames import Ended, Late, Pipes, packed
+from meva_adapters.asking.question import Question
 from meva_adapters.strategies import Chosen
 from meva_adapters.system.environments import child_environment
 from meva_core.ids import stamp_text
 from meva_core.strategy.asking import Failure, Shown
-from meva_core.strategy.view import View
-from meva_core.strategy.view_document import view_document
 
+T = TypeVar("T")
 BEGINS_WITHIN: Final = 20.0
 """Seconds that loading a strategy may take in its process."""
 _ENDS_WITHIN: Final = 1.0
@@ -58,8 +59,8 @@ class _Running:
 
 
 @define
-class AskedBeside:
-    """The port `Asker`: a strategy that was `chosen` by the name `spec`, with `seconds` for each answer.
+class StrategyProcess:
+    """A strategy that was `chosen` by the name `spec`, with `seconds` for each answer.
 
     `beat` is called each second while it is waited for.
     """
@@ -76,29 +77,24 @@ class AskedBeside:
         none."""
         self._there()
 
-    def ask(self, shown: Shown) -> Any:
-        """Return the strategy's weights, or a Failure: why there are none."""
-        answer = self._ask(shown, {})
-        return answer if isinstance(answer, Failure) else answer[1]
+    def answer(
+        self,
+        question: Question,
+        given: Mapping[str, Any],
+        shown: Shown,
+        read: Callable[[dict[str, Any], list[Any]], T],
+    ) -> T | Failure:
+        """Return what the strategy says to a question about what it is given and shown, or why it says
+        nothing.
 
-    def decide(self, shown: Shown, view: View, memory: str) -> tuple[Any, str] | Failure:
-        """Return the weights of one that decides and its memory after, or a Failure: why there are none."""
-        answer = self._ask(shown, {"view": view_document(view), "memory": memory})
-        if isinstance(answer, Failure):
-            return answer
-        said, weights = answer
-        return weights, str(said["memory"])
-
-    def _ask(self, shown: Shown, more: Mapping[str, Any]) -> tuple[Mapping[str, Any], Any] | Failure:
-        """Return what the strategy said, a document and its weights, or why there are none."""
+        `read` makes of a document and columns what they say, and raises Ended for what says nothing. Whatever
+        the strategy does, this returns, and raises nothing.
+        """
         name = f"strategy {self.chosen.strategy.name()}"
         at = stamp_text(int(shown.market.time[0]))
         try:
-            running = self._there()
-            if not self._is_ready and (failure := self._loaded(running.pipes)) is not None:
-                self.close()
-                return failure
-            return self._answered(running.pipes, shown, more)
+            asked = {**given, "question": question}
+            return self._answered(asked, shown, read)
         except Late:
             limit = self.seconds if self._is_ready else BEGINS_WITHIN
             what = "did not answer" if self._is_ready else "was not loaded"
@@ -113,6 +109,9 @@ class AskedBeside:
             return Failure(
                 f"{name}: its process ended at the cycle of {at}: {ended or error}", "see what it does there"
             )
+        except BaseException:  # a signal: what comes now would be taken for the answer to another question
+            self.close()
+            raise
 
     def _there(self) -> _Running:
         """Return the process, begun where there is none."""
@@ -139,6 +138,19 @@ class AskedBeside:
             self._running, self._is_ready = _Running(process, Pipes(answers, asking, self.beat)), False
         return self._running
 
+    def _answered(
+        self, asked: dict[str, Any], shown: Shown, read: Callable[[dict[str, Any], list[Any]], T]
+    ) -> T | Failure:
+        pipes = self._there().pipes
+        if not self._is_ready and (failure := self._loaded(pipes)) is not None:
+            self.close()
+            return failure
+        until = time.monotonic() + self.seconds
+        asked |= {"symbols": shown.symbols, "before": shown.before, "marks_are_last": shown.marks_are_last}
+        pipes.write(packed(asked, (*shown.market, *shown.seen)), until)
+        said, columns = pipes.read(until)
+        return failure_from(said) or read(said, columns)
+
     def _loaded(self, pipes: Pipes) -> Failure | None:
         """Have the strategy loaded, once in a process; return why it cannot be."""
         until = time.monotonic() + BEGINS_WITHIN
@@ -146,32 +158,12 @@ class AskedBeside:
         wanted = {"spec": self.spec, "identity": dict(self.chosen.identity), "places": places}
         pipes.write(packed(wanted), until)
         said, _ = pipes.read(until)
-        if "failed" in said:
-            return _failure_of(said)
-        self._is_ready = True
-        return None
-
-    def _answered(
-        self, pipes: Pipes, shown: Shown, more: Mapping[str, Any]
-    ) -> tuple[Mapping[str, Any], Any] | Failure:
-        until = time.monotonic() + self.seconds
-        asked = {"symbols": shown.symbols, "before": shown.before, "marks_are_last": shown.marks_are_last}
-        pipes.write(packed({**asked, **more}, (*shown.market, *shown.seen)), until)
-        said, columns = pipes.read(until)
-        if "failed" in said:
-            return _failure_of(said)
-        shape = shown.market.bid.shape
-        expected = shape[1:] if more else shape
-        if [column.shape for column in columns] != [expected] or ("memory" in said) != bool(more):
-            raise Ended("it answered something else")
-        return said, columns[0]
+        failure = failure_from(said)
+        self._is_ready = failure is None
+        return failure
 
     def close(self) -> None:
         """End the process, whatever it does."""
         running, self._running, self._is_ready = self._running, None, False
         if running is not None:
             running.end()
-
-
-def _failure_of(said: dict[str, Any]) -> Failure:
-    return Failure(*(str(said.get(name, "")) for name in ("failed", "action", "traceback")))

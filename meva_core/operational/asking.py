@@ -7,23 +7,26 @@ from typing import Any, Final, TypeAlias
 
 from attrs import evolve, frozen
 
-from meva_core.amounts import ABSENT
 from meva_core.errors import BadInput
 from meva_core.operational.inputs import Failure, Inputs, Listed
 from meva_core.strategy import Strategy
-from meva_core.strategy.answers import StrategyFailed, weights_of
+from meva_core.strategy.answers import StrategyFailed
 from meva_core.strategy.base import bars_needed
-from meva_core.strategy.intents import Intent, Target, check_sum, is_missing, weight_e8
+from meva_core.strategy.intents import Intent, Target
 from meva_core.strategy.live_view import LiveView
-from meva_core.strategy.memory import NOTHING, memorised, recalled
+from meva_core.strategy.memory import NOTHING, recalled
 from meva_core.strategy.periods import interval_of
+from meva_core.strategy.said import Said, kept_of, said_by
 
 FINEST: Final = 60
 """The seconds of the exchange's shortest candles."""
-Caller: TypeAlias = Callable[[Strategy, LiveView, dict[str, Any]], Any]
-"""Asks a strategy and gives what it answered: what `decide` returned, or the weights that `weights_of` makes.
+MOST_TEXT: Final = 1_000
+"""Characters of what is recorded of a failure, at most."""
+Caller: TypeAlias = Callable[[Strategy, LiveView, dict[str, Any]], Said]
+"""Asks a strategy and returns what it said; the memory is changed in place.
 
-The memory is changed in place. Whoever asks with a time limit raises StrategyFailed where it is over."""
+Raises StrategyFailed where it raises or answers what is none, and whoever asks with a time limit, where that
+is over."""
 
 
 @frozen
@@ -46,11 +49,8 @@ class Answers:
     failed: Mapping[str, int]
 
 
-def plain_call(strategy: Strategy, view: LiveView, memory: dict[str, Any]) -> Any:
-    """Ask a strategy here and now."""
-    if strategy.decides():
-        return strategy.decide(view, memory)
-    return weights_of(strategy, view.history)
+plain_call: Final[Caller] = said_by
+"""Asks a strategy here and now."""
 
 
 def in_order(listed: Iterable[Listed]) -> list[Listed]:
@@ -59,13 +59,15 @@ def in_order(listed: Iterable[Listed]) -> list[Listed]:
 
 
 def ask_all(
-    inputs: Inputs, strategies: Mapping[str, Strategy], view: Callable[[int | None], LiveView], call: Caller
+    inputs: Inputs,
+    strategies: Mapping[str, Strategy],
+    view: Callable[[tuple[int, int] | None], LiveView],
+    call: Caller,
 ) -> Answers:
     """Ask every listed strategy that has not failed yet. Raises BadInput for one that is not at hand."""
     given: list[Answer] = []
     failures = {failure.strategy: failure for failure in inputs.failures}
     memories = dict(inputs.memories)
-    names = frozenset(symbol.name for symbol in inputs.symbols)
     for listed in in_order(inputs.strategies):
         if listed.id not in strategies:
             raise BadInput(
@@ -76,17 +78,16 @@ def ask_all(
         strategy = strategies[listed.id]
         memory = recalled(inputs.memories.get(listed.id, NOTHING))
         try:
-            answered = call(strategy, view(_interval(strategy)), memory)
-            answer, text = _read(listed.id, strategy, answered, names, inputs), memorised(memory)
+            said = call(strategy, view(bars_wanted(strategy)), memory)
+            text = kept_of(strategy, memory)
         except StrategyFailed as error:
-            failures[listed.id] = Failure(listed.id, error.code, str(error))
+            failures[listed.id] = Failure(listed.id, error.code, str(error)[:MOST_TEXT])
             continue
-        except Exception as error:  # noqa: BLE001  # it is the trader's code: whatever it raises is its failure
-            failures[listed.id] = Failure(
-                listed.id, StrategyFailed.code, f"{type(error).__name__}: {error}"[:300]
-            )
+        except Exception as error:  # noqa: BLE001  # whoever asks: a failure of theirs costs one strategy alone
+            text = f"strategy {listed.id}: asking it raised {type(error).__name__}: {error}"
+            failures[listed.id] = Failure(listed.id, StrategyFailed.code, text[:MOST_TEXT])
             continue
-        given.append(answer)
+        given.append(Answer(listed.id, said.items, said.weights))
         memories[listed.id] = text
     failed = {name: inputs.failed.get(name, 0) + 1 for name in failures}
     return Answers(tuple(given), tuple(failures.values()), memories, failed)
@@ -107,45 +108,3 @@ def bars_wanted(strategy: Strategy) -> tuple[int, int] | None:
     if strategy.bars is None and not count:
         return None
     return interval_of(strategy.bars, FINEST, strategy.name()), count
-
-
-def _interval(strategy: Strategy) -> int | None:
-    wanted = bars_wanted(strategy)
-    return None if wanted is None else wanted[0]
-
-
-def _read(name: str, strategy: Strategy, answered: Any, names: frozenset[str], inputs: Inputs) -> Answer:
-    """Return an answer in its form. Raises BadInput for one that has none."""
-    if not strategy.decides():
-        row = {symbol.name: int(weight) for symbol, weight in zip(inputs.symbols, answered[-1], strict=True)}
-        return Answer(name, weights={symbol: weight for symbol, weight in row.items() if weight != ABSENT})
-    if isinstance(answered, Mapping):
-        return Answer(name, weights=_weights(answered, names))
-    if answered is None:
-        return Answer(name)
-    if isinstance(answered, str | bytes) or not isinstance(answered, Iterable):
-        raise BadInput(
-            f"answered {answered!r:.60}; expected intents, targets, or a dict of weights by symbol"
-        )
-    items = tuple(answered)
-    for item in items:
-        if not isinstance(item, Intent | Target):
-            raise BadInput(f"answered {item!r:.60}; expected an Intent or a Target")
-        _known(item.symbol, names)
-    check_sum([item.weight or 0 for item in items if isinstance(item, Target)])
-    return Answer(name, items)
-
-
-def _weights(answered: Mapping[Any, Any], names: frozenset[str]) -> dict[str, int]:
-    found = {}
-    for symbol, weight in answered.items():
-        _known(symbol, names)
-        if not is_missing(weight):
-            found[symbol] = weight_e8(weight, symbol)
-    check_sum(found.values())
-    return {symbol: found[symbol] for symbol in sorted(found)}
-
-
-def _known(symbol: Any, names: frozenset[str]) -> None:
-    if symbol not in names:
-        raise BadInput(f"{symbol!r:.60} is none of its symbols")

@@ -19,7 +19,7 @@ from meva_core.operational.assess import Assessed
 from meva_core.operational.inputs import Bars, Inputs, OwnOrder, SymbolView
 from meva_core.operational.scene import Scene
 from meva_core.strategy.bars import SeenBars, no_bars
-from meva_core.strategy.history import History, history_of
+from meva_core.strategy.history import History, history_at
 from meva_core.strategy.live_view import LiveSymbol, LiveView
 from meva_core.strategy.view import OpenOrder
 
@@ -28,14 +28,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 def view_of(
     scene: Scene, found: Assessed, budget: Mode, degraded: Mode, universe: frozenset[str]
-) -> Callable[[int | None], LiveView]:
-    """Return what makes the view of a strategy that looks at bars of so many seconds, None for none."""
+) -> Callable[[tuple[int, int] | None], LiveView]:
+    """Return what makes the view of a strategy that looks at bars: of so many seconds, the newest so many;
+    None for none."""
     inputs, limits = scene.inputs, scene.inputs.limits
     symbols = tuple(_symbol(scene, seen, universe) for seen in inputs.symbols)
     peak = inputs.risk.peak
 
     @cache
-    def made(interval: int | None) -> LiveView:
+    def made(wanted: tuple[int, int] | None) -> LiveView:
         return LiveView(
             time=_EPOCH + timedelta(seconds=inputs.time),
             stage=f"stage{inputs.stage}",
@@ -50,7 +51,7 @@ def view_of(
             fee_bps=to_decimal(inputs.effective_fee),
             min_profit_bps=to_decimal(limits.min_profit_bps),
             may_bootstrap=limits.stage4_bootstrap_intents,
-            history=history_seen(inputs, interval),
+            history=history_seen(inputs, wanted),
         )
 
     return made
@@ -72,12 +73,14 @@ def view_document(view: LiveView) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def history_seen(inputs: Inputs, interval: int | None) -> History:
-    """Return the history that ends with this cycle: its one row, and the bars of an interval before it."""
+def history_seen(inputs: Inputs, wanted: tuple[int, int] | None) -> History:
+    """Return the history that ends with this cycle: its one row, and before it of the bars of an interval the
+    newest so many, whatever others have to see."""
     names = tuple(symbol.name for symbol in inputs.symbols)
-    bars = inputs.bars.get(str(interval)) if interval is not None else None
+    seconds, count = (None, 0) if wanted is None else wanted
+    bars = inputs.bars.get(str(seconds))
     seen = no_bars(len(names)) if bars is None else _seen_bars(bars, names)
-    return history_of(names, _market(inputs), seen, marks_are_last=inputs.marks_are_last)
+    return history_at(0, names, _market(inputs), seen, count, marks_are_last=inputs.marks_are_last)
 
 
 def _symbol(scene: Scene, seen: SymbolView, universe: frozenset[str]) -> LiveSymbol:

@@ -43,8 +43,8 @@ def doubles_of(strategy: Strategy, history: History) -> Any:
     """Ask a strategy for its weights at the cycles of a history, and return them before they are rounded:
     float64 [cycles, symbols]. Raises StrategyFailed for whatever the strategy raises, and for an answer of
     another shape or kind."""
-    name, span = f"strategy {strategy.name()}", _span(history)
-    with _asking(strategy, type(strategy).weights, span):
+    name, span = f"strategy {strategy.name()}", span_of(history)
+    with asking(strategy, type(strategy).weights, span):
         answer = strategy.weights(history)
     shape = (len(history.seconds), len(history.symbols))
     found = _as_array(answer)
@@ -76,8 +76,8 @@ def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
     a weight that is no number, and a memory that JSON has no exact form of or that is too long.
     """
     history = view.history
-    name, span, kept = f"strategy {strategy.name()}", _span(history), recalled(memory)
-    with _asking(strategy, type(strategy).decide, span):
+    name, span, kept = f"strategy {strategy.name()}", span_of(history), recalled(memory)
+    with asking(strategy, type(strategy).decide, span):
         answer = strategy.decide(view, kept)
     if not isinstance(answer, Mapping):
         raise _no_weights(name, span, answer, history.symbols[0])
@@ -85,7 +85,7 @@ def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
     for symbol, weight in answer.items():
         if symbol not in history.symbols:
             raise _unknown(name, span, symbol, weight, history.symbols)
-        number = _number(weight)
+        number = number_of(weight)
         if number is None:
             raise StrategyFailed(
                 f"{name}: {span}, {symbol}: weight {weight!r:.60} is a {type(weight).__name__}; expected a "
@@ -123,7 +123,7 @@ def _unknown(name: str, span: str, symbol: Any, weight: Any, symbols: tuple[str,
     )
 
 
-def _number(weight: Any) -> Any:
+def number_of(weight: Any) -> Any:
     """Return a weight as the nearest double, None for what is no number."""
     if isinstance(weight, np.generic | np.ndarray) and np.ndim(weight) == 0:
         weight = weight.item()
@@ -138,8 +138,9 @@ def _number(weight: Any) -> Any:
 
 
 @contextmanager
-def _asking(strategy: Strategy, method: Any, span: str) -> Iterator[None]:
-    """Say of whatever a strategy raises which one it was, where, and what it was asked for."""
+def asking(strategy: Strategy, method: Any, span: str) -> Iterator[None]:
+    """Say of whatever a strategy raises, as StrategyFailed, which one it was, where, and what it was asked
+    for."""
     try:
         with undisturbed(), np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             yield
@@ -189,6 +190,7 @@ def _refuse(name: str, history: History, weights: Any, bad: Any) -> None:
         )
 
 
-def _span(history: History) -> str:
+def span_of(history: History) -> str:
+    """Return the cycles of a history in words."""
     first, last = stamp_text(int(history.seconds[0])), stamp_text(int(history.seconds[-1]))
     return f"the cycle at {first}" if first == last else f"the cycles from {first} to {last}"

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from meva_core.market import Market
 from meva_core.strategy.bars import SeenBars
-from meva_core.strategy.history import History, history_of
+from meva_core.strategy.history import History, history_of, made_of
 from meva_core.strategy.view import View
 
 
@@ -21,6 +21,12 @@ class Shown:
     seen: SeenBars
     before: int | None
     marks_are_last: bool
+
+    @classmethod
+    def of(cls, history: History) -> Shown:
+        """Return what makes this very history."""
+        market, seen, marks_are_last = made_of(history)
+        return cls(history.symbols, market, seen, history.before, marks_are_last)
 
     def history(self) -> History:
         """Return it as the strategy sees it."""

@@ -36,6 +36,7 @@ class History:
     before: int | None
     _bars: Mapping[str, Any] = field(alias="bars")
     _market: Mapping[str, Any] = field(alias="market")
+    _made_of: tuple[Market, SeenBars, bool] = field(alias="made_of")
 
     @cached_property
     def bar_time(self) -> Any:
@@ -114,7 +115,15 @@ def history_of(
     }
     prices = {name: _later(getattr(seen, name)) for name in _PRICES}
     bar = _fixed(np.searchsorted(seen.known, time, side="right") - 1)
-    return History(tuple(symbols), _fixed(seen.time.copy()), bar, _fixed(time), before, prices, columns)
+    made_of = market, seen, marks_are_last
+    return History(
+        tuple(symbols), _fixed(seen.time.copy()), bar, _fixed(time), before, prices, columns, made_of
+    )
+
+
+def made_of(history: History) -> tuple[Market, SeenBars, bool]:
+    """Return the market and the bars that a history was made of, and whether its marks are last prices."""
+    return history._made_of
 
 
 def history_at(

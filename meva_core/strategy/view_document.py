@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -11,16 +11,19 @@ import attrs
 from cattrs import Converter
 
 from meva_core.strategy.history import History
+from meva_core.strategy.live_view import LiveSymbol, LiveView
 from meva_core.strategy.view import OpenOrder, SymbolView, View
 
 V = TypeVar("V", bound=View)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO: Final = timedelta(microseconds=1)
 _PLAIN: Final = Converter(forbid_extra_keys=True)
 _PLAIN.register_unstructure_hook(Decimal, str)
 _PLAIN.register_structure_hook(Decimal, lambda text, _: Decimal(text))
-_PLAIN.register_unstructure_hook(datetime, lambda moment: int(moment.timestamp()))
-_PLAIN.register_structure_hook(datetime, lambda seconds, _: datetime.fromtimestamp(seconds, UTC))
+_PLAIN.register_unstructure_hook(datetime, lambda moment: (moment - _EPOCH) // _MICRO)
+_PLAIN.register_structure_hook(datetime, lambda micros, _: _EPOCH + micros * _MICRO)
 _HISTORY: Final = "history"
-for _kind in (OpenOrder, SymbolView, View):
+for _kind in (OpenOrder, SymbolView, View, LiveSymbol, LiveView):
     attrs.resolve_types(_kind)
 
 
