@@ -14,11 +14,12 @@ from attrs import field, frozen
 from meva_core.amounts import is_usable, midpoint
 from meva_core.errors import BadInput, Unavailable, VenueError, VenueReason
 from meva_core.live.booking import units
+from meva_core.operating.live_bars import BarsSeen, LiveBars
 from meva_core.operating.timing import cycle_time
 from meva_core.operational.inputs import MICROS, Bars, SymbolView
 from meva_core.ports import Clock, MarketData, RulesSource
 from meva_core.rules import RuleStatus, SymbolRules
-from meva_core.venue import EXACT, Book, Candle, Level, Ticker
+from meva_core.venue import EXACT, Book, Level, Ticker
 
 NO_MARK: Final = "no_mark"
 """Why nothing is submitted in a symbol: its book could not be read in this cycle."""
@@ -57,8 +58,10 @@ class Measured:
         return {one.name: one.valuation for one in self.symbols if one.valuation is not None}
 
 
-def measure(market: MarketData, rules: RulesSource, clock: Clock, wanted: Wanted) -> Measured:
-    """Measure the market. `clock` is the exchange's.
+def measure(
+    market: MarketData, rules: RulesSource, clock: Clock, wanted: Wanted, bars: LiveBars | None = None
+) -> Measured:
+    """Measure the market. `clock` is the exchange's, `bars` what this process knows of bars by now.
 
     Raises Unavailable if no symbol's book could be read, or if the time lies behind (`cycle_time`).
     """
@@ -68,10 +71,10 @@ def measure(market: MarketData, rules: RulesSource, clock: Clock, wanted: Wanted
     books = _books(market, clock, wanted.symbols, notes)
     if wanted.symbols and not books:
         raise Unavailable(f"no book could be read: {'; '.join(notes)}", reason=VenueReason.UNREACHABLE)
-    bars = {
-        str(seconds): _bars(market, wanted.symbols, seconds, count, clock.micros() // MICROS, notes)
-        for seconds, count in sorted(wanted.bars.items())
-    }
+    seen = BarsSeen({}, {})
+    if wanted.bars:
+        now = clock.micros() // MICROS
+        seen = (bars or LiveBars()).seen(market, wanted.symbols, wanted.bars, now, notes)
     time = cycle_time(clock.micros(), wanted.newest)
     symbols = tuple(
         _view(name, wanted, found.get(name), books.get(name), tickers, time)
@@ -82,8 +85,8 @@ def measure(market: MarketData, rules: RulesSource, clock: Clock, wanted: Wanted
         symbols=symbols,
         stamps={name: book.ts for name, (_, book) in sorted(books.items())},
         pairs=None if tickers is None else tuple(sorted(tickers)),
-        bars=bars,
-        blocked={name: NO_MARK for name in sorted(wanted.symbols) if name not in books},
+        bars=seen.bars,
+        blocked={**seen.blocked, **{name: NO_MARK for name in sorted(wanted.symbols) if name not in books}},
         notes=tuple(notes),
     )
 
@@ -120,39 +123,6 @@ def _books(
         except (VenueError, BadInput) as error:
             notes.append(f"{name}: its book cannot be read: {error}")
     return found
-
-
-def _bars(
-    market: MarketData, symbols: Sequence[str], seconds: int, count: int, now: int, notes: list[str]
-) -> Bars:
-    """Return the newest finished bars on the full grid of an interval; a symbol whose candles cannot be read
-    has none."""
-    last = now // seconds * seconds
-    times = tuple(range(last - (count - 1) * seconds, last + 1, seconds))
-    candles: dict[str, Mapping[int, Candle]] = {}
-    for name in sorted(symbols):
-        try:
-            listed = market.candles(name, seconds, times[0] - 1, last) if times else ()
-        except (VenueError, BadInput) as error:
-            notes.append(f"{name}: its bars cannot be read: {error}")
-            listed = ()
-        candles[name] = {candle.ts // MICROS: candle for candle in listed}
-
-    def cells(part: str) -> tuple[tuple[int | None, ...], ...]:
-        return tuple(
-            tuple(_amount(getattr(of.get(time), part, None)) for of in candles.values()) for time in times
-        )
-
-    return Bars(
-        symbols=tuple(candles),
-        time=times,
-        known=times,
-        open=cells("open"),
-        high=cells("high"),
-        low=cells("low"),
-        close=cells("close"),
-        volume=cells("volume"),
-    )
 
 
 # -- What a symbol looks like -------------------------------------------------------------------------

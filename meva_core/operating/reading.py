@@ -36,6 +36,7 @@ from meva_core.operating.filled import Filled
 from meva_core.operating.filling import FillReader, Fills
 from meva_core.operating.finding import found_again
 from meva_core.operating.inputs_made import Learnt, Run, inputs_of
+from meva_core.operating.live_bars import LiveBars
 from meva_core.operating.measuring import Measured, Wanted, measure
 from meva_core.operating.settling import BY_NUMBER, Settling, settle
 from meva_core.operating.whose import whose
@@ -73,7 +74,7 @@ class World:
     """What a cycle reads. `signals` gives the slowest call of the cycle so far, without our own waiting, and
     our clock less the exchange's, both in ms. `shown` is given the market once it is measured, before
     anything is asked of the account: a simulated exchange lets what rests there meet it. `at` is told the
-    name of each step as it begins."""
+    name of each step as it begins. `bars` is what the process knows of bars by now."""
 
     market: MarketData
     rules: RulesSource
@@ -81,6 +82,7 @@ class World:
     signals: Callable[[], tuple[int | None, int]] = lambda: (None, 0)
     shown: Callable[[Measured], None] = lambda _: None
     at: Callable[[str], None] = lambda _: None
+    bars: LiveBars = field(factory=LiveBars)
 
 
 @frozen(kw_only=True)
@@ -128,7 +130,7 @@ def read_cycle(
         by_last=run.by_last,
     )
     world.at("measure")
-    measured = measure(world.market, world.rules, world.desk.clock, wanted)
+    measured = measure(world.market, world.rules, world.desk.clock, wanted, world.bars)
     world.shown(measured)
     found = _book_account(world, run, process, book, measured)
     world.at("assess")

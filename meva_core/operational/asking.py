@@ -15,11 +15,9 @@ from meva_core.strategy.base import bars_needed
 from meva_core.strategy.intents import Intent, Target
 from meva_core.strategy.live_view import LiveView
 from meva_core.strategy.memory import NOTHING, recalled
-from meva_core.strategy.periods import interval_of
+from meva_core.strategy.periods import EXCHANGE_BARS, interval_of
 from meva_core.strategy.said import Said, kept_of, said_by
 
-FINEST: Final = 60
-"""The seconds of the exchange's shortest candles."""
 MOST_TEXT: Final = 1_000
 """Characters of what is recorded of a failure, at most."""
 Caller: TypeAlias = Callable[[Strategy, LiveView, dict[str, Any]], Said]
@@ -107,4 +105,4 @@ def bars_wanted(strategy: Strategy) -> tuple[int, int] | None:
     count = bars_needed(strategy)
     if strategy.bars is None and not count:
         return None
-    return interval_of(strategy.bars, FINEST, strategy.name()), count
+    return interval_of(strategy.bars, EXCHANGE_BARS[0], strategy.name()), count

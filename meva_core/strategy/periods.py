@@ -8,6 +8,8 @@ from typing import Final
 
 from meva_core.errors import BadInput
 
+EXCHANGE_BARS: Final = (60, 300, 900, 1_800, 3_600, 14_400, 86_400)
+"""The seconds of the exchange's candles."""
 _FORM: Final = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DAY: Final = 86_400
