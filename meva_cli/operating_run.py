@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from meva_core.operating.runner import Runner
     from meva_core.operating.starting import TakenUp
     from meva_core.settings import Settings
+    from meva_core.strategy.asking import Failure
 
 GROUPS: Final = (
     "gates", "exchange", "live", "risk", "degrade", "universe", "stage7", "alerts", "strategy",
@@ -50,14 +51,31 @@ def at_work(
     Raises BadInput for what may not begin: strategies that are not there, no key, another account, one that
     is traded already; LeaseHeld while another process has the book; and what a store or an exchange raises.
     """
+    from meva_adapters.asking import calls_beside
     from meva_adapters.listed_strategies import of_stage
 
     strategies = of_stage(plan.stage, settings)
+    seconds, beat = float(settings.strategy.timeout_sec), plan.waits or _unheard
     with ExitStack() as stack:
-        if plan.way is Way.DRY:
-            yield _dry(stack, plan, settings, url, clock, strategies, stops)
-        else:
-            yield _live(stack, plan, settings, url, clock, strategies, stops)
+        call = calls_beside([*strategies.chosen.values()], seconds, beat, _say_failure)
+        asked = stack.enter_context(call)  # first, so that they are loaded while the rest is opened
+        opens = _dry if plan.way is Way.DRY else _live
+        work = opens(stack, plan, settings, url, clock, strategies, stops)
+        work.runner.call = asked
+        yield work
+
+
+def _unheard() -> None:
+    """Nobody waits to hear that the program goes on."""
+
+
+def _say_failure(strategy: str, failure: Failure) -> None:
+    """Say that a strategy failed in this cycle, with the traceback of what it raised."""
+    told = "\n".join(filter(None, (failure.message, failure.traceback)))
+    say(
+        events.STRATEGY_FAILED, told, before="strategy failed: ",
+        strategy=strategy, action=failure.action, traceback=failure.traceback,
+    )  # fmt: skip
 
 
 # -- The account ------------------------------------------------------------------------------------------

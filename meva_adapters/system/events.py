@@ -135,8 +135,8 @@ QUESTION_FAILED: Final = Event(
 STRATEGY_FAILED: Final = Event(
     "strategy_failed",
     _ERROR,
-    "a strategy gave no weights in a cycle: how often in a row",
-    ("times", "action", "traceback"),
+    "a strategy gave no answer in a cycle: how often in a row, or, where several are listed, which one",
+    ("times", "strategy", "action", "traceback"),
 )
 ROW_LEFT_OUT: Final = Event("row_left_out", _WARNING, "a row cannot be read, or used", ("what",))
 BALANCE_UNSOUND: Final = Event("balance_unsound", _WARNING, "an asset is not traded", ("asset",))

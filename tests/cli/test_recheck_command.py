@@ -36,6 +36,7 @@ class Buys(Strategy):
 
     def decide(self, view, memory):
         memory["asked"] = memory.get("asked", 0) + 1
+        print("what it prints goes to stderr")
         return [Intent("BTCTRY", Side.BUY, self.amount)]
 """
 
@@ -121,7 +122,9 @@ def test_a_strategy_of_ones_own_has_to_be_at_hand_as_it_was(
     ended = meva("recheck", "--db", db)
     assert (ended.code, "its strategy buys is not at hand" in ended.err) == (2, True)
     monkeypatch.setenv("MEVA_STRATEGY_PATH", str(folder))
-    assert meva("recheck", "--db", db).code == 0
+    ended = meva("recheck", "--db", db, "--json")
+    assert (ended.code, ended.document["equal"]) == (0, True)
+    assert "what it prints goes to stderr" in ended.err
     taken = OWN.replace('"buys"', '"baseline_mean_reversion_v1"')
     (folder / "buys.py").write_text(taken)
     with pytest.raises(BadInput, match="has the id of one that comes with Meva"):
