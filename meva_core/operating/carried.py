@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
 from meva_core.errors import BadInput, StoreCorrupt
-from meva_core.ids import canonical_json
+from meva_core.ids import canonical_json, content_hash
 from meva_core.operational.documents import Amount, document_of, from_document
-from meva_core.operational.inputs import DegradeState, RiskState
+from meva_core.operational.inputs import DegradeState, Listed, RiskState
 
 
 @frozen(kw_only=True)
@@ -18,7 +18,8 @@ class Carried:
     """`risk` is none before the first cycle. `failed` says of a strategy in how many cycles running it
     failed, `stalls` of a due symbol in how many its fills were unread, `resting` for how many more cycles
     nothing of it is submitted; `valuations` are the last marks that there were, `refusals` the exchange's in
-    the last cycle.
+    the last cycle. `versions` are those of the strategies whose memories the book has, `listing` says which
+    strategies wished for what it wants (`listing_of`), empty before the first cycle.
     """
 
     risk: RiskState | None = None
@@ -28,6 +29,36 @@ class Carried:
     stalls: Mapping[str, int] = Factory(dict)
     resting: Mapping[str, int] = Factory(dict)
     valuations: Mapping[str, Amount] = Factory(dict)
+    versions: Mapping[str, int] = Factory(dict)
+    listing: str = ""
+
+    def asked(self, strategies: Sequence[Listed]) -> Carried:
+        """Return what is carried on from a cycle in which these strategies were asked."""
+        versions = {**self.versions, **{one.id: _version(one) for one in strategies}}
+        return evolve(self, versions=versions, listing=listing_of(strategies))
+
+    def memories_for(self, strategies: Sequence[Listed], memories: Mapping[str, str]) -> dict[str, str]:
+        """Return a book's memories without those of another version of one of these strategies."""
+        now = {one.id: _version(one) for one in strategies}
+        return {
+            name: text
+            for name, text in memories.items()
+            if now.get(name) in (None, self.versions.get(name, now.get(name)))
+        }
+
+    def wanted_by(self, strategies: Sequence[Listed], wanted: Mapping[str, int]) -> dict[str, int]:
+        """Return the quantities that a book wants: none where other strategies wished for them."""
+        return dict(wanted) if self.listing in ("", listing_of(strategies)) else {}
+
+
+def listing_of(strategies: Sequence[Listed]) -> str:
+    """Return a digest of which strategies are asked, as they are; their weights change nothing of it."""
+    return content_hash(sorted([canonical_json([one.id, dict(one.identity)]) for one in strategies]))
+
+
+def _version(listed: Listed) -> int:
+    version: int = listed.identity.get("version", 0)
+    return version
 
 
 def text_of(carried: Carried) -> str:

@@ -175,7 +175,8 @@ def decided(
     found = cycle.decisions
     after = evolve(book, memories=found.memories, wanted=found.wanted, cycles=book.cycles + 1)
     risk, degrade = found.risk, found.degraded.state
-    state = evolve(carried, risk=risk, degrade=degrade, failed=found.failed)
+    asked = carried.asked(cycle.inputs.strategies)
+    state = evolve(asked, risk=risk, degrade=degrade, failed=found.failed)
     decided_rows.write(work, whose(book), cycle, texts)
     saved(work, after, state)
     return after, state
