@@ -103,7 +103,8 @@ class Live:
             "STAGE3_STRATEGIES",
             Listing(),
             (("profit_aware_v1", 100),),
-            "the strategies of Stage 3; of what two ask for one symbol, that of the larger weight goes",
+            "the strategies of Stage 3 by their ids; of what two ask for one symbol, that of the larger "
+            "weight goes",
         )
     )
     stage4_strategies: tuple[tuple[str, int], ...] = setting(

@@ -21,7 +21,7 @@ class StrategyChoice:
             "STRATEGY",
             Text(r"[^\x00]+", "an id, FILE.py:Class or package.module:Class"),
             None,
-            "the strategy of backtests and dry runs; nothing: equal parts of the best pairs",
+            "the strategy of backtests and of Stage 7; nothing: equal parts of the best pairs",
             optional=True,
             in_files=False,
         )
@@ -53,7 +53,7 @@ class StrategyChoice:
         "2",
         POSITIVE,
         "s",
-        "how long a dry run waits for a strategy in each cycle; later is a failure",
+        "how long a cycle on the live market waits for a strategy; later is a failure",
     )
 
     __attrs_post_init__ = check_fields
