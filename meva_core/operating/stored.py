@@ -73,7 +73,7 @@ def postings(view: Reads, whose: Whose) -> list[Posting]:
     """Return all that was booked, in the order of booking. Raises StoreCorrupt for a row that cannot be
     read."""
     found = [
-        _posting(event, meta)
+        posting_in(event, meta)
         for event, kind, meta in view.rows(LEDGER, ("event_id", "type", "meta_json"), run_id=whose.run)
         if kind != FEE
     ]
@@ -84,8 +84,8 @@ def own_fills(view: Reads, whose: Whose, since: int, symbol: str | None = None) 
     """Return our fills that are booked and stamped at or after a time in microseconds, as they came."""
     where = {"type": FILL} | ({} if symbol is None else {"symbol": symbol})
     columns = ("event_id", "meta_json")
-    found = view.rows(LEDGER, columns, run_id=whose.run, start=_moment(since), where=where)
-    return [_fill(event, meta) for event, meta in found]
+    found = view.rows(LEDGER, columns, run_id=whose.run, start=moment(since), where=where)
+    return [fill_in(event, meta) for event, meta in found]
 
 
 def foreign_fills(view: Reads, whose: Whose, symbol: str, since: int) -> list[VenueFill]:
@@ -93,8 +93,8 @@ def foreign_fills(view: Reads, whose: Whose, symbol: str, since: int) -> list[Ve
     microseconds; one that has proved to be ours since is none."""
     where = {"type": ADJUSTMENT, "symbol": symbol}
     columns = ("event_id", "meta_json")
-    found = list(view.rows(LEDGER, columns, run_id=whose.run, start=_moment(since), where=where))
-    fills = [_fill(event, meta) for event, meta in found if event.startswith(whose.key(FOREIGN))]
+    found = list(view.rows(LEDGER, columns, run_id=whose.run, start=moment(since), where=where))
+    fills = [fill_in(event, meta) for event, meta in found if event.startswith(whose.key(FOREIGN))]
     return [fill for fill in fills if _meta(view, whose, f"{OWN}{fill.fill_id}") is None]
 
 
@@ -115,7 +115,7 @@ def _known(view: Reads, whose: Whose, name: str) -> VenueFill | None:
     for start in (OWN, FOREIGN):
         meta = _meta(view, whose, f"{start}{name}")
         if meta is not None:
-            return _fill(f"{start}{name}", meta)
+            return fill_in(f"{start}{name}", meta)
     return _adopted(view, name) if whose.is_live else None
 
 
@@ -147,12 +147,14 @@ def _adopted(view: Reads, name: str) -> VenueFill | None:
     return None
 
 
-def _posting(event: str, meta: str) -> Posting:
+def posting_in(event: str, meta: str) -> Posting:
+    """Return the posting of a row of the ledger. Raises StoreCorrupt for one that cannot be read."""
     document = _document(event, meta)
     return _read(lambda: restored(document["posting"], Posting, "$.posting"), f"{LEDGER}, {event}")
 
 
-def _fill(event: str, meta: str) -> VenueFill:
+def fill_in(event: str, meta: str) -> VenueFill:
+    """Return the fill of a row of the ledger, as it came. Raises StoreCorrupt for what cannot be read."""
     document = _document(event, meta)
     return _read(lambda: fill_of(document["fill"]), f"{LEDGER}, {event}")
 
@@ -172,5 +174,6 @@ def _read(read: Callable[[], T], where: str) -> T:
         ) from error
 
 
-def _moment(micros: int) -> datetime:
+def moment(micros: int) -> datetime:
+    """Return a time in microseconds as a datetime."""
     return _EPOCH + timedelta(microseconds=micros)

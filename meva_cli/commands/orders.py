@@ -1,0 +1,182 @@
+"""`meva orders`: the orders of a book as they stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from meva_cli.database import DB, database, reading
+from meva_cli.listing import Listing, check_form, form_options
+from meva_cli.live_told import BOOK, asked_live, head_of
+from meva_cli.options import COUNT, SYMBOL, TIME
+from meva_cli.render import print_line
+from meva_cli.window import moment
+
+if TYPE_CHECKING:
+    from meva_core.live_history.books import Listed
+    from meva_core.live_history.orders import Order
+    from meva_core.ports import Reads
+
+LAST: Final = 50
+_SHOWN: Final = {
+    "!": "flag",
+    "created": "created",
+    "symbol": "symbol",
+    "side": "side",
+    "price": "price_try",
+    "qty": "qty",
+    "filled": "booked_qty",
+    "avg_price": "average_price_try",
+    "status": "status",
+    "purpose": "purpose",
+    "strategy": "strategy",
+    "order": "order_id",
+}
+_SPARED: Final = ("strategy", "order", "purpose", "avg_price")
+_OF_STAGE7: Final = {
+    "submitted": "submitted_at",
+    "symbol": "symbol",
+    "side": "side",
+    "price": "price_try",
+    "qty": "qty",
+    "filled": "filled_qty",
+    "avg_price": "avg_fill_price_try",
+    "status": "status",
+    "end": "end_reason",
+}
+
+
+@click.command()
+@DB
+@BOOK
+@click.option("--symbol", type=SYMBOL, help="Those of one symbol.")
+@click.option(
+    "--last",
+    type=COUNT,
+    metavar="N",
+    help=f"The newest N orders only.  [default: {LAST}; with --start or --end, and for programs, all]",
+)
+@click.option("--start", type=TIME, help="None made before this time.")
+@click.option("--end", type=TIME, help="None made after this time.")
+@click.option("--open", "open_only", is_flag=True, help="Those alone that may rest, or are not settled.")
+@form_options
+def orders(
+    db: str | None,
+    book: str | None,
+    symbol: str | None,
+    last: int | None,
+    start: int | None,
+    end: int | None,
+    open_only: bool,
+    form: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the orders of a book as they stand, oldest first.
+
+    `filled` is what is booked of it, at `avg_price`. An order with a `!` is not settled: what became of it
+    has to be asked of the exchange first, and below the table stands what that means. Of these all are shown,
+    however old.
+    """
+    url = database(db)
+    check_form(form, out, as_json, url)
+    if last is None and (start, end) == (None, None) and form == "table" and not as_json:
+        last = LAST
+    with reading(url) as reads:
+        listed = asked_live(reads, book)
+        if listed is None:
+            listing, found = _of_account(reads, book, symbol, start, end, last, open_only), []
+        else:
+            found = _found(reads, listed, symbol, start, end, last, open_only)
+            listing = _listing(listed, found, open_only)
+        if listing.put(form, out, as_json=as_json):
+            _say_unsettled(found)
+
+
+def _found(
+    reads: Reads,
+    listed: Listed,
+    symbol: str | None,
+    start: int | None,
+    end: int | None,
+    last: int | None,
+    open_only: bool,
+) -> list[Order]:
+    from meva_core.live_history.orders import open_orders, orders_of
+
+    still_open = [one for one in open_orders(reads, listed) if symbol in (None, one.symbol)]
+    if open_only:
+        return still_open
+    found = orders_of(reads, listed, symbol=symbol, start=moment(start), end=moment(end), last=last)
+    shown = {one.key for one in found}
+    if (start, end) != (None, None):
+        return found
+    return [*(one for one in still_open if not one.settled and one.key not in shown), *found]
+
+
+def _listing(listed: Listed, found: list[Order], open_only: bool) -> Listing:
+    from meva_core.history.fields import Field
+    from meva_core.live_history.orders import FIELDS
+
+    records = [(*one.record(listed), "!" if one.attention else "") for one in found]
+    which = "resting or unsettled order" if open_only else "order"
+    return Listing(
+        what="orders",
+        head=head_of(listed),
+        fields=[*FIELDS, Field("flag", "text")],
+        records=records,
+        shown=_SHOWN,
+        spared=_SPARED,
+        none=f"Book {listed.name} has no {which}.",
+        for_people=1,
+    )
+
+
+def _say_unsettled(found: list[Order]) -> None:
+    told: dict[str, list[str]] = {}
+    for one in found:
+        if one.attention:
+            told.setdefault(one.attention, []).append(
+                f"{one.symbol} {one.side} {one.client_id or one.order_id}"
+            )
+    if told:
+        print_line()
+    for attention, names in told.items():
+        print_line(f"! {len(names)} {'order' if len(names) == 1 else 'orders'}: {attention}")
+        for name in names:
+            print_line(f"    {name}")
+
+
+def _of_account(
+    reads: Reads,
+    book: str | None,
+    symbol: str | None,
+    start: int | None,
+    end: int | None,
+    last: int | None,
+    open_only: bool,
+) -> Listing:
+    """Return the orders of a book, or the last run, of Stage 7."""
+    from meva_cli.summary import asked_account
+    from meva_core.history.record_export import ORDERS, table_records
+    from meva_core.orders import TERMINAL
+
+    account = asked_account(reads, None, book)
+    found: list[tuple[Any, ...]] = []
+    for run_id in account.run_ids:
+        bounds = {"start": moment(start), "end": moment(end)}
+        found += table_records(reads, "orders", run_id, symbol=symbol, **bounds)
+    if open_only:
+        place, ended = [one.name for one in ORDERS].index("status"), {status.name for status in TERMINAL}
+        found = [one for one in found if str(one[place]).upper() not in ended]
+    return Listing(
+        what="orders",
+        head={"book": account.book, "runs": account.run_ids},
+        fields=ORDERS,
+        records=found if last is None else found[-last:],
+        shown=_OF_STAGE7,
+        spared=("end", "avg_price"),
+        none="No order.",
+    )

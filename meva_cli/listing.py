@@ -1,0 +1,109 @@
+"""Records for people as a table, for programs as CSV, JSON lines, Parquet, or one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+from attrs import field, frozen
+
+from meva_cli.options import json_option
+from meva_cli.render import print_json, print_line, print_pairs, print_spared_table
+from meva_cli.writing import check_target, write_to
+from meva_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from meva_core.history.fields import Field
+    from meva_core.ports import Progress
+
+F = TypeVar("F", bound=Callable[..., Any])
+TABLE: Final = "table"
+
+
+def form_options(command: F) -> F:
+    """Add `--format`, `--out` and `--json`, which the command takes as `form`, `out` and `as_json`."""
+    for option in (
+        json_option,
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path),
+            help="A file for csv, jsonl or parquet.  [default: stdout]",
+        ),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice([TABLE, "csv", "jsonl", "parquet"]),
+            default=TABLE,
+            show_default=True,
+            help="table is for people; the others hold every field, exactly, as `meva export` writes them.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@frozen
+class Listing:
+    """Records of some fields under one name. `shown` are the columns of the table, and the fields that they
+    show; `spared` what a narrow terminal does without, the first of them first. `for_people` are fields, the
+    last ones, that are for the table alone. `none` is said in place of an empty table."""
+
+    what: str
+    head: Mapping[str, Any]
+    fields: Sequence[Field] = field(repr=False)
+    records: Sequence[tuple[Any, ...]] = field(repr=False)
+    shown: Mapping[str, str]
+    spared: Sequence[str]
+    none: str
+    for_people: int = 0
+
+    @property
+    def _kept(self) -> Sequence[Field]:
+        return self.fields[: len(self.fields) - self.for_people]
+
+    def put(self, form: str, out: Path | None, *, as_json: bool) -> bool:
+        """Write it as it was asked for; return whether that was a table, which people see more beside."""
+        if form != TABLE:
+            report = write_to(out, form, self._write)
+            if report is not None:
+                print_json(report) if as_json else print_pairs(report)
+            return False
+        if as_json:
+            print_json({**self.head, self.what: [self._document(one) for one in self.records]})
+            return False
+        self._print()
+        return True
+
+    def _write(self, stream: Any, form: str, progress: Progress) -> dict[str, Any]:
+        from meva_adapters.export import write_records
+
+        records = (one[: len(self._kept)] for one in self.records)
+        written = write_records(stream, form, records, self.head, None, self._kept)
+        return {**self.head, self.what: written}
+
+    def _document(self, record: tuple[Any, ...]) -> dict[str, Any]:
+        named = {one.name: value for one, value in zip(self._kept, record, strict=False)}
+        return {name: value for name, value in named.items() if name not in ("schema_version", *self.head)}
+
+    def _print(self) -> None:
+        if not self.records:
+            print_line(self.none)
+            return
+        names = [one.name for one in self.fields]
+        places = [names.index(name) for name in self.shown.values()]
+        rows = [[record[place] for place in places] for record in self.records]
+        print_spared_table(list(self.shown), rows, self.spared)
+
+
+def check_form(form: str, out: Path | None, as_json: bool, url: URL) -> None:
+    """Raise BadInput for what does not go together, before anything is read."""
+    if form == TABLE and out is not None:
+        raise BadInput(
+            "a table is for people; a file has a format", action="add --format csv, jsonl or parquet"
+        )
+    if form != TABLE:
+        check_target(form, out, as_json, url)

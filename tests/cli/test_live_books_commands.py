@@ -1,0 +1,158 @@
+"""`meva orders`, `fills`, `positions` and `pnl` of books of Stages 3 and 4."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import meva
+from fresh_database import fresh_file
+from live_cycles import a_book
+from told_books import dry_file, live_file
+
+from meva_adapters.sql import writer
+from meva_core.operating import recording
+from meva_core.operating.carried import Carried
+
+__all__ = ["meva"]
+Meva = Callable[..., Any]
+COMMANDS = ("orders", "fills", "positions", "pnl")
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Path:
+    return live_file(tmp_path / "live.db")
+
+
+def test_orders_that_are_not_settled_stand_out_and_are_shown_however_old(meva: Meva, live: Path):
+    ended = meva("orders", "--db", live, "--last", 1)
+    rows = [line.split("\t") for line in ended.out.splitlines() if "\t" in line]
+    assert rows[0][:4] == ["!", "created", "symbol", "side"]
+    assert [row[0] for row in rows[1:]] == ["!", "!", "!"]
+    assert "! 3 orders: nobody knows whether it rests: nothing is submitted in its symbol" in ended.out
+    assert "    SOLTRY SELL s4:" in ended.out
+    one = meva("orders", "--db", live, "--open", "--json").document
+    assert (one["book"], [order["status"] for order in one["orders"]]) == ("live", ["unknown"] * 3)
+    assert one["orders"][0]["settled"] is False
+
+
+def test_programs_get_every_field_exactly(meva: Meva, live: Path, tmp_path: Path):
+    document = meva("fills", "--db", live, "--json").document
+    rows = list(csv.DictReader(io.StringIO(meva("fills", "--db", live, "--format", "csv").out)))
+    lines = [json.loads(line) for line in meva("fills", "--db", live, "--format", "jsonl").out.splitlines()]
+    assert len(rows) == len(lines) == len(document["fills"]) == 7
+    for row, line, one in zip(rows, lines, document["fills"], strict=True):
+        assert row["notional_try"] == line["notional_try"] == one["notional_try"]
+    out = tmp_path / "orders.parquet"
+    report = meva("orders", "--db", live, "--format", "parquet", "--out", out, "--json").document
+    assert (report["orders"], report["book"], out.stat().st_size) == (9, "live", report["size_bytes"])
+    assert "!" not in meva("orders", "--db", live, "--format", "csv").out.splitlines()[0]
+    assert "return_%" not in meva("pnl", "--db", live, "--format", "csv").out
+
+
+def test_fills_of_a_symbol_a_window_and_flows(meva: Meva, live: Path):
+    of_sol = meva("fills", "--db", live, "--symbol", "SOLTRY", "--json").document["fills"]
+    assert [one["symbol"] for one in of_sol] == ["SOLTRY"] * 3
+    later = meva("fills", "--db", live, "--start", "2025-10-10", "--json").document["fills"]
+    assert [one["side"] for one in later] == ["SELL", "BUY"]
+    flows = meva("fills", "--db", live, "--flows", "--json").document["flows"]
+    assert [one["kind"] for one in flows if one["kind"] != "rounding"] == [
+        "foreign_buy", "deposit", "withdrawal",
+    ]  # fmt: skip
+    assert meva("fills", "--db", live, "--flows", "--symbol", "SOLTRY").code == 2
+
+
+def test_profit_is_shown_with_the_sum_that_it_adds_up_to(meva: Meva, live: Path):
+    ended = meva("pnl", "--db", live)
+    assert "Flows: deposit 1000, foreign_buy -50.12, withdrawal -250." in ended.out
+    assert (
+        "10000 + 699.88 flows + 26.71428371 gross - 1.34631186 fees - 0.06998989 slippage = "
+        "10379.49703728 cash + 345.68094468 values = 10725.17798196 TRY"
+    ) in ended.out
+    assert "Average cost makes the same net: 25.29798196 TRY." in ended.out
+    found = meva("pnl", "--db", live, "--by", "day,symbol", "--json").document
+    assert found["by"] == ["day", "symbol"]
+    sums = {
+        name: Decimal(text)
+        for name, text in found["adds_up"].items()
+        if isinstance(text, str) and "try" in name
+    }
+    end = (
+        sums["opening_try"] + sums["flows_try"] + sums["gross_try"] - sums["fees_try"] - sums["slippage_try"]
+    )
+    assert end == sums["cash_try"] + sums["values_try"] == sums["equity_try"]
+    assert sum(Decimal(row["net_try"]) for row in found["rows"]) == sums["net_try"] == sums["average_net_try"]
+    columns = meva("pnl", "--db", live, "--cost", "average").out.splitlines()[0].split("\t")
+    assert "avg_realized" in columns
+    assert "realized" not in columns
+    of_one = meva("pnl", "--db", live, "--symbol", "BTCTRY", "--json").document["rows"]
+    assert [row["symbol"] for row in of_one] == ["BTCTRY"]
+    ended = meva("pnl", "--db", live, "--by", "week")
+    assert (ended.code, "'week' is none of day, symbol" in ended.err) == (2, True)
+
+
+def test_positions_say_what_of_the_account_is_not_the_books(meva: Meva, live: Path):
+    ended = meva("positions", "--db", live)
+    assert "Not the book's, and never sold: 0.5 ETH, 10 SOL." in ended.out
+    assert "Cash 10379.49703728 of an equity of 10725.17798196 TRY" in ended.out
+    document = meva("positions", "--db", live, "--symbol", "ETHTRY", "--json").document
+    [one] = document["positions"]
+    assert (one["symbol"], one["qty"], len(one["open_lots"])) == ("ETHTRY", "1.1", 1)
+
+
+def test_a_dry_book_is_taken_where_it_is_the_only_one_and_by_its_name(meva: Meva, tmp_path: Path):
+    db = dry_file(tmp_path / "dry.db")
+    for command in COMMANDS:
+        without, named = meva(command, "--db", db), meva(command, "--db", db, "--book", "stage4-dry")
+        assert (without.code, named.code) == (0, 0)
+        assert without.out == named.out
+        ended = meva(command, "--db", db, "--book", "live")
+        assert ended.code == 2
+        assert "Error: the database has no book live; it has stage4-dry" in ended.err
+        assert "To do: `meva run stage4 --observe` opens it" in ended.err
+
+
+def test_a_database_without_books_says_what_to_do(meva: Meva, tmp_path: Path):
+    db = fresh_file(tmp_path / "state.db")
+    for command in COMMANDS:
+        ended = meva(command, "--db", db)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 2), command
+        assert "To do: " in ended.err
+    ended = meva("pnl", "--db", db, "--book", "main")
+    assert (ended.code, "'main' is no book of Stages 3 and 4" in ended.err) == (2, True)
+
+
+def test_a_book_that_has_just_been_opened_has_nothing_to_show(meva: Meva, tmp_path: Path):
+    db = fresh_file(tmp_path / "state.db")
+    with writer(db, durable=False) as store, store.unit() as work:
+        recording.opened(work, a_book(), Carried())
+        work.commit()
+    assert meva("orders", "--db", db).out == "Book live has no order.\n"
+    assert meva("orders", "--db", db, "--open").out == "Book live has no resting or unsettled order.\n"
+    assert meva("fills", "--db", db).out == "Book live has no fill.\n"
+    assert meva("positions", "--db", db).out == (
+        "Nothing is held. Cash 100000 of an equity of 100000 TRY, 100.00 % of it, at its opening.\n"
+    )
+    ended = meva("pnl", "--db", db)
+    assert (ended.code, "book live has no cycle yet" in ended.err) == (2, True)
+
+
+def test_stage_7_has_its_orders_and_fills_there_as_well(meva: Meva, tmp_path: Path):
+    data, db = tmp_path / "data", tmp_path / "s7.db"
+    assert meva("replay", "init", data, "--minutes", 40).code == 0
+    assert meva("backtest", "--data", data, "--db", db).code == 0
+    fills = meva("fills", "--db", db, "--json").document["fills"]
+    trades = meva("trades", "--db", db, "--json").document["fills"]
+    assert [one["fill_id"] for one in fills] == [one["fill_id"] for one in trades]
+    orders = meva("orders", "--db", db, "--json").document["orders"]
+    assert orders
+    still_open = meva("orders", "--db", db, "--open", "--json").document["orders"]
+    assert {one["status"] for one in still_open}.isdisjoint({"filled", "canceled", "FILLED", "CANCELED"})
+    ended = meva("fills", "--db", db, "--flows")
+    assert (ended.code, "nothing comes to a book of Stage 7" in ended.err) == (2, True)

@@ -1,0 +1,331 @@
+"""Databases with books of Stages 3 and 4, recorded by cycles that really ran: over a scripted account for the
+live book, over the simulated exchange for the dry ones. Made once by each worker, then copied."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from attrs import define, evolve, field
+from cycles import Lived, a_run
+from fresh_database import fresh_file
+from scripted_account import START, Scripted
+
+from meva_adapters.listed_strategies import load_listed
+from meva_adapters.sql.store import SqlStore, writer
+from meva_adapters.text_codec import ZstdTexts
+from meva_core.live.desk import Desk
+from meva_core.live.live_orders import records
+from meva_core.live_book.book import LiveBook
+from meva_core.live_book.opening import Read as Balances
+from meva_core.live_book.opening import opened
+from meva_core.operating import recording, stored
+from meva_core.operating.book_file import BookFile
+from meva_core.operating.carried import Carried
+from meva_core.operating.decided_rows import Cycle
+from meva_core.operating.done_rows import Filled, Outcome, Ran
+from meva_core.operating.dry import meets
+from meva_core.operating.executing import Executor, carried_on
+from meva_core.operating.ledger_rows import LEDGER, OWN, fill_of
+from meva_core.operating.outcomes import Executed, Verdict
+from meva_core.operating.reading import Process, Read, read_cycle
+from meva_core.operating.replacing import Replacer
+from meva_core.operating.sending import Sender
+from meva_core.operating.whose import whose
+from meva_core.operational.decide import decide
+from meva_core.operational.inputs import Listed
+from meva_core.orders import Side
+from meva_core.settings import build_settings, settings_texts
+from meva_core.simulated.books import opened as simulated
+from meva_core.simulated.terms import Terms
+from meva_core.simulated.venue import SimulatedVenue
+from meva_core.strategy import Intent, LiveView, Strategy
+
+TEXTS = ZstdTexts()
+PRICES = {"BTCTRY": Decimal(3000), "ETHTRY": Decimal(100), "SOLTRY": Decimal(7)}
+ACCOUNT = "0123456789abcdef"
+STAGES = {3: "profit_aware_v1", 4: "baseline_mean_reversion_v1"}
+SETTINGS = {
+    "SYMBOLS": "BTCTRY,ETHTRY,SOLTRY",
+    "STAGE4_BOOTSTRAP_INTENTS": "1",
+    "NOTIONAL_CAP_TRY_PER_CYCLE": "250",
+    "TTL_SECONDS": "150",
+    "RISK_MAX_POSITION_PCT": "1",
+    "UNIVERSE_MAX_SPREAD_BPS": "3000",
+}
+
+
+class Asks(Strategy):
+    """Asks in each cycle for what the next row of a script says, and in the rows beyond it for nothing."""
+
+    id = "asks"
+    version = 1
+    script: tuple[tuple[Intent, ...], ...] = (
+        # too small; nothing is held of it that way; more than the cycle may spend
+        (
+            Intent("BTCTRY", Side.BUY, 50, reason="a little"),
+            Intent("SOLTRY", Side.SELL, 100, limit=3, reason="at any price"),
+            Intent("ETHTRY", Side.BUY, 5000, limit=90, reason="a lot"),
+        ),
+        # as good as the one that rests; beside it; what the universe does not hold
+        (Intent("ETHTRY", Side.BUY, 250, limit=90), Intent("SOLTRY", Side.BUY, 120)),
+        (Intent("ETHTRY", Side.BUY, 120, limit=80), Intent("BTCTRY", Side.SELL, 110, limit=2000)),
+        # three that nothing is heard of
+        (
+            Intent("BTCTRY", Side.BUY, 101, limit=2500),
+            Intent("ETHTRY", Side.SELL, 102, limit=200, purpose="reduce"),
+        ),
+        (Intent("SOLTRY", Side.SELL, 105, limit=20),),
+        (Intent("BTCTRY", Side.BUY, 101), Intent("ETHTRY", Side.BUY, 101)),
+        (Intent("BTCTRY", Side.BUY, 101), Intent("ETHTRY", Side.BUY, 101)),
+    )
+
+    def decide(self, view: LiveView, memory: dict[str, Any]) -> list[Intent]:  # type: ignore[override]
+        n = memory.get("n", 0)
+        memory["n"] = n + 1
+        return list(self.script[n]) if n < len(self.script) else []
+
+
+@define
+class Recorded(Lived):
+    """A book whose cycles are decided, carried out and recorded, too. `name` is the book's."""
+
+    name: str = "live"
+    settings: Mapping[str, str] = field(factory=dict)
+    strategies: Mapping[str, Strategy] = field(factory=dict)
+    ids: list[str] = field(factory=list)
+
+    @property
+    def book(self) -> LiveBook:
+        return self.standing()[0]
+
+    def standing(self) -> tuple[LiveBook, Carried]:
+        with self.store.read() as view:
+            found = stored.stored_book(view, self.name)
+        assert found is not None
+        return found
+
+    def go_on(self, seconds: float = 60, kill: str = "") -> Executed:
+        """Run a cycle after so many seconds: read, decide, send, record."""
+        self.exchange.pass_time(seconds)
+        read = read_cycle(self.world, self.run, self.process, *self.standing(), kill)
+        decided = decide(read.inputs, self.strategies)
+        cycle = Cycle(decided=decided, settings=self.settings, code_version="1.2.3")
+        marks = read.carried.valuations
+        with self.store.unit() as work:
+            book, carried = recording.decided(work, read.book, cycle, read.carried, TEXTS)
+            work.commit()
+        executed = self._executed(read, cycle)
+        ran = self._ran(read, cycle, executed)
+        with self.store.unit() as work:
+            carried = carried_on(carried, executed)
+            recording.done(work, book, cycle, marks, ran, carried)
+            recording.measured(work, book, cycle, marks, ran)
+            work.commit()
+        first = self.process.first_cycle or read.inputs.time
+        last_write = executed.last_write or self.process.last_write
+        self.process = evolve(self.process, first_cycle=first, newest=read.inputs.time, last_write=last_write)
+        self.reads.append(read)
+        self.ids.append(read.inputs.cycle)
+        return executed
+
+    def _executed(self, read: Read, cycle: Cycle) -> Executed:
+        rules = {one.name: one.rules for one in read.inputs.symbols}
+        file = BookFile(self.desk, whose(read.book), read.inputs.cycle, read.carried.valuations)
+        replacer = Replacer(Sender(self.desk, read.book, rules), file)
+        return Executor(replacer, self.exchange).execute(cycle.decisions.actions)
+
+    def _ran(self, read: Read, cycle: Cycle, executed: Executed) -> Ran:
+        sent = executed.count(Verdict.SUBMITTED)
+        rejects: dict[str, int] = {}
+        for one in executed.outcomes:
+            if one.verdict is Verdict.REJECTED:
+                rejects[one.code] = rejects.get(one.code, 0) + 1
+        with self.store.read() as view:
+            found = [
+                records(view, client_order_id=one.action.client_id)
+                for one in executed.outcomes
+                if one.action.client_id is not None
+            ]
+            fills = self._fills(view, read)
+            where = {"book": self.name, "cycle_id": read.inputs.cycle}
+            flows = sum(1 for _ in view.rows("live_flows", ("id",), where=where))
+        return Ran(
+            outcomes=tuple(Outcome(one.label, str(one.standing), "0") for listed in found for one in listed),
+            submitted=0 if self.run.dry else sent,
+            simulated=sent if self.run.dry else 0,
+            canceled=executed.count(Verdict.CANCELED),
+            unknown=executed.count(Verdict.UNKNOWN),
+            blocked=executed.count(Verdict.BLOCKED),
+            rejects=rejects,
+            refusals=executed.refusals,
+            foreign=read.foreign,
+            flows=flows,
+            fills=fills,
+            step_ms={"measure": 12, "decide": 3},
+            start=self.exchange.now,
+            end=self.exchange.now + 20_000,
+        )
+
+    def _fills(self, view: Any, read: Read) -> tuple[Filled, ...]:
+        where = {"cycle_id": read.inputs.cycle, "type": "FILL"}
+        of = whose(read.book)
+        postings = {one.id: one for one in stored.postings(view, of)}
+        found = []
+        for (meta,) in view.rows(LEDGER, ("meta_json",), run_id=of.run, where=where):
+            fill = fill_of(json.loads(meta)["fill"])
+            order = records(view, exchange_order_id=fill.order_id)
+            found.append(Filled(fill, postings[f"{OWN}{fill.fill_id}"], order[0].created))
+        return tuple(found)
+
+
+def recorded(
+    store: SqlStore,
+    name: str = "live",
+    stage: int = 4,
+    funds: Mapping[str, str] | None = None,
+    now: int = START,
+    **settings: str,
+) -> Recorded:
+    """Return a book that was just opened, before its first cycle; dry unless it is the live one."""
+    is_dry = name != "live"
+    there = {asset: Decimal(total) for asset, total in (funds or {"TRY": "10000", "SOL": "10"}).items()}
+    exchange = Scripted(dict(PRICES), there, now)
+    given = {**SETTINGS, **settings}
+    texts = settings_texts(build_settings(given))
+    venue: Any = exchange
+    if is_dry:
+        terms = Terms(maker=12 * 10**8, taker=24 * 10**8)
+        venue = SimulatedVenue(simulated(name, int(there["TRY"] * 10**8)), terms, exchange)
+    read = Balances(exchange.now, venue.balances())
+    book = opened(name, ACCOUNT if not is_dry else "", read, {})
+    with store.unit() as work:
+        recording.opened(work, book, Carried())
+        work.commit()
+    chosen = load_listed(STAGES[stage])
+    listed = Listed(STAGES[stage], identity=chosen.identity)
+    run = evolve(a_run(settings=given, strategies=(listed,)), stage=stage, dry=is_dry)
+    return Recorded(
+        exchange=exchange,
+        store=store,
+        run=run,
+        desk=Desk(venue, venue, store, exchange, lambda _: None),
+        process=Process(runs=frozenset({book.run})),
+        shown=meets(venue) if is_dry else lambda _: None,
+        name=name,
+        settings=texts,
+        strategies={STAGES[stage]: chosen.strategy},
+    )
+
+
+def at_stage(account: Recorded, stage: int) -> None:
+    """Let a book go on under the other stage."""
+    chosen = load_listed(STAGES[stage])
+    listed = Listed(STAGES[stage], identity=chosen.identity)
+    account.run = evolve(account.run, stage=stage, strategies=(listed,))
+    account.strategies = {STAGES[stage]: chosen.strategy}
+
+
+def asking(account: Recorded) -> None:
+    """Let a book go on under Stage 4 with the strategy of this module."""
+    account.run = evolve(account.run, stage=4, strategies=(Listed(Asks.id),))
+    account.strategies = {Asks.id: Asks()}
+
+
+def fill_open(account: Recorded, share: str = "1", late: float = 0, side: Side | None = None) -> None:
+    """Let the orders that rest at the scripted exchange fill, by this share of what is left."""
+    for order in list(account.exchange.orders.values()):
+        if order.state.ended or not order.left or side not in (None, order.side):
+            continue
+        qty = (order.left * Decimal(share)).quantize(Decimal("1e-8"))
+        if qty:
+            account.exchange.trade(order.order_id, f"{qty:f}", late=late)
+
+
+def live_days(store: SqlStore) -> Recorded:
+    """Record the live book over two days: Stage 4, then Stage 3, with all that comes between."""
+    account = recorded(store)
+    exchange = account.exchange
+    account.go_on()
+    for n in range(10):
+        fill_open(account, "0.5" if n % 3 else "1", late=30 * (n % 2))
+        exchange.prices["BTCTRY"] += Decimal(4 if n % 2 else -2)
+        if n == 4:
+            exchange.by_hand("ETHTRY", Side.BUY, "0.5")
+            exchange.transfer("TRY", "1000")
+        if n == 6:
+            exchange.transfer("TRY", "-250", listed_after=None)
+        account.go_on()
+    account.go_on(kill="cancels")
+    account.run = evolve(account.run, observe=True)
+    account.go_on()
+    account.run = evolve(account.run, observe=False)
+    exchange.pass_time(86_400 - 1_800)
+    with exchange.failing("book", "SOLTRY"):
+        account.go_on()
+    exchange.prices["SOLTRY"] = Decimal(8)
+    exchange.prices["BTCTRY"] = Decimal(3300)
+    at_stage(account, 3)
+    for _ in range(6):
+        account.go_on()
+        fill_open(account)
+    asking(account)
+    for _ in range(3):
+        account.go_on()
+    exchange.unheard = True
+    with exchange.failing("find"):
+        for _ in range(4):
+            account.go_on()
+    return account
+
+
+def dry_days(store: SqlStore, name: str = "stage4-dry", stage: int = 4) -> Recorded:
+    """Record a dry book over an afternoon."""
+    account = recorded(store, name, stage, {"TRY": "100000"})
+    exchange = account.exchange
+    for n in range(24):
+        exchange.prices["BTCTRY"] += Decimal(40 if n % 5 else -130)
+        exchange.prices["ETHTRY"] += Decimal(-1 if n % 3 else 2)
+        account.go_on(300)
+    return account
+
+
+def live_file(path: Path) -> Path:
+    """Make a file with the live book, and return its path."""
+    return _copied("live.db", path)
+
+
+def dry_file(path: Path) -> Path:
+    """Make a file with the dry book of Stage 4, and return its path."""
+    return _copied("stage4-dry.db", path)
+
+
+def dry_file_of_stage3(path: Path) -> Path:
+    """Make a file with the dry book of Stage 3, and return its path."""
+    return _copied("stage3-dry.db", path)
+
+
+def _copied(name: str, path: Path) -> Path:
+    folder = Path(_folder().name)
+    if not (folder / name).exists():
+        _make(folder / name, name.removesuffix(".db"))
+    return Path(shutil.copy(folder / name, path))
+
+
+def _make(path: Path, name: str) -> None:
+    with writer(fresh_file(path), durable=False) as store:
+        if name == "live":
+            live_days(store)
+        else:
+            dry_days(store, name, int(name[len("stage")]))
+
+
+@cache
+def _folder() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="meva-told-")
