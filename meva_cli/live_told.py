@@ -28,6 +28,8 @@ def asked_live(reads: Reads, book: str | None, run_id: str | None = None) -> Lis
     Without a name it is the one that was written last, of all stages. Raises StoreUnready for one that was
     never opened.
     """
+    if book is None and next(reads.rows("live_books", ("book",), limit=1), None) is None:
+        return None  # without loading what reads them
     from meva_core.live_history import books
 
     if run_id is not None and book is None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.live_told import asked_live
 from meva_cli.options import FOLDER, json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
 from meva_cli.stage4 import STAGE, refuse_run, stage4_rows
-from meva_cli.window import LAST, asked_windows, window_options
+from meva_cli.window import LAST, asked_windows, moment, window_options
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def report(
     why stands under `undefined`. With --html it is one file with pictures, tables and reasons that asks no
     network for anything.
 
-    Of Stage 4 it shows the cycles' metrics, or, where none were recorded yet, audits and snapshots.
+    Of a book of Stages 3 and 4 (--book live, or the one written last) the lines are its cycles': orders,
+    cancels, fills, equity, the day's result and the net profit since its opening, flows out. With --stage
+    stage4 it shows the metrics that cycles of the earlier system recorded, too, or, where there are none,
+    audits and snapshots.
 
     Equity, profit, fees and slippage are those of the account after the cycle, counted since the run began;
     drawdown is the largest so far. Of a book, with --book, they are counted since it began, and cycles are
@@ -104,6 +108,12 @@ def report(
             if book is not None:
                 raise click.UsageError("Stage 4's cycles belong to no book; leave out --book")
             _report_stage4(reads, run_id, start, end, last, as_json)
+            return
+        listed = asked_live(reads, book, run_id)
+        if listed is not None:
+            from meva_cli.live_report import report_book
+
+            report_book(reads, listed, moment(start), moment(end), last, as_json=as_json)
             return
         _report(reads, run_id, book, start, end, last, as_json)
 

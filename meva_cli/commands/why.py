@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.live_told import BOOK, asked_live
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
-from meva_cli.summary import assumed_data, say_assumed
+from meva_cli.summary import asked_account, assumed_data, say_assumed
 from meva_cli.telling import telling_of
-from meva_cli.window import asked_window, window_options
+from meva_cli.window import asked_window, moment, window_options
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from meva_core.history.touches import SeenTouch
     from meva_core.history.window import Window
     from meva_core.history.words import Telling
+    from meva_core.live_history.books import Listed
     from meva_core.ports import Reads
     from meva_core.reasons import Reason
 
@@ -29,11 +31,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("cycle", required=False)
 @DB
+@BOOK
 @window_options(None)
 @json_option
 def why(
     cycle: str | None,
     db: str | None,
+    book: str | None,
     run_id: str | None,
     start: int | None,
     end: int | None,
@@ -51,6 +55,9 @@ def why(
     came from: an order book that answered, one of the stream, a ticker, or carried over where none was newer.
 
     With --last, --start or --end it says how often each reason held in these cycles.
+
+    Of a book of Stages 3 and 4 (--book, or an id of its cycles) it shows what became of all that strategies
+    asked for, which part of the mode bound, what is alarming, and which symbols nothing is submitted in.
     """
     many = not (last is None and start is None and end is None)
     if many and cycle is not None:
@@ -60,6 +67,17 @@ def why(
     from meva_core.stages.accounts import account_of_run
 
     with reading(database(db)) as reads:
+        listed = _live(reads, cycle, book, run_id)
+        if listed is not None:
+            from meva_cli.live_why import why_cycle, why_many
+
+            if many:
+                why_many(reads, listed, moment(start), moment(end), last, as_json=as_json)
+            else:
+                why_cycle(reads, listed, cycle, as_json=as_json)
+            return
+        if book is not None and run_id is None:
+            run_id = asked_account(reads, None, book).run_ids[-1]
         if many:
             window = asked_window(reads, run_id, start, end, last)
         else:
@@ -72,6 +90,17 @@ def why(
         print_json({**report, "assumed": assumed_data(account)})
 
 
+def _live(reads: Reads, cycle: str | None, book: str | None, run_id: str | None) -> Listed | None:
+    """Return the book of Stages 3 and 4 that is asked about, None for cycles of Stage 7."""
+    if book is None and run_id is None and cycle is not None:
+        from meva_core.live_history.books import pick
+        from meva_core.live_history.cycles import cycle_named
+
+        if (found := cycle_named(reads, cycle)) is not None:
+            return pick(reads, found[0])
+    return asked_live(reads, book, run_id)
+
+
 def _window_of(reads: Reads, cycle: str | None, run_id: str | None) -> Window:
     from meva_cli.runs import nothing_recorded, pick_run
     from meva_core.history.explain import cycle_at, cycle_named
@@ -81,10 +110,10 @@ def _window_of(reads: Reads, cycle: str | None, run_id: str | None) -> Window:
     if not reads.runs():
         raise nothing_recorded(reads)
     try:
-        moment = datetime.fromisoformat(cycle)
+        given = datetime.fromisoformat(cycle)
     except ValueError:
         return cycle_named(reads, cycle, run_id)
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    aware = given.replace(tzinfo=UTC) if given.tzinfo is None else given
     return cycle_at(reads, pick_run(reads, run_id), aware)
 
 

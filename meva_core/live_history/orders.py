@@ -145,6 +145,13 @@ def open_orders(reads: Reads, listed: Listed) -> list[Order]:
     return _with_fills(reads, listed, sorted(found, key=lambda row: -row["id"]))
 
 
+def order_named(reads: Reads, listed: Listed, client_id: str) -> Order | None:
+    """Return the order of a book under our name for it, None for one that was never on record."""
+    return next(
+        iter(_with_fills(reads, listed, list(_rows(reads, listed, {"client_order_id": client_id})))), None
+    )
+
+
 def _rows(reads: Reads, listed: Listed, where: Mapping[str, Any]) -> Iterator[_Row]:
     """Yield rows, newest first. Rows of the live book name none, as those of the earlier system do; what that
     one made up, or saw of others, is no order of ours."""

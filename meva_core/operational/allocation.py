@@ -21,6 +21,7 @@ from meva_core.operational.scene import Scene
 from meva_core.orders import Side
 from meva_core.reasons import Code
 from meva_core.steps.shape import rules_code
+from meva_core.steps.wishes import worth
 
 _ROOM: Final = 9
 _OF: Final = 10
@@ -202,10 +203,11 @@ def _refused(scene: Scene, asked: Asked) -> Because | None:
 
 
 def _too_small_or_refused(scene: Scene, draft: Draft, amount: int, small: bool) -> Because:
-    if small:
-        value = amount if amount < scene.least(draft.symbol) else draft.worth  # before or after rounding
+    least = scene.least(draft.symbol)
+    value = amount if amount < least else worth(draft.qty, draft.price)  # before or after rounding
+    if small and value < least:
         return too_small(scene, draft.symbol, value, STEP)
-    return refused_by_rules(scene, draft, STEP)
+    return refused_by_rules(scene, draft, STEP)  # its quantity is
 
 
 def _of_cap(asked: Asked, cap: Cap) -> Because:

@@ -156,3 +156,64 @@ def test_stage_7_has_its_orders_and_fills_there_as_well(meva: Meva, tmp_path: Pa
     assert {one["status"] for one in still_open}.isdisjoint({"filled", "canceled", "FILLED", "CANCELED"})
     ended = meva("fills", "--db", db, "--flows")
     assert (ended.code, "nothing comes to a book of Stage 7" in ended.err) == (2, True)
+
+
+# -- Why and report ---------------------------------------------------------------------------------------
+
+
+def cycle_ids(meva: Meva, db: Path) -> list[str]:
+    return [one["cycle_id"] for one in meva("report", "--db", db, "--last", 100, "--json").document["cycles"]]
+
+
+def test_why_tells_the_last_cycle_of_the_live_book_and_any_other(meva: Meva, live: Path):
+    ended = meva("why", "--db", live)
+    assert ended.code == 0
+    first, second = ended.out.splitlines()[:2]
+    assert first.endswith("Stage 4 of book live")
+    assert second == (
+        "It placed no order, mainly because of unknown_orders; mode OBSERVE_ONLY, bound by recovery: "
+        "unknown_orders."
+    )
+    assert "recovery\tOBSERVE_ONLY\tyes\tof 3 orders nobody knows what became" in ended.out
+    assert "unknown_orders:orders, OBSERVE_ONLY: of three orders or more nobody knows" in ended.out
+    assert (
+        "BTCTRY\tBUY\t101\t\t\tobserve_only\tthe mode is OBSERVE_ONLY because of unknown_orders" in ended.out
+    )
+    ids = cycle_ids(meva, live)
+    found = meva("why", ids[0], "--db", live, "--json").document
+    assert (found["cycle_id"], found["orders"], found["book"]) == (ids[0], 2, "live")
+    assert {one["status"] for one in found["orders_now"]} == {"filled"}
+    by_time = meva("why", "2025-10-09T09:06:00Z", "--db", live, "--json").document
+    assert by_time["main_reason"] == "KILL_SWITCH"
+    assert by_time["mode"]["bound_by"] == "budget"
+
+
+def test_why_of_many_cycles_counts_what_bound_and_what_stopped(meva: Meva, live: Path):
+    found = meva("why", "--db", live, "--last", 100, "--json").document
+    assert found["bound_by"] == {"alarms": 1, "budget": 1, "observe": 1, "recovery": 1}
+    assert sum(found["modes"].values()) == found["cycles"]
+    assert sum(found["main_reasons"].values()) == found["cycles_without_orders"]
+    assert all(one["text"] for one in found["reasons"])
+    assert "Bound by alarms in 1, budget in 1" in meva("why", "--db", live, "--last", 100).out
+
+
+def test_why_of_a_dry_book_says_that_nothing_is_sent(meva: Meva, tmp_path: Path):
+    db = dry_file(tmp_path / "dry.db")
+    ended = meva("why", "--db", db, "--book", "stage4-dry")
+    assert "Gates: a dry run: its orders are simulated and reach no exchange" in ended.out
+    assert "meva gates" not in ended.out
+    ended = meva("why", "lrhh3z6-20200101000000", "--db", db)
+    assert (ended.code, "has no cycle" in ended.err) == (2, True)
+
+
+def test_report_lists_the_cycles_of_a_book(meva: Meva, live: Path):
+    ended = meva("report", "--db", live, "--last", 3)
+    rows = [line.split("\t") for line in ended.out.splitlines()]
+    assert [row[:3] for row in rows[1:]] == [
+        ["2025-10-10T08:48:20Z", "4", "NORMAL"],
+        ["2025-10-10T08:49:20Z", "4", "NORMAL"],
+        ["2025-10-10T08:50:20Z", "4", "OBSERVE_ONLY"],
+    ]
+    found = meva("report", "--db", live, "--start", "2025-10-10", "--json").document
+    assert found["totals"]["cycles"] == len(found["cycles"]) == 14
+    assert found["cycles"][-1]["net_pnl_try"] == "25.29798196" == found["totals"]["net_pnl_try"]

@@ -168,6 +168,20 @@ def test_an_amount_that_the_lot_makes_too_small_is_rejected_too():
     assert told(found)[0] == "accepted"
 
 
+def test_a_sale_that_its_limit_makes_too_small_says_what_it_would_have_brought():
+    """What may be sold is worth 300 TRY at the mark and 90 at the limit that was asked for."""
+    cheap = sell("BTCTRY", "0.0001", limit=900_000)
+    [found] = allocated(cheap, held={"BTCTRY": ("0.0001", "300")}, settings=FREE)
+    assert told(found) == ("rejected", "0", "min_notional")
+    assert (found.reason.value, found.reason.limit, found.reason.distance) == ("90", "99.91", "9.91")
+
+
+def test_a_quantity_that_the_exchange_does_not_take_is_not_told_as_an_amount():
+    many = symbol("BTCTRY", "3000000", rules={"min_qty": Decimal("0.001")})  # 3000 TRY
+    [found] = allocated(buy("BTCTRY", "300"), market=[many])
+    assert (told(found), found.reason.setting) == (("rejected", "0", "min_qty"), "exchange")
+
+
 def test_rejected_requests_use_up_nothing():
     given = {"settings": {"NOTIONAL_CAP_TRY_PER_CYCLE": "600"}}
     small, second = allocated(buy("BTCTRY", "90"), buy("ETHTRY", "600"), **given)

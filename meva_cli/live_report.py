@@ -1,0 +1,85 @@
+"""`meva report` of books of Stages 3 and 4: their cycles, one line each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from meva_cli.listing import TABLE, Listing
+from meva_cli.live_told import head_of, standing_of
+from meva_cli.render import as_text, print_json, print_line
+from meva_cli.window import LAST
+
+if TYPE_CHECKING:
+    from meva_core.live_history.books import Listed, Standing
+    from meva_core.live_history.lines import Totals
+    from meva_core.ports import Reads
+
+_SHOWN: Final = {
+    "time": "ts",
+    "stage": "stage",
+    "mode": "mode",
+    "orders": "orders",
+    "canceled": "canceled",
+    "fills": "fills",
+    "unknown": "unknown",
+    "equity_try": "equity_try",
+    "day_try": "day_result_try",
+    "net_pnl_try": "net_pnl_try",
+    "drawdown_%": "drawdown_pct",
+    "reason": "reason",
+}
+_SPARED: Final = ("drawdown_%", "stage", "net_pnl_try", "canceled", "day_try")
+
+
+def report_book(
+    reads: Reads,
+    listed: Listed,
+    start: datetime | None,
+    end: datetime | None,
+    last: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show the cycles of a window, the newest ones where none was asked for, and what they add up to."""
+    from meva_core.live_history.cycles import cycles_in
+    from meva_core.live_history.lines import FIELDS, Totals, lines_of
+
+    last = LAST if (start, end, last) == (None, None, None) else last
+    standing, totals = standing_of(reads, listed), Totals()
+    cycles = cycles_in(reads, listed, start, end, last)
+    records = [one.record(standing) for one in totals.counted(lines_of(reads, standing, cycles))]
+    if as_json:
+        names = [one.name for one in FIELDS]
+        documents = [dict(zip(names, record, strict=True)) for record in records]
+        shown = [{name: one[name] for name in names[3:]} for one in documents]
+        print_json({**head_of(listed), "cycles": shown, "totals": totals.document()})
+        return
+    Listing("cycles", head_of(listed), FIELDS, records, _SHOWN, _SPARED, "").put(TABLE, None, as_json=False)
+    if sys.stdout.isatty():
+        print_line()
+        for text in totals_lines(standing, totals):
+            print_line(text)
+
+
+def totals_lines(standing: Standing, totals: Totals) -> Iterator[str]:
+    """Yield what cycles add up to, in words."""
+    found = totals.document()
+    yield (
+        f"Book {standing.name}: {found['cycles']} cycles, {found['cycles_with_orders']} placed orders, "
+        f"{found['cycles_with_fills']} had fills. Orders {found['orders']}, canceled {found['canceled']}, "
+        f"fills {found['fills']}, rejected {found['rejected']}, unknown {found['unknown']}."
+    )
+    yield f"Modes: {_counted(found['modes'])}."
+    if found["reasons"]:
+        yield f"Without an order: {_counted(found['reasons'])}."
+    yield (
+        f"After the last: equity {as_text(found['equity_try'])} TRY, net PnL "
+        f"{as_text(found['net_pnl_try'])}, {as_text(found['drawdown_pct'])} % below its peak."
+    )
+
+
+def _counted(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

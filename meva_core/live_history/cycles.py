@@ -1,0 +1,132 @@
+"""The stored cycles of a book: which of them are in a window, and one of them as it was decided."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import frozen
+
+from meva_core.errors import BadInput, StoreCorrupt, StoreUnready
+from meva_core.live_history.books import Listed
+from meva_core.operating.decided_rows import CYCLES
+from meva_core.operational.decisions import Decisions
+from meva_core.operational.documents import from_document
+from meva_core.operational.inputs import Inputs
+from meva_core.ports import Reads, TextCodec
+
+_COLUMNS: Final = (
+    "cycle_id", "ts", "stage", "dry", "status", "code_version", "settings", "inputs", "decisions",
+    "outcomes_json",
+)  # fmt: skip
+
+
+@frozen
+class Opened:
+    """A cycle as it was decided. `outcomes` are, by the name of each order, where it stood at the end and how
+    much of it had filled by the exchange's word; none of a cycle that did not end."""
+
+    book: str
+    run: str
+    cycle: str
+    ts: datetime
+    stage: int
+    is_dry: bool
+    status: str
+    code_version: str
+    settings: Mapping[str, Any]
+    inputs: Inputs
+    decisions: Decisions
+    outcomes: Mapping[str, tuple[str, str]]
+
+
+def cycles_in(
+    reads: Reads,
+    listed: Listed,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    last: int | None = None,
+) -> list[tuple[datetime, str]]:
+    """Return times and ids of the cycles of a book in a window, inclusive, oldest first; the newest `last`.
+
+    Raises StoreUnready for a book without any, BadInput for a window without one.
+    """
+    where, columns = {"book": listed.name}, ("ts", "cycle_id")
+    rows = reads.rows(CYCLES, columns, start=start, end=end, where=where, newest_first=True, limit=last)
+    found = [(ts, name) for ts, name in rows][::-1]
+    if found:
+        return found
+    first = next(reads.rows(CYCLES, ("ts",), where=where, limit=1), None)
+    newest = next(reads.rows(CYCLES, ("ts",), where=where, newest_first=True, limit=1), None)
+    if first is None or newest is None:
+        raise StoreUnready(f"book {listed.name} has no cycle yet", action="let it run, then ask again")
+    raise BadInput(
+        f"book {listed.name} has no cycle of that time; its cycles are from {first[0]:%Y-%m-%d %H:%M} to "
+        f"{newest[0]:%Y-%m-%d %H:%M} UTC",
+        action="check --start and --end",
+    )
+
+
+def cycle_named(reads: Reads, name: str) -> tuple[str, datetime] | None:
+    """Return the book and the time of the cycle with this id, None for one that no book has."""
+    found = next(reads.rows(CYCLES, ("book", "ts"), where={"cycle_id": name}), None)
+    return None if found is None else (found[0], found[1])
+
+
+def opened(reads: Reads, listed: Listed, texts: TextCodec, name: str) -> Opened:
+    """Return a cycle of a book as it was decided.
+
+    Raises BadInput for one of another book, or of a version that this one does not read, StoreCorrupt for one
+    that is damaged.
+    """
+    row = next(reads.rows(CYCLES, _COLUMNS, where={"book": listed.name, "cycle_id": name}), None)
+    if row is None:
+        raise BadInput(
+            f"book {listed.name} has no cycle {name!r}",
+            action="name one as `meva report --json` shows it, or a time such as 2026-01-31T12:00:00Z",
+        )
+    found = dict(zip(_COLUMNS, row, strict=True))
+    documents = {part: _document(found[part], texts, name) for part in ("settings", "inputs", "decisions")}
+    try:
+        inputs = from_document(Inputs, documents["inputs"])
+        decisions = from_document(Decisions, documents["decisions"])
+    except BadInput as error:
+        raise BadInput(
+            f"cycle {name} is not in the form of this version: {error}",
+            action=f"look at it with meva {found['code_version']}, which decided it",
+        ) from error
+    outcomes = json.loads(found["outcomes_json"] or "[]")
+    return Opened(
+        book=listed.name,
+        run=listed.run,
+        cycle=name,
+        ts=found["ts"],
+        stage=found["stage"],
+        is_dry=bool(found["dry"]),
+        status=found["status"],
+        code_version=found["code_version"],
+        settings=documents["settings"],
+        inputs=inputs,
+        decisions=decisions,
+        outcomes={order: (standing, filled) for order, standing, filled in outcomes},
+    )
+
+
+def each_opened(
+    reads: Reads, listed: Listed, texts: TextCodec, names: list[tuple[datetime, str]]
+) -> Iterator[Opened]:
+    """Yield cycles as they were decided, one in memory at a time."""
+    for _, name in names:
+        yield opened(reads, listed, texts, name)
+
+
+def _document(packed: bytes, texts: TextCodec, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(texts.unpack(packed))
+    except (StoreCorrupt, TypeError, ValueError) as error:
+        raise StoreCorrupt(
+            f"{CYCLES}, {name}: cannot be read ({error})", action="keep the database, and restore a backup"
+        ) from error
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,234 @@
+"""Why a cycle of Stages 3 and 4 did, or did not, trade: the fate of all that was asked for, and of each
+symbol of which nothing was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from attrs import frozen
+
+from meva_core.amounts import to_decimal
+from meva_core.live_history.cycles import Opened
+from meva_core.live_history.words import explain
+from meva_core.operational.actions import Action, Kind
+from meva_core.operational.allocation import Status
+from meva_core.operational.asked import Asked
+from meva_core.operational.because import Because, Cause
+from meva_core.operational.draft import blocked_symbols
+from meva_core.operational.scene import scene_of
+
+NOTHING_ASKED: Final = "nothing_asked"
+"""Of a symbol that no strategy asked for anything of."""
+
+
+@frozen
+class Fate:
+    """What became of what was asked for, or would have been: `action` is what was sent of it, `reason` why it
+    was not, or not all of it. Of a symbol that nothing was asked of, there is neither."""
+
+    symbol: str
+    strategy: str = ""
+    asked: Asked | None = None
+    allocated: int | None = None
+    action: Action | None = None
+    reason: Because | None = None
+    standing: str | None = None
+    filled: str | None = None
+
+    @property
+    def code(self) -> str:
+        """The code of what stopped it, `ok` for what went out whole."""
+        if self.reason is None:
+            return str(Cause.OK) if self.action is not None else NOTHING_ASKED
+        return self.reason.code
+
+    def document(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        asked, action = self.asked, self.action
+        return {
+            "symbol": self.symbol,
+            "strategy": self.strategy or None,
+            "side": None if asked is None else asked.side.name,
+            "purpose": None if asked is None else str(asked.purpose),
+            "asked_try": None if asked is None else to_decimal(asked.request),
+            "asked_reason": None if asked is None else asked.reason or None,
+            "allocated_try": None if self.allocated is None else to_decimal(self.allocated),
+            "ordered": action is not None,
+            "order": None if action is None else _action_document(action),
+            "standing": self.standing,
+            "filled_qty": self.filled,
+            "code": self.code,
+            **reason_document(self.reason, settings),
+        }
+
+
+@frozen
+class Explained:
+    """A cycle, explained."""
+
+    cycle: Opened
+    fates: tuple[Fate, ...]
+    blocked: Mapping[str, str]
+
+    @property
+    def ordered(self) -> int:
+        """How many orders it decided to send."""
+        return sum(one.kind is not Kind.CANCEL for one in self.cycle.decisions.actions)
+
+    @property
+    def canceled(self) -> int:
+        """How many orders it decided to cancel, replacements aside."""
+        return sum(one.kind is Kind.CANCEL for one in self.cycle.decisions.actions)
+
+    @property
+    def main(self) -> str:
+        """The code that says most about a cycle without an order: what bound its mode, else what stopped most
+        of what was asked for."""
+        bound = self.cycle.decisions.mode.bound
+        if bound is not None:
+            return bound.reason.code
+        stopped = mostly(one.reason.code for one in self.cycle.decisions.dropped)
+        return stopped or NOTHING_ASKED
+
+
+def mostly(codes: Iterable[str]) -> str:
+    """Return the most frequent of some codes, the first by name of equals; nothing for none."""
+    counted = Counter(codes)
+    return min(counted, key=lambda code: (-counted[code], code), default="")
+
+
+def explained(cycle: Opened) -> Explained:
+    """Return why a cycle did, or did not, trade."""
+    scene = scene_of(cycle.inputs)
+    return Explained(cycle, tuple(_fates(cycle)), blocked_symbols(scene))
+
+
+def _fates(cycle: Opened) -> Iterator[Fate]:
+    found = cycle.decisions
+    sent = {one.symbol: one for one in found.actions if one.kind is not Kind.CANCEL}
+    stopped = {one.n: one.reason for one in found.dropped if one.n >= 0}
+    granted = {one.n: one for one in found.allocation}
+    named: set[str] = set()
+    for asked in found.asked:
+        named.add(asked.symbol)
+        allocated, reason = granted.get(asked.n), stopped.get(asked.n)
+        action = sent.get(asked.symbol) if reason is None else None
+        if reason is None and allocated is not None and allocated.status is Status.SCALED:
+            reason = allocated.reason
+        standing, filled = (
+            cycle.outcomes.get(action.client_id or "", (None, None)) if action else (None, None)
+        )
+        amount = None if allocated is None else allocated.allocated
+        yield Fate(asked.symbol, asked.strategy, asked, amount, action, reason, standing, filled)
+    for one in found.dropped:
+        if one.n < 0:
+            named.add(one.symbol)
+            yield Fate(one.symbol, one.strategy, reason=one.reason)
+    for symbol in cycle.inputs.symbols:
+        if symbol.name not in named:
+            yield Fate(symbol.name)
+
+
+# -- As JSON ----------------------------------------------------------------------------------------------
+
+
+def document(found: Explained) -> dict[str, Any]:
+    """Return an explained cycle as JSON holds it; the keys that Stage 7's has as well mean the same."""
+    cycle, settings = found.cycle, found.cycle.settings
+    decisions, inputs = cycle.decisions, cycle.inputs
+    mode = decisions.mode
+    return {
+        "book": cycle.book,
+        "run_id": cycle.run,
+        "stage": cycle.stage,
+        "dry": cycle.is_dry,
+        "cycle_id": cycle.cycle,
+        "ts": cycle.ts,
+        "status": cycle.status,
+        "code_version": cycle.code_version,
+        "ordered": found.ordered > 0,
+        "orders": found.ordered,
+        "cancels": found.canceled,
+        "main_reason": found.main,
+        "mode": {
+            "final": mode.mode.name,
+            "bound_by": None if mode.bound is None else mode.bound.part,
+            "parts": [
+                {"part": one.part, "mode": one.mode.name, **reason_document(one.reason, settings)}
+                for one in mode.parts
+            ],
+        },
+        "kill_switch": inputs.kill_switch or None,
+        "kill": None
+        if decisions.kill is None
+        else {"code": decisions.kill.code, **reason_document(decisions.kill.reason, settings)},
+        "alarms": [{"code": one.code, "about": one.about, "mode": one.mode.name} for one in inputs.alarms],
+        "anomalies": [
+            {"severity": str(one.severity), **reason_document(one.reason, settings)}
+            for one in decisions.anomalies
+        ],
+        "failures": [
+            {"strategy": one.strategy, "code": one.code, "text": one.text} for one in inputs.failures
+        ],
+        "universe": list(decisions.universe.names),
+        "not_in_universe": [reason_document(one, settings) for one in decisions.universe.dropped],
+        "blocked": dict(sorted(found.blocked.items())),
+        "symbols": [fate.document(settings) for fate in found.fates],
+        "canceling": [
+            {
+                "client_order_id": one.order.client_id,
+                "symbol": one.order.symbol,
+                "side": one.order.side.name,
+                **reason_document(one.reason, settings),
+                "held_back": None if one.held_back is None else reason_document(one.held_back, settings),
+            }
+            for one in decisions.cancels
+        ],
+        "sweep_plan": [
+            {"symbol": one.symbol, "price_try": to_decimal(one.price), "qty": to_decimal(one.qty)}
+            for one in decisions.sweep
+        ],
+    }
+
+
+def reason_document(reason: Because | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a reason as JSON holds it: what was measured, its limit, whose that is, and in words."""
+    if reason is None:
+        return {"reason": None, "text": None}
+    return {
+        "reason": {
+            "code": reason.code,
+            "step": reason.step,
+            "scope": reason.scope,
+            "value": reason.value,
+            "limit": reason.limit,
+            "distance": reason.distance,
+            "unit": reason.unit,
+            "setting": reason.setting or None,
+            "setting_value": settings.get(reason.setting),
+        },
+        "text": explain(reason, settings),
+    }
+
+
+def _action_document(action: Action) -> dict[str, Any]:
+    return {
+        "kind": str(action.kind),
+        "client_order_id": action.client_id,
+        "replaces": action.cancels,
+        "price_try": to_decimal(action.price),
+        "qty": to_decimal(action.qty),
+    }
+
+
+def reasons_of(found: Explained) -> list[Because]:
+    """Return all that stood in the way in a cycle: of the whole of it first, then by symbol."""
+    mode = found.cycle.decisions.mode
+    whole = [one.reason for one in mode.parts if one.mode is mode.mode and mode.bound is not None]
+    return [
+        *whole,
+        *(one.reason for one in found.cycle.decisions.anomalies),
+        *(fate.reason for fate in found.fates if fate.reason is not None),
+    ]
