@@ -3,7 +3,6 @@ live book, over the simulated exchange for the dry ones. Made once by each worke
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from decimal import Decimal
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from attrs import define, evolve, field
-from cycles import Lived, a_run
+from cycles import a_run
 from fresh_database import fresh_file
 from scripted_account import START, Scripted
 
@@ -21,24 +20,15 @@ from meva_adapters.listed_strategies import load_listed
 from meva_adapters.sql.store import SqlStore, writer
 from meva_adapters.text_codec import ZstdTexts
 from meva_core.live.desk import Desk
-from meva_core.live.live_orders import records
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.opening import Read as Balances
 from meva_core.live_book.opening import opened
 from meva_core.operating import recording, stored
-from meva_core.operating.book_file import BookFile
 from meva_core.operating.carried import Carried
-from meva_core.operating.decided_rows import Cycle
-from meva_core.operating.done_rows import Filled, Outcome, Ran
 from meva_core.operating.dry import meets
-from meva_core.operating.executing import Executor, carried_on
-from meva_core.operating.ledger_rows import LEDGER, OWN, fill_of
-from meva_core.operating.outcomes import Executed, Verdict
-from meva_core.operating.reading import Process, Read, read_cycle
-from meva_core.operating.replacing import Replacer
-from meva_core.operating.sending import Sender
-from meva_core.operating.whose import whose
-from meva_core.operational.decide import decide
+from meva_core.operating.kill import Kill, Level
+from meva_core.operating.reading import Process, World
+from meva_core.operating.runner import About, Runner, Told
 from meva_core.operational.inputs import Listed
 from meva_core.orders import Side
 from meva_core.settings import build_settings, settings_texts
@@ -93,96 +83,31 @@ class Asks(Strategy):
 
 
 @define
-class Recorded(Lived):
-    """A book whose cycles are decided, carried out and recorded, too. `name` is the book's."""
+class Recorded:
+    """A book, and what runs its cycles over an exchange that a test moves."""
 
-    name: str = "live"
-    settings: Mapping[str, str] = field(factory=dict)
-    strategies: Mapping[str, Strategy] = field(factory=dict)
+    exchange: Scripted
+    runner: Runner
     ids: list[str] = field(factory=list)
 
     @property
     def book(self) -> LiveBook:
-        return self.standing()[0]
-
-    def standing(self) -> tuple[LiveBook, Carried]:
-        with self.store.read() as view:
-            found = stored.stored_book(view, self.name)
+        with self.runner.store.read() as view:
+            found = stored.stored_book(view, self.runner.name)
         assert found is not None
-        return found
+        return found[0]
 
-    def go_on(self, seconds: float = 60, kill: str = "") -> Executed:
+    def go_on(self, seconds: float = 60, kill: Kill | None = None) -> Told:
         """Run a cycle after so many seconds: read, decide, send, record."""
         self.exchange.pass_time(seconds)
-        read = read_cycle(self.world, self.run, self.process, *self.standing(), kill)
-        decided = decide(read.inputs, self.strategies)
-        cycle = Cycle(decided=decided, settings=self.settings, code_version="1.2.3")
-        marks = read.carried.valuations
-        with self.store.unit() as work:
-            book, carried = recording.decided(work, read.book, cycle, read.carried, TEXTS)
-            work.commit()
-        executed = self._executed(read, cycle)
-        ran = self._ran(read, cycle, executed)
-        with self.store.unit() as work:
-            carried = carried_on(carried, executed)
-            recording.done(work, book, cycle, marks, ran, carried)
-            recording.measured(work, book, cycle, marks, ran)
-            work.commit()
-        first = self.process.first_cycle or read.inputs.time
-        last_write = executed.last_write or self.process.last_write
-        self.process = evolve(self.process, first_cycle=first, newest=read.inputs.time, last_write=last_write)
-        self.reads.append(read)
-        self.ids.append(read.inputs.cycle)
-        return executed
+        self.runner.kill = lambda: kill
+        told = self.runner.cycle()
+        self.ids.append(told.inputs.cycle)
+        return told
 
-    def _executed(self, read: Read, cycle: Cycle) -> Executed:
-        rules = {one.name: one.rules for one in read.inputs.symbols}
-        file = BookFile(self.desk, whose(read.book), read.inputs.cycle, read.carried.valuations)
-        replacer = Replacer(Sender(self.desk, read.book, rules), file)
-        return Executor(replacer, self.exchange).execute(cycle.decisions.actions)
-
-    def _ran(self, read: Read, cycle: Cycle, executed: Executed) -> Ran:
-        sent = executed.count(Verdict.SUBMITTED)
-        rejects: dict[str, int] = {}
-        for one in executed.outcomes:
-            if one.verdict is Verdict.REJECTED:
-                rejects[one.code] = rejects.get(one.code, 0) + 1
-        with self.store.read() as view:
-            found = [
-                records(view, client_order_id=one.action.client_id)
-                for one in executed.outcomes
-                if one.action.client_id is not None
-            ]
-            fills = self._fills(view, read)
-            where = {"book": self.name, "cycle_id": read.inputs.cycle}
-            flows = sum(1 for _ in view.rows("live_flows", ("id",), where=where))
-        return Ran(
-            outcomes=tuple(Outcome(one.label, str(one.standing), "0") for listed in found for one in listed),
-            submitted=0 if self.run.dry else sent,
-            simulated=sent if self.run.dry else 0,
-            canceled=executed.count(Verdict.CANCELED),
-            unknown=executed.count(Verdict.UNKNOWN),
-            blocked=executed.count(Verdict.BLOCKED),
-            rejects=rejects,
-            refusals=executed.refusals,
-            foreign=read.foreign,
-            flows=flows,
-            fills=fills,
-            step_ms={"measure": 12, "decide": 3},
-            start=self.exchange.now,
-            end=self.exchange.now + 20_000,
-        )
-
-    def _fills(self, view: Any, read: Read) -> tuple[Filled, ...]:
-        where = {"cycle_id": read.inputs.cycle, "type": "FILL"}
-        of = whose(read.book)
-        postings = {one.id: one for one in stored.postings(view, of)}
-        found = []
-        for (meta,) in view.rows(LEDGER, ("meta_json",), run_id=of.run, where=where):
-            fill = fill_of(json.loads(meta)["fill"])
-            order = records(view, exchange_order_id=fill.order_id)
-            found.append(Filled(fill, postings[f"{OWN}{fill.fill_id}"], order[0].created))
-        return tuple(found)
+    def under(self, **changes: Any) -> None:
+        """Let it go on under another stage, or only look on."""
+        self.runner.run = evolve(self.runner.run, **changes)
 
 
 def recorded(
@@ -204,38 +129,40 @@ def recorded(
         terms = Terms(maker=12 * 10**8, taker=24 * 10**8)
         venue = SimulatedVenue(simulated(name, int(there["TRY"] * 10**8)), terms, exchange)
     read = Balances(exchange.now, venue.balances())
-    book = opened(name, ACCOUNT if not is_dry else "", read, {})
+    book = opened(name, "simulated" if is_dry else ACCOUNT, read, {})
     with store.unit() as work:
         recording.opened(work, book, Carried())
         work.commit()
-    chosen = load_listed(STAGES[stage])
-    listed = Listed(STAGES[stage], identity=chosen.identity)
-    run = evolve(a_run(settings=given, strategies=(listed,)), stage=stage, dry=is_dry)
-    return Recorded(
-        exchange=exchange,
-        store=store,
-        run=run,
-        desk=Desk(venue, venue, store, exchange, lambda _: None),
-        process=Process(runs=frozenset({book.run})),
-        shown=meets(venue) if is_dry else lambda _: None,
+    desk = Desk(venue, venue, store, exchange, lambda _: None)
+    shown = meets(venue) if is_dry else lambda _: None
+    runner = Runner(
         name=name,
-        settings=texts,
-        strategies={STAGES[stage]: chosen.strategy},
+        world=World(market=exchange, rules=exchange, desk=desk, shown=shown),
+        run=evolve(a_run(settings=given), dry=is_dry),
+        store=store,
+        texts=TEXTS,
+        about=About(settings=texts, code_version="1.2.3"),
+        process=Process(runs=frozenset({book.run})),
+        strategies={},
+        ticks=exchange.micros,
     )
+    account = Recorded(exchange, runner)
+    at_stage(account, stage)
+    return account
 
 
 def at_stage(account: Recorded, stage: int) -> None:
-    """Let a book go on under the other stage."""
-    chosen = load_listed(STAGES[stage])
-    listed = Listed(STAGES[stage], identity=chosen.identity)
-    account.run = evolve(account.run, stage=stage, strategies=(listed,))
-    account.strategies = {STAGES[stage]: chosen.strategy}
+    """Let a book go on under a stage, with the strategy that comes with it."""
+    name = STAGES[stage]
+    chosen = load_listed(name)
+    account.under(stage=stage, strategies=(Listed(name, identity=chosen.identity),))
+    account.runner.strategies = {name: chosen.strategy}
 
 
 def asking(account: Recorded) -> None:
     """Let a book go on under Stage 4 with the strategy of this module."""
-    account.run = evolve(account.run, stage=4, strategies=(Listed(Asks.id),))
-    account.strategies = {Asks.id: Asks()}
+    account.under(stage=4, strategies=(Listed(Asks.id),))
+    account.runner.strategies = {Asks.id: Asks()}
 
 
 def fill_open(account: Recorded, share: str = "1", late: float = 0, side: Side | None = None) -> None:
@@ -262,10 +189,10 @@ def live_days(store: SqlStore) -> Recorded:
         if n == 6:
             exchange.transfer("TRY", "-250", listed_after=None)
         account.go_on()
-    account.go_on(kill="cancels")
-    account.run = evolve(account.run, observe=True)
+    account.go_on(kill=Kill(Level.CANCELS, "MEVA_KILL_FILE", "looked at"))
+    account.under(observe=True)
     account.go_on()
-    account.run = evolve(account.run, observe=False)
+    account.under(observe=False)
     exchange.pass_time(86_400 - 1_800)
     with exchange.failing("book", "SOLTRY"):
         account.go_on()

@@ -97,6 +97,7 @@ NOT_SENT: Final[Mapping[str, Told]] = {
     "live_not_armed": Told("live trading is not armed", "`meva gates` names the lines"),
     "lease": Told("the book was not surely ours", "one process at a time holds it: `meva books`"),
     "clock": Told("the exchange's time could not be told", "it ends when it can"),
+    "plan": Told("no cycle had planned it", "the next cycle plans afresh"),
     "plan_too_old": Told("it was planned more than 30 s before", "the next cycle plans afresh"),
     "mode": Told("the mode of the cycle forbids it", "`meva why` names what bound it"),
     "price_collar": Told("its limit was more than 5 % on the wrong side of the mark", "look at the market"),

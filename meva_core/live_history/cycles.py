@@ -25,8 +25,9 @@ _COLUMNS: Final = (
 
 @frozen
 class Opened:
-    """A cycle as it was decided. `outcomes` are, by the name of each order, where it stood at the end and how
-    much of it had filled by the exchange's word; none of a cycle that did not end."""
+    """A cycle as it was decided. `settings` are those that are recorded of it, by name. `outcomes` are, by
+    the name of each order, where it stood at the end and how much of it had filled by the exchange's word;
+    none of a cycle that did not end."""
 
     book: str
     run: str
@@ -107,7 +108,7 @@ def opened(reads: Reads, listed: Listed, texts: TextCodec, name: str) -> Opened:
         is_dry=bool(found["dry"]),
         status=found["status"],
         code_version=found["code_version"],
-        settings=documents["settings"],
+        settings={**documents["settings"], **_limits(documents["inputs"])},
         inputs=inputs,
         decisions=decisions,
         outcomes={order: (standing, filled) for order, standing, filled in outcomes},
@@ -120,6 +121,11 @@ def each_opened(
     """Yield cycles as they were decided, one in memory at a time."""
     for _, name in names:
         yield opened(reads, listed, texts, name)
+
+
+def _limits(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a decision read, by name: they are what it was decided by."""
+    return {name.upper(): value for name, value in inputs["limits"].items()}
 
 
 def _document(packed: bytes, texts: TextCodec, name: str) -> dict[str, Any]:
