@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -95,8 +96,13 @@ class Listing:
             return
         names = [one.name for one in self.fields]
         places = [names.index(name) for name in self.shown.values()]
-        rows = [[record[place] for place in places] for record in self.records]
+        rows = [[_shown(record[place]) for place in places] for record in self.records]
         print_spared_table(list(self.shown), rows, self.spared)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as people look at it: a time to the second."""
+    return value.replace(microsecond=0) if isinstance(value, datetime) else value
 
 
 def check_form(form: str, out: Path | None, as_json: bool, url: URL) -> None:

@@ -1,4 +1,4 @@
-"""`meva report` of books of Stages 3 and 4: their cycles, one line each."""
+"""`meva report` of books of Stages 3 and 4: their cycles, one line each, and their figures."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from meva_cli.listing import TABLE, Listing
-from meva_cli.live_told import head_of, standing_of
+from meva_cli.live_told import head_of, standing_of, texts
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.window import LAST
 
 if TYPE_CHECKING:
     from meva_core.live_history.books import Listed, Standing
     from meva_core.live_history.lines import Totals
+    from meva_core.live_history.summary import BookSummary
     from meva_core.ports import Reads
 
 _SHOWN: Final = {
@@ -62,6 +63,13 @@ def report_book(
         print_line()
         for text in totals_lines(standing, totals):
             print_line(text)
+
+
+def summary_of_book(reads: Reads, listed: Listed, cash_rate: float) -> BookSummary:
+    """Return the figures of a book."""
+    from meva_core.live_history.summary import summary_of
+
+    return summary_of(reads, standing_of(reads, listed), texts(), cash_rate=cash_rate)
 
 
 def totals_lines(standing: Standing, totals: Totals) -> Iterator[str]:

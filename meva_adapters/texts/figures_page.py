@@ -74,6 +74,8 @@ def _equity(d: Document) -> list[str]:
     opening, final = _amount(d, d["opening_equity_try"]), _amount(d, d["final_equity_try"])
     year = f", {_percent(d['annual_return_ratio'])} a year" if d["annual_return_ratio"] is not None else ""
     parts = [f"{opening} -> {final} {d['quote']}", _percent(d["return_ratio"]) + year]
+    if d.get("flows_try"):  # of a book that money or coins came to, or left
+        parts.append(f"came and went {_signed(d, d['flows_try'])}")
     if d["equal_parts_return_ratio"] is None:
         why = _NOT_HELD.get(d["undefined"].get("equal_parts_return_ratio", ""), "nothing had a mark")
         return [*parts, f"holding: {why}"]

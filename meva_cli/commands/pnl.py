@@ -166,11 +166,16 @@ def _say(span: Span) -> None:
         parts = ", ".join(f"{kind} {as_text(amount)}" for kind, amount in span.document()["flows"].items())
         print_line(f"Flows: {parts}.")
     print_line(
-        f"{found['opening_try']} + {found['flows_try']} flows + {found['gross_try']} gross - "
-        f"{found['fees_try']} fees - {found['slippage_try']} slippage = {found['cash_try']} cash + "
+        f"{found['opening_try']} {_plus(found['flows_try'])} flows {_plus(found['gross_try'])} gross "
+        f"- {found['fees_try']} fees - {found['slippage_try']} slippage = {found['cash_try']} cash + "
         f"{found['values_try']} values = {found['equity_try']} TRY"
     )
     began = "its opening" if not span.began.cycle else found["from"]
     print_line(
         f"From {began} to {found['to']}. Average cost makes the same net: {found['average_net_try']} TRY."
     )
+
+
+def _plus(amount: str) -> str:
+    """Return an amount behind the sign that it is added with."""
+    return f"- {amount[1:]}" if amount.startswith("-") else f"+ {amount}"

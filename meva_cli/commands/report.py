@@ -213,8 +213,14 @@ def _summarize(reads: Reads, run_id: str | None, book: str | None, rate: float, 
     from meva_cli.summary import asked_account
     from meva_core.stages.summary import summary_of
 
-    found = summary_of(reads, asked_account(reads, run_id, book), CODEC, cash_rate=rate)
-    document = summary_document(found)
+    listed = asked_live(reads, book, run_id)
+    if listed is not None:
+        from meva_cli.live_report import summary_of_book
+
+        document = summary_of_book(reads, listed, rate).document()
+    else:
+        found = summary_of(reads, asked_account(reads, run_id, book), CODEC, cash_rate=rate)
+        document = summary_document(found)
     if as_json:
         print_json(document)
         return

@@ -100,6 +100,11 @@ class Order:
         return self.status not in UNSETTLED
 
     @property
+    def rests(self) -> bool:
+        """Whether it may rest at the exchange, and fill."""
+        return self.status in ACTIVE
+
+    @property
     def attention(self) -> str:
         """What is open about it."""
         if self.status in ATTENTION:

@@ -217,3 +217,12 @@ def test_report_lists_the_cycles_of_a_book(meva: Meva, live: Path):
     found = meva("report", "--db", live, "--start", "2025-10-10", "--json").document
     assert found["totals"]["cycles"] == len(found["cycles"]) == 14
     assert found["cycles"][-1]["net_pnl_try"] == "25.29798196" == found["totals"]["net_pnl_try"]
+
+
+def test_the_page_of_figures_of_a_book_tells_what_came_and_went(meva: Meva, live: Path):
+    ended = meva("report", "--summary", "--db", live)
+    assert ended.out.startswith("book live: 27 cycles, 2025-10-09 08:54 to 2025-10-10 08:50 UTC\n")
+    assert "\t+0.24 %\tcame and went +699.88\t" in ended.out
+    document = meva("report", "--summary", "--book", "live", "--db", live, "--json").document
+    assert (document["flows_try"], document["net_pnl_try"]) == ("699.88", "25.29798196")
+    assert document["kind"] == "live"
