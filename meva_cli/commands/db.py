@@ -133,7 +133,7 @@ def _rows_apart(url: URL) -> Iterator[str]:
     """Yield what is stored of all runs otherwise than their columns give."""
     from meva_adapters.codec import CODEC
     from meva_adapters.sql.check import rows_of_no_run
-    from meva_adapters.sql.reads import LEGACY
+    from meva_adapters.sql.prepared import LEGACY
     from meva_core.errors import StoreCorrupt
     from meva_core.stages.deep import forms_apart, rows_apart
 
