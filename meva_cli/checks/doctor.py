@@ -38,6 +38,8 @@ CHECKS: Final[Mapping[str, Callable[[World], Iterator[Check]]]] = {
 """The checks by their category, in the order in which they are made."""
 BEFORE_A_RUN: Final = ("settings", "gates", "database", "data", "strategy")
 """What has to be right before a run begins; whether the exchange answers, its first measure tells."""
+BEFORE_A_LIVE_RUN: Final = ("settings", "database")
+"""The same for Stages 3 and 4."""
 STATE_ONLY: Final = ("database", "data")
 """Categories that need no other settings than where things are kept."""
 WITHOUT_SETTINGS: Final = ("settings", "system")
@@ -84,17 +86,22 @@ def look_around(
 
 
 def preflight(
-    load: Callable[[], Loaded], db: str | None, interval: int, parameters: Sequence[str] = ()
+    load: Callable[[], Loaded],
+    db: str | None,
+    interval: int,
+    parameters: Sequence[str] = (),
+    purpose: str = STAGE7,
 ) -> Settings:
-    """Make the checks that come before a run of Stage 7, say what is worth a look, and return its settings.
+    """Make the checks that come before a run of a stage, say what is worth a look, and return its settings.
 
     `load` loads them, and warns of their sources; `parameters` are those of a strategy on the command line.
-    Raises NotReady with all that is not right.
+    What gates block and which strategies there are, a run of Stages 3 and 4 says itself. Raises NotReady with
+    all that is not right.
     """
     loaded, unread = _loaded(load)
-    world = World(STAGE7, interval, loaded, unread, integrity_bytes=BEFORE_A_RUN_BYTES, quick=True)
+    world = World(purpose, interval, loaded, unread, integrity_bytes=BEFORE_A_RUN_BYTES, quick=True)
     world = evolve(world, parameters=parameters)
-    _, found = _made(world, db, BEFORE_A_RUN)
+    _, found = _made(world, db, BEFORE_A_RUN if purpose == STAGE7 else BEFORE_A_LIVE_RUN)
     for check in found:
         if check.status is Status.WARN and check.name != SAID_WHEN_LOADED:
             about = {"category": check.category, "check": check.name, "action": check.action}

@@ -19,11 +19,7 @@ LOOK: Final = Look("strategy")
 def strategy_checks(world: World) -> Iterator[Check]:
     """Tell what decides, and load it: its code is run, unless it is to be left alone."""
     if world.has_account:
-        yield LOOK.warned(
-            "policy",
-            f"this version has no command that runs {world.purpose}: what is looked at is what one needs",
-            "nothing; what can be run is Stage 7, and backtests of it",
-        )
+        yield from _listed(world)
         return
     most, spec = world.settings.stage7.universe_size, world.settings.strategy.strategy
     if not world.loads_strategy:
@@ -39,6 +35,29 @@ def strategy_checks(world: World) -> Iterator[Check]:
             yield from _for_live(world, chosen)
     except BadInput as error:
         yield from LOOK.refused("policy", error)
+
+
+def _listed(world: World) -> Iterator[Check]:
+    """Look at the strategies that a stage of an account lists."""
+    from meva_adapters.listed_strategies import of_stage
+
+    stage = int(world.purpose.removeprefix("stage"))
+    live = world.settings.live
+    named = {3: live.stage3_strategies, 4: live.stage4_strategies}[stage]
+    if not named:
+        yield LOOK.warned(
+            "policy", f"STAGE{stage}_STRATEGIES lists none: nothing is bought", "list one of them"
+        )
+    elif not world.loads_strategy:
+        yield LOOK.passed("policy", f"{', '.join(name for name, _ in named)}; they were not loaded")
+    else:
+        try:
+            found = of_stage(stage, world.settings)
+        except BadInput as error:
+            yield from LOOK.refused("policy", error)
+            return
+        for name, weight in named:
+            yield LOOK.passed("policy", f"{_named(found.chosen[name])}; weight {weight}")
 
 
 def _named(chosen: Chosen) -> str:

@@ -125,10 +125,13 @@ def stage4(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _run(stage: int, asked: Asked) -> int:
+    from meva_cli.checks.doctor import preflight
     from meva_core.gates import check_gates
 
     _check_options(asked)
-    settings = settings_for("state", *GROUPS).settings
+    settings = preflight(
+        lambda: settings_for("state", *GROUPS), asked.db, asked.interval, purpose=f"stage{stage}"
+    )
     way, url = _way(asked, settings), database(asked.db)
     if way is Way.LIVE and (blocks := _blocks(settings, url)):
         return _blocked(stage, url, blocks)

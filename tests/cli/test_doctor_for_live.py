@@ -68,7 +68,7 @@ def test_a_dry_run_needs_neither_gate_nor_key(meva: Meva, stage: str) -> None:
     found = checks(ended)
     assert f"{stage} runs dry; nothing is written to an exchange" in found["gates", "live"]["message"]
     assert "none is needed" in found["keys", "credentials"]["message"]
-    assert f"no command that runs {stage}" in found["strategy", "policy"]["message"]
+    assert "_v1, version" in found["strategy", "policy"]["message"]
 
 
 def test_orders_with_money_need_every_gate_and_both_parts_of_the_key(meva: Meva) -> None:
