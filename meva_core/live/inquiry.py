@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from attrs import evolve, frozen
 
 from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueError, VenueReason
+from meva_core.live.booking import sum_of
 from meva_core.live.live_orders import Record, add, change, records
 from meva_core.live.matching import Alarm, Look, described, is_same
 from meva_core.live.owner import Owner
@@ -249,7 +250,7 @@ class Inquiry:
         """Count a look in vain. Only several of them, over a while, make an order absent."""
         known = watch.known or record.adopted or record.standing not in (Standing.SENDING, Standing.UNKNOWN)
         if record.standing not in MAY_REST:
-            still = record.standing is Standing.ABSENT and watch.known and not watch.once
+            still = record.standing is Standing.ABSENT and watch.known and not (watch.once or watch.filled)
             alarms = [(f"{record.label} is not at the exchange", Mode.REDUCE_RISK_ONLY)] if still else []
             return record, evolve(watch, once=False), alarms
         if _is_made_up(record):
@@ -260,11 +261,28 @@ class Inquiry:
         never_seen = record.standing in (Standing.SENDING, Standing.UNKNOWN) and not watch.known
         waited = now - (record.updated if never_seen else missing)
         if watch.looks >= self.grace.looks and waited >= self.grace.grace_seconds * MICROS:
-            text = f"{record.label} is not at the exchange, and was {record.standing.name}"
-            alarms = [(text, Mode.REDUCE_RISK_ONLY)] if known else []
-            return self._changed(record, Standing.ABSENT), watch, alarms
+            return self._gone(record, watch)
+        return self._still_missed(record), watch, []
+
+    def _gone(self, record: Record, watch: Watch) -> tuple[Record, Watch, list[Alarm]]:
+        """Give up an order that was missed often and long enough, unless its fills cannot be read. One that
+        has filled is no reason for alarm: all of it, and that was its end; else it ends with their sum."""
+        try:
+            fills = [] if record.order_id is None else self.account.order_fills(record.order_id)
+        except (VenueError, BadInput) as error:
+            text = f"{record.label} is not at the exchange, and its fills cannot be asked for: {error}"
+            return self._still_missed(record), watch, [(text, Mode.REDUCE_RISK_ONLY)]
+        filled = max([sum_of(fill.qty for fill in fills), watch.booked, watch.filled or watch.booked])
+        watch = evolve(watch, filled=filled or watch.filled)
+        if filled >= record.qty:
+            return self._changed(record, Standing.FILLED), watch, []
+        text = f"{record.label} is not at the exchange, and was {record.standing.name}"
+        alarms = [(text, Mode.REDUCE_RISK_ONLY)] if watch.known and not filled else []
+        return self._changed(record, Standing.ABSENT), watch, alarms
+
+    def _still_missed(self, record: Record) -> Record:
         news = Standing.UNKNOWN if record.standing is Standing.SENDING else record.standing
-        return self._changed(record, news), watch, []
+        return self._changed(record, news)
 
     # -- Recording ------------------------------------------------------------------------------------
 

@@ -2,13 +2,15 @@
 
 It is fill-complete once it has ended and its fills add up to what the exchange says was filled. Where the
 exchange gives no such quantity, or one that is less than what came, the sum counts once two reads 120 s apart
-agree on it. An ended order that is not complete keeps its symbol from submits at once, all BUYs after 10
-minutes, and is a fill lost after 24 h.
+agree on it. So does that of one which it does not show any more: what it said last may be old. An ended order
+that is not complete keeps its symbol from submits at once, all BUYs after 10 minutes, and is a fill lost
+after 24 h.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 from attrs import evolve
@@ -34,7 +36,7 @@ def looked_at(
     """
     if order.complete or not order.has_ended:
         return _forgotten(book, order), order
-    short = order.missing
+    short = _short(order)
     refused = order.standing is Standing.REJECTED and not order.filled and not order.count
     if refused or short == 0 or book.is_accepted(AlarmCode.FILLS_LOST, order.label):
         return _forgotten(book, order), evolve(order, complete=True)
@@ -46,7 +48,18 @@ def looked_at(
         return evolve(book, sums=sums), order
     if now - known.since < AGREED_MICROS:
         return book, order
-    return _forgotten(book, order), evolve(order, complete=True)
+    return _forgotten(book, order), evolve(order, complete=True, filled=order.sums.qty)
+
+
+def _short(order: OwnOrder) -> Decimal | None:
+    """Return by how much the fills of an ended order fall short of the exchange's last word; None, there is
+    none."""
+    short = order.missing
+    if order.standing is not Standing.ABSENT:
+        return short
+    if order.sums.qty >= order.qty:
+        return Decimal(0)
+    return short if short is not None and short > 0 else None
 
 
 def incomplete_alarms(book: LiveBook, orders: Iterable[OwnOrder], now: int) -> list[Alarm]:
@@ -54,7 +67,8 @@ def incomplete_alarms(book: LiveBook, orders: Iterable[OwnOrder], now: int) -> l
     after 10 minutes, K10 after 24 h."""
     found = []
     for order in orders:
-        is_gone = order.standing is Standing.ABSENT and not order.count  # it has an alarm of its own
+        has_filled = order.count or order.filled
+        is_gone = order.standing is Standing.ABSENT and not has_filled  # it has an alarm of its own
         if order.complete or is_gone or not order.has_ended or order.ended is None:
             continue
         waited = now - order.ended

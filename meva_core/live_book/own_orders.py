@@ -28,7 +28,8 @@ class OwnOrder:
     `client_id` is our name for it at the exchange. `mark` is that of the cycle which decided it, None for
     adopted ones. `filled` is the exchange's word, which it rounds to `lot`. `sums` are its fills that are
     booked, `count` how many, and `inexact` how many of them the exchange gave rounded. `was_absent` says that
-    we called it absent, and not the earlier system.
+    we called it absent, and not the earlier system, when nothing had told of a fill; `is_missed` that it may
+    rest, and the exchange did not show it when it was looked for.
     """
 
     symbol: str
@@ -46,6 +47,7 @@ class OwnOrder:
     complete: bool = False
     lot: Decimal = _UNIT
     was_absent: bool = False
+    is_missed: bool = False
     created: int = 0
     ended: int | None = None
 
@@ -66,8 +68,15 @@ class OwnOrder:
 
     @property
     def agrees(self) -> bool:
-        """Whether its booked fills add up to what the exchange says was filled, or are all there are."""
-        return self.complete or self.missing == 0 or (self.filled is None and not self.sums.qty)
+        """Whether its booked fills add up to what the exchange says was filled, or are all there are.
+
+        What it said of an order that it does not show any more may be old.
+        """
+        if self.complete:
+            return True
+        if self.is_missed or (self.standing is Standing.ABSENT and self.filled):
+            return False
+        return self.missing == 0 or (self.filled is None and not self.sums.qty)
 
     @property
     def missing(self) -> Decimal | None:
@@ -127,7 +136,8 @@ def own_order(
         filled=watch.filled,
         complete=watch.complete,
         lot=lot,
-        was_absent=record.standing is Standing.ABSENT and _by_us(record, watch),
+        was_absent=record.standing is Standing.ABSENT and not watch.filled and _by_us(record, watch),
+        is_missed=record.standing in MAY_REST and watch.missing is not None,
         created=record.created,
         ended=record.updated if has_ended else None,
     )

@@ -12,6 +12,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from meva_core.errors import BadInput, VenueError
+from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.attribution import Ours, Whose, of_fill
 from meva_core.live_book.batch import Batch, BatchBooked, book_batch, reclaimed
@@ -187,7 +188,7 @@ class FillReader:
     def _said_again(self, order: OwnOrder) -> tuple[OwnOrder, bool]:
         """Ask for an order again of which more came than the exchange says was filled."""
         short = order.missing
-        if short is None or short >= 0:
+        if short is None or short >= 0 or order.standing is Standing.ABSENT:
             return order, True
         if order.order_id is None or self.look_ups <= 0:
             return order, False

@@ -39,7 +39,7 @@ from meva_core.live.live_orders import Record, records
 from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import MAY_REST, UNSETTLED, Standing, reported
 from meva_core.orders import Side
-from meva_core.venue import Accepted, Balance, Method, NewOrder, OrderState, VenueOrder
+from meva_core.venue import Accepted, Balance, Method, NewOrder, OrderState, VenueFill, VenueOrder
 
 SECOND = 1_000_000
 GRACE, WATCH = 120, 86_400
@@ -152,6 +152,24 @@ class Exchange:
     def shown_fills(self, order_id: str) -> Decimal:
         until = self.now - self.fills_delay
         return sum((qty for at, name, qty in self.fills if name == order_id and at <= until), Decimal(0))
+
+    def order_fills(self, order_id: str) -> list[VenueFill]:
+        order, qty = self.orders[order_id], self.shown_fills(order_id)
+        self._answer(order.client_id)
+        assert order.price is not None
+        fill = VenueFill(
+            f"f{order_id}",
+            order_id,
+            None,
+            order.symbol,
+            order.side,
+            order.price,
+            qty,
+            Decimal(0),
+            "TRY",
+            self.now,
+        )
+        return [fill] if qty else []
 
     def ours(self) -> list[VenueOrder]:
         return [order for name, order in self.orders.items() if name not in self.foreign]

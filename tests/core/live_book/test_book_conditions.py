@@ -54,7 +54,8 @@ def test_an_own_order_is_its_row_what_is_remembered_of_it_and_its_fills() -> Non
     )
     order = own_order(record, Watch(filled=Decimal(1)), [a_fill("1", "100")], mark=7)
     assert (order.label, order.mark, order.ended, order.sums.qty) == (name, 7, OPENED + 5, 1)
-    assert order.was_absent
+    assert not order.was_absent, "it had filled before it was missed"
+    assert own_order(record, Watch(), ()).was_absent
     adopted = evolve(record, client_id="meva4-17")
     assert own_order(adopted, Watch(known=True), ()).was_absent
     assert not own_order(adopted, Watch(), ()).was_absent, "the earlier system called it so"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from attrs import evolve
 from live_books import OPENED, SECOND, a_book, a_fill, an_order
 
@@ -73,10 +74,21 @@ def test_less_than_came_has_to_be_said_again() -> None:
     assert not order.complete
 
 
-def test_an_order_that_was_called_absent_ends_with_the_sum_of_its_fills() -> None:
-    order = ended(None, "1", standing=Standing.ABSENT)
-    assert not is_complete(order, 10)
+@pytest.mark.parametrize("word", [None, "0", "1"])
+def test_an_order_that_was_called_absent_ends_with_the_sum_of_its_fills(word: str | None) -> None:
+    order = ended(word, "1", standing=Standing.ABSENT)
+    assert not is_complete(order, 10), "what the exchange said last may be old"
+    assert not is_complete(order, 10, 129)
     assert is_complete(order, 10, 130)
+    assert is_complete(ended(word, "2", standing=Standing.ABSENT), 10), "nothing more can fill"
+
+
+def test_an_absent_order_of_which_the_exchange_had_told_more_is_not_complete_without_it() -> None:
+    order = ended("1.5", "1", standing=Standing.ABSENT)
+    assert not is_complete(order, 10, 130, 5_000)
+    untold = ended("1.5", standing=Standing.ABSENT)
+    (alarm,) = incomplete_alarms(a_book(), [untold], at(10))
+    assert alarm.code is AlarmCode.FILLS_INCOMPLETE
 
 
 def test_what_was_refused_has_no_fills() -> None:

@@ -80,6 +80,31 @@ def test_a_fill_that_is_shown_late_keeps_its_symbol_from_submits_until_it_is_the
     account.check()
 
 
+def test_an_order_that_is_gone_ends_with_the_sum_of_its_fills_once_two_reads_agree(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(number, "0.25")
+    account.cycle()
+    account.exchange.trade(number, "0.5", late=250)
+    del account.exchange.orders[number]
+    found = []
+    for _ in range(9):
+        account.process = account.restarted().process
+        inputs = account.cycle().inputs
+        account.check()
+        assert [alarm.code for alarm in inputs.alarms if alarm.mode > Mode.NORMAL] == []
+        with account.store.read() as view:
+            found += view.rows("stage4_orders", ("status", "filled_qty", "fill_complete"))
+    part, more = Decimal("0.25"), Decimal("0.75")
+    assert found == [
+        *[("partially_filled", part, 0)] * 2,  # missed
+        *[("unknown_closed", part, 0)] * 2,  # for 120 s; then its second fill comes
+        *[("unknown_closed", part, 0)] * 2,
+        *[("unknown_closed", more, 1)] * 3,  # and nothing more for 120 s
+    ]
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("0.75")
+    assert account.off() == {}
+
+
 def test_what_a_person_trades_is_a_flow_and_no_profit(account: Lived) -> None:
     account.exchange.by_hand("BTCTRY", Side.BUY, "1")
     account.exchange.by_hand("SOLTRY", Side.SELL, "4")

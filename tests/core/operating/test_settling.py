@@ -148,6 +148,50 @@ def test_an_order_that_is_not_there_any_more_restricts_once_it_is_called_absent(
     assert learnt.blocked == {"BTCTRY": NOT_AS_THOUGHT}
 
 
+@pytest.mark.parametrize("is_canceled", [False, True])
+def test_what_had_filled_in_part_before_it_was_gone_is_no_alarm(
+    desk: Desk, exchange: Scripted, is_canceled: bool
+) -> None:
+    number = placed(desk, 0)
+    checked(desk, exchange)
+    exchange.trade(number, "0.25")
+    settle(desk)
+    if is_canceled:
+        exchange.rests_on = True
+        desk.cancel(order_id=number)
+    del exchange.orders[number]
+    for _ in range(5):
+        learnt = settle(desk)
+        assert (learnt.alarms, learnt.blocked) == ((), {})
+        exchange.pass_time(61)
+    assert standings(desk.store) == [Standing.ABSENT]
+
+
+def test_what_had_filled_whole_before_it_was_gone_is_filled(desk: Desk, exchange: Scripted) -> None:
+    number = placed(desk, 0)
+    checked(desk, exchange)
+    exchange.trade(number, "1")
+    del exchange.orders[number]
+    for _ in range(4):
+        assert settle(desk).alarms == ()
+        exchange.pass_time(61)
+    assert standings(desk.store) == [Standing.FILLED]
+
+
+def test_nothing_is_called_absent_while_its_fills_cannot_be_read(desk: Desk, exchange: Scripted) -> None:
+    number = placed(desk, 0)
+    checked(desk, exchange)
+    del exchange.orders[number]
+    with exchange.failing("order_fills"):
+        for _ in range(5):
+            learnt = settle(desk)
+            exchange.pass_time(61)
+        assert [alarm.mode for alarm in learnt.alarms] == [Mode.REDUCE_RISK_ONLY]
+        assert standings(desk.store) == [Standing.OPEN]
+    settle(desk)
+    assert standings(desk.store) == [Standing.ABSENT]
+
+
 def test_another_order_under_our_number_is_not_taken_for_ours(desk: Desk, exchange: Scripted) -> None:
     number = placed(desk, 0)
     checked(desk, exchange)
