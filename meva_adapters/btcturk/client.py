@@ -128,6 +128,7 @@ class Client:
         What `judge` raises of a document counts as if the answer's status had said it.
         """
         request = Request(endpoint.method, endpoint.path.format(**place), query or {})
+        self._check_open(endpoint)
         for attempt in range(1, self._manners.attempts + 1):
             self._limits.take(endpoint)
             if attempt > 1:
@@ -173,6 +174,7 @@ class Client:
         """
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         request = Request(endpoint.method, endpoint.path, query or {}, data)
+        self._check_open(endpoint)
         self._limits.take(endpoint)
         try:
             reply = self._exchange(endpoint, request, permit)
@@ -259,8 +261,19 @@ class Client:
         elif reply.status in _PASSED:
             self._unauthorized = self._mistimed = 0
 
+    def _check_open(self, endpoint: Endpoint) -> None:
+        """Raise, before a call is counted, where private ones are closed for a while."""
+        if not endpoint.private:
+            return
+        try:
+            self._admitted()
+        except Unavailable:
+            self._observer.withheld(endpoint)
+            raise
+
     def _admitted(self) -> Signer:
-        """Return who signs. Raises while private calls are closed, with nothing sent."""
+        """Return who signs. Raises Unavailable while private calls are closed, with nothing sent, and
+        BadInput without a key."""
         if self._signer is None:
             raise BadInput(
                 "this call needs an account: BTCTURK_API_KEY and BTCTURK_API_SECRET are not set",
@@ -268,9 +281,9 @@ class Client:
             )
         left = self._closed_until - self._manners.monotonic()
         if left > 0 and self._unauthorized >= MAX_UNAUTHORIZED:
-            raise Refused(
-                f"the exchange refused {self._unauthorized} private calls in a row: no more are made for "
-                f"another {left:.0f} s",
+            raise Unavailable(
+                f"the exchange refused the key of {self._unauthorized} private calls in a row: no private "
+                f"call is made for another {left:.0f} s, then one",
                 action="check the key, its secret and its permissions",
                 reason=VenueReason.UNAUTHORIZED,
             )

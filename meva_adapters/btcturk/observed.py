@@ -32,7 +32,8 @@ class Observer(Protocol):
         """Hear that a read is tried again."""
 
     def withheld(self, endpoint: Endpoint) -> None:
-        """Hear of a request that was not sent: the budgets leave no call for it in time."""
+        """Hear of a request that was not sent: the budgets leave no call for it in time, or private calls are
+        closed since the key, or the time, of several in a row was refused."""
 
     def left(self, endpoint: Endpoint, calls: int) -> None:
         """Hear how many calls the budgets leave, right after one was counted."""

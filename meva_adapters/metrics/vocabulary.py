@@ -128,7 +128,7 @@ RETRIES: Final = _counter(
 )
 WITHHELD: Final = _counter(
     "meva_exchange_withheld_total",
-    "Requests that were not sent: the budgets left no call in time",
+    "Requests that were not sent: the budgets left no call in time, or the key had been refused",
     "endpoint",
 )
 BUDGET: Final = _gauge(

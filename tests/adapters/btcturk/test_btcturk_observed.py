@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from attrs import define, field
-from exchange_answers import BOOK, TICKER
+from exchange_answers import BALANCE, BOOK, TICKER
 from scripted_exchange import (
     CUT,
     FALLBACK,
@@ -26,6 +26,7 @@ from scripted_exchange import (
 )
 
 from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData, Signer
+from meva_adapters.btcturk.endpoints import BALANCES as BALANCES_READ
 from meva_adapters.btcturk.endpoints import BOOK as BOOKS
 from meva_adapters.btcturk.endpoints import Endpoint
 from meva_adapters.btcturk.limits import allowed
@@ -37,6 +38,7 @@ from meva_core.venue import NewOrder
 from tests.permits import Gate
 
 TICKERS = "GET /api/v2/ticker"
+BALANCES = "GET /api/v1/users/balances"
 POST = "POST /api/v1/order"
 
 
@@ -163,3 +165,35 @@ def test_what_the_budgets_leave_is_heard_with_each_call_and_what_they_forbid_too
     seconds.now += BOOKS.budgets[0].seconds
     market.book("BTCTRY")
     assert heard.room["orderbook"] == most - 1
+
+
+def test_while_a_refused_key_keeps_private_calls_closed_each_is_withheld_and_uses_no_budget(
+    server: Server, observed: Callable[..., Client], heard: Heard, seconds: Seconds
+) -> None:
+    refused = doc({"success": True, "message": "Unauthorized - Invalid Public key", "code": 1037}, 401)
+    server.on(BALANCES, refused)
+    server.on(TICKERS, data([TICKER]))
+    client, gate = observed(), Gate()
+    account = PrivateData(client, gate, PAYLOADS)
+    order = NewOrder("bot-7f3a-1", "BTCTRY", Side.BUY, Decimal(2124576), Decimal("0.0005"))
+    for _ in range(3):
+        with pytest.raises(Refused):
+            account.balances()
+    room = client.room(BALANCES_READ)
+    for ask in (
+        account.balances,
+        account.open_orders,
+        lambda: account.submit(order),
+        lambda: account.cancel("1"),
+    ):
+        with pytest.raises(Unavailable, match="no private call is made for another 600 s") as caught:
+            ask()
+        assert caught.value.reason is VenueReason.UNAUTHORIZED
+        assert "key" in caught.value.action
+    assert heard.kept_back == dict.fromkeys(("balances", "openOrders", "order post", "order delete"), 1)
+    assert (client.room(BALANCES_READ), gate.submits, gate.cancels) == (room, [], [])
+    assert PublicData(client, FALLBACK, PAYLOADS).tickers()
+    seconds.now += 600
+    server.on(BALANCES, data([BALANCE]))
+    assert "TRY" in account.balances()
+    assert len(server.calls(BALANCES)) == 4
