@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -50,18 +51,19 @@ def refuse_overwriting(url: sa.URL, out: Path) -> None:
             )
 
 
-def reader_engine(url: sa.URL, *, kept: int = 0) -> sa.Engine:
-    """Return an engine that only reads; of an SQLite file it keeps so many connections open, each of which
-    has read the schema already. Raises StoreUnready when the file is absent or a directory."""
+def reader_engine(url: sa.URL, *, keeps: bool = False) -> sa.Engine:
+    """Return an engine that only reads. Raises StoreUnready when the file is absent or a directory.
+
+    One that `keeps` its connection to a file is spared reading the whole schema with every view; it is to be
+    disposed of before what writes, whose last connection alone takes in the log and the files beside it.
+    """
     path = file_of(url)
     if path is None:
         return _postgres(
             url, isolation_level="REPEATABLE READ", options="-c default_transaction_read_only=on"
         )
     require_file(path)
-    pool = (
-        {"poolclass": QueuePool, "pool_size": kept, "max_overflow": -1} if kept else {"poolclass": NullPool}
-    )
+    pool: dict[str, Any] = {"pool": QueuePool, "pool_size": 1, "max_overflow": -1} if keeps else {}
     engine = sqlite_engine(path, reading_uri(path), **pool)
     _begin_with(engine, "BEGIN")
     return engine
@@ -111,7 +113,7 @@ def writer_engine(url: sa.URL, *, durable: bool = True, foreign_keys: bool = Tru
         f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
         f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}",
     )
-    engine = sqlite_engine(path, uri_of(path, "mode=rw"), pragmas, poolclass=QueuePool, pool_size=1)
+    engine = sqlite_engine(path, uri_of(path, "mode=rw"), pragmas, pool=QueuePool, pool_size=1)
     _begin_with(engine, "BEGIN IMMEDIATE")
     return engine
 
@@ -201,11 +203,16 @@ def is_in_wal_mode(path: Path) -> bool:
         return False
 
 
-def sqlite_engine(path: Path, uri: str, pragmas: tuple[str, ...] = (), **pool: Any) -> sa.Engine:
-    """Return an engine of a file under an SQLite URI, each connection with these pragmas; it begins no
-    transaction of its own."""
+def sqlite_engine(
+    path: Path, uri: str, pragmas: tuple[str, ...] = (), *, pool: type[sa.Pool] = NullPool, **more: Any
+) -> sa.Engine:
+    """Return an engine of a file under an SQLite URI, each connection with these pragmas, in a pool that is
+    made with `more`; it begins no transaction of its own.
 
-    def connect() -> sqlite3.Connection:
+    All of them have one dialect and one cache: what one has compiled, another need not compile again.
+    """
+
+    def connect() -> Any:
         connection = sqlite3.connect(
             uri,
             uri=True,
@@ -218,8 +225,24 @@ def sqlite_engine(path: Path, uri: str, pragmas: tuple[str, ...] = (), **pool: A
             connection.execute(pragma)
         return connection
 
+    dialect = _sqlite()
     # The path goes into the URL as a part of it, not as text: `?` and `#` in a name are no query.
-    return sa.create_engine(sa.URL.create("sqlite", database=str(path)), creator=connect, **pool)
+    url = sa.URL.create("sqlite", database=str(path))
+    options = {"compiled_cache": _COMPILED}
+    return sa.Engine(pool(connect, dialect=dialect, **more), dialect, url, execution_options=options)
+
+
+_COMPILED: Final = sa.util.LRUCache[Any, Any](500)
+"""Statements for SQLite by what they are made of, as many as an engine keeps by default."""
+
+
+@cache
+def _sqlite() -> sa.Dialect:
+    """Return the dialect of every file, which has looked at SQLite once."""
+    engine = sa.create_engine("sqlite://")
+    engine.connect().close()
+    engine.dispose()
+    return engine.dialect
 
 
 def _instant(text: Any) -> Any:

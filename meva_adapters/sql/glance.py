@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
 
 from meva_adapters.sql.addresses import shown
 from meva_adapters.sql.engine import (
@@ -59,7 +58,7 @@ def log_bytes(path: Path) -> int:
 
 def _engine(path: Path) -> sa.Engine:
     require_file(path)
-    engine = sqlite_engine(path, uri_of(path, _options(path)), poolclass=NullPool)
+    engine = sqlite_engine(path, uri_of(path, _options(path)))
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:

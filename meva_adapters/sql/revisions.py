@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -106,14 +107,24 @@ def require_head(connection: sa.Connection, name: str) -> None:
 
 def lacking(shape: Shape) -> list[str]:
     """Return the tables and columns of the program's revision that a database lacks."""
-    return [what for table in META.tables.values() for what in _lacking(table, shape)]
+    return [what for table, columns in _needed() for what in _lacking(table, columns, shape)]
 
 
-def _lacking(table: sa.Table, shape: Shape) -> list[str]:
-    there = shape.columns.get(table.name)
+def _lacking(table: str, columns: tuple[str, ...], shape: Shape) -> list[str]:
+    there = shape.columns.get(table)
     if there is None:
-        return [f"table {table.name}"]
-    return [f"column {table.name}.{column.name}" for column in table.columns if column.name not in there]
+        return [f"table {table}"]
+    if there == columns:
+        return []
+    return [f"column {table}.{column}" for column in columns if column not in there]
+
+
+@cache
+def _needed() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the tables of the program's revision with their columns."""
+    return tuple(
+        (name, tuple(column.name for column in table.columns)) for name, table in META.tables.items()
+    )
 
 
 def refusal(found: Found, name: str) -> StoreUnready:

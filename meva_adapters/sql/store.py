@@ -41,10 +41,10 @@ from meva_adapters.sql.work import SqlUnitOfWork
 class SqlReader:
     """A database that is only looked at. Use `reader`."""
 
-    def __init__(self, url: sa.URL, *, kept: int = 0) -> None:
+    def __init__(self, url: sa.URL) -> None:
         self.name = shown(url)
         self._url = url
-        self._reading = reader_engine(url, kept=kept)
+        self._reading = self._engine(url)
         self._locks = self._run_locks(url)
         try:
             with translated(self.name), self._reading.begin() as connection:
@@ -83,6 +83,9 @@ class SqlReader:
         self._locks.close()
         leave(self._url)
 
+    def _engine(self, url: sa.URL) -> sa.Engine:
+        return reader_engine(url)
+
     def _run_locks(self, url: sa.URL) -> FileLocks | ServerLocks:
         path = file_of(url)
         return ServerLocks(self._reading, self.name) if path is None else FileLocks(path, writes=False)
@@ -102,7 +105,7 @@ class SqlStore(SqlReader):
     def __init__(self, url: sa.URL, *, durable: bool) -> None:
         recover(url)
         self._writing = writer_engine(url, durable=durable)
-        super().__init__(url, kept=1)
+        super().__init__(url)
 
     def take(self, run_id: str) -> None:
         """Hold a run for this process until the store is closed, so that no other records it.
@@ -110,6 +113,9 @@ class SqlStore(SqlReader):
         Raises StoreBusy when another process holds it for 5 s.
         """
         self._locks.take(run_id)
+
+    def _engine(self, url: sa.URL) -> sa.Engine:
+        return reader_engine(url, keeps=True)
 
     def _run_locks(self, url: sa.URL) -> FileLocks | ServerLocks:
         path = file_of(url)
@@ -150,6 +156,7 @@ class SqlStore(SqlReader):
 
     def close(self) -> None:
         """Let go of the database."""
+        self._reading.dispose()
         self._writing.dispose()
         super().close()
 
