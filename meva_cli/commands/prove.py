@@ -51,10 +51,10 @@ def prove(
     and columns, orders, fills, digests, links and states are compared with what is stored. No dataset, no
     network and no key are needed. With --book that is done for all runs of the book, and what each began
     with is reckoned out of what the one before left. Of a run with a strategy the stored weights count; with
-    --strategy they are computed again, too, from the stored bars, and so is what it has in mind; of a book
-    those of the runs with that very strategy. Exit code 0: all is equal. 1: something differs; the first
-    cycle, step and field are named with both values, or what is damaged. 2: something lacks, such as the
-    columns of a run that has rows only.
+    --strategy they are computed again, too, from the stored bars, and so is what it has in mind: of a book
+    those of the runs with that very strategy, with --last those of the last cycles. Exit code 0: all is
+    equal. 1: something differs; the first cycle, step and field are named with both values, or what is
+    damaged. 2: something lacks, such as the columns of a run that has rows only.
     """
     from meva_core.errors import StoreCorrupt
 

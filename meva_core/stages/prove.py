@@ -73,8 +73,8 @@ def prove(
     strategy: tuple[Strategy, Mapping[str, Any]] | None = None,
 ) -> Proof:
     """Decide a run again; or, for `last`, at least so many of its last cycles, from the newest stored state
-    before them. The stored weights of its strategy count; given the strategy, with what it is, they are
-    computed again, too, and compared.
+    before them. The stored weights of its strategy count; given the strategy, with what it is, those of the
+    same cycles are computed again, too, and compared.
 
     Raises BadInput if there is no such run, StoreUnready for one that is recorded in rows only or in a form
     that this version does not know, StoreCorrupt for what is damaged.
@@ -96,10 +96,10 @@ def prove(
     if strategy is not None:
         asked, identity = strategy
         refuse_another(codec.decode(row["settings_json"]), identity)
-        if last is not None or chains[0][0].seq:
-            raise BadInput(
-                "a strategy is asked again from a run's first cycle on, which is not to be proved here",
-                action="leave out --last, or --strategy",
+        if len(chains) > 1 or chains[0][0].seq:
+            raise StoreUnready(
+                f"run {run_id} has no columns of some cycles: what a strategy saw of them is not known",
+                action="prove it without asking the strategy again: the stored weights count then",
             )
         prover.reweighing = Reweighing(asked, run.symbols, run.params)
     return prover.prove(chains, last)
@@ -143,7 +143,8 @@ class _Prover:
         for fault in stray_states(self._states, chains):
             raise self._damaged(fault)
         if last is not None:
-            chains = [self._last_of(chains[-1], last)]
+            whole, chains = chains[-1], [self._last_of(chains[-1], last)]
+            self._pass_over(whole[: len(whole) - len(chains[0])])
         self.progress.start(sum(chain[-1].stop - chain[0].seq for chain in chains), "prove")
         found, cycles = None, 0
         try:
@@ -167,6 +168,14 @@ class _Prover:
         begins = [kept.seq for kept in chain if kept.seq <= wanted and kept.seq in self._states]
         first = max(begins, default=chain[0].seq)
         return [kept for kept in chain if kept.seq >= first]
+
+    def _pass_over(self, chain: Chain) -> None:
+        """Show the strategy that is asked again what the cycles saw that are not decided."""
+        if self.reweighing is None:
+            return
+        for opened in self._opened_of(chain):
+            for span in opened.spans():
+                self.reweighing.pass_over(span.market, span.inputs, span.bars)
 
     def _book_before(self, seq: int) -> Book:
         """Return the book before a cycle. Raises StoreCorrupt for a stored state that is not as it was."""
@@ -213,21 +222,27 @@ class _Prover:
         return None
 
     def _source(self, chain: Chain) -> Iterator[Part]:
-        run, first = self.run, chain[0]
-        versions = dict(self.reads.rows("stage7_forms", ("form", "code_version")))
-        since = first.start if first.seq else None
-        stretches = self.reads.stretches(run.run_id, start=since, end=None)
-        for kept, stored in zip(chain, stretches, strict=False):
-            if (stored.seq, stored.cycles) != (kept.seq, kept.cycles):
-                raise damaged(stored, f"cycle {kept.seq} was to be its first, not {stored.seq}")
-            self._opened = run.opened(stored, self._columns, versions.get(stored.form))
-            pieces = range(0, kept.cycles, max(1, _MOST_CELLS // len(run.symbols)))
+        for kept, opened in zip(chain, self._opened_of(chain), strict=False):
+            self._opened = opened
+            pieces = range(0, kept.cycles, max(1, _MOST_CELLS // len(self.run.symbols)))
             for span in self._opened.spans({*pieces, *(seq - kept.seq for seq in self._states)}):
                 self._span = span
                 market, inputs = whole(span.market, Market), whole(span.inputs, Inputs)
                 if self.reweighing is not None:
                     self.reweighing.take(market, inputs, whole(span.bars, Bars))
                 yield market, inputs, span.rules
+
+    def _opened_of(self, chain: Chain) -> Iterator[Opened]:
+        """Yield the stretches of a chain, opened. Raises StoreCorrupt for one that is not where it was."""
+        if not chain:
+            return
+        versions = dict(self.reads.rows("stage7_forms", ("form", "code_version")))
+        since = chain[0].start if chain[0].seq else None
+        stretches = self.reads.stretches(self.run.run_id, start=since, end=None)
+        for kept, stored in zip(chain, stretches, strict=False):
+            if (stored.seq, stored.cycles) != (kept.seq, kept.cycles):
+                raise damaged(stored, f"cycle {kept.seq} was to be its first, not {stored.seq}")
+            yield self.run.opened(stored, self._columns, versions.get(stored.form))
 
     def _compare(self, book: Book, stretch: Stretch) -> Difference | None:
         """Return the first difference of a stretch, and carry the chain of links and the counts along."""

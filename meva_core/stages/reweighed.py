@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def refuse_another(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> 
 
 @define
 class Reweighing:
-    """A strategy that is asked again for the weights of a run's cycles, from its first one on.
+    """A strategy that is asked again for the weights of a run's cycles, which come from its first one on.
 
     `found` is the first weight, or the first thing in its memory, that is stored otherwise than it is
     decided; then nobody is asked any more.
@@ -81,14 +81,24 @@ class Reweighing:
         asked for now. Where the strategy had failed it is not asked. Raises StrategyFailed as `weights_of`
         does."""
         if self.found is None:
-            known = market.time[bars.cycle]
-            seen = SeenBars(bars.time, known, *(getattr(bars, name) for name in Bars._fields[2:]))
-            looks = self._looks.over(market.time, inputs.strategy_failed, bars.cycle, seen)
+            looks = self._seen(market, inputs, bars)
             if self._shown is not None:
                 self._shown.take(market, looks, self._before)
             else:
                 self._ask_for_many(market, inputs, looks)
         self._before = int(market.time[-1])
+
+    def pass_over(self, market: Market, inputs: Inputs, bars: Bars) -> None:
+        """Take cycles for which nobody is asked: those after them see what they saw."""
+        for _ in self._seen(market, inputs, bars):
+            pass
+        self._before = int(market.time[-1])
+
+    def _seen(self, market: Market, inputs: Inputs, bars: Bars) -> Iterator[Look]:
+        """Yield the cycles at which the strategy is to be asked, with the bars that they see."""
+        known = market.time[bars.cycle]
+        seen = SeenBars(bars.time, known, *(getattr(bars, name) for name in Bars._fields[2:]))
+        return self._looks.over(market.time, inputs.strategy_failed, bars.cycle, seen)
 
     def remembers(self, time: int, stored: Kept | None) -> None:
         """Compare what the strategy has in mind after the cycle at `time`, seconds, with what is stored."""

@@ -17,6 +17,7 @@ from stage7_runs import BUSY, SYMBOLS, make_dataset, rows_of
 from meva_adapters.notebook import Backtest, backtest
 from meva_core.strategy import Strategy
 from meva_core.strategy.built_in import BuyAndHold, FixedWeights, InverseVolatility, Momentum
+from meva_core.stretches import stored
 
 Meva = Callable[..., Any]
 SETTINGS = {**BUSY, "STAGE7_UNIVERSE_SIZE": "4"}
@@ -89,6 +90,36 @@ def test_it_is_one_run_whole_in_pieces_and_in_a_notebook(meva: Meva, run: Meva, 
     assert memory_in("a.db") == memory_in("b.db")
     assert json.loads(memory_in("a.db"))["high"].keys() <= set(SYMBOLS)
     assert {"BUY", "SELL"} == set(noted.fills["side"].to_pylist())  # it bought, and was stopped
+
+
+@pytest.mark.parametrize("strategy", [STOPPING, "momentum", "buy_and_hold"])
+def test_its_last_cycles_are_asked_for_again_as_all_are(
+    meva: Meva, run: Meva, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    monkeypatch.setattr(stored, "STATES_APART", 30)
+    given = ["--strategy", strategy, *(["-p", "closes=12"] if strategy == "momentum" else [])]
+    run(*given, "--cycles", "30")
+    for more in (["--cycles", "61"], []):
+        run(*given, *more, "--resume")
+    found = prove(meva, "a.db", "--last", "20", *given)
+    assert (found["proved"], found["cycles"]) == (True, 29), "from the state after 61 cycles on"
+    assert found["fingerprint"] == prove(meva, "a.db")["fingerprint"]
+
+
+def test_what_it_says_otherwise_of_its_last_cycles_is_found(
+    meva: Meva, run: Meva, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "STATES_APART", 30)
+    Path("own.py").write_text(IMPURE.replace('["n"] == 7', '["n"] == 70').replace("(1, 7)", "(1, 70)"))
+    impure = ["--strategy", "own.py:Impure", "-p", "what=weight"]
+    run(*impure, "--cycles", "30")
+    for more in (["--cycles", "61"], []):
+        run(*impure, *more, "--resume")
+    Path("switch").touch()
+    found = prove(meva, "a.db", "--last", "5", *impure)
+    assert (found["proved"], found["cycles"]) == (False, 29)
+    difference = found["difference"]
+    assert (difference["field"], difference["cycle_ts"]) == ("weight of BTCTRY", "2026-01-01T01:09:00Z")
 
 
 def memory_in(db: str) -> str:
