@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -42,14 +42,22 @@ class AtHand:
         return dict(sorted(found.items()))
 
 
+NUMBERS: Final = {"stage3": 3, "stage4": 4}
+"""The stages that list strategies, by their names."""
+
+
+def named_by(stage: int, settings: Settings) -> tuple[tuple[str, int], ...]:
+    """Return the ids that a stage lists, each with its weight."""
+    return settings.live.stage3_strategies if stage == 3 else settings.live.stage4_strategies
+
+
 def of_stage(stage: int, settings: Settings) -> AtHand:
     """Return the strategies that `STAGE3_STRATEGIES` or `STAGE4_STRATEGIES` lists, with the parameters of
     `[strategies.<id>]`, found by their ids also in the folders of `MEVA_STRATEGY_PATH`. Their code is run.
 
     Raises BadInput that lists every fault: what `load_listed` refuses, and bars that cannot be seen.
     """
-    named = {3: settings.live.stage3_strategies, 4: settings.live.stage4_strategies}[stage]
-    places = places_of(settings.strategy.path)
+    named, places = named_by(stage, settings), places_of(settings.strategy.path)
     chosen: dict[str, Chosen] = {}
     problems: list[Problem] = []
     for name, _ in named:

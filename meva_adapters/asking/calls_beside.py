@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final
+from typing import Any
 
 from attrs import frozen
 
@@ -19,12 +19,11 @@ from meva_core.errors import BadInput
 from meva_core.strategy import LiveView, Strategy
 from meva_core.strategy.answers import StrategyFailed
 from meva_core.strategy.asking import Failure, Shown
-from meva_core.strategy.built_in import BUILT_IN, OF_LIVE_STAGES
+from meva_core.strategy.built_in import is_of_meva
 from meva_core.strategy.memory import MOST, memorised
 from meva_core.strategy.said import Said, said_by, said_from
 from meva_core.strategy.view_document import view_document
 
-_OURS: Final = frozenset({*BUILT_IN.values(), *OF_LIVE_STAGES.values()})
 Told = Callable[[str, Failure], None]
 """Is told of each failure by the id of the strategy, with the traceback where there is one: for the log."""
 
@@ -39,7 +38,7 @@ class CallsBeside:
     def __call__(self, strategy: Strategy, view: LiveView, memory: dict[str, Any]) -> Said:
         """Ask a strategy. Raises StrategyFailed: it raised, answered what is none, took too long, ended its
         process. Raises KeyError for one that was not listed."""
-        if type(strategy) in _OURS:
+        if is_of_meva(strategy):
             try:
                 return said_by(strategy, view, memory)
             except StrategyFailed as error:
@@ -84,7 +83,7 @@ def calls_beside(
     with ExitStack() as stack:
         processes = {}
         for chosen in listed:
-            if type(chosen.strategy) not in _OURS:
+            if not is_of_meva(chosen.strategy):
                 name = chosen.strategy.name()
                 processes[name] = StrategyProcess(name, chosen, seconds, beat)
                 stack.callback(processes[name].close)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from meva_cli.checks.check import STAGE7, Check, Look, World
 from meva_cli.strategy_options import strategy_of
 from meva_core.errors import BadInput
+from meva_core.strategy.built_in import is_of_meva
 
 if TYPE_CHECKING:
     from meva_adapters.strategies import Chosen
@@ -38,26 +39,48 @@ def strategy_checks(world: World) -> Iterator[Check]:
 
 
 def _listed(world: World) -> Iterator[Check]:
-    """Look at the strategies that a stage of an account lists."""
-    from meva_adapters.listed_strategies import of_stage
+    """Tell which strategies Stages 3 and 4 list, and load them."""
+    from meva_adapters.listed_strategies import NUMBERS, named_by, of_stage
 
-    stage = int(world.purpose.removeprefix("stage"))
-    live = world.settings.live
-    named = {3: live.stage3_strategies, 4: live.stage4_strategies}[stage]
-    if not named:
+    stage, settings = NUMBERS[world.purpose], world.settings
+    names = [name for name, _ in named_by(stage, settings)]
+    setting = f"STAGE{stage}_STRATEGIES"
+    if not names:
         yield LOOK.warned(
-            "policy", f"STAGE{stage}_STRATEGIES lists none: nothing is bought", "list one of them"
+            "policy",
+            "none is listed: what rests and is held is looked after, and nothing is asked for",
+            f"list one in {setting}; `meva strategy list` shows what there is",
         )
-    elif not world.loads_strategy:
-        yield LOOK.passed("policy", f"{', '.join(name for name, _ in named)}; they were not loaded")
-    else:
-        try:
-            found = of_stage(stage, world.settings)
-        except BadInput as error:
-            yield from LOOK.refused("policy", error)
-            return
-        for name, weight in named:
-            yield LOOK.passed("policy", f"{_named(found.chosen[name])}; weight {weight}")
+        return
+    if not world.loads_strategy:
+        yield LOOK.passed("policy", f"{', '.join(names)}; not loaded")
+        return
+    try:
+        found = of_stage(stage, settings)
+    except BadInput as error:
+        yield from LOOK.refused("policy", error)
+        return
+    for one in found.chosen.values():
+        yield LOOK.passed("policy", _named(one))
+    bars = ", ".join(f"{count} of {seconds} s" for seconds, count in found.bars.items())
+    yield LOOK.passed("bars", f"they look at the newest {bars} of each symbol" if bars else "no bars")
+    beside = len([one for one in found.chosen.values() if not is_of_meva(one.strategy)])
+    yield from _time(world, beside)
+
+
+def _time(world: World, beside: int) -> Iterator[Check]:
+    """Say how long a cycle may wait for so many strategies, which are asked one after the other."""
+    limit = world.settings.strategy.timeout_sec
+    if beside * limit * 2 > world.interval:
+        yield LOOK.warned(
+            "time",
+            f"{beside} may take {limit} s each of {world.interval} s, and the measure half of them",
+            "lower STRATEGY_TIMEOUT_SEC, or choose a longer --interval",
+        )
+    elif beside:
+        yield LOOK.passed(
+            "time", f"{beside} of your own: each has {limit} s for an answer; later is a failure"
+        )
 
 
 def _named(chosen: Chosen) -> str:

@@ -68,7 +68,41 @@ def test_a_dry_run_needs_neither_gate_nor_key(meva: Meva, stage: str) -> None:
     found = checks(ended)
     assert f"{stage} runs dry; nothing is written to an exchange" in found["gates", "live"]["message"]
     assert "none is needed" in found["keys", "credentials"]["message"]
-    assert "_v1, version" in found["strategy", "policy"]["message"]
+    name = {"stage3": "profit_aware_v1", "stage4": "baseline_mean_reversion_v1"}[stage]
+    assert found["strategy", "policy"]["message"].startswith(f"{name}, version 1, ")
+    assert found["strategy", "bars"]["message"] == "no bars"
+
+
+def test_strategies_that_a_stage_lists_are_loaded_and_each_that_cannot_be_is_named(
+    meva: Meva, tmp_path: Path
+) -> None:
+    (tmp_path / "calm.py").write_text("""
+from meva_core.strategy import Strategy
+
+class Calm(Strategy):
+    bars = "1h"
+
+    def needs(self):
+        return 24
+
+    def decide(self, view, memory):
+        return {}
+""")
+    own = {**DRY, "MEVA_STRATEGY_PATH": str(tmp_path), "STAGE4_STRATEGIES": "calm,momentum"}
+    found = checks(doctor(meva, "--for", "stage4", "--offline", **own))
+    assert found["strategy", "bars"]["message"] == (
+        "they look at the newest 61 of 60 s, 24 of 3600 s of each symbol"
+    )
+    assert found["strategy", "time"]["message"].startswith("1 of your own: each has 2 s")
+    slow = checks(doctor(meva, "--for", "stage4", "--offline", "--interval", "3", **own), "warn")
+    assert slow["strategy", "time"]["message"].startswith("1 may take 2 s each of 3 s")
+    wrong = doctor(meva, "--for", "stage4", "--offline", **{**own, "STAGE4_STRATEGIES": "clam,none"})
+    failed = [one["message"] for one in wrong.document["checks"] if one["category"] == "strategy"]
+    assert [text[:50] for text in failed] == [
+        f"STAGE4_STRATEGIES: there is no strategy {name!r}; the"[:50] for name in ("clam", "none")
+    ]
+    none = checks(doctor(meva, "--for", "stage4", "--offline", **{**own, "STAGE4_STRATEGIES": ""}), "warn")
+    assert none["strategy", "policy"]["message"].startswith("none is listed")
 
 
 def test_orders_with_money_need_every_gate_and_both_parts_of_the_key(meva: Meva) -> None:

@@ -18,6 +18,12 @@ OF_LIVE_STAGES: dict[str, type[Strategy]] = {
 }
 """Those that answer with intents, which Stages 3 and 4 take, by their ids."""
 
+
+def is_of_meva(strategy: Strategy) -> bool:
+    """Whether a strategy came with Meva; one that is derived of such a one did not."""
+    return type(strategy) in {*BUILT_IN.values(), *OF_LIVE_STAGES.values()}
+
+
 __all__ = [
     "BUILT_IN",
     "OF_LIVE_STAGES",
@@ -27,4 +33,5 @@ __all__ = [
     "InverseVolatility",
     "Momentum",
     "ProfitAwareV1",
+    "is_of_meva",
 ]
