@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from meva_core.alerts.herald import Herald
     from meva_core.ports import Clock
     from meva_core.settings import Alerts
+    from meva_core.stages.record import Hold
 
 
 @contextmanager
@@ -32,11 +33,13 @@ def alerting(
     loop: bool,
     beat: Callable[[], None],
     watch: Watch | None = None,
+    hold: Hold | None = None,
 ) -> Iterator[Herald | None]:
     """Yield whoever tells of a book that this process holds, None where the settings name nobody to be told.
 
     What ends a loop is told, and of a single cycle what it failed with, unless it was not to begin; times are
-    those of the `clock` that cycles go by. `watch` hears how many are sent. Sending goes on for some seconds
+    those of the `clock` that cycles go by. `hold` makes sure in a unit of work that the book is still ours,
+    by default as books of Stage 7 do. `watch` hears how many are sent. Sending goes on for some seconds
     at the end; `beat` is called meanwhile. What is left then is said. Raises BadInput as `receivers` does.
     """
     if not alerts.urls:
@@ -60,7 +63,7 @@ def alerting(
     if watch is not None:
         watch.waits(sender.waiting)
     herald = Herald(
-        store, lease.check, lease.book, names, sender.straight, sender.queued, alerts.summary_hour
+        store, hold or lease.check, lease.book, names, sender.straight, sender.queued, alerts.summary_hour
     )
     with store.read() as reads:
         herald.begin(last_time_of(reads, lease.book))

@@ -24,7 +24,7 @@ class Heard:
         """Hear of a cycle that is stored."""
         self.watch.tell(told)
         if self.herald is not None:
-            self.herald.stored(told)
+            self.herald.stored(told.time)
 
     def trouble(self, error: MevaError, now: int) -> None:
         """Hear of what keeps a cycle from being run or stored, at a time in seconds."""

@@ -10,6 +10,8 @@ import attrs
 
 if TYPE_CHECKING:
     from meva_adapters.listed_strategies import AtHand
+    from meva_adapters.sql import SqlStore
+    from meva_adapters.sql.lease import Lease
     from meva_core.live.desk import Desk
     from meva_core.operating.permit import Canary, Permits
     from meva_core.operating.runner import Runner
@@ -46,6 +48,8 @@ class AtWork:
 
     runner: Runner
     desk: Desk
+    lease: Lease
+    store: SqlStore
     taken: TakenUp
     strategies: AtHand
     permits: Permits | None = None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
     from meva_adapters.listed_strategies import AtHand
     from meva_adapters.sql import SqlStore
+    from meva_adapters.sql.lease import Lease
     from meva_adapters.system.clock import Timepiece
     from meva_core.live.desk import Desk
     from meva_core.operating.inputs_made import Run
@@ -102,7 +103,7 @@ def _live(
         )
     account = account_of(settings.exchange.api_key.reveal())
     _hold_account(stack, account)
-    store, hold, heart = _held(stack, plan, url)
+    store, lease, heart = _held(stack, plan, url)
     looks = stack.enter_context(reader(url))
     switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
     doors = LiveDoors(settings, switch, heart, clock, looks.read)
@@ -113,7 +114,7 @@ def _live(
     if opened.account is None or opened.venue is None:
         raise BadInput("there is no account without a key")
     doors.clock = opened.client.clock
-    held = _held_store(store, hold)
+    held = _held_store(store, lease.require)
     desk = Desk(opened.venue, opened.account, held, opened.client.clock, _pausing(clock))
     now = opened.client.clock.micros()
     rests = _opened_account(desk, opened, plan.book, account, settings, store)
@@ -123,8 +124,8 @@ def _live(
     runner.process, runner.permits, runner.canary = taken.process, permits, plan.canary
     runner.kill = switch.strictest
     return AtWork(
-        runner=runner, desk=desk, taken=attrs.evolve(taken, book=book), strategies=strategies,
-        permits=permits, account=account,
+        runner=runner, desk=desk, lease=lease, store=store, taken=attrs.evolve(taken, book=book),
+        strategies=strategies, permits=permits, account=account,
     )  # fmt: skip
 
 
@@ -184,10 +185,10 @@ def _dry(
     from meva_core.operating.whose import whose
     from meva_core.simulated.terms import terms_of
 
-    store, hold, _ = _held(stack, plan, url)
+    store, lease, _ = _held(stack, plan, url)
     slowest = Slowest()
     opened = stack.enter_context(exchange(settings, clock=clock, observer=slowest))
-    held, name, now = _held_store(store, hold), plan.book, opened.client.clock.micros()
+    held, name, now = _held_store(store, lease.require), plan.book, opened.client.clock.micros()
     cash = parse_e8(settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
     venue = venue_of(held, name, cash, terms_of(settings), opened.client.clock)
     with store.read() as view:
@@ -206,14 +207,14 @@ def _dry(
     runner.process = taken.process
     runner.world = attrs.evolve(runner.world, shown=meets(venue))
     runner.after = forgets(venue, runner.run.lookback_minutes)
-    return AtWork(runner=runner, desk=desk, taken=taken, strategies=strategies)
+    return AtWork(runner=runner, desk=desk, lease=lease, store=store, taken=taken, strategies=strategies)
 
 
 # -- What both have ---------------------------------------------------------------------------------------
 
 
-def _held(stack: ExitStack, plan: Plan, url: URL) -> tuple[SqlStore, Callable[[Any], None], Any]:
-    """Hold the book of a run; return its store, what makes sure that it is still ours, and the heartbeat."""
+def _held(stack: ExitStack, plan: Plan, url: URL) -> tuple[SqlStore, Lease, Any]:
+    """Hold the book of a run; return its store, its lease, and the heartbeat."""
     from meva_adapters.sql import ensure, writer
     from meva_adapters.sql.lease import held, named
     from meva_adapters.system.clock import SystemClock
@@ -226,7 +227,7 @@ def _held(stack: ExitStack, plan: Plan, url: URL) -> tuple[SqlStore, Callable[[A
     if lease.took_over is not None:
         words = f"book {plan.book} is taken over from a process that did not give it back"
         say(events.BOOK_TAKEN_OVER, words, process=named(lease.took_over.process))
-    return store, lease.require, heart
+    return store, lease, heart
 
 
 def _held_store(store: SqlStore, hold: Callable[[Any], None]) -> Any:

@@ -14,9 +14,11 @@ import click
 
 from meva_adapters.system import events
 from meva_adapters.system.notify import supervisor
+from meva_cli.alerting import alerting
 from meva_cli.database import DB, database
 from meva_cli.load import settings_for
 from meva_cli.notes import say
+from meva_cli.operating_heard import Heard
 from meva_cli.operating_plan import Plan, Way
 from meva_cli.operating_run import GROUPS, at_work, canary_of
 from meva_cli.operating_told import Teller, tell_armed, tell_left
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from meva_cli.operating_plan import AtWork
     from meva_core.errors import MevaError
     from meva_core.live_book.alarms import Alarm
+    from meva_core.operating.runner import Told
     from meva_core.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -146,10 +149,16 @@ def _run(stage: int, asked: Asked) -> int:
         events.bound(book=plan.book),
         timepiece(asked.clock_kind, settings.exchange.base_url) as clock,
         at_work(plan, settings, url, clock, ending.stops) as work,
-    ):
+        alerting(
+            url, work.store, work.lease, settings.alerts, clock, loop=asked.loop, beat=watcher.alive,
+            hold=lambda unit, _: work.lease.require(unit),
+        ) as herald,
+    ):  # fmt: skip
         tell_armed(plan, work, settings)
+        heard = Heard(herald, work.runner.process.newest)
+        work.runner.tells = heard.tells
         try:
-            return _cycles(asked, work, teller, ClockPace(watcher, clock), ending)
+            return _cycles(asked, work, teller, heard, ClockPace(watcher, clock), ending)
         finally:
             if asked.cancel_on_exit:
                 _take_back(work, clock)
@@ -176,23 +185,30 @@ def _way(asked: Asked, settings: Settings) -> Way:
     return Way.LIVE
 
 
-def _cycles(asked: Asked, work: AtWork, teller: Teller, pace: ClockPace, ending: Ending) -> int:
+def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: ClockPace, ending: Ending) -> int:
     """Run one cycle, or many; return the exit code."""
+    from meva_core.market import MICROS
     from meva_core.operating.looping import CycleLoop
+
+    def tell(told: Told) -> None:
+        heard.stored(told)
+        teller.tell(told)
 
     if not asked.loop:
         with ending:
             told = work.runner.cycle()
-            teller.tell(told)
+            tell(told)
         _tell_ends(told.ends)
+        heard.ended(told.ends, pace.micros() // MICROS)
         return 1 if told.ends or not told.read.account_read else 0
 
     def note(error: MevaError) -> None:
         say(events.NO_CYCLE, f"no cycle: {error}", code=error.code)
+        heard.trouble(error, pace.micros() // MICROS)
 
     pace.supervisor.ready()
     loop = CycleLoop(
-        runner=work.runner, pace=pace, interval=asked.interval, tell=teller.tell, note=note,
+        runner=work.runner, pace=pace, interval=asked.interval, tell=tell, note=note,
         cycles=asked.cycles, until=asked.until, whole=lambda: ending,
     )  # fmt: skip
     ends = loop.run()
@@ -200,6 +216,7 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, pace: ClockPace, ending:
         words = f"{loop.skipped} points of time passed without a cycle, and were skipped"
         say(events.POINTS_SKIPPED, words, points=loop.skipped)
     _tell_ends(ends)
+    heard.ended(ends, pace.micros() // MICROS)
     return 1 if ends else 0
 
 

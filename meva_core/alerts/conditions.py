@@ -29,6 +29,9 @@ class Kind(StrEnum):
     DATABASE = "database"
     LEASE = "lease"
     HALT = "halt"
+    KILL = "kill"
+    ALARM = "alarm"
+    ORDERS = "orders"
     SUMMARY = "summary"
 
 

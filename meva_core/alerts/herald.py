@@ -62,18 +62,24 @@ class Herald:
     def of_cycle(self, told: Told) -> Callable[[UnitOfWork], None]:
         """Return what queues the alerts of a cycle that is decided, and take them for told: it is stored, or
         no other one comes after it."""
+        return self.of_conditions(conditions_of(told), standing_of(told), told.time, told.run_id)
+
+    def of_conditions(
+        self, conditions: Sequence[Condition], standing: str, time: int, run_id: str
+    ) -> Callable[[UnitOfWork], None]:
+        """Return what queues the alerts of a cycle that shows these conditions, as `of_cycle` does."""
         assert self._told is not None, "it looked before the cycle was decided"
-        found, standing = due(conditions_of(told), self._told, told.time), standing_of(told)
-        self._told += _as_told(found, told.time)
-        alerts = [alert(one, self.book, told.time, standing) for one in found]
+        found = due(conditions, self._told, time)
+        self._told += _as_told(found, time)
+        alerts = [alert(one, self.book, time, standing) for one in found]
         alerts += [] if self._of_day is None else [self._of_day]
         self._has_more = bool(alerts)
-        return partial(self._queue, told.run_id, alerts)
+        return partial(self._queue, run_id, alerts)
 
-    def stored(self, told: Told) -> None:
-        """Take note that a cycle is stored, with its alerts."""
-        self._stands = told.time
-        self._say([], told.time, are_all=True)
+    def stored(self, time: int) -> None:
+        """Take note that the cycle of a time is stored, with its alerts."""
+        self._stands = time
+        self._say([], time, are_all=True)
         if self._has_more:
             self.queued()
 

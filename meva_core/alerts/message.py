@@ -65,7 +65,7 @@ def severity(kind: str, state: str) -> str:
         return "info"
     if state in (OVER, Mode.NORMAL.name):
         return "success"
-    return "failure" if kind in (Kind.DATABASE, Kind.LEASE, Kind.HALT) else "warning"
+    return "failure" if kind in (Kind.DATABASE, Kind.LEASE, Kind.HALT, Kind.KILL, Kind.ALARM) else "warning"
 
 
 def _title(one: Due) -> str:

@@ -43,7 +43,7 @@ from meva_core.operating.whose import whose
 from meva_core.operational.asking import Caller, plain_call
 from meva_core.operational.decide import decide
 from meva_core.operational.inputs import Inputs
-from meva_core.ports import Store, TextCodec
+from meva_core.ports import Store, TextCodec, UnitOfWork
 from meva_core.strategy import Strategy
 
 _MS: Final = 1000
@@ -70,7 +70,7 @@ class Told:
     book: LiveBook
     executed: Executed
     ran: Ran
-    link: str
+    link: str = ""
     killed: Kill | None = None
     unmeasured: StoreError | None = None
 
@@ -115,7 +115,8 @@ class Runner:
     before each write; None for a simulated one, and in a cycle that only observes there is never a plan in
     them. `kill` says what wants writes to end. `begin` begins a cycle: it asks the exchange's time anew, and
     returns how far that is ahead of ours, in microseconds. `stops` says that the program is to end: no
-    further submit is sent then. `after` is given the time of a cycle once that is stored.
+    further submit is sent then. `tells` is given each cycle in the unit of work that records it, `after` its
+    time once that is stored.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Runner:
     begin: Callable[[], int] | None = None
     stops: Callable[[], bool] = lambda: False
     ticks: Callable[[], int] = lambda: 0
+    tells: Callable[[UnitOfWork, Told], None] = lambda work, told: None
     after: Callable[[int], None] = lambda _: None
     _offset: int | None = field(default=None, init=False)
 
@@ -157,14 +159,10 @@ class Runner:
             raise executed.broken
         steps.at("record")
         ran = ran_of(read, executed, outcomes_of(file, executed), dry=self.run.dry)
-        link, unmeasured = self._store_done(
-            cycle, book, read, ran, carried_on(carried, executed), steps, began
-        )
+        told = Told(cycle=cycle, read=read, book=book, executed=executed, ran=ran, killed=killed)
+        told = self._store_done(told, carried_on(carried, executed))
         self.after(cycle.inputs.time)
-        return Told(
-            cycle=cycle, read=read, book=book, executed=executed, ran=ran, link=link, killed=killed,
-            unmeasured=unmeasured,
-        )  # fmt: skip
+        return evolve(told, unmeasured=self._store_how(told, steps, began))
 
     # -- Its steps ------------------------------------------------------------------------------------
 
@@ -220,31 +218,29 @@ class Runner:
         marks = {one.name: to_decimal(one.mark) for one in cycle.inputs.symbols if one.mark is not None}
         return self.permits.planned(cycle.decisions.mode.mode, marks, self.canary)
 
-    def _store_done(
-        self,
-        cycle: Cycle,
-        book: LiveBook,
-        read: Read,
-        ran: Ran,
-        carried: Carried,
-        steps: Steps,
-        began: int,
-    ) -> tuple[str, StoreError | None]:
-        """T4, and T5, which may fail."""
+    def _store_done(self, told: Told, carried: Carried) -> Told:
+        """T4; with its link."""
+        read, book, cycle = told.read, told.book, told.cycle
         with self.store.unit() as work:
-            link = recording.done(work, book, cycle, read.marks, ran, carried).link
+            done = recording.done(work, book, cycle, read.marks, told.ran, carried)
             recording.seen_of_cycle(work, book, cycle, read.orders)
+            told = evolve(told, link=done.link)
+            self.tells(work, told)
             work.commit()
+        return told
+
+    def _store_how(self, told: Told, steps: Steps, began: int) -> StoreError | None:
+        """T5, which may fail: return with what."""
         steps.at("")
         ended = max(began, self.world.desk.clock.micros())
-        how = evolve(ran, step_ms=steps.ms, start=began, end=ended)
+        how = evolve(told.ran, step_ms=steps.ms, start=began, end=ended)
         try:
             with self.store.unit() as work:
-                recording.measured(work, book, cycle, read.marks, how)
+                recording.measured(work, told.book, told.cycle, told.read.marks, how)
                 work.commit()
         except StoreError as error:
-            return link, error
-        return link, None
+            return error
+        return None
 
 
 def _lots(inputs: Inputs) -> dict[str, Decimal]:
