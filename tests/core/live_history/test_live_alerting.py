@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from fresh_database import fresh_file
-
-sys.path.append(str(Path(__file__).parents[1] / "operating"))
 from running import Running, running
 
 from meva_adapters.sql.store import SqlStore, writer
