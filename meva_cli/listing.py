@@ -81,9 +81,11 @@ class Listing:
 
     def _write(self, stream: Any, form: str, progress: Progress) -> dict[str, Any]:
         from meva_adapters.export import write_records
+        from meva_core.history.fields import digits_of
 
-        records = (one[: len(self._kept)] for one in self.records)
-        written = write_records(stream, form, records, self.head, None, self._kept)
+        records = [one[: len(self._kept)] for one in self.records]
+        digits = digits_of(self._kept, records) if form == "parquet" else None
+        written = write_records(stream, form, records, self.head, digits, self._kept)
         return {**self.head, self.what: written}
 
     def _document(self, record: tuple[Any, ...]) -> dict[str, Any]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.live_told import BOOK, asked_live, head_of, standing_of
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
-from meva_cli.render import print_json, print_line, print_table
+from meva_cli.render import print_json, print_line, print_table, to_the_second
 from meva_cli.stage4 import STAGE, stage4_rows
-from meva_cli.window import LAST, asked_window, window_options
+from meva_cli.summary import asked_account
+from meva_cli.window import LAST, asked_window, moment, window_options
+from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
     from meva_core.history.summaries import Alerts, Raised
+    from meva_core.live_history.books import Listed
     from meva_core.ports import Reads
 
 SHOWN: Final = 20
@@ -24,6 +29,7 @@ SHOWN: Final = 20
 
 @click.command()
 @DB
+@BOOK
 @window_options(None)
 @STAGE
 @click.option("--outbox", "of_outbox", is_flag=True, help="Show what people were told, or wait to be told.")
@@ -35,6 +41,7 @@ SHOWN: Final = 20
 def alerts(
     ctx: click.Context,
     db: str | None,
+    book: str | None,
     run_id: str | None,
     start: int | None,
     end: int | None,
@@ -46,7 +53,11 @@ def alerts(
 ) -> None:
     """Show which cycles raised an alert or a quality flag, and how often each was raised.
 
-    Looks at all cycles of the run unless told otherwise. Of Stage 4 it shows the recorded anomalies.
+    Looks at all cycles of the run unless told otherwise. With --stage stage4 it shows the anomalies that the
+    earlier system recorded, too.
+
+    Of a book of Stages 3 and 4 it shows the alarms that are open, with what ends each and the command that
+    accepts it, then every alarm and oddity of its cycles, the newest first.
 
     With --outbox it shows the newest alerts (--last, default 20) that the receivers of MEVA_ALERT_URLS were
     told, or wait to be told. With --test it sends one message to each of them; exit code 1: somebody did not
@@ -63,6 +74,12 @@ def alerts(
         if stage == "stage4":
             _anomalies(reads, run_id, start, end, last, as_json)
             return
+        live = asked_live(reads, book, run_id)
+        if live is not None:
+            _of_book(reads, live, moment(start), moment(end), last, as_json=as_json)
+            return
+        if book is not None and run_id is None:
+            run_id = asked_account(reads, None, book).run_ids[-1]
         window = asked_window(reads, run_id, start, end, last)
         from meva_adapters.codec import CODEC
         from meva_core.history.summaries import Alerts
@@ -76,6 +93,45 @@ def alerts(
         print_alerts(window.run_id, found, listed)
         if of_book:
             print_line("What people were told of books, `meva alerts --outbox` shows")
+
+
+def _of_book(
+    reads: Reads,
+    listed: Listed,
+    start: datetime | None,
+    end: datetime | None,
+    last: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show what is alarming about a book of Stages 3 and 4, and what was."""
+    from meva_core.live_history.cycles import cycles_in
+    from meva_core.live_history.raised import alerts_of, meaning
+
+    try:
+        cycles = cycles_in(reads, listed, start, end, last)
+    except StoreUnready:  # it has alarms all the same, of a key of another account for one
+        cycles = []
+    found = alerts_of(reads, standing_of(reads, listed), cycles)
+    if as_json:
+        document = {"open": [dict(one) for one in found.open_now], "accepted": list(found.accepted)}
+        raised = [one.document() for one in found.raised]
+        print_json({**head_of(listed), "cycles": found.cycles, **document, "raised": raised})
+        return
+    for one in found.open_now:
+        numbers = "".join(f", {name} {value}" for name, value in sorted(one["numbers"].items()))
+        print_line(
+            f"! {one['alarm']} since {to_the_second(one['since'])}: {one['means']}; {one['ends']}{numbers}"
+        )
+        if one["accept"]:
+            print_line(f"    once it is looked into: {one['accept']}")
+    if not found.open_now:
+        print_line(f"Book {listed.name}: no alarm is open.")
+    if found.raised:
+        print_line()
+        rows = [[one.kind, one.what, one.cycles, one.first, one.last, meaning(one)] for one in found.raised]
+        print_table(["kind", "what", "cycles", "first", "last", "meaning"], rows)
+    print_line(f"Looked at {found.cycles} cycles. docs/live.md says what to do about each.")
 
 
 def _test(as_json: bool) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meva_cli.database import DB, database, shown_database
+from meva_cli.live_status import book_row, live_books, print_books
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @DB
 @json_option
 def books(what: str, name: str | None, db: str | None, as_json: bool) -> None:
-    """Show the books of simulated money with their runs, or make or close the one of a NAME.
+    """Show the books with their runs, or make or close one of simulated money, of a NAME.
 
     A book outlives its runs: it keeps cash, holdings, open orders and peak. It begins with
     DRY_RUN_TRY_BALANCE as it is when the book is made; another value later changes nothing. Of each run is
@@ -34,6 +35,9 @@ def books(what: str, name: str | None, db: str | None, as_json: bool) -> None:
 
     To close a book sells nothing: no run goes on with it any more, and its name stays taken. While a process
     holds it, that is named and nothing is closed (exit code 2).
+
+    The books of Stages 3 and 4 (live, stage3-dry, stage4-dry) stand below: `meva run` opens them, and they
+    are never closed. `meva status` shows what is alarming about them.
     """
     if (name is None) != (what == "list"):
         raise click.UsageError(
@@ -92,12 +96,18 @@ def _show(url: URL, as_json: bool) -> None:
     now = datetime.now(UTC)
     with reader(url) as store, store.read() as reads:
         found = [book_entry(reads, book, now) for book in books_of(reads)]
+        live = [book_row(reads, one, now) for one in live_books(reads)]
     if as_json:
-        print_json({"books": found})
-    elif not found:
-        print_line(f"{shown_database(url)} holds no book. To do: `meva books new main` makes one")
-    else:
+        print_json({"books": [*found, *live]})
+        return
+    if found:
         _print(found)
+        if live:
+            print_line()
+    if live:
+        print_books(live)
+    if not found and not live:
+        print_line(f"{shown_database(url)} holds no book. To do: `meva books new main` makes one")
 
 
 def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database, reading, shown_database
+from meva_cli.live_status import live_books, print_status, status_entry
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, to_the_second
 
@@ -32,12 +33,15 @@ AGAIN: Final = 5.0
 @DB
 @json_option
 def status(name: str | None, watch: bool, db: str | None, as_json: bool) -> None:
-    """Show what the books of simulated money are doing: the last cycle of each, in the words of `meva run`.
+    """Show what the books are doing: the last cycle of each, in the words of `meva run`.
 
     Beside it stand who holds the book, how long ago the cycle was, when the next one is to be expected while
     a process holds the book (as far apart as the newest cycles were), and alerts that wait to be sent or
     were lost, an alert counted for each of its receivers. Times are the exchange's; how long ago is told by
     the difference that the last cycle measured.
+
+    Of a book of Stages 3 and 4 it also shows orders that rest or are not settled, rows of the kill switch,
+    and each alarm that is open, with what ends it.
     """
     url = database(db)
     if watch and (as_json or not sys.stdout.isatty()):
@@ -59,10 +63,14 @@ def _entries(url: URL, name: str | None) -> list[dict[str, Any]]:
     from meva_core.stages.book_runs import books_of, pick_book
 
     with reading(url) as reads:
+        now, live = datetime.now(UTC), live_books(reads, name)
+        if name is not None and live:
+            return [status_entry(reads, live[0], now)]
         chosen = [book for book in books_of(reads) if book.closed_at is None]
         if name is not None:
             chosen = [pick_book(reads, name)]
-        return [book_entry(reads, book, datetime.now(UTC)) for book in chosen]
+        entries = [book_entry(reads, book, now) for book in chosen]
+        return [*entries, *(status_entry(reads, one, now) for one in live)]
 
 
 def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:
@@ -120,6 +128,10 @@ def _print(url: URL, entries: list[dict[str, Any]]) -> None:
     for place, entry in enumerate(entries):
         if place:
             print_line()
+        if "alarms" in entry:
+            ago = entry["ago_seconds"]
+            print_status(entry, _held_by(entry["lease"]), "" if ago is None else str(timedelta(seconds=ago)))
+            continue
         print_line(f"Book {entry['book']}" + (", closed" if entry["state"] == "closed" else ""))
         print_pairs(_told(entry))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -28,6 +29,17 @@ class Field:
 def fields_of(table: str, kind: Kind, *columns: str) -> tuple[Field, ...]:
     """Return a field for each of some columns, called as they are."""
     return tuple(Field(column.removesuffix("_json"), kind, table, column) for column in columns)
+
+
+def digits_of(fields: Sequence[Field], records: Iterable[Sequence[object]]) -> Digits:
+    """Return how many digits the amounts of records need."""
+    found = Digits()
+    places = [place for place, field in enumerate(fields) if field.kind == "amount"]
+    for record in records:
+        for place in places:
+            if isinstance(amount := record[place], Decimal):
+                found.add(amount)
+    return found
 
 
 @define

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from meva_core.errors import VenueReason
-from meva_core.live_book.alarms import ACCEPTABLE, LASTING, AlarmCode
+from meva_core.live_book.alarms import ACCEPTABLE, AlarmCode
 from meva_core.operating.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
 from meva_core.operating.executing import INTERRUPTED
 from meva_core.operating.filling import UNREAD, WAITS
@@ -114,6 +114,15 @@ NOT_SENT: Final[Mapping[str, Told]] = {
 }
 """Why something that was decided was not sent, or not taken."""
 
-STAYS: Final = LASTING
-"""Alarms that a person has to accept."""
+ODD: Final[Mapping[str, str]] = {
+    "STALE_MARKET_DATA": "more than half of the watched books were old",
+    "EXCHANGE_LATENCY_SPIKE": "a call to the exchange took long",
+    "ORDER_REJECT_SPIKE": "the exchange refused several orders in one cycle",
+    "CURSOR_STALL": "the fills of a symbol could not be read for several cycles",
+    "CLOCK_SKEW": "this machine's clock and the exchange's lie apart",
+    "PNL_DIVERGENCE": "the exchange shows less than the book",
+}
+"""What the oddities of a cycle mean."""
+
 MAY_BE_ACCEPTED: Final = ACCEPTABLE
+"""Alarms that `meva arm --accept` takes."""

@@ -16,7 +16,7 @@ from meva_core.live.live_orders import ACTIVE
 from meva_core.live.standing import UNSETTLED, Standing
 from meva_core.live_book.opening import LIVE
 from meva_core.live_history.books import Listed
-from meva_core.live_history.fills import SCHEMA_VERSION, Booked, booked_fills
+from meva_core.live_history.fills import SCHEMA_VERSION, Booked, booked_fills, trimmed
 from meva_core.operating.rounding import divided
 from meva_core.ports import Reads
 
@@ -189,7 +189,7 @@ def _order(row: _Row, fills: Sequence[Booked], now: datetime) -> Order:
         side=row["side"],
         price=row["price"],
         qty=row["qty"],
-        filled=row["filled_qty"],
+        filled=None if row["filled_qty"] is None else trimmed(row["filled_qty"]),
         booked=to_decimal(qty),
         average=to_decimal(divided(notional * E8, qty)) if qty else None,
         fee=to_decimal(fee),

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from command_line import meva
 from fresh_database import fresh_file
 from live_cycles import a_book
 from told_books import dry_file, live_file
 
 from meva_adapters.sql import writer
+from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.operating import recording
 from meva_core.operating.carried import Carried
 
@@ -226,3 +228,102 @@ def test_the_page_of_figures_of_a_book_tells_what_came_and_went(meva: Meva, live
     document = meva("report", "--summary", "--book", "live", "--db", live, "--json").document
     assert (document["flows_try"], document["net_pnl_try"]) == ("699.88", "25.29798196")
     assert document["kind"] == "live"
+
+
+# -- Export, taxes, status, books, alerts -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["cycles", "fills", "orders", "trades", "equity", "flows", "tax"])
+def test_everything_of_a_book_can_be_written(meva: Meva, live: Path, tmp_path: Path, what: str):
+    lines = meva("export", "--what", what, "--db", live, "--format", "jsonl")
+    assert lines.code == 0
+    records = [json.loads(line) for line in lines.out.splitlines()]
+    assert records
+    assert all(one["run_id"] == records[0]["run_id"] for one in records)
+    out = tmp_path / "x.parquet"
+    report = meva(
+        "export", "--what", what, "--db", live, "--format", "parquet", "--out", out, "--json"
+    ).document
+    assert report[what] == len(records)
+    assert report["book"] == "live"
+
+
+def test_the_export_of_a_window_and_of_the_newest_cycles(meva: Meva, live: Path):
+    def count(*more: object) -> int:
+        return len(meva("export", "--what", "equity", "--db", live, *more).out.splitlines())
+
+    assert count() == 27
+    assert count("--last", 5) == 5
+    assert count("--start", "2025-10-10") == 14
+    assert count("--end", "2025-10-09T09:00:00Z") == 6
+
+
+def test_taxes_are_csv_an_estimate_and_of_the_rates_that_are_given(meva: Meva, live: Path, tmp_path: Path):
+    rates = tmp_path / "rates.csv"
+    rates.write_text("from,gain_pct,sale_pct\n2025-01-01,10,0.03\n", "utf-8")
+    ended = meva("export", "--what", "tax", "--db", live, "--rates", rates)
+    [row] = list(csv.DictReader(io.StringIO(ended.out)))
+    assert (row["gain_try"], row["gain_pct"], row["tax_estimate_try"]) == ("10.40901944", "10", "1.07719093")
+    assert row["basis"].startswith("estimate: lots first in, first out, by the time of each fill")
+    assert ended.err == f"note: {row['basis']}\n"
+    [plain] = list(csv.DictReader(io.StringIO(meva("export", "--what", "tax", "--db", live).out)))
+    assert (plain["gain_pct"], plain["sale_pct"], plain["tax_estimate_try"]) == ("0", "0", "0")
+    assert meva("export", "--what", "fills", "--rates", rates, "--db", live).code == 2
+    rates.write_text("x\n", "utf-8")
+    assert "its first line is not" in meva("export", "--what", "tax", "--db", live, "--rates", rates).err
+
+
+def test_status_tells_what_is_alarming_and_not_settled(meva: Meva, live: Path):
+    ended = meva("status", "--db", live)
+    assert "unsettled_orders\t3" in ended.out
+    assert "! unknown_orders:orders since 2025-10-10T08:50:20Z: of three orders or more" in ended.out
+    [entry] = meva("status", "--db", live, "--book", "live", "--json").document["books"]
+    assert (entry["book"], entry["mode"], entry["bound_by"]) == ("live", "OBSERVE_ONLY", "recovery")
+    assert (entry["open_orders"], entry["unsettled_orders"], entry["lease"]) == (3, 3, None)
+    assert [alarm["alarm"] for alarm in entry["alarms"]] == ["unknown_orders:orders"]
+    assert meva("status", "--db", live, "--book", "stage4-dry").code == 2
+
+
+def test_a_kill_shows_in_the_status_of_the_live_book(meva: Meva, live: Path):
+    assert meva("kill", "--reason", "a look", "--db", live).code == 0
+    [entry] = meva("status", "--db", live, "--json").document["books"]
+    assert entry["kill_switch"] == ["op_state, kill_switch:meva: all (a look)"]
+    assert "kill_switch\top_state, kill_switch:meva: all (a look)" in meva("status", "--db", live).out
+
+
+def test_books_lists_those_of_all_stages(meva: Meva, live: Path):
+    assert meva("books", "new", "main", "--db", live).code == 0
+    ended = meva("books", "--db", live)
+    assert "main\topen" in ended.out
+    assert "live\t\t" in ended.out
+    assert "10725.17798196\t699.88\t0123456789abcdef\tunknown_orders:orders" in ended.out
+    main, book = meva("books", "--db", live, "--json").document["books"]
+    assert (main["book"], book["book"], book["cycles"]) == ("main", "live", 27)
+    assert len(book["fingerprint"]) == 64
+    assert "open book" not in meva("status", "--db", live).out
+
+
+def test_alerts_tell_what_is_open_with_the_command_that_accepts_it(meva: Meva, live: Path):
+    ended = meva("alerts", "--db", live)
+    assert ended.out.startswith("! unknown_orders:orders since 2025-10-10T08:50:20Z: ")
+    assert "meva arm --accept" not in ended.out  # it ends by itself
+    found = meva("alerts", "--db", live, "--json").document
+    assert {one["flag"] for one in found["raised"]} == {
+        "unknown_orders:orders", "balance_unexplained:TRY", "PNL_DIVERGENCE",
+    }  # fmt: skip
+    assert [one["open"] for one in found["raised"] if one["kind"] == "alarm"] == [True, False]
+    first = meva("alerts", "--db", live, "--end", "2025-10-09T09:00:00Z", "--json").document
+    assert (first["cycles"], first["raised"]) == (6, [])
+
+
+def test_an_alarm_that_stays_is_shown_with_what_accepts_it_before_the_first_cycle_too(
+    meva: Meva, tmp_path: Path
+):
+    db = fresh_file(tmp_path / "state.db")
+    stray = Alarm(AlarmCode.STRAY, "77", "BTCTRY", {"qty": "1"}, 1_800_000_000 * 10**6)
+    with writer(db, durable=False) as store, store.unit() as work:
+        recording.opened(work, evolve(a_book(), alarms=(stray,)), Carried())
+        work.commit()
+    ended = meva("alerts", "--db", db)
+    assert "! K5:77 since 2027-01-15T08:00:00Z: an order is named as ours are" in ended.out
+    assert "once it is looked into: meva arm --accept K5:77 --reason TEXT" in ended.out
