@@ -19,7 +19,15 @@ from typing import Any, Final
 from attrs import define, evolve, field, frozen
 
 from meva_core.amounts import to_decimal
-from meva_core.errors import MevaError, StoreError, StoreUnready
+from meva_core.errors import (
+    BadInput,
+    MevaError,
+    Refused,
+    StoreError,
+    StoreUnready,
+    Unavailable,
+    VenueReason,
+)
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import LiveBook
 from meva_core.operating import recording
@@ -145,8 +153,8 @@ class Runner:
         Raises StoreError, after which this process must not go on: what was stored stays, and a cycle that
         was decided is found as interrupted by the next process.
         """
-        steps, began = Steps(self.ticks), self.world.desk.clock.micros()
         self._learn_time()
+        steps, began = Steps(self.ticks), self.world.desk.clock.micros()
         read = self._read(steps)
         steps.at("decide")
         decided = decide(read.inputs, self.strategies, self.call)
@@ -168,8 +176,16 @@ class Runner:
 
     def _learn_time(self) -> None:
         """Learn how far the exchange's time is ahead of ours. Raises Unavailable where it cannot be told."""
-        if self.begin is not None:
+        if self.begin is None:
+            return
+        try:
             self._offset = offset_of(self.begin, self._offset, self.world.desk.pause)
+        except (BadInput, Refused) as error:  # an answer, and none that tells the time
+            raise Unavailable(
+                f"the exchange's time cannot be told: {error}",
+                action="the next cycle asks again",
+                reason=VenueReason.CLOCK,
+            ) from error
 
     def _read(self, steps: Steps) -> Read:
         with self.store.read() as view:

@@ -12,7 +12,15 @@ from fresh_database import fresh_file
 from running import NAME, TEXTS, running
 
 from meva_adapters.sql.store import SqlStore, writer
-from meva_core.errors import LeaseLost, StoreBusy, StoreError, Unavailable
+from meva_core.errors import (
+    BadInput,
+    LeaseLost,
+    Refused,
+    StoreBusy,
+    StoreError,
+    Unavailable,
+    VenueReason,
+)
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.operating import recording
 from meva_core.operating.held_store import HeldStore
@@ -102,6 +110,24 @@ def test_without_a_market_nothing_is_stored(store: SqlStore) -> None:
     with book.account.exchange.failing("book"), pytest.raises(Unavailable, match="no book could be read"):
         book.cycle()
     assert cycles_of(store) == []
+    assert book.cycle().link
+
+
+@pytest.mark.parametrize("answer", [BadInput("no time in it"), Refused("403")])
+def test_an_answer_that_tells_no_time_costs_the_cycle_and_not_the_run(
+    store: SqlStore, answer: Exception
+) -> None:
+    book = running(store)
+
+    def begin() -> int:
+        raise answer
+
+    book.runner.begin = begin
+    with pytest.raises(Unavailable, match="the exchange's time cannot be told") as raised:
+        book.cycle()
+    assert raised.value.reason is VenueReason.CLOCK
+    assert cycles_of(store) == []
+    book.runner.begin = lambda: 0
     assert book.cycle().link
 
 
