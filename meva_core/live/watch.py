@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from attrs import asdict, evolve, field, fields_dict, frozen
+from attrs import asdict, evolve, field, frozen
 
 from meva_core.errors import StoreCorrupt
 from meva_core.live.live_orders import Record, records, stamp
@@ -129,18 +129,22 @@ def has_namesake(view: Reads, watches: Watches, twin: Record) -> bool:
     return any(other.standing in MAY_REST for other in others)
 
 
+_FRESH: Final = asdict(Watch())
+_NAMES: Final = frozenset(_FRESH)
+
+
 def _entry(watch: Watch) -> dict[str, Any]:
     """Return a watch as JSON has it: what it is at first is left out, amounts are text."""
-    fresh, entry = asdict(Watch()), asdict(watch)
+    entry = asdict(watch)
     return {
         name: f"{value:f}" if isinstance(value, Decimal) else value
         for name, value in entry.items()
-        if value != fresh[name]
+        if value != _FRESH[name]
     }
 
 
 def _watch(entry: Mapping[str, Any]) -> Watch:
-    if unknown := entry.keys() - fields_dict(Watch).keys():
+    if unknown := entry.keys() - _NAMES:
         raise ValueError(f"{sorted(unknown)} are not known")
     amounts = {name: Decimal(entry[name]) for name in ("filled", "booked") if name in entry}
     return Watch(**{**entry, **amounts})

@@ -61,7 +61,7 @@ class BookFile:
             for record in _records(view, watches, numbers, names):
                 found.setdefault(record.stored, record)
             fills = self._fills(view, found.values())
-            return [self._order(view, record, fills) for _, record in sorted(found.items())]
+            return [self._order(view, watches, record, fills) for _, record in sorted(found.items())]
 
     def meant(self, orders: Iterable[OwnOrder]) -> Mapping[str, Meant]:
         """Return what orders were decided for, by their labels."""
@@ -158,11 +158,13 @@ class BookFile:
                 found.setdefault(fill.order_id or "", []).append(fill)
         return found
 
-    def _order(self, view: Reads, record: Record, fills: Mapping[str, list[VenueFill]]) -> OwnOrder:
+    def _order(
+        self, view: Reads, watches: Watches, record: Record, fills: Mapping[str, list[VenueFill]]
+    ) -> OwnOrder:
         mark, _, _, complete = _kept(view, record)
         order = own_order(
             record,
-            load(view, self.desk.owner).of(record),
+            watches.of(record),
             fills.get(record.order_id or "", []) if record.order_id else [],
             mark=None if mark is None else parse_e8(mark),
             lot=self.lots.get(record.symbol, _UNIT),
