@@ -130,7 +130,7 @@ def test_it_runs_unchanged_in_stage_7_in_a_dry_stage_4_and_live(trading: Callabl
             assert all(close is not None and close > 0 for row in one["bars"]["close"] for close in row)
         checked = trading("recheck", "--db", "a.db", "--book", book, "--json")
         assert (checked.code, checked.document["equal"], checked.document["cycles"]) == (0, True, 3)
-        assert sum(json.loads(line)["sent"] for line in ended.out.splitlines()) >= 2
+        assert sum(json.loads(line)["submitted"] for line in ended.out.splitlines()) >= 2
 
 
 def test_what_cannot_be_listed_may_not_begin_and_is_named_by_its_setting(trading: Callable[..., Any]) -> None:
