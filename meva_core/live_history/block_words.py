@@ -14,6 +14,7 @@ from meva_core.operating.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
 from meva_core.operating.executing import INTERRUPTED
 from meva_core.operating.filling import UNREAD, WAITS
 from meva_core.operating.inputs_made import RESTING
+from meva_core.operating.live_bars import NO_BARS
 from meva_core.operating.measuring import NO_MARK
 from meva_core.operating.replacing import BY_FILL, NOT_CONFIRMED
 from meva_core.operating.sending import BELOW_MINIMUM, NO_RULES
@@ -76,6 +77,7 @@ ALARMS: Final[Mapping[AlarmCode, Told]] = {
 
 BLOCKS: Final[Mapping[str, Told]] = {
     NO_MARK: Told("its book could not be read", "it ends when it can"),
+    NO_BARS: Told("its candles could not be read, and a strategy looks at them", "it ends when they can"),
     NOT_ASKED: Told("what became of an order there could not be asked", _LOOKED_UP),
     NOT_AS_THOUGHT: Told("an order there is not as it was thought", "it ends when two looks agree"),
     UNREADABLE: Told("a row of an order cannot be read", "it ends when the row is mended"),

@@ -15,7 +15,16 @@ from meva_core.gates import BlockCode
 from meva_core.live_book.alarms import BLOCKING, AlarmCode
 from meva_core.live_history.block_words import ALARMS, BLOCKS, NOT_SENT
 from meva_core.live_history.words import WORDS, alarm_words, explain, say, whose_limit
-from meva_core.operating import comparing, executing, filling, inputs_made, measuring, permit, settling
+from meva_core.operating import (
+    comparing,
+    executing,
+    filling,
+    inputs_made,
+    live_bars,
+    measuring,
+    permit,
+    settling,
+)
 from meva_core.operational.because import Because, Cause, because, counted
 from meva_core.reasons import Code
 from meva_core.settings.operational import ANOMALY_CODES
@@ -135,9 +144,9 @@ def test_the_switch_is_the_settings_where_that_says_so():
 def test_every_alarm_and_every_block_has_words():
     assert ALARMS.keys() == set(AlarmCode)
     blocks = {
-        measuring.NO_MARK, settling.NOT_ASKED, settling.NOT_AS_THOUGHT, settling.UNREADABLE, filling.UNREAD,
-        filling.WAITS, comparing.BALANCES_UNREAD, comparing.FLOWS_UNREAD, comparing.RESTS,
-        inputs_made.RESTING, "unknown_order", *map(str, BLOCKING),
+        measuring.NO_MARK, live_bars.NO_BARS, settling.NOT_ASKED, settling.NOT_AS_THOUGHT,
+        settling.UNREADABLE, filling.UNREAD, filling.WAITS, comparing.BALANCES_UNREAD,
+        comparing.FLOWS_UNREAD, comparing.RESTS, inputs_made.RESTING, "unknown_order", *map(str, BLOCKING),
     }  # fmt: skip
     assert blocks <= BLOCKS.keys()
     for code in AlarmCode:
