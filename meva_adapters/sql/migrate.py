@@ -28,6 +28,7 @@ from meva_adapters.sql.engine import (
     translated,
     writer_engine,
 )
+from meva_adapters.sql.held_books import held_now, refuse_change
 from meva_adapters.sql.inspection import shape_of
 from meva_adapters.sql.revisions import HEAD, Found, identify, migrations_folder, refusal, require_head
 from meva_adapters.sql.tables import META
@@ -136,7 +137,7 @@ def transaction(url: sa.URL, prepare: Prepare | None = None) -> Iterator[tuple[s
     """Hold the write lock around the revisions: look first; then check, record and commit what was done.
 
     Raises StoreUnready, and commits nothing, when a row is missing afterwards or the ledger adds up to
-    something else.
+    something else; LeaseHeld where the revision would change while a process holds a book.
     """
     name, changes = shown(url), Changes()
     # Off before BEGIN, where SQLite takes the pragma; references are checked before COMMIT.
@@ -148,8 +149,11 @@ def transaction(url: sa.URL, prepare: Prepare | None = None) -> Iterator[tuple[s
                 raise refusal(found, name)
             if prepare:
                 prepare(found)
+            held = held_now(connection)
             before = totals_of(connection), count_broken_references(connection)
             yield connection, changes
+            if identify(connection).revision != found.revision:
+                refuse_change(name, held)
             after = totals_of(connection), count_broken_references(connection)
             _refuse_losses(name, before, after)
             changes.lacking.extend(_lacking_rows(connection))

@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 from old_files import dump
 
-from meva_adapters.sql import current, ensure, reader, writer
+from meva_adapters.sql import current, ensure, migrate, reader, writer
 from meva_adapters.sql.backup import backup
 from meva_adapters.sql.check import check_database
+from meva_adapters.sql.lease import Leases
 from meva_adapters.sql.upgrade import downgrade_database, upgrade_database
+from meva_adapters.system.clock import SystemClock
+from meva_adapters.system.process import Process
 from meva_cli.progress import NoProgress
-from meva_core.errors import BadInput, StoreBusy, StoreCorrupt, StoreError, StoreUnready
+from meva_core.errors import BadInput, LeaseHeld, StoreBusy, StoreCorrupt, StoreError, StoreUnready
 
 OldFile = Callable[[str], Path]
 NOBODY = NoProgress()
@@ -212,3 +215,27 @@ def test_an_upgrade_that_is_refused_writes_no_backup(
 def test_a_revision_that_is_none_is_refused(old_file: OldFile) -> None:
     with pytest.raises(BadInput, match="'base' is not a revision to go back to; expected one of 0001, 0002,"):
         downgrade_database(old_file("gen-45"), "base", NOBODY)
+
+
+# -- Under a process that has a book of it -----------------------------------------------------------------
+
+
+def test_another_revision_is_refused_while_a_process_holds_a_book(tmp_path: Path) -> None:
+    path = tmp_path / "held.db"
+    ensure(path)
+    elsewhere = Process("another-host", 4711, 1, "another-boot", "1")
+    with writer(path) as store:
+        Leases(store, SystemClock(), process=elsewhere).take("live")
+    for change in (
+        lambda: downgrade_database(path, "0005", NOBODY, with_backup=False),
+        lambda: migrate.downgrade(path, "0004"),
+    ):
+        with pytest.raises(LeaseHeld, match="book live is held by process 4711 on another-host"):
+            change()
+    assert current(path).revision == migrate.head()
+    migrate.upgrade(path)  # there is nothing to change
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE process_instances SET expires_at = '2020-01-01T00:00:00.000000+00:00'")
+        connection.commit()
+    migrate.downgrade(path, "0005")
+    assert current(path).revision == "0005"
