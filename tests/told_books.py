@@ -29,6 +29,7 @@ from meva_core.operating.dry import meets
 from meva_core.operating.kill import Kill, Level
 from meva_core.operating.reading import Process, World
 from meva_core.operating.runner import About, Runner, Told
+from meva_core.operating.whose import whose
 from meva_core.operational.inputs import Listed
 from meva_core.orders import Side
 from meva_core.settings import build_settings, settings_texts
@@ -133,7 +134,7 @@ def recorded(
     with store.unit() as work:
         recording.opened(work, book, Carried())
         work.commit()
-    desk = Desk(venue, venue, store, exchange, lambda _: None)
+    desk = Desk(venue, venue, store, exchange, lambda _: None, owner=whose(book).owner)
     shown = meets(venue) if is_dry else lambda _: None
     runner = Runner(
         name=name,
