@@ -85,7 +85,8 @@ class Reads(Protocol):
     ) -> Iterator[tuple[Any, ...]]:
         """Yield rows in time order, then by key, as tuples of `columns`, without holding them all.
 
-        `start` and `end` are inclusive, `where` maps columns to the values they must have.
+        `start` and `end` are inclusive, `where` maps columns to the values they must have, or to a frozenset
+        of values of which they must have one.
         """
 
     def newest(

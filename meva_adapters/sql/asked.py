@@ -33,7 +33,7 @@ class Asked:
     def narrowed(self) -> Asked | None:
         """Return it with the run and the time of the cycle that `where` names, if it names one: nothing else
         can be a row of our own cycles. None where that is no cycle of ours, or not in what was asked for."""
-        if "cycle_id" not in self.where:
+        if "cycle_id" not in self.where or isinstance(self.where["cycle_id"], frozenset):
             return self
         ours = run_and_time(self.where["cycle_id"])
         if ours is None or self.run_id not in (None, ours[0]):

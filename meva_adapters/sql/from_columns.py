@@ -6,7 +6,7 @@ memory at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from math import ceil, floor
 from typing import Any
@@ -37,7 +37,7 @@ class RowsFromColumns:
         names = (*asked.columns, *(name for name in asked.where if name not in asked.columns))
         kinds = [META.tables[table].c[name].type for name in names]
         typed = [getattr(kind, "process_result_value", None) for kind in kinds]
-        tests = [(names.index(name), value) for name, value in asked.where.items()]
+        tests = [(names.index(name), _as_set(value)) for name, value in asked.where.items()]
         start, end = asked.start, asked.end
         first, last = _whole_seconds(start, ceil), _whole_seconds(end, floor)
         for stored in self._reads.stretches(run_id, start=start, end=end, newest_first=newest_first):
@@ -51,7 +51,7 @@ class RowsFromColumns:
                     value if kind is None else kind(value, None)
                     for kind, value in zip(typed, row, strict=True)
                 )
-                if all(values[place] == value for place, value in tests):
+                if all(values[place] in wanted for place, wanted in tests):
                     yield values[: len(asked.columns)]
 
     def _maker(self, run_id: str) -> CycleRows:
@@ -78,3 +78,8 @@ class RowsFromColumns:
 
 def _whole_seconds(moment: datetime | None, rounded: Callable[[float], int]) -> int | None:
     return None if moment is None else rounded(moment.timestamp())
+
+
+def _as_set(value: Any) -> Collection[Any]:
+    """Return what a column may have: one value, or one of several."""
+    return value if isinstance(value, frozenset) else (value,)

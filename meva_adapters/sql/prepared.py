@@ -42,8 +42,9 @@ Converter = Callable[[Any], Any]
 
 @frozen
 class Form:
-    """What a question is but for its values. `nulls` and `given` are the columns that must have no value, and
-    one; with `plain` values are read as they are stored."""
+    """What a question is but for its values. `nulls` are the columns that must have no value, `given` those
+    that must have one, with how many places there are for a set of values; with `plain` values are read as
+    they are stored."""
 
     table: str
     columns: tuple[str, ...]
@@ -53,7 +54,7 @@ class Form:
     start: bool
     end: bool
     nulls: tuple[str, ...]
-    given: tuple[str, ...]
+    given: tuple[tuple[str, int], ...]
     newest_first: bool
     limited: bool
 
@@ -92,7 +93,7 @@ def prepared(asked: Asked, dialect: sa.Dialect, *, plain: bool) -> tuple[Prepare
     Raises KeyError for a table or a column that the schema lacks, and for a window of a table without times.
     """
     nulls = tuple(name for name, value in asked.where.items() if value is None)
-    given = tuple(name for name, value in asked.where.items() if value is not None)
+    given = tuple((name, _slots(value)) for name, value in asked.where.items() if value is not None)
     run = None if asked.run_id is None else asked.run_id != LEGACY
     form = Form(
         asked.table, asked.columns, plain, run, asked.start is not None, asked.end is not None,
@@ -101,7 +102,12 @@ def prepared(asked: Asked, dialect: sa.Dialect, *, plain: bool) -> tuple[Prepare
     found = _FORMS.get((form, dialect.name))
     if found is None:
         found = _FORMS[form, dialect.name] = _of_form(form, dialect)
-    values: dict[str, Any] = {f"{_WHERE}{name}": asked.where[name] for name in given}
+    values: dict[str, Any] = {}
+    for name, slots in given:
+        wanted = asked.where[name]
+        listed = [wanted] if not slots else sorted(wanted)
+        listed += listed[-1:] * (slots - len(listed))
+        values |= {f"{_WHERE}{name}_{place}": value for place, value in enumerate(listed)}
     if run:
         values[_RUN] = asked.run_id
     if asked.limit is not None:
@@ -148,9 +154,16 @@ def _conditions(form: Form, query: sa.Select[Any], table: sa.Table, dialect: str
         query = query.where(moment <= sa.bindparam(_END, type_=moment.type))
     for name in form.nulls:
         query = query.where(table.c[name].is_(None))
-    for name in form.given:
-        query = query.where(table.c[name] == sa.bindparam(f"{_WHERE}{name}", type_=table.c[name].type))
+    for name, slots in form.given:
+        column = table.c[name]
+        asked = [sa.bindparam(f"{_WHERE}{name}_{place}", type_=column.type) for place in range(slots or 1)]
+        query = query.where(column.in_(asked) if slots else column == asked[0])
     return query
+
+
+def _slots(value: Any) -> int:
+    """Return how many places a set of values takes, 0 for a value alone: sets of some sizes share a form."""
+    return 1 << (len(value) - 1).bit_length() if isinstance(value, frozenset) else 0
 
 
 def _ordered(form: Form, query: sa.Select[Any], table: sa.Table, dialect: str) -> sa.Select[Any]:

@@ -327,7 +327,7 @@ def _after_sending(label: str, standing: Standing, order_id: str | None = None) 
 
 def _of_rows(view: Reads, watches: Watches) -> list[Record | Unread]:
     """Return the orders that are watched."""
-    return [found for row in watches.orders for found in rows(view, watches.owner, id=row)]
+    return rows(view, watches.owner, id=frozenset(watches.orders))
 
 
 def _readable(found: Iterable[Record | Unread]) -> list[Record]:

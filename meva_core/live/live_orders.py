@@ -44,7 +44,7 @@ _ADOPTED: Final[Mapping[str, Standing]] = {
 """Words of the earlier system for orders that may rest at the exchange. It had `open`, `cancel_requested` and
 `unknown` in our sense, and `unknown_closed` for what had left the list of open orders."""
 _ENDED: Final = frozenset({"filled", "canceled", "cancelled", "rejected", "expired", "unsent"})
-ACTIVE: Final = tuple(sorted({*map(str, MAY_REST), *_ADOPTED}))
+ACTIVE: Final = frozenset({*map(str, MAY_REST), *_ADOPTED})
 """The words of orders that may rest at the exchange."""
 KNOWN: Final = frozenset({*map(str, Standing), *_ADOPTED, *_ENDED})
 """All words that a status may be."""
@@ -153,7 +153,7 @@ def _standing(word: str, order_id: str | None) -> Standing:
 def resting(view: Reads, owner: Owner, **where: Any) -> list[Record | Unread]:
     """Return the orders of an owner that may rest at the exchange, by the index of standings: they are few,
     however long the history."""
-    return [found for word in ACTIVE for found in rows(view, owner, status=word, **where)]
+    return rows(view, owner, status=ACTIVE, **where)
 
 
 def add(work: UnitOfWork, owner: Owner, made: Iterable[Record]) -> None:

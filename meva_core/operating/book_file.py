@@ -60,18 +60,19 @@ class BookFile:
             found: dict[int, Record] = {}
             for record in _records(view, watches, numbers, names):
                 found.setdefault(record.stored, record)
-            fills = self._fills(view, found.values())
-            return [self._order(view, watches, record, fills) for _, record in sorted(found.items())]
+            fills, kept = self._fills(view, found.values()), _kept(view, found)
+            return [self._order(watches, one, kept[row], fills) for row, one in sorted(found.items())]
 
     def meant(self, orders: Iterable[OwnOrder]) -> Mapping[str, Meant]:
         """Return what orders were decided for, by their labels."""
-        found = {}
         with self.desk.store.read() as view:
-            for order in orders:
-                for record in _rows_of(view, self.desk.owner, order):
-                    _, strategy, purpose, _ = _kept(view, record)
-                    found[order.label] = Meant(purpose or "", strategy or "")
-        return found
+            rows = {
+                record.stored: order.label
+                for order in orders
+                for record in _rows_of(view, self.desk.owner, order)
+            }
+            kept = _kept(view, rows)
+        return {label: Meant(kept[row][2] or "", kept[row][1] or "") for row, label in rows.items()}
 
     def last_sent(self, since: int) -> Sequence[Sent]:
         """Return when the last order of each symbol and side was made, at `since` or later."""
@@ -159,9 +160,9 @@ class BookFile:
         return found
 
     def _order(
-        self, view: Reads, watches: Watches, record: Record, fills: Mapping[str, list[VenueFill]]
+        self, watches: Watches, record: Record, kept: tuple[Any, ...], fills: Mapping[str, list[VenueFill]]
     ) -> OwnOrder:
-        mark, _, _, complete = _kept(view, record)
+        mark, _, _, complete = kept
         order = own_order(
             record,
             watches.of(record),
@@ -175,13 +176,10 @@ class BookFile:
 def _records(view: Reads, watches: Watches, numbers: Iterable[str], names: Iterable[str]) -> Iterator[Record]:
     owner = watches.owner
     yield from (one for one in resting(view, owner) if isinstance(one, Record))
-    for row in watches.orders:
-        yield from records(view, owner, id=row)
-    for number in sorted(numbers):
-        yield from records(view, owner, exchange_order_id=number)
-    for name in sorted(names):
-        yield from records(view, owner, client_order_id=name)
-        yield from records(view, owner, exchange_client_id=name)
+    yield from records(view, owner, id=frozenset(watches.orders))
+    yield from records(view, owner, exchange_order_id=frozenset(numbers))
+    yield from records(view, owner, client_order_id=frozenset(names))
+    yield from records(view, owner, exchange_client_id=frozenset(names))
 
 
 def bought(view: Reads, since: int) -> tuple[int, Decimal]:
@@ -214,5 +212,7 @@ def _rows_of(view: Reads, owner: Owner, order: OwnOrder) -> list[Record]:
     return found[:1]
 
 
-def _kept(view: Reads, record: Record) -> tuple[Any, ...]:
-    return next(iter(view.rows(_ORDERS, _KEPT, where={"id": record.stored})))
+def _kept(view: Reads, rows: Iterable[int]) -> dict[int, tuple[Any, ...]]:
+    """Return what orders keep beside where they stand, by their rows."""
+    found = view.rows(_ORDERS, ("id", *_KEPT), where={"id": frozenset(rows)})
+    return {row: tuple(kept) for row, *kept in found}

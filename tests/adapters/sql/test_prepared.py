@@ -83,3 +83,19 @@ def test_a_view_sees_what_was_committed_before_it_and_nothing_of_later(store: Sq
         assert names == [[("a",)], [("a",)]]
         assert list(first.rows("stage4_orders", ("client_order_id",))) == [("a",)]
     assert len(ask(store)) == 2
+
+
+def test_a_set_of_values_means_one_of_them_and_an_empty_one_nothing(store: SqlStore) -> None:
+    for name in "abcde":
+        add(store, name, "1")
+    assert [row[0] for row in ask(store, client_order_id=frozenset("bd"))] == ["b", "d"]
+    assert [row[0] for row in ask(store, client_order_id=frozenset("aceg"))] == ["a", "c", "e"]
+    assert ask(store, client_order_id=frozenset()) == []
+
+
+def test_sets_of_some_sizes_share_a_form(store: SqlStore) -> None:
+    ask(store, symbol=frozenset(f"{n}" for n in range(5)))
+    before = len(prepared._FORMS)
+    for size in (6, 7, 8):
+        ask(store, symbol=frozenset(f"{n}" for n in range(size)))
+    assert len(prepared._FORMS) == before
