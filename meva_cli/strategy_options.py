@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from meva_core.settings import Settings
     from meva_core.stages.plan import RunPlan
     from meva_core.strategy.base import Strategy
+    from meva_core.strategy.watching import Watch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,13 +61,29 @@ def strategy_of(settings: Settings, parameters: Sequence[str]) -> Chosen | None:
     from meva_adapters.strategy_files import places_of
 
     values, places = json_values(chosen.params), places_of(chosen.path)
-    return load(chosen.strategy, texts, values, tables=chosen.tables, places=places)
+    with hosting():
+        return load(chosen.strategy, texts, values, tables=chosen.tables, places=places)
 
 
-def printing_aside() -> AbstractContextManager[Any]:
-    """Return a context in which a strategy's code may print: to stderr, since stdout is for what a command
-    answers."""
-    return redirect_stdout(sys.stderr)
+@contextmanager
+def hosting() -> Iterator[None]:
+    """Let a strategy's code be loaded and asked in this process: it may print, which goes to stderr, since
+    stdout is for what a command answers; and what would end the process raises."""
+    from meva_adapters.asking.staying import staying
+
+    with redirect_stdout(sys.stderr), staying():
+        yield
+
+
+def watch_of(chosen: Chosen | None, settings: Settings) -> Watch:
+    """Return what says on stderr that a strategy is waited for which is asked in this process."""
+    from meva_adapters.asking.watched import Watched
+    from meva_core.strategy.watching import unwatched
+
+    if chosen is None:
+        return unwatched
+    seconds = float(settings.strategy.timeout_sec)
+    return Watched(chosen.strategy.name(), seconds, lambda said: click.echo(f"note: {said}", err=True))
 
 
 def has_weights(strategy: Strategy) -> bool:

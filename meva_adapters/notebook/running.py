@@ -12,6 +12,7 @@ from typing import Any
 from attrs import evolve
 
 from meva_adapters.arrow_tables import Tables
+from meva_adapters.asking.staying import staying
 from meva_adapters.codec import CODEC
 from meva_adapters.importing.frames import Said, folder_of
 from meva_adapters.notebook.given import Value, noted, rate, seconds, settings_given, whole
@@ -96,7 +97,7 @@ def backtest(
     candles that seem stamped at their opening; of settings other than a live run's own; of looking ahead.
     """
     frames = Said(stamp, spread_bps, depth_try, tz, interval, columns)
-    with noted(), folder_of(folder, frames) as (root, needed):
+    with noted(), staying(), folder_of(folder, frames) as (root, needed):
         return _backtest(
             root,
             settings_given(settings, values if settings is not None else {**needed, **values}),

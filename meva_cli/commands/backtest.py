@@ -29,10 +29,11 @@ from meva_cli.recorded_runs import (
 from meva_cli.render import print_json
 from meva_cli.strategy_options import (
     has_weights,
-    printing_aside,
+    hosting,
     sample_note,
     strategy_of,
     strategy_options,
+    watch_of,
     with_strategy,
 )
 from meva_cli.summary import figures_or_why_not
@@ -162,7 +163,7 @@ def backtest(
     given = {"STAGE7_FILL_MODEL": fill_model, "STRATEGY": strategy}
     loaded = settings_for("exchange", "state", "live", "stage7", "strategy", options=given)
     options = Options(times=address_of(times_db) if times_db else None, strategy=strategy, **asked)
-    with printing_aside():
+    with hosting():
         result = run_backtest(loaded, dataset_folder(folder), database(db), options)
     if as_json:
         print_json(result)
@@ -210,6 +211,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
             trace_level=options.trace,
             resume=options.resume,
             strategy=None if chosen is None else (chosen.strategy, DatasetBars(dataset)),
+            watch=watch_of(chosen, loaded.settings),
         )
         seconds = time.perf_counter() - began
         with store.read() as reads:

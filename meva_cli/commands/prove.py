@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
@@ -13,14 +14,15 @@ from meva_cli.options import COUNT, ENGINE, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import as_text, print_json, print_line, print_pairs
 from meva_cli.runs import pick_run, run_option
-from meva_cli.strategy_options import printing_aside, strategy_of, strategy_options
+from meva_cli.strategy_options import hosting, strategy_of, strategy_options, watch_of
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from meva_adapters.strategies import Chosen
     from meva_core.stages.prove import Proof
+    from meva_core.strategy.base import Strategy
+    from meva_core.strategy.watching import Watch
 
 
 @click.command()
@@ -58,21 +60,16 @@ def prove(
     """
     from meva_core.errors import StoreCorrupt
 
-    chosen = None
-    if strategy is not None:
-        named = settings_for("strategy", options={"STRATEGY": strategy}).settings
-        chosen = strategy_of(named, parameters)
-    elif parameters:
-        raise click.UsageError("-p goes with --strategy")
+    asked = _asked(strategy, parameters)
     if book is not None and (run_id is not None or last is not None):
         raise click.UsageError("--book takes neither --run nor --last: it proves all runs of the book")
     try:
         url = database(db)
-        with printing_aside():
+        with hosting():
             report = (
-                _of_run(url, run_id, last, engine, chosen)
+                _of_run(url, run_id, last, engine, asked)
                 if book is None
-                else _of_book(url, book, engine, chosen)
+                else _of_book(url, book, engine, asked)
             )
     except StoreCorrupt as error:
         name = {"run_id": run_id} if book is None else {"book": book}
@@ -81,9 +78,27 @@ def prove(
     ctx.exit(0 if report["proved"] else 1)
 
 
-def _of_run(
-    db: URL, run_id: str | None, last: int | None, engine: str, chosen: Chosen | None
-) -> dict[str, Any]:
+class _Asked(TypedDict, total=False):
+    """A strategy that is asked again, with what it is, and who watches that; nothing for none."""
+
+    strategy: tuple[Strategy, Mapping[str, Any]]
+    watch: Watch
+
+
+def _asked(strategy: str | None, parameters: tuple[str, ...]) -> _Asked:
+    """Return the strategy that the command line names."""
+    if strategy is None:
+        if parameters:
+            raise click.UsageError("-p goes with --strategy")
+        return {}
+    settings = settings_for("strategy", options={"STRATEGY": strategy}).settings
+    chosen = strategy_of(settings, parameters)
+    if chosen is None:
+        return {}
+    return {"strategy": (chosen.strategy, chosen.identity), "watch": watch_of(chosen, settings)}
+
+
+def _of_run(db: URL, run_id: str | None, last: int | None, engine: str, asked: _Asked) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_adapters.system.compiled import choose
     from meva_core.stages.prove import prove as decide
@@ -93,11 +108,10 @@ def _of_run(
         cycles = (reads.run(run) or {}).get("cycles")
         speed = choose(engine, last or (cycles if isinstance(cycles, int) else 0))
         progress = make_progress(speed.doing)
-        asked = None if chosen is None else (chosen.strategy, chosen.identity)
-        return document_of(decide(reads, run, CODEC, speed.loop, progress, last=last, strategy=asked))
+        return document_of(decide(reads, run, CODEC, speed.loop, progress, last=last, **asked))
 
 
-def _of_book(db: URL, name: str, engine: str, chosen: Chosen | None) -> dict[str, Any]:
+def _of_book(db: URL, name: str, engine: str, asked: _Asked) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_adapters.system.compiled import choose
     from meva_core.stages.book_runs import pick_book, runs_of
@@ -107,8 +121,7 @@ def _of_book(db: URL, name: str, engine: str, chosen: Chosen | None) -> dict[str
         book = pick_book(reads, name)
         speed = choose(engine, sum(row["cycles"] for row in runs_of(reads, book)))
         progress = make_progress(speed.doing)
-        asked = None if chosen is None else (chosen.strategy, chosen.identity)
-        found = prove_book(reads, book, CODEC, speed.loop, progress, asked)
+        found = prove_book(reads, book, CODEC, speed.loop, progress, **asked)
         proofs = [document_of(proof) for proof in found]
     if not proofs:
         raise StoreUnready(f"book {name} has no cycle yet", action="`meva books` shows the books there are")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.dataset import dataset_folder
+from meva_cli.load import settings_for
 from meva_cli.options import FOLDER, SYMBOLS, VERIFY, json_option
 from meva_cli.render import print_json, print_line, print_pairs, print_table
 from meva_cli.runs import pick_run, run_option
+from meva_cli.strategy_options import hosting
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -161,7 +164,7 @@ def export(folder: Path, db: str | None, run_id: str | None, book: str | None, a
             f"run {one.run_id}: {one.cycles} cycles, {one.symbols} symbols, {one.rows} rows in {where}"
         )
     last = folder if book is None else folder / written[-1].run_id
-    print_line(f"next: meva backtest --data {last} --as-recorded --db NEW.db")
+    print_line(f"next: {_decided_again(last, written[-1].strategy)}")
 
 
 @click.command()
@@ -190,6 +193,21 @@ def convert(folder: Path, into: Path, form: str | None, as_json: bool) -> None:
     print_line(f"made {into}: {len(made.files)} files, {sizes[1]} bytes, of {sizes[0]}")
     print_line(f"content_sha256: {made.content_sha256}, as that of {folder}")
     print_line(f"next: meva backtest --data {into} --db FILE")
+
+
+def _decided_again(folder: Path, strategy: str | None) -> str:
+    """Return the command that decides a written run again: a strategy that its id does not name has to be
+    named by its file."""
+    from meva_adapters.strategies import available
+    from meva_adapters.strategy_files import places_of
+
+    command = shlex.join(["meva", "backtest", "--data", str(folder), "--as-recorded", "--db", "NEW.db"])
+    if strategy is None:
+        return command
+    places = places_of(settings_for("strategy").settings.strategy.path)
+    with hosting():
+        is_known = any(available(places, strategy))
+    return command if is_known else f"{command} --strategy FILE.py:Class, where strategy {strategy} is"
 
 
 def _export(reads: Reads, root: Path, run_id: str | None, book: str | None) -> list[Exported]:

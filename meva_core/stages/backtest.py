@@ -22,6 +22,7 @@ from meva_core.stages.run import Part
 from meva_core.stages.weighing import Weighing
 from meva_core.steps.inputs import no_inputs
 from meva_core.strategy.base import Strategy
+from meva_core.strategy.watching import Watch, unwatched
 from meva_core.stretches.joining import CYCLES
 
 WINDOW: Final = CYCLES
@@ -54,10 +55,12 @@ def backtest(
     trace_level: str = AUTO,
     resume: bool = False,
     strategy: tuple[Strategy, BarHistory] | None = None,
+    watch: Watch = unwatched,
 ) -> Done:
     """Run what is still to run of the plan; where all rows were asked for, make those that are lacking.
 
-    `strategy` is the one that the plan tells of, with the bars that it sees.
+    `strategy` is the one that the plan tells of, with the bars that it sees; `watch` looks on while it is
+    asked.
     An interruption at any point leaves whole stretches, and `resume` goes on after them. Raises BadInput as
     `find_run` does; StoreBusy while another process records this run; BrokenBooks and IllegalStep for bugs;
     errors of the store as they are.
@@ -72,7 +75,7 @@ def backtest(
         if strategy is not None:
             begun = book.last_time if run.stored else None
             given = strategy[0], book.symbols, book.params, strategy[1]
-            weighed = Weighing(*given, int(plan.times[0]), begun)
+            weighed = Weighing(*given, int(plan.times[0]), begun, watch)
             decide = weighed.decided(book)
         bars = None if weighed is None else weighed.seen_first
         recorder = Recorder(store, run, codec, about, level, COMMIT, bars=bars)

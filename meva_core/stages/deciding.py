@@ -18,6 +18,7 @@ from meva_core.strategy.base import Strategy
 from meva_core.strategy.history import History
 from meva_core.strategy.memory import Kept, blank
 from meva_core.strategy.view import View
+from meva_core.strategy.watching import Watch, unwatched
 
 
 @define
@@ -31,6 +32,7 @@ class Deciding:
     strategy: Strategy
     book: Book
     look: Callable[[int], History]
+    watch: Watch = unwatched
     _rules: Rules | None = field(default=None, init=False)
     _described: tuple[SymbolRules, ...] = field(default=(), init=False)
 
@@ -46,7 +48,7 @@ class Deciding:
     def ask(self, at: Halfway) -> tuple[Any, Kept]:
         """Return the weights of a cycle and the memory after it."""
         kept = self.memory
-        weights, text = decision_of(self.strategy, self.view(at), kept.json)
+        weights, text = decision_of(self.strategy, self.view(at), kept.json, self.watch)
         return weights, kept._replace(json=text)
 
     @property

@@ -32,6 +32,7 @@ from meva_core.stages.run_row import faults_of, row_as_stored
 from meva_core.state import as_version_1, restore_state, state_document
 from meva_core.steps.inputs import Inputs
 from meva_core.strategy.base import Strategy
+from meva_core.strategy.watching import Watch, unwatched
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.groups import Bars
 from meva_core.stretches.kept_state import RESTORE
@@ -71,6 +72,7 @@ def prove(
     *,
     last: int | None = None,
     strategy: tuple[Strategy, Mapping[str, Any]] | None = None,
+    watch: Watch = unwatched,
 ) -> Proof:
     """Decide a run again; or, for `last`, at least so many of its last cycles, from the newest stored state
     before them. The stored weights of its strategy count; given the strategy, with what it is, those of the
@@ -101,7 +103,7 @@ def prove(
                 f"run {run_id} has no columns of some cycles: what a strategy saw of them is not known",
                 action="prove it without asking the strategy again: the stored weights count then",
             )
-        prover.reweighing = Reweighing(asked, run.symbols, run.params)
+        prover.reweighing = Reweighing(asked, run.symbols, run.params, watch)
     return prover.prove(chains, last)
 
 

@@ -19,6 +19,7 @@ from meva_core.stages.prove import Proof, prove
 from meva_core.stages.remembered import described
 from meva_core.stages.reweighed import refuse_another
 from meva_core.strategy.base import Strategy
+from meva_core.strategy.watching import Watch, unwatched
 from meva_core.stretches.recorded import recorded_run
 from meva_core.stretches.stored import unsealed
 
@@ -30,6 +31,7 @@ def prove_book(
     loop: Loop,
     progress: Progress,
     strategy: tuple[Strategy, Mapping[str, Any]] | None = None,
+    watch: Watch = unwatched,
 ) -> Iterator[Proof]:
     """Yield the proof of each run of a book, the oldest first, up to the first that differs.
 
@@ -45,7 +47,7 @@ def prove_book(
         refuse_another(codec.decode(rows[-1]["settings_json"]), strategy[1])
     for row in rows:
         asked = strategy if row["run_id"] in weighed else None
-        found = prove(reads, row["run_id"], codec, loop, progress, strategy=asked)
+        found = prove(reads, row["run_id"], codec, loop, progress, strategy=asked, watch=watch)
         apart = _first_apart(reads, codec, before, row)
         if apart is not None:  # it comes before all that the run decided
             found = evolve(found, difference=apart)

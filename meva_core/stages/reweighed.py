@@ -25,6 +25,7 @@ from meva_core.strategy.bars import SeenBars
 from meva_core.strategy.base import Strategy, bars_needed
 from meva_core.strategy.looks import Looks
 from meva_core.strategy.memory import NOTHING, Kept, recalled
+from meva_core.strategy.watching import Watch, unwatched
 from meva_core.stretches.groups import Bars
 
 
@@ -58,6 +59,7 @@ class Reweighing:
     strategy: Strategy
     symbols: tuple[str, ...]
     params: Params
+    watch: Watch = unwatched
     found: Difference | None = field(default=None, init=False)
     _looks: Looks = field(init=False)
     _before: int | None = field(default=None, init=False)
@@ -73,7 +75,7 @@ class Reweighing:
         if not self.strategy.decides():
             return None
         self._shown = Shown(self.strategy, self.symbols, self.params)
-        self._deciding = Deciding(self.strategy, book, self._shown.at)
+        self._deciding = Deciding(self.strategy, book, self._shown.at, self.watch)
         return self._decide
 
     def take(self, market: Market, inputs: Inputs, bars: Bars) -> None:
@@ -114,7 +116,8 @@ class Reweighing:
         for start, stop, there in looks:
             before = int(market.time[start - 1]) if start else self._before
             part = part_of(market, start, stop)
-            weights = weights_of(self.strategy, seen_by(self.symbols, self.params, part, there, before))
+            sees = seen_by(self.symbols, self.params, part, there, before)
+            weights = weights_of(self.strategy, sees, self.watch)
             if self._differs(part.time, inputs.weight[start:stop], weights):
                 return
 

@@ -23,6 +23,7 @@ from meva_core.strategy.bars import BarFeed, SeenBars, since
 from meva_core.strategy.base import Strategy, bars_needed
 from meva_core.strategy.history import History, history_of
 from meva_core.strategy.periods import interval_of, seconds_of
+from meva_core.strategy.watching import Watch, unwatched
 from meva_core.stretches.groups import Bars
 
 
@@ -40,6 +41,7 @@ class Weighing:
     history: BarHistory
     first: int | None = None
     last: int | None = None
+    watch: Watch = unwatched
     _sight: Sight | None = field(default=None, init=False)
     _shown: Shown | None = field(default=None, init=False)
 
@@ -54,7 +56,7 @@ class Weighing:
             else:
                 for start, stop, seen in looks:
                     looked = self._look(market, start, stop, seen)
-                    inputs.weight[start:stop] = weights_of(self.strategy, looked)
+                    inputs.weight[start:stop] = weights_of(self.strategy, looked, self.watch)
             self.last = int(market.time[-1])
             yield market, inputs, rules
 
@@ -64,7 +66,7 @@ class Weighing:
         if not self.strategy.decides():
             return None
         self._shown = Shown(self.strategy, self.symbols, self.params)
-        return Deciding(self.strategy, book, self._shown.at).decide
+        return Deciding(self.strategy, book, self._shown.at, self.watch).decide
 
     def _look(self, market: Market, start: int, stop: int, seen: SeenBars) -> History:
         """Return what the strategy sees at some cycles of a market."""

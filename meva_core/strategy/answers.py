@@ -19,6 +19,7 @@ from meva_core.strategy.intents import Intent, Target
 from meva_core.strategy.memory import memorised, recalled
 from meva_core.strategy.raised import file_of, told, undisturbed
 from meva_core.strategy.view import View
+from meva_core.strategy.watching import Watch, unwatched
 
 _MEND: Final = "mend the strategy; the cycles recorded before stay"
 
@@ -29,22 +30,22 @@ class StrategyFailed(MevaError):
     code = "strategy_failed"
 
 
-def weights_of(strategy: Strategy, history: History) -> Any:
+def weights_of(strategy: Strategy, history: History, watch: Watch = unwatched) -> Any:
     """Ask a strategy for its weights at the cycles of a history; int64 [cycles, symbols], e8, rounded to
     1e-6, ABSENT where it goes on as decided.
 
     Raises StrategyFailed for whatever the strategy raises, and for an answer of another shape or kind, an
     infinity, a weight below 0, or weights above 1 in all: it names the first cycle, the symbol, the value.
     """
-    return rounded(strategy, doubles_of(strategy, history), history)
+    return rounded(strategy, doubles_of(strategy, history, watch), history)
 
 
-def doubles_of(strategy: Strategy, history: History) -> Any:
+def doubles_of(strategy: Strategy, history: History, watch: Watch = unwatched) -> Any:
     """Ask a strategy for its weights at the cycles of a history, and return them before they are rounded:
     float64 [cycles, symbols]. Raises StrategyFailed for whatever the strategy raises, and for an answer of
     another shape or kind."""
     name, span = f"strategy {strategy.name()}", span_of(history)
-    with asking(strategy, type(strategy).weights, span):
+    with asking(strategy, type(strategy).weights, span, watch):
         answer = strategy.weights(history)
     shape = (len(history.seconds), len(history.symbols))
     found = _as_array(answer)
@@ -68,7 +69,7 @@ def _as_array(answer: Any) -> Any:
         return np.array(None, dtype=object)
 
 
-def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
+def decision_of(strategy: Strategy, view: View, memory: str, watch: Watch = unwatched) -> tuple[Any, str]:
     """Ask a strategy that decides for its weights at one cycle, with the text of what it has in mind; int64
     [symbols] as `weights_of` has them, ABSENT for a symbol left out, and the text of its memory after.
 
@@ -77,7 +78,7 @@ def decision_of(strategy: Strategy, view: View, memory: str) -> tuple[Any, str]:
     """
     history = view.history
     name, span, kept = f"strategy {strategy.name()}", span_of(history), recalled(memory)
-    with asking(strategy, type(strategy).decide, span):
+    with asking(strategy, type(strategy).decide, span, watch):
         answer = strategy.decide(view, kept)
     if not isinstance(answer, Mapping):
         raise _no_weights(name, span, answer, history.symbols[0])
@@ -138,11 +139,11 @@ def number_of(weight: Any) -> Any:
 
 
 @contextmanager
-def asking(strategy: Strategy, method: Any, span: str) -> Iterator[None]:
+def asking(strategy: Strategy, method: Any, span: str, watch: Watch = unwatched) -> Iterator[None]:
     """Say of whatever a strategy raises, as StrategyFailed, which one it was, where, and what it was asked
-    for."""
+    for. `watch` is told that it is waited for."""
     try:
-        with undisturbed(), np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        with undisturbed(), np.errstate(divide="ignore", invalid="ignore", over="ignore"), watch(span):
             yield
     except KeyboardInterrupt:
         raise

@@ -73,6 +73,8 @@ def test_a_live_run_comes_out_equal_wherever_it_is_decided_again(
         live.run(market, [time])
     [run] = live.runs()
     [again] = equal()
+    told = meva("replay", "export", "--db", live.db, "more").out.splitlines()[-1]
+    assert told == "next: meva backtest --data more --as-recorded --db NEW.db"
     assert (run["cycles"], again["orders"] > 0) == (25, True)
     proved = meva("prove", "--db", live.db, "--engine", "interpreted", *given(name), "--json").document
     assert (proved["proved"], proved["fingerprint"]) == (True, run["fingerprint"])
@@ -104,6 +106,11 @@ def test_bars_that_come_late_are_seen_when_they_were_seen(
     [run] = live.runs()
     [again] = equal("--strategy", spec)
     assert again["orders"] > 0
+    told = meva("replay", "export", "--db", live.db, "once more").out.splitlines()[-1]
+    assert told == (
+        "next: meva backtest --data 'once more' --as-recorded --db NEW.db --strategy FILE.py:Class, "
+        "where strategy rising is"
+    )
     proved = meva("prove", "--db", live.db, "--engine", "interpreted", "--strategy", spec, "--json").document
     assert (proved["proved"], proved["fingerprint"]) == (True, run["fingerprint"])
 

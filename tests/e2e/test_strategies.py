@@ -204,6 +204,27 @@ def test_one_that_would_end_the_process_as_if_all_were_done_is_not_begun(run: Me
     assert "own.py:Rising was asked ended by itself" in json.loads(ended.out)["error"]["message"]
 
 
+@pytest.mark.parametrize("bound", [False, True], ids=["os._exit", "_exit"])
+def test_one_that_would_end_the_process_has_failed_though_nobody_looked_before(
+    run: Meva, bound: bool
+) -> None:
+    first, call = ("from os import _exit\n", "_exit(0)") if bound else ("import os\n", "os._exit(0)")
+    Path("own.py").write_text(first + OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", call))
+    ended = run("--strategy", "own.py:Rising")
+    error = json.loads(ended.out)["error"]
+    assert (ended.code, error["code"]) == (1, "strategy_failed")
+    assert "rising raised EndedProcess: os._exit(0) ends the process that asks it" in error["message"]
+
+
+def test_one_that_is_waited_for_is_named(run: Meva, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRATEGY_TIMEOUT_SEC", "0.001")
+    answer = "        return h.on_cycles"
+    Path("own.py").write_text("import time\n" + OWN.replace(answer, f"        time.sleep(1)\n{answer}"))
+    ended = run("--strategy", "own.py:Rising")
+    assert ended.code == 0
+    assert "note: waiting for strategy rising for 0.001 s, which is asked for the cycles from" in ended.err
+
+
 def test_a_strategy_that_needs_more_memory_than_there_is_is_named(run: Meva) -> None:
     Path("own.py").write_text(
         OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", "[0.0] * 2**60")

@@ -59,13 +59,15 @@ Cells = Sequence[str]
 
 @frozen
 class Exported:
-    """What was written of a run: how many cycles, symbols, and rows of the market."""
+    """What was written of a run: how many cycles, symbols, and rows of the market; and the id of its
+    strategy, None where it had none."""
 
     run_id: str
     cycles: int
     symbols: int
     rows: int
     fingerprint: str
+    strategy: str | None = None
 
 
 def require_live(row: Mapping[str, Any]) -> None:
@@ -112,7 +114,8 @@ def export_run(reads: Reads, codec: Codec, row: Mapping[str, Any], root: Path) -
             "cycles": cycles,
         },
     )
-    return Exported(run.run_id, cycles, len(run.symbols), rows, row["fingerprint"])
+    named = None if strategy is None else strategy["id"]
+    return Exported(run.run_id, cycles, len(run.symbols), rows, row["fingerprint"], named)
 
 
 # -- The market -------------------------------------------------------------------------------------------
