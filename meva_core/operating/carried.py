@@ -19,7 +19,8 @@ class Carried:
     failed, `stalls` of a due symbol in how many its fills were unread, `resting` for how many more cycles
     nothing of it is submitted; `valuations` are the last marks that there were, `refusals` the exchange's in
     the last cycle. `versions` are those of the strategies whose memories the book has, `listing` says which
-    strategies wished for what it wants (`listing_of`), empty before the first cycle.
+    strategies wished for what it wants (`listing_of`), empty before the first cycle, `asked_at` when they
+    were asked last, in seconds.
     """
 
     risk: RiskState | None = None
@@ -31,11 +32,17 @@ class Carried:
     valuations: Mapping[str, Amount] = Factory(dict)
     versions: Mapping[str, int] = Factory(dict)
     listing: str = ""
+    asked_at: int | None = None
 
-    def asked(self, strategies: Sequence[Listed]) -> Carried:
-        """Return what is carried on from a cycle in which these strategies were asked."""
+    def asked(self, strategies: Sequence[Listed], time: int) -> Carried:
+        """Return what is carried on from a cycle, at a time in seconds, in which these strategies were
+        asked."""
         versions = {**self.versions, **{one.id: _version(one) for one in strategies}}
-        return evolve(self, versions=versions, listing=listing_of(strategies))
+        return evolve(self, versions=versions, listing=listing_of(strategies), asked_at=time)
+
+    def before(self, strategies: Sequence[Listed]) -> int | None:
+        """Return when these strategies were asked last, seconds; None where it was others, or nobody."""
+        return self.asked_at if self.listing == listing_of(strategies) else None
 
     def memories_for(self, strategies: Sequence[Listed], memories: Mapping[str, str]) -> dict[str, str]:
         """Return a book's memories without those of another version of one of these strategies."""

@@ -97,6 +97,7 @@ def inputs_of(run: Run, book: LiveBook, before: Carried, learnt: Learnt, kill: s
         recovery=tuple(alarm for alarm in learnt.recovery if alarm.mode > Mode.NORMAL),
         blocked={**resting, **alarmed, **learnt.blocked},
         strategies=run.strategies,
+        before=before.before(run.strategies),
         memories=before.memories_for(run.strategies, book.memories),
         wanted=before.wanted_by(run.strategies, book.wanted),
         failed=before.failed,

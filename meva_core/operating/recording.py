@@ -175,7 +175,7 @@ def decided(
     found = cycle.decisions
     after = evolve(book, memories=found.memories, wanted=found.wanted, cycles=book.cycles + 1)
     risk, degrade = found.risk, found.degraded.state
-    asked = carried.asked(cycle.inputs.strategies)
+    asked = carried.asked(cycle.inputs.strategies, cycle.inputs.time)
     state = evolve(asked, risk=risk, degrade=degrade, failed=found.failed)
     decided_rows.write(work, whose(book), cycle, texts)
     saved(work, after, state)

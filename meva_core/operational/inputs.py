@@ -277,7 +277,8 @@ class Inputs:
     `effective_fee` is in bps, e8. `blocked` says of a symbol why nothing may be submitted; `recovery` what
     this cycle's own reading lacked. `memories` are canonical JSON by strategy, `wanted` the quantities last
     wished for by symbol, `failed` in how many cycles running before this one a strategy failed, `failures`
-    those that failed in this one. `bars` are by interval in seconds, as text.
+    those that failed in this one. `before` is when these very strategies were asked last, seconds, None where
+    they were not. `bars` are by interval in seconds, as text.
     """
 
     book: str
@@ -301,6 +302,7 @@ class Inputs:
     recovery: tuple[Alarm, ...] = _by("code", "about")
     blocked: Mapping[str, str] = Factory(dict)
     strategies: tuple[Listed, ...] = _by("id")
+    before: int | None = None
     memories: Mapping[str, str] = Factory(dict)
     wanted: Mapping[str, Amount] = Factory(dict)
     failed: Mapping[str, int] = Factory(dict)

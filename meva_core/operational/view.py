@@ -80,7 +80,8 @@ def history_seen(inputs: Inputs, wanted: tuple[int, int] | None) -> History:
     seconds, count = (None, 0) if wanted is None else wanted
     bars = inputs.bars.get(str(seconds))
     seen = no_bars(len(names)) if bars is None else _seen_bars(bars, names)
-    return history_at(0, names, _market(inputs), seen, count, marks_are_last=inputs.marks_are_last)
+    market, last = _market(inputs), inputs.marks_are_last
+    return history_at(0, names, market, seen, count, inputs.before, marks_are_last=last)
 
 
 def _symbol(scene: Scene, seen: SymbolView, universe: frozenset[str]) -> LiveSymbol:

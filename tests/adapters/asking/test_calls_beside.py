@@ -91,6 +91,7 @@ def drawn_inputs(seed: int) -> Inputs:
         memories=dict.fromkeys(random.sample(DRAWN, 3), '{"n":1,"saw":["before"]}'),
         bars={"60": bars_of(random, names, 60, 6), "3600": bars_of(random, names, 3600, 9)},
         marks_are_last=random.random() < 0.3,
+        before=random.choice((None, made.time - 60)),
     )
 
 

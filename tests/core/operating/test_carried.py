@@ -29,7 +29,7 @@ def account(tmp_path: Path) -> Iterator[Lived]:
     """A book whose strategy has something in mind and wishes for something."""
     with writer(fresh_file(tmp_path / "live.db"), durable=False) as store:
         found = lived(store, strategies=(own(),))
-        keep(store, evolve(found.book, memories=MEMORIES, wanted=WANTED), Carried().asked([own()]))
+        keep(store, evolve(found.book, memories=MEMORIES, wanted=WANTED), Carried().asked([own()], 60))
         yield found
 
 
@@ -37,6 +37,13 @@ def keep(store: SqlStore, book: Any, carried: Carried) -> None:
     with store.unit() as work:
         recording.saved(work, book, carried)
         work.commit()
+
+
+def test_when_it_was_asked_last_is_known_while_it_is_the_same(account: Lived) -> None:
+    goes_on(account, own())
+    assert account.last.inputs.before == 60
+    goes_on(account, own(parameters={"fall": 0.2}))
+    assert account.last.inputs.before is None  # for these it is the first cycle
 
 
 def goes_on(account: Lived, *strategies: Listed) -> tuple[Any, Any]:
@@ -62,7 +69,7 @@ def test_other_parameters_or_another_source_keep_the_memory_and_begin_without_a_
 
 
 def test_a_memory_waits_for_a_strategy_that_is_not_listed_now() -> None:
-    carried = Carried().asked([own()]).asked([Listed("other", identity={"version": 3})])
+    carried = Carried().asked([own()], 60).asked([Listed("other", identity={"version": 3})], 120)
     assert carried.versions == {"own": 1, "other": 3}
     assert carried.memories_for([own()], MEMORIES) == MEMORIES
     assert carried.memories_for([own(version=2)], MEMORIES) == {"other": MEMORIES["other"]}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from operational_cases import MARKET, buy, decided, e8, inputs, order, saying, sell, sent, symbol, why
+from operational_cases import MARKET, TIME, buy, decided, e8, inputs, order, saying, sell, sent, symbol, why
 
 from meva_core.amounts import format_e8
 from meva_core.errors import BadInput
@@ -19,6 +19,7 @@ from meva_core.operational.inputs import Failure, Listed
 from meva_core.orders import Side
 from meva_core.strategy import History, Intent, Strategy, Target
 from meva_core.strategy.answers import StrategyFailed
+from meva_core.strategy.built_in import FixedWeights
 
 BTC, ETH, SOL = "BTCTRY", "ETHTRY", "SOLTRY"
 
@@ -325,3 +326,11 @@ def test_a_strategy_may_ask_for_orders_and_values_in_one_answer():
     })  # fmt: skip
     assert [one.symbol for one in found.decisions.asked] == [ETH, SOL, BTC]
     assert json.loads(found.decisions.memories["says"]) == {"asked": 1}
+
+
+def test_what_is_done_once_a_day_is_done_in_the_first_cycle_of_the_day():
+    daily = FixedWeights(shares="BTCTRY=0.1", rebalance="1d")
+    midnight = TIME // 86_400 * 86_400
+    for before, asks in ((None, True), (midnight - 1, True), (midnight, False), (TIME - 60, False)):
+        found = decide(inputs(before=before), {"says": daily})
+        assert bool(found.decisions.asked) is asks
