@@ -191,9 +191,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
         click.echo("compiling the engine: once for this version, takes about half a minute", err=True)
     speed = choose(options.engine, len(plan.times))
     ensure(db)
-    # Recording makes and drops rows by the hundred thousand, none in circles: look for circles less often.
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 50)
+    _collect_less_often()
     began = time.perf_counter()
     with writer(db, durable=False) as store:
         with store.read() as reads:
@@ -233,6 +231,12 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
         page,
         [*_of_universe(done, plan), *all_notes(dataset, plan, loaded, figures["cycles"])],
     ) | ({} if doubt is None else {"strategy_doubt": doubt})
+
+
+def _collect_less_often() -> None:
+    """Look for circles less often: recording makes and drops rows by the hundred thousand, none in circles."""
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 50)
 
 
 def _of_universe(done: Done, plan: RunPlan) -> Iterator[str]:

@@ -11,7 +11,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs
-from meva_cli.strategy_options import printing_aside
+from meva_cli.strategy_options import hosting
 from meva_core.errors import BadInput, StoreUnready
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def recheck(ctx: click.Context, db: str | None, last: int, book: str, as_json: b
     from meva_core.errors import StoreCorrupt
 
     try:
-        with reading(database(db)) as reads, printing_aside():
+        with reading(database(db)) as reads, hosting():
             report = _checked(reads, book, last)
     except StoreCorrupt as error:
         report = {"book": book, "equal": False, "damage": str(error), "action": error.action}

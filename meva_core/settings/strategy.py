@@ -53,8 +53,8 @@ class StrategyChoice:
         "2",
         POSITIVE,
         "s",
-        "how long a cycle on the live market waits for a strategy; later is a failure (a backtest says so, and "
-        "waits)",
+        "how long a cycle on the live market waits for a strategy; later is a failure (a backtest says so, "
+        "and waits)",
     )
 
     __attrs_post_init__ = check_fields
