@@ -154,8 +154,11 @@ def _view(
         mark=mark,
         valuation=wanted.valuations.get(name) if mark is None else mark,
         last=last,
+        high=None if ticker is None else _amount(ticker.high),
+        low=None if ticker is None else _amount(ticker.low),
         quote_volume=None if ticker is None else _amount(EXACT.multiply(ticker.volume, ticker.last)),
         age=None if book is None else max(0, time - asked // MICROS),
+        ticker_age=None if ticker is None else max(0, time - ticker.ts // MICROS),
         listed=not is_gone,
     )
 

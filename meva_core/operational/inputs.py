@@ -48,7 +48,8 @@ class SymbolView:
     """One pair as this cycle measured it; None where there is no value.
 
     `mark` is this cycle's, `valuation` the last one that there was, `age` of its book in seconds, none
-    without a book. `listed` is false for what the exchange no longer has.
+    without a book. `last`, `high`, `low` and `quote_volume` are the ticker's, of 24 hours, `ticker_age` its
+    seconds. `listed` is false for what the exchange no longer has.
     """
 
     name: str
@@ -60,8 +61,11 @@ class SymbolView:
     mark: Amount | None = None
     valuation: Amount | None = None
     last: Amount | None = None
+    high: Amount | None = None
+    low: Amount | None = None
     quote_volume: Amount | None = None
     age: int | None = None
+    ticker_age: int | None = None
     listed: bool = True
 
     @property

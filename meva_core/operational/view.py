@@ -145,11 +145,15 @@ def _market(inputs: Inputs) -> Market:
             (market.bid_qty, seen.bid_size),
             (market.ask_qty, seen.ask_size),
             (market.last, seen.last),
+            (market.high, seen.high),
+            (market.low, seen.low),
             (market.quote_volume, seen.quote_volume),
         ):
             column[0, i] = ABSENT if amount is None else amount
         if seen.age is not None:
             market.book_ts[0, i] = (inputs.time - seen.age) * MICROS
+        if seen.ticker_age is not None:
+            market.ticker_ts[0, i] = (inputs.time - seen.ticker_age) * MICROS
     return market
 
 

@@ -49,6 +49,7 @@ def test_a_mark_is_the_middle_of_the_book_or_the_last_price_where_that_is_wanted
     seen = btc(exchange)
     assert (seen.bid, seen.ask, seen.mark) == (parse_e8("2999"), parse_e8("3001"), parse_e8("3000"))
     assert seen.quote_volume == parse_e8("3000000")
+    assert None not in (seen.high, seen.low, seen.ticker_age)
     one_sided(exchange, monkeypatch)
     seen = btc(exchange)
     assert (seen.bid, seen.ask, seen.mark) == (parse_e8("2990"), None, parse_e8("3000"))

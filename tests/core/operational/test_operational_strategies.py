@@ -334,3 +334,20 @@ def test_what_is_done_once_a_day_is_done_in_the_first_cycle_of_the_day():
     for before, asks in ((None, True), (midnight - 1, True), (midnight, False), (TIME - 60, False)):
         found = decide(inputs(before=before), {"says": daily})
         assert bool(found.decisions.asked) is asks
+
+
+def test_every_column_of_a_cycle_that_stage_7_shows_is_there():
+    seen = {}
+    day = {"high": e8("3100000"), "low": e8("2900000"), "ticker_age": 7, "age": 3, "bid_size": e8(1)}
+
+    def look(view: Any, memory: Any) -> None:
+        seen["h"] = view.history
+
+    decided(look, market=[symbol(BTC, "3000000", "2", **day), symbol(ETH, None, age=None, quote_volume=None)])
+    h = seen["h"]
+    expected = {
+        "bid": 2999999, "ask": 3000001, "mid": 3000000, "mark": 3000000, "last": 3000000, "day_high": 3100000,
+        "day_low": 2900000, "day_quote_volume": 1000000, "book_age": 3, "ticker_age": 7,
+    }  # fmt: skip
+    assert {name: getattr(h, name)[0, 0] for name in expected} == expected
+    assert all(np.isnan(getattr(h, name)[0, 1]) for name in expected)
