@@ -180,7 +180,7 @@ COMMANDS: Final = (
         "Keep everything from being sent to the exchange, from now on.",
         ("gates", "exchange", "live"),
     ),
-    Command("arm", "meva_cli.commands.kill:arm", "Take back what a kill has ended.", ("gates",)),
+    Command("arm", "meva_cli.commands.arm:arm", "Take back what a kill has ended.", ("gates",)),
     Command("orders", "meva_cli.commands.orders:orders", "Show the orders of a book as they stand."),
     Command("fills", "meva_cli.commands.fills:fills", "Show every fill of a book, or its flows."),
     Command("pnl", "meva_cli.commands.pnl:pnl", "Show what a live book made, by day and symbol; it adds up."),

@@ -18,6 +18,7 @@ from meva_core.live_book.ledger import faults, fold
 from meva_core.live_book.opening import Read as Balances
 from meva_core.live_book.opening import opened
 from meva_core.operating import recording, stored
+from meva_core.operating.accepting import taken_in
 from meva_core.operating.carried import Carried
 from meva_core.operating.inputs_made import Run
 from meva_core.operating.measuring import Measured
@@ -63,8 +64,7 @@ class Lived:
 
     def cycle(self, seconds: float = 60) -> Read:
         self.exchange.pass_time(seconds)
-        with self.store.read() as view:
-            found = stored.stored_book(view, self.name)
+        found = taken_in(self.store, self.name, self.exchange.now)
         assert found is not None
         self.exchange.calls.clear()
         read = read_cycle(self.world, self.run, self.process, *found)

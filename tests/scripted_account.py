@@ -208,6 +208,8 @@ class Scripted:
 
     def book(self, symbol: str) -> Book:
         self._called("book", symbol)
+        if symbol not in self.prices:
+            raise Refused(f"pair {symbol} does not exist", reason=VenueReason.UNKNOWN_SYMBOL)
         price = self.prices[symbol]
         bids, asks = (Level(price - 1, Decimal(5)),), (Level(price + 1, Decimal(5)),)
         return Book(symbol, self.now, bids, asks)
@@ -227,6 +229,8 @@ class Scripted:
         self._called("rules")
         return [
             SymbolRules(one, RuleStatus.OK, Decimal(1), Decimal("1e-8"), Decimal("99.91"), quote="TRY")
+            if one in self.prices
+            else SymbolRules(one, RuleStatus.MISSING, reason="not in the exchange's metadata", quote="TRY")
             for one in symbols
         ]
 

@@ -1,11 +1,9 @@
-"""`meva kill` and `meva arm`: an end to all that is sent to an exchange, at once; and a person's word that it
-may go on."""
+"""`meva kill`: an end to all that is sent to an exchange, at once."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_core.operating.cancelling import Canceled
-    from meva_core.operating.kill import Kill, Level
+    from meva_core.operating.kill import Level
     from meva_core.settings import Settings
 
 CANCEL_SECONDS: Final = 30.0
@@ -56,51 +54,6 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
     document |= _stopped(settings, url, Level.ALL, reason)
     print_json(document) if as_json else _say(document)
     ctx.exit(0 if document["written"] and not document.get("left") else 1)
-
-
-@click.command()
-@click.option("--reason", required=True, help="What was looked into, and why trading may go on.")
-@DB
-@json_option
-@click.pass_context
-def arm(ctx: click.Context, reason: str, db: str | None, as_json: bool) -> None:
-    """Take back what `meva kill`, or Meva by itself, has ended.
-
-    The kill file and every row of the switch are cleared, those of the earlier system among them; the reason
-    is stored. Settings stay: where KILL_SWITCH is true, that is said.
-
-    Exit code 0: the switch is off everywhere. 1: it still stands somewhere.
-    """
-    from meva_adapters.sql import writer
-    from meva_adapters.system.kill_file import read_kill_file, remove_kill_file
-    from meva_cli.kill_switch import KillSwitch, kill_path
-    from meva_core.operating.kill import lift_kills
-
-    gates, reason = settings_for("gates").settings.gates, " ".join(reason.split())
-    if not reason:
-        raise click.UsageError("--reason is empty: say what was looked into")
-    path = kill_path(gates)
-    with writer(database(db)) as store:
-        with store.unit() as work:
-            lifted = lift_kills(work, reason, _now())
-            work.commit()
-        # The file last: a row that could not be cleared leaves it there.
-        in_file = read_kill_file(path) if path else None
-        if path is not None and in_file is not None:
-            remove_kill_file(path)
-            lifted.append(in_file)
-        stands = list(KillSwitch(gates, Path.cwd(), store.read).kills())
-    if as_json:
-        print_json(
-            {"lifted": [_document(one) for one in lifted], "stands": [_document(one) for one in stands]}
-        )
-    else:
-        for one in lifted:
-            print_line(f"lifted  {one}")
-        for one in stands:
-            print_line(f"stands  {one}")
-        print_line("the kill switch is off" if not stands else "the kill switch is still on")
-    ctx.exit(1 if stands else 0)
 
 
 # -- What they do -----------------------------------------------------------------------------------------
@@ -174,10 +127,6 @@ def _say(document: dict[str, Any]) -> None:
         print_line("nothing is sent to the exchange any more; `meva arm --reason TEXT` lets it go on")
     else:
         print_line("nothing was written: end the processes that trade, or set KILL_SWITCH=true in .env")
-
-
-def _document(kill: Kill) -> dict[str, str]:
-    return {"level": kill.level.name.lower(), "where": kill.where, "reason": kill.reason}
 
 
 def _now() -> str:

@@ -44,7 +44,8 @@ class Settled:
 
     With an alarm nothing should be placed in the order's symbol. `record` is None for a row of the database
     that cannot be read. `reason` is the exchange's, where it refused what was sent. `asked` says that there
-    was an answer: without one the order stands as before.
+    was an answer: without one the order stands as before. `is_absence` says that its being absent is all
+    there is to the alarm.
     """
 
     record: Record | None
@@ -52,6 +53,7 @@ class Settled:
     mode: Mode = Mode.NORMAL
     reason: VenueReason | None = None
     asked: bool = True
+    is_absence: bool = False
 
 
 @frozen
@@ -203,7 +205,8 @@ class Inquiry:
                 is_new = self._add_twins(work, changed, look.twins)
                 work.commit()
         alarms += [*more, *self._namesakes(changed, watch), *_shared(record, look, is_new)]
-        return _alarmed(changed, alarms)
+        is_absence = changed.standing is Standing.ABSENT and bool(more) and alarms == more
+        return evolve(_alarmed(changed, alarms), is_absence=is_absence)
 
     def _namesakes(self, record: Record, watch: Watch) -> list[Alarm]:
         """Say that a second order of a name and the first may both rest."""

@@ -175,18 +175,26 @@ def raised(book: LiveBook, found: Iterable[Alarm], now: int) -> LiveBook:
     return evolve(book, alarms=tuple(kept))
 
 
+def added(book: LiveBook, found: Iterable[Alarm], now: int) -> LiveBook:
+    """Return the book with those of some alarms that last, for whoever stores what they are of before the
+    cycle has come to its alarms: they must not be lost with the process."""
+    there = {*book.accepted, *(alarm.pair for alarm in book.alarms)}
+    new = {one.pair: one for one in found if one.code in LASTING and one.pair not in there}
+    return evolve(book, alarms=(*book.alarms, *(evolve(one, since=now) for one in new.values())))
+
+
 def accepted(book: LiveBook, pair: str) -> LiveBook:
     """Return the book after a person has accepted an alarm, named as `Alarm.pair`.
 
-    Raises KeyError for one that is not open, ValueError for one that ends with its condition alone.
+    That of a book which its rows do not make is cured with its acceptance (`refolded`): another time, it is
+    raised again. Raises ValueError for one that ends with its condition alone.
     """
-    alarm = next((one for one in book.alarms if one.pair == pair), None)
-    if alarm is None:
-        raise KeyError(pair)
-    if alarm.code not in ACCEPTABLE:
-        raise ValueError(f"{alarm.code} ends by itself once its condition does")
+    code = pair.partition(":")[0]
+    if code not in ACCEPTABLE:
+        raise ValueError(f"{code} ends by itself once its condition does")
     kept = tuple(one for one in book.alarms if one.pair != pair)
-    return evolve(book, alarms=kept, accepted=tuple(sorted({*book.accepted, pair})))
+    known = {*book.accepted, pair} if code != AlarmCode.FOLD else {*book.accepted}
+    return evolve(book, alarms=kept, accepted=tuple(sorted(known)))
 
 
 def refolded(book: LiveBook, opening: Ledger, postings: Iterable[Posting]) -> LiveBook:

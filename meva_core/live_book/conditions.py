@@ -22,10 +22,10 @@ def alarms_of(
     book: LiveBook, orders: Iterable[OwnOrder], listed: Collection[str], marks: Marks, now: int
 ) -> list[Alarm]:
     """Return what is alarming and not accepted: orders of unknown fate, three or more; orders that had been
-    at the exchange and were called absent, for the day that they are watched; and what is held of pairs that
-    are not among those which the exchange lists."""
+    at the exchange and were called absent, for the day that they are watched; orders that share a name; and
+    what is held of pairs that are not among those which the exchange lists."""
     ours = list(orders)
-    found = [*_unknown(ours), *_absent(ours, now), *_delisted(book, listed, marks)]
+    found = [*_unknown(ours), *_absent(ours, now), *_shared(ours), *_delisted(book, listed, marks)]
     return [alarm for alarm in found if alarm.pair not in book.accepted]
 
 
@@ -44,6 +44,14 @@ def _absent(orders: Iterable[OwnOrder], now: int) -> list[Alarm]:
         and order.order_id is not None  # it had one, so it was there
         and order.ended is not None
         and now - order.ended < WATCHED_MICROS
+    ]
+
+
+def _shared(orders: Iterable[OwnOrder]) -> list[Alarm]:
+    return [
+        Alarm(AlarmCode.SHARED_NAME, order.twin_of, order.symbol, {"order": order.order_id or ""})
+        for order in orders
+        if order.twin_of is not None
     ]
 
 

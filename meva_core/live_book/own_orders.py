@@ -29,7 +29,8 @@ class OwnOrder:
     adopted ones. `filled` is the exchange's word, which it rounds to `lot`. `sums` are its fills that are
     booked, `count` how many, and `inexact` how many of them the exchange gave rounded. `was_absent` says that
     we called it absent, and not the earlier system, when nothing had told of a fill; `is_missed` that it may
-    rest, and the exchange did not show it when it was looked for.
+    rest, and the exchange did not show it when it was looked for; `twin_of` is the name that it shares with
+    another one.
     """
 
     symbol: str
@@ -48,6 +49,7 @@ class OwnOrder:
     lot: Decimal = _UNIT
     was_absent: bool = False
     is_missed: bool = False
+    twin_of: str | None = None
     created: int = 0
     ended: int | None = None
 
@@ -138,6 +140,7 @@ def own_order(
         lot=lot,
         was_absent=record.standing is Standing.ABSENT and not watch.filled and _by_us(record, watch),
         is_missed=record.standing in MAY_REST and watch.missing is not None,
+        twin_of=watch.twin_of,
         created=record.created,
         ended=record.updated if has_ended else None,
     )

@@ -14,7 +14,8 @@ from meva_core.live.live_orders import Record, add, change, records, resting
 from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live.standing import Standing, reported
 from meva_core.live.watch import Watch, Watches, load, save
-from meva_core.live_book.book import Booked, LiveBook
+from meva_core.live_book.alarms import Alarm
+from meva_core.live_book.book import Booked, LiveBook, added
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder, own_order
 from meva_core.live_book.postings import Posting
@@ -101,8 +102,9 @@ class BookFile:
 
     # -- Stored -----------------------------------------------------------------------------------------
 
-    def adopt(self, order: VenueOrder) -> None:
-        """Take an order into the file that is ours by its name and is not there."""
+    def adopt(self, order: VenueOrder, alarm: Alarm) -> None:
+        """Take an order into the file that is ours by its name and is not there, and store that this is
+        alarming: it will not be seen again that it was not."""
         desk = self.desk
         if order.price is None:
             raise ValueError(f"order {order.order_id} has no limit, and none of ours is without")
@@ -116,6 +118,9 @@ class BookFile:
             (record,) = records(work, desk.owner, exchange_order_id=order.order_id)
             watch = Watch(known=True, filled=order.filled)
             save(work, load(work, self.desk.owner).having(record.stored, watch), now)
+            found = stored.stored_book(work, self.whose.book)
+            if found is not None:
+                recording.saved(work, added(found[0], [alarm], now))
             work.commit()
 
     def store_fills(self, booked: FillsBooked) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
@@ -67,9 +68,10 @@ class File(Protocol):
     def postings(self) -> Sequence[Posting]:
         """Return all that was booked, in the order of booking."""
 
-    def adopt(self, order: VenueOrder) -> None:
+    def adopt(self, order: VenueOrder, alarm: Alarm) -> None:
         """Take an order at the exchange into the file that is ours by its name and is not there: its backup
-        was restored. Raises IdTaken for one of a name that the file has already."""
+        was restored. The book is stored with the alarm of that. Raises IdTaken for one of a name that the
+        file has already."""
 
     def store_fills(self, booked: FillsBooked) -> None:
         """Store the book with all that changed it (T2), what is booked of each order among it."""

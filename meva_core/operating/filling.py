@@ -16,7 +16,7 @@ from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.attribution import Ours, Whose, of_fill
 from meva_core.live_book.batch import Batch, BatchBooked, book_batch, reclaimed
-from meva_core.live_book.book import Booked, LiveBook
+from meva_core.live_book.book import Booked, LiveBook, added
 from meva_core.live_book.complete import looked_at
 from meva_core.live_book.ledger import Marks, asset_of
 from meva_core.live_book.own_orders import OwnOrder
@@ -71,6 +71,8 @@ class FillReader:
     marks: Marks
     unasked: frozenset[str] = frozenset()
     look_ups: int = 0
+    _found: list[Alarm] = field(factory=list, init=False)
+    """What taking in orders of one symbol raised: it is stored, whatever becomes of that symbol's fills."""
 
     def read(self, book: LiveBook, symbols: Iterable[str], balances: Mapping[str, Balance]) -> Fills:
         """Read and book the fills of symbols, each in a unit of its own; `balances` were read before.
@@ -84,6 +86,8 @@ class FillReader:
             except (VenueError, BadInput) as error:
                 so_far = evolve(
                     so_far,
+                    book=added(so_far.book, self._found, self.clock.micros()),
+                    alarms=(*so_far.alarms, *self._found),
                     unread=(*so_far.unread, symbol),
                     blocked={**so_far.blocked, symbol: UNREAD},
                     notes=(*so_far.notes, f"{symbol}: its fills cannot be read: {error}"),
@@ -91,7 +95,7 @@ class FillReader:
         return evolve(so_far, looked_up=most - self.look_ups)
 
     def _symbol(self, so_far: Fills, symbol: str, balance: Balance | None) -> Fills:
-        book = so_far.book
+        book, self._found = so_far.book, []
         mine = [order for order in self.file.own_orders() if order.symbol == symbol]
         cursor = book.cursors.get(symbol, first_cursor(book, mine))
         start, now = window(cursor, self.lookback_minutes, self.clock.micros())
@@ -100,8 +104,9 @@ class FillReader:
         known = self.file.known(fills)
         foreign = self.file.foreign_fills(symbol)
         ours = self._ours(book, [*fills, *foreign])
-        alarms = self._found_again(fills, ours)
-        if alarms:
+        self._found = self._found_again(fills, ours)
+        if self._found:
+            book = added(book, self._found, now)
             ours = self._ours(book, [*fills, *foreign])
         before = {id(order): order for order in ours.orders}
         taken = self._taken_back(book, symbol, foreign, ours, now)
@@ -110,6 +115,7 @@ class FillReader:
         is_whole = came.is_whole and taken.is_whole
         moved = read(came.booked.book, symbol, cursor, now, balance, whole=is_whole)
         moved, orders = self._looked_at(moved, came.ours.orders, symbol, now)
+        moved = added(moved, (*taken.booked.alarms, *came.booked.alarms), now)
         stored = FillsBooked(
             symbol=symbol,
             before=book,
@@ -123,7 +129,7 @@ class FillReader:
         return evolve(
             so_far,
             book=moved,
-            alarms=(*so_far.alarms, *alarms, *taken.booked.alarms, *came.booked.alarms),
+            alarms=(*so_far.alarms, *self._found, *taken.booked.alarms, *came.booked.alarms),
             blocked=so_far.blocked if is_whole else {**so_far.blocked, symbol: WAITS},
             booked=so_far.booked + len(came.fills),
             own=(*so_far.own, *made),

@@ -18,7 +18,8 @@ def found_again(file: File, orders: Iterable[VenueOrder], ours: Ours) -> list[Al
     for order in orders:
         if of_order(order, ours).whose is not Whose.BEHIND or order.price is None:
             continue
-        file.adopt(order)
         names = {"order": order.order_id, "name": order.client_id or ""}
-        alarms.append(Alarm(AlarmCode.FILE_BEHIND, order.order_id, order.symbol, names))
+        alarm = Alarm(AlarmCode.FILE_BEHIND, order.order_id, order.symbol, names)
+        file.adopt(order, alarm)
+        alarms.append(alarm)
     return alarms

@@ -22,7 +22,7 @@ from meva_core.live.desk import Desk
 from meva_core.live.live_orders import Record, resting
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.attribution import Ours, Whose, of_order, order_alarms
-from meva_core.live_book.book import LiveBook
+from meva_core.live_book.book import LiveBook, added
 from meva_core.live_book.ledger import QUOTE, Marks
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.windows import due
@@ -183,9 +183,10 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     first = measured.time if process.first_cycle is None else process.first_cycle
     file = BookFile(desk, whose(book), cycle_id(book.run, measured.time), marks, _lots(measured))
     world.at("settle")
-    settling = settle(desk)
+    settling = settle(desk, book.accepted)
     listed = settling.listed or ()
     alarms = found_again(file, listed, Ours(tuple(_among(file, listed)), runs, first, book.accepted))
+    book = added(book, alarms, desk.clock.micros())
     world.at("fills")
     balances, unread = read_balances(desk.account)
     reader = FillReader(

@@ -31,6 +31,7 @@ from meva_core.errors import (
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import LiveBook
 from meva_core.operating import recording
+from meva_core.operating.accepting import taken_in
 from meva_core.operating.book_file import BookFile
 from meva_core.operating.carried import Carried
 from meva_core.operating.decided_rows import Cycle
@@ -44,7 +45,6 @@ from meva_core.operating.ran import outcomes_of, ran_of
 from meva_core.operating.reading import Process, Read, World, read_cycle
 from meva_core.operating.replacing import Replacer
 from meva_core.operating.sending import Sender
-from meva_core.operating.stored import stored_book
 from meva_core.operating.switching import pulled
 from meva_core.operating.timing import offset_of
 from meva_core.operating.whose import whose
@@ -188,8 +188,7 @@ class Runner:
             ) from error
 
     def _read(self, steps: Steps) -> Read:
-        with self.store.read() as view:
-            found = stored_book(view, self.name)
+        found = taken_in(self.store, self.name, self.world.desk.clock.micros())
         if found is None:
             raise StoreUnready(f"book {self.name} is not there any more", action="restore a backup")
         world = evolve(self.world, at=steps.at)

@@ -8,10 +8,10 @@ not come, stands as before, and keeps its symbol from submits where nobody knows
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from meva_core.errors import BadInput, VenueError
 from meva_core.live.desk import Desk
@@ -19,6 +19,7 @@ from meva_core.live.due import DueOrder
 from meva_core.live.inquiry import Settled
 from meva_core.live.matching import is_same
 from meva_core.live.standing import MAY_REST, UNSETTLED, Standing
+from meva_core.live_book.alarms import AlarmCode
 from meva_core.modes import Mode
 from meva_core.operational.inputs import Alarm
 from meva_core.venue import VenueOrder
@@ -52,10 +53,11 @@ class Settling:
     notes: tuple[str, ...] = ()
 
 
-def settle(desk: Desk) -> Settling:
+def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
     """Ask what became of every order of ours that has not ended, or that may have changed all the same.
 
-    Raises StoreError: what was settled before that stays settled.
+    `accepted` are the alarms that a person has accepted (`LiveBook.accepted`). Raises StoreError: what was
+    settled before that stays settled.
     """
     due = desk.due()
     nameless = _turns((one for one in due.orders if one.record.order_id is None), BY_NAME)
@@ -78,7 +80,17 @@ def settle(desk: Desk) -> Settling:
     answers |= {one.record.stored: desk.ask(one.record, check=False) for one in by_number}
     if any(one.record.stored not in answers for one in due.orders):
         desk.note_asked(one.record for one in (*nameless, *checks, *by_number))
+    answers = {row: _seen(answer, accepted) for row, answer in answers.items()}
     return _learnt(due.orders, answers, due.unreadable, listed, [note] if note else [], len(by_number))
+
+
+def _seen(answer: Settled, accepted: Collection[str]) -> Settled:
+    """Return an answer without the alarm that its order is absent, if a person has accepted that."""
+    record = answer.record
+    if record is None or not answer.is_absence:
+        return answer
+    pair = f"{AlarmCode.ABSENT}:{record.name or record.order_id}"
+    return evolve(answer, alarm="", mode=Mode.NORMAL) if pair in accepted else answer
 
 
 def _turns(orders: Iterable[DueOrder], most: int) -> list[DueOrder]:

@@ -12,6 +12,7 @@ from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.book import LiveBook, proved
 from meva_core.live_book.opening import admitted
 from meva_core.operating import recording, replacing, stored
+from meva_core.operating.accepting import taken_in
 from meva_core.operating.decided_rows import CYCLES
 from meva_core.operating.reading import Process
 from meva_core.operating.whose import Whose, whose
@@ -39,11 +40,11 @@ def taken_up(store: Store, name: str, now: int, *, rests: bool = False) -> Taken
     finds out. A book that its rows do not make is alarming (K2), and so stored. With `rests` the first cycle
     submits nothing. Raises KeyError for no book, and StoreError.
     """
+    found = taken_in(store, name, now)
+    if found is None:
+        raise KeyError(name)
+    book, carried = found
     with store.unit() as work:
-        found = stored.stored_book(work, name)
-        if found is None:
-            raise KeyError(name)
-        book, carried = found
         left = recording.interrupted(work, name)
         rows = stored.postings(work, whose(book))
         alarms = proved(book, stored.opening(work, name), rows, carried.valuations)
