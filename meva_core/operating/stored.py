@@ -104,10 +104,17 @@ def known_fills(view: Reads, whose: Whose, fills: Iterable[VenueFill]) -> dict[s
     Looks under every name that one may have (`live_book.known`), and, for the live book, where the earlier
     system kept them.
     """
-    names: dict[str, None] = {}
-    for fill in named(fills, {}):
-        names |= dict.fromkeys((fill.fill_id, f"{fill.fill_id}:{fill.order_id}"))
-    found = {name: _known(view, whose, name) for name in names}
+    read = named(fills, {})
+    since = {fill.symbol: min(one.ts for one in read if one.symbol == fill.symbol) for fill in read}
+    near = {
+        fill.fill_id: fill for symbol, ts in since.items() for fill in own_fills(view, whose, ts, symbol)
+    }  # most are known as ours, and are found by one look
+    found: dict[str, VenueFill | None] = {}
+    for fill in read:
+        there = found[fill.fill_id] = near.get(fill.fill_id) or _known(view, whose, fill.fill_id)
+        if there is None or there.order_id != fill.order_id:
+            other = f"{fill.fill_id}:{fill.order_id}"
+            found[other] = near.get(other) or _known(view, whose, other)
     return {name: fill for name, fill in found.items() if fill is not None}
 
 
