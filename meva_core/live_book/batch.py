@@ -110,7 +110,9 @@ def in_order(fills: Iterable[VenueFill]) -> list[VenueFill]:
 def _one(so_far: BatchBooked, fill: VenueFill, batch: Batch, marks: Marks) -> BatchBooked:
     owner = of_fill(fill, so_far.ours)
     booked = so_far.booked
-    if owner.whose is Whose.FOREIGN:
+    # Whoever traded under such names before the opening traded in no book of this file.
+    was_stray = owner.whose is Whose.STRAY and fill.ts < booked.book.opened
+    if owner.whose is Whose.FOREIGN or was_stray:
         return evolve(so_far, booked=foreign_fill(booked, fill, marks), fills=(*so_far.fills, fill))
     alarms = _obstacle(so_far, fill, owner, batch)
     if alarms is not None:

@@ -15,6 +15,7 @@ from meva_core.live_book.book import Booked, accepted, raised
 from meva_core.live_book.fills import moved_by
 from meva_core.live_book.flows import taken_back
 from meva_core.live_book.names import cycle_of
+from meva_core.live_book.postings import Kind
 from meva_core.orders import Side
 from meva_core.venue import Method, OrderState, VenueOrder
 
@@ -121,6 +122,15 @@ def test_a_stray_order_kills_until_it_is_accepted_as_foreign() -> None:
 def test_a_fill_of_a_stray_is_not_booked_before_that() -> None:
     came = book_fills(a_book(), a_fill("1", "100", client_id="s3:zzz9999-20251009085320:BTCTRY:B:1"))
     assert (codes(came.booked), came.booked.postings) == (["K5"], ())
+
+
+def test_a_fill_of_a_stray_before_the_opening_is_kept_and_alarms_nobody() -> None:
+    book = a_book()
+    stray = a_fill("1", "100", client_id="s3:zzz9999-20251009085320:BTCTRY:B:1", after=-1)
+    came = book_fills(book, stray)
+    assert (codes(came.booked), came.is_whole) == ([], True)
+    assert [posting.kind for posting in came.booked.postings] == [Kind.BEFORE]
+    assert came.booked.book.ledger.cash == book.ledger.cash
 
 
 @pytest.mark.parametrize("standing", [Standing.UNKNOWN, Standing.ABSENT])
