@@ -1,4 +1,4 @@
-"""Alarms by what stands: orders of unknown or no fate, delisted pairs."""
+"""Alarms by what stands: orders of unknown or no fate, second ones of a name, delisted pairs."""
 
 from __future__ import annotations
 
@@ -59,5 +59,17 @@ def test_an_own_order_is_its_row_what_is_remembered_of_it_and_its_fills() -> Non
     adopted = evolve(record, client_id="meva4-17")
     assert own_order(adopted, Watch(known=True), ()).was_absent
     assert not own_order(adopted, Watch(), ()).was_absent, "the earlier system called it so"
+
+
+def test_a_second_order_under_a_name_of_ours_kills_until_it_is_accepted() -> None:
+    name = "s4:abc1234-20251009085320:BTCTRY:B:1"
+    record = Record(
+        None, "BTCTRY", Side.BUY, Decimal(100), Decimal(2), Standing.OPEN, "10", None, OPENED, OPENED
+    )
+    twin = own_order(record, Watch(known=True, twin_of=name), ())
+    (alarm,) = alarms_of(a_book(), [twin], (), {}, OPENED)
+    assert (alarm.pair, alarm.numbers, alarm.kills) == (f"K4:{name}", {"order": "10"}, True)
+    book = accepted(raised(a_book(), [alarm], OPENED), alarm.pair)
+    assert alarms_of(book, [twin], (), {}, OPENED) == []
     named = own_order(evolve(record, exchange_name="older", standing=Standing.OPEN), Watch(), ())
     assert (named.client_id, named.ended) == ("older", None)
