@@ -54,6 +54,7 @@ class Scripted:
     flows_shown: list[tuple[int, VenueFlow]] = field(factory=list)
     silent: set[tuple[str, str]] = field(factory=set)
     unheard: bool = False
+    unheard_of: VenueReason = VenueReason.OTHER
     refuse: VenueReason | None = None
     permit: Any = None
     rests_on: bool = False
@@ -149,7 +150,7 @@ class Scripted:
             raise Refused("refused", reason=self.refuse)
         number = self._add(order, order.client_id)
         if self.unheard:
-            raise OutcomeUnknown("nothing was heard")
+            raise OutcomeUnknown("nothing was heard", reason=self.unheard_of)
         return Accepted(number, order.client_id, self.now)
 
     def cancel(self, order_id: str) -> None:

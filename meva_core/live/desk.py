@@ -84,7 +84,7 @@ class Desk:
             return Settled(refused, reason=error.reason)
         except OutcomeUnknown as error:
             unknown = self._became(record, Standing.UNKNOWN, error)
-            return self._asked(unknown)
+            return evolve(self._asked(unknown), reason=error.reason)
         except VenueError as error:
             return Settled(self._became(record, Standing.UNSENT, error), reason=error.reason)
         except MevaError as error:
@@ -114,7 +114,7 @@ class Desk:
         except OutcomeUnknown as error:
             asked = self._became(record, Standing.CANCEL_REQUESTED, error)
             alarm = f"{record.symbol}: whether {record.label} was canceled is not known: {error}"
-            return Settled(asked, alarm, Mode.REDUCE_RISK_ONLY)
+            return Settled(asked, alarm, Mode.REDUCE_RISK_ONLY, reason=error.reason)
         except Unavailable as error:
             if error.reason is VenueReason.CLOCK:  # it was answered, and refused
                 return self._not_canceled(record, error)
@@ -256,10 +256,11 @@ class Desk:
         noted = self._became(record, record.standing, error)
         settled = self._asked(noted) if error.reason in _GONE else Settled(noted)
         if settled.record is None or settled.record.standing not in MAY_REST:
-            return settled
+            return evolve(settled, reason=error.reason)
         alarm = f"{record.symbol}: {record.label} was not canceled: {error}"
         alarms = [text for text in (alarm, settled.alarm) if text]
-        return Settled(settled.record, "; ".join(alarms), max(settled.mode, Mode.REDUCE_RISK_ONLY))
+        mode = max(settled.mode, Mode.REDUCE_RISK_ONLY)
+        return Settled(settled.record, "; ".join(alarms), mode, reason=error.reason)
 
     # -- Asking and recording -------------------------------------------------------------------------
 

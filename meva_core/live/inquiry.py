@@ -43,9 +43,9 @@ class Settled:
     """What asking for an order brought. `mode` is the most that should be done until a person has looked.
 
     With an alarm nothing should be placed in the order's symbol. `record` is None for a row of the database
-    that cannot be read. `reason` is the exchange's, where it refused what was sent. `asked` says that there
-    was an answer: without one the order stands as before. `is_absence` says that its being absent is all
-    there is to the alarm.
+    that cannot be read. `reason` is what an answer to something sent was about that was no acceptance,
+    whether it proved something or not. `asked` says that asking brought an answer: without one the order
+    stands as before. `is_absence` says that its being absent is all there is to the alarm.
     """
 
     record: Record | None

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from meva_core.errors import StoreError
+from meva_core.errors import StoreError, VenueReason
 from meva_core.live.live_orders import Record
 from meva_core.operational.actions import Action
 
@@ -30,7 +30,8 @@ class Outcome:
     """What became of one action: the verdict, the code of why, a sentence for people, and the order as it
     stands, None where none is on record.
 
-    `refused` says that the exchange said no, `forbidden` that it was not permitted to be sent.
+    `refused` says that the exchange said no, `forbidden` that it was not permitted to be sent. `reason` is
+    what an answer was about that was no acceptance, whether it proved something or not.
     """
 
     action: Action
@@ -40,6 +41,7 @@ class Outcome:
     record: Record | None = None
     refused: bool = False
     forbidden: bool = False
+    reason: VenueReason | None = None
 
 
 @frozen

@@ -88,7 +88,7 @@ class Sender:
 
 def is_rate_limited(outcome: Outcome) -> bool:
     """Whether the exchange said that there were too many requests."""
-    return outcome.code == VenueReason.RATE_LIMITED
+    return VenueReason.RATE_LIMITED in (outcome.code, outcome.reason)
 
 
 def _submitted(action: Action, settled: Settled) -> Outcome:
@@ -99,9 +99,10 @@ def _submitted(action: Action, settled: Settled) -> Outcome:
         return Outcome(action, Verdict.REJECTED, code, said, record, refused=True)
     if record.standing is Standing.UNSENT:
         return Outcome(action, Verdict.BLOCKED, code, said, record)
+    reason = settled.reason
     if record.standing in _TAKEN:
-        return Outcome(action, Verdict.SUBMITTED, "", settled.alarm, record)
-    return Outcome(action, Verdict.UNKNOWN, "outcome_unknown", said, record)
+        return Outcome(action, Verdict.SUBMITTED, "", settled.alarm, record, reason=reason)
+    return Outcome(action, Verdict.UNKNOWN, "outcome_unknown", said, record, reason=reason)
 
 
 def _canceled(action: Action, settled: Settled) -> Outcome:
@@ -109,13 +110,18 @@ def _canceled(action: Action, settled: Settled) -> Outcome:
     assert record is not None
     if record.standing in (Standing.CANCEL_REQUESTED, Standing.CANCELED):
         if settled.alarm:
-            return Outcome(action, Verdict.UNKNOWN, "outcome_unknown", settled.alarm, record)
+            return Outcome(
+                action, Verdict.UNKNOWN, "outcome_unknown", settled.alarm, record, reason=settled.reason
+            )
         return Outcome(action, Verdict.CANCELED, record=record)
     if record.standing in (Standing.UNKNOWN, Standing.SENDING):
         said = settled.alarm or f"{record.label}: its number at the exchange is not known"
         return Outcome(action, Verdict.BLOCKED, "outcome_unknown", said, record)
     said = settled.alarm or f"{record.label} stands as {record.standing}"
-    return Outcome(action, Verdict.REJECTED, "not_canceled", said, record, refused=bool(settled.alarm))
+    return Outcome(
+        action, Verdict.REJECTED, "not_canceled", said, record, refused=bool(settled.alarm),
+        reason=settled.reason,
+    )  # fmt: skip
 
 
 def _not_sent(action: Action, error: MevaError) -> Outcome:

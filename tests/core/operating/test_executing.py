@@ -142,6 +142,17 @@ def test_the_first_word_of_too_many_requests_ends_submits_and_no_cancels(account
     assert plan[2].client_id not in account.exchange.sent
 
 
+def test_too_many_requests_end_submits_though_that_proves_nothing_of_the_order(account: Lived) -> None:
+    account.exchange.unheard, account.exchange.unheard_of = True, VenueReason.RATE_LIMITED
+    plan = [submit(account, 1), submit(account, 2)]
+    with account.exchange.failing("find"):
+        executed = executor(account).execute(plan)
+    assert verdicts(executed) == [
+        (Verdict.UNKNOWN, "outcome_unknown"), (Verdict.BLOCKED, "rate_limited"),
+    ]  # fmt: skip
+    assert account.exchange.sent == [plan[0].client_id]
+
+
 def test_what_is_not_permitted_is_blocked_with_its_rule_and_never_sent(account: Lived) -> None:
     account.exchange.permit = Gate(NotPermitted("the kill switch is on", why="kill_switch"))
     executed = executor(account).execute([submit(account, 1)])
