@@ -12,7 +12,7 @@ from meva_cli.database import DB, database, shown_database
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line
-from meva_core.errors import MevaError, StoreError
+from meva_core.errors import LeaseHeld, MevaError, StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -37,19 +37,22 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
     It writes the file of MEVA_KILL_FILE, then a row of the database; one of the two is enough, and each is
     looked at before every order and cancel, by every process. Reading and booking go on. What rests at the
     exchange rests on: --cancel-open first lets nothing but cancels be sent, asks for all our own open orders
-    to be canceled, says what is left, and then ends cancels, too. That takes open gates and the key.
+    to be canceled, says what is left, and then ends cancels, too. That takes open gates and the key; a loop
+    that holds the book does it within seconds, and is waited for.
 
     Exit code 0: nothing is sent any more. 1: neither file nor row could be written, or orders are left.
     """
-    from meva_core.operating.kill import Level
+    from meva_core.operating.kill import CANCEL_OPEN, Level
 
     settings = settings_for("gates", "exchange", "live", warn=False).settings
     url, reason = database(db), " ".join(reason.split())
     document: dict[str, Any] = {"reason": reason}
     if cancel_open:
-        document |= _stopped(settings, url, Level.CANCELS, reason, milder_too=True)
+        document |= _stopped(settings, url, Level.CANCELS, reason, milder_too=True, code=CANCEL_OPEN)
         canceled = _take_back(settings, url) if document["written"] else None
         document["canceled"] = list(canceled.ended) if canceled else []
+        document["filled"] = list(canceled.filled) if canceled else []
+        document["ended"] = list(canceled.elsewhere) if canceled else []
         document["left"] = [{"order": one.name, "why": one.why} for one in canceled.left] if canceled else []
     document |= _stopped(settings, url, Level.ALL, reason)
     print_json(document) if as_json else _say(document)
@@ -60,7 +63,7 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
 
 
 def _stopped(
-    settings: Settings, url: URL, level: Level, reason: str, *, milder_too: bool = False
+    settings: Settings, url: URL, level: Level, reason: str, *, milder_too: bool = False, code: str = ""
 ) -> dict[str, Any]:
     """Write file and row; return where it stands now and what could not be written."""
     from meva_adapters.sql import writer
@@ -77,7 +80,7 @@ def _stopped(
             failed.append(f"MEVA_KILL_FILE, {path}: {error.strerror}")
     try:
         with writer(url) as store, store.unit() as work:
-            store_kill(work, Stored(level, reason), _now(), milder_too=milder_too)
+            store_kill(work, Stored(level, reason, code), _now(), milder_too=milder_too)
             work.commit()
         written.append(f"{shown_database(url)}, op_state, kill_switch:meva")
     except StoreError as error:
@@ -96,8 +99,10 @@ def _take_back(settings: Settings, url: URL) -> Canceled:
 
 
 def _canceled(settings: Settings, url: URL) -> Canceled:
+    """Cancel our own open orders, or, while another process holds the book, wait for that one to do it."""
+    from meva_adapters.sql import reader
     from meva_cli.held_account import held_desk
-    from meva_core.operating.cancelling import cancel_open
+    from meva_core.operating.cancelling import Canceled, Left, cancel_open, resting_of
 
     until = time.monotonic() + CANCEL_SECONDS
 
@@ -107,8 +112,20 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
         time.sleep(_PAUSE)
         return True
 
-    with held_desk(settings, url) as desk:
-        return cancel_open(desk, waits)
+    with reader(url) as looks:
+        with looks.read() as view:
+            before = set(resting_of(view))
+        while True:
+            try:
+                with held_desk(settings, url) as desk:
+                    return cancel_open(desk, waits)
+            except LeaseHeld as error:
+                why = f"the process that holds the book has not canceled it: {error}"
+            with looks.read() as view:
+                left = resting_of(view)
+            if not left or not waits():
+                shown = (Left(name, why) for name in left)
+                return Canceled((), tuple(shown), elsewhere=tuple(sorted(before - set(left))))
 
 
 # -- What they say ----------------------------------------------------------------------------------------
@@ -117,6 +134,10 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
 def _say(document: dict[str, Any]) -> None:
     for name in document.get("canceled", ()):
         print_line(f"canceled  {name}")
+    for name in document.get("filled", ()):
+        print_line(f"filled  {name}")
+    for name in document.get("ended", ()):
+        print_line(f"ended  {name}, by the process that holds the book")
     for one in document.get("left", ()):
         print_line(f"left  {one['order']}: {one['why']}")
     for where in document["written"]:

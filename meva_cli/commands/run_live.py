@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 CANCEL_SECONDS: Final = 30.0
 _PAUSE: Final = 1.0
+_NAMED: Final = 3
+"""So many alarms are named at the end; all were, when they were raised."""
 
 
 @attrs.frozen(kw_only=True)
@@ -202,6 +204,10 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
         heard.ended(told.ends, pace.micros() // MICROS)
         return 1 if told.ends or not told.read.account_read else 0
 
+    def heeds() -> None:
+        if work.permits is not None and not asked.observe and _is_asked_to_cancel(work):
+            _take_back(work, pace.clock)
+
     def note(error: MevaError) -> None:
         say(events.NO_CYCLE, f"no cycle: {error}", code=error.code)
         heard.trouble(error, pace.micros() // MICROS)
@@ -209,7 +215,7 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
     pace.supervisor.ready()
     loop = CycleLoop(
         runner=work.runner, pace=pace, interval=asked.interval, tell=tell, note=note,
-        cycles=asked.cycles, until=asked.until, whole=lambda: ending,
+        cycles=asked.cycles, until=asked.until, whole=lambda: ending, heeds=heeds,
     )  # fmt: skip
     ends = loop.run()
     if loop.skipped:
@@ -221,9 +227,11 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
 
 
 def _tell_ends(ends: Sequence[Alarm]) -> None:
-    for alarm in ends:
+    for alarm in ends[:_NAMED]:
         words = f"ended by {alarm.pair}: a person has to look at it; then `meva arm --accept {alarm.pair}`"
         say(events.ENDED, words, colour="red", code=str(alarm.code), action="")
+    if (more := len(ends) - _NAMED) > 0:
+        say(events.ENDED, f"and by {more} more", colour="red", code=str(ends[-1].code), action="")
 
 
 # -- Blocked ----------------------------------------------------------------------------------------------
@@ -262,6 +270,19 @@ def _blocked(stage: int, url: URL, blocks: Sequence[tuple[str, str]]) -> int:
     return 2
 
 
+def _is_asked_to_cancel(work: AtWork) -> bool:
+    """Whether `meva kill --cancel-open` waits for this process to take back what rests."""
+    from meva_core.errors import StoreError
+    from meva_core.operating.cancelling import resting_of
+    from meva_core.operating.kill import wants_canceled
+
+    try:
+        with work.desk.store.read() as view:
+            return wants_canceled(view) and bool(resting_of(view))
+    except StoreError:
+        return False  # asked again soon, and the next cycle says what is wrong
+
+
 def _take_back(work: AtWork, clock: Timepiece) -> None:
     """Cancel our own open orders, 30 s at most."""
     from meva_core.errors import MevaError
@@ -285,5 +306,7 @@ def _take_back(work: AtWork, clock: Timepiece) -> None:
         return
     for name in done.ended:
         say(events.ORDERS_LEFT, f"canceled: {name}", order=name)
+    for name in done.filled:
+        say(events.ORDERS_LEFT, f"filled: {name}", order=name)
     for left in done.left:
         say(events.ORDERS_LEFT, f"left: {left.name}: {left.why}", order=left.name)

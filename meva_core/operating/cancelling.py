@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
 from meva_core.errors import MevaError, StoreError
 from meva_core.live.desk import Desk
-from meva_core.live.live_orders import Record, resting
+from meva_core.live.live_orders import Record, records, resting
+from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
 from meva_core.operating.permit import NotPermitted
+from meva_core.ports import Reads
 
 
 @frozen
@@ -23,10 +25,13 @@ class Left:
 
 @frozen
 class Canceled:
-    """What came of it: the names of orders that ended, and what may rest still."""
+    """What came of it: the names of orders that were canceled, what may rest still, and the names of those
+    that had filled before they could be; `elsewhere` are those that another process has seen to."""
 
     ended: tuple[str, ...]
     left: tuple[Left, ...]
+    filled: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 def cancel_open(desk: Desk, waits: Callable[[], bool]) -> Canceled:
@@ -36,7 +41,7 @@ def cancel_open(desk: Desk, waits: Callable[[], bool]) -> Canceled:
     asked for by itself, unless one may not be: then none may. Raises StoreError where what comes of it cannot
     be recorded.
     """
-    before = {record.label for record in _resting(desk)}
+    before = {record.stored: record.label for record in _resting(desk)}
     why: dict[str, str] = {}
     while True:
         # Asked first: an order whose fate is not known has no number to cancel it by.
@@ -52,7 +57,21 @@ def cancel_open(desk: Desk, waits: Callable[[], bool]) -> Canceled:
         if not left or not may_send or not waits():
             break
     shown = (Left(name, why.get(name) or "the exchange has not said that it ended") for name in sorted(left))
-    return Canceled(tuple(sorted(before - left)), (*shown, *unread))
+    filled = _filled(desk, before)
+    ended = set(before.values()) - left - filled
+    return Canceled(tuple(sorted(ended)), (*shown, *unread), tuple(sorted(filled)))
+
+
+def resting_of(view: Reads) -> list[str]:
+    """Return the names of the orders of the account that may rest at the exchange."""
+    return sorted(found.label for found in resting(view, ACCOUNT) if isinstance(found, Record))
+
+
+def _filled(desk: Desk, rows: Iterable[int]) -> set[str]:
+    """Return the names of those orders that have filled whole."""
+    with desk.store.read() as view:
+        found = [record for row in rows for record in records(view, desk.owner, id=row)]
+    return {record.label for record in found if record.standing is Standing.FILLED}
 
 
 def _asked(desk: Desk, record: Record) -> tuple[str, bool]:

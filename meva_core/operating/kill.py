@@ -20,6 +20,8 @@ _TABLE: Final = "op_state"
 _COLUMNS: Final = ("key", "int_value", "text_value")
 _PREFIX: Final = "kill_switch:"
 OWN_ROW: Final = "kill_switch:meva"
+CANCEL_OPEN: Final = "cancel_open"
+"""The code of a switch at `cancels` that asks whoever holds the book to take back all open orders of ours."""
 
 
 class Level(IntEnum):
@@ -86,6 +88,17 @@ def _kill(key: str, number: int | None, text: str | None) -> Kill:
 def own_kill(reads: Reads) -> Kill | None:
     """Return what our own row says, None where it is off."""
     return next((one for one in stored_kills(reads) if one.where == _where(OWN_ROW)), None)
+
+
+def wants_canceled(reads: Reads) -> bool:
+    """Whether our own row asks the holder of the book to take back all open orders of ours."""
+    text = next(reads.rows(_TABLE, ("text_value",), where={"key": OWN_ROW}), (None,))[0]
+    try:
+        said = {} if text is None else json.loads(text)
+        asked = said.get("enabled") is True and said.get("level") == Level.CANCELS.name.lower()
+        return asked and said.get("code") == CANCEL_OPEN
+    except (AttributeError, ValueError):
+        return False  # what cannot be read is a switch at `all`
 
 
 def store_kill(work: UnitOfWork, kill: Stored, now: str, *, milder_too: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field
 
@@ -14,6 +14,9 @@ from meva_core.market import MICROS
 from meva_core.operating.runner import Runner, Told
 from meva_core.stages.dry_loop import Missed, Pace, next_point, unheard, why_missed
 
+HEEDS_EVERY: Final = 5
+"""Seconds."""
+
 
 @define(kw_only=True)
 class CycleLoop:
@@ -22,7 +25,8 @@ class CycleLoop:
     A point that passes while a cycle runs is skipped and counted, never caught up. `cycles` is how many are
     to be run, `until` a time in seconds after which none begins; None for no end. `tell` is told of each
     cycle, `note` of what kept one from being run, `missed` of all points without one: why, and how many. A
-    cycle runs within `whole`, which may put off what ends the program.
+    cycle runs within `whole`, which may put off what ends the program. `heeds` is called before each cycle,
+    and every few seconds while one is waited for: for what does not wait until then; within `whole`, too.
     """
 
     runner: Runner
@@ -33,6 +37,7 @@ class CycleLoop:
     cycles: int | None = None
     until: int | None = None
     whole: Callable[[], AbstractContextManager[Any]] = nullcontext
+    heeds: Callable[[], None] = lambda: None
     missed: Callable[[Missed, int], None] = unheard
     ran: int = field(default=0, init=False)
     skipped: int = field(default=0, init=False)
@@ -46,7 +51,7 @@ class CycleLoop:
         while self.cycles is None or self.ran < self.cycles:
             if self.until is not None and point > self.until:
                 return ()
-            self.pace.wait_until(point * MICROS)
+            self._wait_until(point * MICROS)
             if ends := self._cycle():
                 return ends
             following = next_point(self._now(), self.interval, point)
@@ -55,6 +60,20 @@ class CycleLoop:
                 self.missed(Missed.SKIPPED, passed)
             point = following
         return ()
+
+    def _wait_until(self, moment: int) -> None:
+        now = self.pace.micros()
+        while moment - now > HEEDS_EVERY * MICROS:
+            self._heed()
+            self.pace.wait_until(now + HEEDS_EVERY * MICROS)
+            now = self.pace.micros()
+        self._heed()
+        self.pace.wait_until(moment)
+        self._heed()
+
+    def _heed(self) -> None:
+        with self.whole():
+            self.heeds()
 
     def _cycle(self) -> tuple[Alarm, ...]:
         with self.whole():

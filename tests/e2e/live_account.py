@@ -205,7 +205,12 @@ def differences(account: LiveAccount, db: Path) -> list[str]:
     return [*_orders(account, db), *_fills(account, db), *_holdings(account, db), *account.broken()]
 
 
-WORDS = {"Closed": {"FILLED"}, "Canceled": {"CANCELED"}, "Untouched": {"OPEN"}, "Partial": {"PARTIALLY_FILLED"}}
+WORDS = {
+    "Closed": {"FILLED"},
+    "Canceled": {"CANCELED"},
+    "Untouched": {"OPEN"},
+    "Partial": {"PARTIALLY_FILLED"},
+}
 
 
 def _orders(account: LiveAccount, db: Path) -> Iterator[str]:

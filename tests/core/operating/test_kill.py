@@ -10,7 +10,18 @@ import pytest
 from fresh_database import fresh_file
 
 from meva_adapters.sql import SqlStore, writer
-from meva_core.operating.kill import Kill, Level, Stored, lift_kills, store_kill, stored_kills, strictest
+from meva_core.operating.kill import (
+    CANCEL_OPEN,
+    OWN_ROW,
+    Kill,
+    Level,
+    Stored,
+    lift_kills,
+    store_kill,
+    stored_kills,
+    strictest,
+    wants_canceled,
+)
 
 NOW = "2026-01-01T00:00:00.000000+00:00"
 OLD_ON = '{"enabled": true, "reason": "flash\\u0131", "until_ts": null}'
@@ -52,6 +63,25 @@ def test_of_all_places_the_strictest_counts() -> None:
     assert strictest([mild, hard, harder]) is hard
     assert strictest([Kill(Level.NONE, "off")]) is None
     assert strictest([]) is None
+
+
+def test_the_holder_is_asked_to_cancel_until_not_even_that_may_be_sent(store: SqlStore) -> None:
+    def asked() -> bool:
+        with store.read() as view:
+            return wants_canceled(view)
+
+    assert not asked()
+    with store.unit() as work:
+        store_kill(work, Stored(Level.CANCELS, "flash crash", CANCEL_OPEN), NOW)
+        work.commit()
+    assert asked()
+    kill(store, Level.ALL)
+    assert not asked()
+    lift(store)
+    kill(store, Level.CANCELS)  # by itself: it leaves SELLs where they are
+    assert not asked()
+    put(store, OWN_ROW, 1, "not JSON")
+    assert not asked()
 
 
 def test_other_rows_are_none_of_it(store: SqlStore) -> None:
