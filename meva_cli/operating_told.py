@@ -79,6 +79,7 @@ class Teller:
     as_json: bool = False
     _alarms: frozenset[str] = frozenset()
     _blocked: dict[str, str] = field(factory=dict)
+    _stood: str = ""
 
     def tell(self, told: Told) -> None:
         """Tell of a cycle."""
@@ -86,6 +87,7 @@ class Teller:
         line = line_of(document)
         self._tell_alarms(told)
         self._tell_blocked(told)
+        self._tell_switch(told)
         for outcome in told.executed.outcomes:
             if outcome.text and outcome.verdict.value in ("rejected", "unknown", "blocked"):
                 say(events.ORDER_NOT_SENT, f"{outcome.verdict.value}: {outcome.text}", code=outcome.code)
@@ -109,6 +111,14 @@ class Teller:
         for pair in sorted(self._alarms - open_now.keys()):
             say(events.ALARM_OVER, f"alarm {pair} has ended", alarm=pair)
         self._alarms = frozenset(open_now)
+
+    def _tell_switch(self, told: Told) -> None:
+        now = "" if told.stood is None else str(told.stood)
+        if now and now != self._stood:
+            say(events.KILL_STANDS, f"the kill switch is on: {now}", colour="red", reason=now)
+        elif self._stood and not now:
+            say(events.KILL_LIFTED, "the kill switch is off again")
+        self._stood = now
 
     def _tell_blocked(self, told: Told) -> None:
         now = dict(told.inputs.blocked)

@@ -104,6 +104,8 @@ SYMBOL_BLOCKED: Final = Event(
     "symbol_blocked", _WARNING, "nothing is submitted in a symbol", ("symbol", "why")
 )
 KILLED: Final = Event("killed", _ERROR, "a cycle pulled the kill switch", ("reason",))
+KILL_STANDS: Final = Event("kill_stands", _WARNING, "the kill switch is on, and where", ("reason",))
+KILL_LIFTED: Final = Event("kill_lifted", _INFO, "the kill switch is off again", ())
 ORDER_NOT_SENT: Final = Event(
     "order_not_sent", _WARNING, "an order or cancel was refused, not sent, or is not known", ("code",)
 )

@@ -234,7 +234,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
 
 
 def _collect_less_often() -> None:
-    """Look for circles less often: recording makes and drops rows by the hundred thousand, none in circles."""
+    """Look for circles less often: recording makes and drops rows by the hundred thousand, none in any."""
     gc.freeze()
     gc.set_threshold(200_000, 50, 50)
 

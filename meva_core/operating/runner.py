@@ -69,8 +69,9 @@ class About:
 class Told:
     """What a cycle came to.
 
-    `book` is as it stands after it. `killed` is the switch that it pulled, if it did; `unmeasured` why how it
-    ran could not be stored: nothing is decided by that.
+    `book` is as it stands after it. `stood` is the kill switch as it stood when the cycle was read, `killed`
+    the one that it pulled, if it did; `unmeasured` why how it ran could not be stored: nothing is decided by
+    that.
     """
 
     cycle: Cycle
@@ -79,6 +80,7 @@ class Told:
     executed: Executed
     ran: Ran
     link: str = ""
+    stood: Kill | None = None
     killed: Kill | None = None
     unmeasured: StoreError | None = None
 
@@ -155,7 +157,8 @@ class Runner:
         """
         self._learn_time()
         steps, began = Steps(self.ticks), self.world.desk.clock.micros()
-        read = self._read(steps)
+        stood = self._kill_switch()
+        read = self._read(steps, stood)
         steps.at("decide")
         decided = decide(read.inputs, self.strategies, self.call)
         cycle = Cycle(decided=decided, settings=self.about.settings, code_version=self.about.code_version)
@@ -170,7 +173,7 @@ class Runner:
         told = Told(cycle=cycle, read=read, book=book, executed=executed, ran=ran, killed=killed)
         told = self._store_done(told, carried_on(carried, executed))
         self.after(cycle.inputs.time)
-        return evolve(told, unmeasured=self._store_how(told, steps, began))
+        return evolve(told, stood=stood, unmeasured=self._store_how(told, steps, began))
 
     # -- Its steps ------------------------------------------------------------------------------------
 
@@ -187,22 +190,21 @@ class Runner:
                 reason=VenueReason.CLOCK,
             ) from error
 
-    def _read(self, steps: Steps) -> Read:
+    def _read(self, steps: Steps, kill: Kill | None) -> Read:
         found = taken_in(self.store, self.name, self.world.desk.clock.micros())
         if found is None:
             raise StoreUnready(f"book {self.name} is not there any more", action="restore a backup")
-        world = evolve(self.world, at=steps.at)
-        return read_cycle(world, self.run, self.process, *found, self._kill_switch())
+        level = "" if kill is None or kill.level is Level.NONE else kill.level.name.lower()
+        return read_cycle(evolve(self.world, at=steps.at), self.run, self.process, *found, level)
 
-    def _kill_switch(self) -> str:
+    def _kill_switch(self) -> Kill | None:
         """Return how the kill switch stands; one that cannot be read is on."""
         if self.run.dry:
-            return ""
+            return None
         try:
-            kill = self.kill()
-        except MevaError:
-            return Level.ALL.name.lower()
-        return "" if kill is None or kill.level is Level.NONE else kill.level.name.lower()
+            return self.kill()
+        except MevaError as error:
+            return Kill(Level.ALL, "the kill switch", f"it cannot be read: {error}")
 
     def _store_decided(self, cycle: Cycle, read: Read) -> tuple[LiveBook, Carried, Kill | None]:
         """T3. From here on the cycle's names are taken."""
