@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.live_risk import is_live_name, reset_risk, show_risk
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table, to_the_second
 
@@ -30,6 +31,9 @@ def show(name: str, db: str | None, as_json: bool) -> None:
     Shown is what every rule measured in the book's last cycle, whether it fired or not, against which limit
     and whose that is; and what the next cycle begins with: a drawdown breach that is latched, the peak that
     drawdown counts from, a cooldown, and resets that no cycle has taken in yet.
+
+    Of a book of Stages 3 and 4 every limit of loss and size is shown with what the last cycle measured, the
+    peaks in TRY and in percent, and the resets on record.
     """
     from meva_adapters.codec import CODEC
     from meva_core.history.limits import limits_of
@@ -38,6 +42,11 @@ def show(name: str, db: str | None, as_json: bool) -> None:
     from meva_core.stages.resets import waiting_resets
 
     with reading(database(db)) as reads:
+        if is_live_name(name):
+            from meva_core.live_history.books import pick
+
+            show_risk(reads, pick(reads, name), as_json=as_json)
+            return
         book = pick_book(reads, name)
         waiting = waiting_resets(reads, name)
         run = None if book.run_id is None else reads.run(book.run_id)
@@ -62,7 +71,14 @@ def reset(name: str, reason: str, db: str | None, as_json: bool) -> None:
     The reason is stored with the time and what the book is worth. The book's next cycle takes the reset in:
     drawdown then counts from what the book is worth in that cycle. A cooldown that runs goes on to its end.
     Where no breach is latched, that is said and nothing is stored.
+
+    Of a book of Stages 3 and 4 (live, stage3-dry, stage4-dry) the peak becomes its last equity at once, with
+    a row in the audit. While a process runs the book that is refused (exit code 2): end it first. A kill
+    switch that the loss pulled stays until `meva arm`.
     """
+    if is_live_name(name):
+        reset_risk(database(db), name, reason, as_json=as_json)
+        return
     from meva_adapters.codec import CODEC
     from meva_adapters.sql import writer
     from meva_core.stages.resets import ask_for_reset, waiting_resets

@@ -18,6 +18,9 @@ from live_cycles import a_book
 from told_books import dry_file, live_file
 
 from meva_adapters.sql import writer
+from meva_adapters.sql.lease import Leases
+from meva_adapters.system.clock import SystemClock
+from meva_adapters.system.process import this_process
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.operating import recording
 from meva_core.operating.carried import Carried
@@ -327,3 +330,41 @@ def test_an_alarm_that_stays_is_shown_with_what_accepts_it_before_the_first_cycl
     ended = meva("alerts", "--db", db)
     assert "! K5:77 since 2027-01-15T08:00:00Z: an order is named as ours are" in ended.out
     assert "once it is looked into: meva arm --accept K5:77 --reason TEXT" in ended.out
+
+
+# -- Risk -------------------------------------------------------------------------------------------------
+
+
+def test_risk_of_a_book_is_shown_and_its_peak_reset(meva: Meva, live: Path):
+    shown = meva("risk", "show", "--book", "live", "--db", live, "--json").document
+    assert (shown["peak_try"], shown["equity_try"]) == ("10725.47530515", "10725.17798196")
+    assert [rule["fired"] for rule in shown["rules"]] == [False] * 7
+    ended = meva("risk", "reset", "--book", "live", "--reason", " looked  into it ", "--db", live)
+    assert ended.out.startswith("the peak of book live is 10725.17798196 TRY now, its last equity; it was")
+    again = meva("risk", "reset", "--book", "live", "--reason", "again", "--db", live, "--json").document
+    assert again == {"done": "at_its_peak", "book": "live"}
+    shown = meva("risk", "show", "--book", "live", "--db", live)
+    assert "peak 10725.47530515 to 10725.17798196 TRY: looked into it" in shown.out
+    assert "drawdown_try\t0\n" in shown.out
+
+
+def test_a_peak_is_not_reset_while_a_process_holds_the_book(meva: Meva, live: Path):
+    before = meva("risk", "show", "--book", "live", "--db", live, "--json").document["peak_try"]
+    elsewhere = evolve(this_process(), host="other", boot_id="other")
+    with writer(live, durable=False) as store:
+        lease = Leases(store, SystemClock(), process=elsewhere).take("live")
+        ended = meva("risk", "reset", "--book", "live", "--reason", "x", "--db", live)
+        lease.release()
+    assert ended.code == 2
+    assert "on other" in ended.err
+    assert meva("risk", "show", "--book", "live", "--db", live, "--json").document["peak_try"] == before
+    assert meva("risk", "reset", "--book", "live", "--reason", "x", "--db", live).code == 0
+
+
+def test_a_reset_wants_a_reason_and_a_book_that_is_there(meva: Meva, live: Path):
+    ended = meva("risk", "reset", "--book", "live", "--reason", " ", "--db", live)
+    assert (ended.code, "the reason of a reset has 0 letters" in ended.err) == (2, True)
+    ended = meva("risk", "reset", "--book", "stage3-dry", "--reason", "x", "--db", live)
+    assert (ended.code, "has no book stage3-dry; it has live" in ended.err) == (2, True)
+    ended = meva("risk", "show", "--book", "stage4-dry", "--db", live)
+    assert (ended.code, "meva run stage4 --dry-run" in ended.err) == (2, True)
