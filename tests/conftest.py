@@ -44,10 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+    if hasattr(config, "workerinput") and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        from workers import collected_by
+
+        number = int(config.workerinput["workerid"].removeprefix("gw"))
+        config.args = collected_by(number, config.workerinput["workercount"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest."""
+    """Begin with the longest, in the same order wherever a worker began to collect."""
     from workers import place
 
     items.sort(key=place)

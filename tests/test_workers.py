@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from workers import LONGEST, ROOT, ByGroup, group_of
+from workers import LONGEST, ROOT, ByGroup, collected_by, group_of
 
 
 def test_a_child_can_be_interrupted() -> None:
@@ -53,3 +53,10 @@ def test_the_scheduler_takes_a_name_with_its_group_and_without(pytestconfig: pyt
 
 def test_the_longest_are_there() -> None:
     assert [path for path in LONGEST if not (ROOT / path).is_file()] == []
+
+
+def test_each_worker_collects_every_file_and_begins_with_another() -> None:
+    files = [collected_by(worker, 3) for worker in range(3)]
+    assert str(Path(__file__)) in files[0]
+    assert all(sorted(one) == files[0] for one in files)
+    assert len({one[0] for one in files}) == 3

@@ -84,7 +84,18 @@ def _groups(path: Path) -> dict[str, str]:
     return found
 
 
-def place(item: pytest.Item) -> int:
-    """Return where a test stands among all: the smaller, the earlier."""
+def place(item: pytest.Item) -> tuple[int, str]:
+    """Return where a test's file stands among all: the smaller, the earlier."""
     path = item.nodeid.partition("::")[0]
-    return LONGEST.index(path) if path in LONGEST else len(LONGEST)
+    return LONGEST.index(path) if path in LONGEST else len(LONGEST), path
+
+
+def collected_by(worker: int, workers: int) -> list[str]:
+    """Return all files of tests as one of so many workers collects them: each begins with another.
+
+    Each collects every file, and in a fresh checkout all would rewrite the asserts of the same one at the
+    same time, and compile it. So they come to it when another has.
+    """
+    files = sorted(map(str, (ROOT / "tests").rglob("test_*.py")))
+    first = len(files) * worker // workers
+    return files[first:] + files[:first]
