@@ -8,7 +8,7 @@ from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 from attrs import asdict, frozen
@@ -22,6 +22,14 @@ from meva_core.amounts import parse_e8, to_decimal
 from meva_core.errors import BadInput
 from meva_core.symbols import canonical_symbol
 
+_EITHER: Final = {
+    "stamp": ("open", "close"),
+    "dates": ("dmy", "mdy"),
+    "decimal": (".", ","),
+    "integers": ("whole", "e8"),
+}
+"""What has one of two values."""
+
 
 @frozen
 class Said:
@@ -33,6 +41,12 @@ class Said:
     tz: str | None = None
     interval: int | None = None
     columns: Mapping[str, str] | None = None
+    dates: str | None = None
+    decimal: str | None = None
+    integers: str | None = None
+    exchangeinfo: str | PathLike[str] | None = None
+    round_cells: bool | None = None
+    drop_bad: bool | None = None
 
     @property
     def named(self) -> list[str]:
@@ -41,8 +55,9 @@ class Said:
 
     def choices(self) -> Choices:
         """Return it as the choices of an import. Raises BadInput for a value that is none."""
-        if self.stamp not in (None, "open", "close"):
-            raise BadInput(f"stamp: {self.stamp!r} is neither 'open' nor 'close'")
+        for name, (one, other) in _EITHER.items():
+            if (value := getattr(self, name)) not in (None, one, other):
+                raise BadInput(f"{name}: {value!r} is neither {one!r} nor {other!r}")
         spread = Decimal(10) if self.spread_bps is None else _amount("spread_bps", self.spread_bps)
         if not 0 <= spread < 20_000:
             raise BadInput(f"spread_bps: {spread} is not a spread", action="give 0 <= bps < 20000")
@@ -53,6 +68,12 @@ class Said:
             tz=self.tz,
             interval=self.interval,
             columns=dict(self.columns or {}),
+            dates=self.dates,
+            decimal=self.decimal,
+            integers=self.integers,
+            exchangeinfo=None if self.exchangeinfo is None else Path(self.exchangeinfo),
+            round_cells=bool(self.round_cells),
+            drop_bad=bool(self.drop_bad),
         )
 
 

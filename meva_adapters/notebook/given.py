@@ -12,7 +12,9 @@ from numbers import Integral, Real
 from typing import Any, Final
 
 import numpy as np
+from attrs import evolve
 
+from meva_adapters.notebook.words import as_called
 from meva_core.errors import BadInput, MevaError
 from meva_core.settings import Settings, build_settings, settings_document, with_later
 
@@ -107,13 +109,26 @@ def rate(name: str, value: Any) -> float:
 
 @contextmanager
 def noted() -> Iterator[None]:
-    """Let an error show all that it carries: a notebook prints message and notes, and nothing else."""
+    """Let an error show all that it carries, in the words of a call: a notebook prints message and notes, and
+    nothing else."""
     try:
         yield
     except MevaError as error:
+        _reword(error)
         for note in _notes_on(error):
             error.add_note(note)
         raise
+
+
+def _reword(error: MevaError) -> None:
+    """Have an error say arguments where it says options of a command."""
+    error.args = (as_called(str(error)), *error.args[1:])
+    error.action = as_called(error.action)
+    if isinstance(error, BadInput):
+        error.problems = tuple(
+            evolve(one, message=as_called(one.message), action=as_called(one.action))
+            for one in error.problems
+        )
 
 
 def _notes_on(error: MevaError) -> Iterator[str]:

@@ -19,6 +19,7 @@ from meva_adapters.notebook.given import Value, noted, rate, seconds, settings_g
 from meva_adapters.notebook.memory import Kept
 from meva_adapters.notebook.ran import Backtest
 from meva_adapters.notebook.views import Story
+from meva_adapters.notebook.words import as_called
 from meva_adapters.pictures.gathered import Gathered
 from meva_adapters.replay.bars import DatasetBars
 from meva_adapters.replay.dataset import open_dataset
@@ -68,6 +69,13 @@ def backtest(
     tz: str | None = None,
     interval: int | None = None,
     columns: Mapping[str, str] | None = None,
+    dates: str | None = None,
+    decimal: str | None = None,
+    integers: str | None = None,
+    exchangeinfo: str | PathLike[str] | None = None,
+    round_cells: bool | None = None,
+    drop_bad: bool | None = None,
+    fresh: bool = False,
     cash_rate: float = 0,
     strategy: Strategy | str | None = None,
     strategy_check: bool = True,
@@ -79,7 +87,10 @@ def backtest(
     hands out Arrow (pandas, polars, pyarrow, DuckDB), or dicts of columns. They are read as `meva replay
     import` reads files: `stamp` says which end of a candle its time is (`open` or `close`), `tz` the zone of
     times without one, `interval` the seconds of a candle, `columns` which column is what
-    (`{"close": "last"}`); order books are assumed `spread_bps` (10) around the closes, with `depth_try` of
+    (`{"close": "last"}`), `dates` whether the day or the month comes first in texts (`dmy`, `mdy`), `decimal`
+    the decimal mark, `integers` the unit of whole prices (`whole`, `e8`), `exchangeinfo` a file of rules;
+    `round_cells` rounds what has more than 8 decimal places, `drop_bad` leaves out rows that cannot be taken.
+    Order books are assumed `spread_bps` (10) around the closes, with `depth_try` of
     size a side. Floats count as their shortest text. A quote other than TRY is the universe's by default.
 
     Settings are given by the names of their variables (`STAGE7_FEES_BPS=12.5`), the rest are defaults: texts,
@@ -90,13 +101,15 @@ def backtest(
     draws, `adapt` lets parameters adapt. `cash_rate` is what cash earns in a year, as a ratio, for Sharpe and
     Sortino. `strategy` says what is to be held instead of equal parts of the best pairs: one that was made
     (`Momentum(closes=90)`), or its name as `--strategy` takes it; `strategy_check`: whether it looks ahead is
-    checked. Over the market of a live run (`meva replay export`) cycles have its times, inputs and rules.
+    checked. Over the market of a live run (`meva replay export`) cycles have its times, inputs and rules,
+    and begin with its book, or with `fresh` with one of their own.
 
     Raises BadInput for a dataset, a setting or a window that is not right; `problems` has every fault. Warns
     of books that were assumed, over which fills are a model; of a window that the data do not fill; of
     candles that seem stamped at their opening; of settings other than a live run's own; of looking ahead.
     """
-    frames = Said(stamp, spread_bps, depth_try, tz, interval, columns)
+    said = (dates, decimal, integers, exchangeinfo, round_cells, drop_bad)
+    frames = Said(stamp, spread_bps, depth_try, tz, interval, columns, *said)
     with noted(), staying(), folder_of(folder, frames) as (root, needed):
         return _backtest(
             root,
@@ -106,6 +119,7 @@ def backtest(
             rate("cash_rate", cash_rate),
             strategy,
             strategy_check,
+            fresh,
             start=seconds("start", start),
             end=seconds("end", end),
             step=None if step is None else whole("step", step),
@@ -122,6 +136,7 @@ def _backtest(
     cash_rate: float,
     strategy: Strategy | str | None,
     strategy_check: bool,
+    fresh: bool,
     **options: Any,
 ) -> Backtest:
     asked = _strategy(strategy, chosen)
@@ -134,12 +149,12 @@ def _backtest(
     else:
         window = Window(**{name: options.pop(name) for name in ("start", "end", "step")})
         identity = None if asked is None else asked.identity
-        more = {**options, "strategy": identity, "fresh": False}
+        more = {**options, "strategy": identity, "fresh": fresh}
         plan = plan_otherwise(dataset, chosen, window, configured=configured, **more)
         notes = settings_notes(dataset.run, plan)
     model = [note] if (note := books_note(plan.manifest)) else []
     for note in (*model, *notes, *window_notes(dataset, plan), *map(str, look_ahead(dataset))):
-        warnings.warn(note, stacklevel=3)  # where the notebook called
+        warnings.warn(as_called(note), stacklevel=3)  # where the notebook called
     weighing = None
     if asked is not None:
         plan = evolve(plan, strategy=asked.identity)
@@ -190,7 +205,7 @@ def _run(
         gathered.take(part)
     book.link = digester.link
     if note := universe_note(crowded.most, plan.settings.stage7.universe_size):
-        warnings.warn(note, stacklevel=4)  # where the notebook called
+        warnings.warn(as_called(note), stacklevel=4)  # where the notebook called
     memory = kept.ended(book, speed.name)
     still_open = resting(book.state)
     figures = reckoning.figures(cash_rate=cash_rate, still_open=still_open)

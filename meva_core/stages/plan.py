@@ -217,7 +217,7 @@ class RunPlan(RunTerms):
 
     def __attrs_post_init__(self) -> None:
         if len(self.times) == 0:
-            raise BadInput("the window holds no cycle", action="check --start, --end and --cycles")
+            raise BadInput("the window holds no cycle", action="check --start and --end")
         super().__attrs_post_init__()
         if self.begins is not None and int(self.times[0]) <= self.begins.last_time:
             first, last = stamp_text(int(self.times[0])), stamp_text(self.begins.last_time)
