@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -45,4 +48,12 @@ def queries() -> list[Query]:
     found = [Query(f"rule {rule['alert']}", rule["expr"]) for rule in rules()]
     for panel in dashboard()["panels"]:
         found += [Query(f"panel {panel['title']}", target["expr"]) for target in panel.get("targets", ())]
+    return found
+
+
+def promtool() -> str:
+    """Prometheus' own tool: `apt-get install prometheus`, or PROMTOOL."""
+    found = os.environ.get("PROMTOOL") or shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not installed (it comes with prometheus): its checks are left out")
     return found

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 from itertools import chain
+from pathlib import Path
 
 import pytest
-from ops_files import Query, dashboard, queries
+import yaml
+from ops_files import Query, dashboard, promtool, queries
 from promql import Matcher, selected
 
 from meva_adapters.metrics.label_values import VALUES
@@ -76,6 +79,70 @@ def test_the_dashboard_is_whole() -> None:
         assert len(set(legends)) == len(legends), panel["title"]
     places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in panels]
     assert len(set(places)) == len(places)
+
+
+UNITS: Mapping[str, str] = {
+    "seconds": "s",
+    "bytes": "bytes",
+    "ratio": "percentunit",
+    "try": "suffix: TRY",
+}
+"""The unit of a panel by the unit in the names of its metrics."""
+UNITLESS = {"short", "none", "bool_yes_no"}
+RATES = {"Cycles a minute": "short", "Lease ends in": "s", "CPU": "percentunit"}
+"""What is reckoned of seconds, and of nothing with seconds, by panel."""
+
+
+def unit_of(metric: str) -> str | None:
+    """Return the unit that a metric's name says."""
+    counted = re.search(r"_(bucket|sum|count)$", metric)
+    if counted is not None and counted[1] == "count":
+        return None
+    base = metric.removesuffix("_total").removesuffix(counted[0] if counted else "")
+    return UNITS.get(base.rpartition("_")[2])
+
+
+def test_a_panel_has_the_unit_of_what_it_shows() -> None:
+    for panel in dashboard()["panels"]:
+        names = {s.metric for t in panel.get("targets", ()) for s in selected(plain(t["expr"])).selectors}
+        units = {unit_of(name) for name in names} - {None}
+        if not names:
+            continue
+        shown = panel["fieldConfig"]["defaults"]["unit"]
+        if (expected := RATES.get(panel["title"])) is not None:
+            assert shown == expected, panel["title"]
+        elif units:
+            assert {shown} == units, panel["title"]
+        else:
+            assert shown in UNITLESS, panel["title"]
+
+
+def test_variables_ask_for_labels_that_there_are() -> None:
+    source, *asked = dashboard()["templating"]["list"]
+    assert (source["name"], source["type"], source["query"]) == ("datasource", "datasource", "prometheus")
+    assert asked
+    for variable in asked:
+        found = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"])
+        assert found is not None, variable["definition"]
+        assert variable["query"]["query"] == variable["definition"]
+        assert found[2] in OURS[found[1]].labels
+        assert variable["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+    for panel in dashboard()["panels"]:
+        for of in (panel, *panel.get("targets", ())):
+            assert of.get("datasource", variable["datasource"]) == variable["datasource"], panel["title"]
+
+
+def test_prometheus_own_parser_reads_every_query_of_the_dashboard(tmp_path: Path) -> None:
+    rules = [
+        {"record": f"panel:query_{place}:x", "expr": plain(query.text)}
+        for place, query in enumerate(queries())
+    ]
+    file = tmp_path / "panels.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    command = [promtool(), "check", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(rules)} rules found" in done.stdout
 
 
 def test_legends_name_labels_that_the_query_keeps() -> None:

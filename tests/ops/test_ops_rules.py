@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from ops_files import ROOT, RULE_TESTS, RULES, SCRAPE, rules, tree_of
+from ops_files import ROOT, RULE_TESTS, RULES, SCRAPE, promtool, rules, tree_of
 from promql import selected
 
 from meva_adapters.metrics.vocabulary import VOCABULARY
@@ -70,14 +68,6 @@ def test_every_alert_is_made_to_fire_by_a_test() -> None:
     missing = [rule["alert"] for rule in rules() if rule["alert"] not in text]
     assert not missing
     assert tree_of(SCRAPE)["rule_files"] == [RULES.name]
-
-
-def promtool() -> str:
-    """Prometheus' own tool: `apt-get install prometheus`, or PROMTOOL."""
-    found = os.environ.get("PROMTOOL") or shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool is not installed (it comes with prometheus): its checks are left out")
-    return found
 
 
 @pytest.mark.parametrize(
