@@ -11,6 +11,7 @@ import click
 from meva_cli.load import DOTENV, TOML
 from meva_cli.options import FOLDER
 from meva_cli.render import print_line
+from meva_cli.strategy_template import class_name_of, template_of
 from meva_core.errors import BadInput
 
 WANTED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -38,6 +39,7 @@ WANTED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The settings that a newcomer looks for first, by the heading they stand under."""
 
+_STRATEGY: Final = "idea.py"
 _GITIGNORE: Final = """.env
 *.db
 *.db-*
@@ -47,7 +49,7 @@ recordings/
 _README: Final = """# A folder for Meva
 
 `meva config` shows the settings that count here, from `meva.toml` and `.env`; with `--all` those at their defaults, too.
-`meva replay init markets`, then `meva backtest --data markets`: a backtest over made-up markets.
+`meva replay init markets`, then `meva backtest --data markets`: a backtest over made-up markets; with `--strategy idea.py:Idea` what `idea.py` says is held, which is yours to edit.
 `meva replay import FILE... --into DIR` takes candles as you have them; `meva replay fetch` and `meva replay capture` bring the exchange's own.
 `meva run stage7`, once `stage7_enabled = "true"` opens it, trades the live market with simulated money; `meva doctor` says what is missing.
 `meva why` says why it did or did not trade, and `meva report --html report.html` what came of it.
@@ -57,13 +59,14 @@ _README: Final = """# A folder for Meva
 @click.command()
 @click.argument("folder", type=FOLDER)
 def init(folder: Path) -> None:
-    """Make FOLDER, with settings to begin with: each as a comment that says what it means.
+    """Make FOLDER, with settings to begin with, each as a comment that says what it means, and a strategy.
 
     `.env` has the names of secrets, and only its owner may read it. A folder that holds something is refused.
     """
     from meva_adapters.system.files import whole_folder
 
     files = {TOML: _toml(), DOTENV: _dotenv(), ".gitignore": _GITIGNORE, "README.md": _README}
+    files[_STRATEGY] = template_of(class_name_of(Path(_STRATEGY)), Path(_STRATEGY))
     try:
         with whole_folder(folder) as made:
             for name, text in files.items():

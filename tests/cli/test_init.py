@@ -15,10 +15,18 @@ from meva_core.settings import GROUPS, VARIABLES, variables_of
 Meva = Callable[..., Ended]
 
 
-def test_it_makes_settings_secrets_a_readme_and_what_git_leaves_out(meva: Meva, tmp_path: Path) -> None:
+def test_it_makes_settings_secrets_a_strategy_a_readme_and_what_git_leaves_out(
+    meva: Meva, tmp_path: Path
+) -> None:
     done = meva("init", str(tmp_path / "work"))
     assert done.code == 0, done.err
-    assert sorted(os.listdir(tmp_path / "work")) == [".env", ".gitignore", "README.md", "meva.toml"]
+    assert sorted(os.listdir(tmp_path / "work")) == [
+        ".env",
+        ".gitignore",
+        "README.md",
+        "idea.py",
+        "meva.toml",
+    ]
     assert stat.S_IMODE((tmp_path / "work/.env").stat().st_mode) == 0o600
     assert "\n.env\n" in "\n" + (tmp_path / "work/.gitignore").read_text()
 
@@ -33,6 +41,18 @@ def test_every_line_of_the_settings_says_its_default(meva: Meva, tmp_path: Path)
     assert untouched.origin == {}
     assert set(chosen.origin) == {name for names in WANTED.values() for name in names}
     assert chosen.settings == untouched.settings
+
+
+def test_what_its_readme_says_runs(meva: Meva, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    meva("init", str(tmp_path / "work"))
+    monkeypatch.chdir(tmp_path / "work")
+    heading, _, *lines = Path("README.md").read_text().splitlines()
+    assert heading.startswith("# ")
+    assert len(lines) == 5
+    assert meva("replay", "init", "markets", "--minutes", "90").code == 0
+    backtest = ("backtest", "--data", "markets", "--db", "a.db", "--engine", "interpreted")
+    ended = meva(*backtest, "--strategy", "idea.py:Idea")
+    assert (ended.code, "strategy\tidea" in ended.out) == (0, True), ended.out
 
 
 @pytest.mark.parametrize("heading", WANTED)
