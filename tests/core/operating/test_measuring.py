@@ -87,14 +87,14 @@ def test_a_pair_is_gone_only_where_tickers_and_description_lack_it(
     monkeypatch.setattr(
         Scripted, "book", lambda self, symbol: Book(symbol, self.now, (Level(Decimal(1), Decimal(1)),), ())
     )
-    assert [one.listed for one in measured(exchange).symbols] == [True, True]
+    assert [one.listed for one in measured(exchange).symbols] == [True, False]
     plain = Scripted.rules
 
     def rules(self: Scripted, symbols: Any) -> Any:
-        return [evolve(one, status=RuleStatus.MISSING) for one in plain(self, symbols)]
+        return [evolve(one, status=RuleStatus.OK) for one in plain(self, symbols)]
 
     monkeypatch.setattr(Scripted, "rules", rules)
-    assert [one.listed for one in measured(exchange).symbols] == [True, False]
+    assert [one.listed for one in measured(exchange).symbols] == [True, True]
 
 
 def test_without_rules_nothing_of_a_symbol_is_usable_and_it_is_measured_all_the_same(
