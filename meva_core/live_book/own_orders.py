@@ -19,6 +19,7 @@ from meva_core.venue import EXACT, VenueFill
 
 _ZERO: Final = Decimal(0)
 _UNIT: Final = Decimal("0.00000001")
+_CANCELED: Final = (Standing.CANCEL_REQUESTED, Standing.CANCELED)
 
 
 @frozen
@@ -30,7 +31,7 @@ class OwnOrder:
     booked, `count` how many, and `inexact` how many of them the exchange gave rounded. `was_absent` says that
     we called it absent, and not the earlier system, when nothing had told of a fill; `is_missed` that it may
     rest, and the exchange did not show it when it was looked for; `twin_of` is the name that it shares with
-    another one.
+    another one. `written` is when something was sent of it last, as far as its row says, in microseconds.
     """
 
     symbol: str
@@ -52,6 +53,7 @@ class OwnOrder:
     twin_of: str | None = None
     created: int = 0
     ended: int | None = None
+    written: int = 0
 
     @property
     def label(self) -> str:
@@ -143,6 +145,7 @@ def own_order(
         twin_of=watch.twin_of,
         created=record.created,
         ended=record.updated if has_ended else None,
+        written=record.updated if record.standing in _CANCELED else record.created,
     )
     return reduce(OwnOrder.plus, fills, order)
 

@@ -17,6 +17,7 @@ from meva_core.live.watch import Watch, Watches, load, save
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import Booked, LiveBook, added
 from meva_core.live_book.ledger import Marks
+from meva_core.live_book.names import cycle_of
 from meva_core.live_book.own_orders import OwnOrder, own_order
 from meva_core.live_book.postings import Posting
 from meva_core.operating import recording, stored
@@ -162,6 +163,26 @@ class BookFile:
             start = max(0, earliest - 3_600 * 10**6)
             for fill in stored.own_fills(view, self.whose, start, symbol):
                 found.setdefault(fill.order_id or "", []).append(fill)
+        for order, before in self._fills_before_us(view, orders).items():
+            there = {fill.fill_id for fill in found.get(order, ())}
+            found[order] = [*(one for one in before if one.fill_id not in there), *found.get(order, ())]
+        return found
+
+    def _fills_before_us(self, view: Reads, orders: Iterable[Record]) -> dict[str, list[VenueFill]]:
+        """Return the fills that the earlier system booked of orders which rest still, by their numbers: what
+        they moved, the book was opened with."""
+        numbers = {
+            name: order.order_id
+            for order in orders
+            if self.whose.is_live and order.order_id is not None and _is_adopted(order)
+            for name in (order.order_id, order.client_id, order.exchange_name)
+            if name is not None
+        }
+        found: dict[str, list[VenueFill]] = {}
+        for fill in stored.adopted_fills(view, numbers) if numbers else ():
+            number = numbers.get(fill.order_id or "") or numbers.get(fill.client_id or "")
+            if number is not None:
+                found.setdefault(number, []).append(fill)
         return found
 
     def _order(
@@ -176,6 +197,11 @@ class BookFile:
             lot=self.lots.get(record.symbol, _UNIT),
         )
         return evolve(order, complete=order.complete or bool(complete))
+
+
+def _is_adopted(order: Record) -> bool:
+    """Whether an order was not named by us."""
+    return order.name is None or cycle_of(order.name) is None
 
 
 def _records(view: Reads, watches: Watches, numbers: Iterable[str], names: Iterable[str]) -> Iterator[Record]:

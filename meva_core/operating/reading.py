@@ -211,7 +211,10 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     fills = reader.read(book, symbols, balances or {})
     orders = file.own_orders()
     world.at("balances")
-    last_write = max([process.last_write or 0, *(one.created for one in orders)])
+    # An earlier process may have sent something right before this one: rows say so, as far as they can.
+    is_new = process.last_write is None
+    rows = (one.written if is_new else one.created for one in orders)
+    last_write = max([process.last_write or 0, *rows])
     compared = compare(
         desk.account, file, fills.book, orders, balances, marks, last_write, desk.clock.micros()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -141,17 +141,42 @@ def _adopted(view: Reads, name: str) -> VenueFill | None:
         row = next(view.rows(table, columns, where=where, limit=1), None)
         if row is None:
             continue
-        symbol, side, price, qty, ts, order, *client = row
-        side_is_read = isinstance(side, str) and side.upper() in Side.__members__
-        if not side_is_read or not all(isinstance(one, Decimal) for one in (price, qty)):
+        fill = _old_fill(name, *row)
+        if fill is None:
             raise StoreCorrupt(f"{table}, {name}: its side, price or quantity cannot be read")
-        micros = (ts - _EPOCH) // timedelta(microseconds=1) if isinstance(ts, datetime) else 0
-        client_id = client[0] if client else None
-        return VenueFill(
-            name, order or None, client_id, symbol, Side[side.upper()], price, qty, Decimal(0), "TRY", micros,
-            exact=False,
-        )  # fmt: skip
+        return fill
     return None
+
+
+def adopted_fills(view: Reads, orders: Collection[str]) -> list[VenueFill]:
+    """Return the fills that the earlier system had of orders of these numbers or names, each once. A row
+    that makes no sense is none."""
+    found: dict[str, VenueFill] = {}
+    for table, key, start, names in _BEFORE_US:
+        columns = (key, "symbol", "side", "price", "qty", "ts", *names)
+        kind = {"type": FILL} if table == LEDGER else {}
+        for name in names:
+            where = {name: frozenset(orders), "run_id": None, **kind}
+            for said, *row in view.rows(table, columns, where=where):
+                fill = _old_fill(str(said or "").removeprefix(start), *row)
+                if said and said.startswith(start) and fill is not None:
+                    found.setdefault(fill.fill_id, fill)
+    return list(found.values())
+
+
+def _old_fill(
+    name: str, symbol: str, side: Any, price: Any, qty: Any, ts: Any, order: str | None,
+    client: str | None = None,
+) -> VenueFill | None:  # fmt: skip
+    """Return the fill that a row of the earlier system's is; None for one that makes no sense."""
+    side_is_read = isinstance(side, str) and side.upper() in Side.__members__
+    if not side_is_read or not all(isinstance(one, Decimal) and one > 0 for one in (price, qty)):
+        return None
+    micros = (ts - _EPOCH) // timedelta(microseconds=1) if isinstance(ts, datetime) else 0
+    return VenueFill(
+        name, order or None, client or None, symbol, Side[side.upper()], price, qty, Decimal(0), "TRY",
+        micros, exact=False,
+    )  # fmt: skip
 
 
 def posting_in(event: str, meta: str) -> Posting:

@@ -105,6 +105,20 @@ def test_an_order_that_is_gone_ends_with_the_sum_of_its_fills_once_two_reads_agr
     assert account.off() == {}
 
 
+def test_balances_are_not_compared_right_after_an_earlier_process_sent_something(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.cycle()
+    account.cycle()
+    account.exchange.pass_time(100)
+    account.desk.cancel(order_id=number)
+    account.process = account.restarted().process
+    account.cycle(5)
+    assert account.last.inputs.orders == ()
+    assert not account.last.inputs.signals.looked, "5 s after a cancel"
+    account.cycle(10)
+    assert account.last.inputs.signals.looked
+
+
 def test_what_a_person_trades_is_a_flow_and_no_profit(account: Lived) -> None:
     account.exchange.by_hand("BTCTRY", Side.BUY, "1")
     account.exchange.by_hand("SOLTRY", Side.SELL, "4")

@@ -109,6 +109,66 @@ def test_what_the_earlier_system_left_is_asked_for_and_taken_over_once(store: Sq
     assert JUST_ADOPTED not in run.cycle().inputs.blocked.values()
 
 
+def test_an_open_order_that_had_filled_before_it_was_taken_over_goes_on_with_those_fills(
+    store: SqlStore,
+) -> None:
+    exchange = Scripted(dict(PRICES), {"TRY": Decimal(10_000)})
+    desk = desk_of(store, exchange)
+    number = exchange.submit(NewOrder("web-1", "BTCTRY", Side.BUY, Decimal(2900), Decimal(1))).order_id
+    exchange.trade(number, "0.25")
+    exchange.trade(number, "0.125")
+    exchange.trade(number, "0.0625")
+    exchange.pass_time(60)
+    first, second, third = (fill for _, fill in exchange.fills_shown)
+    with store.unit() as work:
+        at = stamp(exchange.now)
+        names = ("symbol", "client_order_id", "exchange_order_id", "side", "price", "qty", "status", "mode")
+        row = ("BTCTRY", "web-1", number, "BUY", "2900", "1", "open", "live")
+        created = stamp(first.ts - SECOND)
+        work.insert("stage4_orders", (*names, "created_at", "updated_at"), [(*row, created, at)])
+        columns = ("fill_id", "order_id", "symbol", "side", "price", "qty", "fee", "fee_asset", "ts")
+        work.insert(
+            "stage4_fills",
+            columns,
+            [(first.fill_id, number, "BTCTRY", "BUY", "2900", "0.25", "1.74", "TRY", stamp(first.ts))],
+        )
+        columns = (
+            "event_id", "ts", "symbol", "type", "side", "qty", "price", "fee", "fee_currency",
+            "exchange_trade_id", "exchange_order_id", "client_order_id", "meta_json", "inserted_at",
+        )  # fmt: skip
+        events = [
+            (f"old:{fill.fill_id}", stamp(fill.ts), "BTCTRY", "FILL", "BUY", f"{fill.qty}", "2900", "0",
+             "TRY", fill.fill_id, None, "web-1", "{}", at)
+            for fill in (first, second)
+        ]  # fmt: skip
+        work.insert("ledger_events", columns, events)
+        work.commit()
+    found = open_account(desk, "live", ACCOUNT, ("BTCTRY",), marks)
+    assert found.book.ledger.holding("BTCTRY").qty == 43_750_000, "the third only the exchange has"
+    run = running_over(store, exchange, desk)
+    run.process = taken_up(store, "live", exchange.now, rests=True).process
+    for more, left in (("0", 56_250_000), ("0.5", 6_250_000), ("0.0625", 0)):
+        if more != "0":
+            exchange.trade(number, more)
+        exchange.pass_time(60)
+        inputs = run.cycle().inputs
+        assert [order.left for order in inputs.orders] == ([left] if left else [])
+        assert [alarm.code for alarm in inputs.alarms] == []
+    exchange.pass_time(60)
+    assert run.cycle().inputs.blocked == {}
+    with store.read() as view:
+        kept = stored.stored_book(view, "live")
+        rows = list(view.rows("stage4_orders", ("status", "filled_qty", "fill_complete")))
+        trades = [
+            trade for (trade,) in view.rows("ledger_events", ("exchange_trade_id",), where={"type": "FILL"})
+        ]
+    assert kept is not None
+    assert kept[0].ledger.holding("BTCTRY").qty == 100_000_000
+    assert rows == [("filled", Decimal(1), 1)]
+    assert sorted(trades) == sorted(fill.fill_id for _, fill in exchange.fills_shown), "each in one row"
+    assert third.fill_id in trades
+
+
 def running_over(store: SqlStore, exchange: Scripted, desk: Desk) -> Runner:
     """Return a runner over a book that is there, without a strategy."""
     return Runner(
