@@ -26,8 +26,8 @@ RESTS_CYCLES: Final = 10
 
 @frozen
 class Executor:
-    """Carries out plans. `stops` is asked before each action, once the outcome of the one before is stored:
-    whether the process is to end, and no further submit is sent."""
+    """Carries out plans. `stops` is asked before each action, once the outcome of the one before is stored,
+    and before the submit of a replacement: whether the process is to end, and no further submit is sent."""
 
     replacer: Replacer
     rules: RulesSource
@@ -59,7 +59,7 @@ class Executor:
 
     def _one(self, action: Action) -> tuple[Outcome, ...]:
         if action.kind is Kind.REPLACE:
-            return self.replacer.replace(action)
+            return self.replacer.replace(action, lambda: INTERRUPTED if self.stops() else "")
         sender = self.replacer.sender
         return (sender.cancel(action) if action.kind is Kind.CANCEL else sender.submit(action),)
 

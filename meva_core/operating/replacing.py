@@ -11,6 +11,7 @@ Each state is stored before what it names is done. Nothing is ever resumed: the 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from functools import reduce
 from typing import Any, Final
@@ -78,10 +79,11 @@ class Replacer:
     sender: Sender
     file: File
 
-    def replace(self, action: Action) -> tuple[Outcome, ...]:
+    def replace(self, action: Action, why_not: Callable[[], str] = lambda: "") -> tuple[Outcome, ...]:
         """Cancel, confirm, submit; returns the outcome of the cancel, and of the new order.
 
-        Raises StoreError: nothing more may be sent then.
+        `why_not` is asked once the cancel is confirmed: why no submit may be sent any more, if so. Raises
+        StoreError: nothing more may be sent then.
         """
         number = action.exchange_id
         if number is None:
@@ -102,6 +104,9 @@ class Replacer:
             said = f"{action.cancels} filled meanwhile; what is left to order is below the minimum"
             by_fill = Outcome(action, Verdict.REJECTED, BY_FILL, said)
             return self._ended(action, State.FAILED, canceled, by_fill)
+        if why := why_not():
+            said = f"{action.cancels} is canceled, and no submit is sent any more: {why}"
+            return self._ended(action, State.FAILED, canceled, Outcome(action, Verdict.BLOCKED, why, said))
         self._store(action, State.SUBMIT_SENT)
         submitted = self.sender.submit(smaller)
         state = {

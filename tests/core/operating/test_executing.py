@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import define, evolve, field
 from cycles import Lived, lived
 from fresh_database import fresh_file
+from scripted_account import Killed
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import parse_e8
-from meva_core.errors import StoreError, VenueReason
+from meva_core.errors import Refused, StoreError, VenueReason
 from meva_core.ids import client_id
 from meva_core.live.live_orders import records
 from meva_core.live.owner import ACCOUNT
@@ -24,6 +26,7 @@ from meva_core.operating.outcomes import Executed, Verdict
 from meva_core.operating.permit import NotPermitted
 from meva_core.operating.replacing import BY_FILL, LOOKS, NOT_CONFIRMED, PAUSE_MS, Replacer, abandon
 from meva_core.operating.sending import BELOW_MINIMUM, NO_RULES, Sender
+from meva_core.operating.starting import taken_up
 from meva_core.operating.whose import whose
 from meva_core.operational.actions import Action, Kind
 from meva_core.orders import Side
@@ -250,19 +253,75 @@ def test_what_the_old_order_has_filled_by_itself_is_not_ordered_again(account: L
     assert action.client_id not in account.exchange.sent
 
 
-def test_a_replacement_that_was_under_way_is_never_resumed(account: Lived) -> None:
+@define
+class Watched(Gate):
+    """A permit that keeps how far a replacement had come when it was asked, and may end the process there."""
+
+    state: Callable[[], str] = str
+    dies_at: str = ""
+    seen: list[str] = field(factory=list)
+
+    def _answer(self) -> None:
+        self.seen.append(self.state())
+        if self.seen[-1] == self.dies_at:
+            raise Killed
+
+
+def test_each_state_is_stored_before_what_it_names_is_done(account: Lived) -> None:
     number = account.place("BTCTRY", Side.BUY, "1", "2990")
     account.cycle()
     action = replace(account, 2, number)
-    account.exchange.rests_on = True
+    account.exchange.permit = gate = Watched(state=lambda: state_of(account, action))
     executor(account).execute([action])
-    with account.store.unit() as work:
-        values = [(action.client_id, "CANCEL_SENT")]
-        work.update("stage4_replace_transactions", "replace_tx_id", ("state",), values)
-        work.commit()
-    assert abandon(account.store, whose(account.book), account.exchange.now) == 1
+    assert gate.seen == ["CANCEL_SENT", "SUBMIT_SENT"]
+    columns = (
+        "state", "symbol", "side", "old_client_order_ids_json", "new_client_order_id", "last_error", "book",
+        "run_id",
+    )  # fmt: skip
+    with account.store.read() as view:
+        (row,) = view.rows("stage4_replace_transactions", columns)
+    olds = json.dumps([action.cancels])
+    run = account.book.run
+    assert row == ("SUBMIT_CONFIRMED", "BTCTRY", "BUY", olds, action.client_id, None, None, run)
+
+
+@pytest.mark.parametrize("dies_at", ["CANCEL_SENT", "SUBMIT_SENT"])
+def test_a_replacement_that_was_under_way_is_never_resumed(account: Lived, dies_at: str) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.cycle()
+    action = replace(account, 2, number)
+    account.exchange.permit = Watched(state=lambda: state_of(account, action), dies_at=dies_at)
+    with pytest.raises(Killed):
+        executor(account).execute([action])
+    account.exchange.permit = None
+    assert taken_up(account.store, "live", account.exchange.now).abandoned == 1
     assert state_of(account, action) == "FAILED"
     assert abandon(account.store, whose(account.book), account.exchange.now) == 0
+    account.process = account.restarted().process
+    for _ in range(6):
+        account.cycle()
+    assert action.client_id not in account.exchange.sent
+    left = [order.exchange_id for order in account.last.inputs.orders]
+    assert left == ([number] if dies_at == "CANCEL_SENT" else [])
+
+
+def test_a_replacement_submits_nothing_once_the_process_is_to_end(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.cycle()
+    action = replace(account, 2, number)
+    answers = iter((False, True))
+    executed = executor(account, stops=lambda: next(answers)).execute([action])
+    assert verdicts(executed) == [(Verdict.CANCELED, ""), (Verdict.BLOCKED, INTERRUPTED)]
+    assert state_of(account, action) == "FAILED"
+    assert action.client_id not in account.exchange.sent
+
+
+def test_too_many_requests_end_the_submits_after_a_cancel_too(account: Lived) -> None:
+    number = account.place("ETHTRY", Side.BUY, "2", "99")
+    account.cycle()
+    account.exchange.permit = Gate(Refused("too many requests", reason=VenueReason.RATE_LIMITED))
+    executed = executor(account).execute([cancel(account, number), submit(account, 1)])
+    assert verdicts(executed) == [(Verdict.REJECTED, "rate_limited"), (Verdict.BLOCKED, "rate_limited")]
 
 
 def test_an_unheard_replacement_is_unknown(account: Lived) -> None:
