@@ -1,4 +1,5 @@
-"""A program that has imported Meva and forks a process for each command line it is sent. See `started.py`.
+"""A program that has imported Meva, and used it, and forks a process for each command line it is sent. See
+`started.py`.
 
 python forking.py FD      commands come over the socket FD; at its end all that still runs is killed
 
@@ -136,6 +137,7 @@ if __name__ == "__main__":
         signal.signal(number, signal.SIG_IGN)
     for module in USED:
         import_module(module)
+    import_module("warmed").warm_up()
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))
     from meva_cli.app import main

@@ -11,6 +11,7 @@ them were `commits`.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from played_market import Played, rows_of
+from warmed import warm_up
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
@@ -48,6 +50,8 @@ USED += ("meva_cli.errors", "meva_cli.wiring", "meva_adapters.replay", "meva_ada
 def serve() -> None:
     for module in USED:  # so that no child has to
         import_module(module)
+    warm_up()
+    gc.freeze()  # what children share they would write to, looking for garbage in it
     for line in sys.stdin:
         print(json.dumps(ended(json.loads(line))), flush=True)
 
