@@ -93,17 +93,21 @@ def is_plain(kind: Any) -> bool:
     return any(look(kind) for look in looks)
 
 
+def question_of_comma(shown: str, what: str) -> Unsaid:
+    """Return the question that a number with a comma raises; `what` names file and column."""
+    return Unsaid(
+        f"{what}: {shown!r} has a comma, which may be the decimal mark or a separator of thousands",
+        choice="decimal",
+        action="say which mark is the decimal one: --decimal , or --decimal .",
+    )
+
+
 def _with_points(texts: Any, decimal: str | None, what: str) -> Any:
     """Return plain numbers with points, of numbers as they are written with `decimal`."""
     commas = pc.match_substring(texts, ",")
     if decimal is None:
         if pc.any(commas).as_py():
-            shown = texts.filter(commas)[0].as_py()
-            raise Unsaid(
-                f"{what}: {shown!r} has a comma, which may be the decimal mark or a separator of thousands",
-                choice="decimal",
-                action="say which mark is the decimal one: --decimal , or --decimal .",
-            )
+            raise question_of_comma(texts.filter(commas)[0].as_py(), what)
         return texts
     if decimal == "." and not pc.any(commas).as_py():
         return texts

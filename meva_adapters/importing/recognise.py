@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 
 from meva_adapters.importing.choices import Choices
 from meva_adapters.importing.layouts import Layout, recognised
-from meva_adapters.importing.numbers import is_plain
+from meva_adapters.importing.numbers import is_plain, question_of_comma
 from meva_adapters.importing.shapes import find_prices, find_volumes
 from meva_adapters.importing.table import Table
 from meva_adapters.importing.words import OF_OPENING, PRICES, bare, columns_of, volumes_by_currency
@@ -28,6 +28,7 @@ _EPOCH: Final = re.compile(r"([0-9]{10}|[0-9]{13}|[0-9]{16}|[0-9]{19})(\.[0-9]*)
 _DATE: Final = re.compile(
     r"[0-9]{4}[-/.]?[0-9]{1,2}[-/.]?[0-9]{1,2}([T ,].*)?|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}.*"
 )
+_WITH_COMMA: Final = re.compile(r"[+-]?[0-9][0-9.]*,[0-9][0-9.,]*")
 _OF_BOOKS: Final = ("best_bid", "best_ask", "bid_qty", "ask_qty")
 _MOST_SHOWN: Final = 12
 
@@ -171,10 +172,20 @@ class _Recognition:
                 f"{self.table.name}: no column is named as {lacking}: {_listed(self.table.names)}",
                 action=f"say which: --columns {lacking.split(', ')[0]}=NAME",
             )
-        found, why = find_prices(self._numeric(), self.table.name)
+        numeric = self._numeric()
+        if len(numeric) < len(PRICES):
+            self._ask_of_commas()
+        found, why = find_prices(numeric, self.table.name)
         self.roles |= {role: column for role, column in found.items() if role not in self.roles}
         self.told.append(("open, high, low, close", why))
         return (CANDLES, *books)
+
+    def _ask_of_commas(self) -> None:
+        """Ask what commas are in columns that no name tells of, where they may be why too few are numbers."""
+        for name in self.table.names:
+            shown = "" if name in self.roles.values() else self._sample(name)
+            if self.choices.decimal is None and _WITH_COMMA.fullmatch(shown):
+                raise question_of_comma(shown, f"{self.table.name}, column {name}")
 
     def _take_words(self, roles: Iterable[str]) -> None:
         for role in roles:

@@ -127,6 +127,19 @@ def test_a_comma_in_a_number_is_asked_for(tmp_path: Path) -> None:
     assert "--decimal , or --decimal ." in error.action
 
 
+def test_commas_are_asked_for_where_only_numbers_tell_which_column_is_what(tmp_path: Path) -> None:
+    words = "Datum;Zeit;Eroeffnung;Hoch;Tief;Schluss;Volumen"
+    rows = [
+        ";".join([iso(bar.ts, "%d.%m.%Y;%H:%M"), *(f"{cell}".replace(".", ",") for cell in bar[1:6])])
+        for bar in BARS
+    ]
+    error = refused(put(tmp_path, "XRPTRY.csv", text([words, *rows])), tz="UTC", dates="dmy")
+    assert "column Eroeffnung" in str(error)
+    assert "may be the decimal mark or a separator of thousands" in str(error)
+    assert isinstance(error, AllUnsaid)
+    assert error.answers == {"--decimal": ",", "--stamp": "open"}
+
+
 def test_integers_of_a_binary_file_without_a_unit_are_asked_for(tmp_path: Path) -> None:
     table = pa.table({"ts": [bar.ts for bar in BARS]} | {name: [3_500_000] * 60 for name in Bar._fields[1:]})
     parquet.write_table(table, tmp_path / "BTCTRY.parquet")
