@@ -118,10 +118,11 @@ def _canceled(action: Action, settled: Settled) -> Outcome:
         said = settled.alarm or f"{record.label}: its number at the exchange is not known"
         return Outcome(action, Verdict.BLOCKED, "outcome_unknown", said, record)
     said = settled.alarm or f"{record.label} stands as {record.standing}"
+    is_limited = settled.reason is VenueReason.RATE_LIMITED
+    code = str(settled.reason) if is_limited else "not_canceled"
     return Outcome(
-        action, Verdict.REJECTED, "not_canceled", said, record, refused=bool(settled.alarm),
-        reason=settled.reason,
-    )  # fmt: skip
+        action, Verdict.REJECTED, code, said, record, refused=bool(settled.alarm), reason=settled.reason
+    )
 
 
 def _not_sent(action: Action, error: MevaError) -> Outcome:
