@@ -154,7 +154,8 @@ class IdTaken(StoreError):
 
 
 class CycleNotStored(StoreError):
-    """A cycle of a book could not be stored for as long as may be waited: nothing of it was written."""
+    """A cycle of a book could not be stored: of Stage 7 for as long as may be waited, with nothing of it
+    written; of Stages 3 and 4 at once, and what was committed of it stays."""
 
     code = "cycle_not_stored"
 

@@ -21,7 +21,10 @@ from attrs import define, evolve, field, frozen
 from meva_core.amounts import to_decimal
 from meva_core.errors import (
     BadInput,
+    CycleNotStored,
+    LeaseLost,
     MevaError,
+    OutcomeNotRecorded,
     Refused,
     StoreError,
     StoreUnready,
@@ -152,9 +155,17 @@ class Runner:
         """Run a cycle.
 
         Raises Unavailable where no market could be read or the time is not to be told, with nothing stored.
-        Raises StoreError, after which this process must not go on: what was stored stays, and a cycle that
-        was decided is found as interrupted by the next process.
+        Raises LeaseLost, OutcomeNotRecorded and CycleNotStored, after which this process must not go on: what
+        was committed stays, and a cycle that was decided is found as interrupted by the next process.
         """
+        try:
+            return self._cycle()
+        except (LeaseLost, OutcomeNotRecorded):
+            raise
+        except StoreError as error:
+            raise CycleNotStored(f"the cycle cannot go on: {error}", action=error.action) from error
+
+    def _cycle(self) -> Told:
         self._learn_time()
         steps, began = Steps(self.ticks), self.world.desk.clock.micros()
         stood = self._kill_switch()

@@ -17,7 +17,6 @@ from meva_core.errors import (
     LeaseLost,
     Refused,
     StoreBusy,
-    StoreError,
     Unavailable,
     VenueReason,
 )
@@ -141,7 +140,7 @@ def test_a_cycle_that_cannot_be_recorded_is_interrupted_for_the_next_process_and
 
     with monkeypatch.context() as patch:
         patch.setattr(recording, "done", fails)
-        with pytest.raises(StoreError):
+        with pytest.raises(CycleNotStored, match="the cycle cannot go on: another process holds"):
             book.cycle()
     assert [one.status for one in cycles_of(store)] == ["decided"]
     sent = list(book.account.exchange.sent)
