@@ -14,6 +14,7 @@ from running import NAME, TEXTS, running
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import (
     BadInput,
+    CycleNotStored,
     LeaseLost,
     Refused,
     StoreBusy,
