@@ -7,6 +7,7 @@
     + Refused             the venue proved that it did not accept: nothing rests there
     + OutcomeUnknown      it may rest there: look it up by client order id, never resend
     + Unavailable         a read failed, or nothing was sent: state unchanged, may be asked again
+      . NotShown          fills name an order that the venue does not show
   x StoreError
     + StoreBusy           another process holds the database: nothing was written
     + StoreCorrupt        stop, keep the file, tell its owner
@@ -121,6 +122,16 @@ class Unavailable(VenueError):
     """A read failed, or a write never left this machine; nothing changed."""
 
     code = "unavailable"
+
+
+class NotShown(Unavailable):
+    """Fills of ours name orders that the venue does not show: `order_ids` are their numbers there."""
+
+    code = "not_shown"
+
+    def __init__(self, message: str, order_ids: Sequence[str] = (), *, action: str = "") -> None:
+        super().__init__(message, action=action, reason=VenueReason.INCOMPLETE)
+        self.order_ids = tuple(order_ids)
 
 
 class StoreError(MevaError):

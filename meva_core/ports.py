@@ -396,6 +396,6 @@ class Venue(Protocol):
 
         `since` is in seconds, and soon means within a day and a minute of it: nobody reads years. The
         exchange does not keep client ids unique: there may be several. None is no proof: an order may show
-        up only seconds after it was accepted. Unavailable with reason INCOMPLETE if a fill names an order
-        that is not shown. Raises as Account does.
+        up only seconds after it was accepted. NotShown if a fill names an order that is not shown. Raises
+        as Account does.
         """

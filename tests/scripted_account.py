@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from meva_core.errors import OutcomeUnknown, Refused, Unavailable, VenueReason
+from meva_core.errors import NotShown, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.rules import RuleStatus, SymbolRules
 from meva_core.venue import (
@@ -166,7 +166,11 @@ class Scripted:
 
     def find(self, symbol: str, client_id: str, since: int) -> Sequence[VenueOrder]:
         self._called("find", symbol)
-        return [one for one in self.orders.values() if (one.symbol, one.client_id) == (symbol, client_id)]
+        found = [one for one in self.orders.values() if (one.symbol, one.client_id) == (symbol, client_id)]
+        filled = {one.order_id or "" for one in self._shown() if one.client_id == client_id}
+        if not found and (hidden := sorted(filled - self.orders.keys())):
+            raise NotShown(f"fills name {hidden}", hidden)
+        return found
 
     def balances(self) -> Mapping[str, Balance]:
         self._called("balances")

@@ -15,7 +15,7 @@ from meva_adapters.btcturk.peeks import asset_in, data_in, named_in, order_in, p
 from meva_adapters.btcturk.remarks import Remarks
 from meva_adapters.btcturk.values import balance_of, fill_of, flow_of, order_of, unique
 from meva_adapters.system import events
-from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
+from meva_core.errors import BadInput, NotShown, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.ports import Permit
 from meva_core.symbols import is_symbol
@@ -218,10 +218,10 @@ class PrivateData:
         """Return the order that a fill names: it was there, whatever is shown of it."""
         order = self.order(order_id)
         if order is None:
-            raise Unavailable(
+            raise NotShown(
                 f"{symbol}: fills name order {order_id} as {client_id}, and the exchange does not show it",
+                [order_id],
                 action="ask again; compare with the exchange's web site if it stays so",
-                reason=VenueReason.INCOMPLETE,
             )
         return order
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve, frozen
 
-from meva_core.errors import BadInput, MevaError, Refused, Unavailable, VenueError, VenueReason
+from meva_core.errors import BadInput, MevaError, NotShown, Refused, Unavailable, VenueError, VenueReason
 from meva_core.live.booking import sum_of
 from meva_core.live.live_orders import Record, add, change, records
 from meva_core.live.matching import Alarm, Look, described, is_same
@@ -136,6 +136,14 @@ class Inquiry:
 
     def _look(self, record: Record, *, is_check: bool) -> Look:
         """Look an order up by its number; by its name, too, if that is due, or if it is not there."""
+        try:
+            return self._shown_of(record, is_check=is_check)
+        except NotShown as error:
+            # It was there, and has filled; as far as orders go, that is a look in vain.
+            number = error.order_ids[0] if len(error.order_ids) == 1 else None
+            return Look(None, is_check=is_check, number=record.order_id or number)
+
+    def _shown_of(self, record: Record, *, is_check: bool) -> Look:
         named, notes = self._by_name(record) if is_check or record.order_id is None else (None, [])
         found = {order.order_id: order for order in named or ()}
         if record.order_id is not None and record.order_id not in found:
@@ -190,7 +198,8 @@ class Inquiry:
         alarms = [(f"{record.label} cannot be asked for: {note}", mode) for note, mode in look.notes]
         before = watch
         if look.own is None:
-            changed, watch, more = self._missed(record, watch)
+            missed = record if look.number is None else evolve(record, order_id=look.number)
+            changed, watch, more = self._missed(missed, watch)
         else:
             changed, watch, more = self._seen(record, watch, look.own)
         if _begins(record, changed):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from exchange_answers import BALANCE, FILL, FLOW, ORDER
-from scripted_exchange import PAGE, Answer, Server, data
+from scripted_exchange import PAGE, Answer, Server, data, refusal
 
 from meva_adapters.btcturk import PrivateData
-from meva_core.errors import BadInput, OutcomeUnknown
+from meva_core.errors import BadInput, NotShown, OutcomeUnknown
 from meva_core.orders import Side
 from meva_core.venue import NewOrder
 
@@ -162,6 +162,18 @@ def test_a_fill_without_its_order_is_a_fill_but_no_orders(server: Server, accoun
     with pytest.raises(BadInput, match="'orderId' is missing"):  # it is there: not finding it would be a lie
         account.find("BTCTRY", "bot-7f3a-2", 1_760_000_000)
     assert account.find("BTCTRY", "another", 1_760_000_000) == []
+
+
+def test_an_order_that_fills_name_and_no_list_shows_is_said_with_its_number(
+    server: Server, account: PrivateData
+) -> None:
+    server.on(FILLS, data([FILL]))
+    server.on(OPEN_ORDERS, data({"asks": [], "bids": []}))
+    server.on(ALL_ORDERS, data([]))
+    server.on(f"GET /api/v1/order/{FILL['orderId']}", refusal("NO_ORDER_MATCHES_YOUR_REQUEST", status=422))
+    with pytest.raises(NotShown, match="the exchange does not show it") as caught:
+        account.find("BTCTRY", FILL["orderClientId"], 1_760_000_000)
+    assert caught.value.order_ids == (str(FILL["orderId"]),)
 
 
 def test_an_open_order_without_a_side_has_that_of_its_list(server: Server, account: PrivateData) -> None:

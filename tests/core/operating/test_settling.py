@@ -178,6 +178,22 @@ def test_what_had_filled_whole_before_it_was_gone_is_filled(desk: Desk, exchange
     assert standings(desk.store) == [Standing.FILLED]
 
 
+def test_what_nobody_heard_of_and_only_its_fills_show_ends_with_them(desk: Desk, exchange: Scripted) -> None:
+    exchange.unheard = True
+    with exchange.failing("find"):
+        placed(desk, 0)
+    (number,) = exchange.orders
+    exchange.trade(number, "0.25")
+    del exchange.orders[number]
+    for _ in range(4):
+        settle(desk)
+        exchange.pass_time(61)
+    with desk.store.read() as view:
+        (record,) = records(view, ACCOUNT)
+    assert (record.standing, record.order_id) == (Standing.ABSENT, number)
+    assert settle(desk).alarms == ()
+
+
 def test_nothing_is_called_absent_while_its_fills_cannot_be_read(desk: Desk, exchange: Scripted) -> None:
     number = placed(desk, 0)
     checked(desk, exchange)
