@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import attrs
 import click
@@ -17,15 +17,18 @@ from meva_cli.notes import say
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Observer
+    from meva_adapters.metrics.cycles import CycleMeters
     from meva_adapters.metrics.held import HeldMeters
+    from meva_adapters.metrics.live_cycles import LiveCycleMeters
     from meva_adapters.metrics.meters import Meters
-    from meva_cli.held_book import HeldBook
+    from meva_adapters.sql import SqlStore
+    from meva_adapters.sql.lease import Heartbeat, Lease
     from meva_core.alerts.outbox import Counted
-    from meva_core.stages.dry_cycle import Told
     from meva_core.stages.dry_loop import Missed
     from meva_core.stages.parts import Marks
 
 LOOPBACK: Final = "127.0.0.1"
+STAGE7: Final = "stage7"
 _ADDRESS: Final = re.compile(r"(?:(?P<host>[\w.-]+|\[[0-9A-Fa-f:.]+\]):)?(?P<port>[0-9]{1,5})", re.ASCII)
 
 
@@ -80,15 +83,34 @@ class Watch:
     observer: Observer | None
     marks: Marks
     missed: Callable[[Missed, int], None]
-    tell: Callable[[Told], None]
-    holds: Callable[[HeldBook, str], None]
+    tell: Callable[[Any], None]
+    holds: Callable[[Held, str], None]
     counted: Counted
     waits: Callable[[Callable[[], int]], None]
 
 
+class Held(Protocol):
+    """A book that this process holds."""
+
+    @property
+    def store(self) -> SqlStore:
+        """Its database."""
+
+    @property
+    def lease(self) -> Lease:
+        """Its lease."""
+
+    @property
+    def heart(self) -> Heartbeat:
+        """What moves the lease on."""
+
+
 @contextmanager
-def watching(name: str, address: Address | None, file: Path | None, interval: int | None) -> Iterator[Watch]:
-    """Watch a book where it is asked for, by a scrape at an address or a file; `interval` is a loop's.
+def watching(
+    name: str, address: Address | None, file: Path | None, interval: int | None, stage: str = STAGE7
+) -> Iterator[Watch]:
+    """Watch a book of a stage where it is asked for, by a scrape at an address or a file; `interval` is a
+    loop's.
 
     Raises BadInput for an address or a file that cannot be had, before anything else is begun.
     """
@@ -98,7 +120,7 @@ def watching(name: str, address: Address | None, file: Path | None, interval: in
     from meva_adapters.metrics.meters import Meters
 
     meters = Meters(name, process=file is None)
-    watched = _Watched(meters, name, interval)
+    watched = _Watched(meters, name, interval, stage)
     if address is not None:
         from meva_adapters.metrics.serving import serving
 
@@ -126,20 +148,29 @@ def _nobody() -> Watch:
     return Watch(None, unmarked, unheard, ignore, ignore, uncounted, ignore)
 
 
+def _cycle_meters(meters: Meters, stage: str) -> CycleMeters | LiveCycleMeters:
+    if stage == STAGE7:
+        from meva_adapters.metrics.cycles import CycleMeters
+
+        return CycleMeters(meters, stage)
+    from meva_adapters.metrics.live_cycles import LiveCycleMeters
+
+    return LiveCycleMeters(meters, stage)
+
+
 class _Watched:
     """The meters of a book, and what feeds them."""
 
-    def __init__(self, meters: Meters, name: str, interval: int | None) -> None:
+    def __init__(self, meters: Meters, name: str, interval: int | None, stage: str) -> None:
         from meva_adapters.btcturk import endpoints
         from meva_adapters.metrics.alerts import AlertMeters
         from meva_adapters.metrics.calls import CountedCalls
-        from meva_adapters.metrics.cycles import CycleMeters
         from meva_adapters.metrics.parts import Stopwatch
         from meva_adapters.metrics.vocabulary import INTERVAL
 
         public = (endpoints.SERVER_TIME, endpoints.EXCHANGE_INFO, endpoints.TICKER, endpoints.BOOK)
         self._meters, self._name = meters, name
-        self._cycles = CycleMeters(meters, "stage7")
+        self._cycles = _cycle_meters(meters, stage)
         self._held: HeldMeters | None = None
         alerts = AlertMeters(meters)
         if interval is not None:
@@ -154,7 +185,7 @@ class _Watched:
             alerts.waits,
         )
 
-    def _holds(self, held: HeldBook, engine: str) -> None:
+    def _holds(self, held: Held, engine: str) -> None:
         from meva_adapters.metrics.held import HeldMeters
         from meva_adapters.metrics.vocabulary import BUILD
         from meva_core import __version__
@@ -162,7 +193,7 @@ class _Watched:
         self._meters.only(BUILD, version=__version__, python=platform.python_version(), engine=engine)
         self._held = HeldMeters(self._meters, held.store, held.lease, held.heart)
 
-    def _tell(self, told: Told) -> None:
+    def _tell(self, told: Any) -> None:
         self._cycles.tell(told)
         if self._held is not None:
             self._held.look()

@@ -1,4 +1,5 @@
-"""Whoever is told of the cycles of Stages 3 and 4 by alerts: queued with each cycle, sent beside."""
+"""Whoever is told of the cycles of Stages 3 and 4: by alerts, queued with each cycle and sent beside, and by
+meters."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from attrs import define
 from meva_core.errors import MevaError
 
 if TYPE_CHECKING:
+    from meva_cli.metering import Watch
     from meva_core.alerts.herald import Herald
     from meva_core.live_book.alarms import Alarm
     from meva_core.operating.runner import Told
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
 
 @define
 class Heard:
-    """The receivers of alerts; nobody where `herald` is None. `newest` is the time of the book's last cycle,
-    in seconds, 0 before the first."""
+    """The receivers of alerts, nobody where `herald` is None, and the meters. `newest` is the time of the
+    book's last cycle, in seconds, 0 before the first."""
 
     herald: Herald | None
+    watch: Watch
     newest: int = 0
 
     def tells(self, work: UnitOfWork, told: Told) -> None:
@@ -37,6 +40,7 @@ class Heard:
     def stored(self, told: Told) -> None:
         """Hear that a cycle is stored."""
         self.newest = told.inputs.time
+        self.watch.tell(told)
         if self.herald is not None:
             self.herald.stored(self.newest)
 

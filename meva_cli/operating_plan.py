@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    from meva_adapters.btcturk import Observer
     from meva_adapters.listed_strategies import AtHand
     from meva_adapters.sql import SqlStore
-    from meva_adapters.sql.lease import Lease
+    from meva_adapters.sql.lease import Heartbeat, Lease
     from meva_core.live.desk import Desk
     from meva_core.operating.permit import Canary, Permits
     from meva_core.operating.runner import Runner
@@ -35,6 +36,8 @@ class Plan:
     canary: Canary | None = None
     waits: Callable[[], None] | None = None
     """Called again and again while another holder's lease is given its time; None refuses at once."""
+    observer: Observer | None = None
+    """Hears of calls to the exchange."""
 
     @property
     def book(self) -> str:
@@ -49,6 +52,7 @@ class AtWork:
     runner: Runner
     desk: Desk
     lease: Lease
+    heart: Heartbeat
     store: SqlStore
     taken: TakenUp
     strategies: AtHand

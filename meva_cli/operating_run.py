@@ -107,7 +107,7 @@ def _live(
     looks = stack.enter_context(reader(url))
     switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
     doors = LiveDoors(settings, switch, heart, clock, looks.read)
-    permits, slowest = Permits(doors), Slowest()
+    permits, slowest = Permits(doors), Slowest(plan.observer)
     opened = stack.enter_context(
         exchange(settings, with_account=True, permit=permits, clock=clock, observer=slowest)
     )
@@ -124,8 +124,8 @@ def _live(
     runner.process, runner.permits, runner.canary = taken.process, permits, plan.canary
     runner.kill = switch.strictest
     return AtWork(
-        runner=runner, desk=desk, lease=lease, store=store, taken=attrs.evolve(taken, book=book),
-        strategies=strategies, permits=permits, account=account,
+        runner=runner, desk=desk, lease=lease, heart=heart, store=store,
+        taken=attrs.evolve(taken, book=book), strategies=strategies, permits=permits, account=account,
     )  # fmt: skip
 
 
@@ -185,8 +185,8 @@ def _dry(
     from meva_core.operating.whose import whose
     from meva_core.simulated.terms import terms_of
 
-    store, lease, _ = _held(stack, plan, url)
-    slowest = Slowest()
+    store, lease, heart = _held(stack, plan, url)
+    slowest = Slowest(plan.observer)
     opened = stack.enter_context(exchange(settings, clock=clock, observer=slowest))
     held, name, now = _held_store(store, lease.require), plan.book, opened.client.clock.micros()
     cash = parse_e8(settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
@@ -207,7 +207,9 @@ def _dry(
     runner.process = taken.process
     runner.world = attrs.evolve(runner.world, shown=meets(venue))
     runner.after = forgets(venue, runner.run.lookback_minutes)
-    return AtWork(runner=runner, desk=desk, lease=lease, store=store, taken=taken, strategies=strategies)
+    return AtWork(
+        runner=runner, desk=desk, lease=lease, heart=heart, store=store, taken=taken, strategies=strategies
+    )
 
 
 # -- What both have ---------------------------------------------------------------------------------------

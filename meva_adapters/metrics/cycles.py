@@ -9,9 +9,11 @@ from typing import Any, Final
 from meva_adapters.metrics import vocabulary as v
 from meva_adapters.metrics.meters import Meters
 from meva_core.amounts import ABSENT, E8, join_pair
+from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_market import TouchFrom
 from meva_core.market import MICROS
 from meva_core.modes import Mode
+from meva_core.operating.kill import Level
 from meva_core.orders import Event, Side
 from meva_core.reasons import CODES, RISK_RULES, Code, fired_codes
 from meva_core.rules import RuleStatus
@@ -35,6 +37,17 @@ ORDER_OUTCOMES: Final = {
 REJECTIONS: Final = (Code.SIM_REJECT, Code.NON_RETRYABLE, Code.IDEMPOTENCY_CONFLICT)
 LIQUIDITY: Final = ("taking", "resting")
 """By the journal's `resting`."""
+
+
+def begin_live_gauges(meters: Meters) -> None:
+    """Say that nothing is killed, alarming or blocked, as long as no cycle says otherwise: in Stage 7 for
+    good."""
+    for level in Level:
+        if level is not Level.NONE:
+            meters.set(v.KILL_SWITCH, 0, level=level.name.lower())
+    for code in AlarmCode:
+        meters.set(v.ALARMS, 0, code=code)
+    meters.set(v.BLOCKED, 0)
 
 
 class CycleMeters:
@@ -63,6 +76,7 @@ class CycleMeters:
         meters.add(v.FEES, 0)
         meters.add(v.STRATEGY_FAILURES, 0)
         meters.set(v.UNKNOWN_ORDERS, 0)
+        begin_live_gauges(meters)
 
     def missed(self, why: Missed, points: int) -> None:
         """Count points of time without a cycle."""

@@ -14,7 +14,9 @@ from meva_adapters.measuring.asked import BARS, BOOK, METADATA, TICKERS, TIME
 from meva_adapters.measuring.shown import CHANGED, SKEW
 from meva_adapters.metrics import vocabulary as v
 from meva_adapters.metrics.cycles import LIQUIDITY, ORDER_OUTCOMES, OUTCOMES, REJECTIONS, SYMBOL_STATES
+from meva_adapters.metrics.live_cycles import BUDGET, LEVELS, REFUSALS, SENT, UNTOLD
 from meva_core.errors import VenueReason
+from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_market import TouchFrom
 from meva_core.modes import Mode
 from meva_core.orders import Side
@@ -45,10 +47,12 @@ VALUES: Final[Mapping[v.Metric, Mapping[str, tuple[str, ...]]]] = {
     v.WITHHELD: {"endpoint": _ENDPOINTS},
     v.BUDGET: {"endpoint": _ENDPOINTS},
     v.MODE: {"mode": tuple(mode.name for mode in Mode)},
-    v.RULES_FIRED: {"rule": tuple(code.text for code in RISK_RULES)},
-    v.ORDERS: {"outcome": tuple(ORDER_OUTCOMES.values())},
-    v.REJECTS: {"reason": tuple(code.text for code in REJECTIONS)},
-    v.FILLS: {"side": _SIDES, "liquidity": LIQUIDITY},
+    v.RULES_FIRED: {"rule": (*(code.text for code in RISK_RULES), *BUDGET)},
+    v.KILL_SWITCH: {"level": LEVELS},
+    v.ALARMS: {"code": tuple(map(str, AlarmCode))},
+    v.ORDERS: {"outcome": tuple(dict.fromkeys((*ORDER_OUTCOMES.values(), *SENT)))},
+    v.REJECTS: {"reason": (*(code.text for code in REJECTIONS), *REFUSALS)},
+    v.FILLS: {"side": _SIDES, "liquidity": (*LIQUIDITY, UNTOLD)},
     v.TURNOVER: {"side": _SIDES},
     v.DATABASE: {"part": ("main", "log")},
 }

@@ -162,6 +162,13 @@ DRAWDOWN: Final = _gauge(
 MAX_DRAWDOWN: Final = _gauge(
     "meva_max_drawdown_ratio", "The deepest fall from a peak of the whole book, of that"
 )
+KILL_SWITCH: Final = _gauge(
+    "meva_kill_switch", "1 for the level that the kill switch is at; never in Stage 7 or a dry run", "level"
+)
+ALARMS: Final = _gauge("meva_alarms", "Alarms that are open, by code (docs/live.md); none in Stage 7", "code")
+BLOCKED: Final = _gauge(
+    "meva_blocked_symbols", "Symbols that nothing may be submitted in, whatever is asked for; 0 in Stage 7"
+)
 POSITIONS: Final = _gauge("meva_positions", "Symbols of which something is held")
 OPEN_ORDERS: Final = _gauge("meva_open_orders", "Orders that rest")
 
@@ -169,7 +176,7 @@ OPEN_ORDERS: Final = _gauge("meva_open_orders", "Orders that rest")
 
 ORDERS: Final = _counter(
     "meva_orders_total",
-    "Orders by what became of them; each is submitted, and ends as one of the others",
+    "Orders by what became of them; in Stage 7 each is submitted, and ends as one of the others",
     "outcome",
 )
 REJECTS: Final = _counter("meva_order_rejects_total", "Orders that were rejected, by why", "reason")
@@ -207,7 +214,7 @@ SECTIONS: Final[Mapping[str, tuple[Metric, ...]]] = {
     ),
     "Risk and money": (
         *(MODE, RULES_FIRED, STRATEGY_FAILURES, EQUITY, CASH, DAY_PNL, NET_PNL, UNREALIZED_PNL),
-        *(DRAWDOWN, MAX_DRAWDOWN, POSITIONS, OPEN_ORDERS),
+        *(DRAWDOWN, MAX_DRAWDOWN, KILL_SWITCH, ALARMS, BLOCKED, POSITIONS, OPEN_ORDERS),
     ),
     "Orders": (ORDERS, REJECTS, FILLS, TURNOVER, FEES, UNKNOWN_ORDERS),
     "What it hangs on": (ALERTS_WAITING, ALERTS_SENT, ALERTS_LOST, LEASE_HELD, LEASE_EXPIRES, DATABASE),

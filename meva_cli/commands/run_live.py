@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
@@ -17,6 +18,7 @@ from meva_adapters.system.notify import supervisor
 from meva_cli.alerting import alerting
 from meva_cli.database import DB, database
 from meva_cli.load import settings_for
+from meva_cli.metering import Address, metrics_options, watching
 from meva_cli.notes import say
 from meva_cli.operating_heard import Heard
 from meva_cli.operating_plan import Plan, Way
@@ -57,6 +59,8 @@ class Asked:
     cycles: int | None
     until: int | None
     cancel_on_exit: bool
+    metrics: Address | None
+    metrics_file: Path | None
     clock_kind: str
     as_json: bool
 
@@ -101,6 +105,7 @@ def _options(command: F) -> F:
 
 @click.command()
 @_options
+@metrics_options
 def stage3(ctx: click.Context, /, **given: Any) -> None:
     """Run Stage 3: careful profits, order by order, dry or live.
 
@@ -116,6 +121,7 @@ def stage3(ctx: click.Context, /, **given: Any) -> None:
 
 @click.command()
 @_options
+@metrics_options
 def stage4(ctx: click.Context, /, **given: Any) -> None:
     """Run Stage 4: allocation, order lifecycle, replacement, dry or live.
 
@@ -147,17 +153,20 @@ def _run(stage: int, asked: Asked) -> int:
         stage=stage, way=way, canary=canary_of(asked.canary), waits=watcher.alive if asked.loop else None
     )
     ending, teller = Ending(), Teller(as_json=asked.as_json)
+    interval = asked.interval if asked.loop else None
     with (
         events.bound(book=plan.book),
+        watching(plan.book, asked.metrics, asked.metrics_file, interval, f"stage{stage}") as watch,
         timepiece(asked.clock_kind, settings.exchange.base_url) as clock,
-        at_work(plan, settings, url, clock, ending.stops) as work,
+        at_work(attrs.evolve(plan, observer=watch.observer), settings, url, clock, ending.stops) as work,
         alerting(
             url, work.store, work.lease, settings.alerts, clock, loop=asked.loop, beat=watcher.alive,
-            hold=lambda unit, _: work.lease.require(unit),
+            watch=watch, hold=lambda unit, _: work.lease.require(unit),
         ) as herald,
     ):  # fmt: skip
+        watch.holds(work, "interpreted")
         tell_armed(plan, work, settings)
-        heard = Heard(herald, work.runner.process.newest)
+        heard = Heard(herald, watch, work.runner.process.newest)
         work.runner.tells = heard.tells
         try:
             return _cycles(asked, work, teller, heard, ClockPace(watcher, clock), ending)
@@ -173,6 +182,10 @@ def _check_options(asked: Asked) -> None:
         raise click.UsageError("--dry-run, --live and --observe exclude each other")
     if not asked.loop and (asked.cycles is not None or asked.until is not None):
         raise click.UsageError("--cycles and --until go with --loop")
+    if asked.metrics is not None and not asked.loop:
+        raise click.UsageError("--metrics goes with --loop; a single cycle has --metrics-file")
+    if asked.metrics_file is not None and asked.loop:
+        raise click.UsageError("--metrics-file is for single cycles; a loop has --metrics")
     if asked.canary is not None and (asked.dry_run or asked.observe):
         raise click.UsageError("--canary goes with a live run")
     if asked.cancel_on_exit and asked.observe:
@@ -198,7 +211,7 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
 
     if not asked.loop:
         with ending:
-            told = work.runner.cycle()
+            told = _single(work, heard)
             tell(told)
         _tell_ends(told.ends)
         heard.ended(told.ends, pace.micros() // MICROS)
@@ -215,7 +228,7 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
     pace.supervisor.ready()
     loop = CycleLoop(
         runner=work.runner, pace=pace, interval=asked.interval, tell=tell, note=note,
-        cycles=asked.cycles, until=asked.until, whole=lambda: ending, heeds=heeds,
+        cycles=asked.cycles, until=asked.until, whole=lambda: ending, missed=heard.watch.missed, heeds=heeds,
     )  # fmt: skip
     ends = loop.run()
     if loop.skipped:
@@ -224,6 +237,18 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
     _tell_ends(ends)
     heard.ended(ends, pace.micros() // MICROS)
     return 1 if ends else 0
+
+
+def _single(work: AtWork, heard: Heard) -> Told:
+    """Run one cycle; why there is none, whoever watches is told, too."""
+    from meva_core.errors import StoreError, Unavailable
+    from meva_core.stages.dry_loop import why_missed
+
+    try:
+        return work.runner.cycle()
+    except (Unavailable, StoreError) as error:
+        heard.watch.missed(why_missed(error), 1)
+        raise
 
 
 def _tell_ends(ends: Sequence[Alarm]) -> None:
@@ -239,8 +264,6 @@ def _tell_ends(ends: Sequence[Alarm]) -> None:
 
 def _blocks(settings: Settings, url: URL) -> list[tuple[str, str]]:
     """Return the codes of the gates that are shut, each with the line that says what opens it."""
-    from pathlib import Path
-
     from meva_adapters.sql import ensure, reader
     from meva_cli.kill_switch import KillSwitch
     from meva_core.gates import BlockCode, live_blocks

@@ -137,6 +137,26 @@ def test_single_cycles_count_on_in_their_file(
     assert value_of(text, "meva_equity_try") == pytest.approx(equity, rel=0.01)
 
 
+def test_cycles_of_stage_4_tell_in_the_same_words(trading: Meva, tmp_path: Path) -> None:
+    file = tmp_path / "live.prom"
+    chosen = ("--set", "STAGE4_BOOTSTRAP_INTENTS=true", "--set", "SYMBOLS=BTCTRY,ETHTRY")
+    for _ in range(2):
+        done = trading("run", "stage4", "--dry-run", "--db", "s4.db", "--metrics-file", file, *chosen)
+        assert done.code == 0, done.err
+    samples = samples_of(file.read_text())
+    assert {sample.name for sample in samples} <= set(OURS)
+    for sample in samples:
+        assert sample.labels["book"] == "stage4-dry"
+        for label, values in VALUES.get(OURS[sample.name], {}).items():
+            assert sample.labels[label] in values, sample
+    values = {sample.name: sample.value for sample in samples if len(sample.labels) == 1}
+    assert values["meva_equity_try"] > 0
+    assert values["meva_unknown_orders"] == values["meva_blocked_symbols"] == 0
+    names = {sample.name for sample in samples}
+    assert {"meva_alarms", "meva_kill_switch", "meva_mode", "meva_strategy_failures_total"} <= names
+    assert trading("run", "stage4", "--dry-run", "--db", "s4.db", "--metrics", "0").code == 2
+
+
 def test_a_cycle_that_is_not_run_is_counted_and_what_was_shown_before_stays(
     trading: Meva, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
