@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import asdict, frozen
 
+from meva_cli.database import DB
 from meva_cli.exchange import book_of_stream, exchange
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
@@ -17,6 +18,7 @@ from meva_core.errors import MevaError
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
+    from meva_core.live_book.book import LiveBook
     from meva_core.ports import Account
     from meva_core.settings import Settings
 
@@ -46,17 +48,21 @@ class Check:
 @click.command()
 @click.option("--account", is_flag=True, help="Ask for the balances as well, with the key of the settings.")
 @click.option("--stream", is_flag=True, help="Try the stream as well.")
+@DB
 @json_option
 @click.pass_context
-def health(ctx: click.Context, account: bool, stream: bool, as_json: bool) -> None:
+def health(ctx: click.Context, account: bool, stream: bool, db: str | None, as_json: bool) -> None:
     """Ask the exchange for its time, its rules, a book, and candles, and say how each went.
 
-    No key is read without --account. Exit code 1 if anything failed; a warning, such as a configured symbol
-    that this exchange does not have, fails nothing.
+    No key is read without --account. With it the account is also held against the book `live` of the
+    database, where there is one: whose it is, and whether its balances are those of the book. Exit code 1 if
+    anything failed; a warning, such as a configured symbol that this exchange does not have, fails nothing.
     """
     settings = settings_for("exchange", "stage7").settings
     with exchange(settings, with_account=account, manners=_brisk()) as opened:
         checks = list(_checks(opened, settings, with_stream=stream))
+        if account and opened.account is not None:
+            checks += _held_against(opened.account, settings, db)
     ok = all(check.status != "fail" for check in checks)
     if as_json:
         print_json({"ok": ok, "exchange": settings.exchange.base_url, "checks": [asdict(c) for c in checks]})
@@ -87,6 +93,22 @@ def _checks(opened: Btcturk, settings: Settings, *, with_stream: bool) -> Iterat
         yield _run("account", lambda: _balances(account))
     if with_stream:
         yield _run("stream", lambda: _stream(opened, settings, first))
+
+
+def _held_against(account: Account, settings: Settings, db: str | None) -> Iterator[Check]:
+    """Hold the account against the live book of the database, if it has one."""
+    from meva_cli.live_health import live_book_of
+
+    book = live_book_of(db)
+    if book is not None and settings.exchange.api_key is not None:
+        key = settings.exchange.api_key.reveal()
+        yield _run("book", lambda: _against(account, key, book))
+
+
+def _against(account: Account, key: str, book: LiveBook) -> Answer:
+    from meva_cli.live_health import against
+
+    return Answer(*against(account.balances(), key, book))
 
 
 def _run(name: str, ask: Callable[[], Answer]) -> Check:

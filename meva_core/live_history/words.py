@@ -29,7 +29,10 @@ WORDS: Final[Mapping[str, Words]] = {
     "OK": Words("no limit of the risk budget is breached"),
     Cause.OK: Words("all that was asked for"),
     # the mode
-    Cause.KILL_SWITCH: Words("the kill switch is on: {value}", "`meva arm --reason TEXT` takes it back"),
+    Cause.KILL_SWITCH: Words(
+        "the kill switch is on: {value}",
+        "`meva gates` and `meva status` say where; `meva arm --reason TEXT` takes file and rows back",
+    ),
     "DRAWDOWN_LIMIT:RISK_MAX_DRAWDOWN_TRY": Words(
         "equity is {value} below its peak, {limit} ends trading",
         "`meva risk reset --reason TEXT` lets it count from the equity of then",

@@ -21,9 +21,12 @@ from meva_adapters.sql import writer
 from meva_adapters.sql.lease import Leases
 from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.process import this_process
+from meva_cli.live_health import against, live_book_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.opening import account_of
 from meva_core.operating import recording
 from meva_core.operating.carried import Carried
+from meva_core.venue import Balance
 
 __all__ = ["meva"]
 Meva = Callable[..., Any]
@@ -368,3 +371,24 @@ def test_a_reset_wants_a_reason_and_a_book_that_is_there(meva: Meva, live: Path)
     assert (ended.code, "has no book stage3-dry; it has live" in ended.err) == (2, True)
     ended = meva("risk", "show", "--book", "stage4-dry", "--db", live)
     assert (ended.code, "meva run stage4 --dry-run" in ended.err) == (2, True)
+
+
+# -- Health -----------------------------------------------------------------------------------------------
+
+
+def test_an_account_is_held_against_the_live_book(live: Path, tmp_path: Path):
+    book = live_book_of(str(live))
+    assert book is not None
+    mine = evolve(book, accounts=(account_of("key"),), alarms=())
+    there = {"TRY": Balance("TRY", Decimal("10379.49703728"), Decimal(0))}
+    assert against(there, "key", mine) == ("book live agrees with the account", "")
+    assert "unknown_orders:orders" in against(there, "key", evolve(book, accounts=mine.accounts))[0]
+    less = {"TRY": Balance("TRY", Decimal("10129.49703728"), Decimal(0))}
+    detail, action = against(less, "key", mine)
+    assert detail == "the exchange shows beyond book live: -250 TRY"
+    assert "meva fills --flows" in action
+    detail, action = against(there, "key", book)
+    assert f"the key is of account {account_of('key')}, book live is of 0123456789abcdef" in detail
+    assert "other_account" in action
+    assert live_book_of(str(tmp_path / "none.db")) is None
+    assert live_book_of(str(dry_file(tmp_path / "dry.db"))) is None
