@@ -58,6 +58,7 @@ class Scripted:
     refuse: VenueReason | None = None
     permit: Any = None
     rests_on: bool = False
+    delisted: set[str] = field(factory=set)
     calls_left: int | None = None
     calls: Counter[str] = field(factory=Counter)
     sent: list[str] = field(factory=list)
@@ -190,6 +191,8 @@ class Scripted:
 
     def fills(self, symbol: str, start: int, end: int) -> Sequence[VenueFill]:
         self._called("fills", symbol)
+        if symbol in self.delisted:
+            raise Refused("there is no such pair", reason=VenueReason.UNKNOWN_SYMBOL)
         return [one for one in self._shown() if one.symbol == symbol and start <= one.ts <= end]
 
     def order_fills(self, order_id: str) -> Sequence[VenueFill]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from meva_core.errors import Unavailable, VenueReason
+from meva_core.errors import Refused, Unavailable, VenueReason
 from meva_core.live_book.ledger import QUOTE
 from meva_core.live_book.opening import APART_MICROS, Read, agree
 from meva_core.market import MICROS
 from meva_core.ports import Account, Clock
+from meva_core.venue import VenueFill
 
 TRIES: Final = 4
 
@@ -30,7 +31,7 @@ def opening_read(
             why = f"they do not show {QUOTE}"
         elif not agree(first, second, filled=False):
             why = f"two reads {(second.ts - first.ts) // MICROS} s apart differ"
-        elif any(account.fills(symbol, first.ts, second.ts) for symbol in symbols):
+        elif any(_fills(account, symbol, first.ts, second.ts) for symbol in symbols):
             why = "orders filled between two reads"
         else:
             return second
@@ -40,6 +41,16 @@ def opening_read(
         action="let nothing trade on the account for a minute, then start again",
         reason=VenueReason.INCOMPLETE,
     )
+
+
+def _fills(account: Account, symbol: str, start: int, end: int) -> Sequence[VenueFill]:
+    """Return the fills of a pair; where the exchange does not list it any more, nothing can have filled."""
+    try:
+        return account.fills(symbol, start, end)
+    except Refused as error:
+        if error.reason is not VenueReason.UNKNOWN_SYMBOL:
+            raise
+        return ()
 
 
 def _read(account: Account, clock: Clock) -> Read:

@@ -11,7 +11,7 @@ from attrs import evolve
 from scripted_account import SECOND, START, Scripted
 
 from meva_core.amounts import parse_e8
-from meva_core.errors import Unavailable, VenueReason
+from meva_core.errors import Refused, Unavailable, VenueReason
 from meva_core.operating.measuring import NO_MARK, Measured, Wanted, measure
 from meva_core.operating.opening import TRIES, opening_read
 from meva_core.operating.timing import cycle_time, offset_of
@@ -159,6 +159,14 @@ def test_a_book_begins_with_balances_that_two_reads_agree_on(exchange: Scripted)
     read = opening_read(exchange, exchange, pause, PAIRS)
     assert read.ts == START + 92 * SECOND
     assert read.balances["BTC"].total == Decimal("0.1")
+
+
+def test_a_pair_that_is_listed_no_more_keeps_no_book_from_being_opened(exchange: Scripted) -> None:
+    exchange.delisted.add("ETHTRY")
+    pause = lambda milliseconds: exchange.pass_time(milliseconds / 1000)  # noqa: E731
+    assert opening_read(exchange, exchange, pause, PAIRS).balances["TRY"].total > 0
+    with pytest.raises(Refused):
+        exchange.fills("ETHTRY", START, START)
 
 
 def test_an_account_that_never_rests_opens_no_book(exchange: Scripted) -> None:
