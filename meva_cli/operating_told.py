@@ -164,7 +164,8 @@ def tell_left(work: AtWork) -> None:
     with work.desk.store.read() as view:
         left = [one for one in resting(view, work.desk.owner) if isinstance(one, Record)]
     for one in left:
-        words = f"open still: {one.label}, {one.side.name} {one.qty:f} {one.symbol} at {one.price:f}"
+        asks = f"{one.side.name} {one.qty:f} {one.symbol} at {one.price:f}" if one.asks else "its name alone"
+        words = f"open still: {one.label}, {asks}"
         say(events.ORDERS_LEFT, words, order=one.label)
     if left and work.account:
         say(events.ORDERS_LEFT, '`meva kill --cancel-open --reason "..."` cancels them', order="")

@@ -228,6 +228,8 @@ class Inquiry:
 
     def _seen(self, record: Record, watch: Watch, own: VenueOrder) -> tuple[Record, Watch, list[Alarm]]:
         overdue = self._is_older(record, self.grace.grace_seconds)
+        if not record.asks:
+            record = evolve(record, qty=own.qty, price=record.price if own.price is None else own.price)
         was = Standing.UNKNOWN if record.standing is Standing.REJECTED else record.standing
         news = reported(was, own.state, overdue=overdue)
         if news is Standing.UNKNOWN:  # from a word that is not known
@@ -271,7 +273,8 @@ class Inquiry:
         missing = now if watch.missing is None else watch.missing
         watch = evolve(watch, looks=watch.looks + 1, missing=missing, known=known)
         never_seen = record.standing in (Standing.SENDING, Standing.UNKNOWN) and not watch.known
-        waited = now - (record.updated if never_seen else missing)
+        # A stamp may be of a clock that was ahead; what was missed was missed since then at the latest.
+        waited = now - (min(record.updated, missing) if never_seen else missing)
         if watch.looks >= self.grace.looks and waited >= self.grace.grace_seconds * MICROS:
             return self._gone(record, watch)
         return self._still_missed(record), watch, []

@@ -43,6 +43,11 @@ _ADOPTED: Final[Mapping[str, Standing]] = {
 }
 """Words of the earlier system for orders that may rest at the exchange. It had `open`, `cancel_requested` and
 `unknown` in our sense, and `unknown_closed` for what had left the list of open orders."""
+_FAILED: Final = "error"
+"""The word for an order whose submit failed: nobody ever saw it at the exchange."""
+_NAME_ALONE: Final = frozenset({_FAILED, str(Standing.UNKNOWN), str(Standing.ABSENT)})
+"""Of such an order the earlier system kept the name and no amounts: they are zero. The other words are what
+it becomes when nobody knows it."""
 _ENDED: Final = frozenset({"filled", "canceled", "cancelled", "rejected", "expired", "unsent"})
 ACTIVE: Final = frozenset({*map(str, MAY_REST), *_ADOPTED})
 """The words of orders that may rest at the exchange."""
@@ -55,7 +60,8 @@ class Record:
     """An order as the database has it. Times are microseconds of the exchange's clock.
 
     `exchange_name` is the name it was sent under where that is not `client_id`. `row` is its key in the
-    database, None before it is there; `adopted` says that it is in the earlier system's words.
+    database, None before it is there; `adopted` says that it is in the earlier system's words, and was at the
+    exchange by them.
     """
 
     client_id: str | None
@@ -76,6 +82,11 @@ class Record:
     def content(self) -> tuple[object, ...]:
         """What it asks of the exchange, its name aside."""
         return self.symbol, self.side, self.price, self.qty
+
+    @property
+    def asks(self) -> bool:
+        """Whether what it asks is known; else whatever bears its name is it."""
+        return bool(self.qty)
 
     @property
     def name(self) -> str | None:
@@ -119,12 +130,14 @@ def read_row(
     table: str, key: Any, name: str | None, symbol: str, side: str, price: Any, qty: Any, status: str,
     order_id: str | None, error: str | None, created: Any, updated: Any, exchange_name: str | None,
 ) -> Record | Unread:  # fmt: skip
-    """Return the order that a row of a table of orders is."""
+    """Return the order that a row of a table of orders is; of one whose amounts the earlier system did not
+    keep, nothing is known but its name (`Record.asks`)."""
+    has_amounts = status not in _NAME_ALONE or bool(price) or bool(qty)
     for what, is_read, value in (
         ("status", status in KNOWN, status),
         ("side", side.upper() in Side.__members__, side),
         ("price", isinstance(price, Decimal) and is_usable(price), price),
-        ("quantity", isinstance(qty, Decimal) and is_usable(qty) and qty > 0, qty),
+        ("quantity", isinstance(qty, Decimal) and is_usable(qty) and (qty > 0 or not has_amounts), qty),
         ("time of creation", isinstance(created, datetime), created),
         ("time of change", isinstance(updated, datetime), updated),
     ):
@@ -134,7 +147,7 @@ def read_row(
     return Record(
         name or None, symbol, Side[side.upper()], price, qty, standing, order_id or None, error,
         _micros(created), _micros(updated), exchange_name or None,
-        row=key if isinstance(key, int) else None, adopted=str(standing) != status,
+        row=key if isinstance(key, int) else None, adopted=status not in (str(standing), _FAILED),
     )  # fmt: skip
 
 

@@ -35,8 +35,12 @@ class Look:
 def is_same(record: Record, order: VenueOrder) -> bool:
     """Whether an order at the exchange asks what ours does, whatever it is called.
 
-    An order that has filled may show the price of its first fill, which is no worse than its limit.
+    An order that has filled may show the price of its first fill, which is no worse than its limit. Of one of
+    which only the name is on record, the name says it.
     """
+    if not record.asks:
+        is_named = order.client_id is not None and order.client_id == record.name
+        return is_named and (order.symbol, order.side) == (record.symbol, record.side)
     asked = (order.symbol, order.side, order.qty)
     if asked != (record.symbol, record.side, record.qty) or order.price is None:
         return False

@@ -453,6 +453,37 @@ def test_what_the_earlier_system_left_is_asked_for_whatever_its_word(
     assert desk.cancel(name).record.standing is Standing.CANCEL_REQUESTED
 
 
+def test_of_a_failed_submit_the_name_alone_is_on_record_and_finds_it(desk: Desk, order: NewOrder) -> None:
+    accepted = desk.venue.submit(order)
+    nothing = evolve(order, price=Decimal(0), qty=Decimal(0))
+    add_row(desk, left_behind(nothing, order.client_id, None), "error")
+    add_row(desk, left_behind(nothing, "never-taken", None), "error")
+    found, vain = desk.settle()
+    assert (found.record.standing, found.record.order_id) == (Standing.OPEN, accepted.order_id)
+    assert found.record.content == (order.symbol, order.side, order.price, order.qty)
+    assert found.alarm == ""
+    assert (vain.record.standing, standings(desk.settle())[1]) == (Standing.UNKNOWN, Standing.UNKNOWN)
+    pass_time(desk, 61)
+    settled = desk.settle()
+    assert standings(settled) == [Standing.OPEN, Standing.ABSENT]
+    assert [one.alarm for one in settled] == ["", ""], "nobody has seen it there"
+    assert desk.cancel(order.client_id).record.standing is Standing.CANCEL_REQUESTED
+
+
+def test_an_order_stamped_by_a_clock_that_was_ahead_is_given_up_after_a_while_all_the_same(
+    desk: Desk, order: NewOrder
+) -> None:
+    add_row(desk, left_behind(order, "ahead", None), "error")
+    with desk.store.unit() as work:
+        columns = ("created_at", "updated_at")
+        work.update("stage4_orders", "client_order_id", columns, [("ahead", *["2199-01-01T00:00:00Z"] * 2)])
+        work.commit()
+    for _ in range(3):
+        assert standings(desk.settle()) == [Standing.UNKNOWN]
+        pass_time(desk, 59)
+    assert standings(desk.settle()) == [Standing.ABSENT]
+
+
 def test_what_had_left_the_list_of_open_orders_is_asked_for_once_and_had_mostly_filled(
     btcturk: Btcturk, desk: Desk
 ) -> None:
