@@ -25,6 +25,7 @@ from old_files import Dump, dump, objects
 from postgres_server import new_postgres
 from revision_0002 import unpack
 
+from meva_adapters.sql import inspection
 from meva_adapters.sql.addresses import database_url
 from meva_adapters.sql.engine import looking_at, recover
 from meva_adapters.sql.inspection import Shape, shape_of
@@ -80,7 +81,9 @@ def start(old_file: OldFile, tmp_path: Path) -> Callable[[str], Path]:
 
 @contextmanager
 def before_each_statement(act: Callable[[int], None]) -> Iterator[list[int]]:
-    """Call `act` with a running number before every statement and every commit; yield the count."""
+    """Call `act` with a running number before every statement and every commit; yield the count. What this
+    process has seen of schemas is forgotten, so each begins alike."""
+    inspection._known.clear()
     seen = [0]
 
     def count(*_: Any) -> None:
