@@ -175,7 +175,11 @@ class Desk:
         """
         record = _one(records(work, self.owner, exchange_order_id=order_id), order_id)
         watches = load(work, self.owner)
-        watch = evolve(watches.of(record), booked=qty, complete=complete)
+        before = watches.of(record)
+        word = before.filled
+        if complete and (word is None or word < qty):
+            word = qty  # the exchange never said so much: the sum of the fills is all there will be
+        watch = evolve(before, booked=qty, complete=complete, filled=word)
         kept = None if self._inquiry.is_over(record, watch) else watch
         save(work, watches.having(record.stored, kept), self.clock.micros())
 

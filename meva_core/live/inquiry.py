@@ -303,7 +303,7 @@ class Inquiry:
 
     def _store(self, work: UnitOfWork, record: Record, watch: Watch) -> None:
         """Store an order and what is remembered of it, as long as more is expected of it."""
-        change(work, record)
+        change(work, record, watch.filled)
         watches = load(work, self.owner)
         kept = watches.having(record.stored, None if self.is_over(record, watch) else watch)
         if kept != watches:

@@ -175,9 +175,12 @@ def add(work: UnitOfWork, owner: Owner, made: Iterable[Record]) -> None:
     work.insert(_TABLE, columns, [(*_row(record), *owner.columns) for record in made])
 
 
-def change(work: UnitOfWork, record: Record) -> None:
-    """Store how an order that was read from the database stands now. Raises ValueError for another one."""
-    work.update(_TABLE, "id", _COLUMNS, [(record.stored, *_row(record))])
+def change(work: UnitOfWork, record: Record, filled: Decimal | None = None) -> None:
+    """Store how an order that was read from the database stands now, and how much the exchange says was
+    filled, if it does. Raises ValueError for an order that was not read."""
+    word = () if filled is None else (plain(filled),)
+    columns = (*_COLUMNS, "filled_qty") if word else _COLUMNS
+    work.update(_TABLE, "id", columns, [(record.stored, *_row(record), *word)])
 
 
 def _row(record: Record) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from meva_core.live_book.ledger import Marks
 from meva_core.live_book.names import cycle_of
 from meva_core.live_book.own_orders import OwnOrder, own_order
 from meva_core.live_book.postings import Posting
-from meva_core.operating import recording, stored
+from meva_core.operating import foreign_orders, recording, stored
 from meva_core.operating.file import FillsBooked, Meant
 from meva_core.operating.whose import Whose
 from meva_core.operational.inputs import Sent
@@ -122,6 +122,15 @@ class BookFile:
             found = stored.stored_book(work, self.whose.book)
             if found is not None:
                 recording.saved(work, added(found[0], [alarm], now))
+            work.commit()
+
+    def store_foreign(self, listed: Sequence[VenueOrder]) -> None:
+        """Store which orders of others rest at the exchange, where rows say otherwise."""
+        with self.desk.store.read() as view:
+            if not foreign_orders.differs(view, self.whose, listed):
+                return
+        with self.desk.store.unit() as work:
+            foreign_orders.store(work, self.whose, listed, self.desk.clock.micros())
             work.commit()
 
     def store_fills(self, booked: FillsBooked) -> None:

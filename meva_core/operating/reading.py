@@ -219,6 +219,9 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         desk.account, file, fills.book, orders, balances, marks, last_write, desk.clock.micros()
     )
     ours = Ours(tuple(_among(file, listed)), runs, first, compared.book.accepted)
+    foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]
+    if settling.listed is not None:
+        file.store_foreign(foreign)
     return _Account(
         file=file,
         settling=settling,
@@ -228,7 +231,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         compared=compared,
         orders=orders,
         alarms=[*alarms, *fills.alarms, *compared.alarms, *order_alarms(listed, ours)],
-        foreign=sum(of_order(one, ours).whose is Whose.FOREIGN for one in listed),
+        foreign=len(foreign),
     )
 
 

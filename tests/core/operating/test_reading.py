@@ -18,7 +18,7 @@ from meva_core.ids import client_id
 from meva_core.live_book.book import accepted
 from meva_core.modes import Mode
 from meva_core.operating import recording
-from meva_core.operating.comparing import BALANCES_UNREAD, FLOWS_UNREAD
+from meva_core.operating.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
 from meva_core.operating.filling import UNREAD
 from meva_core.operating.measuring import NO_MARK
 from meva_core.operating.settling import NOT_ASKED
@@ -115,6 +115,27 @@ def test_balances_are_not_compared_right_after_an_earlier_process_sent_something
     account.cycle(5)
     assert account.last.inputs.orders == ()
     assert not account.last.inputs.signals.looked, "5 s after a cancel"
+    account.cycle(10)
+    assert account.last.inputs.signals.looked
+
+
+def test_where_our_own_writes_keep_balances_from_being_compared_a_cycle_rests_after_half_an_hour(
+    account: Lived,
+) -> None:
+    rested = []
+    for n in range(33):
+        number = account.place("BTCTRY", Side.BUY, "1", "2990")
+        account.desk.cancel(order_id=number)
+        if n % 10 == 7:  # the half hour goes on over a restart
+            account.process = evolve(account.restarted().process, last_write=account.exchange.now)
+        account.exchange.pass_time(55)
+        account.process = evolve(account.process, last_write=account.exchange.now)
+        inputs = account.cycle(5).inputs
+        assert not inputs.signals.looked
+        if inputs.blocked:
+            rested.append(n)
+            assert inputs.blocked == {"BTCTRY": RESTS, "ETHTRY": RESTS}
+    assert rested == [30]
     account.cycle(10)
     assert account.last.inputs.signals.looked
 
@@ -243,6 +264,45 @@ def test_a_foreign_order_freezes_nothing(account: Lived) -> None:
     read = account.cycle()
     assert read.foreign == 1
     assert (read.inputs.alarms, read.inputs.blocked) == ((), {})
+
+
+def test_open_orders_of_others_are_recorded_as_such_until_they_are_listed_no_more(account: Lived) -> None:
+    number = account.exchange.submit(NewOrder("", "ETHTRY", Side.BUY, Decimal(90), Decimal(2))).order_id
+    account.exchange.orders[number] = evolve(account.exchange.orders[number], client_id="web-1")
+    account.exchange.fills_shown.clear()
+
+    def rows() -> list[tuple[object, ...]]:
+        columns = ("mode", "status", "exchange_order_id", "client_order_id", "qty", "filled_qty", "book")
+        with account.store.read() as view:
+            return list(view.rows("stage4_orders", columns))
+
+    account.cycle()
+    kept = ("external", "open", number, None, Decimal(2), Decimal(0), None)
+    assert rows() == [kept]
+    account.exchange.trade(number, "0.5", "90", told=False)
+    with account.exchange.failing("open_orders"):
+        account.cycle()
+    assert rows() == [kept], "the list was not read"
+    account.cycle()
+    assert rows() == [(kept[0], "partially_filled", *kept[2:5], Decimal("0.5"), None)]
+    before = account.book.ledger
+    account.exchange.cancel(number)
+    for _ in range(2):
+        account.cycle()
+        assert [row[1] for row in rows()] == ["unknown_closed"]
+    assert account.last.inputs.orders == ()
+    assert account.book.ledger == before
+    assert account.exchange.calls["order"] == 0
+
+
+def test_what_the_exchange_says_was_filled_is_on_record_before_its_fills_are_there(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(number, "0.5", late=600)
+    account.cycle()
+    with account.store.read() as view:
+        (row,) = view.rows("stage4_orders", ("status", "filled_qty", "fill_complete"))
+    assert row[:2] == ("partially_filled", Decimal("0.5"))
+    assert not row[2]
 
 
 def test_a_refused_order_blocks_nothing(account: Lived) -> None:

@@ -81,7 +81,7 @@ def _owner_of(table: str, row: Mapping[str, Any]) -> str | None:
     if table == "op_state":
         book, _, rest = row["key"].partition("/")
         return book if rest else "live"
-    if table == "stage4_orders" and row["mode"] != "live" and row["book"] is None:
+    if table == "stage4_orders" and row["mode"] == "dry_run" and row["book"] is None:
         return None
     return row.get("book") or "live"
 
