@@ -23,7 +23,7 @@ from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.windows import first_cursor, read, window
 from meva_core.operating.file import File, FillsBooked
 from meva_core.operating.filled import Filled, filled
-from meva_core.operating.finding import found_again
+from meva_core.operating.finding import found_again, of_fills
 from meva_core.ports import Account, Clock
 from meva_core.venue import Balance, VenueFill
 
@@ -150,7 +150,7 @@ class FillReader:
         for number in sorted({name for name in names if name is not None}):
             if self.look_ups > 0:
                 self.look_ups -= 1
-                found.append(self.account.order(number))
+                found.append(self.account.order(number) or of_fills(self.account.order_fills(number)))
         return found_again(self.file, [order for order in found if order is not None], ours)
 
     def _of_incomplete(

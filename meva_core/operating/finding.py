@@ -3,12 +3,29 @@ in, and nothing more is placed until a person has looked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
+from meva_core.live.booking import sum_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Whose, of_order
 from meva_core.operating.file import File
-from meva_core.venue import VenueOrder
+from meva_core.orders import Side
+from meva_core.venue import Method, OrderState, VenueFill, VenueOrder
+
+
+def of_fills(fills: Sequence[VenueFill]) -> VenueOrder | None:
+    """Return the order that its fills show, where the exchange does not show it itself any more: it asked at
+    least for them, at their worst price, and rests no longer. None without any."""
+    if not fills:
+        return None
+    first, prices = fills[0], [fill.price for fill in fills]
+    price = max(prices) if first.side is Side.BUY else min(prices)
+    name = next((fill.client_id for fill in fills if fill.client_id is not None), None)
+    return VenueOrder(
+        first.order_id or "", name, first.symbol, first.side, Method.LIMIT, price,
+        sum_of(fill.qty for fill in fills), Decimal(0), OrderState.CANCELED, "", first.ts, fills[-1].ts,
+    )  # fmt: skip
 
 
 def found_again(file: File, orders: Iterable[VenueOrder], ours: Ours) -> list[Alarm]:

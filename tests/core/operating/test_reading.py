@@ -324,6 +324,26 @@ def test_alarms_and_looks_go_on_over_a_restart(account: Lived) -> None:
     assert account.off() == {}
 
 
+def test_an_order_that_a_restored_file_lacks_and_only_its_fills_show_is_taken_in_with_them(
+    account: Lived,
+) -> None:
+    name = client_id(account.last.inputs.cycle, "BTCTRY", Side.BUY, 7, stage=4)
+    lost = account.exchange.submit(NewOrder(name, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1)))
+    account.exchange.trade(lost.order_id, "0.25", "2980")
+    account.exchange.trade(lost.order_id, "0.5")
+    del account.exchange.orders[lost.order_id]
+    for _ in range(5):
+        account.cycle()
+        account.check()
+    assert [alarm.pair for alarm in account.book.alarms] == [f"file_behind_exchange:{lost.order_id}"]
+    assert account.last.inputs.blocked == {}
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("0.75")
+    assert account.off() == {}
+    with account.store.read() as view:
+        (row,) = view.rows("stage4_orders", ("client_order_id", "status", "qty", "price", "fill_complete"))
+    assert row == (name, "canceled", Decimal("0.75"), Decimal(2990), 1)
+
+
 @pytest.mark.parametrize("filled", ["0", "0.4", "1"])
 def test_an_order_of_ours_that_a_restored_file_lacks_is_taken_in_with_its_fills(
     account: Lived, filled: str
