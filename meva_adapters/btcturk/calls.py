@@ -1,4 +1,5 @@
-"""When calls were made, by quota: kept by one process, or in a file that all processes of a host share.
+"""When calls were made, by quota, and keys that were refused: kept by one process, or in a file that all
+processes of a host share.
 
 The exchange counts by address, whoever asks from it. The file is held by a lock while a call is counted.
 Times are those of the monotonic clock, which is one for all processes of a host since it was started.
@@ -24,6 +25,8 @@ from meva_adapters.system.own_folders import NotOurs, own_folder
 
 LONGEST_SECONDS: Final = 600.0
 """Of any budget and of any block: what is older counts nowhere."""
+REFUSED_SECONDS: Final = 86_400.0
+"""So long refusals of a key are remembered, unless it is taken again before."""
 _BUSY_SECONDS: Final = 0.5
 """So long a lock is waited for: a call is counted in a thousandth of that."""
 _LOOK_SECONDS: Final = 0.002
@@ -33,13 +36,15 @@ _LOG: Final = logging.getLogger(__name__)
 
 @define
 class CallTimes:
-    """Calls in the order in which they were made, and until when no call is to be made, by quota.
+    """Calls in the order in which they were made, and until when no call is to be made, by quota; and of
+    keys, by their marks, how often in a row they were refused, and when last.
 
     Seconds on the monotonic clock.
     """
 
     made: dict[str, list[float]] = field(factory=dict)
     blocked: dict[str, float] = field(factory=dict)
+    refused: dict[str, tuple[int, float]] = field(factory=dict)
     changed: bool = False
 
     def add(self, quota: str, now: float, lasts: float) -> None:
@@ -53,6 +58,16 @@ class CallTimes:
         """Have no call made until then."""
         self.blocked[quota] = max(until, self.blocked.get(quota, 0.0))
         self.changed = True
+
+    def refuse(self, mark: str, now: float) -> None:
+        """Count a refusal of a key."""
+        self.refused[mark] = (self.refused.get(mark, (0, now))[0] + 1, now)
+        self.changed = True
+
+    def admit(self, mark: str) -> None:
+        """Forget refusals of a key: it was taken."""
+        if self.refused.pop(mark, None) is not None:
+            self.changed = True
 
 
 class Calls(Protocol):
@@ -112,9 +127,16 @@ class SharedCalls:
         """Write the calls; those to addresses that nobody called for long are left out."""
         now = self._monotonic()
         others = {address: _times_in(said, now) for address, said in tree.items() if address != self._address}
-        kept = {address: times for address, times in others.items() if times.made or times.blocked}
+        kept = {
+            address: times
+            for address, times in others.items()
+            if times.made or times.blocked or times.refused
+        }
         kept[self._address] = self._own
-        document = {address: {"made": one.made, "blocked": one.blocked} for address, one in kept.items()}
+        document = {
+            address: {"made": one.made, "blocked": one.blocked, "refused": one.refused}
+            for address, one in kept.items()
+        }
         data = json.dumps(document, separators=(",", ":")).encode()
         try:
             os.ftruncate(descriptor, os.pwrite(descriptor, data, 0))
@@ -191,7 +213,13 @@ def _times_in(said: Any, now: float) -> CallTimes:
         for quota, until in _items(said.get("blocked"), float)
         if _is_time(until) and now < until <= now + LONGEST_SECONDS
     }
-    return CallTimes(made, blocked)
+    refused = {
+        mark: (one[0], one[1])
+        for mark, one in _items(said.get("refused"))
+        if len(one) == 2 and type(one[0]) is int and _is_time(one[1])
+        if now - REFUSED_SECONDS < one[1] <= now
+    }
+    return CallTimes(made, blocked, refused)
 
 
 def _items(tree: Any, kind: type = list) -> list[tuple[str, Any]]:

@@ -26,7 +26,8 @@ from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, Ven
 from meva_core.ports import Clock
 
 MAX_UNAUTHORIZED: Final = 3
-"""So many refusals of a key in a row stop all private calls; at 50 the exchange would block our address."""
+"""So many refusals of a key in a row stop all private calls of this host; at 50 the exchange would block our
+address."""
 PAUSE_SECONDS: Final = 600.0
 """So long they are stopped; then one asks."""
 MAX_MISTIMED: Final = 3
@@ -219,7 +220,7 @@ class Client:
                 permit()
             reply = self._sent(endpoint, signed)
             mistimed = is_mistimed(reply)
-            self._judge(reply, mistimed=mistimed)
+            self._judge(reply, signer, mistimed=mistimed)
         finally:  # without an answer, too: the exchange may have taken it
             if mistimed:
                 self.clock.refused(stamp)
@@ -245,7 +246,7 @@ class Client:
             self.block(endpoint, reply.retry_after)
         return reply
 
-    def _judge(self, reply: Reply, *, mistimed: bool) -> None:
+    def _judge(self, reply: Reply, signer: Signer, *, mistimed: bool) -> None:
         """Count the refusals in a row, of the key and of the stamp apart, and close the door for a while."""
         now = self._manners.monotonic()
         if mistimed:
@@ -254,12 +255,12 @@ class Client:
                 doublings = min(self._mistimed - MAX_MISTIMED, 10)
                 self._closed_until = now + min(2.0**doublings, PAUSE_SECONDS)
         elif reply.status == 401:
-            self._unauthorized += 1
+            self._limits.refused(signer.mark)
             self.clock.forget()  # a wrong clock is known to be refused in other words, too
-            if self._unauthorized >= MAX_UNAUTHORIZED:
-                self._closed_until = now + PAUSE_SECONDS
         elif reply.status in _PASSED:
-            self._unauthorized = self._mistimed = 0
+            self._mistimed = 0
+            if self._unauthorized:
+                self._limits.admitted(signer.mark)
 
     def _check_open(self, endpoint: Endpoint) -> None:
         """Raise, before a call is counted, where private ones are closed for a while."""
@@ -279,7 +280,8 @@ class Client:
                 "this call needs an account: BTCTURK_API_KEY and BTCTURK_API_SECRET are not set",
                 action="create a key at the exchange and set both",
             )
-        left = self._closed_until - self._manners.monotonic()
+        self._unauthorized, ago = self._limits.refusals(self._signer.mark)
+        left = PAUSE_SECONDS - ago
         if left > 0 and self._unauthorized >= MAX_UNAUTHORIZED:
             raise Unavailable(
                 f"the exchange refused the key of {self._unauthorized} private calls in a row: no private "
@@ -287,6 +289,7 @@ class Client:
                 action="check the key, its secret and its permissions",
                 reason=VenueReason.UNAUTHORIZED,
             )
+        left = self._closed_until - self._manners.monotonic()
         if left > 0 and not self.patience.wait(left):
             raise Unavailable(
                 f"the exchange refused the time of {self._mistimed} private calls in a row: the next is made "

@@ -119,6 +119,23 @@ class Limits:
         with self._lock, self._calls.held() as calls:
             calls.block(endpoint.quota, self._monotonic() + min(seconds, MAX_BLOCK_SECONDS))
 
+    def refusals(self, mark: str) -> tuple[int, float]:
+        """Return how often in a row a key was refused, by any process of this host, and how long ago last."""
+        with self._lock, self._calls.held() as calls:
+            now = self._monotonic()
+            count, last = calls.refused.get(mark, (0, now))
+            return count, now - last
+
+    def refused(self, mark: str) -> None:
+        """Count that a key was refused."""
+        with self._lock, self._calls.held() as calls:
+            calls.refuse(mark, self._monotonic())
+
+    def admitted(self, mark: str) -> None:
+        """Count that a key was taken."""
+        with self._lock, self._calls.held() as calls:
+            calls.admit(mark)
+
     def _try(self, endpoint: Endpoint) -> float:
         """Count a call and return 0, or return how many seconds to wait before trying again."""
         with self._lock, self._calls.held() as calls:

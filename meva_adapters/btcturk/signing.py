@@ -40,6 +40,11 @@ class Signer:
         """The public key, which is not for show either."""
         return self._key
 
+    @property
+    def mark(self) -> str:
+        """What tells this key with this secret from others, and gives nothing of either away."""
+        return hmac.digest(b64decode(self._secret.reveal()), b"meva", "sha256").hex()[:16]
+
     def sign(self, stamp: int) -> str:
         """Return the signature over key and stamp; neither path nor body is part of it."""
         message = f"{self._key.reveal()}{stamp}".encode()

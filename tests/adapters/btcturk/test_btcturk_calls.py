@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_exchange import Seconds
 
-from meva_adapters.btcturk.calls import LONGEST_SECONDS, SharedCalls
+from meva_adapters.btcturk.calls import LONGEST_SECONDS, REFUSED_SECONDS, SharedCalls
 from meva_adapters.btcturk.endpoints import BOOK, KLINES, TICKER
 from meva_adapters.btcturk.limits import Limits, Patience
 from meva_core.errors import Unavailable
@@ -86,9 +86,27 @@ def test_the_file_forgets_what_counts_no_more(folder: Path) -> None:
     seconds.now += LONGEST_SECONDS + 1
     limits(folder, seconds).take(BOOK)
     assert json.loads((folder / "calls.json").read_text()) == {
-        ADDRESS: {"made": {"orderbook": [seconds.now]}, "blocked": {}}
+        ADDRESS: {"made": {"orderbook": [seconds.now]}, "blocked": {}, "refused": {}}
     }
     assert (folder / "calls.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_was_refused_is_so_for_all_until_one_is_let_in_or_a_day_has_passed(folder: Path) -> None:
+    seconds = Seconds()
+    for n in range(3):
+        limits(folder, seconds).refused("one")
+        seconds.now += 10
+        assert limits(folder, seconds).refusals("one") == (n + 1, 10)
+    assert limits(folder, seconds).refusals("another")[0] == 0
+    assert limits(folder, seconds, "http://127.0.0.1:8080").refusals("one")[0] == 0
+    seconds.now += 3_600
+    limits(folder, seconds, "http://127.0.0.1:8080").take(BOOK)
+    assert limits(folder, seconds).refusals("one") == (3, 3_610), "though another address wrote the file"
+    limits(folder, seconds).admitted("one")
+    assert limits(folder, seconds).refusals("one")[0] == 0
+    limits(folder, seconds).refused("one")
+    seconds.now += REFUSED_SECONDS
+    assert limits(folder, seconds).refusals("one")[0] == 0
 
 
 def test_calls_are_kept_for_as_long_as_a_budget_of_theirs_counts_them(folder: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from decimal import Decimal
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -24,6 +25,7 @@ from exchange_answers import (
 from scripted_exchange import (
     CUT,
     FALLBACK,
+    KEY,
     PAGE,
     PAYLOADS,
     Answer,
@@ -36,14 +38,16 @@ from scripted_exchange import (
     refusal,
 )
 
-from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData, endpoints
+from meva_adapters.btcturk import Client, Manners, PrivateData, PublicData, SharedCalls, Signer, endpoints
 from meva_adapters.btcturk.limits import MAX_BLOCK_SECONDS, rate_of, retry_seconds
 from meva_adapters.system.clock import SystemClock
 from meva_cli.commands.fetch import patient_manners
 from meva_core.errors import BadInput, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.rules import RuleStatus
+from meva_core.settings import Secret
 from meva_core.venue import Level, Method, OrderState
+from tests.permits import Gate
 
 TICKERS = "GET /api/v2/ticker"
 BALANCES = "GET /api/v1/users/balances"
@@ -598,6 +602,40 @@ def test_n9_after_ten_minutes_one_call_asks_again(
     server.on(BALANCES, data([BALANCE]))
     for _ in range(5):
         assert "TRY" in account.balances()
+
+
+def test_n9_processes_of_one_host_count_the_refusals_of_a_key_together(
+    server: Server, seconds: Seconds, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)
+    bad = doc({"success": True, "message": "Unauthorized - Invalid Public key", "code": 1037}, 401)
+    server.on(BALANCES, bad)
+
+    def process(secret: str = "c2VjcmV0LW9mLWEta2V5LTAwMDAwMDAwMDAwMDAwMDA=") -> PrivateData:
+        calls = SharedCalls(tmp_path / "calls.json", server.url, monotonic=seconds)
+        manners = Manners(connect=1.0, total=1.0, monotonic=seconds, sleep=seconds.sleep)
+        signer = Signer(KEY, Secret(secret))
+        client = Client(server.url, server.url, SystemClock(), signer=signer, manners=manners, calls=calls)
+        return PrivateData(client, Gate(), PAYLOADS)
+
+    for _ in range(7):
+        with pytest.raises((Refused, Unavailable)):
+            process().balances()
+        seconds.now += 1
+    assert len(server.calls(BALANCES)) == 3
+    seconds.now += 600
+    for _ in range(4):
+        with pytest.raises((Refused, Unavailable)):
+            process().balances()
+    assert len(server.calls(BALANCES)) == 4, "one asks"
+    server.on(BALANCES, data([BALANCE]))
+    other = process("YW5vdGhlci1zZWNyZXQtMDAwMDAwMDAwMDAwMDAwMDA=")
+    assert "TRY" in other.balances(), "another secret is another key"
+    seconds.now += 600
+    for _ in range(3):
+        assert "TRY" in process().balances()
+    kept = (tmp_path / "calls.json").read_text()
+    assert KEY.reveal() not in kept
 
 
 @pytest.mark.parametrize("answer", [doc({}, 500), doc({}, 429), Answer(403, b"<html>")])
