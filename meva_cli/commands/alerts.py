@@ -125,6 +125,8 @@ def _of_book(
         )
         if one["accept"]:
             print_line(f"    once it is looked into: {one['accept']}")
+        elif one["waits"]:
+            print_line("    accepted: the next cycle takes it in")
     if not found.open_now:
         print_line(f"Book {listed.name}: no alarm is open.")
     if found.raised:

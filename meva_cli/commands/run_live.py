@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -253,7 +254,8 @@ def _single(work: AtWork, heard: Heard) -> Told:
 
 def _tell_ends(ends: Sequence[Alarm]) -> None:
     for alarm in ends[:_NAMED]:
-        words = f"ended by {alarm.pair}: a person has to look at it; then `meva arm --accept {alarm.pair}`"
+        accept = f"meva arm --accept {shlex.quote(alarm.pair)} --reason TEXT"
+        words = f"ended by {alarm.pair}: a person has to look at it; then `{accept}`"
         say(events.ENDED, words, colour="red", code=str(alarm.code), action="")
     if (more := len(ends) - _NAMED) > 0:
         say(events.ENDED, f"and by {more} more", colour="red", code=str(ends[-1].code), action="")

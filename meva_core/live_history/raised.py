@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import Any, Final
 
 from attrs import define, frozen
@@ -12,6 +13,7 @@ from attrs import define, frozen
 from meva_core.live_history.block_words import ALARMS, MAY_BE_ACCEPTED, ODD
 from meva_core.live_history.books import Standing
 from meva_core.live_history.status import alarm_document
+from meva_core.operating.accepting import acceptances
 from meva_core.ports import Reads
 
 ALARM: Final = "alarm"
@@ -44,7 +46,8 @@ class Raised:
 @frozen
 class Alerts:
     """All of it: the alarms that are open, as `status.alarm_document` has them, with the command that accepts
-    each; what was raised, the newest first; and the alarms that a person has accepted."""
+    each, or that it was accepted and waits for the next cycle; what was raised, the newest first; and the
+    alarms that a person has accepted."""
 
     open_now: Sequence[Mapping[str, Any]]
     raised: Sequence[Raised]
@@ -54,7 +57,9 @@ class Alerts:
 
 def alerts_of(reads: Reads, standing: Standing, cycles: Sequence[tuple[datetime, str]]) -> Alerts:
     """Return what was raised in some cycles of a book, which follow each other, and what is open now."""
-    open_now = [_with_command(alarm_document(one)) for one in standing.book.alarms]
+    given = acceptances(reads, standing.book.name)
+    waiting = {one.pair for one in given if one.taken_in is None}
+    open_now = [_with_command(alarm_document(one), waiting) for one in standing.book.alarms]
     pairs = {one["alarm"] for one in open_now}
     found: dict[tuple[str, str], Raised] = {}
     for ts, kind, what in _all(reads, standing, cycles):
@@ -64,13 +69,15 @@ def alerts_of(reads: Reads, standing: Standing, cycles: Sequence[tuple[datetime,
         else:
             one.cycles, one.last = one.cycles + 1, ts
     listed = sorted(found.values(), key=lambda one: (one.kind, -one.last.timestamp(), one.what))
-    return Alerts(open_now, listed, standing.book.accepted, len(cycles))
+    accepted = sorted({*standing.book.accepted, *(one.pair for one in given)})
+    return Alerts(open_now, listed, accepted, len(cycles))
 
 
-def _with_command(alarm: dict[str, Any]) -> dict[str, Any]:
-    may = any(str(code) == alarm["code"] for code in MAY_BE_ACCEPTED)
-    command = f"meva arm --accept {alarm['alarm']} --reason TEXT" if may else None
-    return {**alarm, "accept": command}
+def _with_command(alarm: dict[str, Any], waiting: Collection[str]) -> dict[str, Any]:
+    waits = alarm["alarm"] in waiting
+    may = not waits and any(str(code) == alarm["code"] for code in MAY_BE_ACCEPTED)
+    command = f"meva arm --accept {quote(alarm['alarm'])} --reason TEXT" if may else None
+    return {**alarm, "accept": command, "waits": waits}
 
 
 def _all(

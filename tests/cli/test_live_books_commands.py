@@ -333,6 +333,12 @@ def test_an_alarm_that_stays_is_shown_with_what_accepts_it_before_the_first_cycl
     ended = meva("alerts", "--db", db)
     assert "! K5:77 since 2027-01-15T08:00:00Z: an order is named as ours are" in ended.out
     assert "once it is looked into: meva arm --accept K5:77 --reason TEXT" in ended.out
+    meva("arm", "--accept", "K5:77", "--reason", "another program of mine", "--db", db)
+    ended = meva("alerts", "--db", db)
+    assert "once it is looked into" not in ended.out
+    assert "accepted: the next cycle takes it in" in ended.out
+    found = meva("alerts", "--db", db, "--json").document
+    assert (found["accepted"], found["open"][0]["waits"]) == (["K5:77"], True)
 
 
 # -- Risk -------------------------------------------------------------------------------------------------
