@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from attrs import define, field
 
 from meva_cli.live_told import texts
 from meva_cli.render import as_text, print_json, print_line, print_table
@@ -16,6 +13,7 @@ if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
     from meva_core.live_history.cycles import Opened
     from meva_core.live_history.explain import Explained, Fate
+    from meva_core.live_history.many import Many
     from meva_core.operational.because import Because
     from meva_core.ports import Reads
 
@@ -224,53 +222,6 @@ def _say(reason: Because, settings: Mapping[str, Any]) -> str:
 # -- Many cycles ------------------------------------------------------------------------------------------
 
 
-@define
-class _Held:
-    """A reason over many cycles: in how many, and the last one, with the settings of its cycle."""
-
-    cycles: int
-    last: Because
-    settings: Mapping[str, Any]
-
-
-@define
-class _Many:
-    """What many cycles say."""
-
-    cycles: int = 0
-    ordered: int = 0
-    modes: Counter[str] = field(factory=Counter)
-    bound: Counter[str] = field(factory=Counter)
-    main: Counter[str] = field(factory=Counter)
-    sent: Counter[str] = field(factory=Counter)
-    reasons: dict[tuple[str, str, str], _Held] = field(factory=dict)
-
-    def add(self, found: Explained) -> None:
-        """Count a cycle."""
-        from meva_core.live_history.explain import reasons_of
-
-        mode = found.cycle.decisions.mode
-        self.cycles += 1
-        self.modes[mode.mode.name] += 1
-        if mode.bound is not None:
-            self.bound[mode.bound.part] += 1
-        if found.ordered:
-            self.ordered += 1
-        else:
-            self.main[found.main] += 1
-        for fate in found.fates:
-            if fate.action is not None:
-                self.sent[fate.symbol] += 1
-        for reason in {(one.scope, one.code, one.step): one for one in reasons_of(found)}.values():
-            key = reason.scope, reason.code, reason.step
-            before = self.reasons.get(key)
-            self.reasons[key] = _Held((before.cycles if before else 0) + 1, reason, found.cycle.settings)
-
-    def held(self) -> list[_Held]:
-        """Return the reasons, the most frequent first."""
-        return sorted(self.reasons.values(), key=lambda one: (-one.cycles, one.last.scope, one.last.code))
-
-
 def why_many(
     reads: Reads,
     listed: Listed,
@@ -283,11 +234,10 @@ def why_many(
     """Say how often each reason held in the cycles of a window."""
     from meva_core.live_history.cycles import cycles_in, each_opened
     from meva_core.live_history.explain import explained, reason_document
+    from meva_core.live_history.many import many_of
 
     names = cycles_in(reads, listed, start, end, last)
-    many = _Many()
-    for cycle in each_opened(reads, listed, texts(), names):
-        many.add(explained(cycle))
+    many = many_of(map(explained, each_opened(reads, listed, texts(), names)))
     if not as_json:
         _print_many(listed, names, many)
         return
@@ -310,21 +260,14 @@ def why_many(
     )
 
 
-def _print_many(listed: Listed, names: Sequence[tuple[datetime, str]], many: _Many) -> None:
-    from meva_core.live_history.words import explain
+def _print_many(listed: Listed, names: Sequence[tuple[datetime, str]], many: Many) -> None:
+    from meva_core.live_history.many import COLUMNS
 
     print_line(
         f"Book {listed.name}: {many.cycles} cycles from {as_text(names[0][0])} to {as_text(names[-1][0])}"
     )
-    print_line(f"{many.ordered} decided on orders, {many.cycles - many.ordered} did not")
-    for code, count in many.main.most_common():
-        what = "asked for nothing" if code == "nothing_asked" else f"were stopped mainly by {code}"
-        print_line(f"  {count} of {many.cycles} {what}")
-    if many.bound:
-        print_line(f"Bound by {', '.join(f'{part} in {count}' for part, count in many.bound.most_common())}")
-    if rows := [
-        [one.last.scope, one.last.code, one.last.step, one.cycles, explain(one.last, one.settings)]
-        for one in many.held()
-    ]:
+    for line in many.lines():
+        print_line(line)
+    if rows := many.rows():
         print_line()
-        print_table(["symbol", "reason", "step", "cycles", "the last time"], rows)
+        print_table(COLUMNS, rows)

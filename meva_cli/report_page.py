@@ -57,21 +57,21 @@ def report_page(
     command that proves it."""
     summary = retold.summary
     document, account, quote = summary_document(summary), summary.account, summary.quote
-    drawn = _drawn(told)
+    drawn = drawn_symbols(told)
     charts = equity_charts(told, quote) | {name: symbol_chart(told, name, quote) for name in drawn}
     lines = dict(page_lines(document))
     return Page(
         title=f"Book {account.book}" if account.book else f"Run {account.runs[-1]['run_id']}",
         subtitle=span(document),
         notes=lines.pop("Assumed", ()),
-        tiles=[_tile(name, parts) for name, parts in lines.items()],
+        tiles=[tile(name, parts) for name, parts in lines.items()],
         parts=[
-            _equity(retold, told, quote),
-            _symbols(document, told, drawn, quote),
-            _holdings(told, quote),
-            _trades(retold.trips, quote),
+            equity_part(retold.months, told, quote),
+            symbols_part(document, told, drawn, quote),
+            holdings_part(told, quote),
+            trades_part(retold.trips, quote),
             *([] if many is None else [_why(many, telling, account)]),
-            _figures(document),
+            figures_part(document),
             _origin(account, changed, prove),
         ],
         charts=charts,
@@ -79,10 +79,12 @@ def report_page(
     )
 
 
-def _equity(retold: Retold, told: Gathered, quote: str) -> Part:
+def equity_part(
+    months: Sequence[tuple[str, int, int]], told: Gathered, quote: str, caption: str = "By month (UTC)"
+) -> Part:
+    """Return the section of equity; `months` are UTC months with the equity before and at their end, e8."""
     rows = [
-        [month, _amount(before), _amount(after), _percent(after, before)]
-        for month, before, after in retold.months
+        [month, _amount(before), _amount(after), _percent(after, before)] for month, before, after in months
     ]
     return Part(
         "equity-part",
@@ -90,12 +92,13 @@ def _equity(retold: Retold, told: Gathered, quote: str) -> Part:
         "Equity after each cycle, and how far it was below its highest so far. Yellow are times in "
         "REDUCE_RISK_ONLY, grey those in OBSERVE_ONLY.",
         [Shown(equity_chart(told, quote), ("equity", "fall"))],
-        [Table("By month (UTC)", ["month", f"began, {quote}", f"ended, {quote}", "%"], rows, (1, 2, 3))],
+        [Table(caption, ["month", f"began, {quote}", f"ended, {quote}", "%"], rows, (1, 2, 3))],
     )
 
 
-def _symbols(document: Mapping[str, Any], told: Gathered, drawn: Sequence[str], quote: str) -> Part:
-    rows = _texts(symbol_rows(document))
+def symbols_part(document: Mapping[str, Any], told: Gathered, drawn: Sequence[str], quote: str) -> Part:
+    """Return the section of symbols, of which some are drawn."""
+    rows = texts_of(symbol_rows(document))
     pictures = [Shown(candles_chart(told, symbol, quote, f"symbol-{symbol}"), (symbol,)) for symbol in drawn]
     left = len(told.marks) - len(drawn)
     return Part(
@@ -108,12 +111,14 @@ def _symbols(document: Mapping[str, Any], told: Gathered, drawn: Sequence[str], 
     )
 
 
-def _holdings(told: Gathered, quote: str) -> Part:
+def holdings_part(told: Gathered, quote: str) -> Part:
+    """Return the section of what was held, and what it cost."""
     pictures = [Shown(holdings_chart(told, quote)), Shown(costs_chart(told, quote))]
     return Part("holdings-part", "Holdings and costs", pictures=pictures)
 
 
-def _trades(trips: Sequence[RoundTrip], quote: str) -> Part:
+def trades_part(trips: Sequence[RoundTrip], quote: str) -> Part:
+    """Return the section of round trips."""
     if not trips:
         return Part("trades", "Round trips", f"None: nothing was sold. {_ROUND_TRIP}")
     largest = sorted(trips, key=lambda trip: -abs(trip.result))[:MOST_TRIPS]
@@ -157,8 +162,8 @@ def _why(many: Many, telling: Telling, account: Account) -> Part:
     which = f"{total} cycles" if many.cycles >= total else f"the newest {many.cycles} of {total} cycles"
     runs = f" of its {len(account.runs)} runs" if len(account.runs) > 1 else ""
     tables = [
-        Table("Rules for the whole cycle", CYCLE_COLUMNS, _texts(cycle_rows(many, telling)), (1, 2)),
-        Table("By symbol", REASON_COLUMNS, _texts(reason_rows(many, telling)), (3, 4), folded=True),
+        Table("Rules for the whole cycle", CYCLE_COLUMNS, texts_of(cycle_rows(many, telling)), (1, 2)),
+        Table("By symbol", REASON_COLUMNS, texts_of(reason_rows(many, telling)), (3, 4), folded=True),
     ]
     return Part(
         "why",
@@ -169,11 +174,13 @@ def _why(many: Many, telling: Telling, account: Account) -> Part:
     )
 
 
-def _texts(rows: Iterable[Sequence[object]]) -> list[list[str]]:
+def texts_of(rows: Iterable[Sequence[object]]) -> list[list[str]]:
+    """Return rows as texts."""
     return [[as_text(cell) for cell in row] for row in rows]
 
 
-def _figures(document: Mapping[str, Any]) -> Part:
+def figures_part(document: Mapping[str, Any]) -> Part:
+    """Return the section of all figures."""
     undefined = document["undefined"]
     rows = [[name, _value(value, undefined.get(name))] for name, value in _scalars(document)]
     return Part(
@@ -225,7 +232,7 @@ def _origin(account: Account, changed: Mapping[str, Any], prove: str) -> Part:
 # -- Words --------------------------------------------------------------------------------------------
 
 
-def _tile(name: str, parts: Sequence[str]) -> Tile:
+def tile(name: str, parts: Sequence[str]) -> Tile:
     """Return a line of the page of figures as a tile: its first number stands out; of equity, the return."""
     if name == "Equity" and len(parts) > 1:
         return Tile(name, parts[1], "; ".join((parts[0], *parts[2:])))
@@ -233,7 +240,7 @@ def _tile(name: str, parts: Sequence[str]) -> Tile:
     return Tile(name, value, "; ".join(filter(None, (rest, *parts[1:]))) if between else "; ".join(parts[1:]))
 
 
-def _drawn(told: Gathered) -> list[str]:
+def drawn_symbols(told: Gathered) -> list[str]:
     """Return the symbols that are drawn, sorted."""
     turned: dict[str, int] = {}
     for fill in told.fills:

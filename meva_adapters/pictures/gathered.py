@@ -78,8 +78,8 @@ class Gathered:
         marks, values = part.out.measure.mark[rows], a.value[rows]
         shown = np.where(marks > 0, marks / E8, np.nan).T
         for i, symbol in enumerate(part.symbols):
-            self._of(self.marks, symbol, ends=False).take(places, shown[i])
-            self._of(self.values, symbol, ends=True).take(places, values[:, i] / E8)
+            self.series(self.marks, symbol, ends=False).take(places, shown[i])
+            self.series(self.values, symbol, ends=True).take(places, values[:, i] / E8)
         self.fills.extend(fills_of(part))
 
     def bands(self) -> Iterator[tuple[float, float, Mode]]:
@@ -93,7 +93,8 @@ class Gathered:
                 yield self.start + at * length, self.start + (at + size) * length, Mode(mode)
             at += size
 
-    def _of(self, series: dict[str, Buckets], symbol: str, *, ends: bool) -> Buckets:
+    def series(self, series: dict[str, Buckets], symbol: str, *, ends: bool) -> Buckets:
+        """Return the series of a symbol among others, a new one where there is none yet."""
         if symbol not in series:
             series[symbol] = self._buckets(ends=ends)
         return series[symbol]

@@ -237,10 +237,19 @@ def _write(
     path: Path,
     opened: bool,
 ) -> None:
-    from meva_cli.html_report import html_report, write_report
-    from meva_cli.summary import asked_account
+    listed = asked_live(reads, book, run_id)
+    if listed is not None:
+        from meva_cli.live_page import html_of_book
 
-    write_report(path, html_report(reads, asked_account(reads, run_id, book), rate, db), opened=opened)
+        html = html_of_book(reads, listed, rate, db)
+    else:
+        from meva_cli.html_report import html_report
+        from meva_cli.summary import asked_account
+
+        html = html_report(reads, asked_account(reads, run_id, book), rate, db)
+    from meva_cli.html_report import write_report
+
+    write_report(path, html, opened=opened)
     print_line(str(path))
 
 

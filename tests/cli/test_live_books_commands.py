@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -398,3 +400,37 @@ def test_an_account_is_held_against_the_live_book(live: Path, tmp_path: Path):
     assert "other_account" in action
     assert live_book_of(str(tmp_path / "none.db")) is None
     assert live_book_of(str(dry_file(tmp_path / "dry.db"))) is None
+
+
+# -- HTML -------------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_book_is_one_file_with_what_wants_a_person_first(
+    meva: Meva, live: Path, tmp_path: Path
+):
+    page = tmp_path / "live.html"
+    assert meva("report", "--html", page, "--db", live).code == 0
+    text = unescape(page.read_text("utf-8"))
+    titles = re.findall(r"<h2[^>]*>(.*?)</h2>", text)
+    assert titles == [
+        "What wants a person", "Equity", "Profit by day", "Symbols", "Holdings and costs", "Round trips",
+        "What came and went", "Why it did not trade more", "Figures", "Settings and proof",
+    ]  # fmt: skip
+    for said in (
+        "unknown_orders:orders",
+        "nobody knows whether it rests",
+        "balance_unexplained",
+        "came and went +699.88",
+        f"meva recheck --db {live} --book live",
+        "NOTIONAL_CAP_TRY_PER_CYCLE",
+    ):
+        assert said in text
+    assert not re.findall(r"""(?:src|href)=["']https?:""", text)
+
+
+def test_the_page_of_a_dry_book_says_that_its_fills_are_a_model(meva: Meva, tmp_path: Path):
+    db, page = dry_file(tmp_path / "dry.db"), tmp_path / "dry.html"
+    assert meva("report", "--html", page, "--book", "stage4-dry", "--db", db).code == 0
+    text = unescape(page.read_text("utf-8"))
+    assert "fills are a model, not a record: those of a simulated exchange" in text
+    assert "What wants a person" not in text
