@@ -128,6 +128,12 @@ COMMANDS: Final = (
         ALL_GROUPS,
     ),
     Command(
+        "rehearse",
+        "meva_cli.commands.rehearse:rehearse",
+        "Run your settings and strategies where all goes wrong that may.",
+        ("live", "risk", "degrade", "universe", "strategy"),
+    ),
+    Command(
         "prove",
         "meva_cli.commands.prove:prove",
         "Decide a recorded run again, and compare everything.",

@@ -1,0 +1,117 @@
+"""What is checked in the moment in which something is sent, against what is true and what the file says then.
+
+I1   no order twice          I24  the mode, the gates and the lease allow it
+I10  it is on disk first     I25  no kill switch is on
+I18  it sells what it has    I26  what it replaces has ended, with all its fills on record
+I27  what is not ours is left alone
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+
+from attrs import define, field
+
+from meva_adapters.rehearsal.file_there import FileThere
+from meva_adapters.rehearsal.truth import Q, Truth, decimal_of
+from meva_adapters.rehearsal.violations import Violated
+from meva_core.orders import Side
+from meva_core.venue import NewOrder
+
+_MOST_OFF = Decimal("0.05")
+
+
+@define
+class Sent:
+    """Watches what leaves. `killed` is the strictest level that any switch has by now, as it is, not as it is
+    read."""
+
+    truth: Truth
+    file: FileThere
+    killed: Callable[[], str]
+    may_be_there: set[str] = field(factory=set)
+    submits: int = 0
+    cancels: int = 0
+
+    def submit(self, order: NewOrder, shut: str) -> None:
+        """An order leaves now; `shut` says which gate, or the lease, is shut, empty for none."""
+        self.submits += 1
+        name = order.client_id
+        if name in self.may_be_there:
+            raise Violated("I1", f"{name} is sent, and may be at the exchange from before")
+        self.may_be_there.add(name)
+        row = self.file.order(name)
+        if row is None or row["status"] != "sending":
+            stands = "is not in the file" if row is None else f"stands as {row['status']} in the file"
+            raise Violated("I10", f"{name} is sent and {stands}")
+        self._open("submit", name, shut)
+        if self.killed():
+            raise Violated("I25", f"{name} is sent while the kill switch is at {self.killed()}")
+        self._mode(order)
+        self._collar(order, row["decision_mark_try"])
+        self._holds(order)
+        self._replaces(name)
+
+    def refused(self, name: str) -> None:
+        """The exchange said no to an order, and that was heard: it may be sent again."""
+        self.may_be_there.discard(name)
+
+    def cancel(self, number: int, shut: str) -> None:
+        """A cancel leaves now."""
+        self.cancels += 1
+        self._open("cancel", str(number), shut)
+        if self.killed() == "all":
+            raise Violated("I25", f"order {number} is canceled while the kill switch is at all")
+        order = self.truth.orders.get(number)
+        if order is not None and not self.truth.is_ours(order):
+            raise Violated("I27", f"order {number} is canceled, and is not ours: {order.name}")
+
+    # -- One invariant each -------------------------------------------------------------------------------
+
+    def _open(self, kind: str, name: str, shut: str) -> None:
+        if shut:
+            raise Violated("I24", f"{kind} {name} is sent while {shut}")
+
+    def _mode(self, order: NewOrder) -> None:
+        cycle, status, mode = self.file.newest_cycle()
+        named = order.client_id.split(":")[1]
+        if (named, status) != (cycle, "decided"):
+            raise Violated("I24", f"{order.client_id} is sent in cycle {cycle}, which is {status}")
+        most = ("NORMAL",) if order.side is Side.BUY else ("NORMAL", "REDUCE_RISK_ONLY")
+        if mode not in most:
+            raise Violated("I24", f"{order.side.name} {order.client_id} is sent in {mode}")
+
+    def _collar(self, order: NewOrder, mark: str | None) -> None:
+        if mark is None:
+            raise Violated("I24", f"{order.client_id} is sent without a mark to hold its limit against")
+        off = (order.price - Decimal(mark)) / Decimal(mark) * (1 if order.side is Side.BUY else -1)
+        if off > _MOST_OFF:
+            raise Violated("I24", f"{order.client_id} is sent at {order.price}, the mark being {mark}")
+
+    def _holds(self, order: NewOrder) -> None:
+        """What our own fills have brought, less what may still be sold of it, covers a SELL."""
+        if order.side is Side.BUY or order.symbol in self.truth.excused:
+            return
+        ours = [one for one in self.truth.ours() if one.pair.name == order.symbol and one.side is Side.SELL]
+        resting = sum(one.left for one in ours if not one.state.ended)
+        qty = int(order.qty * Q)
+        held = self.truth.position(order.symbol) - resting
+        if qty > held:
+            raise Violated(
+                "I18",
+                f"{order.client_id} sells {order.qty}, and of {order.symbol} {decimal_of(held, 10)} is ours",
+            )
+
+    def _replaces(self, name: str) -> None:
+        row = self.file.replacement(name)
+        if row is None:
+            return
+        for old in json.loads(row["old_client_order_ids_json"]):
+            for order in self.truth.of_name(old):
+                if not order.state.ended:
+                    raise Violated("I26", f"{name} is sent, and {old}, which it replaces, rests")
+                unseen = [one for one in order.fills if one.shown_at > self.truth.time.now]
+                if unseen:
+                    raise Violated("I26", f"{name} is sent, and fills of {old} are not shown yet")

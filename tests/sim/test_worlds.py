@@ -1,0 +1,69 @@
+"""Stages 3 and 4 in worlds in which all goes wrong that may: everything holds, and each comes to one end.
+
+More of them, and longer: HYPOTHESIS_PROFILE=nightly, `meva rehearse`, or `python tests/sim/simulated.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from nightly import NIGHTLY
+from simulated import checked
+
+from meva_adapters.rehearsal.faults import RATES, Fault
+
+SAMPLE = range(1000, 1000 + (2000 if NIGHTLY else 6))
+STEPS = 200 if NIGHTLY else 15
+KEPT = [
+    tuple(map(int, line.split()[:2]))
+    for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+@pytest.mark.parametrize(("seed", "steps"), KEPT)
+def test_what_was_wrong_once_holds(seed: int, steps: int) -> None:
+    checked(seed, steps if NIGHTLY else min(steps, 25))
+
+
+@pytest.mark.parametrize("seed", SAMPLE)
+def test_everything_holds_whatever_goes_wrong(seed: int) -> None:
+    found = checked(seed, STEPS)
+    assert found.seen["cycles"] > STEPS // 2
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="takes as many worlds as all kinds of faults take to occur")
+def test_every_kind_of_fault_occurs() -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(40):
+        counts.update(checked(seed, 60).faults)
+    assert {str(kind) for kind in Fault if not counts[kind]} == set()
+
+
+def test_every_kind_of_fault_has_a_rate_or_follows_from_another() -> None:
+    follows = {
+        Fault.ARMED, Fault.BY_HAND, Fault.FLOW_LISTED, Fault.FLOW_LISTED_LATE, Fault.FLOW_UNLISTED,
+    }  # fmt: skip
+    assert set(Fault) - set(RATES) == follows
+
+
+@pytest.mark.parametrize("seed", SAMPLE[::20])
+def test_a_seed_comes_to_the_same_end_in_another_process_zone_and_hash_order(seed: int) -> None:
+    steps = 12
+    code = f"from simulated import checked; print(checked({seed}, {steps}).digest)"
+    here = Path(__file__).parent
+    environment = os.environ | {
+        "PYTHONHASHSEED": "77",
+        "TZ": "Pacific/Auckland",
+        "LC_ALL": "C",
+        "PYTHONPATH": os.pathsep.join(map(str, (here, here.parent))),
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == [checked(seed, steps).digest]
