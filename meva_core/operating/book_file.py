@@ -162,7 +162,8 @@ class BookFile:
     # -- Orders -----------------------------------------------------------------------------------------
 
     def _fills(self, view: Reads, orders: Iterable[Record]) -> dict[str, list[VenueFill]]:
-        """Return the booked fills of orders by their numbers."""
+        """Return the booked fills of orders by their numbers, or our names for them where a row gives no
+        number."""
         since: dict[str, int] = {}
         for record in orders:
             since[record.symbol] = min(record.created, since.get(record.symbol, record.created))
@@ -171,7 +172,7 @@ class BookFile:
             # An hour covers stamps of the exchange that lie before our own.
             start = max(0, earliest - 3_600 * 10**6)
             for fill in stored.own_fills(view, self.whose, start, symbol):
-                found.setdefault(fill.order_id or "", []).append(fill)
+                found.setdefault(fill.order_id or fill.client_id or "", []).append(fill)
         for order, before in self._fills_before_us(view, orders).items():
             there = {fill.fill_id for fill in found.get(order, ())}
             found[order] = [*(one for one in before if one.fill_id not in there), *found.get(order, ())]
@@ -201,7 +202,7 @@ class BookFile:
         order = own_order(
             record,
             watches.of(record),
-            fills.get(record.order_id or "", []) if record.order_id else [],
+            [fill for name in (record.order_id, record.name) if name for fill in fills.get(name, ())],
             mark=None if mark is None else parse_e8(mark),
             lot=self.lots.get(record.symbol, _UNIT),
         )

@@ -18,10 +18,12 @@ from meva_core.ids import client_id
 from meva_core.live_book.book import accepted
 from meva_core.modes import Mode
 from meva_core.operating import recording
+from meva_core.operating.book_file import BookFile
 from meva_core.operating.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
 from meva_core.operating.filling import UNREAD
 from meva_core.operating.measuring import NO_MARK
 from meva_core.operating.settling import NOT_ASKED
+from meva_core.operating.whose import whose
 from meva_core.orders import Side
 from meva_core.venue import NewOrder
 
@@ -197,6 +199,25 @@ def test_a_fill_without_a_name_waits_while_an_order_of_ours_has_no_number(accoun
     account.cycle()
     assert account.book.ledger.holding("ETHTRY").qty == parse_e8("3")
     account.check()
+
+
+def test_a_fill_whose_row_names_its_order_by_our_name_alone_counts_for_it_in_every_later_cycle(
+    account: Lived,
+) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "3001")
+    for qty in ("0.4", "0.6"):
+        account.exchange.trade(number, qty)
+        shown, fill = account.exchange.fills_shown[-1]
+        account.exchange.fills_shown[-1] = (shown, evolve(fill, order_id=None))
+        account.cycle()
+        account.check()
+    account.restarted().cycle()
+    read = account.cycle()
+    file = BookFile(account.desk, whose(account.book), read.inputs.cycle, {})
+    [order] = [one for one in file.own_orders({number}) if one.order_id == number]
+    assert (order.sums.qty, order.complete, order.missing) == (Decimal(1), True, Decimal(0))
+    assert read.book.alarms == ()
+    assert read.inputs.blocked == {}
 
 
 @pytest.mark.parametrize(("call", "about", "why"), [("book", "ETHTRY", NO_MARK), ("fills", "ETHTRY", UNREAD)])
