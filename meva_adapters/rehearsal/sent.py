@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Final
 
 from attrs import define, field
 
@@ -20,7 +21,8 @@ from meva_adapters.rehearsal.violations import Violated
 from meva_core.orders import Side
 from meva_core.venue import NewOrder
 
-_MOST_OFF = Decimal("0.05")
+_MOST_OFF: Final = Decimal("0.05")
+_UNIT: Final = 100
 
 
 @define
@@ -98,7 +100,8 @@ class Sent:
         resting = sum(one.left for one in ours if not one.state.ended)
         qty = int(order.qty * Q)
         held = self.truth.position(order.symbol) - resting
-        if qty > held:
+        # What an order sold is booked in whole units of 10^-8, rounded down.
+        if qty > held + _UNIT * len(ours):
             raise Violated(
                 "I18",
                 f"{order.client_id} sells {order.qty}, and of {order.symbol} {decimal_of(held, 10)} is ours",
