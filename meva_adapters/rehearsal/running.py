@@ -112,7 +112,8 @@ class Rehearsal:
     def step(self) -> None:
         """Let an interval go by, and run the cycle at its end."""
         self.passes(self.world.interval)
-        self.operator.acts()
+        if self.world.attended:
+            self.operator.acts()
         if self.down:
             self.down -= 1
         else:

@@ -115,6 +115,6 @@ class Sent:
             for order in self.truth.of_name(old):
                 if not order.state.ended:
                     raise Violated("I26", f"{name} is sent, and {old}, which it replaces, rests")
-                unseen = [one for one in order.fills if one.shown_at > self.truth.time.now]
-                if unseen:
+                unseen = sum(one.qty for one in order.fills if one.shown_at > self.truth.time.now)
+                if unseen > _UNIT * order.pair.lot:  # which an exchange may round by what it says is filled
                     raise Violated("I26", f"{name} is sent, and fills of {old} are not shown yet")

@@ -32,6 +32,8 @@ class Shape:
     pairs: tuple[str, ...] = ()
     without: frozenset[Fault] = frozenset()
     """Faults that are left out."""
+    attended: bool = True
+    """Whether somebody runs the program; without, only the exchange and a person do anything."""
 
 
 @frozen(kw_only=True)
@@ -53,6 +55,7 @@ class World:
     cash_step: int
     fine: bool
     hidden: int
+    attended: bool
     begins: int = BEGINS
 
 
@@ -90,6 +93,7 @@ def draw(seed: int, shape: Shape) -> World:
         cash_step=random.choice((1, 10**10, 10**16)),
         fine=random.random() < 0.3,
         hidden=random.choice((0, 0, 2, 20)) * 10**6,
+        attended=shape.attended,
         begins=BEGINS + random.randint(0, 10**6),
     )
 

@@ -23,14 +23,13 @@ from meva_core.live.live_orders import Record
 from meva_core.live.standing import Standing
 from meva_core.live.watch import Watch
 from meva_core.live_book import balances, book, figures, fills
-from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
-from meva_core.operating import book_file, filling, permit, recording, runner, starting, stored
+from meva_core.operating import book_file, filling, permit, recording, starting, stored
 from meva_core.operating.book_file import BookFile
 from meva_core.operating.executing import Executor
 from meva_core.operating.permit import Permit
 from meva_core.operating.replacing import Replacer
-from meva_core.orders import Side
+from meva_core.operational import scene
 from meva_core.venue import NewOrder
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -134,11 +133,12 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replacer, "_confirmed", confirmed)
 
 
-@bug("what rests to be sold is sold again", "I18", rates={Fault.UNHEARD: 0.3, Fault.LATE: 0.3}, steps=40)
+@bug("what is free is sold, whosever it is", "I18", steps=40)
 def _(patch: pytest.MonkeyPatch) -> None:
-    left = OwnOrder.left.fget  # type: ignore[attr-defined]
-    patch.setattr(OwnOrder, "left", property(lambda one: 0 * one.qty if one.side is Side.SELL else left(one)))
-    patch.setattr(runner.Executor, "execute", runner.Executor.execute)
+    def all_free(inputs: Any, symbol: Any, positions: Any, orders: Any) -> int:
+        return inputs.balances.free.get(symbol.base, 0) if symbol.name in positions else 0
+
+    patch.setattr(scene, "_to_sell", all_free)
 
 
 @bug("all that rests is canceled, whosever it is", "I27", rates={Fault.RESTS_BY_HAND: 1.0}, hand=60)
