@@ -33,11 +33,11 @@ WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.sql NO
 ORDER BY m.rowid, c.cid
 """
 _POSTGRES_COLUMNS = """
-SELECT c.table_name, c.column_name FROM information_schema.columns AS c JOIN information_schema.tables AS t
-  ON t.table_schema = c.table_schema AND t.table_name = c.table_name
-WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'
-ORDER BY c.table_name, c.ordinal_position
-"""
+SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+  AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum
+"""  # information_schema says the same, and takes forty times as long
 _POSTGRES_INDEXES = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
 _MOST_KNOWN: Final = 64
 _known: Final[dict[tuple[tuple[Any, ...], ...], Shape]] = {}
