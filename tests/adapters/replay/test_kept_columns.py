@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +33,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "meva" / kept.FOLDER
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a dataset whose tables are large enough to be kept, with a gap to warn of."""
+    root = tmp_path_factory.mktemp("large") / "data"
     stamps = 1_704_067_200 + 60 * np.arange(ROWS)
     stamps[ROWS // 2 :] += 86_400
     price = 4_200_000_000_00 + (np.arange(ROWS) * 7919) % 1_000_000
@@ -42,12 +44,18 @@ def root(tmp_path: Path) -> Path:
         "candles": [price, price + 500, price - 500, price + 100, price],
         "orderbook": [price, price + 100, price, price],
     }.items():
-        path = tmp_path / "data" / kind / "BTCTRY.csv"
+        path = root / kind / "BTCTRY.csv"
         path.parent.mkdir(parents=True)
         body = b"".join(csv_blocks(stamps, [Column(column, 8) for column in columns]))
         path.write_bytes(HEADS[kind].encode() + b"\n" + body)
         assert path.stat().st_size >= kept.LEAST_BYTES
-    return tmp_path / "data"
+    return root
+
+
+@pytest.fixture
+def root(made: Path, tmp_path: Path) -> Path:
+    """Return a copy of it, to be changed."""
+    return Path(shutil.copytree(made, tmp_path / "data"))
 
 
 def kinds_kept(dataset: Dataset) -> list[str]:
