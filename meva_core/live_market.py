@@ -56,6 +56,10 @@ class SeenRow:
     stamp: int
     cells: tuple[str, ...]
 
+    def known_at(self, time: int) -> SeenRow:
+        """Return the row as known from a time on, in seconds."""
+        return SeenRow(time, self.kind, self.symbol, self.stamp, self.cells)
+
 
 class TouchFrom(IntEnum):
     """Where a symbol's best bid and ask came from in a cycle; CARRIED: there is no newer one than before."""

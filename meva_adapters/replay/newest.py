@@ -29,6 +29,8 @@ class Newest:
     """Columns of the rows that are needed, where they have them."""
     gives: tuple[str, ...]
     """Columns of the market that are filled."""
+    _by_row = True
+    """Whether each time is filled with what one row says, and nothing is made of several."""
 
     def __init__(self) -> None:
         self._known: Any = np.zeros(0, dtype=np.int64)
@@ -71,8 +73,13 @@ class Newest:
         seeing = 0 if rows[0] >= 0 else int(rows.searchsorted(0))
         if seeing == len(wanted):
             return
-        out = {name: getattr(market, name)[first + seeing :, symbol] for name in self.gives}
-        self._assign(wanted[seeing:], rows[seeing:], out)
+        if len(wanted) == 1 and self._by_row:  # as in a live market, each time, for every symbol
+            row = rows[0]
+            for name, column in self._columns.items():
+                getattr(market, name)[first, symbol] = column[row]
+        else:
+            out = {name: getattr(market, name)[first + seeing :, symbol] for name in self.gives}
+            self._assign(wanted[seeing:], rows[seeing:], out)
         if last := int(rows[-1]):
             self._known = self._known[last:]
             self._columns = {name: column[last:] for name, column in self._columns.items()}
@@ -206,6 +213,7 @@ class NewestDay(NewestCandle):
 
     reads = frozenset({"high", "low", "close", "volume"})
     gives = (*NewestCandle.gives, *NewestTicker.gives)
+    _by_row = False
 
     def __init__(self, lookback: int, shift: int = 0, *, has_volume: bool = True) -> None:
         super().__init__(lookback, shift)

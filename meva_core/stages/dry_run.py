@@ -12,7 +12,7 @@ from functools import partial
 from itertools import compress
 from typing import Any, Final
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from meva_core.ids import content_hash
 from meva_core.live_market import BAR60, BOOK, TICKER, Asking, SeenRow
@@ -177,7 +177,7 @@ class DryRun:
         if not recorder.run.run_id:
             recorder.name(time)
         # Only now, as the cycle is certain: what it sees first is stored with it, known from then on.
-        unseen = [evolve(row, known=time) for row in self._waiting.of(book.symbols)]
+        unseen = [row.known_at(time) for row in self._waiting.of(book.symbols)]
         rows = taken(self.alignment, self.strategy, unseen)
         self._waiting.clear()
         market, inputs = self.alignment.market(time, book.symbols), given.inputs(len(book.symbols))
