@@ -10,6 +10,7 @@ import json
 from http.client import HTTPConnection, HTTPException
 from math import ceil
 from threading import Lock
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ _MOST_MS: Final = 600_000
 """A clock moves by so much at once."""
 _PATIENCE_SECONDS: Final = 120.0
 """Of the machine's own, for one answer: markets of many pairs take long to move."""
+_HELD_SECONDS: Final = 0.02
+"""So long an answer stands, of the machine's own: the time stands still, but for what others move it on."""
 _ACTION: Final = "name one in BTCTURK_BASE_URL that `meva emulator serve --clock manual` began"
 
 
@@ -37,6 +40,7 @@ class FollowedClock:
         self._address = address
         self._connection = HTTPConnection(parts.hostname, parts.port or 80, timeout=_PATIENCE_SECONDS)
         self._lock = Lock()
+        self._told = 0, float("-inf")
         status, told = self._asked("GET")
         if status != 200 or not told.get("manual"):
             self.close()
@@ -62,12 +66,15 @@ class FollowedClock:
             now = self._time(*self._asked("POST", until=min(ends, now + _MOST_MS)))
 
     def _milliseconds(self) -> int:
-        return self._time(*self._asked("GET"))
+        time, at = self._told
+        return time if monotonic() - at < _HELD_SECONDS else self._time(*self._asked("GET"))
 
     def _time(self, status: int, told: Any) -> int:
         if status != 200 or type(told.get("time")) is not int:
             raise self._lost(f"HTTP {status}")
-        return int(told["time"])
+        time = max(int(told["time"]), self._told[0])  # a thread may hear of it late
+        self._told = time, monotonic()
+        return time
 
     def _asked(self, method: str, **body: int) -> tuple[int, Any]:
         """Return the status and the document that answer; without one it is empty."""
