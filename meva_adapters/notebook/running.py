@@ -54,33 +54,17 @@ from meva_core.strategy.wished import universe_note
 
 
 def backtest(
-    folder: str | PathLike[str] | Mapping[str, Any],
-    settings: Settings | None = None,
-    *,
-    engine: str = "auto",
-    start: datetime | str | float | None = None,
-    end: datetime | str | float | None = None,
-    step: float | None = None,
-    seed: float = 0,
-    adapt: bool = False,
-    stamp: str | None = None,
-    spread_bps: str | float | Decimal | None = None,
-    depth_try: str | float | Decimal | None = None,
-    tz: str | None = None,
-    interval: int | None = None,
-    columns: Mapping[str, str] | None = None,
-    dates: str | None = None,
-    decimal: str | None = None,
-    integers: str | None = None,
-    exchangeinfo: str | PathLike[str] | None = None,
-    round_cells: bool | None = None,
-    drop_bad: bool | None = None,
-    fresh: bool = False,
-    cash_rate: float = 0,
-    strategy: Strategy | str | None = None,
-    strategy_check: bool = True,
+    folder: str | PathLike[str] | Mapping[str, Any], settings: Settings | None = None, *,
+    engine: str = "auto", start: datetime | str | float | None = None,
+    end: datetime | str | float | None = None, step: float | None = None, seed: float = 0,
+    adapt: bool = False, stamp: str | None = None, spread_bps: str | float | Decimal | None = None,
+    depth_try: str | float | Decimal | None = None, tz: str | None = None, interval: int | None = None,
+    columns: Mapping[str, str] | None = None, dates: str | None = None, decimal: str | None = None,
+    integers: str | None = None, exchangeinfo: str | PathLike[str] | None = None,
+    round_cells: bool | None = None, drop_bad: bool | None = None, fresh: bool = False,
+    cash_rate: float = 0, strategy: Strategy | str | None = None, strategy_check: bool = True,
     **values: Value,
-) -> Backtest:
+) -> Backtest:  # fmt: skip
     """Run Stage 7 over the dataset in `folder` and return what it did. Writes nothing.
 
     Instead of a folder it may be candles by symbol, `{"BTCTRY": frame}`: data frames of any library that
