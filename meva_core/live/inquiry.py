@@ -210,7 +210,10 @@ class Inquiry:
         if look.twins or changed != record or watch != before:
             with self.store.unit() as work:
                 now = load(work, self.owner).of(record)  # what was booked meanwhile stays booked
-                self._store(work, changed, evolve(watch, booked=now.booked, complete=now.complete))
+                grew = watch.filled is not None and watch.filled > max(before.filled or 0, now.booked)
+                self._store(
+                    work, changed, evolve(watch, booked=now.booked, complete=now.complete and not grew)
+                )
                 is_new = self._add_twins(work, changed, look.twins)
                 work.commit()
         alarms += [*more, *self._namesakes(changed, watch), *_shared(record, look, is_new)]
@@ -289,7 +292,7 @@ class Inquiry:
             return self._still_missed(record), watch, [(text, Mode.REDUCE_RISK_ONLY)]
         filled = max([sum_of(fill.qty for fill in fills), watch.booked, watch.filled or watch.booked])
         watch = evolve(watch, filled=filled or watch.filled)
-        if filled >= record.qty:
+        if filled and filled >= record.qty:
             return self._changed(record, Standing.FILLED), watch, []
         text = f"{record.label} is not at the exchange, and was {record.standing.name}"
         alarms = [(text, Mode.REDUCE_RISK_ONLY)] if watch.known and not filled else []
@@ -303,7 +306,7 @@ class Inquiry:
 
     def _store(self, work: UnitOfWork, record: Record, watch: Watch) -> None:
         """Store an order and what is remembered of it, as long as more is expected of it."""
-        change(work, record, watch.filled)
+        change(work, record, watch.filled, complete=watch.complete)
         watches = load(work, self.owner)
         kept = watches.having(record.stored, None if self.is_over(record, watch) else watch)
         if kept != watches:

@@ -175,11 +175,14 @@ def add(work: UnitOfWork, owner: Owner, made: Iterable[Record]) -> None:
     work.insert(_TABLE, columns, [(*_row(record), *owner.columns) for record in made])
 
 
-def change(work: UnitOfWork, record: Record, filled: Decimal | None = None) -> None:
+def change(work: UnitOfWork, record: Record, filled: Decimal | None = None, *, complete: bool = True) -> None:
     """Store how an order that was read from the database stands now, and how much the exchange says was
-    filled, if it does. Raises ValueError for an order that was not read."""
-    word = () if filled is None else (plain(filled),)
-    columns = (*_COLUMNS, "filled_qty") if word else _COLUMNS
+    filled, if it does; that is not `complete` where the ledger may lack some of it. Raises ValueError for an
+    order that was not read."""
+    word: tuple[Any, ...] = () if filled is None else (plain(filled),)
+    columns: tuple[str, ...] = (*_COLUMNS, "filled_qty") if word else _COLUMNS
+    if not complete:
+        columns, word = (*columns, "fill_complete"), (*word, 0)
     work.update(_TABLE, "id", columns, [(record.stored, *_row(record), *word)])
 
 

@@ -57,7 +57,7 @@ def _short(order: OwnOrder) -> Decimal | None:
     short = order.missing
     if order.standing is not Standing.ABSENT:
         return short
-    if order.sums.qty >= order.qty:
+    if order.sums.qty and order.sums.qty >= order.qty:
         return Decimal(0)
     return short if short is not None and short > 0 else None
 

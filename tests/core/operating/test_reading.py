@@ -25,7 +25,7 @@ from meva_core.operating.measuring import NO_MARK
 from meva_core.operating.settling import NOT_ASKED
 from meva_core.operating.whose import whose
 from meva_core.orders import Side
-from meva_core.venue import NewOrder
+from meva_core.venue import NewOrder, OrderState
 
 
 @pytest.fixture
@@ -285,6 +285,37 @@ def test_a_foreign_order_freezes_nothing(account: Lived) -> None:
     read = account.cycle()
     assert read.foreign == 1
     assert (read.inputs.alarms, read.inputs.blocked) == ((), {})
+
+
+def test_an_order_of_which_the_exchange_says_more_later_is_not_complete_any_more(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(number, "0.25")
+    account.exchange.cancel(number)
+    account.cycle()
+    early = account.exchange.orders[number]
+    account.exchange.orders[number] = evolve(early, state=OrderState.OPEN)
+    account.exchange.trade(number, "0.5", late=200)
+    late = evolve(account.exchange.orders[number], state=OrderState.CANCELED)
+    account.exchange.orders[number] = early
+    account.cycle()
+
+    def row() -> tuple[object, ...]:
+        with account.store.read() as view:
+            (found,) = view.rows("stage4_orders", ("status", "filled_qty", "fill_complete"))
+        return found
+
+    assert row() == ("canceled", Decimal("0.25"), 1)
+    account.exchange.orders[number] = late
+    blocked = []
+    for _ in range(5):
+        account.process = account.restarted().process
+        blocked.append(account.cycle().inputs.blocked.get("BTCTRY"))
+        account.check()
+    assert "fills_incomplete" in blocked
+    assert blocked[-1] is None
+    assert row() == ("canceled", Decimal("0.75"), 1)
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("0.75")
+    assert account.off() == {}
 
 
 def test_open_orders_of_others_are_recorded_as_such_until_they_are_listed_no_more(account: Lived) -> None:
