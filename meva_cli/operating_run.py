@@ -255,7 +255,7 @@ def _runner(
     from meva_core import __version__
     from meva_core.operating.reading import Process, World
     from meva_core.operating.runner import About, Runner
-    from meva_core.settings import settings_document
+    from meva_core.settings import operating_document
 
     venue_clock = opened.client.clock
 
@@ -274,7 +274,7 @@ def _runner(
         run=_run(plan, settings, strategies),
         store=desk.store,
         texts=ZstdTexts(),
-        about=About(settings=settings_document(settings), code_version=__version__),
+        about=About(settings=operating_document(settings), code_version=__version__),
         process=Process(runs=frozenset()),
         strategies=strategies.strategies,
         begin=begin,

@@ -32,7 +32,7 @@ from meva_core.operating.runner import About, Runner, Told
 from meva_core.operating.whose import whose
 from meva_core.operational.inputs import Listed
 from meva_core.orders import Side
-from meva_core.settings import build_settings, settings_texts
+from meva_core.settings import build_settings, operating_document
 from meva_core.simulated.books import opened as simulated
 from meva_core.simulated.terms import Terms
 from meva_core.simulated.venue import SimulatedVenue
@@ -124,7 +124,7 @@ def recorded(
     there = {asset: Decimal(total) for asset, total in (funds or {"TRY": "10000", "SOL": "10"}).items()}
     exchange = Scripted(dict(PRICES), there, now)
     given = {**SETTINGS, **settings}
-    texts = settings_texts(build_settings(given))
+    texts = operating_document(build_settings(given))
     venue: Any = exchange
     if is_dry:
         terms = Terms(maker=12 * 10**8, taker=24 * 10**8)

@@ -27,6 +27,9 @@ STAGE7_READS: Final = (
     "TRY_CASH_MAX",
 )
 """What a Stage 7 cycle reads from other groups than its own."""
+OPERATING_GROUPS: Final = ("gates", "live", "risk", "degrade", "universe")
+OPERATING_READS: Final = ("SYMBOLS", "STAGE7_MARK_PRICE_SOURCE")
+"""What a cycle of Stages 3 and 4 reads: groups, and of others these."""
 
 
 @frozen(kw_only=True)
@@ -116,6 +119,16 @@ def settings_document(settings: Settings) -> dict[str, Any]:
         variable.name: variable.recorded(value)
         for variable, value in _of_stage7(settings)
         if not (variable.later and value == variable.default)
+    }
+
+
+def operating_document(settings: Settings) -> dict[str, Any]:
+    """Return what cycles of Stages 3 and 4 are under, as they record it: amounts as plain text, no secret."""
+    return {
+        variable.name: variable.recorded(getattr(getattr(settings, name), attribute))
+        for name, group in GROUPS.items()
+        for attribute, variable in variables_of(group).items()
+        if name in OPERATING_GROUPS or variable.name in OPERATING_READS
     }
 
 

@@ -28,6 +28,7 @@ from meva_core.settings import (
     Stage7,
     Variable,
     build_settings,
+    operating_document,
     settings_document,
     settings_texts,
     variables_of,
@@ -649,3 +650,12 @@ def test_a_secret_survives_a_copy_and_compares_by_its_text() -> None:
 def test_both_credentials_are_needed() -> None:
     assert not Exchange(api_key=Secret("a")).has_credentials
     assert not Exchange(api_secret=Secret("a")).has_credentials
+
+
+def test_cycles_of_stages_3_and_4_record_what_they_are_under_and_no_secret():
+    given = build_settings({"KILL_SWITCH": "true", "TTL_SECONDS": "150", "BTCTURK_API_KEY": "hush"})
+    document = operating_document(given)
+    assert (document["KILL_SWITCH"], document["TTL_SECONDS"]) == (True, 150)
+    assert {"RISK_MAX_DRAWDOWN_TRY", "SYMBOLS", "MEVA_KILL_FILE", "STAGE4_STRATEGIES"} <= document.keys()
+    assert not [name for name in document if VARIABLES[name].secret]
+    assert "STAGE7_FEES_BPS" not in document
