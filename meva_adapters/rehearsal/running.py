@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -163,6 +164,10 @@ class Rehearsal:
             machine.end(process or machine.process)
         except Unavailable as error:
             said = f"failed: {error}"
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(where.filename).name}, line {where.lineno}"
+            raise Violated("bug", f"{type(error).__name__} in {place}: {error}") from error
         self.seen[said.split(":")[0]] += 1
         self.log.append(f"{self.time.now // SECOND} {said}")
         self.check()

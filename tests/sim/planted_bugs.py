@@ -203,7 +203,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stored, "known_fills", lambda *_: {})
 
 
-@bug("cash is a float", "I7")
+@bug("cash is a float", "I7", "bug")
 def _(patch: pytest.MonkeyPatch) -> None:
     posted = book.posted
 
