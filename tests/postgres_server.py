@@ -40,7 +40,8 @@ def _server(config: pytest.Config) -> Make:
     # Not below pytest's own folder: another session closes that to the user that the server runs as.
     server = pgserver.get_server(tempfile.mkdtemp(prefix="meva-pg-"), cleanup_mode="delete")
     config.add_cleanup(server.cleanup)
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # the data die with the tests
+    # The data die with the tests, and each test has a database of its own, which none need look after.
+    for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
         server.psql(f"ALTER SYSTEM SET {setting} = off;")
     server.psql("SELECT pg_reload_conf();")
     numbers = count()

@@ -187,7 +187,7 @@ def test_a_kill_before_a_statement_or_the_commit_is_undone_and_the_upgrade_run_a
     if NIGHTLY:
         victims = range(1, last + 1)
     elif name == "gen-18":
-        victims = range(last, 0, -29)
+        victims = range(last, 0, -53)
     else:
         victims = range(last, 0, -last * (GENERATIONS.index(name) + 1) // (len(GENERATIONS) + 1))
     for victim in victims[: None if name == "gen-18" or NIGHTLY else 2]:
@@ -205,7 +205,7 @@ def test_a_kill_at_any_moment_leaves_the_file_as_it_was_or_done(old_file: OldFil
     draw = random.Random(7)
     states = {"was": 0, "done": 0}
     done: Any = None
-    for _ in range(400 if NIGHTLY else 12):
+    for _ in range(400 if NIGHTLY else 8):
         for leftover in tmp_path.glob("killed*"):
             leftover.unlink()
         shutil.copyfile(original, path)
