@@ -48,6 +48,7 @@ class BookFile:
     cycle: str
     marks: Marks
     lots: Mapping[str, Decimal] = field(factory=dict)
+    _before_us: dict[str, list[VenueFill]] = field(factory=dict, init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.desk.owner != self.whose.owner:
@@ -181,19 +182,24 @@ class BookFile:
     def _fills_before_us(self, view: Reads, orders: Iterable[Record]) -> dict[str, list[VenueFill]]:
         """Return the fills that the earlier system booked of orders which rest still, by their numbers: what
         they moved, the book was opened with."""
-        numbers = {
-            name: order.order_id
+        adopted = {
+            order.order_id: order
             for order in orders
             if self.whose.is_live and order.order_id is not None and _is_adopted(order)
-            for name in (order.order_id, order.client_id, order.exchange_name)
+        }
+        numbers = {
+            name: number
+            for number, order in adopted.items()
+            if number not in self._before_us  # they have no index, and never change
+            for name in (number, order.client_id, order.exchange_name)
             if name is not None
         }
-        found: dict[str, list[VenueFill]] = {}
+        self._before_us.update({number: [] for number in numbers.values()})
         for fill in stored.adopted_fills(view, numbers) if numbers else ():
             number = numbers.get(fill.order_id or "") or numbers.get(fill.client_id or "")
             if number is not None:
-                found.setdefault(number, []).append(fill)
-        return found
+                self._before_us[number].append(fill)
+        return {number: self._before_us[number] for number in adopted}
 
     def _order(
         self, watches: Watches, record: Record, kept: tuple[Any, ...], fills: Mapping[str, list[VenueFill]]
