@@ -110,7 +110,7 @@ RATES: Final[Mapping[Fault, tuple[float, float]]] = {
     Fault.LACKS_NEWEST: (0.01, 0.2),
     Fault.LACKS_PAGE: (0.005, 0.05),
     Fault.UNKNOWN_WORD: (0.005, 0.05),
-    Fault.FORGOTTEN: (0.003, 0.02),
+    Fault.FORGOTTEN: (0.002, 0.01),
     Fault.FILL_LATE: (0.05, 0.5),
     Fault.FILL_NAMELESS: (0.05, 0.3),
     Fault.FILL_NUMBERLESS: (0.01, 0.1),

@@ -111,6 +111,9 @@ class Shown:
         with self.calls.call("open_orders"):
             self._may_fail("open orders")
             self.truth.goes_on()
+            for order in self.truth.open():
+                if self.faults.happens(Fault.FORGOTTEN):
+                    order.state = State.FORGOTTEN
             return self._listed([one for one in self.truth.open() if symbol in (None, one.pair.name)])
 
     def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
@@ -152,8 +155,6 @@ class Shown:
             self._may_fail("order")
             self.truth.goes_on()
             order = self.truth.orders.get(int(order_id))
-            if order is not None and not order.state.ended and self.faults.happens(Fault.FORGOTTEN):
-                order.state = State.FORGOTTEN
             if order is None or order.state is State.FORGOTTEN:
                 return None
             shown = self._order(order)

@@ -101,7 +101,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Inquiry, "_missed", at_once)
 
 
-@bug("an order that is not shown stays open for ever", "I17", rates={Fault.FORGOTTEN: 0.3})
+@bug("an order that is not shown stays open for ever", "I17", rates={Fault.FORGOTTEN: 0.1})
 def _(patch: pytest.MonkeyPatch) -> None:
     missed = Inquiry._missed
 
