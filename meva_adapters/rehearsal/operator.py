@@ -22,9 +22,9 @@ from meva_adapters.sql.store import writer
 from meva_core.ids import cycle_id
 from meva_core.live.live_orders import stamp
 from meva_core.live_book.alarms import ACCEPTABLE
-from meva_core.live_book.book import accepted
 from meva_core.live_book.figures import reset
 from meva_core.operating import recording, stored
+from meva_core.operating.accepting import accept, open_alarms
 from meva_core.operating.kill import Kill, Level, Stored, lift_kills, store_kill
 from meva_core.orders import Side
 
@@ -161,23 +161,39 @@ class Operator:
             self.arm()
 
     def arm(self) -> None:
-        """Accept every alarm that may be accepted, arm, and let the peak begin anew."""
-        of = self.of
+        """Accept every alarm that may be accepted, arm, and let a peak begin anew that keeps all still.
+
+        A process may run meanwhile: it takes in what was accepted when its next cycle begins.
+        """
+        of, now = self.of, stamp(self.of.time.now)
         of.faults.count(Fault.ARMED)
-        of.machine.restart()
         self.file_level = Level.NONE
         with writer(of.machine.path, durable=False) as store, store.unit() as work:
-            lift_kills(work, "seen", stamp(of.time.now))
+            lift_kills(work, "seen", now)
+            for alarm in open_alarms(work, BOOK):
+                if alarm.code in ACCEPTABLE:
+                    of.seen[f"accepted_{alarm.code}"] += 1
+                    accept(work, BOOK, alarm.pair, "seen", now)
+            work.commit()
+        if self._is_stopped_by_loss():
+            self._reset()
+
+    def _is_stopped_by_loss(self) -> bool:
+        cycle, _, mode = self.of.audit.file.newest_cycle()
+        row = self.of.audit.file.one("SELECT decision_json FROM risk_decisions WHERE decision_id = ?", cycle)
+        bound = None if row is None else json.loads(row[0])["bound"]
+        return mode == "OBSERVE_ONLY" and bound is not None and bound["reason"]["code"] == "DRAWDOWN_LIMIT"
+
+    def _reset(self) -> None:
+        """Let the peak begin anew, while no process runs."""
+        of = self.of
+        of.machine.restart()
+        with writer(of.machine.path, durable=False) as store, store.unit() as work:
             found = stored.stored_book(work, BOOK)
             if found is None:
                 raise KeyError(BOOK)
             book, carried = found
-            for alarm in book.alarms:
-                if alarm.code in ACCEPTABLE:
-                    of.seen[f"accepted_{alarm.code}"] += 1
-                    book = accepted(book, alarm.pair)
-            book = evolve(book, figures=reset(book.figures))
-            recording.saved(work, book, carried)
+            recording.saved(work, evolve(book, figures=reset(book.figures)), carried)
             work.commit()
         of.peaks = begun(of.audit.book())
 
