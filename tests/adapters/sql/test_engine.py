@@ -12,7 +12,8 @@ from fresh_database import fresh_file
 
 from meva_adapters.sql import ensure, reader, writer
 from meva_adapters.sql.addresses import database_url, shown
-from meva_adapters.sql.engine import reading_uri, translated, writer_engine
+from meva_adapters.sql.engine import looking_at, reading_uri, translated, writer_engine
+from meva_adapters.sql.tables import META
 from meva_core.errors import StoreBusy, StoreCorrupt, StoreError, StoreUnready
 
 
@@ -143,3 +144,20 @@ def test_a_file_that_is_not_in_wal_mode_is_never_read_without_its_journal(
         connection.execute("CREATE TABLE orders (order_id TEXT)")
     monkeypatch.setattr("meva_adapters.sql.engine.os.access", lambda *_: False)
     assert "immutable" not in reading_uri(path)
+
+
+def test_what_was_compiled_for_one_file_is_not_compiled_for_another(tmp_path: Path) -> None:
+    found = []
+    for name in ("a", "b", "a"):
+        path = tmp_path / f"{name}.db"
+        if not path.exists():
+            fresh_file(path)
+            with closing(sqlite3.connect(path)) as connection, connection:
+                values = (name, "2026-01-01T00:00:00.000000+00:00", "1")
+                connection.execute(
+                    "INSERT INTO stage7_books (book, created_at, starting_cash_try) VALUES (?, ?, ?)", values
+                )
+        with looking_at(database_url(path)) as connection:
+            result = connection.execute(sa.select(META.tables["stage7_books"].c.book.label("only_here")))
+            found.append((result.context.cache_hit.name, result.scalar_one()))  # type: ignore[attr-defined]
+    assert found == [("CACHE_MISS", "a"), ("CACHE_HIT", "b"), ("CACHE_HIT", "a")]
