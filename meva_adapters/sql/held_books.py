@@ -12,6 +12,10 @@ from meva_adapters.sql.tables import META
 from meva_core.errors import LeaseHeld
 
 _TABLE: Final = "process_instances"
+_COLUMNS: Final = (
+    "book", "token", "host", "pid", "process_started", "boot_id", "pid_namespace", "acquired_at",
+    "heartbeat_at", "expires_at", "status",
+)  # fmt: skip
 
 
 def held_now(connection: sa.Connection) -> list[str]:
@@ -19,11 +23,13 @@ def held_now(connection: sa.Connection) -> list[str]:
     from meva_adapters.sql.lease import Holding, Standing, named
     from meva_adapters.system.process import Process, started_at, this_process
 
-    if "expires_at" not in shape_of(connection).columns.get(_TABLE, ()):
+    if not set(_COLUMNS) <= set(shape_of(connection).columns.get(_TABLE, ())):
         return []
     table, now, asker = META.tables[_TABLE], datetime.now(UTC), this_process()
     columns = table.c
-    rows = connection.execute(sa.select(table).where(columns.book.isnot(None), columns.status == "active"))
+    # By name: an earlier revision lacks others.
+    asked = sa.select(*(columns[name] for name in _COLUMNS))
+    rows = connection.execute(asked.where(columns.book.isnot(None), columns.status == "active"))
     found = []
     for row in rows.mappings():
         process = Process(
