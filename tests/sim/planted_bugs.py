@@ -22,9 +22,9 @@ from meva_core.live.inquiry import Inquiry
 from meva_core.live.live_orders import Record
 from meva_core.live.standing import Standing
 from meva_core.live.watch import Watch
-from meva_core.live_book import balances, book, figures, fills
+from meva_core.live_book import book, figures, fills
 from meva_core.live_book.postings import Posting
-from meva_core.operating import book_file, filling, permit, recording, starting, stored
+from meva_core.operating import filling, permit, recording, starting, stored
 from meva_core.operating.book_file import BookFile
 from meva_core.operating.executing import Executor
 from meva_core.operating.permit import Permit
@@ -221,20 +221,18 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 
 @bug(
-    "an order is complete before its fills are in the ledger", "I3", "I5",
-    rates={Fault.CRASH_STORE: 0.8, Fault.FILL_LATE: 0.3}, steps=40,
-)  # fmt: skip
+    "a book is stored before its rows", "I7", "I22", rates={Fault.IO_AFTER: 0.9, Fault.PARTIAL: 0.5}, steps=40
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     store_fills = BookFile.store_fills
 
-    def first_orders(file: BookFile, booked: Any) -> None:
+    def book_first(file: BookFile, booked: Any) -> None:
         with file.desk.store.unit() as work:
-            for order in booked.orders:
-                file._store_order(work, evolve(order, complete=order.has_ended or order.complete))
+            recording.saved(work, booked.book)
             work.commit()
         store_fills(file, booked)
 
-    patch.setattr(BookFile, "store_fills", first_orders)
+    patch.setattr(BookFile, "store_fills", book_first)
 
 
 @bug("only the newest fills are read", "I3", "I5", "I17", rates={Fault.PARTIAL: 0.9}, interval=900)
@@ -265,12 +263,6 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(figures, "moved", lambda one, flow, equity: moved(one, min(flow, 0), equity))
 
 
-@bug("a listed flow is booked twice", "I5", hand=600, steps=40, interval=300)
-def _(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(balances, "_proved_by", lambda *_: None)
-    patch.setattr(balances, "_new", lambda book, flows, gap: flows)
-
-
 # -- Records ------------------------------------------------------------------------------------------
 
 
@@ -294,6 +286,3 @@ def _(patch: pytest.MonkeyPatch) -> None:
 @bug("the link starts anew with each process", "I28", rates={Fault.RESTART: 0.3})
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(recording, "last_link", lambda *_: "")
-
-
-__all__ = ["BUGS", "Bug", "book_file"]
