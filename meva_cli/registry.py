@@ -131,7 +131,7 @@ COMMANDS: Final = (
         "rehearse",
         "meva_cli.commands.rehearse:rehearse",
         "Run your settings and strategies where all goes wrong that may.",
-        ("live", "risk", "degrade", "universe", "strategy"),
+        ("exchange", "live", "risk", "degrade", "universe", "strategy"),
     ),
     Command(
         "prove",

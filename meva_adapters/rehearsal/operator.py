@@ -153,7 +153,8 @@ class Operator:
             return True
         book = self.of.audit.book()
         cycle, _, mode = self.of.audit.file.newest_cycle()
-        return any(one.code in ACCEPTABLE for one in book.alarms) or (bool(cycle) and mode == "OBSERVE_ONLY")
+        is_stopped = bool(cycle) and mode == "OBSERVE_ONLY" and not self.of.machine.observes
+        return is_stopped or any(one.code in ACCEPTABLE for one in book.alarms)
 
     def see_to_alarms(self) -> None:
         """See to what stands at once."""

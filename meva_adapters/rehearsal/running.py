@@ -207,6 +207,7 @@ class Rehearsal:
         seen["fills_booked"] += told.read.fills_booked
         seen.update(f"{one.action.kind}_{one.verdict}" for one in told.executed.outcomes)
         seen.update(f"alarm_{alarm.code}" for alarm in told.read.book.alarms)
+        seen.update(f"anomaly_{one.reason.code}" for one in decisions.anomalies)
         if (bound := decisions.mode.bound) is not None:
             seen[f"bound_{bound.part}_{bound.reason.code}"] += 1
         most = 6 + 4 * (len(told.inputs.symbols) + len(self.truth.pairs)) + 40 + 4 * actions

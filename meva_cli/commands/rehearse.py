@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from meva_adapters.rehearsal.rehearsing import Report
     from meva_core.settings import Settings
 
-_GROUPS: Final = ("live", "risk", "degrade", "universe", "strategy")
+_GROUPS: Final = ("exchange", "live", "risk", "degrade", "universe", "strategy")
 _SHOWN: Final = ("cycles", "starts", "actions", "fills_booked", "ended_by_alarm")
 _TAIL: Final = 12
 
