@@ -9,7 +9,7 @@ after 24 h.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -37,8 +37,7 @@ def looked_at(
     if order.complete or not order.has_ended:
         return _forgotten(book, order), order
     short = _short(order)
-    refused = order.standing is Standing.REJECTED and not order.filled and not order.count
-    if refused or short == 0 or book.is_accepted(AlarmCode.FILLS_LOST, order.label):
+    if _is_refused(order) or short == 0 or book.is_accepted(AlarmCode.FILLS_LOST, order.label):
         return _forgotten(book, order), evolve(order, complete=True)
     if short is not None and (short > 0 or not asked_again):
         return _forgotten(book, order), order
@@ -49,6 +48,11 @@ def looked_at(
     if now - known.since < AGREED_MICROS:
         return book, order
     return _forgotten(book, order), evolve(order, complete=True, filled=order.sums.qty)
+
+
+def _is_refused(order: OwnOrder) -> bool:
+    """Whether an order was refused, and nothing says that any of it filled: then no fill lacks."""
+    return order.standing is Standing.REJECTED and not order.filled and not order.count
 
 
 def _short(order: OwnOrder) -> Decimal | None:
@@ -62,14 +66,20 @@ def _short(order: OwnOrder) -> Decimal | None:
     return short if short is not None and short > 0 else None
 
 
-def incomplete_alarms(book: LiveBook, orders: Iterable[OwnOrder], now: int) -> list[Alarm]:
+def incomplete_alarms(
+    book: LiveBook, orders: Iterable[OwnOrder], now: int, unread: Collection[str] = ()
+) -> list[Alarm]:
     """Return what is alarming about ended orders whose fills are not all there: the symbol at once, all BUYs
-    after 10 minutes, K10 after 24 h."""
+    after 10 minutes, K10 after 24 h.
+
+    Where the fills of a symbol could not be read, those of `unread`, nobody knows that they lack: a process
+    that begins a day later loses none by the first answer that does not come.
+    """
     found = []
     for order in orders:
         has_filled = order.count or order.filled
         is_gone = order.standing is Standing.ABSENT and not has_filled  # it has an alarm of its own
-        if order.complete or is_gone or not order.has_ended or order.ended is None:
+        if order.complete or is_gone or _is_refused(order) or not order.has_ended or order.ended is None:
             continue
         waited = now - order.ended
         filled = "" if order.filled is None else f"{order.filled:f}"
@@ -78,7 +88,7 @@ def incomplete_alarms(book: LiveBook, orders: Iterable[OwnOrder], now: int) -> l
         if waited >= MISSING_MICROS:
             code = AlarmCode.FILLS_MISSING
         found.append(Alarm(code, order.label, order.symbol, numbers))
-        if waited >= LOST_MICROS:
+        if waited >= LOST_MICROS and order.symbol not in unread:
             found.append(Alarm(AlarmCode.FILLS_LOST, order.label, order.symbol, numbers))
     return [alarm for alarm in found if alarm.pair not in book.accepted]
 

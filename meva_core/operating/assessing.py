@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from attrs import evolve
 
@@ -18,10 +18,14 @@ from meva_core.operating.permit import DAY_SECONDS
 
 
 def assess(
-    book: LiveBook, orders: Iterable[OwnOrder], measured: Measured, found: Iterable[Alarm]
+    book: LiveBook,
+    orders: Iterable[OwnOrder],
+    measured: Measured,
+    found: Iterable[Alarm],
+    unread: Collection[str] = (),
 ) -> LiveBook:
     """Return the book with its figures and alarms after a cycle's reads; `found` is what those steps found
-    alarming.
+    alarming, `unread` the symbols whose fills could not be read.
 
     A cycle in which a symbol that is held had no mark makes no peak; one that is listed no more counts as
     fresh at its last.
@@ -36,7 +40,7 @@ def assess(
         *found,
         *alarms_of(book, ours, listed, marks, now),
         *broken(book, marks),
-        *incomplete_alarms(book, ours, now),
+        *incomplete_alarms(book, ours, now, unread),
     ]
     equity = book.ledger.equity(marks)
     figures = assessed(book.figures, equity, measured.time // DAY_SECONDS, fresh=fresh)

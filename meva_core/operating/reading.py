@@ -134,7 +134,7 @@ def read_cycle(
     world.shown(measured)
     found = _book_account(world, run, process, book, measured)
     world.at("assess")
-    assessed = assess(found.compared.book, found.orders, measured, found.alarms)
+    assessed = assess(found.compared.book, found.orders, measured, found.alarms, found.fills.unread)
     stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
     learnt = _learnt(world, run, process, measured, found, stalls)
     after = evolve(

@@ -95,6 +95,22 @@ def test_what_was_refused_has_no_fills() -> None:
     assert is_complete(ended(None, standing=Standing.REJECTED), 10)
 
 
+def test_of_what_was_refused_no_fill_lacks_whether_the_fills_could_be_read_or_not() -> None:
+    refused = ended(None, standing=Standing.REJECTED)
+    for seconds in (10, 86_400):
+        assert incomplete_alarms(a_book(), [refused], at(seconds), unread=["BTCTRY"]) == []
+    (alarm,) = incomplete_alarms(a_book(), [ended("1", standing=Standing.REJECTED)], at(10))
+    assert alarm.code is AlarmCode.FILLS_INCOMPLETE, "the exchange says that some of it filled"
+
+
+def test_fills_that_could_not_be_read_are_not_lost_though_a_day_has_passed() -> None:
+    order = ended("2", "1")
+    (missing,) = incomplete_alarms(a_book(), [order], at(90_000), unread=["BTCTRY"])
+    assert missing.code is AlarmCode.FILLS_MISSING
+    _, lost = incomplete_alarms(a_book(), [order], at(90_000), unread=["ETHTRY"])
+    assert lost.code is AlarmCode.FILLS_LOST
+
+
 def test_missing_fills_block_the_symbol_at_once_all_buys_after_ten_minutes_and_kill_after_a_day() -> None:
     order = ended("2", "1")
     (symbol,) = incomplete_alarms(a_book(), [order], at(599))
