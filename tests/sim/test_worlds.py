@@ -28,7 +28,7 @@ KEPT = [
 
 @pytest.mark.parametrize(("seed", "steps"), KEPT)
 def test_what_was_wrong_once_holds(seed: int, steps: int) -> None:
-    checked(seed, steps if NIGHTLY else min(steps, 25))
+    checked(seed, steps)
 
 
 @pytest.mark.parametrize("seed", SAMPLE)
