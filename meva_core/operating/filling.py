@@ -19,14 +19,18 @@ from meva_core.live_book.batch import Batch, BatchBooked, book_batch, reclaimed
 from meva_core.live_book.book import Booked, LiveBook, added
 from meva_core.live_book.complete import looked_at
 from meva_core.live_book.ledger import Marks, asset_of
+from meva_core.live_book.names import cycle_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.windows import first_cursor, read, window
 from meva_core.operating.file import File, FillsBooked
 from meva_core.operating.filled import Filled, filled
 from meva_core.operating.finding import found_again, of_fills
 from meva_core.ports import Account, Clock
-from meva_core.venue import Balance, VenueFill
+from meva_core.venue import Balance, VenueFill, VenueOrder
 
+_DAY_SECONDS: Final = 86_400
+_SPARE_SECONDS: Final = 60
+"""By which clocks may be off that name orders."""
 UNREAD: Final = "fills_unread"
 """Why nothing is submitted in a symbol: its fills could not be read in this cycle."""
 WAITS: Final = "fills_wait"
@@ -144,13 +148,23 @@ class FillReader:
         return Ours(orders, self.runs, self.first_cycle, book.accepted)
 
     def _found_again(self, fills: Iterable[VenueFill], ours: Ours) -> list[Alarm]:
-        """Take in the orders that fills name, and that are ours and not in the file."""
-        names = [fill.order_id for fill in fills if of_fill(fill, ours).whose is Whose.BEHIND]
-        found = []
-        for number in sorted({name for name in names if name is not None}):
+        """Take in the orders that fills name, and that are ours and not in the file: by their numbers, or, of
+        a row that gives none, by our names among the orders of the day that these tell."""
+        behind = [fill for fill in fills if of_fill(fill, ours).whose is Whose.BEHIND]
+        found: list[VenueOrder | None] = []
+        for number in sorted({fill.order_id for fill in behind if fill.order_id is not None}):
             if self.look_ups > 0:
                 self.look_ups -= 1
                 found.append(self.account.order(number) or of_fills(self.account.order_fills(number)))
+        numbered = {fill.client_id for fill in behind if fill.order_id is not None}
+        unnumbered = {(fill.symbol, fill.client_id or "") for fill in behind if fill.order_id is None}
+        for symbol, name in sorted(one for one in unnumbered if one[1] not in numbered):
+            cycle = cycle_of(name)
+            if cycle is not None and self.look_ups > 0:
+                self.look_ups -= 1
+                since = cycle[1] - _SPARE_SECONDS
+                listed = self.account.all_orders(symbol, since, since + _DAY_SECONDS)
+                found += [order for order in listed if order.client_id == name]
         return found_again(self.file, [order for order in found if order is not None], ours)
 
     def _of_incomplete(

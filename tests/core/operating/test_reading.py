@@ -396,6 +396,22 @@ def test_an_order_that_a_restored_file_lacks_and_only_its_fills_show_is_taken_in
     assert row == (name, "canceled", Decimal("0.75"), Decimal(2990), 1)
 
 
+def test_one_whose_fill_names_it_by_our_name_alone_is_looked_for_among_the_orders_of_its_day(
+    account: Lived,
+) -> None:
+    name = client_id(account.last.inputs.cycle, "BTCTRY", Side.BUY, 7, stage=4)
+    lost = account.exchange.submit(NewOrder(name, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1)))
+    account.exchange.trade(lost.order_id, "1")
+    shown, fill = account.exchange.fills_shown[-1]
+    account.exchange.fills_shown[-1] = (shown, evolve(fill, order_id=None))
+    for _ in range(3):
+        account.cycle()
+        account.check()
+    assert [alarm.pair for alarm in account.book.alarms] == [f"file_behind_exchange:{lost.order_id}"]
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
+    assert (account.book.waits, account.off()) == ({}, {})
+
+
 @pytest.mark.parametrize("filled", ["0", "0.4", "1"])
 def test_an_order_of_ours_that_a_restored_file_lacks_is_taken_in_with_its_fills(
     account: Lived, filled: str
