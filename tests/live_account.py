@@ -1,4 +1,4 @@
-"""An account at an emulator whose time stands still, and what Stages 3 and 4 leave in a database of it.
+"""Accounts at an emulator whose time stands still, and what Stages 3 and 4 leave in a database of one.
 
 The emulator runs in a thread of the tests, so what it has on its own books is at hand: whatever Meva has
 stored is held against those, and never against what Meva says.
@@ -16,12 +16,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any, TypeVar
 
 import requests
-from attrs import define, field
+from attrs import define, evolve
 from emulator_server import KEY, SECRET, signed
 from stage7_runs import rows_of
+from started import Started, run, start
 
 from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.orders import Fill, Order
@@ -37,6 +39,7 @@ BEGIN = 1_767_225_600_000
 """When the exchange's time begins, ms: 2026-01-01."""
 PAIRS = ("BTCTRY", "ETHTRY", "XRPTRY")
 FUNDS = {"TRY": 100_000 * E8, "XRP": 50 * E8}
+"""What a user begins with; the coins are a person's, and no book's."""
 ARMED = {
     "DRY_RUN": "false",
     "LIVE_TRADING": "true",
@@ -68,6 +71,8 @@ class Restless(Strategy):
                 asked.append(Intent(s.name, Side.SELL, 120, limit=s.bid, purpose="reduce"))
         return asked
 '''
+BRIEF = "asked = [] if n < 5 else None\n        if asked is None:\n            return []"
+"""It asks in its first four cycles alone, so that all can come to rest, and for what has to be canceled."""
 BUSY = {
     "SYMBOLS": ",".join(PAIRS),
     "STAGE4_STRATEGIES": "restless",
@@ -82,18 +87,27 @@ BUSY = {
 
 @define
 class LiveAccount:
-    """A running emulator with one user, and the folder from which commands trade for it."""
+    """A running emulator, a user of it, and the folder from which commands trade for that."""
 
     world: World
     doors: Doors
     folder: Path
     _loop: asyncio.AbstractEventLoop
-    user: TradingAccount = field(init=False)
+    key: str = KEY
 
-    def __attrs_post_init__(self) -> None:
-        found = self.world.venue.keyring.find(KEY)
+    @property
+    def user(self) -> TradingAccount:
+        """What the exchange has of the user."""
+        found = self.world.venue.keyring.find(self.key)
         assert found is not None
-        self.user = found.account
+        return found.account
+
+    def another(self, folder: Path, key: str) -> LiveAccount:
+        """Return one more user of the same exchange, and a folder for it."""
+        funds = {asset: format_e8(amount) for asset, amount in FUNDS.items()}
+        self.control("POST", "accounts", key=key, secret=SECRET, balances=funds)
+        furnish(folder)
+        return evolve(self, folder=folder, key=key)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -102,7 +116,7 @@ class LiveAccount:
             "BTCTURK_BASE_URL": self.doors.base_url,
             "BTCTURK_GRAPH_URL": self.doors.base_url,
             "BTCTURK_WS_URL": self.doors.stream_url,
-            "BTCTURK_API_KEY": KEY,
+            "BTCTURK_API_KEY": self.key,
             "BTCTURK_API_SECRET": SECRET,
             "MEVA_CACHE_DIR": str(self.folder / "cache"),
             "MEVA_STRATEGY_PATH": str(self.folder / "strategies"),
@@ -155,7 +169,7 @@ class LiveAccount:
 
     def transfer(self, asset: str, amount: str, **more: Any) -> None:
         """Let the user bring funds in, or take them out."""
-        self.control("POST", "transfers", key=KEY, asset=asset, amount=amount, **more)
+        self.control("POST", "transfers", key=self.key, asset=asset, amount=amount, **more)
 
     def by_hand(self, pair: str, side: str, quantity: str, price: str = "0", **more: Any) -> Any:
         """Trade as the user would on the exchange's site; without a price at the market."""
@@ -163,7 +177,7 @@ class LiveAccount:
             "pairSymbol": pair, "orderType": side, "quantity": quantity, "price": price,
             "orderMethod": "market" if price == "0" else "limit", "newOrderClientId": "", **more,
         }  # fmt: skip
-        headers = signed(stamp=self.looked(lambda world: world.venue.clock()))
+        headers = signed(self.key, stamp=self.looked(lambda world: world.venue.clock()))
         reply = requests.post(f"{self.doors.base_url}/api/v1/order", json=body, headers=headers, timeout=60)
         assert reply.status_code == 200, reply.text
         return reply.json()["data"]
@@ -205,12 +219,8 @@ def differences(account: LiveAccount, db: Path) -> list[str]:
     return [*_orders(account, db), *_fills(account, db), *_holdings(account, db), *account.broken()]
 
 
-WORDS = {
-    "Closed": {"FILLED"},
-    "Canceled": {"CANCELED"},
-    "Untouched": {"OPEN"},
-    "Partial": {"PARTIALLY_FILLED"},
-}
+WORDS = {"Closed": "filled", "Canceled": "canceled", "Untouched": "open", "Partial": "partially_filled"}
+"""How an order stands: in the exchange's word, and in ours."""
 
 
 def _orders(account: LiveAccount, db: Path) -> Iterator[str]:
@@ -227,7 +237,7 @@ def _orders(account: LiveAccount, db: Path) -> Iterator[str]:
         is_so = (order.pair, order.side.word.upper(), _e8(order.price), _e8(order.amount))
         if said != is_so:
             yield f"{order.client_id}: {said} in the file, {is_so} at the exchange"
-        if row["status"].upper() not in WORDS[order.status.value]:
+        if row["status"] != WORDS[order.status.value]:
             yield f"{order.client_id}: {row['status']} in the file, {order.status.value} at the exchange"
         filled = order.amount - order.left
         if Decimal(row["filled_qty"] or 0) != _e8(filled):
@@ -282,21 +292,31 @@ def _e8(amount: int) -> Decimal:
     return Decimal(amount) / E8
 
 
+def furnish(folder: Path) -> None:
+    """Put the strategies of these tests into a folder."""
+    for name in ("strategies", "cache"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "strategies" / "restless.py").write_text(RESTLESS)
+    brief = RESTLESS.replace("Restless", "Brief").replace("restless", "brief")
+    brief = brief.replace("130, limit=s.bid", "130, limit=s.bid * 99 / 100")
+    (folder / "strategies" / "brief.py").write_text(brief.replace("asked = []", BRIEF))
+
+
 @contextmanager
-def live_account(folder: Path, pairs: tuple[str, ...] = PAIRS, **changes: Any) -> Iterator[LiveAccount]:
-    """Serve an exchange of these pairs until the block is left."""
+def live_account(
+    folder: Path, pairs: tuple[str, ...] = PAIRS, begin: int = BEGIN, **changes: Any
+) -> Iterator[LiveAccount]:
+    """Serve an exchange of these pairs, its time beginning at so many ms, until the block is left."""
     document = builtin_document()
     document["symbols"] = [row for row in document["symbols"] if row["name"] in pairs]
     listing = folder / "exchangeinfo.json"
     listing.write_text(json.dumps(document))
-    for name in ("strategies", "cache"):
-        (folder / name).mkdir(exist_ok=True)
-    (folder / "strategies" / "restless.py").write_text(RESTLESS)
+    furnish(folder)
     given = {"key": KEY, "secret": SECRET, "balances": FUNDS, "exchangeinfo": listing, "seed": 7, **changes}
     loop, ready, stop = asyncio.new_event_loop(), Future[tuple[World, Doors]](), asyncio.Event()
 
     async def main() -> None:
-        world = build_world(Options(**given), ManualClock(BEGIN))
+        world = build_world(Options(**given), ManualClock(begin))
         async with serving(world, "127.0.0.1", 0) as doors:
             ready.set_result((world, doors))
             await stop.wait()
@@ -320,6 +340,35 @@ def live_account(folder: Path, pairs: tuple[str, ...] = PAIRS, **changes: Any) -
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
         thread.join(timeout=20)
+
+
+def staged(
+    account: LiveAccount, *more: object, stage: str = "stage4", db: str = "a.db", cycles: int = 1,
+    interval: int = 60, **changes: str,
+) -> CompletedProcess[str]:  # fmt: skip
+    """Run cycles of a stage to their end, by the emulator's time."""
+    command = command_of(stage, db, cycles, interval, *more)
+    return run(*command, cwd=account.folder, env=armed(account, **changes), timeout=120)
+
+
+def looping(
+    account: LiveAccount, *more: object, stage: str = "stage4", db: str = "a.db", cycles: int = 1_000,
+    interval: int = 60, **changes: str,
+) -> Started:  # fmt: skip
+    """Start cycles of a stage, by the emulator's time: each ends with a line on stdout."""
+    command = command_of(stage, db, cycles, interval, *more)
+    return start(*command, cwd=account.folder, env=armed(account, **changes))
+
+
+def command_of(stage: str, db: str, cycles: int, interval: int, *more: object) -> tuple[object, ...]:
+    """Return the command line of so many cycles."""
+    often = ("--loop", "--interval", interval, "--cycles", cycles)
+    return ("run", stage, "--db", db, "--clock", "emulator", *often, *more)
+
+
+def called(account: LiveAccount, *arguments: object, **changes: str) -> CompletedProcess[str]:
+    """Run any other command for an account."""
+    return run(*arguments, cwd=account.folder, env=armed(account, **changes), timeout=120)
 
 
 def armed(account: LiveAccount, **changes: str) -> dict[str, str]:

@@ -1,0 +1,107 @@
+"""Loops that trade live under faults and are killed at random moments: the exchange's books and ours agree to
+the last digit, no order is there twice, nothing stays unknown, no fill is lost, and every cycle rechecks."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import define, field
+from live_account import LiveAccount, armed, differences, live_account
+from nightly import NIGHTLY
+from stage7_runs import rows_of
+from started import run, start
+
+FAULTS = [
+    {"fault": "lose_request", "on": "POST /api/v1/order", "probability": 0.03, "end": "reset"},
+    {"fault": "lose_reply", "on": "POST /api/v1/order", "probability": 0.05, "end": "504"},
+    {"fault": "lose_reply", "on": "DELETE /api/v1/order*", "probability": 0.1, "end": "empty"},
+    {"fault": "answer", "on": "POST /api/v1/order", "probability": 0.02, "status": 503},
+    {"fault": "answer", "on": "GET /api/v1/*", "probability": 0.02, "status": 502, "html": True},
+    {"fault": "reject", "on": "POST /api/v1/order", "probability": 0.05},
+    {"fault": "fill_first", "on": "DELETE /api/v1/order*", "probability": 0.1},
+    {"fault": "fill_after", "on": "DELETE /api/v1/order*", "probability": 0.1},
+    {"fault": "cut", "on": "GET /api/*", "probability": 0.02, "at": 50, "whole_length": False},
+    {"fault": "rows", "on": "GET /api/v1/*", "probability": 0.05, "how": "shuffle"},
+    {"fault": "rows", "on": "GET /api/v1/*", "probability": 0.05, "how": "repeat"},
+]
+LATE = {"fills_delay_ms": 4_000, "orders_delay_ms": 300, "balances_delay_ms": 2_000, "cancel_ms": 400}
+OFTEN = {"TTL_SECONDS": "15", "STAGE3_STRATEGIES": "restless"}
+SIZES = {"stage4": (1_000, 300), "stage3": (300, 60)} if NIGHTLY else {"stage4": (24, 8), "stage3": (8, 3)}
+"""Cycles in all, and how many processes are killed on the way."""
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[LiveAccount]:
+    with live_account(tmp_path) as served:
+        yield served
+
+
+@define
+class Killing:
+    """Runs loops until so many cycles are done, and kills so many of them at moments drawn from a seed."""
+
+    account: LiveAccount
+    stage: str
+    cycles: int
+    kills: int
+    drawn: random.Random
+    killed: int = 0
+    ends: Counter[int] = field(factory=Counter)
+
+    def run(self) -> None:
+        """A process is killed a moment after a cycle of its own, or before its first."""
+        while self.left > 0:
+            process = start(*self.command, cwd=self.account.folder, env=armed(self.account, **OFTEN))
+            assert process.stdout is not None
+            dies = self.killed < self.kills
+            for _ in range(self.drawn.randrange(3) if dies else self.left):
+                if not process.stdout.readline():
+                    break
+            if dies and process.poll() is None:
+                time.sleep(self.drawn.random() * 0.4)  # anywhere in the cycle that comes: no event is that
+                process.kill()
+                self.killed += 1
+            process.communicate(timeout=120)
+            self.ends[process.returncode or 0] += 1
+
+    @property
+    def command(self) -> tuple[object, ...]:
+        return (
+            "run", self.stage, "--db", "a.db", "--clock", "emulator", "--loop", "--interval", 10,
+            "--cycles", max(1, self.left),
+        )  # fmt: skip
+
+    @property
+    def left(self) -> int:
+        if not (self.account.folder / "a.db").exists():
+            return self.cycles
+        return self.cycles - len(rows_of(self.account.folder / "a.db", "SELECT ts FROM live_cycles"))
+
+
+@pytest.mark.parametrize("stage", sorted(SIZES))
+def test_books_agree_after_kills_and_faults(account: LiveAccount, stage: str) -> None:
+    cycles, kills = SIZES[stage]
+    account.faults(FAULTS, **LATE)
+    going = Killing(account, stage, cycles, kills, random.Random(12))
+    going.run()
+    happened = account.happened()
+    account.quiet()
+    quiet = run(
+        "run", stage, "--db", "a.db", "--observe", "--clock", "emulator", "--loop", "--interval", 60,
+        "--cycles", 10, cwd=account.folder, env=armed(account), timeout=120,
+    )  # fmt: skip
+    db = account.folder / "a.db"
+    assert quiet.returncode == 0, quiet.stderr
+    assert differences(account, db) == []
+    assert quiet.stdout.splitlines()[-1].split("unknown ")[1].startswith("0 ")
+    again = run("recheck", "--db", "a.db", "--last", 10 * cycles, cwd=account.folder, env=armed(account))
+    assert again.returncode == 0, again.stdout
+    assert going.ends[-9] == kills
+    assert going.ends[0] > 0, "the last one came to its end"
+    kinds = {rule["fault"] for rule in FAULTS}
+    assert kinds <= set(happened) if NIGHTLY else len(happened) > 2, happened

@@ -1,0 +1,166 @@
+"""A live loop and the commands beside it: what ends it, what keeps it from sending, who else may trade."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live_account import ARMED, LiveAccount, called, differences, live_account, looping, staged
+from started import Started
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAccount]:
+    with live_account(tmp_path_factory.mktemp("exchange")) as served:
+        yield served
+
+
+@pytest.fixture
+def account(exchange: LiveAccount, tmp_path: Path) -> LiveAccount:
+    return exchange.another(tmp_path, tmp_path.name)
+
+
+def cycles_of(process: Started, count: int) -> list[str]:
+    """Wait for so many cycles, and return their lines."""
+    assert process.stdout is not None
+    return [process.stdout.readline() for _ in range(count)]
+
+
+def quiet(account: LiveAccount) -> list[str]:
+    """Let all come to rest, and return what does not agree then."""
+    assert called(account, "arm", "--reason", "test", "--db", "a.db").returncode == 0
+    assert staged(account, "--observe", cycles=3).returncode == 0
+    return differences(account, account.folder / "a.db")
+
+
+def resting(account: LiveAccount) -> list[str]:
+    return [order.client_id for order in account.ours() if order.status.is_open]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_after_the_cycle_and_its_orders_are_canceled_if_that_is_asked(
+    account: LiveAccount, number: int
+) -> None:
+    process = looping(account, "--cancel-on-exit")
+    cycles_of(process, 3)
+    process.send_signal(number)
+    _, err = process.communicate(60)
+    assert process.returncode == 130, err
+    assert "open still" not in err
+    assert resting(account) == []
+    assert quiet(account) == []
+
+
+def test_a_second_signal_waits_for_no_cycle_and_what_was_sent_is_found_again(account: LiveAccount) -> None:
+    process = looping(account)
+    cycles_of(process, 2)
+    process.terminate()
+    process.terminate()
+    process.communicate(60)
+    assert process.returncode == 130
+    assert quiet(account) == []
+
+
+@pytest.mark.parametrize("name", sorted(ARMED))
+def test_each_gate_that_is_shut_keeps_a_live_run_from_beginning(account: LiveAccount, name: str) -> None:
+    shut = {"DRY_RUN": "true", "LIVE_TRADING": "false", "LIVE_TRADING_ACK": "yes", "KILL_SWITCH": "true"}
+    others = {**ARMED, "LIVE_TRADING": "false"} if name in ("DRY_RUN", "KILL_SWITCH") else {}
+    ended = staged(account, "--live", **{**others, name: shut[name]})
+    assert ended.returncode == 2, ended.stdout
+    assert name in ended.stderr
+    assert account.ours() == []
+
+
+def test_a_kill_keeps_a_loop_from_sending_until_it_is_taken_back(account: LiveAccount) -> None:
+    process = looping(account)
+    cycles_of(process, 2)
+    assert called(account, "kill", "--reason", "look", "--db", "a.db").returncode == 0
+    cycles_of(process, 1)  # it may have been under way
+    sent = len(account.ours())
+    assert all("OBSERVE_ONLY" in line for line in cycles_of(process, 2))
+    assert len(account.ours()) == sent
+    assert called(account, "arm", "--reason", "seen", "--db", "a.db").returncode == 0
+    cycles_of(process, 3)
+    assert len(account.ours()) > sent
+    process.terminate()
+    _, err = process.communicate(60)
+    assert "the kill switch is on: op_state, kill_switch:meva: all (look)" in err
+    assert "the kill switch is off again" in err
+    assert quiet(account) == []
+
+
+def test_a_loop_takes_back_what_rests_when_it_is_killed_so(account: LiveAccount) -> None:
+    process = looping(account, TTL_SECONDS="86400")
+    cycles_of(process, 4)
+    done = called(account, "kill", "--cancel-open", "--reason", "look", "--db", "a.db")
+    assert done.returncode == 0, done.stdout
+    assert resting(account) == []
+    process.terminate()
+    process.communicate(60)
+    assert quiet(account) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shuts"), [(b"KILL_SWITCH=true\n", True), (b"KILL_SWITCH=false\n", False), (b"\xff= =\n", True)]
+)
+def test_a_file_of_settings_that_changes_shuts_a_loop_or_does_not(
+    account: LiveAccount, text: bytes, shuts: bool
+) -> None:
+    process = looping(account)
+    cycles_of(process, 1)
+    (account.folder / ".env").write_bytes(text)
+    cycles_of(process, 1)
+    sent = len(account.ours())
+    lines = cycles_of(process, 3)
+    process.terminate()
+    process.communicate(60)
+    (account.folder / ".env").unlink()
+    assert all(("OBSERVE_ONLY" in line) == shuts for line in lines)
+    assert (len(account.ours()) == sent) == shuts
+
+
+def test_a_canary_sends_so_many_buys_a_day_and_no_more_over_restarts(account: LiveAccount) -> None:
+    for _ in range(3):
+        ended = staged(account, "--canary", "2", "100000", cycles=2)
+        assert ended.returncode == 0, ended.stderr
+    buys = [order for order in account.ours() if order.client_id.split(":")[3] == "B"]
+    assert len(buys) == 2
+    assert "the canary may send 2 of 100000 TRY" in ended.stderr
+    assert quiet(account) == []
+
+
+def test_an_account_is_traded_by_one_process_of_this_host_whatever_its_database(account: LiveAccount) -> None:
+    process = looping(account)
+    cycles_of(process, 1)
+    for more in ({"db": "a.db"}, {"db": "b.db"}, {"db": "a.db", "stage": "stage3"}):
+        ended = staged(account, **more)
+        assert ended.returncode == 2, ended.stdout
+        assert "is traded by process" in ended.stderr
+    process.kill()
+    process.communicate(60)
+    assert staged(account).returncode == 0, "a dead one holds nothing"
+    assert quiet(account) == []
+
+
+def test_another_host_on_the_same_account_is_noticed_within_a_cycle(account: LiveAccount) -> None:
+    process = looping(account, TTL_SECONDS="86400")
+    cycles_of(process, 4)
+    elsewhere = str(account.folder / "elsewhere")
+    other = staged(account, db="b.db", MEVA_CACHE_DIR=elsewhere, cycles=5)
+    process.terminate()
+    process.communicate(60)
+    assert other.returncode == 1, other.stderr
+    assert "ended by K5:" in other.stderr
+    assert len(other.stdout.splitlines()) <= 2, "in its first cycle, or in that after its first orders"
+
+
+def test_a_key_of_another_account_trades_no_book_of_this_one(
+    exchange: LiveAccount, account: LiveAccount
+) -> None:
+    staged(account, cycles=2)
+    ended = staged(account, BTCTURK_API_KEY=exchange.key)
+    assert ended.returncode == 2
+    assert "none of the book's orders is known to it" in ended.stderr
+    assert staged(account).returncode == 0

@@ -1,0 +1,122 @@
+"""A live loop whose database fails it: nothing is sent that is not on disk, and all is found again after."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live_account import LiveAccount, differences, live_account, looping, staged
+from stage7_runs import rows_of
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAccount]:
+    with live_account(tmp_path_factory.mktemp("exchange")) as served:
+        yield served
+
+
+@pytest.fixture
+def account(exchange: LiveAccount, tmp_path: Path) -> LiveAccount:
+    return exchange.another(tmp_path, tmp_path.name)
+
+
+def all_on_disk(account: LiveAccount) -> bool:
+    """Whether every order that is at the exchange was recorded before it was sent."""
+    names = rows_of(account.folder / "a.db", "SELECT client_order_id AS name FROM stage4_orders")
+    return {order.client_id for order in account.ours()} <= {row["name"] for row in names}
+
+
+def quiet(account: LiveAccount) -> list[str]:
+    ended = staged(account, "--observe", cycles=4)
+    assert ended.returncode == 0, ended.stderr
+    return differences(account, account.folder / "a.db")
+
+
+def test_p1_a_database_that_stays_busy_lets_nothing_begin(account: LiveAccount) -> None:
+    staged(account, cycles=2)
+    sent = len(account.ours())
+    holder = sqlite3.connect(account.folder / "a.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    ended = staged(account)
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert ended.returncode in (1, 2), ended.stdout
+    assert "is locked by process" in ended.stderr
+    assert len(account.ours()) == sent
+    assert quiet(account) == []
+
+
+def test_p1_a_database_that_gets_busy_in_mid_loop_ends_it_and_no_order_goes_after_that(
+    account: LiveAccount,
+) -> None:
+    process = looping(account)
+    assert process.stdout is not None
+    process.stdout.readline()
+    holder = sqlite3.connect(account.folder / "a.db", isolation_level=None, timeout=20)
+    holder.execute("BEGIN IMMEDIATE")
+    sent = len(account.ours())
+    _, err = process.communicate(120)
+    assert process.returncode == 1, err
+    assert len(account.ours()) <= sent + 1, "the one that was recorded already"
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert all_on_disk(account)
+    assert quiet(account) == []
+
+
+def test_p3_a_full_disk_ends_a_loop_and_no_order_goes_that_is_not_on_it(account: LiveAccount) -> None:
+    process = looping(account)
+    assert process.stdout is not None
+    process.stdout.readline()
+    size = max(file.stat().st_size for file in account.folder.glob("a.db*"))
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
+    out, err = process.communicate(120)
+    assert process.returncode == 1, out + err
+    assert all_on_disk(account)
+    assert quiet(account) == []
+
+
+@pytest.mark.parametrize("damage", ["zeroed", "cut", "text", "folder"])
+def test_p9_a_damaged_file_trades_nothing_and_is_left_as_it_is(account: LiveAccount, damage: str) -> None:
+    staged(account, cycles=2)
+    db = account.folder / "a.db"
+    for more in ("-wal", "-shm"):
+        Path(f"{db}{more}").unlink(missing_ok=True)
+    whole, sent = db.read_bytes(), len(account.ours())
+    damaged = {
+        "zeroed": bytes(4096) + whole[4096:],
+        "cut": whole[: len(whole) // 2],
+        "text": b"not a database",
+    }
+    db.unlink()
+    if damage == "folder":
+        db.mkdir()
+    else:
+        db.write_bytes(damaged[damage])
+    ended = staged(account)
+    assert ended.returncode in (1, 2), ended.stdout
+    assert ended.stderr.startswith("Error: ")
+    assert len(account.ours()) == sent
+    assert damage == "folder" or db.read_bytes() == damaged[damage]
+
+
+def test_p12_a_restored_backup_takes_its_orders_in_again_and_submits_nothing(account: LiveAccount) -> None:
+    staged(account, cycles=2)
+    db, backup = account.folder / "a.db", account.folder / "backup.db"
+    with sqlite3.connect(db) as source, sqlite3.connect(backup) as copy:
+        source.backup(copy)
+    staged(account, cycles=3)
+    sent = len(account.ours())
+    for more in ("", "-wal", "-shm"):
+        Path(f"{db}{more}").unlink(missing_ok=True)
+    shutil.copy(backup, db)
+    ended = staged(account, cycles=4)
+    assert ended.returncode == 0, ended.stderr
+    assert {line.split()[2] for line in ended.stdout.splitlines()} == {"OBSERVE_ONLY"}
+    assert "alarm file_behind_exchange:" in ended.stderr
+    assert len(account.ours()) == sent
+    assert quiet(account) == []
