@@ -15,6 +15,7 @@ from meva_core.operational.scene import Scene
 from meva_core.steps.wishes import worth
 
 STEP: Final = "anomalies"
+PNL_DIVERGENCE: Final = "PNL_DIVERGENCE"
 ERROR_LOOKS: Final = 4
 ERROR_SECONDS: Final = 600
 
@@ -116,5 +117,5 @@ def _divergence(scene: Scene, missing: int, state: DegradeState) -> Iterator[Ano
     if missing >= limit:
         setting = f"PNL_DIVERGENCE_TRY_{severity}"
         yield Anomaly(
-            severity, because("PNL_DIVERGENCE", STEP, "", missing, limit, unit="TRY", setting=setting)
+            severity, because(PNL_DIVERGENCE, STEP, "", missing, limit, unit="TRY", setting=setting)
         )

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from meva_core.modes import Mode
-from meva_core.operational.anomalies import Anomaly, Severity
+from meva_core.operational.anomalies import PNL_DIVERGENCE, Anomaly, Severity
 from meva_core.operational.because import Because, Cause, because, counted
 from meva_core.operational.inputs import DegradeState, Inputs
 
@@ -36,12 +36,12 @@ def degrade(inputs: Inputs, state: DegradeState, found: Sequence[Anomaly]) -> De
     limits, time = inputs.limits, inputs.time
     if state.override > Mode.NORMAL and time >= state.until:
         state = evolve(state, override=Mode.NORMAL, until=0)
-    counts = any(
-        anomaly.severity is Severity.WARN and anomaly.reason.code in limits.degrade_warn_codes_csv
-        for anomaly in found
-    )
+    codes = [anomaly.reason.code for anomaly in found if anomaly.severity is Severity.WARN]
+    # A shortfall that stands is one warning, however many cycles it stands for: its alarm has its own mode.
+    known = {PNL_DIVERGENCE} if state.diverged else set[str]()
+    counts = any(code in limits.degrade_warn_codes_csv and code not in known for code in codes)
     warned = (*state.warned, counts)[-limits.degrade_warn_window_cycles :]
-    state = evolve(state, warned=warned)
+    state = evolve(state, warned=warned, diverged=any(one.reason.code == PNL_DIVERGENCE for one in found))
     candidate, span = Mode.NORMAL, 0
     if any(anomaly.severity is Severity.ERROR for anomaly in found):
         candidate, span = Mode.OBSERVE_ONLY, ERROR_SECONDS

@@ -217,12 +217,13 @@ class RiskState:
 @frozen(kw_only=True)
 class DegradeState:
     """The override of degrade, until when it holds, and what it counts: for each of the last cycles, newest
-    last, whether it had a warning that counts; since when shortfalls stand at the error's size, and in how
-    many looks."""
+    last, whether it had a warning that counts; whether a shortfall of the warning's size stood in the last
+    one; since when shortfalls stand at the error's size, and in how many looks."""
 
     override: Mode = Mode.NORMAL
     until: int = 0
     warned: tuple[bool, ...] = ()
+    diverged: bool = False
     divergence_since: int | None = None
     divergence_looks: int = 0
 

@@ -135,3 +135,16 @@ def test_warnings_count_within_the_window_and_only_those_that_are_named():
     assert set(played(dict.fromkeys(range(1, 9), other), 9)) == {"NORMAL"}
     named = played(dict.fromkeys(range(1, 4), other), 3, DEGRADE_WARN_CODES_CSV="CLOCK_SKEW")
     assert named[-1] == "REDUCE_RISK_ONLY"
+
+
+def test_a_shortfall_that_stands_is_one_warning_however_many_cycles_see_it():
+    short = Anomaly(Severity.WARN, because("PNL_DIVERGENCE", "anomalies"))
+    state, modes = DegradeState(), []
+    for found in [*[[short]] * 30, *[[], [short]] * 3]:
+        done = degrade(inputs(), state, found)
+        state = done.state
+        modes.append(done.mode)
+    assert set(modes[:-1]) == {Mode.NORMAL}
+    assert modes[-1] is Mode.REDUCE_RISK_ONLY, "three that began within ten cycles"
+    beside = degrade(inputs(), DegradeState(diverged=True), [short, WARN]).state
+    assert beside.warned == (True,), "another warning counts beside one that stands"
