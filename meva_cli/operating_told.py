@@ -84,6 +84,7 @@ class Teller:
     def tell(self, told: Told) -> None:
         """Tell of a cycle."""
         document = cycle_told(told)
+        events.bind(run_id=told.book.run, cycle_id=told.inputs.cycle)
         line = line_of(document)
         self._tell_alarms(told)
         self._tell_blocked(told)
@@ -204,7 +205,7 @@ def _kurus(amount: Decimal) -> str:
 
 
 def _plain(document: dict[str, Any]) -> dict[str, Any]:
-    names = ("cycle_id", "stage", "mode", "fills", "submitted", "canceled", "unknown_orders", "equity_try")
+    names = ("stage", "mode", "fills", "submitted", "canceled", "unknown_orders", "equity_try")
     return {
         name: as_text(document[name]) if isinstance(document[name], Decimal) else document[name]
         for name in names

@@ -221,7 +221,10 @@ COMMANDS: Final = (
         "replay convert", "meva_cli.commands.replay:convert", "Write a dataset as Parquet, or as CSV.", None
     ),
     Command(
-        "replay export", "meva_cli.commands.replay:export", "Write what a live run saw, to be decided again."
+        "replay export",
+        "meva_cli.commands.replay:export",
+        "Write what a live run saw, to be decided again.",
+        ("strategy",),
     ),
     Command(
         "emulator serve",

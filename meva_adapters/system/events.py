@@ -92,7 +92,7 @@ LIVE_CYCLE: Final = Event(
     "live_cycle",
     _INFO,
     "a cycle of Stage 3 or 4 is done",
-    ("cycle_id", "stage", "mode", "fills", "submitted", "canceled", "unknown_orders", "equity_try"),
+    ("stage", "mode", "fills", "submitted", "canceled", "unknown_orders", "equity_try"),
 )
 BLOCKED: Final = Event("blocked", _ERROR, "a gate keeps a live run from beginning", ("code",))
 CYCLE_INTERRUPTED: Final = Event(

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from meva_adapters.rehearsal.rehearsing import Report
     from meva_core.settings import Settings
 
-_GROUPS: Final = ("exchange", "live", "risk", "degrade", "universe", "strategy")
 _SHOWN: Final = ("cycles", "starts", "actions", "fills_booked", "ended_by_alarm")
 _TAIL: Final = 12
 
 
 @click.command()
-@click.option("--stage", type=click.Choice(["stage3", "stage4"]), default="stage4", show_default=True)
+@click.option(
+    "--stage",
+    type=click.Choice(["stage3", "stage4"]),
+    default="stage4",
+    show_default=True,
+    help="Whose cycles.",
+)
 @click.option(
     "--strategy", "strategies", multiple=True, metavar="ID", help="Instead of those that the settings list."
 )
@@ -66,7 +71,9 @@ def rehearse(
     """
     number = int(stage.removeprefix("stage"))
     listed = {f"STAGE{number}_STRATEGIES": ",".join(strategies) or None}
-    settings = settings_for(*_GROUPS, options=listed, warn=False).settings
+    settings = settings_for(
+        "exchange", "live", "risk", "degrade", "universe", "strategy", options=listed, warn=False
+    ).settings
     given = {"seeds": seeds, "first": first, "steps": steps, "interval": interval, "by_hand": by_hand}
     report = _rehearsed(number, settings, minutes, as_json=as_json, **given)
     print_json(_document(report)) if as_json else _print(report, f"--stage {stage} --interval {interval}")
