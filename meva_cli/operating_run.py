@@ -41,6 +41,8 @@ GROUPS: Final = (
     "gates", "exchange", "live", "risk", "degrade", "universe", "stage7", "alerts", "strategy",
 )  # fmt: skip
 """The groups of settings that these stages read."""
+_TRIES: Final = 3
+"""So often the exchange is asked for its time before a run begins."""
 
 
 @contextmanager
@@ -116,7 +118,7 @@ def _live(
     doors.clock = opened.client.clock
     held = _held_store(store, lease.require)
     desk = Desk(opened.venue, opened.account, held, opened.client.clock, _pausing(clock))
-    now = opened.client.clock.micros()
+    now = _time_of(opened)
     rests = _opened_account(desk, opened, plan.book, account, settings, store)
     taken = _taken_up(desk, plan.book, now, rests=rests)
     book = check_account(held, opened.account, taken.book, account, now)
@@ -188,7 +190,7 @@ def _dry(
     store, lease, heart = _held(stack, plan, url)
     slowest = Slowest(plan.observer)
     opened = stack.enter_context(exchange(settings, clock=clock, observer=slowest))
-    held, name, now = _held_store(store, lease.require), plan.book, opened.client.clock.micros()
+    held, name, now = _held_store(store, lease.require), plan.book, _time_of(opened)
     cash = parse_e8(settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
     venue = venue_of(held, name, cash, terms_of(settings), opened.client.clock)
     with store.read() as view:
@@ -210,6 +212,18 @@ def _dry(
     return AtWork(
         runner=runner, desk=desk, lease=lease, heart=heart, store=store, taken=taken, strategies=strategies
     )
+
+
+def _time_of(opened: Btcturk) -> int:
+    """Return the exchange's time, microseconds. One answer that came too late is no reason not to begin."""
+    from meva_core.errors import Unavailable
+
+    for _ in range(_TRIES - 1):
+        try:
+            return opened.client.clock.micros()
+        except Unavailable:
+            continue
+    return opened.client.clock.micros()
 
 
 # -- What both have ---------------------------------------------------------------------------------------

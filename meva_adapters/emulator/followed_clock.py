@@ -85,7 +85,11 @@ class FollowedClock:
                 reply = self._connection.getresponse()
                 status, data = reply.status, reply.read()
             except BaseException as error:
-                self._connection.close()  # the next question begins anew
+                # The next question begins anew, on another: what of this one was not sent yet stays in it.
+                self._connection.close()
+                self._connection = HTTPConnection(
+                    self._connection.host, self._connection.port, timeout=_PATIENCE_SECONDS
+                )
                 if not isinstance(error, OSError | HTTPException):
                     raise  # an interrupt
                 raise self._lost(str(error)) from None

@@ -162,6 +162,6 @@ def test_a_late_cycle_costs_what_an_early_one_did(tmp_path: Path, processes: boo
         assert early[name] == late[name] > 0
     assert early["asked"] == late["asked"]
     assert late["steps"] < early["steps"] * 1.2
-    assert late["objects"] < 200
+    assert late["objects"] < 300  # weak references of a cache come and go, two hundred at once
     for part in (early, late):
         assert 0.5 < part["bytes"] / PART / a_cycle_takes(SYMBOLS) < 1.2

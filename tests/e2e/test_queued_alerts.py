@@ -82,7 +82,7 @@ def with_alerts(
 
     def tell_both(told: Any) -> None:
         tell(told)
-        found.herald.stored(told)
+        found.herald.stored(told.time)
 
     going.loop.tell = tell_both
     going.loop.trouble = found.herald.trouble
