@@ -55,6 +55,8 @@ def comes_along(on: Live, until: int) -> None:
 @pytest.mark.parametrize("seconds", [60, 300])
 def test_the_past_is_asked_for_once_and_then_what_is_new(on: Live, seconds: int) -> None:
     looking = Looking(on, seconds)
+    if on.now() % 60 < 10:  # the bar of a minute that has just ended may not be there yet
+        on.forward(10)
     end = (on.now() - 3) // seconds * seconds
     answers, first = looking.measure()
     for pair in PAIRS:
