@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from attrs import field, frozen
 
-from meva_cli.options import json_option
+from meva_cli.options import COUNT, SYMBOL, TIME, json_option
 from meva_cli.render import print_json, print_line, print_pairs, print_spared_table
 from meva_cli.writing import check_target, write_to
 from meva_core.errors import BadInput
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 TABLE: Final = "table"
+LAST: Final = 50
+"""So many rows a table shows where nothing else is asked for."""
+STAGE7_FILLS: Final = {
+    "time": "ts",
+    "symbol": "symbol",
+    "side": "side",
+    "price": "price_try",
+    "qty": "qty",
+    "notional": "notional_try",
+    "fee": "fee_try",
+    "slippage": "slippage_try",
+    "liquidity": "liquidity",
+}
+"""The columns of fills of Stage 7, and the fields that they show."""
 
 
 def form_options(command: F) -> F:
@@ -42,6 +56,23 @@ def form_options(command: F) -> F:
             show_default=True,
             help="table is for people; the others hold every field, exactly, as `meva export` writes them.",
         ),
+    ):
+        command = option(command)
+    return command
+
+
+def rows_options(command: F) -> F:
+    """Add `--symbol`, `--last`, `--start` and `--end`: which rows of a book are shown."""
+    for option in (
+        click.option("--end", type=TIME, help="None of after this time."),
+        click.option("--start", type=TIME, help="None of before this time."),
+        click.option(
+            "--last",
+            type=COUNT,
+            metavar="N",
+            help=f"The newest N only.  [default: {LAST}; with --start or --end, and for programs, all]",
+        ),
+        click.option("--symbol", type=SYMBOL, help="Those of one symbol."),
     ):
         command = option(command)
     return command

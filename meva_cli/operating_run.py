@@ -258,6 +258,9 @@ def _taken_up(desk: Desk, name: str, now: int, *, rests: bool = False) -> TakenU
     taken = taken_up(desk.store, name, now, rests=rests)
     for cycle in taken.interrupted:
         say(events.CYCLE_INTERRUPTED, f"cycle {cycle} was decided and not done: its orders are looked for")
+    if taken.abandoned:
+        words = f"{taken.abandoned} replacements were left under way: they are not resumed"
+        say(events.CYCLE_INTERRUPTED, words)
     return taken
 
 

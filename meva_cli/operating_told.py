@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -13,12 +12,12 @@ from meva_adapters.system import events
 from meva_cli.notes import log_only, say
 from meva_cli.render import as_text, print_json, print_line
 from meva_core.amounts import format_e8, to_decimal
+from meva_core.live_history.block_words import BLOCKS
 
 if TYPE_CHECKING:
     from meva_cli.operating_plan import AtWork, Plan
     from meva_core.operating.adopting import Opened
     from meva_core.operating.runner import Told
-    from meva_core.operational.actions import Action
     from meva_core.settings import Settings
 
 _KURUS: Final = Decimal("0.01")
@@ -79,6 +78,7 @@ class Teller:
     as_json: bool = False
     _alarms: frozenset[str] = frozenset()
     _blocked: dict[str, str] = field(factory=dict)
+    _notes: frozenset[str] = frozenset()
     _stood: str = ""
 
     def tell(self, told: Told) -> None:
@@ -92,8 +92,7 @@ class Teller:
         for outcome in told.executed.outcomes:
             if outcome.text and outcome.verdict.value in ("rejected", "unknown", "blocked"):
                 say(events.ORDER_NOT_SENT, f"{outcome.verdict.value}: {outcome.text}", code=outcome.code)
-        for note in (*told.read.notes, *told.executed.notes):
-            say(events.READ_FAILED, note)
+        self._tell_notes(told)
         if told.killed is not None:
             words = f"the kill switch was pulled ({told.killed.level.name.lower()}): {told.killed.reason}"
             say(events.KILLED, words, colour="red", reason=told.killed.reason)
@@ -125,8 +124,20 @@ class Teller:
         now = dict(told.inputs.blocked)
         for symbol, why in sorted(now.items()):
             if self._blocked.get(symbol) != why:
-                say(events.SYMBOL_BLOCKED, f"{symbol}: nothing is submitted: {why}", symbol=symbol, why=why)
+                words = BLOCKS[why].why if why in BLOCKS else why
+                say(events.SYMBOL_BLOCKED, f"{symbol}: nothing is submitted: {words}", symbol=symbol, why=why)
+        for symbol in sorted(self._blocked.keys() - now.keys()):
+            say(events.SYMBOL_FREE, f"{symbol}: orders may be submitted again", symbol=symbol)
         self._blocked = now
+
+    def _tell_notes(self, told: Told) -> None:
+        """Say what could not be read, unless it could not be in the last cycle either, for the same
+        reason."""
+        notes = (*told.read.notes, *told.executed.notes)
+        for note in dict.fromkeys(notes):
+            if note not in self._notes:
+                say(events.READ_FAILED, note)
+        self._notes = frozenset(notes)
 
 
 def tell_armed(plan: Plan, work: AtWork, settings: Settings) -> None:
@@ -166,7 +177,7 @@ def tell_left(work: AtWork) -> None:
         left = [one for one in resting(view, work.desk.owner) if isinstance(one, Record)]
     for one in left:
         asks = f"{one.side.name} {one.qty:f} {one.symbol} at {one.price:f}" if one.asks else "its name alone"
-        words = f"open still: {one.label}, {asks}"
+        words = f"open still: {one.label}, {asks}, {one.standing}"
         say(events.ORDERS_LEFT, words, order=one.label)
     if left and work.account:
         say(events.ORDERS_LEFT, '`meva kill --cancel-open --reason "..."` cancels them', order="")
@@ -191,13 +202,6 @@ def tell_opening(found: Opened) -> None:
             "taken over from the earlier system: the first cycle submits nothing",
             account="",
         )
-
-
-def action_texts(actions: tuple[Action, ...]) -> Iterator[str]:
-    """Yield actions for people, in the order in which they are sent."""
-    for one in actions:
-        what = f"{one.kind.value} {one.side.name} {format_e8(one.qty)} {one.symbol}"
-        yield f"{what} at {format_e8(one.price)} ({one.reason or one.strategy})"
 
 
 def _kurus(amount: Decimal) -> str:

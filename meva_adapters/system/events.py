@@ -103,6 +103,7 @@ ALARM_OVER: Final = Event("alarm_over", _INFO, "an alarm has ended", ("alarm",))
 SYMBOL_BLOCKED: Final = Event(
     "symbol_blocked", _WARNING, "nothing is submitted in a symbol", ("symbol", "why")
 )
+SYMBOL_FREE: Final = Event("symbol_free", _INFO, "orders may be submitted in a symbol again", ("symbol",))
 KILLED: Final = Event("killed", _ERROR, "a cycle pulled the kill switch", ("reason",))
 KILL_STANDS: Final = Event("kill_stands", _WARNING, "the kill switch is on, and where", ("reason",))
 KILL_LIFTED: Final = Event("kill_lifted", _INFO, "the kill switch is off again", ())

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.listing import TABLE, Listing, check_form, form_options
+from meva_cli.listing import LAST, STAGE7_FILLS, TABLE, Listing, check_form, form_options, rows_options
 from meva_cli.live_told import BOOK, asked_live, head_of
-from meva_cli.options import COUNT, SYMBOL, TIME
 from meva_cli.window import moment
 from meva_core.errors import BadInput
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
     from meva_core.ports import Reads
 
-LAST: Final = 50
 _SHOWN: Final = {
     "time": "ts",
     "symbol": "symbol",
@@ -42,31 +40,12 @@ _FLOWS: Final = {
     "proven": "proven",
     "id": "flow_id",
 }
-_OF_STAGE7: Final = {
-    "time": "ts",
-    "symbol": "symbol",
-    "side": "side",
-    "price": "price_try",
-    "qty": "qty",
-    "notional": "notional_try",
-    "fee": "fee_try",
-    "slippage": "slippage_try",
-    "liquidity": "liquidity",
-}
 
 
 @click.command()
 @DB
 @BOOK
-@click.option("--symbol", type=SYMBOL, help="Those of one symbol.")
-@click.option(
-    "--last",
-    type=COUNT,
-    metavar="N",
-    help=f"The newest N only.  [default: {LAST}; with --start or --end, and for programs, all]",
-)
-@click.option("--start", type=TIME, help="None before this time.")
-@click.option("--end", type=TIME, help="None after this time.")
+@rows_options
 @click.option(
     "--flows",
     is_flag=True,
@@ -155,7 +134,7 @@ def _of_account(
         head={"book": account.book, "runs": runs},
         fields=FILLS,
         records=found if last is None else found[-last:],
-        shown=_OF_STAGE7,
+        shown=STAGE7_FILLS,
         spared=("liquidity", "slippage", "fee"),
         none="No fill.",
     )

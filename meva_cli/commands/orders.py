@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.listing import Listing, check_form, form_options
+from meva_cli.listing import LAST, Listing, check_form, form_options, rows_options
 from meva_cli.live_told import BOOK, asked_live, head_of
-from meva_cli.options import COUNT, SYMBOL, TIME
 from meva_cli.render import print_line
 from meva_cli.window import moment
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from meva_core.live_history.orders import Order
     from meva_core.ports import Reads
 
-LAST: Final = 50
 _SHOWN: Final = {
     "!": "flag",
     "created": "created",
@@ -51,15 +49,7 @@ _OF_STAGE7: Final = {
 @click.command()
 @DB
 @BOOK
-@click.option("--symbol", type=SYMBOL, help="Those of one symbol.")
-@click.option(
-    "--last",
-    type=COUNT,
-    metavar="N",
-    help=f"The newest N orders only.  [default: {LAST}; with --start or --end, and for programs, all]",
-)
-@click.option("--start", type=TIME, help="None made before this time.")
-@click.option("--end", type=TIME, help="None made after this time.")
+@rows_options
 @click.option("--open", "open_only", is_flag=True, help="Those alone that may rest, or are not settled.")
 @form_options
 def orders(

@@ -130,17 +130,24 @@ def _print(url: URL, entries: list[dict[str, Any]]) -> None:
             print_line()
         if "alarms" in entry:
             ago = entry["ago_seconds"]
-            print_status(entry, _held_by(entry["lease"]), "" if ago is None else str(timedelta(seconds=ago)))
+            print_status(entry, _held_by(entry["lease"]), _ago(ago))
             continue
         print_line(f"Book {entry['book']}" + (", closed" if entry["state"] == "closed" else ""))
         print_pairs(_told(entry))
+
+
+def _ago(seconds: int | None) -> str:
+    """Return how long ago something was; below zero, it lies ahead of our clock."""
+    if seconds is None:
+        return ""
+    return f"{'-' if seconds < 0 else ''}{timedelta(seconds=abs(seconds))}"
 
 
 def _told(entry: dict[str, Any]) -> dict[str, object]:
     ago = entry["ago_seconds"]
     told = {
         "cycle": entry["line"] or f"none yet, equity {as_text(entry['equity_try'])}",
-        "ago": "" if ago is None else str(timedelta(seconds=ago)),
+        "ago": _ago(ago),
         "next": f"about {as_text(entry['next_cycle_about'])}" if entry["next_cycle_about"] else "",
         "run": entry["run_id"],
         "lease": _held_by(entry["lease"]),

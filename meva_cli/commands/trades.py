@@ -11,6 +11,7 @@ import click
 
 from meva_adapters.texts.words import duration
 from meva_cli.database import DB, database, reading
+from meva_cli.listing import STAGE7_FILLS
 from meva_cli.options import SYMBOL, json_option
 from meva_cli.records import TRADES, Records
 from meva_cli.render import print_json, print_line, print_pairs, print_spared_table
@@ -25,17 +26,7 @@ if TYPE_CHECKING:
 TABLE: Final = "table"
 FILLS: Final = "fills"
 _SHOWN: Final = {
-    FILLS: {
-        "time": "ts",
-        "symbol": "symbol",
-        "side": "side",
-        "price": "price_try",
-        "qty": "qty",
-        "notional": "notional_try",
-        "fee": "fee_try",
-        "slippage": "slippage_try",
-        "liquidity": "liquidity",
-    },
+    FILLS: STAGE7_FILLS,
     TRADES: {
         "closed": "closed",
         "symbol": "symbol",
