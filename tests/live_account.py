@@ -40,6 +40,9 @@ BEGIN = 1_767_225_600_000
 PAIRS = ("BTCTRY", "ETHTRY", "XRPTRY")
 FUNDS = {"TRY": 100_000 * E8, "XRP": 50 * E8}
 """What a user begins with; the coins are a person's, and no book's."""
+OFTEN = 2
+"""Seconds between the cycles of a loop beside which another process begins: both move one time, and one that
+jumps by more than the other takes for an answer is no time that it could set its clock by."""
 ARMED = {
     "DRY_RUN": "false",
     "LIVE_TRADING": "true",

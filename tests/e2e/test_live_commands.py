@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_account import ARMED, LiveAccount, called, differences, live_account, looping, staged
+from live_account import ARMED, OFTEN, LiveAccount, called, differences, live_account, looping, staged
 from started import Started
 
 
@@ -145,7 +145,7 @@ def test_an_account_is_traded_by_one_process_of_this_host_whatever_its_database(
 
 
 def test_another_host_on_the_same_account_is_noticed_within_a_cycle(account: LiveAccount) -> None:
-    process = looping(account, TTL_SECONDS="86400")
+    process = looping(account, interval=OFTEN, TTL_SECONDS="86400")
     cycles_of(process, 4)
     elsewhere = str(account.folder / "elsewhere")
     other = staged(account, db="b.db", MEVA_CACHE_DIR=elsewhere, cycles=5)

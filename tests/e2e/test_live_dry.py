@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 from live_account import (
     ARMED,
+    OFTEN,
     LiveAccount,
     armed,
     called,
@@ -65,7 +66,7 @@ def test_it_asks_nothing_private_and_changes_nothing_of_the_live_book(
 
 
 def test_both_run_at_the_same_time(account: LiveAccount) -> None:
-    process = looping(account)
+    process = looping(account, interval=OFTEN)
     assert process.stdout is not None
     process.stdout.readline()
     assert dry(account, "stage4").returncode == 0
