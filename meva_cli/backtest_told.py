@@ -71,7 +71,7 @@ def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
 
 def print_backtest(result: dict[str, Any], *, with_page: bool = True) -> None:
     """Print what was recorded and, unless it is shown later, the page of figures, for people."""
-    from meva_cli.figures_page import print_page
+    from meva_cli.reports.figures import print_page
     from meva_core.strategy.base import identity_text
 
     warnings, page, why_none = (result.pop(name) for name in ("warnings", "figures", "figures_reason"))

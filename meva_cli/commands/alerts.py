@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.live_told import BOOK, asked_live, head_of, standing_of
+from meva_cli.live_history.asked import BOOK, asked_live, head_of, standing_of
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table, to_the_second

@@ -117,7 +117,7 @@ def _accept(store: SqlStore, book: str, pairs: tuple[str, ...], reason: str) -> 
 def _lift(store: SqlStore, gates: Gates, reason: str) -> list[Kill]:
     """Clear rows and file, and return what they said."""
     from meva_adapters.system.kill_file import read_kill_file, remove_kill_file
-    from meva_cli.kill_switch import kill_path
+    from meva_cli.operating.kill_switch import kill_path
     from meva_core.operating.kill import lift_kills
 
     with store.unit() as work:
@@ -133,7 +133,7 @@ def _lift(store: SqlStore, gates: Gates, reason: str) -> list[Kill]:
 
 
 def _standing(store: SqlStore, gates: Gates) -> list[Kill]:
-    from meva_cli.kill_switch import KillSwitch
+    from meva_cli.operating.kill_switch import KillSwitch
 
     return list(KillSwitch(gates, Path.cwd(), store.read).kills())
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meva_cli.database import DB, database, shown_database
-from meva_cli.live_status import book_row, live_books, print_books
+from meva_cli.live_history.status import book_row, live_books, print_books
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table

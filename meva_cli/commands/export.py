@@ -8,8 +8,8 @@ import click
 from click.core import ParameterSource
 
 from meva_cli.database import DB, database, reading
-from meva_cli.live_export import FLOWS, TAX, Asked, export_book
-from meva_cli.live_told import asked_live
+from meva_cli.live_history.asked import asked_live
+from meva_cli.live_history.export import FLOWS, TAX, Asked, export_book
 from meva_cli.options import json_option
 from meva_cli.records import CYCLES, Records
 from meva_cli.render import print_json, print_pairs

@@ -9,7 +9,7 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.listing import LAST, STAGE7_FILLS, TABLE, Listing, check_form, form_options, rows_options
-from meva_cli.live_told import BOOK, asked_live, head_of
+from meva_cli.live_history.asked import BOOK, asked_live, head_of
 from meva_cli.window import moment
 from meva_core.errors import BadInput
 

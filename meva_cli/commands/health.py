@@ -97,7 +97,7 @@ def _checks(opened: Btcturk, settings: Settings, *, with_stream: bool) -> Iterat
 
 def _held_against(account: Account, settings: Settings, db: str | None) -> Iterator[Check]:
     """Hold the account against the live book of the database, if it has one."""
-    from meva_cli.live_health import live_book_of
+    from meva_cli.live_history.health import live_book_of
 
     book = live_book_of(db)
     if book is not None and settings.exchange.api_key is not None:
@@ -106,7 +106,7 @@ def _held_against(account: Account, settings: Settings, db: str | None) -> Itera
 
 
 def _against(account: Account, key: str, book: LiveBook) -> Answer:
-    from meva_cli.live_health import against
+    from meva_cli.live_history.health import against
 
     return Answer(*against(account.balances(), key, book))
 

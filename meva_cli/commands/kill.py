@@ -68,7 +68,7 @@ def _stopped(
     """Write file and row; return where it stands now and what could not be written."""
     from meva_adapters.sql import writer
     from meva_adapters.system.kill_file import write_kill_file
-    from meva_cli.kill_switch import kill_path
+    from meva_cli.operating.kill_switch import kill_path
     from meva_core.operating.kill import Stored, store_kill
 
     written, failed = [], []
@@ -101,7 +101,7 @@ def _take_back(settings: Settings, url: URL) -> Canceled:
 def _canceled(settings: Settings, url: URL) -> Canceled:
     """Cancel our own open orders, or, while another process holds the book, wait for that one to do it."""
     from meva_adapters.sql import reader
-    from meva_cli.held_account import held_desk
+    from meva_cli.operating.held_account import held_desk
     from meva_core.operating.cancelling import Canceled, Left, cancel_open, resting_of
 
     until = time.monotonic() + CANCEL_SECONDS

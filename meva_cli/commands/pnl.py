@@ -11,7 +11,7 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.listing import Listing, check_form, form_options
-from meva_cli.live_told import head_of, required_live, standing_of, texts
+from meva_cli.live_history.asked import head_of, required_live, standing_of, texts
 from meva_cli.options import COUNT, SYMBOL, TIME
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.window import moment

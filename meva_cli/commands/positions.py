@@ -11,7 +11,7 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.listing import TABLE, Listing, check_form, form_options
-from meva_cli.live_told import BOOK, asked_live, standing_of
+from meva_cli.live_history.asked import BOOK, asked_live, standing_of
 from meva_cli.options import SYMBOL
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.runs import run_option

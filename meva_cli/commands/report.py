@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.live_told import asked_live
+from meva_cli.live_history.asked import asked_live
 from meva_cli.options import FOLDER, json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
 from meva_cli.stage4 import STAGE, refuse_run, stage4_rows
@@ -111,7 +111,7 @@ def report(
             return
         listed = asked_live(reads, book, run_id)
         if listed is not None:
-            from meva_cli.live_report import report_book
+            from meva_cli.live_history.report import report_book
 
             report_book(reads, listed, moment(start), moment(end), last, as_json=as_json)
             return
@@ -209,13 +209,13 @@ def _summarize(reads: Reads, run_id: str | None, book: str | None, rate: float, 
     from meva_adapters.codec import CODEC
     from meva_adapters.texts.figures_page import title
     from meva_adapters.texts.summary_document import summary_document
-    from meva_cli.figures_page import print_page
+    from meva_cli.reports.figures import print_page
     from meva_cli.summary import asked_account
     from meva_core.stages.summary import summary_of
 
     listed = asked_live(reads, book, run_id)
     if listed is not None:
-        from meva_cli.live_report import summary_of_book
+        from meva_cli.live_history.report import summary_of_book
 
         document = summary_of_book(reads, listed, rate).document()
     else:
@@ -239,15 +239,15 @@ def _write(
 ) -> None:
     listed = asked_live(reads, book, run_id)
     if listed is not None:
-        from meva_cli.live_page import html_of_book
+        from meva_cli.live_history.page import html_of_book
 
         html = html_of_book(reads, listed, rate, db)
     else:
-        from meva_cli.html_report import html_report
+        from meva_cli.reports.html import html_report
         from meva_cli.summary import asked_account
 
         html = html_report(reads, asked_account(reads, run_id, book), rate, db)
-    from meva_cli.html_report import write_report
+    from meva_cli.reports.html import write_report
 
     write_report(path, html, opened=opened)
     print_line(str(path))

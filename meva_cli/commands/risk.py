@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.live_risk import is_live_name, reset_risk, show_risk
+from meva_cli.live_history.risk import is_live_name, reset_risk, show_risk
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table, to_the_second
 

@@ -21,10 +21,10 @@ from meva_cli.database import DB, database
 from meva_cli.load import settings_for
 from meva_cli.metering import Address, metrics_options, watching
 from meva_cli.notes import say
-from meva_cli.operating_heard import Heard
-from meva_cli.operating_plan import Plan, Way
-from meva_cli.operating_run import GROUPS, at_work, canary_of
-from meva_cli.operating_told import Teller, tell_armed, tell_left
+from meva_cli.operating.heard import Heard
+from meva_cli.operating.plan import Plan, Way
+from meva_cli.operating.run import GROUPS, at_work, canary_of
+from meva_cli.operating.told import Teller, tell_armed, tell_left
 from meva_cli.options import AMOUNT, COUNT, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
 from meva_cli.signals import Ending
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_adapters.system.clock import Timepiece
-    from meva_cli.operating_plan import AtWork
+    from meva_cli.operating.plan import AtWork
     from meva_core.errors import MevaError
     from meva_core.live_book.alarms import Alarm
     from meva_core.operating.runner import Told
@@ -267,7 +267,7 @@ def _tell_ends(ends: Sequence[Alarm]) -> None:
 def _blocks(settings: Settings, url: URL) -> list[tuple[str, str]]:
     """Return the codes of the gates that are shut, each with the line that says what opens it."""
     from meva_adapters.sql import ensure, reader
-    from meva_cli.kill_switch import KillSwitch
+    from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.gates import BlockCode, live_blocks
 
     shut = []

@@ -17,10 +17,10 @@ from meva_adapters.system.notify import supervisor
 from meva_cli.alerting import alerting
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database
+from meva_cli.dry.book import live_book, strategy_beside
+from meva_cli.dry.heard import Heard
+from meva_cli.dry.held import held_book
 from meva_cli.exchange import exchange, streamed_books
-from meva_cli.heard import Heard
-from meva_cli.held_book import held_book
-from meva_cli.live_book import live_book, strategy_beside
 from meva_cli.load import Loaded, settings_for
 from meva_cli.metering import Address, Watch, metrics_options, watching
 from meva_cli.notes import log_only, say

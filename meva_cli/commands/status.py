@@ -11,7 +11,7 @@ import click
 
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database, reading, shown_database
-from meva_cli.live_status import live_books, print_status, status_entry
+from meva_cli.live_history.status import live_books, print_status, status_entry
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, to_the_second
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.live_told import BOOK, asked_live
+from meva_cli.live_history.asked import BOOK, asked_live
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
 from meva_cli.summary import asked_account, assumed_data, say_assumed
@@ -69,7 +69,7 @@ def why(
     with reading(database(db)) as reads:
         listed = _live(reads, cycle, book, run_id)
         if listed is not None:
-            from meva_cli.live_why import why_cycle, why_many
+            from meva_cli.live_history.why import why_cycle, why_many
 
             if many:
                 why_many(reads, listed, moment(start), moment(end), last, as_json=as_json)

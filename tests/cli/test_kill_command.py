@@ -17,7 +17,7 @@ from meva_adapters.sql import SqlStore, reader, writer
 from meva_adapters.sql.lease import Leases
 from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.process import this_process
-from meva_cli.kill_switch import KillSwitch
+from meva_cli.operating.kill_switch import KillSwitch
 from meva_core.live.desk import Desk
 from meva_core.operating.kill import Level
 from meva_core.orders import Side

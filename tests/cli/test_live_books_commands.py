@@ -23,7 +23,7 @@ from meva_adapters.sql import writer
 from meva_adapters.sql.lease import Leases
 from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.process import this_process
-from meva_cli.live_health import against, live_book_of
+from meva_cli.live_history.health import against, live_book_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.opening import account_of
 from meva_core.operating import recording

@@ -22,9 +22,9 @@ from meva_adapters.emulator.world import build_world
 from meva_adapters.sql import SqlStore, reader
 from meva_adapters.sql.addresses import database_url
 from meva_adapters.system.notify import Supervisor
+from meva_cli.dry.book import live_book
+from meva_cli.dry.held import held_book
 from meva_cli.exchange import exchange
-from meva_cli.held_book import held_book
-from meva_cli.live_book import live_book
 from meva_cli.pace import ClockPace
 from meva_cli.progress import NoProgress
 from meva_core.amounts import ABSENT

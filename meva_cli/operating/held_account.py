@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_adapters.sql.lease import Heartbeat
-    from meva_cli.kill_switch import KillSwitch
+    from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
     from meva_core.ports import Clock, Reads
     from meva_core.settings import Settings
@@ -82,7 +82,7 @@ def held_desk(settings: Settings, url: URL) -> Iterator[Desk]:
     from meva_adapters.sql.lease import held
     from meva_adapters.system.clock import SystemClock
     from meva_cli.exchange import exchange
-    from meva_cli.kill_switch import KillSwitch
+    from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
 
     ours = SystemClock()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from meva_cli.live_told import standing_of
+from meva_cli.live_history.asked import standing_of
 from meva_cli.render import as_text, print_line, print_pairs, print_table, to_the_second
 
 if TYPE_CHECKING:

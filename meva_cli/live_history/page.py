@@ -10,9 +10,9 @@ from meva_adapters.pages.chart_data import bands, equity_charts, symbol_chart
 from meva_adapters.pages.page import Page, Part, Table
 from meva_adapters.pictures.live_gathered import gathered_of
 from meva_adapters.texts.figures_page import page_lines, span
-from meva_cli.live_told import standing_of, texts
+from meva_cli.live_history.asked import standing_of, texts
 from meva_cli.render import as_text
-from meva_cli.report_page import (
+from meva_cli.reports.page import (
     drawn_symbols,
     equity_part,
     figures_part,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from meva_cli.live_told import texts
+from meva_cli.live_history.asked import texts
 from meva_cli.render import as_text, print_json, print_line, print_table
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from meva_core.amounts import format_e8, to_decimal
 from meva_core.live_history.block_words import BLOCKS
 
 if TYPE_CHECKING:
-    from meva_cli.operating_plan import AtWork, Plan
+    from meva_cli.operating.plan import AtWork, Plan
     from meva_core.operating.adopting import Opened
     from meva_core.operating.runner import Told
     from meva_core.settings import Settings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from meva_adapters.codec import CODEC
 from meva_adapters.pictures.retelling import told_and_gathered
 from meva_adapters.system.files import replacing
-from meva_cli.report_page import WHY_CYCLES, report_page
+from meva_cli.reports.page import WHY_CYCLES, report_page
 from meva_cli.runs import changed_settings
 from meva_cli.telling import telling_of
 from meva_cli.window import asked_windows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from meva_cli.live_told import standing_of, texts
+from meva_cli.live_history.asked import standing_of, texts
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table, to_the_second
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
     from meva_adapters.measuring import StreamedBooks
     from meva_adapters.strategies import Chosen
-    from meva_cli.held_book import HeldBook
+    from meva_cli.dry.held import HeldBook
     from meva_core.loop import Loop
     from meva_core.ports import Clock
     from meva_core.settings import Settings

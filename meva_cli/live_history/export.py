@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from attrs import frozen
 
-from meva_cli.live_told import standing_of, texts
+from meva_cli.live_history.asked import standing_of, texts
 from meva_cli.render import print_json, print_pairs
 from meva_cli.writing import write_to
 

@@ -17,7 +17,7 @@ import attrs
 
 from meva_adapters.system import events
 from meva_cli.notes import say
-from meva_cli.operating_plan import AtWork, Plan, Way
+from meva_cli.operating.plan import AtWork, Plan, Way
 from meva_core.errors import BadInput
 from meva_core.market import MICROS
 
@@ -91,8 +91,8 @@ def _live(
     from meva_adapters.btcturk.observed import Slowest
     from meva_adapters.sql import reader
     from meva_cli.exchange import exchange
-    from meva_cli.held_account import LiveDoors
-    from meva_cli.kill_switch import KillSwitch
+    from meva_cli.operating.held_account import LiveDoors
+    from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
     from meva_core.live_book.opening import account_of
     from meva_core.operating.permit import Permits
@@ -149,7 +149,7 @@ def _opened_account(
 ) -> bool:
     """Open the book of the account where there is none, and say what it begins with; return whether something
     of the earlier system's was taken over."""
-    from meva_cli.operating_told import tell_opening
+    from meva_cli.operating.told import tell_opening
     from meva_core.operating.adopting import open_account
     from meva_core.operating.measuring import Wanted, measure
     from meva_core.operating.stored import stored_book
@@ -234,7 +234,7 @@ def _held(stack: ExitStack, plan: Plan, url: URL) -> tuple[SqlStore, Lease, Any]
     from meva_adapters.sql import ensure, writer
     from meva_adapters.sql.lease import held, named
     from meva_adapters.system.clock import SystemClock
-    from meva_cli.held_book import waiting_for
+    from meva_cli.dry.held import waiting_for
 
     ensure(url)
     store = stack.enter_context(writer(url))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from meva_cli.listing import TABLE, Listing
-from meva_cli.live_told import head_of, standing_of, texts
+from meva_cli.live_history.asked import head_of, standing_of, texts
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.window import LAST
 

@@ -1,0 +1,1 @@
+"""Reports of runs and books as pages, printed or HTML."""
