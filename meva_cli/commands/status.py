@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +14,7 @@ import click
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database, reading, shown_database
 from meva_cli.live_history.status import live_books, print_status, status_entry
+from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, to_the_second
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from meva_adapters.sql.lease import Holding
     from meva_core.history.book_status import BookStatus
+    from meva_core.operating.kill import Kill
     from meva_core.ports import Reads
     from meva_core.stages.book_runs import BookRow
 
@@ -40,8 +44,9 @@ def status(name: str | None, watch: bool, db: str | None, as_json: bool) -> None
     were lost, an alert counted for each of its receivers. Times are the exchange's; how long ago is told by
     the difference that the last cycle measured.
 
-    Of a book of Stages 3 and 4 it also shows orders that rest or are not settled, rows of the kill switch,
-    and each alarm that is open, with what ends it.
+    Of a book of Stages 3 and 4 it also shows orders that rest or are not settled, where the kill switch is
+    thrown (in the settings of here, in its file, in the database), and each alarm that is open, with what
+    ends it.
     """
     url = database(db)
     if watch and (as_json or not sys.stdout.isatty()):
@@ -65,12 +70,20 @@ def _entries(url: URL, name: str | None) -> list[dict[str, Any]]:
     with reading(url) as reads:
         now, live = datetime.now(UTC), live_books(reads, name)
         if name is not None and live:
-            return [status_entry(reads, live[0], now)]
+            return [status_entry(reads, live[0], now, _kills(reads))]
         chosen = [book for book in books_of(reads) if book.closed_at is None]
         if name is not None:
             chosen = [pick_book(reads, name)]
         entries = [book_entry(reads, book, now) for book in chosen]
-        return [*entries, *(status_entry(reads, one, now) for one in live)]
+        return [*entries, *(status_entry(reads, one, now, _kills(reads)) for one in live)]
+
+
+def _kills(reads: Reads) -> Iterator[Kill]:
+    """Yield where the kill switch is thrown: in the settings of here, in its file, in the database."""
+    from meva_cli.operating.kill_switch import KillSwitch
+
+    gates = settings_for("gates").settings.gates
+    yield from KillSwitch(gates, None, lambda: nullcontext(reads)).kills()
 
 
 def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from meva_cli.render import as_text, print_line, print_pairs, print_table, to_th
 
 if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
+    from meva_core.operating.kill import Kill
     from meva_core.ports import Reads
 
 
@@ -27,13 +28,14 @@ def live_books(reads: Reads, name: str | None = None) -> list[Listed]:
 # -- meva status ------------------------------------------------------------------------------------------
 
 
-def status_entry(reads: Reads, listed: Listed, now: datetime) -> dict[str, Any]:
-    """Return what a book is doing at a time, as JSON holds it."""
+def status_entry(reads: Reads, listed: Listed, now: datetime, kills: Iterable[Kill]) -> dict[str, Any]:
+    """Return what a book is doing at a time, as JSON holds it. `kills` is where the kill switch is thrown."""
     from meva_adapters.sql.lease import Standing, holding
     from meva_adapters.system.process import started_at, this_process
     from meva_core.live_history.status import status_of
 
-    found, held = status_of(reads, standing_of(reads, listed)), holding(reads, listed.name)
+    found = status_of(reads, standing_of(reads, listed), kills)
+    held = holding(reads, listed.name)
     state = None if held is None else held.standing(this_process(), now, started_at)
     runs = state is Standing.ACTIVE
     lease = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -10,12 +11,13 @@ from attrs import frozen
 
 from meva_core.amounts import to_decimal
 from meva_core.live_book.alarms import Alarm
+from meva_core.live_book.opening import LIVE
 from meva_core.live_history.block_words import ALARMS
 from meva_core.live_history.books import Standing
 from meva_core.live_history.lines import Line, lines_of
 from meva_core.live_history.orders import Order, open_orders
 from meva_core.operating.decided_rows import CYCLES
-from meva_core.operating.kill import Kill, stored_kills
+from meva_core.operating.kill import Kill
 from meva_core.operating.stored import moment
 from meva_core.ports import Reads
 
@@ -27,7 +29,7 @@ _TOLD_BY: Final = 3
 @frozen
 class Status:
     """A book at one moment. `apart` is how far its newest cycles are apart, None where too few tell; `kills`
-    are the rows of the database that keep writes from being sent: of the live book alone."""
+    are the places of the kill switch that keep writes from being sent: of the live book alone."""
 
     standing: Standing
     line: Line | None
@@ -75,8 +77,8 @@ class Status:
         }
 
 
-def status_of(reads: Reads, standing: Standing) -> Status:
-    """Return what a book is doing."""
+def status_of(reads: Reads, standing: Standing, kills: Iterable[Kill]) -> Status:
+    """Return what a book is doing. `kills` are the places where the kill switch is thrown."""
     where, name = {"book": standing.name}, standing.name
     rows = reads.rows(CYCLES, ("ts", "cycle_id"), where=where, newest_first=True, limit=_LOOKED_AT)
     cycles = [(ts, cycle) for ts, cycle in rows]
@@ -86,7 +88,7 @@ def status_of(reads: Reads, standing: Standing) -> Status:
         line=line,
         apart=_apart([ts for ts, _ in cycles]),
         orders=tuple(open_orders(reads, standing.listed)),
-        kills=tuple(stored_kills(reads)) if name == "live" else (),
+        kills=tuple(kills) if name == LIVE else (),
         alerts_waiting=_unsent(reads, name, 0),
         alerts_lost=_unsent(reads, name, 1),
     )

@@ -80,10 +80,11 @@ def pick_book(reads: Reads, name: str) -> BookRow:
     """Return a book; raise BadInput, naming those there are, when there is none of that name."""
     found = find_book(reads, check_name(name))
     if found is None:
-        there = ", ".join(book.name for book in books_of(reads))
+        live = [str(row[0]) for row in reads.rows("live_books", ("book",))]
+        there = ", ".join([*(book.name for book in books_of(reads)), *live])
         raise BadInput(
             f"there is no book {name!r} in the database; it holds {there or 'none'}",
-            action=f"`meva books new {name}` makes it",
+            action=f"`meva books new {name}` makes it, a book of Stage 7",
         )
     return found
 

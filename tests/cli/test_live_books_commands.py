@@ -292,11 +292,24 @@ def test_status_tells_what_is_alarming_and_not_settled(meva: Meva, live: Path):
     assert meva("status", "--db", live, "--book", "stage4-dry").code == 2
 
 
-def test_a_kill_shows_in_the_status_of_the_live_book(meva: Meva, live: Path):
+def test_a_kill_shows_in_the_status_of_the_live_book_wherever_it_stands(
+    meva: Meva, live: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> list[str]:
+        [entry] = meva("status", "--db", live, "--json").document["books"]
+        told: list[str] = entry["kill_switch"]
+        return told
+
+    assert shown() == ["KILL_SWITCH: all (the settings say so)"], "as it is where nothing was set"
+    monkeypatch.setenv("KILL_SWITCH", "false")
+    assert shown() == []
     assert meva("kill", "--reason", "a look", "--db", live).code == 0
-    [entry] = meva("status", "--db", live, "--json").document["books"]
-    assert entry["kill_switch"] == ["op_state, kill_switch:meva: all (a look)"]
+    assert shown() == ["op_state, kill_switch:meva: all (a look)"]
     assert "kill_switch\top_state, kill_switch:meva: all (a look)" in meva("status", "--db", live).out
+    stop = live.parent / "stop"
+    stop.write_text("cancels")
+    monkeypatch.setenv("MEVA_KILL_FILE", str(stop))
+    assert shown()[0] == f"MEVA_KILL_FILE, {stop}: cancels"
 
 
 def test_books_lists_those_of_all_stages(meva: Meva, live: Path):
