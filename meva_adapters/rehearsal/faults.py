@@ -79,6 +79,9 @@ class Fault(StrEnum):
     STALLED = "process_stalled_and_taken_over"
     STRAY = "another_program_under_our_name"
     RESTORED = "backup_restored"
+    GATE_SHUT = "gate_shut"
+    GATE_SHUT_BETWEEN = "gate_shut_in_mid_cycle"
+    DRY_BESIDE = "dry_run_between_live_cycles"
 
 
 class Killed(BaseException):
@@ -145,14 +148,21 @@ RATES: Final[Mapping[Fault, tuple[float, float]]] = {
 }
 """From where to where the rate of a kind is drawn for a world: of the calls, acts, fills or cycles that it
 may befall. What is not here follows from something else."""
+ADDED: Final[Mapping[Fault, tuple[float, float]]] = {
+    Fault.GATE_SHUT: (0.005, 0.03),
+    Fault.GATE_SHUT_BETWEEN: (0.05, 0.3),
+    Fault.DRY_BESIDE: (0.02, 0.2),
+}
+"""Kinds that were added when seeds had been kept: they are drawn after all else, so that a seed keeps the
+rest of its world. Of `GATE_SHUT_BETWEEN` it is the rate among the times that a switch is thrown."""
 _ABSENT: Final = 0.5
 """In so many worlds of one a kind does not occur: faults that are always there hide each other."""
 
 
-def draw_rates(random: Random) -> dict[Fault, float]:
+def draw_rates(random: Random, ranges: Mapping[Fault, tuple[float, float]] = RATES) -> dict[Fault, float]:
     """Return how often each kind occurs in one world."""
     found = {}
-    for kind, (least, most) in RATES.items():
+    for kind, (least, most) in ranges.items():
         rate = least * (most / least) ** random.random()
         if random.random() >= _ABSENT:
             found[kind] = rate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -28,6 +28,7 @@ from meva_adapters.sql.store import SqlStore, writer
 from meva_adapters.system.process import Process
 from meva_core.amounts import parse_e8
 from meva_core.errors import LeaseHeld
+from meva_core.gates import Block
 from meva_core.operating.inputs_made import Run
 from meva_core.operating.kill import Kill
 from meva_core.operating.permit import Permits
@@ -40,9 +41,9 @@ _PLACES_FIRST: Final = 60
 
 @define(kw_only=True)
 class Machine:
-    """`settings` are those of the next start, `in_file` is the kill file, `interlude` what happens while a
-    process stands still. `process` is the one that has the book, None for none; `observes` says that the next
-    one only does."""
+    """`settings` are those of the next start, `in_file` is the kill file, `gates` are those that are shut,
+    `interlude` is what happens while a process stands still. `process` is the one that has the book, None
+    for none; `observes` says that the next one only does."""
 
     world: World
     folder: Path
@@ -56,6 +57,7 @@ class Machine:
     file: FileThere
     settings: Callable[[], Mapping[str, str]]
     in_file: Callable[[], Kill | None]
+    gates: Callable[[], Sequence[Block]]
     interlude: Callable[[], None]
     process: ProcessThere | None = None
     observes: bool = False
@@ -85,13 +87,14 @@ class Machine:
         self.starts += 1
         pid, real = self.starts, writer(self.path, durable=False)
         try:
-            lease = self._leases(real, pid).take(BOOK)
+            lease = self.leases(real, pid).take(BOOK)
             self.alive.add(pid)
             store = FaultyStore(real, self.calls, self.faults, self.fails)
             process = put_together(
                 real=real, store=store, lease=lease, clock=MachineClock(self.time, -self.time.off),
                 time=self.time, exchange=self.shown, venue=partial(self._venue, lease.token), run=self._run(),
-                trader=self.trader, settings=self.settings(), in_file=self.in_file, pid=pid,
+                trader=self.trader, settings=self.settings(), in_file=self.in_file,
+                shut=self.gates, pid=pid, canary=self.world.canary,
             )  # fmt: skip
         except BaseException:
             real.close()
@@ -122,7 +125,7 @@ class Machine:
             return
         process.heart.beat(now=True)
         try:
-            self._leases(process.real, self.starts + 1).take(BOOK)
+            self.leases(process.real, self.starts + 1).take(BOOK)
         except LeaseHeld:
             return
         raise Violated("I24", "a second process took a book whose holder's heart beats")
@@ -143,7 +146,8 @@ class Machine:
         calls.places, calls.dies_at, calls.switched_at, calls.counts, self.fails = kept
         calls.beat = first.heart.beat
 
-    def _leases(self, real: SqlStore, pid: int) -> Leases:
+    def leases(self, real: SqlStore, pid: int) -> Leases:
+        """Return the leases of a database, as a process of this machine takes them."""
         return Leases(
             real, MachineClock(self.time), Process("there", pid, pid, "boot", "pids"),
             began=lambda asked: asked if asked in self.alive else None,
@@ -154,6 +158,8 @@ class Machine:
         def shut() -> str:
             sql = "SELECT token, status FROM process_instances WHERE instance_id = ?"
             row = self.file.one(sql, f"book:{BOOK}")
+            if self.gates():
+                return "a gate is shut"
             is_ours = row is not None and (row["token"], row["status"]) == (token, "active")
             return "" if is_ours else "another process holds the book"
 

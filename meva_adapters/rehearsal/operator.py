@@ -19,6 +19,7 @@ from meva_adapters.rehearsal.time_there import SECOND, Time
 from meva_adapters.rehearsal.truth import Truth
 from meva_adapters.rehearsal.worlds import World, stream
 from meva_adapters.sql.store import writer
+from meva_core.gates import Block, BlockCode
 from meva_core.ids import cycle_id
 from meva_core.live.live_orders import stamp
 from meva_core.live_book.alarms import ACCEPTABLE
@@ -29,6 +30,7 @@ from meva_core.operating.kill import Kill, Level, Stored, lift_kills, store_kill
 from meva_core.orders import Side
 
 BOOK: Final = "live"
+_GATES: Final = (BlockCode.DRY_RUN, BlockCode.LIVE_NOT_ARMED)
 _PATIENCE: Final = (1, 8)
 """For how many steps a kill, an alarm or a stop by the budget stands before somebody sees to it."""
 _BACKED_UP: Final = 0.02
@@ -51,6 +53,9 @@ class Rehearsed(Protocol):
     def put_back(self) -> None:
         """Put the backup in the place of the database."""
 
+    def dry_run(self) -> None:
+        """Run a cycle of a dry run in the same database."""
+
 
 @define
 class Operator:
@@ -58,14 +63,19 @@ class Operator:
 
     of: Rehearsed
     random: Random = field(init=False)
+    added: Random = field(init=False)
+    """For what was added when seeds had been kept."""
     settings: dict[str, str] = field(init=False)
     file_level: Level = Level.NONE
+    gate: BlockCode | None = None
+    """A gate that somebody has shut."""
     waits: int | None = None
     relists: dict[str, int] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Begin with the settings of the world."""
         self.random = stream(self.of.world.seed, "operator")
+        self.added = stream(self.of.world.seed, "operator, added")
         self.settings = dict(self.of.world.settings)
 
     # -- What stands between a decision and the exchange ----------------------------------------------------
@@ -83,10 +93,18 @@ class Operator:
         level = max([self.file_level, *levels])
         return level.name.lower() if level else ""
 
+    def shut_gates(self) -> tuple[Block, ...]:
+        """Return the gates that are shut."""
+        return () if self.gate is None else (Block(self.gate, ()),)
+
     # -- What people do -------------------------------------------------------------------------------------
 
     def throw(self) -> None:
-        """Throw the kill switch, by its file or by its row."""
+        """Throw the kill switch, by its file or by its row; or shut a gate."""
+        if self.added.random() < self._rate(Fault.GATE_SHUT_BETWEEN):
+            self.of.faults.count(Fault.GATE_SHUT_BETWEEN)
+            self._shut_a_gate()
+            return
         level = self.random.choice((Level.CANCELS, Level.ALL))
         if self.of.machine.process is not None or self.random.random() < 0.5:
             self.file_level = max(self.file_level, level)
@@ -95,6 +113,13 @@ class Operator:
             store_kill(work, Stored(level, "a person"), stamp(self.of.time.now))
             work.commit()
 
+    def _shut_a_gate(self) -> None:
+        self.gate = self.added.choice(_GATES)
+
+    def _rate(self, kind: Fault) -> float:
+        faults = self.of.faults
+        return faults.rates.get(kind, 0.0) if faults.on else 0.0
+
     def acts(self) -> None:
         """Do what a step brings, between two cycles."""
         faults = self.of.faults
@@ -102,6 +127,12 @@ class Operator:
             self.throw()
         if faults.happens(Fault.RESTART):
             self._restart()
+        if self.added.random() < self._rate(Fault.GATE_SHUT):
+            faults.count(Fault.GATE_SHUT)
+            self._shut_a_gate()
+        if self.added.random() < self._rate(Fault.DRY_BESIDE):
+            faults.count(Fault.DRY_BESIDE)
+            self.of.dry_run()
         if faults.happens(Fault.SECOND):
             self.of.machine.second_process()
         if faults.happens(Fault.STRAY):
@@ -145,7 +176,7 @@ class Operator:
             self.arm()
 
     def _needs_somebody(self) -> bool:
-        if self.file_level:
+        if self.file_level or self.gate:
             return True
         if self.of.audit.file.one(
             "SELECT 1 FROM op_state WHERE key LIKE 'kill_switch:%' AND int_value > 0 LIMIT 1"
@@ -162,13 +193,14 @@ class Operator:
             self.arm()
 
     def arm(self) -> None:
-        """Accept every alarm that may be accepted, arm, and let a peak begin anew that keeps all still.
+        """Accept every alarm that may be accepted, arm, open the gates, and let a peak begin anew that keeps
+        all still.
 
         A process may run meanwhile: it takes in what was accepted when its next cycle begins.
         """
         of, now = self.of, stamp(self.of.time.now)
         of.faults.count(Fault.ARMED)
-        self.file_level = Level.NONE
+        self.file_level, self.gate = Level.NONE, None
         with writer(of.machine.path, durable=False) as store, store.unit() as work:
             lift_kills(work, "seen", now)
             for alarm in open_alarms(work, BOOK):

@@ -25,7 +25,7 @@ from meva_core.operating.book_file import bought
 from meva_core.operating.held_store import HeldStore
 from meva_core.operating.inputs_made import Run
 from meva_core.operating.kill import Kill, stored_kills, strictest
-from meva_core.operating.permit import BEAT_SECONDS, Permits
+from meva_core.operating.permit import BEAT_SECONDS, Canary, Permits
 from meva_core.operating.reading import World
 from meva_core.operating.runner import About, Runner
 from meva_core.operating.starting import taken_up
@@ -84,13 +84,14 @@ class Heart:
 
 @define
 class Doors:
-    """What stands between a decision and the exchange. `in_file` is the kill file. The gates are open."""
+    """What stands between a decision and the exchange. `in_file` is the kill file, `shut` the gates."""
 
     real: SqlStore
     clock: MachineClock
     time: Time
     heart: Heart
     in_file: Callable[[], Kill | None]
+    shut: Callable[[], Sequence[Block]]
 
     def kill(self) -> Kill | None:
         """Return what wants writes to end."""
@@ -100,8 +101,8 @@ class Doors:
         return strictest([*kills, *([] if in_file is None else [in_file])])
 
     def gates(self) -> Sequence[Block]:
-        """Return no gate."""
-        return ()
+        """Return the gates that are shut."""
+        return self.shut()
 
     def lease(self) -> str:
         """Return why the lease does not hold."""
@@ -141,11 +142,13 @@ def put_together(
     trader: Trader,
     settings: Mapping[str, Any],
     in_file: Callable[[], Kill | None],
+    shut: Callable[[], Sequence[Block]],
     pid: int,
+    canary: Canary | None = None,
 ) -> ProcessThere:
     """Return a process that has taken the book up. Raises StoreError."""
     heart = Heart(lease, time, time.monotonic)
-    permits = Permits(Doors(real, clock, time, heart, in_file))
+    permits = Permits(Doors(real, clock, time, heart, in_file, shut))
     held = HeldStore(store, lease.require)
     desk = Desk(venue(permits), exchange, held, clock, time.pause)
     taken = taken_up(held, BOOK, clock.micros())
@@ -167,6 +170,7 @@ def put_together(
         process=taken.process,
         strategies=trader.strategies,
         permits=permits,
+        canary=canary,
         kill=permits.doors.kill,
         begin=begin,
         ticks=lambda: time.monotonic,

@@ -13,6 +13,7 @@ from attrs import define, field
 
 from meva_adapters.rehearsal.audit import Audit
 from meva_adapters.rehearsal.calls import Calls
+from meva_adapters.rehearsal.dry_there import dry_cycle
 from meva_adapters.rehearsal.faults import Faults, Killed
 from meva_adapters.rehearsal.file_there import FileThere
 from meva_adapters.rehearsal.machine import Machine
@@ -91,9 +92,9 @@ class Rehearsal:
         self.machine = Machine(
             world=world, folder=self.folder, trader=self.trader, time=self.time, faults=self.faults,
             random=stream(world.seed, "ends"), calls=self.calls, shown=self.shown,
-            sent=Sent(self.truth, file, self.operator.killed), file=file,
+            sent=Sent(self.truth, file, self.operator.killed, world.canary), file=file,
             settings=lambda: self.operator.settings, in_file=self.operator.in_file,
-            interlude=self._interlude,
+            gates=self.operator.shut_gates, interlude=self._interlude,
         )  # fmt: skip
         self.calls.switch, self.calls.stall = self.operator.throw, self.machine.stalls
 
@@ -165,9 +166,7 @@ class Rehearsal:
         except Unavailable as error:
             said = f"failed: {error}"
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(where.filename).name}, line {where.lineno}"
-            raise Violated("bug", f"{type(error).__name__} in {place}: {error}") from error
+            raise _bug(error) from error
         self.seen[said.split(":")[0]] += 1
         self.log.append(f"{self.time.now // SECOND} {said}")
         self.check()
@@ -190,11 +189,24 @@ class Rehearsal:
 
     def put_back(self) -> None:
         """Put the backup in the place of the database, and check that one from now on."""
+        made = self.machine.backup
         self.machine.put_back()
+        self.machine.sent.restored(made or 0)
         self.audit.since = self.time.now
         self.audit.begin()
         self.peaks = begun(self.audit.book())
         self.last_cycle = self.audit.file.newest_cycle()[0]
+
+    def dry_run(self) -> None:
+        """Run a cycle of a dry run in the same database: live reads the same after it."""
+        try:
+            dry_cycle(self.world, self.machine, self.trader)
+        except Violated:
+            raise
+        except Exception as error:
+            raise _bug(error) from error
+        self.seen["dry_cycles"] += 1
+        self.check()
 
     def _saw(self, told: Told) -> None:
         """Count what a cycle came to, and what it asked for."""
@@ -214,3 +226,10 @@ class Rehearsal:
         if self.calls.requests > most:
             counts = dict(self.calls.counts)
             raise Violated("I29", f"{self.calls.requests} requests, at most {most}: {counts}")
+
+
+def _bug(error: Exception) -> Violated:
+    """Return what an exception breaks that nothing names."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}, line {where.lineno}"
+    return Violated("bug", f"{type(error).__name__} in {place}: {error}")

@@ -1,6 +1,6 @@
 """What is checked in the moment in which something is sent, against what is true and what the file says then.
 
-I1   no order twice          I24  the mode, the gates and the lease allow it
+I1   no order twice          I24  the mode, the gates, the lease and the canary allow it
 I10  it is on disk first     I25  no kill switch is on
 I18  it sells what it has    I26  what it replaces has ended, with all its fills on record
 I27  what is not ours is left alone
@@ -16,23 +16,31 @@ from typing import Final
 from attrs import define, field
 
 from meva_adapters.rehearsal.file_there import FileThere
+from meva_adapters.rehearsal.time_there import SECOND
 from meva_adapters.rehearsal.truth import Q, Truth, decimal_of
 from meva_adapters.rehearsal.violations import Violated
+from meva_core.operating.permit import Canary
 from meva_core.orders import Side
 from meva_core.venue import NewOrder
 
 _MOST_OFF: Final = Decimal("0.05")
 _UNIT: Final = 100
+_DAY_SECONDS: Final = 86_400
+_CLOCKS_OFF: Final = 300
+"""Seconds within which an order may count for the day before."""
 
 
 @define
 class Sent:
     """Watches what leaves. `killed` is the strictest level that any switch has by now, as it is, not as it is
-    read."""
+    read; `canary` is what the program is held to."""
 
     truth: Truth
     file: FileThere
     killed: Callable[[], str]
+    canary: Canary | None = None
+    bought: dict[str, tuple[int, Decimal]] = field(factory=dict)
+    """When each BUY left that was not refused, and its notional, TRY."""
     may_be_there: set[str] = field(factory=set)
     submits: int = 0
     cancels: int = 0
@@ -52,6 +60,7 @@ class Sent:
         if self.killed():
             raise Violated("I25", f"{name} is sent while the kill switch is at {self.killed()}")
         self._mode(order)
+        self._canary(order)
         self._collar(order, row["decision_mark_try"])
         self._holds(order)
         self._replaces(name)
@@ -59,6 +68,11 @@ class Sent:
     def refused(self, name: str) -> None:
         """The exchange said no to an order, and that was heard: it may be sent again."""
         self.may_be_there.discard(name)
+        self.bought.pop(name, None)
+
+    def restored(self, made: int) -> None:
+        """A backup of a time took the place of the file, which knows nothing of what was sent after it."""
+        self.bought = {name: one for name, one in self.bought.items() if one[0] < made}
 
     def cancel(self, number: int, shut: str) -> None:
         """A cancel leaves now."""
@@ -84,6 +98,16 @@ class Sent:
         most = ("NORMAL",) if order.side is Side.BUY else ("NORMAL", "REDUCE_RISK_ONLY")
         if mode not in most:
             raise Violated("I24", f"{order.side.name} {order.client_id} is sent in {mode}")
+
+    def _canary(self, order: NewOrder) -> None:
+        if self.canary is None or order.side is not Side.BUY:
+            return
+        now = self.truth.time.now
+        self.bought[order.client_id] = now, order.price * order.qty
+        since = now - (_DAY_SECONDS - _CLOCKS_OFF) * SECOND
+        day = [notional for at, notional in self.bought.values() if at > since]
+        if len(day) > self.canary.count or sum(day) > self.canary.notional_try:
+            raise Violated("I24", f"{order.client_id} is BUY {len(day)} of a day, for {sum(day)} TRY in all")
 
     def _collar(self, order: NewOrder, mark: str | None) -> None:
         if mark is None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from random import Random
 from typing import Final
 
 from attrs import frozen
 
-from meva_adapters.rehearsal.faults import Fault, draw_rates
+from meva_adapters.rehearsal.faults import ADDED, Fault, draw_rates
 from meva_adapters.rehearsal.pairs import Pair, draw_pairs
+from meva_core.operating.permit import Canary
 
+_CANARIES: Final = 0.2
+"""In so many worlds of one the program runs as a canary."""
 INTERVALS: Final = (10, 30, 60, 60, 60, 300, 900, 3600)
 BEGINS: Final = 1_800_000_000
 """When worlds begin, seconds since 1970."""
@@ -34,6 +38,10 @@ class Shape:
     """Faults that are left out."""
     attended: bool = True
     """Whether somebody runs the program; without, only the exchange and a person do anything."""
+    canary: Canary | None = None
+    """What the program is held to; drawn, where rates are."""
+    earlier: bool = False
+    """Whether it is as it was drawn before kinds were added: for seeds that are kept from then."""
 
 
 @frozen(kw_only=True)
@@ -56,6 +64,7 @@ class World:
     fine: bool
     hidden: int
     attended: bool
+    canary: Canary | None = None
     begins: int = BEGINS
 
 
@@ -71,6 +80,11 @@ def draw(seed: int, shape: Shape) -> World:
     names = sorted(pairs)
     configured = shape.pairs or tuple(sorted(random.sample(names, max(2, len(names) - 1))))
     rates = draw_rates(random) if shape.rates is None else dict(shape.rates)
+    canary = shape.canary
+    if shape.rates is None and not shape.earlier:
+        later = stream(seed, "added")
+        rates.update(draw_rates(later, ADDED))
+        canary = canary or _canary(later)
     rates = {kind: rate for kind, rate in rates.items() if kind not in shape.without}
     interval = random.choice(INTERVALS)
     stage = random.choice((3, 4, 4))
@@ -94,8 +108,15 @@ def draw(seed: int, shape: Shape) -> World:
         fine=random.random() < 0.3,
         hidden=random.choice((0, 0, 2, 20)) * 10**6,
         attended=shape.attended,
+        canary=canary,
         begins=BEGINS + random.randint(0, 10**6),
     )
+
+
+def _canary(random: Random) -> Canary | None:
+    """Return what a program is held to that its trader does not trust yet; mostly it is trusted."""
+    count, notional = random.randint(1, 12), random.choice((500, 2_000, 20_000))
+    return Canary(count, Decimal(notional)) if random.random() < _CANARIES else None
 
 
 def _settings(random: Random) -> dict[str, str]:

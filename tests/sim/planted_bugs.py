@@ -7,6 +7,7 @@ how often a person acts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,8 +28,9 @@ from meva_core.live_book.postings import Posting
 from meva_core.operating import filling, permit, recording, starting, stored
 from meva_core.operating.book_file import BookFile
 from meva_core.operating.executing import Executor
-from meva_core.operating.permit import Permit
+from meva_core.operating.permit import Canary, Permit
 from meva_core.operating.replacing import Replacer
+from meva_core.operating.whose import Whose
 from meva_core.operational import scene
 from meva_core.venue import NewOrder
 
@@ -46,11 +48,14 @@ class Bug:
     hand: int = 0
     interval: int = 60
     steps: int = 25
+    canary: Canary | None = None
 
     @property
     def shape(self) -> Shape:
         """How its worlds are drawn."""
-        return Shape(stage=4, rates=self.rates, hand_every=self.hand, interval=self.interval)
+        return Shape(
+            stage=4, rates=self.rates, hand_every=self.hand, interval=self.interval, canary=self.canary
+        )
 
 
 BUGS: list[Bug] = []
@@ -193,6 +198,40 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Heart, "lost", lambda _: "")
     patch.setattr(held_store.HeldStore, "unit", lambda self: self.store.unit())
     patch.setattr(permit, "PLAN_SECONDS", 10**6)
+
+
+@bug("the gates are asked as a process begins", "I24", rates={Fault.GATE_SHUT: 0.3})
+def _(patch: pytest.MonkeyPatch) -> None:
+    from meva_adapters.rehearsal.process_there import Doors
+
+    patch.setattr(Doors, "gates", lambda _: ())
+
+
+@bug("a canary counts what has filled", "I24", canary=Canary(2, Decimal(20_000)))
+def _(patch: pytest.MonkeyPatch) -> None:
+    from meva_adapters.rehearsal.process_there import Doors
+
+    patch.setattr(Doors, "bought", lambda *_: (1, Decimal(0)))
+
+
+@bug(
+    "rows of a dry run name no book",
+    "bug",
+    "I7",
+    "I31",
+    rates={Fault.DRY_BESIDE: 0.7, Fault.PARTIAL: 0.5},
+    steps=40,
+)
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Whose, "column", None)
+    patch.setattr(Whose, "key", lambda _, name: name)
+
+
+@bug("a dry run takes live orders for its own", "bug", "I31", rates={Fault.DRY_BESIDE: 0.7}, steps=40)
+def _(patch: pytest.MonkeyPatch) -> None:
+    from meva_adapters.rehearsal import dry_there
+
+    patch.setattr(dry_there, "Desk", lambda *given, owner, **more: Desk(*given, **more))
 
 
 # -- Books --------------------------------------------------------------------------------------------
