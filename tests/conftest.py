@@ -11,8 +11,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, settings
+# Without bytecode each worker rewrites the asserts of all tests anew, for longer than all else of collecting,
+# and those of Hypothesis whenever it is imported.
+sys.dont_write_bytecode = False
+
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
@@ -24,9 +28,6 @@ settings.register_profile(
     "nightly", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=_SLOW
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-
-# Without bytecode each worker rewrites the asserts of all tests anew, for longer than all else of collecting.
-sys.dont_write_bytecode = False
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +50,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
         number = int(config.workerinput["workerid"].removeprefix("gw"))
         config.args = collected_by(number, config.workerinput["workercount"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage while all that comes is kept."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
