@@ -7,13 +7,13 @@ from typing import Any
 
 from nightly import NIGHTLY
 
-APART = 6
+APART = 9
 
 
 def kill_points(whole: Mapping[str, Any]) -> Sequence[int]:
     """Return the statements before which to kill a process, given how one ended that was let alone.
 
-    Each commit, what comes next after it, and between them every sixth: there nothing has changed but what a
+    Each commit, what comes next after it, and between them every ninth: there nothing has changed but what a
     rollback undoes. In nightly runs all.
     """
     statements = range(1, whole["statements"] + 1)

@@ -40,7 +40,7 @@ Victims = Callable[..., dict[str, Any]]
 WORKS: Final = {"fill": ("columns", 5), "slim": ("full", 5), "join": ("full", 1)}
 """What is done to a run, recorded with which level and how many cycles a commit."""
 CYCLES: Final = 10
-KILLS: Final = 70 if NIGHTLY else 8
+KILLS: Final = 70 if NIGHTLY else 6
 """So many of each at random moments."""
 
 
@@ -151,7 +151,7 @@ def test_killed_before_every_statement_each_stretch_is_done_whole_or_not_at_all(
         states.add(
             tuple((row["cycles"], row["rows"]) for row in rows_of(db, "SELECT * FROM stage7_stretches"))
         )
-        if number % 6 == 0:
+        if number % 8 == 0:
             assert answers(meva, db) == expected
             assert victims(*work.line(db), rows=5)["code"] == 0
             assert finished(db) == done

@@ -103,8 +103,11 @@ def _read() -> dict[str, Generation]:
 GENERATIONS = _read()
 """All 45 generations and the two variants, by name."""
 CHAINS = ("gen-01 to gen-18", "gen-05 to gen-33", "gen-18 to gen-45", "gen-23 to gen-45", "gen-01 to gen-45")
-OLD_FILES = [*GENERATIONS, *CHAINS, *(path.name for path in sorted(SAMPLES.glob("*.db")))]
-"""All generations and variants, files that were upgraded in place, and the samples where they are at hand."""
+MADE = [*GENERATIONS, *CHAINS]
+"""All generations and variants, and files that were upgraded in place."""
+FOUND = [path.name for path in sorted(SAMPLES.glob("*.db"))]
+"""The samples, where they are at hand."""
+OLD_FILES = [*MADE, *FOUND]
 
 
 def build(path: Path, name: str, made_by: str | None = None) -> Path:

@@ -36,7 +36,7 @@ CHANGES = {
 """Tables whose rows stand for now, beside what the sequence of serial keys is."""
 
 
-@pytest.mark.parametrize("name", every(3, OLD_FILES))
+@pytest.mark.parametrize("name", every(6, OLD_FILES))
 def test_a_cycle_is_recorded_into_an_old_file_and_changes_no_row_of_its_history(
     name: str, old_file: Callable[[str], Path]
 ) -> None:

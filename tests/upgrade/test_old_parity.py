@@ -50,15 +50,13 @@ def compare(a: Path, b: Path, step: Decimal | None = None) -> Verdict:
         )
 
 
-def old_copy(built: Built, name: str, path: Path, change: str = "") -> Path:
-    """Return an upgraded copy of an old file, all of whose orders are of one cycle, changed before."""
+def old_copy(built: Built, name: str, path: Path) -> Path:
+    """Return an upgraded copy of an old file, all of whose orders are of one cycle."""
     shutil.copyfile(built(name), path)
     with closing(sqlite3.connect(path)) as connection, connection:
         for table in ORDERED:
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
                 connection.execute(f"UPDATE {table} SET cycle_id = ?", (CYCLE,))
-        if change:
-            assert connection.execute(change).rowcount
     upgrade(path)
     return path
 
@@ -71,9 +69,16 @@ def upgraded(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.fixture
-def two_files(built: Built, upgraded: Built, tmp_path: Path) -> TwoFiles:
-    """Return a function that returns two upgraded copies of an old file, one of them changed before."""
-    return lambda change: (upgraded("gen-45"), old_copy(built, "gen-45", tmp_path / "b.db", change))
+def two_files(upgraded: Built, tmp_path: Path) -> TwoFiles:
+    """Return a function that returns two upgraded copies of an old file, one of them changed."""
+
+    def get(change: str) -> tuple[Path, Path]:
+        path = Path(shutil.copyfile(upgraded("gen-45"), tmp_path / "b.db"))
+        with closing(sqlite3.connect(path)) as connection, connection:
+            assert connection.execute(change).rowcount
+        return upgraded("gen-45"), path
+
+    return get
 
 
 @pytest.mark.parametrize("change", CHANGES)
