@@ -300,11 +300,17 @@ class Client:
         return self._signer
 
     def _ask_time(self) -> int:
-        tree, _ = self.read(SERVER_TIME)
+        """Return the exchange's time, ms. An answer that does not tell it is as none: the clock is asked in
+        the middle of other things. Raises Refused and Unavailable."""
         try:
+            tree, _ = self.read(SERVER_TIME)
             return as_whole(member(tree, "serverTime"))
+        except BadInput as error:
+            raise Unavailable(str(error), action=error.action, reason=VenueReason.CLOCK) from None
         except (AttributeError, TypeError, ValueError):
-            raise BadInput(f"{SERVER_TIME.path}: no 'serverTime' in the answer") from None
+            raise Unavailable(
+                f"{SERVER_TIME.path}: no 'serverTime' in the answer", reason=VenueReason.CLOCK
+            ) from None
 
 
 def _may_help(error: VenueError | Garbled, attempt: int) -> bool:

@@ -151,6 +151,7 @@ def _opened_account(
     of the earlier system's was taken over."""
     from meva_cli.operating.told import tell_opening
     from meva_core.operating.adopting import open_account
+    from meva_core.operating.answered import answered
     from meva_core.operating.measuring import Wanted, measure
     from meva_core.operating.stored import stored_book
     from meva_core.operational.limits import limits_from
@@ -165,7 +166,8 @@ def _opened_account(
 
     symbols = limits_from(settings).symbols
     say(events.BOOK_OPENS, f"book {name} is opened: two reads of the balances, 30 s apart", account=account)
-    found = open_account(desk, name, account, symbols, value)
+    with answered():
+        found = open_account(desk, name, account, symbols, value)
     tell_opening(found)
     return found.adopted
 
@@ -278,6 +280,7 @@ def _runner(
 
     def begin() -> int:
         slowest.begin()
+        opened.client.patience.renew()
         venue_clock.sync()
         return venue_clock.skew_micros
 

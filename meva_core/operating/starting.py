@@ -13,6 +13,7 @@ from meva_core.live_book.book import LiveBook, proved
 from meva_core.live_book.opening import admitted
 from meva_core.operating import recording, replacing, stored
 from meva_core.operating.accepting import taken_in
+from meva_core.operating.answered import answered
 from meva_core.operating.decided_rows import CYCLES
 from meva_core.operating.reading import Process
 from meva_core.operating.whose import Whose, whose
@@ -64,9 +65,10 @@ def check_account(store: Store, account: Account, book: LiveBook, name: str, now
     Raises BadInput for another account, with the alarm stored that a person may accept; VenueError where
     nobody can tell.
     """
-    knows = name not in book.accounts and any(
-        account.order(number) is not None for number in _numbers(store, whose(book))
-    )
+    with answered():
+        knows = name not in book.accounts and any(
+            account.order(number) is not None for number in _numbers(store, whose(book))
+        )
     found = admitted(book, name, knows_an_order=knows)
     if found is None:
         alarm = Alarm(AlarmCode.OTHER_ACCOUNT, name, since=now)

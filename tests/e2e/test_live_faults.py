@@ -193,3 +193,23 @@ def test_books_agree_after(account: LiveAccount, row: Row) -> None:
     assert bool(account.ours()) == row.trades
     again = called(account, "recheck", "--db", "a.db")
     assert again.returncode == 0, again.stdout
+
+
+def test_nonsense_while_a_book_is_opened_is_a_fault_of_the_moment_and_no_input_of_the_user_s(
+    account: LiveAccount,
+) -> None:
+    """Whoever supervises the program begins it again after exit code 1, and not after 2."""
+    account.fault("garble", BALANCES, how="html", times=9)
+    ended = staged(account, cycles=1)
+    assert ended.returncode == 1, ended.stderr
+    assert "balances: not a JSON document" in ended.stderr
+    assert account.ours() == []
+
+
+def test_n7_what_was_waited_for_in_one_cycle_leaves_the_next_its_own_patience(account: LiveAccount) -> None:
+    before, waits = account.happened(), {"status": 429, "body": MANY, "headers": {"Retry-After": "8"}}
+    account.faults([fault("answer", BALANCES, after=3 + 2 * n, **waits) for n in range(5)])
+    ended = staged(account, cycles=6, STAGE4_STRATEGIES="brief")
+    assert ended.returncode == 0, ended.stderr
+    assert "balances cannot be read" not in ended.stderr
+    assert account.happened()["answer"] - before["answer"] == 5

@@ -729,11 +729,17 @@ def test_n10_requests_carry_the_exchanges_time_not_ours(
 
 
 @pytest.mark.parametrize(
-    "answer", [{}, {"serverTime": None}, {"serverTime": "soon"}, [], {"serverTime": 1.5}]
+    "answer",
+    [
+        *map(doc, ({}, {"serverTime": None}, {"serverTime": "soon"}, [], {"serverTime": 1.5})),
+        Answer(200, b'{"serverTime":17'),
+    ],
 )
-def test_a_time_that_is_none_sets_no_clock(server: Server, account: PrivateData, answer: object) -> None:
-    server.on(TIME, doc(answer))
-    with pytest.raises(BadInput, match="serverTime"):
+def test_a_time_that_is_none_sets_no_clock_and_is_no_input_of_a_user_s(
+    server: Server, account: PrivateData, answer: Answer
+) -> None:
+    server.on(TIME, answer)
+    with pytest.raises(Unavailable, match="server/time"):
         account.balances()
 
 
