@@ -116,10 +116,10 @@ def load_settings(
         toml = read_toml(folder / TOML, problems, tables)
         files = {DOTENV: read_dotenv(folder / DOTENV, problems), TOML: toml}
     sources = [
-        _own({name: Given(text, COMMAND_LINE) for name, text in options.items() if text is not None}),
-        _own({name: Given(text, "the environment") for name, text in environment.items()}),
-        *map(_own, files.values()),
-        _own({name: Given(text, "the earlier system") for name, text in (fallback or {}).items()}),
+        own_of({name: Given(text, COMMAND_LINE) for name, text in options.items() if text is not None}),
+        own_of({name: Given(text, "the environment") for name, text in environment.items()}),
+        *map(own_of, files.values()),
+        own_of({name: Given(text, "the earlier system") for name, text in (fallback or {}).items()}),
     ]
     given = {name: value for source in reversed(sources) for name, value in source.items()}
     texts = {name: value.text for name, value in given.items()}
@@ -152,7 +152,7 @@ def _exposed(path: Path, given: Mapping[str, Given]) -> str | None:
     if os.name != "posix" or not path.is_file():
         return None
     mode = stat.S_IMODE(path.stat().st_mode)
-    secret = any(value.text and VARIABLES[name].secret for name, value in _own(given).items())
+    secret = any(value.text and VARIABLES[name].secret for name, value in own_of(given).items())
     others = stat.S_IRWXG | stat.S_IRWXO if secret else stat.S_IWOTH
     if not mode & others:
         return None
@@ -160,7 +160,7 @@ def _exposed(path: Path, given: Mapping[str, Given]) -> str | None:
     return f"{path.name} {what} (mode {mode:04o}); run `chmod 600 {path.name}`"
 
 
-def _own(source: Mapping[str, Given]) -> dict[str, Given]:
+def own_of(source: Mapping[str, Given]) -> dict[str, Given]:
     """Return what a source says about our variables; in one source a name of today wins over its old one."""
     found = {}
     for name, variable in VARIABLES.items():

@@ -25,6 +25,7 @@ from emulator_server import KEY, SECRET, signed
 from stage7_runs import rows_of
 from started import Started, run, start
 
+from meva_adapters.emulator.api.calls import Call
 from meva_adapters.emulator.exchange.accounts import TradingAccount
 from meva_adapters.emulator.exchange.orders import Fill, Order
 from meva_adapters.emulator.manual_clock import ManualClock
@@ -140,6 +141,14 @@ class LiveAccount:
 
         self._loop.call_soon_threadsafe(work)
         return found.result(timeout=60)
+
+    def hears(self, hear: Callable[[Call], None]) -> None:
+        """Have the exchange tell of each call before it answers it: whoever called waits meanwhile."""
+
+        def set_so(world: World) -> None:
+            world.hears = hear
+
+        self.looked(set_so)
 
     def control(self, method: str, path: str, /, **body: Any) -> Any:
         """Call the control endpoint."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
+from meva_adapters.emulator.api.calls import Call
 from meva_adapters.emulator.api.policy import Policy
 from meva_adapters.emulator.api.venue import Venue
 from meva_adapters.emulator.exchange.matching import Exchange
@@ -47,6 +48,8 @@ class World:
     venue: Venue
     driver: Driver
     faults: FaultRules
+    hears: Callable[[Call], None] = lambda _: None
+    """Is told of each call before anything is done about it."""
 
     def step(self) -> None:
         """Let the markets come to the present."""

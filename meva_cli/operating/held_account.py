@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import define
 
 from meva_core.errors import BadInput
-from meva_core.gates import Block, BlockCode, live_blocks
+from meva_core.gates import Block
 from meva_core.market import MICROS
 from meva_core.modes import Mode
 from meva_core.operating.book_file import bought
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_adapters.sql.lease import Heartbeat
+    from meva_cli.operating.gate_files import GateFiles
     from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
     from meva_core.ports import Clock, Reads
@@ -37,7 +38,7 @@ LIVE: Final = "live"
 class LiveDoors:
     """What stands between a decision and the exchange, as it is at the moment."""
 
-    settings: Settings
+    files: GateFiles
     switch: KillSwitch
     heart: Heartbeat
     clock: Clock
@@ -49,9 +50,8 @@ class LiveDoors:
         return self.switch.strictest()
 
     def gates(self) -> Sequence[Block]:
-        """Return the gates that the settings shut."""
-        shut = live_blocks(self.settings.gates, self.settings.exchange)
-        return [block for block in shut if block.code is not BlockCode.KILL_SWITCH]
+        """Return the gates that the settings shut, or what has changed in their files."""
+        return self.files.blocks()
 
     def lease(self) -> str:
         """Return why the lease may not hold any more."""
@@ -82,13 +82,15 @@ def held_desk(settings: Settings, url: URL) -> Iterator[Desk]:
     from meva_adapters.sql.lease import held
     from meva_adapters.system.clock import SystemClock
     from meva_cli.exchange import exchange
+    from meva_cli.operating.gate_files import GateFiles
     from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
 
     ours = SystemClock()
     with writer(url) as store, reader(url) as looks, held(url, LIVE, ours) as (_, heart):
         switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
-        doors = LiveDoors(settings, switch, heart, ours, looks.read)
+        files = GateFiles(settings, Path.cwd())
+        doors = LiveDoors(files, switch, heart, ours, looks.read)
         plan = Plan(ours.micros(), int(time.monotonic() * MICROS), Mode.OBSERVE_ONLY)
         with exchange(settings, with_account=True, permit=Permit(doors, plan)) as opened:
             if opened.account is None or opened.venue is None:

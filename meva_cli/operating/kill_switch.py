@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field
 
 from meva_adapters.system.kill_file import read_kill_file
-from meva_cli.load import DOTENV, TOML, Given, read_dotenv, read_toml
+from meva_cli.load import Given
+from meva_cli.operating.gate_files import READERS, Mark, mark_of
 from meva_core.errors import BadInput, Problem
 from meva_core.operating.kill import Kill, Level, stored_kills, strictest
 from meva_core.settings import Gates
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from meva_core.ports import Reads
 
 _SWITCH: Final = "KILL_SWITCH"
-_READERS: Final = {DOTENV: read_dotenv, TOML: read_toml}
 
 
 def kill_path(gates: Gates) -> Path | None:
@@ -42,12 +41,12 @@ class KillSwitch:
     folder: Path | None
     views: Callable[[], AbstractContextManager[Reads]]
     """Opens a view of the database as it is now."""
-    _seen: dict[str, tuple[tuple[int, ...] | None, Kill | None]] = field(factory=dict, init=False)
+    _seen: dict[str, tuple[Mark, Kill | None]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         # What the files say now is in the settings already, as far as nothing else won over it.
         if self.folder is not None:
-            self._seen = {name: (_mark(self.folder / name), None) for name in _READERS}
+            self._seen = {name: (mark_of(self.folder / name), None) for name in READERS}
 
     def strictest(self) -> Kill | None:
         """Return what wants writes to end, the strictest. Raises StoreError where rows cannot be read."""
@@ -58,7 +57,7 @@ class KillSwitch:
         if self.gates.kill_switch:
             yield Kill(Level.ALL, _SWITCH, "the settings say so")
         elif self.folder is not None:
-            yield from filter(None, (self._of_settings(self.folder / name) for name in _READERS))
+            yield from filter(None, (self._of_settings(self.folder / name) for name in READERS))
         path = kill_path(self.gates)
         if path is not None and (found := read_kill_file(path)) is not None:
             yield found
@@ -67,26 +66,17 @@ class KillSwitch:
 
     def _of_settings(self, path: Path) -> Kill | None:
         """Return what a file of settings says by now; it is read when it has changed."""
-        mark = _mark(path)
+        mark = mark_of(path)
         if self._seen[path.name][0] != mark:
             self._seen[path.name] = mark, _kill_in(path)
         return self._seen[path.name][1]
-
-
-def _mark(path: Path) -> tuple[int, ...] | None:
-    """Return what changes when a file does; None where there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _kill_in(path: Path) -> Kill | None:
     """Return what a file of settings says of the switch; one that cannot be read has said it."""
     problems: list[Problem] = []
     try:
-        given = _READERS[path.name](path, problems).get(_SWITCH)
+        given = READERS[path.name](path, problems).get(_SWITCH)
         is_on = given is not None and _is_on(given)
     except BadInput as error:
         return Kill(Level.ALL, path.name, str(error))

@@ -91,6 +91,7 @@ def _live(
     from meva_adapters.btcturk.observed import Slowest
     from meva_adapters.sql import reader
     from meva_cli.exchange import exchange
+    from meva_cli.operating.gate_files import GateFiles
     from meva_cli.operating.held_account import LiveDoors
     from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
@@ -108,7 +109,7 @@ def _live(
     store, lease, heart = _held(stack, plan, url)
     looks = stack.enter_context(reader(url))
     switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
-    doors = LiveDoors(settings, switch, heart, clock, looks.read)
+    doors = LiveDoors(GateFiles(settings, Path.cwd()), switch, heart, clock, looks.read)
     permits, slowest = Permits(doors), Slowest(plan.observer)
     opened = stack.enter_context(
         exchange(settings, with_account=True, permit=permits, clock=clock, observer=slowest)

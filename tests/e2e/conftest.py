@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from command_line import meva
@@ -21,6 +23,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("made")
     fresh_file(root / "schema.db")
     return Made(make_dataset(root / "data", minutes=40), root / "schema.db")
+
+
+@pytest.fixture(scope="module")
+def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder in memory, where there is one: for loops of which each commit would wait for a disk."""
+    memory = Path("/dev/shm")
+    folder = Path(
+        mkdtemp(prefix="meva-e2e-", dir=memory if memory.is_dir() else tmp_path_factory.getbasetemp())
+    )
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

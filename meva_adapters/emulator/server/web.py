@@ -68,6 +68,7 @@ class Front:
         ):
             return await self._upgrade(request)
         call = await read_call(request)
+        self._world.hears(call)
         delivery = begin_delivery(self._world.venue, self._world.faults, call)
         if delivery.reply.work is not None:
             await self._aside.do(delivery.reply.finish)
