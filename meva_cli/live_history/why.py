@@ -151,7 +151,9 @@ def _row(fate: Fate, settings: Mapping[str, Any]) -> list[object]:
 
     asked, action = fate.asked, fate.action
     why = explain(fate.reason, settings) if fate.reason is not None else ""
-    if fate.code == "nothing_asked":
+    if fate.not_done is not None:
+        why = "; ".join(filter(None, (fate.not_done.text, why)))
+    elif fate.code == "nothing_asked":
         why = "no strategy asked for anything of it"
     elif asked is not None and not why:
         is_all = fate.allocated is not None and fate.allocated > asked.request
@@ -193,7 +195,9 @@ def _canceling(cycle: Opened) -> Iterator[str]:
     for one in cycle.decisions.cancels:
         held = "" if one.held_back is None else f"; held back: {explain(one.held_back, cycle.settings)}"
         order = f"{one.order.symbol} {one.order.side.name} {one.order.client_id}"
-        yield f"{order}: {one.reason.code}: {explain(one.reason, cycle.settings)}{held}"
+        not_done = cycle.not_done.get(one.order.client_id)
+        ended = "" if not_done is None else f"; {not_done.verdict}: {not_done.code}: {not_done.text}"
+        yield f"{order}: {one.reason.code}: {explain(one.reason, cycle.settings)}{held}{ended}"
 
 
 def _print_orders(orders: Sequence[Mapping[str, Any]]) -> None:
@@ -253,6 +257,7 @@ def why_many(
             "bound_by": dict(many.bound.most_common()),
             "main_reasons": dict(many.main.most_common()),
             "orders": dict(sorted(many.sent.items())),
+            "not_done": dict(many.not_done.most_common()),
             "reasons": [
                 {"cycles": one.cycles, **reason_document(one.last, one.settings)} for one in many.held()
             ],

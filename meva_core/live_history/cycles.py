@@ -12,6 +12,7 @@ from attrs import frozen
 from meva_core.errors import BadInput, StoreCorrupt, StoreUnready
 from meva_core.live_history.books import Listed
 from meva_core.operating.decided_rows import CYCLES
+from meva_core.operating.done_rows import NotDone
 from meva_core.operational.decisions import Decisions
 from meva_core.operational.documents import from_document
 from meva_core.operational.inputs import Inputs
@@ -27,7 +28,8 @@ _COLUMNS: Final = (
 class Opened:
     """A cycle as it was decided. `settings` are those that are recorded of it, by name. `outcomes` are, by
     the name of each order, where it stood at the end and how much of it had filled by the exchange's word;
-    none of a cycle that did not end."""
+    none of a cycle that did not end. `not_done` are the actions that did not come to what was decided, by the
+    names of their orders."""
 
     book: str
     run: str
@@ -41,6 +43,7 @@ class Opened:
     inputs: Inputs
     decisions: Decisions
     outcomes: Mapping[str, tuple[str, str]]
+    not_done: Mapping[str, NotDone]
 
 
 def cycles_in(
@@ -112,7 +115,21 @@ def opened(reads: Reads, listed: Listed, texts: TextCodec, name: str) -> Opened:
         inputs=inputs,
         decisions=decisions,
         outcomes={order: (standing, filled) for order, standing, filled in outcomes},
+        not_done={one.order: one for one in _not_done(reads, name)},
     )
+
+
+def _not_done(reads: Reads, name: str) -> Iterator[NotDone]:
+    """Yield what a cycle did not do of what it decided; none where it did not end, or recorded none yet."""
+    row = next(reads.rows("cycle_audit", ("decisions_json",), where={"cycle_id": name}), None)
+    try:
+        found = {} if row is None else json.loads(row[0])
+        for one in found.get("not_done", ()):
+            yield NotDone(**one)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StoreCorrupt(
+            f"cycle_audit, {name}: cannot be read ({error})", action="keep the database, and restore a backup"
+        ) from error
 
 
 def each_opened(

@@ -12,6 +12,7 @@ from attrs import frozen
 from meva_core.amounts import to_decimal
 from meva_core.live_history.cycles import Opened
 from meva_core.live_history.words import explain
+from meva_core.operating.done_rows import NotDone
 from meva_core.operational.actions import Action, Kind
 from meva_core.operational.allocation import Status
 from meva_core.operational.asked import Asked
@@ -25,8 +26,9 @@ NOTHING_ASKED: Final = "nothing_asked"
 
 @frozen
 class Fate:
-    """What became of what was asked for, or would have been: `action` is what was sent of it, `reason` why it
-    was not, or not all of it. Of a symbol that nothing was asked of, there is neither."""
+    """What became of what was asked for, or would have been: `action` is what was decided on for it, `reason`
+    why it was not, or not all of it, `not_done` why that was not sent, or not taken. Of a symbol that nothing
+    was asked of, there is none of them."""
 
     symbol: str
     strategy: str = ""
@@ -36,10 +38,13 @@ class Fate:
     reason: Because | None = None
     standing: str | None = None
     filled: str | None = None
+    not_done: NotDone | None = None
 
     @property
     def code(self) -> str:
         """The code of what stopped it, `ok` for what went out whole."""
+        if self.not_done is not None:
+            return self.not_done.code or self.not_done.verdict
         if self.reason is None:
             return str(Cause.OK) if self.action is not None else NOTHING_ASKED
         return self.reason.code
@@ -59,6 +64,7 @@ class Fate:
             "order": None if action is None else _action_document(action),
             "standing": self.standing,
             "filled_qty": self.filled,
+            "not_done": not_done_document(self.not_done),
             "code": self.code,
             **reason_document(self.reason, settings),
         }
@@ -121,7 +127,8 @@ def _fates(cycle: Opened) -> Iterator[Fate]:
             cycle.outcomes.get(action.client_id or "", (None, None)) if action else (None, None)
         )
         amount = None if allocated is None else allocated.allocated
-        yield Fate(asked.symbol, asked.strategy, asked, amount, action, reason, standing, filled)
+        not_done = cycle.not_done.get(action.client_id or "") if action else None
+        yield Fate(asked.symbol, asked.strategy, asked, amount, action, reason, standing, filled, not_done)
     for one in found.dropped:
         if one.n < 0:
             named.add(one.symbol)
@@ -183,6 +190,7 @@ def document(found: Explained) -> dict[str, Any]:
                 "side": one.order.side.name,
                 **reason_document(one.reason, settings),
                 "held_back": None if one.held_back is None else reason_document(one.held_back, settings),
+                "not_done": not_done_document(cycle.not_done.get(one.order.client_id)),
             }
             for one in decisions.cancels
         ],
@@ -191,6 +199,11 @@ def document(found: Explained) -> dict[str, Any]:
             for one in decisions.sweep
         ],
     }
+
+
+def not_done_document(one: NotDone | None) -> dict[str, str] | None:
+    """Return why an action was not sent, or not taken, as JSON holds it; null where it was."""
+    return None if one is None else {"verdict": one.verdict, "code": one.code, "text": one.text}
 
 
 def reason_document(reason: Because | None, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,8 @@ class Held:
 @define
 class Many:
     """What many cycles say. `bound` counts the parts that bound the mode, `main` what says most about cycles
-    without an order, `sent` the orders that were decided on, by symbol."""
+    without an order, `sent` the orders that were decided on, by symbol, `not_done` why those and cancels were
+    not sent or not taken, by code."""
 
     cycles: int = 0
     ordered: int = 0
@@ -38,6 +39,7 @@ class Many:
     bound: Counter[str] = field(factory=Counter)
     main: Counter[str] = field(factory=Counter)
     sent: Counter[str] = field(factory=Counter)
+    not_done: Counter[str] = field(factory=Counter)
     reasons: dict[tuple[str, str, str], Held] = field(factory=dict)
 
     def add(self, found: Explained) -> None:
@@ -54,6 +56,7 @@ class Many:
         for fate in found.fates:
             if fate.action is not None:
                 self.sent[fate.symbol] += 1
+        self.not_done.update(one.code or one.verdict for one in found.cycle.not_done.values())
         for key, reason in {(one.scope, one.code, one.step): one for one in reasons_of(found)}.items():
             before = self.reasons.get(key)
             count = (before.cycles if before else 0) + 1
@@ -73,6 +76,9 @@ class Many:
         for code, count in self.main.most_common():
             what = "asked for nothing" if code == NOTHING_ASKED else f"were stopped mainly by {code}"
             found.append(f"  {count} of {self.cycles} {what}")
+        if self.not_done:
+            codes = ", ".join(f"{count} by {code}" for code, count in self.not_done.most_common())
+            found.append(f"Decided and not done: {codes}")
         if self.bound:
             parts = ", ".join(f"{part} in {count}" for part, count in self.bound.most_common())
             found.append(f"Bound by {parts}")

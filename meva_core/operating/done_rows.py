@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from attrs import Factory, frozen
+from attrs import Factory, asdict, frozen
 
 from meva_core.amounts import E6, E8, format_e8
 from meva_core.figures.ratios import quotient
@@ -37,6 +37,19 @@ class Outcome:
     filled: str
 
 
+@frozen
+class NotDone:
+    """An action that did not come to what was decided: what it was, to which verdict it came, by which code,
+    and a sentence for people. `order` is the name of the order, of a cancel that of the one to be ended."""
+
+    kind: str
+    symbol: str
+    order: str
+    verdict: str
+    code: str
+    text: str
+
+
 @frozen(kw_only=True)
 class Ran:
     """What was carried out of a cycle, and what it read before.
@@ -54,6 +67,7 @@ class Ran:
     blocked: int = 0
     blocked_by_policy: int = 0
     rejects: Mapping[str, int] = Factory(dict)
+    not_done: tuple[NotDone, ...] = ()
     refusals: int = 0
     foreign: int = 0
     flows: int = 0
@@ -140,6 +154,7 @@ def _audit(work: UnitOfWork, whose: Whose, cycle: Cycle, ran: Ran) -> None:
             {"client_id": one.order.client_id, "reason": document_of(one.reason)} for one in found.cancels
         ],
         "universe": [document_of(one) for one in found.universe.dropped],
+        "not_done": [asdict(one) for one in ran.not_done],
     }
     mode = document_of(found.mode)
     envelope = {

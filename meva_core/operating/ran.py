@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from meva_core.live.live_orders import plain
-from meva_core.operating.done_rows import Outcome, Ran
+from meva_core.operating.done_rows import NotDone, Outcome, Ran
 from meva_core.operating.file import File
 from meva_core.operating.outcomes import Executed, Verdict
 from meva_core.operating.reading import Read
@@ -40,8 +41,18 @@ def ran_of(read: Read, executed: Executed, outcomes: tuple[Outcome, ...], *, dry
         blocked=sum(not one.forbidden for one in blocked),
         blocked_by_policy=sum(one.forbidden for one in blocked),
         rejects=Counter(rejected),
+        not_done=tuple(_not_done(executed)),
         refusals=executed.refusals,
         foreign=read.foreign,
         flows=read.flows,
         fills=read.filled,
     )
+
+
+def _not_done(executed: Executed) -> Iterator[NotDone]:
+    """Yield the actions that were refused, were not sent, or of which that is not known."""
+    for one in executed.outcomes:
+        if one.verdict not in (Verdict.SUBMITTED, Verdict.CANCELED):
+            action = one.action
+            named = action.client_id or action.cancels or action.exchange_id or ""
+            yield NotDone(str(action.kind), action.symbol, named, str(one.verdict), one.code, one.text)

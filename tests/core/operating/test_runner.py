@@ -22,6 +22,10 @@ from meva_core.errors import (
     VenueReason,
 )
 from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_history.books import pick
+from meva_core.live_history.cycles import cycles_in, each_opened, opened
+from meva_core.live_history.explain import document, explained
+from meva_core.live_history.many import many_of
 from meva_core.operating import recording
 from meva_core.operating.held_store import HeldStore
 from meva_core.operating.kill import Level, stored_kills
@@ -210,6 +214,34 @@ def test_what_is_not_permitted_is_counted_apart(store: SqlStore) -> None:
     assert (told.ran.submitted, told.ran.blocked, told.ran.blocked_by_policy) == (0, 0, 2)
     assert {one.code for one in told.executed.outcomes} == {"lease"}
     assert book.account.exchange.sent == []
+
+
+def test_what_was_decided_and_not_done_is_explained_as_well(store: SqlStore) -> None:
+    book = running(store)
+    book.doors.lacking = "its heartbeat is old"
+    book.cycle()
+    with store.read() as view:
+        listed = pick(view, "live")
+        many = many_of([explained(one) for one in each_opened(view, listed, TEXTS, cycles_in(view, listed))])
+        [found] = [explained(one) for one in each_opened(view, listed, TEXTS, cycles_in(view, listed))]
+    fates = [fate.document({}) for fate in found.fates if fate.action is not None]
+    assert [(fate["code"], fate["not_done"]["verdict"]) for fate in fates] == [("lease", "blocked")] * 2
+    assert all("its heartbeat is old" in fate["not_done"]["text"] for fate in fates)
+    assert "Decided and not done: 2 by lease" in many.lines()
+
+
+def test_a_cancel_that_was_not_sent_says_why(store: SqlStore) -> None:
+    book = running(store)
+    book.cycle()
+    book.doors.lacking = "its heartbeat is old"
+    book.runner.stops = lambda: True  # only cancels are tried
+    while not (told := book.cycle()).cycle.decisions.cancels:
+        pass
+    with store.read() as view:
+        listed = pick(view, "live")
+        last = document(explained(opened(view, listed, TEXTS, told.cycle.inputs.cycle)))
+    for one in last["canceling"]:
+        assert (one["not_done"]["code"], one["not_done"]["verdict"]) == ("lease", "blocked")
 
 
 def test_a_cycle_that_observes_books_and_sends_nothing_not_even_cancels(store: SqlStore) -> None:
