@@ -3,10 +3,11 @@
 For TRY and each asset of the book, U is what the exchange has beyond the book and what is foreign. It is
 looked at when the account is quiet: else it would hide a fill that is under way. What is smaller than the
 roundings of the fills since the last agreement is booked as one. Then come the flows that the exchange lists.
-What is left stands after two reads over 30 s, and restricts if it is less than ours. What three reads over
-120 s have all shown is booked, unproven: a person who does something else meanwhile makes the reads differ,
-and what was missing in each of them is missing all the same. An asset that is missing from the list was not
-read.
+What is left stands after two reads over 30 s, and restricts if it is less than ours: what is missing of coins
+goes from those that are not ours first. What three reads over 120 s have all shown is booked, unproven: a
+person who does something else meanwhile makes the reads differ, and what was missing in each of them is
+missing all the same. A read that is shown late counts as none of them. An asset that is missing from the list
+was not read.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from meva_core.live.booking import units
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.book import Booked, LiveBook, Look, Unproven
 from meva_core.live_book.flows import WEEK, coins, coins_in, money, proof_of
-from meva_core.live_book.ledger import QUOTE, Marks, asset_of, symbol_of
-from meva_core.live_book.opening import units_down
+from meva_core.live_book.ledger import QUOTE, Marks, symbol_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Kind, Posting
+from meva_core.live_book.readings import Reading, assets_of, is_rounding, spare
+from meva_core.live_book.readings import gap as gap_now
 from meva_core.venue import EXACT, Balance, VenueFlow
 
 WRITE_MICROS: Final = 10 * E6
@@ -38,8 +40,6 @@ _MOST_AT_ONCE: Final = 10
 """Listed flows at a time that are tried in all combinations."""
 _STANDING_READS: Final = 2
 _BOOKED_READS: Final = 3
-_CENT: Final = E6
-"""What an exchange may round a fill's TRY by, e8; coins it rounds by one unit."""
 
 
 @frozen
@@ -66,29 +66,29 @@ def quiet(
 
 
 def gaps(book: LiveBook, balances: Mapping[str, Balance]) -> dict[str, int]:
-    """Return U of TRY and of the book's assets that were read, e8."""
-    return {asset: _gap(book, asset, balances) for asset in _assets(book) if asset in balances}
+    """Return U of TRY and of the book's assets that were read, e8, as the book stands."""
+    return {asset: gap_now(book, balances, asset) for asset in assets_of(book) if asset in balances}
 
 
 def explained(
-    book: LiveBook, balances: Mapping[str, Balance], listed: Sequence[VenueFlow], marks: Marks, now: int
+    book: LiveBook, reading: Reading, listed: Sequence[VenueFlow], marks: Marks, now: int
 ) -> Booked:
     """Compare a quiet read of the balances with the book, and book what explains the difference.
 
     `listed` are flows that the exchange lists, known ones among them or not; they are asked for where
-    `gaps` leaves more than roundings (`needs_flows`).
+    there are more than roundings to explain (`needs_flows`).
     """
     booked, flows = Booked(book), sorted(listed, key=lambda one: (one.ts, one.flow_id))
-    for asset in sorted(gaps(book, balances)):
-        booked = _explained(booked, asset, balances, flows, marks, now)
+    for asset in _read(book, reading):
+        booked = _explained(booked, asset, reading, flows, marks, now)
     kept = tuple(one for one in booked.book.unproven if now - one.ts <= WEEK)
     listed_then = {name: ts for name, ts in booked.book.listed.items() if ts >= now - MONTH}
     return booked.changed(unproven=kept, listed=listed_then)
 
 
-def needs_flows(book: LiveBook, balances: Mapping[str, Balance]) -> bool:
+def needs_flows(book: LiveBook, reading: Reading) -> bool:
     """Whether the flows that the exchange lists have to be asked for."""
-    return any(not _is_rounding(book, asset, gap) for asset, gap in gaps(book, balances).items())
+    return any(not is_rounding(book, asset, reading.gap(book, asset)) for asset in _read(book, reading))
 
 
 def flows_window(book: LiveBook, now: int) -> tuple[int, int]:
@@ -99,15 +99,13 @@ def flows_window(book: LiveBook, now: int) -> tuple[int, int]:
 
 def missing(book: LiveBook, now: int) -> dict[str, int]:
     """Return what stands of each asset as less than ours, e8, by asset."""
-    return {
-        asset: -look.gap for asset, look in sorted(book.looks.items()) if look.gap < 0 and _stands(look, now)
-    }
+    found = {asset: _lacking(book, asset) for asset in sorted(book.looks) if _stands(book.look(asset), now)}
+    return {asset: lacking for asset, lacking in found.items() if lacking}
 
 
 def standing_alarms(book: LiveBook, now: int) -> list[Alarm]:
     """Return the alarms of what stands as less than ours, for a cycle that did not look at balances."""
-    found = (_standing(look, asset, now) for asset, look in sorted(book.looks.items()))
-    return [alarm for alarms in found for alarm in alarms if alarm.pair not in book.accepted]
+    return [alarm for asset in sorted(book.looks) for alarm in _standing(book, asset, now)]
 
 
 def shortfalls(book: LiveBook, marks: Marks, now: int) -> int:
@@ -123,34 +121,20 @@ def shortfalls(book: LiveBook, marks: Marks, now: int) -> int:
 
 
 def _explained(
-    booked: Booked,
-    asset: str,
-    balances: Mapping[str, Balance],
-    flows: Sequence[VenueFlow],
-    marks: Marks,
-    now: int,
+    booked: Booked, asset: str, reading: Reading, flows: Sequence[VenueFlow], marks: Marks, now: int
 ) -> Booked:
     """Book what explains the gap of one asset, in the order in which explanations are looked for."""
-    gap = _gap(booked.book, asset, balances)
-    if not _is_rounding(booked.book, asset, gap):
+    gap = reading.gap(booked.book, asset)
+    if not is_rounding(booked.book, asset, gap):
         booked = _listed(booked, [one for one in flows if one.asset == asset], gap, marks, now)
-        gap = _gap(booked.book, asset, balances)
-    if _is_rounding(booked.book, asset, gap):
+        gap = reading.gap(booked.book, asset)
+    if is_rounding(booked.book, asset, gap):
         posting = Posting(f"flow:rounding:{now}:{asset}", Kind.ROUNDING, now, asset)
         booked = _round(booked, posting, gap, marks) if gap else booked
-        return _remember(booked, asset, Look())
-    booked = _unproven(_looked(booked, asset, gap, now), asset, marks, now)
-    return booked.alarm(*_standing(booked.book.look(asset), asset, now))
-
-
-def _is_rounding(book: LiveBook, asset: str, gap: int) -> bool:
-    """Whether a gap may come of how the fills since the last agreement were rounded."""
-    return abs(gap) <= _spare(book, asset)
-
-
-def _spare(book: LiveBook, asset: str) -> int:
-    """Return what roundings may come to since the last agreement."""
-    return (_CENT if asset == QUOTE else 1) * (book.look(asset).fills + 1)
+        return _remember(booked, asset, Look(fills=reading.agreed(booked.book, asset)))
+    if not reading.is_late:
+        booked = _unproven(_looked(booked, asset, gap, now), asset, marks, now)
+    return booked.alarm(*_standing(booked.book, asset, now))
 
 
 def _round(booked: Booked, posting: Posting, gap: int, marks: Marks) -> Booked:
@@ -208,7 +192,7 @@ def _new(book: LiveBook, flows: Sequence[VenueFlow], gap: int) -> Sequence[Venue
         return flows
     for size in range(len(flows), 0, -1) if len(flows) <= _MOST_AT_ONCE else ():
         for some in combinations(flows, size):
-            if abs(sum(_amounts(flow)[0] for flow in some) - gap) <= _spare(book, asset):
+            if abs(sum(_amounts(flow)[0] for flow in some) - gap) <= spare(book, asset):
                 return some
     return [flow for flow in flows if flow.ts > whole.ts]
 
@@ -251,7 +235,7 @@ def _looked(booked: Booked, asset: str, gap: int, now: int) -> Booked:
     if not look.reads or (look.gap > 0) != (gap > 0):
         return _remember(booked, asset, Look(gap, gap, now, 1, look.fills))
     # What fills were rounded by since is no other gap.
-    is_same = abs(gap - look.part) <= _spare(booked.book, asset)
+    is_same = abs(gap - look.part) <= spare(booked.book, asset)
     part = gap if is_same else min(gap, look.part, key=abs)
     return _remember(booked, asset, Look(gap, part, look.since, look.reads + 1, look.fills))
 
@@ -272,7 +256,7 @@ def _unproven(booked: Booked, asset: str, marks: Marks, now: int) -> Booked:
         asset,
         now,
         look.part,
-        spare=_spare(booked.book, asset),
+        spare=spare(booked.book, asset),
         taken=-sum(one.qty for one in taken),
         value=sum(one.notional for one in taken),
     )
@@ -281,13 +265,18 @@ def _unproven(booked: Booked, asset: str, marks: Marks, now: int) -> Booked:
     return _remember(booked, asset, Look(rest, rest, now, 1, look.fills) if rest else Look())
 
 
-def _standing(look: Look, asset: str, now: int) -> list[Alarm]:
+def _standing(book: LiveBook, asset: str, now: int) -> list[Alarm]:
     """Return the alarm of what is less than ours and stands."""
-    if look.gap >= 0 or not _stands(look, now):
+    lacking = _lacking(book, asset)
+    if not lacking or not _stands(book.look(asset), now):
         return []
-    numbers = {"missing": format_e8(-look.gap)}
     symbol = None if asset == QUOTE else symbol_of(asset)
-    return [Alarm(AlarmCode.BALANCE_UNEXPLAINED, asset, symbol, numbers)]
+    return [Alarm(AlarmCode.BALANCE_UNEXPLAINED, asset, symbol, {"missing": format_e8(lacking)})]
+
+
+def _lacking(book: LiveBook, asset: str) -> int:
+    """Return how much of what is the book's the last look did not show, e8."""
+    return max(0, -book.look(asset).gap - book.ledger.foreign.get(asset, 0))
 
 
 def _stands(look: Look, now: int) -> bool:
@@ -299,14 +288,6 @@ def _remember(booked: Booked, asset: str, look: Look) -> Booked:
     return booked.changed(looks=looks if look == Look() else {**looks, asset: look})
 
 
-def _assets(book: LiveBook) -> list[str]:
-    """Return TRY and the assets that the book holds, has held, or knows as foreign."""
-    held = {asset_of(symbol) for symbol in book.ledger.holdings}
-    return [QUOTE, *sorted({*held, *book.ledger.foreign} - {QUOTE})]
-
-
-def _gap(book: LiveBook, asset: str, balances: Mapping[str, Balance]) -> int:
-    """Return what the exchange has of an asset beyond the book and what is foreign, below zero what lacks."""
-    holding = book.ledger.holding(symbol_of(asset))
-    there = book.ledger.cash if asset == QUOTE else holding.qty + book.ledger.foreign.get(asset, 0)
-    return units_down(balances[asset]) - there
+def _read(book: LiveBook, reading: Reading) -> list[str]:
+    """Return the assets of the book that a reading shows, in their order."""
+    return sorted(asset for asset in assets_of(book) if asset in reading.balances)

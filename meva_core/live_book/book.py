@@ -18,6 +18,7 @@ from meva_core.live_book.alarms import ACCEPTABLE, LASTING, Alarm, AlarmCode
 from meva_core.live_book.documents import document_of, e8, restored
 from meva_core.live_book.figures import Figures
 from meva_core.live_book.ledger import Ledger, Marks, faults, fold, posted
+from meva_core.live_book.moves import Move, noted
 from meva_core.live_book.postings import Posting
 
 FORMAT: Final = 1
@@ -77,9 +78,10 @@ class LiveBook:
 
     `accounts` are those whose keys may trade it. `cursors` are in ms by symbol, `bases` the base balance at
     the last whole read of a symbol's fills. `waits` has the fills that are not booked, by id; `sums`
-    what the fills of orders that are not fill-complete came to. `listed` are the flows that the exchange
-    lists and that were taken in, with their stamps. `wanted` are quantities by symbol, `memories`
-    canonical JSON by strategy. `loud` is since when the account was not quiet for writes alone.
+    what the fills of orders that are not fill-complete came to. `moves` have moved the account's totals of
+    late, in the order of their stamps. `listed` are the flows that the exchange lists and that were taken in,
+    with their stamps. `wanted` are quantities by symbol, `memories` canonical JSON by strategy. `loud` is
+    since when the account was not quiet for writes alone.
     """
 
     name: str
@@ -93,6 +95,7 @@ class LiveBook:
     waits: Mapping[str, Wait] = field(factory=dict)
     sums: Mapping[str, Sum] = field(factory=dict)
     looks: Mapping[str, Look] = field(factory=dict)
+    moves: tuple[Move, ...] = ()
     unproven: tuple[Unproven, ...] = ()
     listed: Mapping[str, int] = field(factory=dict)
     loud: int | None = None
@@ -146,7 +149,8 @@ class Booked:
             figures = book.figures
             if numbered.flow:
                 figures = measured.moved(figures, numbered.flow, book.ledger.equity(marks))
-            book = evolve(book, ledger=posted(book.ledger, numbered), figures=figures)
+            moves = noted(book.moves, numbered)
+            book = evolve(book, ledger=posted(book.ledger, numbered), figures=figures, moves=moves)
             made.append(numbered)
         return evolve(self, book=book, postings=(*self.postings, *made))
 

@@ -13,6 +13,7 @@ from meva_core.live_book.balances import explained, flows_window, needs_flows, q
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.ledger import QUOTE, Marks
 from meva_core.live_book.own_orders import OwnOrder
+from meva_core.live_book.readings import reading_of
 from meva_core.operating.file import File
 from meva_core.ports import Account
 from meva_core.venue import Balance
@@ -54,6 +55,7 @@ def compare(
     book: LiveBook,
     orders: Iterable[OwnOrder],
     balances: Mapping[str, Balance] | None,
+    read_at: int,
     marks: Marks,
     last_write: int | None,
     now: int,
@@ -61,19 +63,20 @@ def compare(
     """Compare balances that were read before the fills with the book, if the account is quiet, and book what
     explains the difference.
 
-    `last_write` is when something was sent last, `now` the exchange's time, both in microseconds. Raises
-    StoreError.
+    `read_at` is when the balances had been read, `last_write` when something was sent last, `now` the
+    exchange's time, all in microseconds. Raises StoreError.
     """
     book, told = quiet(book, orders, last_write, now)
     if balances is None:
         return _unlooked(book, now, BALANCES_UNREAD)
     if not told.is_quiet:
         return _unlooked(book, now, RESTS if told.rests else "")
+    reading = reading_of(book, balances, read_at)
     try:
-        flows = account.flows(*flows_window(book, now)) if needs_flows(book, balances) else ()
+        flows = account.flows(*flows_window(book, now)) if needs_flows(book, reading) else ()
     except (VenueError, BadInput) as error:
         return _unlooked(book, now, FLOWS_UNREAD, f"the flows cannot be read: {error}")
-    done = explained(book, balances, flows, marks, now)
+    done = explained(book, reading, flows, marks, now)
     if done.book != book or done.postings:
         file.store_flows(book, done.book, done.postings)
     return Compared(done.book, done.alarms, looked=True, flows=len(done.postings))

@@ -189,6 +189,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     book = added(book, alarms, desk.clock.micros())
     world.at("fills")
     balances, unread = read_balances(desk.account)
+    read_at = desk.clock.micros()
     reader = FillReader(
         account=desk.account,
         clock=desk.clock,
@@ -216,7 +217,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     rows = (one.written if is_new else one.created for one in orders)
     last_write = max([process.last_write or 0, *rows])
     compared = compare(
-        desk.account, file, fills.book, orders, balances, marks, last_write, desk.clock.micros()
+        desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros()
     )
     ours = Ours(tuple(_among(file, listed)), runs, first, compared.book.accepted)
     foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]

@@ -27,6 +27,7 @@ from meva_core.live_book.ledger import faults, fold
 from meva_core.live_book.opening import Read, account_of, opened
 from meva_core.live_book.own_orders import OwnOrder, own_order
 from meva_core.live_book.postings import Kind
+from meva_core.live_book.readings import reading_of
 from meva_core.live_book.windows import first_cursor, window
 from meva_core.orders import Side
 
@@ -91,12 +92,13 @@ def test_own_and_foreign_trades_and_flows_are_booked_and_the_exchange_agrees(
     local.control("POST", "transfers", key=key, asset="TRY", amount="250.5")
     local.control("POST", "transfers", key=key, asset="TRY", amount="-100", listed_after_ms=None)
     balances = btcturk.account.balances()
-    assert needs_flows(book, balances)
+    reading = reading_of(book, balances, btcturk.market.now())
+    assert needs_flows(book, reading)
     postings = list(came.booked.postings)
     for after in (60, 120, 180):
         now = btcturk.market.now() + after * MICROS
         flows = btcturk.account.flows(*flows_window(book, now))
-        done = explained(book, balances, flows, MARKS, now)
+        done = explained(book, reading, flows, MARKS, now)
         book, postings = done.book, [*postings, *done.postings]
     assert {asset: gap for asset, gap in gaps(book, balances).items() if gap} == {}
     flowed = [one for one in postings if one.kind in (Kind.DEPOSIT, Kind.WITHDRAWAL)]

@@ -55,6 +55,17 @@ def restricted(found: Ended) -> int:
     return modes - found.seen.get("bound_observe_observe", 0)
 
 
+def test_balances_that_freeze_over_our_own_fills_restrict_nothing_and_nothing_is_booked_of_them() -> None:
+    """What such a balance shows is no withdrawal, and that it shows more again no deposit."""
+    rates = {Fault.FROZEN: 0.2, Fault.PARTIAL: 0.3}
+    shape = Shape(stage=4, rates=rates, hand_every=0, interval=30, settings=SETTINGS, attended=False)
+    found = ended(1, 60, shape)
+    assert not found.broken, found.broken
+    assert found.faults[Fault.FROZEN] > 2
+    assert found.seen["fills_booked"] > 20
+    assert (restricted(found), found.seen.get("alarm_transfer_out", 0)) == (0, 0)
+
+
 @pytest.mark.parametrize(("interval", "steps"), [(10, 400), (60, 300), (300, 250)])
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_at_short_intervals_few_cycles_are_restricted_and_nothing_stops(

@@ -29,6 +29,7 @@ from meva_core.live_book.ledger import DAY_MICROS, Ledger, faults, fold
 from meva_core.live_book.opening import Read, opened
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
+from meva_core.live_book.readings import reading_of
 from meva_core.live_book.windows import due, first_cursor, read, window
 from meva_core.modes import Mode
 from meva_core.orders import Side
@@ -234,8 +235,9 @@ def cycle(lived: Lived, *, starts: bool) -> None:
     if told.is_quiet:
         lived.seen["quiet"] += 1
         flows = [flow for when, flow in venue.flows if when is not None and when <= venue.now]
-        flows = flows if needs_flows(lived.book, balances) else []
-        done = explained(lived.book, balances, flows, lived.marks, venue.now)
+        reading = reading_of(lived.book, balances, venue.now)
+        flows = flows if needs_flows(lived.book, reading) else []
+        done = explained(lived.book, reading, flows, lived.marks, venue.now)
         lived.book, alarms = done.book, [*alarms, *done.alarms]
         lived.postings += done.postings
     alarms += incomplete_alarms(lived.book, lived.orders, venue.now)

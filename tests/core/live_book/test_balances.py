@@ -11,6 +11,7 @@ from meva_core.live.standing import Standing
 from meva_core.live_book.balances import explained, gaps, needs_flows, quiet, shortfalls
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.postings import Kind
+from meva_core.live_book.readings import Reading, reading_of
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.venue import VenueFlow
@@ -22,10 +23,14 @@ def at(seconds: float) -> int:
     return OPENED + int(seconds * SECOND)
 
 
+def reading(book: LiveBook, seconds: float, **totals: str) -> Reading:
+    return reading_of(book, balances(**totals), at(seconds))
+
+
 def read(
     book: LiveBook, seconds: float, *listed: VenueFlow, marks: dict[str, int] = MARKS, **totals: str
 ) -> Booked:
-    return explained(book, balances(**totals), listed, marks, at(seconds))
+    return explained(book, reading(book, seconds, **totals), listed, marks, at(seconds))
 
 
 def reads(book: LiveBook, *times: float, **totals: str) -> list[Booked]:
@@ -82,12 +87,12 @@ def test_ten_seconds_after_a_write_are_no_quiet_and_half_an_hour_of_that_rests_o
 def test_a_cent_for_each_fill_and_one_is_rounding() -> None:
     order = an_order(qty="2")
     book = book_fills(a_book("1000"), a_fill("1", "100", order=order), orders=(order,)).booked.book
-    assert not needs_flows(book, balances(TRY="899.98", BTC="1"))
-    assert needs_flows(book, balances(TRY="899.97", BTC="1"))
+    assert not needs_flows(book, reading(book, 20, TRY="899.98", BTC="1"))
+    assert needs_flows(book, reading(book, 20, TRY="899.97", BTC="1"))
     (rounding,) = read(book, 20, TRY="899.98", BTC="1").postings
     assert (rounding.kind, rounding.money, rounding.flow) == (Kind.ROUNDING, -e8("0.02"), -e8("0.02"))
     after = read(book, 20, TRY="899.98", BTC="1").book
-    assert needs_flows(after, balances(TRY="899.96", BTC="1")), "an agreement starts the count anew"
+    assert needs_flows(after, reading(after, 20, TRY="899.96", BTC="1")), "an agreement starts the count anew"
 
 
 def test_coins_are_rounded_by_a_unit_a_fill_and_the_book_takes_it_where_it_holds_any() -> None:
@@ -223,7 +228,7 @@ def test_coins_that_lack_leave_at_what_the_value_falls_by_and_come_back_at_what_
     marks = {"BTCTRY": e8("4000")}
     back = out.book
     for time in (200, 260, 320):
-        came = explained(back, balances(TRY="8000", BTC="1.1"), (), marks, at(time))
+        came = explained(back, reading(back, time, TRY="8000", BTC="1.1"), (), marks, at(time))
         back = came.book
     ours, foreign = came.postings
     assert (ours.kind, ours.qty, ours.flow) == (Kind.TRANSFER_IN, e8("0.25"), e8("1000"))
@@ -235,11 +240,11 @@ def test_without_a_mark_they_leave_and_come_back_at_their_cost() -> None:
     order = an_order(qty="1", price="2000")
     book = book_fills(a_book("10000"), a_fill("1", "2000", order=order), orders=(order,)).booked.book
     for time in (20, 80, 140):
-        out = explained(book, balances(TRY="8000", BTC="0.75"), (), {}, at(time))
+        out = explained(book, reading(book, time, TRY="8000", BTC="0.75"), (), {}, at(time))
         book = out.book
     assert out.postings[0].flow == -e8("500")
     for time in (200, 260, 320):
-        came = explained(book, balances(TRY="8000", BTC="0.875"), (), {}, at(time))
+        came = explained(book, reading(book, time, TRY="8000", BTC="0.875"), (), {}, at(time))
         book = came.book
     assert came.postings[0].flow == e8("250")
 

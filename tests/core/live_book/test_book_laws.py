@@ -31,6 +31,7 @@ from meva_core.live_book.ledger import DAY_MICROS
 from meva_core.live_book.opening import Read, opened
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import FILLS, Kind, Posting
+from meva_core.live_book.readings import reading_of
 from meva_core.orders import Side
 from meva_core.venue import EXACT, Balance, VenueFill, VenueFlow
 
@@ -283,7 +284,11 @@ class AccountMachine(RuleBasedStateMachine):
     def quiet_balances(self) -> None:
         """The balances are read, whatever is under way: a frozen word of `filled` looks quiet."""
         self.now += 40 * SECOND
-        self.took_booked(explained(self.book, self.balances(), self.listed, self.marks, self.now))
+        self.look_at_balances()
+
+    def look_at_balances(self) -> None:
+        reading = reading_of(self.book, self.balances(), self.now)
+        self.took_booked(explained(self.book, reading, self.listed, self.marks, self.now))
 
     @rule(symbol=symbols, mark=marks, fresh=st.booleans())
     def cycle(self, symbol: str, mark: int, fresh: bool) -> None:
@@ -317,7 +322,7 @@ class AccountMachine(RuleBasedStateMachine):
             self.now += 60 * SECOND
             for symbol in PAIRS:
                 self.read(symbol, tuple(fill for fill in self.shown if fill.symbol == symbol), True)
-            self.took_booked(explained(self.book, self.balances(), self.listed, self.marks, self.now))
+            self.look_at_balances()
             self.the_laws_hold()
         self.nothing_is_lost_and_nothing_twice()
         self.book_and_venue_agree()

@@ -1,0 +1,92 @@
+"""A read of the balances, and the moment that it is of.
+
+An exchange may show balances late: for minutes it shows those of a moment before the last fills. Such a read
+is old news. It cannot contradict what came after its moment, and is compared with the book as that stood
+then. It is late where all assets say so alike: each agrees with the book at that moment, but for what had
+stood unexplained already. Where a person took out what had just been bought, TRY does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Final
+
+from attrs import frozen
+
+from meva_core.amounts import E6
+from meva_core.live_book.book import LiveBook
+from meva_core.live_book.ledger import QUOTE, asset_of, symbol_of
+from meva_core.live_book.moves import LATE_MICROS, since
+from meva_core.live_book.opening import units_down
+from meva_core.venue import Balance
+
+_CENT: Final = E6
+"""What an exchange may round a fill's TRY by, e8; coins it rounds by one unit."""
+
+
+@frozen
+class Reading:
+    """Balances that were read, and the moment that they are of, in microseconds. `is_late` says that this is
+    one before the last things that moved them."""
+
+    balances: Mapping[str, Balance]
+    moment: int
+    is_late: bool = False
+
+    def gap(self, book: LiveBook, asset: str) -> int:
+        """Return U: what the exchange had of an asset, at the reading's moment, beyond the book and what is
+        foreign, e8; below zero what lacked."""
+        came, _ = since(book.moves, asset, self.moment)
+        return gap(book, self.balances, asset) + came
+
+    def agreed(self, book: LiveBook, asset: str) -> int:
+        """Return how many moves of an asset an agreement with this reading says nothing of."""
+        return since(book.moves, asset, self.moment)[1]
+
+
+def reading_of(book: LiveBook, balances: Mapping[str, Balance], read_at: int) -> Reading:
+    """Return balances, which were there by `read_at`, with the moment that they are of: the newest at which
+    they agree with the book, or `read_at` where they do at none."""
+    latest = Reading(balances, read_at)
+    known = {asset: latest.gap(book, asset) for asset in assets_of(book) if asset in balances}
+    moved = [one for one in book.moves if read_at - LATE_MICROS < one.ts <= read_at]
+    if _is_no_news(book, known):
+        return latest
+    for ts, moves in groupby(reversed(moved), key=lambda one: one.ts):
+        for move in moves:
+            known = {asset: gap + move.of(asset) for asset, gap in known.items()}
+        if _is_no_news(book, known):
+            return Reading(balances, ts - 1, is_late=True)
+    return latest
+
+
+def assets_of(book: LiveBook) -> list[str]:
+    """Return TRY and the assets that the book holds, has held, or knows as foreign."""
+    held = {asset_of(symbol) for symbol in book.ledger.holdings}
+    return [QUOTE, *sorted({*held, *book.ledger.foreign} - {QUOTE})]
+
+
+def gap(book: LiveBook, balances: Mapping[str, Balance], asset: str) -> int:
+    """Return what the exchange shows of an asset beyond the book as it stands and what is foreign, e8."""
+    holding = book.ledger.holding(symbol_of(asset))
+    there = book.ledger.cash if asset == QUOTE else holding.qty + book.ledger.foreign.get(asset, 0)
+    return units_down(balances[asset]) - there
+
+
+def is_rounding(book: LiveBook, asset: str, gap: int) -> bool:
+    """Whether a gap may come of how the fills since the last agreement were rounded."""
+    return abs(gap) <= spare(book, asset)
+
+
+def spare(book: LiveBook, asset: str) -> int:
+    """Return what roundings may come to since the last agreement."""
+    return (_CENT if asset == QUOTE else 1) * (book.look(asset).fills + 1)
+
+
+def _is_no_news(book: LiveBook, known: Mapping[str, int]) -> bool:
+    """Whether every gap is none, or what the last look had left unexplained."""
+    return all(
+        is_rounding(book, asset, gap) or is_rounding(book, asset, gap - book.look(asset).gap)
+        for asset, gap in known.items()
+    )
