@@ -22,7 +22,7 @@ _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 # The same examples in every run, so that a red test is red for everybody; `nightly` looks further each time.
 settings.register_profile(
-    "default", deadline=None, max_examples=50, derandomize=True, suppress_health_check=_SLOW
+    "default", deadline=None, max_examples=30, derandomize=True, suppress_health_check=_SLOW
 )
 settings.register_profile(
     "nightly", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=_SLOW
@@ -40,7 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
     and a command that is to be interrupted would go on for ever. A signal that is caught is at its default in
     a child, so those that are ignored are caught, and nothing is done about them.
     """
+    from memory import write_to_memory
+
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    write_to_memory()
     for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:

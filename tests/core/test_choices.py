@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle.engine_view import engine_of, inputs_of, market_of, rules_of
-from strategies import worlds
+from strategies import examples, worlds
 
 from meva_core.choices import member_of, recorded_text
 from meva_core.errors import BadInput, VenueReason
@@ -148,6 +148,7 @@ def test_every_public_door_takes_recorded_texts() -> None:
         ("state", "order_status", -1, r"state.order_status\[0\]: -1 is no Status"),
     ],
 )
+@examples(0.3)
 @given(world=worlds())
 def test_no_cycle_runs_on_a_number_that_is_no_member(
     world: Any, group: str, column: str, number: int, said: str

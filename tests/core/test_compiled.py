@@ -69,7 +69,7 @@ def test_both_speeds_give_the_same_bits(machine_code: Loop, world: World) -> Non
     assert different == []
 
 
-@examples(0.1)
+@examples(0.2)
 @given(world=worlds())
 def test_a_call_for_no_cycle_compiles_it_for_markets_of_every_size(machine_code: Any, world: World) -> None:
     warm(machine_code)

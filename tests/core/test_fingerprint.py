@@ -97,7 +97,7 @@ def differing(before: list[CycleDigests], after: list[CycleDigests]) -> set[tupl
     return found
 
 
-@examples(0.4)
+@examples(0.7)
 @given(ran=runs(), data=st.data())
 def test_one_number_of_the_market_changes_the_digest_of_measure_in_its_cycle(
     ran: Ran, data: st.DataObject
@@ -110,7 +110,7 @@ def test_one_number_of_the_market_changes_the_digest_of_measure_in_its_cycle(
         assert differing(before, ran.digests(market=market)) == {(c, "measure")}, name
 
 
-@examples(0.4)
+@examples(0.7)
 @given(ran=runs(), data=st.data())
 def test_one_number_that_a_step_put_out_changes_its_digest_in_its_cycle(
     ran: Ran, data: st.DataObject
@@ -147,7 +147,7 @@ def test_one_number_of_an_intent_an_event_or_a_fill_changes_one_digest(ran: Ran,
         assert (step, table) in WHOLE_ROWS
 
 
-@examples(0.4)
+@examples(0.7)
 @given(ran=runs())
 def test_every_parameter_changes_the_steps_that_read_it_from_the_first_cycle_on(ran: Ran) -> None:
     before = ran.digests()
@@ -197,7 +197,7 @@ def test_every_setting_is_a_parameter_of_its_own_or_the_first_cash(name: str) ->
     assert (params_from(other), cash) != (params_from(before), before.live.dry_run_try_balance)
 
 
-@examples(0.4)
+@examples(0.7)
 @given(ran=runs(), place=st.integers(0, len(TUNED) - 1))
 def test_the_users_value_of_a_tuned_parameter_changes_the_first_cycle(ran: Ran, place: int) -> None:
     engine = engine_of(ran.world)
@@ -208,7 +208,7 @@ def test_the_users_value_of_a_tuned_parameter_changes_the_first_cycle(ran: Ran, 
     assert (0, reader) in found
 
 
-@examples(0.4)
+@examples(0.7)
 @given(ran=runs(), data=st.data())
 def test_the_exchanges_rules_and_the_symbols_change_every_cycle(ran: Ran, data: st.DataObject) -> None:
     before, i = ran.digests(), data.draw(st.integers(0, len(ran.world.symbols) - 1))
@@ -222,7 +222,7 @@ def test_the_exchanges_rules_and_the_symbols_change_every_cycle(ran: Ran, data: 
     assert all(x != y for x, y in zip(before[0].steps, named[0].steps, strict=True))
 
 
-@examples(0.4)
+@examples(0.7)
 @given(ran=runs(), data=st.data())
 def test_digesting_in_parts_gives_the_same_chain(ran: Ran, data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, ran.cycles))
@@ -277,7 +277,7 @@ def all_touched(ran: Ran) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("later")
-@examples(0.4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(0.7, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ran=runs())
 def test_what_came_later_is_in_no_digest_while_it_is_neutral_whatever_its_columns_hold(ran: Ran) -> None:
     neutral = Later(*ran.params)
@@ -285,7 +285,7 @@ def test_what_came_later_is_in_no_digest_while_it_is_neutral_whatever_its_column
 
 
 @pytest.mark.usefixtures("later")
-@examples(0.4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(0.7, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ran=runs())
 def test_what_came_later_is_in_the_digests_of_its_steps_once_it_is_set(ran: Ran) -> None:
     neutral, on, other = (Later(*ran.params, later=value) for value in (7, 8, 9))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import World
 from oracle.engine_view import engine_of, inputs_of, market_of, records_of, rules_of
-from strategies import examples, worlds
+from strategies import worlds
 
 from meva_core.amounts import E8, LIMIT, join_pair
 from meva_core.errors import BrokenBooks
@@ -55,7 +55,6 @@ def flow_for(state: State, data: st.DataObject) -> int:
     return data.draw(st.integers(-most, 10**16) | st.integers(-min(most, 1_000), 1_000) | st.just(-most))
 
 
-@examples(0.6)
 @given(world=worlds(), data=st.data())
 def test_a_flow_moves_all_that_equity_is_measured_by_alike(world: World, data: st.DataObject) -> None:
     state = ran(world)
@@ -83,7 +82,6 @@ def next_cycle(world: World, state: State) -> dict[str, Any]:
     return found | {"drawdown": found["peak"] - found["equity"], "streak": int(out.assess.streak[0])}
 
 
-@examples(0.6)
 @given(world=worlds().filter(lambda world: len(world.cycles) > 1), data=st.data())
 def test_a_flow_is_neither_drawdown_nor_a_result_of_the_day(world: World, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(world.cycles) - 1))
@@ -96,7 +94,6 @@ def test_a_flow_is_neither_drawdown_nor_a_result_of_the_day(world: World, data: 
     assert other == one | {"equity": one["equity"] + amount, "peak": one["peak"] + amount}
 
 
-@examples(0.6)
 @given(world=worlds(), data=st.data())
 def test_the_books_balance_with_fills_and_flows(world: World, data: st.DataObject) -> None:
     """The engine looks at it in every cycle; here it is reckoned again, in numbers without end."""

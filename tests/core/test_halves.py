@@ -43,20 +43,17 @@ def digests(
     return found, state_document(engine.state, world.symbols)
 
 
-@examples(0.6)
 @given(world=worlds())
 def test_half_by_half_is_whole_in_any_room(world: World) -> None:
     assert digests(world, look) == digests(world, None)
 
 
 @pytest.mark.xdist_group("compiled")
-@examples(0.6)
 @given(world=worlds())
 def test_half_by_half_is_whole_compiled(machine_code: Loop, world: World) -> None:
     assert digests(world, look, machine_code) == digests(world, None)
 
 
-@examples(0.6)
 @given(world=worlds())
 def test_the_book_is_seen_with_the_fills_of_this_very_cycle(world: World) -> None:
     engine, market = engine_of(world), market_of(world)
@@ -98,7 +95,6 @@ def observing(world: World, decide: Decide | None, mode: Mode) -> tuple[list[Cyc
     return found, shown
 
 
-@examples(0.6)
 @given(world=worlds())
 def test_what_is_written_between_the_halves_counts_from_select_on(world: World) -> None:
     def observe(at: Halfway) -> None:
@@ -110,7 +106,7 @@ def test_what_is_written_between_the_halves_counts_from_select_on(world: World) 
 
 
 @pytest.mark.parametrize("together", [1, 3, 128])
-@examples(0.3)
+@examples(0.5)
 @given(world=wished_worlds().filter(lambda world: len(world.cycles) > 1), failing=st.integers(1, 29))
 def test_what_decide_raises_ends_the_run_after_the_cycles_before(
     together: int, world: World, failing: int

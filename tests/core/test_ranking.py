@@ -16,7 +16,7 @@ def records(world: World, **how: Any) -> list[dict[str, Any]]:
     return list(records_of(world, engine_of(world, **how)))
 
 
-@examples(0.5)
+@examples(0.8)
 @given(world=worlds(), data=st.data())
 def test_the_order_of_the_last_ranking_makes_no_difference(world: World, data: st.DataObject) -> None:
     state = state_of(world)
@@ -24,7 +24,7 @@ def test_the_order_of_the_last_ranking_makes_no_difference(world: World, data: s
     assert records(world, state=state) == records(world)
 
 
-@examples(0.5)
+@examples(0.8)
 @given(world=worlds(), data=st.data())
 def test_the_order_of_symbols_makes_no_difference_to_the_first_ranking(
     world: World, data: st.DataObject
@@ -41,7 +41,7 @@ def test_the_order_of_symbols_makes_no_difference_to_the_first_ranking(
             assert (-other[name]["total"], -other[name]["liquidity"]) == merit[name]
 
 
-@examples(0.5)
+@examples(0.8)
 @given(world=worlds())
 def test_ranks_follow_total_liquidity_and_name(world: World) -> None:
     for record in records(world):
@@ -51,7 +51,7 @@ def test_ranks_follow_total_liquidity_and_name(world: World) -> None:
         assert len({symbol["rank"] for _, symbol in ranked}) == len(ranked)
 
 
-@examples(0.5)
+@examples(0.8)
 @given(world=worlds())
 def test_ranks_of_a_cycle_are_a_permutation(world: World) -> None:
     engine = engine_of(world)

@@ -39,7 +39,6 @@ def run(world: World, **how: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]
     return records, state_document(engine.state, world.symbols)
 
 
-@examples(0.6)
 @given(world=worlds(), data=st.data())
 def test_a_run_cut_anywhere_goes_on_as_if_it_had_not_been(world: World, data: st.DataObject) -> None:
     whole, end = run(world)
@@ -52,13 +51,12 @@ def test_a_run_cut_anywhere_goes_on_as_if_it_had_not_been(world: World, data: st
     assert last == end
 
 
-@examples(0.6)
 @given(world=worlds(), room=st.integers(1, 3), rows=st.integers(1, 40))
 def test_the_room_that_a_run_begins_with_makes_no_difference(world: World, room: int, rows: int) -> None:
     assert run(world, room=room, rows=rows) == run(world)
 
 
-@examples(0.3)
+@examples(0.5)
 @given(world=worlds(), lots=st.integers(0, 50), orders=st.integers(0, 50))
 def test_growing_keeps_what_the_state_holds(world: World, lots: int, orders: int) -> None:
     engine = engine_of(world)
@@ -70,7 +68,7 @@ def test_growing_keeps_what_the_state_holds(world: World, lots: int, orders: int
     assert state_document(grown, world.symbols) == before
 
 
-@examples(0.3)
+@examples(0.5)
 @given(world=worlds())
 def test_a_copy_shares_nothing(world: World) -> None:
     engine = engine_of(world)
@@ -111,7 +109,6 @@ def needed(state: State, symbols: Sequence[str]) -> set[str]:
     return held | {symbols[i] for i in state.order_symbol[:used]}
 
 
-@examples(0.6)
 @given(world=worlds(), data=st.data())
 def test_symbols_keep_what_is_theirs_by_name_and_new_ones_have_nothing(
     world: World, data: st.DataObject
@@ -129,7 +126,7 @@ def test_symbols_keep_what_is_theirs_by_name_and_new_ones_have_nothing(
     assert other == one
 
 
-@examples(0.3)
+@examples(0.5)
 @given(world=worlds(), data=st.data())
 def test_carrying_over_twice_is_carrying_over_once(world: World, data: st.DataObject) -> None:
     state, before = ran(world), world.symbols
@@ -139,7 +136,7 @@ def test_carrying_over_twice_is_carrying_over_once(world: World, data: st.DataOb
     assert state_document(two, after) == state_document(with_symbols(state, before, after), after)
 
 
-@examples(0.3)
+@examples(0.5)
 @given(world=worlds())
 def test_the_same_symbols_give_an_independent_copy(world: World) -> None:
     state, untouched = ran(world), copy_state(ran(world))
@@ -162,7 +159,6 @@ def without(world: World, symbol: str) -> World:
     return evolve(world, symbols=symbols, rules=rules, cycles=cycles)
 
 
-@examples(0.6)
 @given(world=worlds().filter(lambda world: len(world.symbols) > 1), data=st.data())
 def test_a_symbol_that_joins_later_was_as_good_as_there_all_the_time(
     world: World, data: st.DataObject
@@ -221,7 +217,6 @@ def as_version_1(document: dict[str, Any]) -> dict[str, Any]:
     return kept | {"version": 1, "money": document["money"][:FLOWS], "facts": document["facts"][:OUTDATED]}
 
 
-@examples(0.6)
 @given(world=worlds(), data=st.data())
 def test_a_state_of_version_1_goes_on_with_what_its_lots_cost(world: World, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(world.cycles)))

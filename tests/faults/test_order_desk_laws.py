@@ -474,7 +474,7 @@ def made(name: str, side: Side) -> NewOrder:
 
 
 PHASES = set(Phase) - {Phase.shrink, Phase.explain}
-Trading.TestCase.settings = examples(0.3, stateful_step_count=30, phases=PHASES)
+Trading.TestCase.settings = examples(0.5, stateful_step_count=30, phases=PHASES)
 TestTrading = Trading.TestCase
 
 

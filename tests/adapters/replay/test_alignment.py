@@ -129,7 +129,7 @@ def from_files(root: Path, times: list[int], block: int, cycles: int) -> list[di
 
 
 @given(data=st.data())
-@examples(0.7)
+@examples(1.2)
 def test_pushed_or_read_the_market_is_the_same_and_what_a_plain_loop_finds(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
@@ -158,7 +158,6 @@ def test_pushed_or_read_the_market_is_the_same_and_what_a_plain_loop_finds(
 
 
 @given(rows=markets(), data=st.data())
-@examples(0.6)
 def test_one_filled_with_what_was_taken_goes_on_as_the_first(
     rows: list[SeenRow], data: st.DataObject
 ) -> None:

@@ -251,7 +251,7 @@ def test_windows_are_what_a_naive_reader_finds(tmp_path_factory, ticker, data):
 
 
 @given(data=st.data())
-@examples(0.4)
+@examples(0.7)
 def test_what_comes_after_a_cycle_does_not_change_it(tmp_path_factory, data):
     """Rows behind the cycle's time are cut off; what the cycle sees stays."""
     case = data.draw(cases(ticker=data.draw(st.booleans())))

@@ -64,7 +64,7 @@ def test_results_add_up_to_cash_and_what_open_lots_cost(reckoned):
     add_up(reckoned)
 
 
-@examples(0.2)
+@examples(0.3)
 @given(worlds(short_kinds))
 def test_in_any_world_results_and_symbols_add_up(world):
     found = Reckoned(world, 16)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,14 @@ PREFIXED = {Cause.SUPERSEDED_BY, Cause.SYMBOL_BLOCKED, Cause.NOT_IN_UNIVERSE}
 STEPS = ("assess", "mode", "universe", "strategies", "allocation", "lifecycle", "filters", "anomalies")
 
 
-def calls() -> Iterator[ast.Call]:
-    """Yield the calls of `because` in the code that decides."""
-    for path in Path(meva_core.operational.__path__[0]).glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "because":
-                yield node
+@cache
+def calls() -> list[ast.Call]:
+    """Return the calls of `because` in the code that decides."""
+    paths = Path(meva_core.operational.__path__[0]).glob("*.py")
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    return [
+        node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "because"
+    ]
 
 
 def written_codes() -> set[str]:

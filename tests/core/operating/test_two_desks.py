@@ -29,7 +29,7 @@ from meva_core.orders import Side
 
 __all__ = ["fresh_postgres", "new_postgres"]
 BOOKS = ("live", "stage3-dry", "stage4-dry")
-STEPS = 25
+TURNS = 25
 OLD = (
     # key, mode, status, number: rows of the earlier system
     ("old-1", "dry_run", "submitted", "10001"),
@@ -123,17 +123,20 @@ def seen(account: Lived) -> list[tuple[Any, ...]]:
         return [(one, watches.of(one)) for one in found]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    ("store", "seed"), [("sqlite", 0), ("sqlite", 1), ("postgresql", 0)], indirect=["store"]
+)
 def test_books_of_one_database_live_as_if_each_were_alone(store: SqlStore, seed: int, tmp_path: Path) -> None:
     write_old_rows(store)
     together = {name: lived(store, name=name) for name in BOOKS}
     chances = {name: Random(f"{seed} {name}") for name in BOOKS}
     turns = Random(seed)
     counts, before = dict.fromkeys(BOOKS, 0), all_rows(store)
-    for _ in range(STEPS * len(BOOKS)):
-        name = turns.choice(BOOKS)
-        act(together[name], chances[name])
-        counts[name] += 1
+    for _ in range(TURNS):
+        name, acts = turns.choice(BOOKS), turns.randint(1, 5)
+        for _ in range(acts):
+            act(together[name], chances[name])
+        counts[name] += acts
         after = all_rows(store)
         assert [row for row in after if row[0] != name] == [row for row in before if row[0] != name]
         before = after

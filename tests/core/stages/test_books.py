@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from oracle import Oracle, World
 from oracle.engine_view import engine_of as engine_in
 from oracle.engine_view import final_of, inputs_of, market_of, params_of, record_of, records_of, rules_of
-from strategies import examples, run_settings, worlds
+from strategies import run_settings, worlds
 
 from meva_core.amounts import ABSENT, E8, join_pair
 from meva_core.engine import Engine
@@ -220,7 +220,6 @@ def test_other_symbols_go_by_name_and_orders_stay(resting: tuple[World, World, S
         carried(made, before._replace(symbols=symbols), before._replace(symbols=("ZZZZTRY",)))
 
 
-@examples(0.6)
 @given(world=worlds(), data=st.data())
 def test_a_book_that_goes_on_under_other_settings_decides_what_the_oracle_decides(
     world: World, data: st.DataObject

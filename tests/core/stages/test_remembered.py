@@ -54,7 +54,7 @@ def ran(world: World, memory: Kept | None) -> Book:
     return book
 
 
-@examples(0.3)
+@examples(0.5)
 @given(world=wished_worlds())
 def test_memory_goes_on_cycle_by_cycle_and_a_failure_leaves_it(world: World) -> None:
     book = ran(world, None)
@@ -76,7 +76,7 @@ def test_memory_goes_on_cycle_by_cycle_and_a_failure_leaves_it(world: World) -> 
     ],
 )
 @given(world=wished_worlds())
-@examples(0.02)
+@examples(0.04)
 def test_of_what_another_strategy_or_version_left_it_is_told_nothing(
     memory: Kept | None, said: str, world: World
 ) -> None:

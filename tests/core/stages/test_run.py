@@ -94,7 +94,6 @@ def measured(digests: list[CycleDigests]) -> list[bytes]:
 # -- Rules that change --------------------------------------------------------------------------------
 
 
-@examples(0.6)
 @given(drawn=changing())
 def test_measure_takes_in_the_rules_that_held_in_the_cycle(drawn: Changing) -> None:
     old, new = (rules_of(world) for world in (drawn.world, drawn.others))
@@ -110,14 +109,13 @@ def test_measure_takes_in_the_rules_that_held_in_the_cycle(drawn: Changing) -> N
         assert one.link != other.link
 
 
-@examples(0.6)
 @given(drawn=changing(), data=st.data())
 def test_where_the_source_cuts_its_parts_makes_no_difference(drawn: Changing, data: st.DataObject) -> None:
     cuts = data.draw(st.sets(st.integers(0, drawn.cycles)))
     assert ran(drawn, sorted(cuts)) == ran(drawn)
 
 
-@examples(0.3)
+@examples(0.5)
 @given(drawn=changing())
 def test_a_book_goes_on_under_other_rules_in_another_process(drawn: Changing) -> None:
     found, book = [], book_of(drawn.world)
@@ -133,7 +131,6 @@ def test_a_book_goes_on_under_other_rules_in_another_process(drawn: Changing) ->
 
 
 @pytest.mark.xdist_group("compiled")
-@examples(0.6)
 @given(drawn=changing())
 def test_both_speeds_decide_the_same_under_rules_that_change(
     machine_code: Callable[..., int], drawn: Changing
@@ -141,7 +138,7 @@ def test_both_speeds_decide_the_same_under_rules_that_change(
     assert ran(drawn, loop=machine_code) == ran(drawn)
 
 
-@examples(0.3)
+@examples(0.5)
 @given(drawn=changing(), data=st.data())
 def test_a_source_may_use_its_columns_again(drawn: Changing, data: st.DataObject) -> None:
     """One set of columns, overwritten for every cycle: what a live source may do."""
@@ -206,7 +203,6 @@ def test_why_is_told_by_the_rules_that_held() -> None:
 # -- The source is asked in time ----------------------------------------------------------------------
 
 
-@examples(0.6)
 @given(drawn=changing(), data=st.data())
 def test_the_source_is_asked_only_when_all_before_was_taken(drawn: Changing, data: st.DataObject) -> None:
     cuts, book, taken = data.draw(st.sets(st.integers(0, drawn.cycles))), book_of(drawn.world), 0

@@ -47,7 +47,7 @@ def seen(world: World, look: Callable[[Halfway, View], None]) -> None:
         pass
 
 
-@examples(0.5)
+@examples(0.8)
 @given(world=wished_worlds())
 def test_the_market_is_that_of_the_cycle(world: World) -> None:
     def look(at: Halfway, view: View) -> None:
@@ -69,7 +69,7 @@ def test_the_market_is_that_of_the_cycle(world: World) -> None:
     seen(world, look)
 
 
-@examples(0.5)
+@examples(0.8)
 @given(world=wished_worlds())
 def test_the_book_adds_up(world: World) -> None:
     def look(at: Halfway, view: View) -> None:
@@ -92,7 +92,7 @@ def test_the_book_adds_up(world: World) -> None:
     seen(world, look)
 
 
-@examples(0.5)
+@examples(0.8)
 @given(world=worlds())
 def test_in_the_universe_is_what_selection_keeps_nothing_out_of(world: World) -> None:
     said: list[list[bool]] = []
@@ -111,7 +111,7 @@ def test_in_the_universe_is_what_selection_keeps_nothing_out_of(world: World) ->
 
 
 @given(world=worlds())
-@examples(0.1)
+@examples(0.2)
 def test_it_is_frozen_and_knows_its_symbols_by_name(world: World) -> None:
     def look(at: Halfway, view: View) -> None:
         assert view[world.symbols[0]] is view.symbols[0]
@@ -125,7 +125,7 @@ def test_it_is_frozen_and_knows_its_symbols_by_name(world: World) -> None:
     seen(world, look)
 
 
-@examples(0.2)
+@examples(0.3)
 @given(world=wished_worlds(short_kinds))
 def test_as_a_document_it_comes_back_as_it_was(world: World) -> None:
     def look(at: Halfway, view: View) -> None:

@@ -84,7 +84,7 @@ def test_another_version_is_no_damage() -> None:
         read({**LEFT, "version": 9})
 
 
-@examples(0.5)
+@examples(0.8)
 @given(name=st.sampled_from(sorted(LEFT)), at=st.integers(0, 40), value=st.integers(-(2**65), 2**65))
 def test_any_number_anywhere_is_read_or_named(name: str, at: int, value: int) -> None:
     def change(document: dict[str, Any]) -> None:

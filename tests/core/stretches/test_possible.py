@@ -136,7 +136,7 @@ NUMBERS = st.one_of(
 )
 
 
-@examples(0.5)
+@examples(0.8)
 @given(
     cell=st.sampled_from(CELLS),
     row=st.integers(0, 10**6),
@@ -150,7 +150,7 @@ def test_any_number_anywhere_is_read_or_named(
     assert not said or "run testrun" in said
 
 
-@examples(0.5)
+@examples(0.8)
 @given(at=st.integers(0, 10**6), byte=st.integers(1, 255), read=st.sampled_from(READERS))
 def test_any_other_byte_under_a_fitting_checksum_is_read_or_named(
     at: int, byte: int, read: Callable[[StoredStretch], None]

@@ -108,7 +108,7 @@ def test_any_columns_of_any_cycles_are_those_of_the_whole(
     assert typed(found) == typed(expected(stretch, table, columns, numbers))
 
 
-@examples(0.4)
+@examples(0.7)
 @given(data=st.data(), world=worlds(), option=options())
 def test_any_columns_of_any_world_are_those_of_the_whole(
     data: st.DataObject, world: Any, option: dict[str, Any]
@@ -119,7 +119,6 @@ def test_any_columns_of_any_world_are_those_of_the_whole(
         assert typed(found) == typed(expected(stretch, table, columns, numbers))
 
 
-@examples(0.6)
 @given(data=st.data(), width=st.sampled_from((1, 7, 60, 200)), option=options())
 def test_any_number_of_symbols_may_be_asked_about(
     data: st.DataObject, width: int, option: dict[str, Any]
