@@ -14,7 +14,7 @@ from meva_adapters.measuring.asked import BARS, BOOK, METADATA, TICKERS, TIME
 from meva_adapters.measuring.shown import CHANGED, SKEW
 from meva_adapters.metrics import vocabulary as v
 from meva_adapters.metrics.cycles import LIQUIDITY, ORDER_OUTCOMES, OUTCOMES, REJECTIONS, SYMBOL_STATES
-from meva_adapters.metrics.live_cycles import BUDGET, LEVELS, REFUSALS, SENT, UNTOLD
+from meva_adapters.metrics.live_cycles import BUDGET, LEVELS, REFUSALS, SENT, STEPS, UNTOLD
 from meva_core.errors import VenueReason
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_market import TouchFrom
@@ -32,7 +32,7 @@ _STATS: Final = ("max", "median")
 VALUES: Final[Mapping[v.Metric, Mapping[str, tuple[str, ...]]]] = {
     v.CYCLES: {"outcome": OUTCOMES},
     v.MISSED: {"reason": tuple(map(str, Missed))},
-    v.CYCLE_SECONDS: {"part": PARTS},
+    v.CYCLE_SECONDS: {"part": tuple(dict.fromkeys((*PARTS, *STEPS.values())))},
     v.SYMBOLS: {"state": SYMBOL_STATES},
     v.TOUCHES: {"source": tuple(source.name.lower() for source in TouchFrom)},
     v.TOUCH_AGE: {"stat": _STATS},

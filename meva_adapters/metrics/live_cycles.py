@@ -34,6 +34,11 @@ BUDGET: Final = tuple(
 )  # fmt: skip
 """The rules of the risk budget: of several that are breached the first is told."""
 LEVELS: Final = tuple(level.name.lower() for level in Level if level is not Level.NONE)
+STEPS: Final = {
+    "measure": "measure", "settle": "settle", "fills": "fills", "balances": "balances", "assess": "assess",
+    "decide": "decide", "execute": "execute", "record": "store",
+}  # fmt: skip
+"""The steps of a cycle, by what they are called as parts: what is the same in all stages has one name."""
 UNTOLD: Final = "untold"
 """Whether a fill rested or took: the exchange does not say."""
 
@@ -76,6 +81,8 @@ class LiveCycleMeters:
         meters.set(v.LAST_CYCLE, inputs.time)
         meters.only(v.RUN, stage=self._stage, run_id=told.book.run)
         meters.add(v.STRATEGY_FAILURES, len(inputs.failures))
+        for step, milliseconds in told.ran.step_ms.items():
+            meters.observe(v.CYCLE_SECONDS, milliseconds / 1000, part=STEPS[step])
         self._tell_risk(told)
         self._tell_money(told)
         self._tell_orders(told)

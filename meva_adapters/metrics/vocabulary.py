@@ -79,7 +79,7 @@ LAST_CYCLE: Final = _gauge(
 INTERVAL: Final = _gauge("meva_interval_seconds", "Seconds from one cycle of a loop to the next")
 CYCLE_SECONDS: Final = _seconds(
     "meva_cycle_duration_seconds",
-    "How long the parts of a cycle took: measure, decide, store",
+    "How long the parts of a cycle took: measure, decide, store; of Stages 3 and 4 also those between",
     "part",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0),
 )

@@ -184,7 +184,7 @@ class Runner:
         told = Told(cycle=cycle, read=read, book=book, executed=executed, ran=ran, killed=killed)
         told = self._store_done(told, carried_on(carried, executed))
         self.after(cycle.inputs.time)
-        return evolve(told, stood=stood, unmeasured=self._store_how(told, steps, began))
+        return self._store_how(evolve(told, stood=stood), steps, began)
 
     # -- Its steps ------------------------------------------------------------------------------------
 
@@ -257,18 +257,18 @@ class Runner:
             work.commit()
         return told
 
-    def _store_how(self, told: Told, steps: Steps, began: int) -> StoreError | None:
-        """T5, which may fail: return with what."""
+    def _store_how(self, told: Told, steps: Steps, began: int) -> Told:
+        """T5, which may fail: return the cycle with how it ran, and with what that failed."""
         steps.at("")
         ended = max(began, self.world.desk.clock.micros())
-        how = evolve(told.ran, step_ms=steps.ms, start=began, end=ended)
+        told = evolve(told, ran=evolve(told.ran, step_ms=steps.ms, start=began, end=ended))
         try:
             with self.store.unit() as work:
-                recording.measured(work, told.book, told.cycle, told.read.marks, how)
+                recording.measured(work, told.book, told.cycle, told.read.marks, told.ran)
                 work.commit()
         except StoreError as error:
-            return error
-        return None
+            return evolve(told, unmeasured=error)
+        return told
 
 
 def _lots(inputs: Inputs) -> dict[str, Decimal]:

@@ -13,7 +13,7 @@ from told_books import Recorded, asking, fill_open, recorded
 
 from meva_adapters.metrics import vocabulary as v
 from meva_adapters.metrics.label_values import VALUES
-from meva_adapters.metrics.live_cycles import LiveCycleMeters
+from meva_adapters.metrics.live_cycles import STEPS, LiveCycleMeters
 from meva_adapters.metrics.meters import Meters
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.live_book.alarms import Alarm, AlarmCode
@@ -66,6 +66,17 @@ def test_meters_tell_what_the_book_is_worth_and_what_nobody_knows(store: SqlStor
     assert value(live, v.ALARMS, code="K1") == 0
     assert value(live, v.BLOCKED) == 3
     assert value(live, v.CYCLES, outcome="answered") == 10
+
+
+def test_each_step_of_a_cycle_is_timed_and_what_all_stages_do_has_one_name(store: SqlStore, live: Meters):
+    account, told = recorded(store), LiveCycleMeters(live, "stage4")
+    told.tell(account.go_on())
+    told.tell(account.go_on())
+    counts = {
+        one.labels["part"]: one.value for one in live.samples(v.CYCLE_SECONDS) if one.name.endswith("_count")
+    }
+    assert counts == dict.fromkeys(STEPS.values(), 2)
+    assert {"measure", "decide", "store"} < counts.keys()
 
 
 def test_all_labels_are_known_beforehand(store: SqlStore, live: Meters):
