@@ -11,7 +11,7 @@ import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from decimal import Decimal
@@ -141,6 +141,10 @@ class LiveAccount:
 
         self._loop.call_soon_threadsafe(work)
         return found.result(timeout=60)
+
+    def awaited(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await something in the exchange's own thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
 
     def hears(self, hear: Callable[[Call], None]) -> None:
         """Have the exchange tell of each call before it answers it: whoever called waits meanwhile."""
