@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,11 +15,15 @@ from emulator_server import BALANCES, E8, KEY, SECRET, Emulator, running
 
 
 @pytest.fixture(scope="module")
-def ccxt() -> Any:
-    """Load it where it is needed: every worker collects these tests, and one has them."""
-    import ccxt
-
-    return ccxt
+def ccxt() -> Iterator[Any]:
+    """Load it where it is needed, and of its hundred exchanges, which take seconds, this one."""
+    spec = find_spec("ccxt")
+    assert spec is not None
+    package = ModuleType("ccxt")
+    package.__path__ = list(spec.submodule_search_locations or ())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "ccxt", package)
+        yield import_module("ccxt.btcturk")
 
 
 @pytest.fixture

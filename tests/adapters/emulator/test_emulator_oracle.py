@@ -9,6 +9,7 @@ from emulator_oracle import Oracle, PlainOrder, Refused, plain_pair
 from emulator_strategies import E8, MARKETS, Step, step_of
 from hypothesis import Phase, given
 from hypothesis import strategies as st
+from nightly import every
 from strategies import examples
 
 from meva_adapters.emulator.exchange.audit import faults_of
@@ -171,7 +172,7 @@ def test_any_short_sequence_has_the_oracles_outcome(
         both.take(step_of(random))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", every(2, range(6)))
 def test_long_sequences_have_the_oracles_outcome(seed: int) -> None:
     random = Random(seed)
     both = Both((1200, 10**6)[seed % 2] * E8 + seed, (0, 5, 60)[seed % 3], seed % 2 == 0)

@@ -187,9 +187,14 @@ def test_a_seeded_path_is_one_however_it_is_asked_for() -> None:
     assert list(other.close) != list(minutes.close)
 
 
+@pytest.fixture(scope="module")
+def minutes() -> Bars:
+    """Return bars of forty days."""
+    return PricePath(1, "X", 100 * E8, 1).minutes(START, START + 40 * 86_400 - 60, E8)
+
+
 @pytest.mark.parametrize("resolution", sorted(RESOLUTIONS))
-def test_joining_candles_keeps_extremes_and_volume(resolution: str) -> None:
-    minutes: Bars = PricePath(1, "X", 100 * E8, 1).minutes(START, START + 40 * 86_400 - 60, E8)
+def test_joining_candles_keeps_extremes_and_volume(minutes: Bars, resolution: str) -> None:
     bars = coarser(minutes, resolution)
     assert int(bars.volume.sum()) == int(minutes.volume.sum())
     assert (int(bars.high.max()), int(bars.low.min())) == (int(minutes.high.max()), int(minutes.low.min()))

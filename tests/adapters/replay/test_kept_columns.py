@@ -20,13 +20,14 @@ from meva_adapters.replay.converting import convert
 from meva_adapters.replay.format.rendering import Column, csv_blocks
 from meva_core.errors import BadInput
 
-ROWS = 100_000
+ROWS, LEAST_BYTES = 20_000, 2**19
 HEADS = {"candles": "ts,open,high,low,close,volume", "orderbook": "ts,best_bid,best_ask,bid_qty,ask_qty"}
 
 
 @pytest.fixture(autouse=True)
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep columns in a folder of the test's own."""
+    """Keep columns in a folder of the test's own, and those of smaller tables than else."""
+    monkeypatch.setattr(kept, "LEAST_BYTES", LEAST_BYTES)
     folder = tmp_path / "cache"
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("MEVA_CACHE_DIR", str(folder))
@@ -48,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True)
         body = b"".join(csv_blocks(stamps, [Column(column, 8) for column in columns]))
         path.write_bytes(HEADS[kind].encode() + b"\n" + body)
-        assert path.stat().st_size >= kept.LEAST_BYTES
+        assert path.stat().st_size >= LEAST_BYTES
     return root
 
 
