@@ -93,7 +93,7 @@ class Emulator:
     def get(self, path: str, *, sign: bool = False, **kwargs: Any) -> requests.Response:
         """GET a path."""
         headers = self.signed() if sign else {}
-        return requests.get(self.doors.base_url + path, headers=headers, timeout=10, **kwargs)
+        return requests.get(self.doors.base_url + path, headers=headers, timeout=60, **kwargs)
 
     def read(self, path: str, **params: Any) -> Any:
         """Return the data of a signed GET that has to succeed."""
@@ -104,16 +104,16 @@ class Emulator:
     def order(self, **fields: Any) -> requests.Response:
         """POST an order."""
         url = self.doors.base_url + "/api/v1/order"
-        return requests.post(url, json=fields, headers=self.signed(), timeout=10)
+        return requests.post(url, json=fields, headers=self.signed(), timeout=60)
 
     def cancel(self, order_id: int) -> requests.Response:
         """DELETE an order."""
         url = f"{self.doors.base_url}/api/v1/order?id={order_id}"
-        return requests.delete(url, headers=self.signed(), timeout=10)
+        return requests.delete(url, headers=self.signed(), timeout=60)
 
     def control(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """Call the control endpoint."""
-        return requests.request(method, f"{self.doors.base_url}/_emulator/{path}", timeout=10, **kwargs)
+        return requests.request(method, f"{self.doors.base_url}/_emulator/{path}", timeout=60, **kwargs)
 
 
 async def _watched(world: World, watch: Callable[[World], None]) -> None:

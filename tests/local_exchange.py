@@ -29,7 +29,7 @@ class LocalExchange:
 
     def control(self, method: str, path: str, /, **body: Any) -> Any:
         url = f"{self.environment['BTCTURK_BASE_URL']}/_emulator/{path}"
-        reply = requests.request(method, url, json=body, timeout=10)
+        reply = requests.request(method, url, json=body, timeout=60)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
@@ -69,6 +69,6 @@ def start_emulator(*arguments: str) -> LocalExchange:
 
 def stop_emulator(exchange: LocalExchange) -> None:
     exchange.process.kill()
-    exchange.process.wait(timeout=10)
+    exchange.process.wait(timeout=60)
     assert exchange.process.stdout is not None
     exchange.process.stdout.close()

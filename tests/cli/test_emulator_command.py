@@ -47,11 +47,11 @@ def test_it_prints_the_environment_when_it_is_ready_and_stops_cleanly(number: si
         assert found["BTCTURK_WS_URL"].startswith("ws://127.0.0.1:")
         assert found["BTCTURK_GRAPH_URL"] != found["BTCTURK_BASE_URL"]
         for url in (found["BTCTURK_BASE_URL"], found["BTCTURK_GRAPH_URL"]):
-            assert requests.get(f"{url}/api/v2/server/ping", timeout=5).json() == {"pong": True}
-        state = requests.get(found["BTCTURK_BASE_URL"] + "/_emulator/state", timeout=5).json()
+            assert requests.get(f"{url}/api/v2/server/ping", timeout=60).json() == {"pong": True}
+        state = requests.get(found["BTCTURK_BASE_URL"] + "/_emulator/state", timeout=60).json()
         assert state["broken"] == []
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err) == (130, "stopped\n", "")
 
 
@@ -64,15 +64,15 @@ def test_json_is_one_object_for_machines(tmp_path: Path) -> None:
         assert (told["ready"], told["pairs"]) == (True, 12)
         assert told["environment"]["BTCTURK_API_SECRET"] == "c2VjcmV0"
         url = told["environment"]["BTCTURK_BASE_URL"] + "/_emulator/state"
-        assert requests.get(url, timeout=5).json()["policy"]["cancel_ms"] == 7
+        assert requests.get(url, timeout=60).json()["policy"]["cancel_ms"] == 7
 
 
 def test_a_clock_on_command_stands_where_it_is_told_to() -> None:
     with serving("--clock", "manual", "--begin", "2026-01-01") as process:
         url = environment_of(process)["BTCTURK_BASE_URL"]
-        moved = requests.post(f"{url}/_emulator/clock", json={"milliseconds": 250}, timeout=5).json()
+        moved = requests.post(f"{url}/_emulator/clock", json={"milliseconds": 250}, timeout=60).json()
         assert moved == {"time": 1_767_225_600_250, "manual": True}
-        shown = requests.get(f"{url}/api/v2/server/time", timeout=5).json()
+        shown = requests.get(f"{url}/api/v2/server/time", timeout=60).json()
         assert shown["serverTime"] == 1_767_225_600_250
 
 

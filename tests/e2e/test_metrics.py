@@ -69,7 +69,7 @@ def test_a_loop_tells_all_of_the_vocabulary_and_nothing_else(
         page = next(found[1] for line in process.stderr if (found := PAGE.search(line)))
         for _ in range(3):
             assert process.stdout.readline()
-        text = requests.get(page, timeout=10).text
+        text = requests.get(page, timeout=60).text
         taken = trading("run", "stage7", "--db", "b.db", "--loop", "--metrics", page.split("/")[2])
     finally:
         process.send_signal(signal.SIGTERM)
@@ -106,7 +106,7 @@ def test_a_scrape_is_answered_while_somebody_holds_the_database(trading: Meva, t
         assert process.stdout.readline()
         with sqlite3.connect(tmp_path / "a.db", timeout=20, isolation_level=None) as other:
             other.execute("BEGIN EXCLUSIVE")
-            assert requests.get(page, timeout=10).status_code == 200
+            assert requests.get(page, timeout=60).status_code == 200
             other.execute("ROLLBACK")
     finally:
         process.kill()

@@ -352,7 +352,7 @@ def test_n1_an_exchange_that_dies_leaves_reads_unavailable_and_orders_unsent(mor
     order = new_order(opened.market, opened.rules, "0.8")
     opened.account.submit(order)
     mortal.process.kill()
-    mortal.process.wait(timeout=10)
+    mortal.process.wait(timeout=60)
     with pytest.raises(Unavailable):
         opened.account.balances()
     # The kept connection is dead, or a new one is refused: either way it is said, and never "accepted".

@@ -197,7 +197,7 @@ def test_n4_a_program_that_is_killed_before_it_heard_the_answer_learns_it_after_
         assert victim.poll() is None
         time.sleep(0.02)
     victim.kill()
-    victim.wait(timeout=10)
+    victim.wait(timeout=60)
     assert stored(desk) == {order.client_id: Standing.SENDING}
     (settled,) = desk.settle()
     assert settled.record.standing is (Standing.OPEN if left else Standing.UNKNOWN)

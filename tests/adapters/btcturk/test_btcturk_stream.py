@@ -69,7 +69,7 @@ def speaking(talk: Talk) -> Iterator[tuple[str, list[Any]]]:
         place = next(count)
         listener.start()
         talk(connection, place)
-        listener.join(timeout=5)
+        listener.join(timeout=60)
 
     with serve(handle, "127.0.0.1", 0, logger=logging.Logger("quiet", 60)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

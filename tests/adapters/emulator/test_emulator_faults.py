@@ -123,7 +123,7 @@ def test_a_redirect_can_be_answered(emulator: Emulator) -> None:
         headers={"Location": "http://127.0.0.1:9/", "Set-Cookie": "a=b"},
     )
     url = emulator.doors.base_url + "/api/v1/order"
-    reply = requests.post(url, json={}, headers=emulator.signed(), allow_redirects=False, timeout=5)
+    reply = requests.post(url, json={}, headers=emulator.signed(), allow_redirects=False, timeout=60)
     assert (reply.status_code, reply.headers["Location"]) == (302, "http://127.0.0.1:9/")
 
 

@@ -264,10 +264,10 @@ def test_a_second_writer_that_waits_long_enough_gets_its_turn(target: str) -> No
         with first.unit() as work:
             thread = threading.Thread(target=late)
             thread.start()
-            entered.wait(10)
+            entered.wait(60)
             work.insert("stage7_cycle_trace", TRACE, [cycle(1)])
             work.commit()
-        thread.join(10)
+        thread.join(60)
         assert cycles(first) == ["abc1234-00001", "abc1234-00002"]
 
 

@@ -34,7 +34,7 @@ def test_a_pipe_is_written_into_and_stays(tmp_path: Path) -> None:
     reader.start()
     with replacing(pipe) as file:
         file.write(b"new")
-    reader.join(timeout=10)
+    reader.join(timeout=60)
     assert read == [b"new"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
