@@ -38,10 +38,10 @@ def _unknown(orders: Iterable[OwnOrder]) -> list[Alarm]:
 
 def _absent(orders: Iterable[OwnOrder], now: int) -> list[Alarm]:
     return [
-        Alarm(AlarmCode.ABSENT, order.label, order.symbol, {"order": order.order_id})
+        Alarm(AlarmCode.ABSENT, order.label, order.symbol, {"order": order.order_id or "no number is known"})
         for order in orders
         if order.was_absent
-        and order.order_id is not None  # it had one, so it was there
+        and order.was_known
         and order.ended is not None
         and now - order.ended < WATCHED_MICROS
     ]

@@ -30,7 +30,8 @@ class OwnOrder:
     adopted ones. `filled` is the exchange's word, which it rounds to `lot`. `sums` are its fills that are
     booked, `count` how many, and `inexact` how many of them the exchange gave rounded. `was_absent` says that
     we called it absent, and not the earlier system, when nothing had told of a fill; `is_missed` that it may
-    rest, and the exchange did not show it when it was looked for; `twin_of` is the name that it shares with
+    rest, and the exchange did not show it when it was looked for, `was_known` that the exchange had it once,
+    by its own word or by the earlier system's; `twin_of` is the name that it shares with
     another one. `written` is when something was sent of it last, as far as its row says, in microseconds.
     """
 
@@ -50,6 +51,7 @@ class OwnOrder:
     lot: Decimal = _UNIT
     was_absent: bool = False
     is_missed: bool = False
+    was_known: bool = False
     twin_of: str | None = None
     created: int = 0
     ended: int | None = None
@@ -142,6 +144,7 @@ def own_order(
         lot=lot,
         was_absent=record.standing is Standing.ABSENT and not watch.filled and _by_us(record, watch),
         is_missed=record.standing in MAY_REST and watch.missing is not None,
+        was_known=record.order_id is not None or watch.known,
         twin_of=watch.twin_of,
         created=record.created,
         ended=record.updated if has_ended else None,

@@ -28,11 +28,11 @@ def test_three_orders_of_unknown_fate_at_once_end_submitting() -> None:
 
 
 def test_an_order_that_was_there_and_was_called_absent_restricts_for_the_day_that_it_is_watched() -> None:
-    gone = an_order(standing=Standing.ABSENT, was_absent=True, ended=OPENED, client_id="s4:x")
+    gone = an_order(standing=Standing.ABSENT, was_absent=True, was_known=True, ended=OPENED, client_id="s4:x")
     (alarm,) = alarms_of(a_book(), [gone], (), {}, OPENED + (DAY - 1) * SECOND)
     assert (alarm.pair, alarm.mode, alarm.blocks) == ("absent:s4:x", Mode.REDUCE_RISK_ONLY, "BTCTRY")
     assert alarms_of(a_book(), [gone], (), {}, OPENED + DAY * SECOND) == []
-    for never in (evolve(gone, order_id=None), evolve(gone, was_absent=False)):
+    for never in (evolve(gone, was_known=False), evolve(gone, was_absent=False)):
         assert alarms_of(a_book(), [never], (), {}, OPENED) == []
     book = accepted(raised(a_book(), [alarm], OPENED), alarm.pair)
     assert alarms_of(book, [gone], (), {}, OPENED) == []
@@ -59,6 +59,16 @@ def test_an_own_order_is_its_row_what_is_remembered_of_it_and_its_fills() -> Non
     adopted = evolve(record, client_id="meva4-17")
     assert own_order(adopted, Watch(known=True), ()).was_absent
     assert not own_order(adopted, Watch(), ()).was_absent, "the earlier system called it so"
+
+
+def test_one_that_the_earlier_system_knew_by_its_name_alone_is_a_persons_to_accept_as_well() -> None:
+    record = Record(
+        "older-1", "BTCTRY", Side.BUY, Decimal(100), Decimal(2), Standing.ABSENT, None, None, OPENED, OPENED
+    )
+    gone = own_order(record, Watch(known=True), ())
+    (alarm,) = alarms_of(a_book(), [gone], (), {}, OPENED)
+    assert (alarm.pair, alarm.numbers) == ("absent:older-1", {"order": "no number is known"})
+    assert alarms_of(a_book(), [own_order(record, Watch(), ())], (), {}, OPENED) == []
 
 
 def test_a_second_order_under_a_name_of_ours_kills_until_it_is_accepted() -> None:
