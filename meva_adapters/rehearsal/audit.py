@@ -104,7 +104,7 @@ class Audit:
         for row in self.file.orders():
             names.add(row["client_order_id"])
             before, now = self.standings.get(row["id"]), row["status"]
-            if before is not None and now not in _LEGAL[before]:
+            if before in _LEGAL and now not in _LEGAL[before]:  # else it is a word of the earlier system's
                 raise Violated("I8", f"{row['client_order_id']} was {before} and is {now}")
             if now == _ABSENT != before:
                 self._absent(row)

@@ -22,7 +22,7 @@ from meva_adapters.rehearsal.violations import Violated
 from meva_adapters.rehearsal.worlds import World
 from meva_adapters.sql import reader
 from meva_adapters.text_codec import ZstdTexts
-from meva_core.live.standing import MAY_REST
+from meva_core.live.standing import MAY_REST, Standing
 from meva_core.live_book.ledger import Ledger
 from meva_core.operating.stored_cycles import difference, stored_cycles
 
@@ -31,6 +31,9 @@ QUIET_CYCLES: Final = 10
 QUIET_SECONDS: Final = 400
 """Between two cycles of the end at least: fills are shown so late."""
 _RESTS: Final = frozenset(map(str, MAY_REST))
+_TOLD: Final = frozenset(map(str, set(Standing) - {Standing.SENDING, Standing.UNKNOWN}))
+"""What an order of which it is known what became of it stands as; what else the earlier system says is asked
+for."""
 _EXCUSES: Final = {
     "K4": (Fault.TWICE,),
     "K5": (Fault.STRAY, Fault.RESTORED),
@@ -102,9 +105,7 @@ def check_rest(of: Rehearsal) -> None:
         of.operator.see_to_alarms()
         of.cycle()
     _check_alarms(of)
-    left = [
-        row["client_order_id"] for row in of.audit.file.orders() if row["status"] in ("sending", "unknown")
-    ]
+    left = [row["client_order_id"] for row in of.audit.file.orders() if row["status"] not in _TOLD]
     if left:
         raise Violated("I17", f"after {QUIET_CYCLES} quiet cycles nobody knows what became of {left}")
     standings = {row["exchange_order_id"]: row["status"] for row in of.audit.file.orders()}

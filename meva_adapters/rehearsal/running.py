@@ -16,6 +16,7 @@ from meva_adapters.rehearsal.calls import Calls
 from meva_adapters.rehearsal.dry_there import dry_cycle
 from meva_adapters.rehearsal.faults import Faults, Killed
 from meva_adapters.rehearsal.file_there import FileThere
+from meva_adapters.rehearsal.left_there import leave, take_over
 from meva_adapters.rehearsal.machine import Machine
 from meva_adapters.rehearsal.operator import Operator
 from meva_adapters.rehearsal.pairs import walk_all
@@ -94,11 +95,15 @@ class Rehearsal:
             random=stream(world.seed, "ends"), calls=self.calls, shown=self.shown,
             sent=Sent(self.truth, file, self.operator.killed, world.canary), file=file,
             settings=lambda: self.operator.settings, in_file=self.operator.in_file,
-            gates=self.operator.shut_gates, interlude=self._interlude,
+            gates=self.operator.shut_gates, rests=world.adopted, interlude=self._interlude,
         )  # fmt: skip
         self.calls.switch, self.calls.stall = self.operator.throw, self.machine.stalls
 
     def _open_book(self) -> None:
+        if self.world.adopted:
+            leave(self.world, self.truth, self.folder / "live.db")
+            self.truth.run = take_over(self.world, self.shown, self.folder / "live.db", ACCOUNT)
+            return
         balances = {
             asset: Balance(asset, decimal_of(units, 18 if asset == QUOTE else 10), decimal_of(0, 8))
             for asset, units in self.truth.there.items()

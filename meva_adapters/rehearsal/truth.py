@@ -114,6 +114,10 @@ class Truth:
     numbers: int = 10_000
     run: str = ""
     """The run of the book: what bears its name is ours."""
+    left: set[str] = field(factory=set)
+    """Names of orders that an earlier system left: they are ours as well."""
+    begun: Counter[str] = field(factory=Counter)
+    """What was ours of each pair when the book was opened, e10."""
     excused: set[str] = field(factory=set)
     """Symbols in which an order of ours was taken twice, or after it had to be given up."""
     moved: Counter[tuple[bool, str]] = field(factory=Counter)
@@ -257,11 +261,15 @@ class Truth:
     def is_ours(self, order: Order) -> bool:
         """Whether an order bears our name."""
         name = order.name
-        return name is not None and name[:3] in ("s3:", "s4:") and name[3:].startswith(f"{self.run}-")
+        if name is None or name in self.left:
+            return name is not None
+        return name[:3] in ("s3:", "s4:") and name[3:].startswith(f"{self.run}-")
 
     def position(self, symbol: str) -> int:
-        """Return what our own fills of a pair come to, e10."""
-        return net(fill for fill in self.fills if fill.is_ours and fill.order.pair.name == symbol)
+        """Return what was ours of a pair at first, and what our own fills came to since, e10."""
+        return self.begun[symbol] + net(
+            fill for fill in self.fills if fill.is_ours and fill.order.pair.name == symbol
+        )
 
 
 def net(fills: Iterable[Fill]) -> int:

@@ -15,6 +15,8 @@ from meva_core.operating.permit import Canary
 
 _CANARIES: Final = 0.2
 """In so many worlds of one the program runs as a canary."""
+_ADOPTED: Final = 0.2
+"""In so many worlds of one the book is opened over what an earlier system left."""
 INTERVALS: Final = (10, 30, 60, 60, 60, 300, 900, 3600)
 BEGINS: Final = 1_800_000_000
 """When worlds begin, seconds since 1970."""
@@ -40,6 +42,8 @@ class Shape:
     """Whether somebody runs the program; without, only the exchange and a person do anything."""
     canary: Canary | None = None
     """What the program is held to; drawn, where rates are."""
+    adopted: bool = False
+    """Whether the database is one that an earlier system left; drawn, where rates are."""
     earlier: bool = False
     """Whether it is as it was drawn before kinds were added: for seeds that are kept from then."""
 
@@ -65,6 +69,8 @@ class World:
     hidden: int
     attended: bool
     canary: Canary | None = None
+    adopted: bool = False
+    """Whether an earlier system left orders and a position in the database."""
     begins: int = BEGINS
 
 
@@ -80,11 +86,12 @@ def draw(seed: int, shape: Shape) -> World:
     names = sorted(pairs)
     configured = shape.pairs or tuple(sorted(random.sample(names, max(2, len(names) - 1))))
     rates = draw_rates(random) if shape.rates is None else dict(shape.rates)
-    canary = shape.canary
+    canary, adopted = shape.canary, shape.adopted
     if shape.rates is None and not shape.earlier:
         later = stream(seed, "added")
         rates.update(draw_rates(later, ADDED))
         canary = canary or _canary(later)
+        adopted = adopted or later.random() < _ADOPTED
     rates = {kind: rate for kind, rate in rates.items() if kind not in shape.without}
     interval = random.choice(INTERVALS)
     stage = random.choice((3, 4, 4))
@@ -109,6 +116,7 @@ def draw(seed: int, shape: Shape) -> World:
         hidden=random.choice((0, 0, 2, 20)) * 10**6,
         attended=shape.attended,
         canary=canary,
+        adopted=adopted,
         begins=BEGINS + random.randint(0, 10**6),
     )
 

@@ -23,9 +23,9 @@ from meva_core.live.inquiry import Inquiry
 from meva_core.live.live_orders import Record
 from meva_core.live.standing import Standing
 from meva_core.live.watch import Watch
-from meva_core.live_book import book, figures, fills
+from meva_core.live_book import adoption, book, figures, fills
 from meva_core.live_book.postings import Posting
-from meva_core.operating import filling, permit, recording, starting, stored
+from meva_core.operating import adopting, filling, permit, recording, starting, stored
 from meva_core.operating.book_file import BookFile
 from meva_core.operating.executing import Executor
 from meva_core.operating.permit import Canary, Permit
@@ -49,13 +49,15 @@ class Bug:
     interval: int = 60
     steps: int = 25
     canary: Canary | None = None
+    adopted: bool = False
 
     @property
     def shape(self) -> Shape:
         """How its worlds are drawn."""
         return Shape(
-            stage=4, rates=self.rates, hand_every=self.hand, interval=self.interval, canary=self.canary
-        )
+            stage=4, rates=self.rates, hand_every=self.hand, interval=self.interval, canary=self.canary,
+            adopted=self.adopted,
+        )  # fmt: skip
 
 
 BUGS: list[Bug] = []
@@ -198,6 +200,33 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Heart, "lost", lambda _: "")
     patch.setattr(held_store.HeldStore, "unit", lambda self: self.store.unit())
     patch.setattr(permit, "PLAN_SECONDS", 10**6)
+
+
+@bug("orders of the earlier system are not asked for", "I17", "I3", "I5", adopted=True, steps=40)
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Desk, "settle", lambda *_: None)
+    due = Desk.due
+
+    def ours(desk: Desk) -> Any:
+        found = due(desk)
+        return evolve(
+            found, orders=[one for one in found.orders if not (one.record.name or "").startswith("older")]
+        )
+
+    patch.setattr(Desk, "due", ours)
+
+
+@bug("what an account has is taken for what the earlier system bought", "bug", "I18", adopted=True, steps=40)
+def _(patch: pytest.MonkeyPatch) -> None:
+    def all_of_it(old: Any, asked: Any, stage4: Any, stage3: Any, balances: Any) -> Any:
+        found = adoption.plan(old, asked, stage4, stage3, balances)
+        more = {
+            symbol: evolve(one, lots=(*one.lots[:-1], evolve(one.lots[-1], qty=one.lots[-1].qty * 2)))
+            for symbol, one in found.positions.items()
+        }
+        return evolve(found, positions=more)
+
+    patch.setattr(adopting, "plan", all_of_it)
 
 
 @bug("the gates are asked as a process begins", "I24", rates={Fault.GATE_SHUT: 0.3})
