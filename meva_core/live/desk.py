@@ -11,7 +11,7 @@ writing is allowed at all is asked by the venue itself, right before each write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final
@@ -54,7 +54,8 @@ class Desk:
     """Orders on their way to an exchange, and what is known of them.
 
     `clock` is the exchange's, `pause` waits for so many milliseconds. `owner` is whose orders it keeps: it
-    neither reads nor changes those of another.
+    neither reads nor changes those of another. `shared` are names of which a person has said that more than
+    one order may have them.
     """
 
     venue: Venue
@@ -64,6 +65,7 @@ class Desk:
     pause: Callable[[int], None]
     grace: Grace = field(factory=Grace)
     owner: Owner = ACCOUNT
+    shared: frozenset[str] = frozenset()
 
     def place(self, order: NewOrder, note: Callable[[UnitOfWork], None] | None = None) -> Settled:
         """Send an order, once, and return where it stands; that it failed is in its standing and error.
@@ -237,7 +239,7 @@ class Desk:
             Standing.SENDING, None, None, now, now,
         )  # fmt: skip
         with self.store.unit() as work:
-            _check_single(work, load(work, self.owner), order.symbol)
+            _check_single(work, load(work, self.owner), order.symbol, self.shared)
             earlier = records(work, self.owner, client_order_id=order.client_id)
             if not earlier:
                 add(work, self.owner, [made])
@@ -270,7 +272,7 @@ class Desk:
 
     @property
     def _inquiry(self) -> Inquiry:
-        return Inquiry(self.venue, self.account, self.store, self.clock, self.grace, self.owner)
+        return Inquiry(self.venue, self.account, self.store, self.clock, self.grace, self.owner, self.shared)
 
     def _asked(self, record: Record) -> Settled:
         """Ask for an order to which something was just sent."""
@@ -350,11 +352,11 @@ def _unreadable(row: Unread) -> Settled:
     return Settled(None, alarm, Mode.OBSERVE_ONLY)
 
 
-def _check_single(view: Reads, watches: Watches, symbol: str) -> None:
-    """Raise IdTaken while two orders of a symbol share a name and neither has ended."""
+def _check_single(view: Reads, watches: Watches, symbol: str, shared: Collection[str]) -> None:
+    """Raise IdTaken while two orders of a symbol share a name, none of `shared`, and neither has ended."""
     twins = {row: watch.twin_of for row, watch in watches.orders.items() if watch.twin_of is not None}
     for twin in (found for row in twins for found in records(view, watches.owner, id=row)):
-        if twin.symbol == symbol and has_namesake(view, watches, twin):
+        if twin.symbol == symbol and has_namesake(view, watches, twin, shared):
             raise IdTaken(
                 f"{symbol}: order {twin.order_id} at the exchange is a second order under the name "
                 f"{twins[twin.stored]}",

@@ -58,7 +58,8 @@ class Settled:
 
 @frozen
 class Inquiry:
-    """Where orders of an owner are asked for, and where what they became is recorded."""
+    """Where orders of an owner are asked for, and where what they became is recorded. `shared` are names
+    of which a person has said that more than one order may have them."""
 
     venue: Venue
     account: Account
@@ -66,6 +67,7 @@ class Inquiry:
     clock: Clock
     grace: Grace
     owner: Owner
+    shared: frozenset[str] = frozenset()
 
     def settled(self, record: Record, *, check: bool = True) -> Settled:
         """Ask what became of an order. What keeps it from being asked for is named in the alarm.
@@ -216,7 +218,9 @@ class Inquiry:
                 )
                 is_new = self._add_twins(work, changed, look.twins)
                 work.commit()
-        alarms += [*more, *self._namesakes(changed, watch), *_shared(record, look, is_new)]
+        alarms += [*more, *self._namesakes(changed, watch)]
+        if record.name not in self.shared:
+            alarms += _under_one_name(record, look, is_new)
         is_absence = changed.standing is Standing.ABSENT and bool(more) and alarms == more
         return evolve(_alarmed(changed, alarms), is_absence=is_absence)
 
@@ -225,9 +229,9 @@ class Inquiry:
         if watch.twin_of is None:
             return []
         with self.store.read() as view:
-            shared = has_namesake(view, load(view, self.owner), record)
+            is_open = has_namesake(view, load(view, self.owner), record, self.shared)
         text = f"{record.label} is a second order under the name {watch.twin_of}"
-        return [(text, Mode.OBSERVE_ONLY)] if shared else []
+        return [(text, Mode.OBSERVE_ONLY)] if is_open else []
 
     def _seen(self, record: Record, watch: Watch, own: VenueOrder) -> tuple[Record, Watch, list[Alarm]]:
         overdue = self._is_older(record, self.grace.grace_seconds)
@@ -367,7 +371,7 @@ def _begins(before: Record, now: Record) -> bool:
     return now.standing in ENDED or before.standing not in MAY_REST or before.standing is Standing.SENDING
 
 
-def _shared(record: Record, look: Look, is_new: bool) -> list[Alarm]:
+def _under_one_name(record: Record, look: Look, is_new: bool) -> list[Alarm]:
     """Say what else is there under an order's name."""
     alarms: list[Alarm] = []
     same = [*([] if look.own is None else [look.own]), *look.twins]

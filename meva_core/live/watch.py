@@ -7,7 +7,7 @@ unit of work that changes the order. An order leaves it when nothing more is exp
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -117,10 +117,11 @@ def unbooked(record: Record, watch: Watch) -> Decimal:
     return max(_ZERO, EXACT.subtract(most, watch.booked))
 
 
-def has_namesake(view: Reads, watches: Watches, twin: Record) -> bool:
-    """Whether a further order of a name may rest, and so may another one of that name."""
+def has_namesake(view: Reads, watches: Watches, twin: Record, shared: Collection[str] = ()) -> bool:
+    """Whether a further order of a name may rest, and so may another one of that name; not of names that are
+    known to be `shared`."""
     name = watches.of(twin).twin_of
-    if name is None or twin.standing not in MAY_REST:
+    if name is None or name in shared or twin.standing not in MAY_REST:
         return False
     twins = [row for row, watch in watches.orders.items() if watch.twin_of == name and row != twin.row]
     owner = watches.owner

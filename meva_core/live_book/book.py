@@ -114,6 +114,11 @@ class LiveBook:
         that is not above zero."""
         return min(0, self.look(asset).gap)
 
+    def accepted_of(self, code: AlarmCode) -> frozenset[str]:
+        """Return of which objects a person has accepted this."""
+        found = (pair.partition(":") for pair in self.accepted)
+        return frozenset(about for of, _, about in found if of == code)
+
     def is_accepted(self, code: AlarmCode, about: str) -> bool:
         """Whether a person has accepted this of this object."""
         return f"{code}:{about}" in self.accepted

@@ -39,7 +39,7 @@ from meva_core.operating.inputs_made import Learnt, Run, inputs_of
 from meva_core.operating.live_bars import LiveBars
 from meva_core.operating.measuring import Measured, Wanted, measure
 from meva_core.operating.settling import BY_NUMBER, Settling, settle
-from meva_core.operating.whose import whose
+from meva_core.operating.whose import desk_of, whose
 from meva_core.operational.inputs import Inputs
 from meva_core.ports import MarketData, RulesSource
 from meva_core.venue import Balance, VenueOrder
@@ -178,7 +178,7 @@ class _Account:
 
 def _book_account(world: World, run: Run, process: Process, book: LiveBook, measured: Measured) -> _Account:
     """Steps 2 to 4: read the account, and book what happened there."""
-    desk = world.desk
+    desk = desk_of(world.desk, book)
     marks, runs = measured.valuations, process.runs | {book.run}
     first = measured.time if process.first_cycle is None else process.first_cycle
     file = BookFile(desk, whose(book), cycle_id(book.run, measured.time), marks, _lots(measured))

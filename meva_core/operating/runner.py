@@ -50,7 +50,7 @@ from meva_core.operating.replacing import Replacer
 from meva_core.operating.sending import Sender
 from meva_core.operating.switching import pulled
 from meva_core.operating.timing import offset_of
-from meva_core.operating.whose import whose
+from meva_core.operating.whose import desk_of, whose
 from meva_core.operational.asking import Caller, plain_call
 from meva_core.operational.decide import decide
 from meva_core.operational.inputs import Inputs
@@ -233,7 +233,7 @@ class Runner:
         if self.run.observe or not actions:
             return Executed()
         rules = {one.name: one.rules for one in cycle.inputs.symbols}
-        replacer = Replacer(Sender(self.world.desk, book, rules), file)
+        replacer = Replacer(Sender(desk_of(self.world.desk, book), book, rules), file)
         with self._planned(cycle):
             executed = Executor(replacer, self.world.rules, self.stops).execute(actions)
         if executed.last_write is not None:

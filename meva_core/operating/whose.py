@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from meva_core.live.desk import Desk
 from meva_core.live.owner import ACCOUNT, Owner
+from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.opening import LIVE
 
@@ -43,6 +45,11 @@ class Whose:
     def key(self, name: str) -> str:
         """Return the key of a row that the book calls so."""
         return name if self.is_live else f"{self.book}/{name}"
+
+
+def desk_of(desk: Desk, book: LiveBook) -> Desk:
+    """Return a desk with what a person has accepted of a book's orders."""
+    return evolve(desk, shared=book.accepted_of(AlarmCode.SHARED_NAME))
 
 
 def whose(book: LiveBook) -> Whose:

@@ -14,7 +14,7 @@ from fresh_database import fresh_file
 
 from meva_adapters.sql.store import writer
 from meva_core.amounts import parse_e8
-from meva_core.errors import BadInput
+from meva_core.errors import BadInput, IdTaken
 from meva_core.ids import client_id
 from meva_core.live_book.alarms import ACCEPTABLE, AlarmCode
 from meva_core.live_book.opening import account_of
@@ -24,6 +24,7 @@ from meva_core.operating.accepting import accept, acceptances, open_alarms
 from meva_core.operating.reading import read_cycle
 from meva_core.operating.starting import check_account, taken_up
 from meva_core.operating.stored import stored_book
+from meva_core.operating.whose import desk_of
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, VenueOrder
 
@@ -163,6 +164,39 @@ def test_k4_both_orders_of_a_name_are_own(account: Lived) -> None:
     account.cycle()
     assert account.book.ledger.holding("BTCTRY").qty == parse_e8("2")
     assert account.book.ledger.foreign.get("BTC", 0) == 0
+
+
+def test_k4_once_accepted_two_open_orders_of_a_name_keep_nothing_from_being_placed(account: Lived) -> None:
+    """Both are ours, and both count: what rests of them is reserved, and either can be canceled."""
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    name = account.exchange.orders[number].client_id
+    assert name is not None
+    account.exchange.submit(NewOrder(name, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1)))
+    second = next(other for other in account.exchange.orders if other != number)
+    account.cycle()
+    assert (mode(account), account.last.inputs.blocked) == (
+        Mode.OBSERVE_ONLY, {"BTCTRY": "order_not_as_thought"},
+    )  # fmt: skip
+    with pytest.raises(IdTaken, match="a second order under the name"):
+        account.place("BTCTRY", Side.BUY, "1", "2980")
+    say_so(account, f"K4:{name}")
+    for _ in range(2):
+        assert (mode(account), account.last.inputs.blocked) == (Mode.NORMAL, {})
+        assert {one.exchange_id for one in account.last.inputs.orders} >= {number, second}
+        restart(account, 200)
+    desk = desk_of(account.desk, account.book)
+    account.desk = desk
+    account.place("BTCTRY", Side.BUY, "1", "2980")
+    desk.cancel(order_id=second)
+    account.cycle()
+    assert second not in {one.exchange_id for one in account.last.inputs.orders}
+    third = account.place("ETHTRY", Side.BUY, "1", "99")
+    other = account.exchange.orders[third].client_id
+    assert other is not None
+    account.exchange.submit(NewOrder(other, "ETHTRY", Side.BUY, Decimal(99), Decimal(1)))
+    account.cycle()
+    assert f"K4:{other}" in pairs(account), "that is another name"
+    assert mode(account) is Mode.OBSERVE_ONLY
 
 
 def test_k5_a_stray_is_foreign(account: Lived) -> None:
