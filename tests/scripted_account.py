@@ -159,7 +159,9 @@ class Scripted:
             self.permit.cancel(order_id)
         self.calls["cancel"] += 1
         self.sent.append(f"cancel {order_id}")
-        order = self.orders[order_id]
+        order = self.orders.get(order_id)
+        if order is None:
+            raise Refused("there is no such order", reason=VenueReason.UNKNOWN_ORDER)
         if order.state.ended:
             raise Refused("it has ended", reason=VenueReason.NOT_CANCELABLE)
         if not self.rests_on:
