@@ -115,7 +115,8 @@ def stage3(ctx: click.Context, /, **given: Any) -> None:
     order. `meva gates` shows them, docs/live.md the way from observing to trading.
 
     Exit code 0: done, whatever was rejected or blocked. 1: no market or account could be read, an integrity
-    alarm, or a store that failed. 2: it may not begin. 130: interrupted; the cycle was finished first.
+    alarm, which ends a loop unless it only observes, or a store that failed. 2: it may not begin. 130:
+    interrupted; the cycle was finished first.
     """
     ctx.exit(_run(3, Asked(**given)))
 
@@ -131,7 +132,8 @@ def stage4(ctx: click.Context, /, **given: Any) -> None:
     order. `meva gates` shows them, docs/live.md the way from observing to trading.
 
     Exit code 0: done, whatever was rejected or blocked. 1: no market or account could be read, an integrity
-    alarm, or a store that failed. 2: it may not begin. 130: interrupted; the cycle was finished first.
+    alarm, which ends a loop unless it only observes, or a store that failed. 2: it may not begin. 130:
+    interrupted; the cycle was finished first.
     """
     ctx.exit(_run(4, Asked(**given)))
 
@@ -206,7 +208,11 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
     from meva_core.market import MICROS
     from meva_core.operating.looping import CycleLoop
 
+    alarms: Sequence[Alarm] = ()
+
     def tell(told: Told) -> None:
+        nonlocal alarms
+        alarms = told.read.ends
         heard.stored(told)
         teller.tell(told)
 
@@ -214,9 +220,9 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
         with ending:
             told = _single(work, heard)
             tell(told)
-        _tell_ends(told.ends)
+        _tell_ends(alarms, observes=asked.observe)
         heard.ended(told.ends, pace.micros() // MICROS)
-        return 1 if told.ends or not told.read.account_read else 0
+        return 1 if alarms or not told.read.account_read else 0
 
     def heeds() -> None:
         if work.permits is not None and not asked.observe and _is_asked_to_cancel(work):
@@ -235,9 +241,9 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
     if loop.skipped:
         words = f"{loop.skipped} points of time passed without a cycle, and were skipped"
         say(events.POINTS_SKIPPED, words, points=loop.skipped)
-    _tell_ends(ends)
+    _tell_ends(alarms, observes=asked.observe)
     heard.ended(ends, pace.micros() // MICROS)
-    return 1 if ends else 0
+    return 1 if alarms else 0
 
 
 def _single(work: AtWork, heard: Heard) -> Told:
@@ -252,13 +258,15 @@ def _single(work: AtWork, heard: Heard) -> Told:
         raise
 
 
-def _tell_ends(ends: Sequence[Alarm]) -> None:
-    for alarm in ends[:_NAMED]:
+def _tell_ends(alarms: Sequence[Alarm], *, observes: bool) -> None:
+    """Say which open alarms have ended the run, or would end one that may send something."""
+    before = "open still, and ends a live run: " if observes else "ended by "
+    for alarm in alarms[:_NAMED]:
         accept = f"meva arm --accept {shlex.quote(alarm.pair)} --reason TEXT"
-        words = f"ended by {alarm.pair}: a person has to look at it; then `{accept}`"
+        words = f"{before}{alarm.pair}: a person has to look at it; then `{accept}`"
         say(events.ENDED, words, colour="red", code=str(alarm.code), action="")
-    if (more := len(ends) - _NAMED) > 0:
-        say(events.ENDED, f"and by {more} more", colour="red", code=str(ends[-1].code), action="")
+    if (more := len(alarms) - _NAMED) > 0:
+        say(events.ENDED, f"and {more} more", colour="red", code=str(alarms[-1].code), action="")
 
 
 # -- Blocked ----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meva_core.settings import Settings
 
 _KURUS: Final = Decimal("0.01")
+_LOOKS_ON: Final = "; a live run ends after it, and this one goes on looking"
 
 
 def cycle_told(told: Told) -> dict[str, Any]:
@@ -103,10 +104,12 @@ class Teller:
 
     def _tell_alarms(self, told: Told) -> None:
         open_now = {alarm.pair: alarm for alarm in told.book.alarms}
-        for pair in sorted(open_now.keys() - self._alarms):
+        new = sorted(open_now.keys() - self._alarms)
+        ending = [pair for pair in new if told.inputs.observe and open_now[pair].ends_process]
+        for pair in new:
             alarm = open_now[pair]
             numbers = "".join(f", {name} {value}" for name, value in sorted(alarm.numbers.items()))
-            words = f"alarm {pair}{numbers}"
+            words = f"alarm {pair}{numbers}{_LOOKS_ON if pair in ending[:1] else ''}"
             say(events.ALARM, words, colour="red", alarm=str(alarm.code), about=alarm.about)
         for pair in sorted(self._alarms - open_now.keys()):
             say(events.ALARM_OVER, f"alarm {pair} has ended", alarm=pair)

@@ -109,7 +109,7 @@ class Read:
 
     @property
     def ends(self) -> tuple[Alarm, ...]:
-        """The open alarms after which the process ends."""
+        """The open alarms after which a process that may send something ends."""
         return tuple(alarm for alarm in self.book.alarms if alarm.ends_process)
 
 

@@ -94,8 +94,9 @@ class Told:
 
     @property
     def ends(self) -> tuple[Alarm, ...]:
-        """The open alarms after which the process ends."""
-        return self.read.ends
+        """The open alarms after which the process ends: none where it only observes, and sends nothing that
+        they could concern."""
+        return () if self.inputs.observe else self.read.ends
 
 
 @define

@@ -154,6 +154,11 @@ def test_another_host_on_the_same_account_is_noticed_within_a_cycle(account: Liv
     assert other.returncode == 1, other.stderr
     assert "ended by K5:" in other.stderr
     assert len(other.stdout.splitlines()) <= 2, "in its first cycle, or in that after its first orders"
+    looked = staged(account, "--observe", db="b.db", MEVA_CACHE_DIR=elsewhere, cycles=3)
+    assert looked.returncode == 1, looked.stderr
+    assert len(looked.stdout.splitlines()) == 3, "what sends nothing goes on looking"
+    assert looked.stderr.count("a live run ends after it, and this one goes on looking") == 1
+    assert "open still, and ends a live run: K5:" in looked.stderr
 
 
 def test_a_key_of_another_account_trades_no_book_of_this_one(

@@ -105,7 +105,10 @@ def test_no_cycle_begins_after_its_end(store: SqlStore) -> None:
     assert all(told.inputs.time <= until for told in heard.told)
 
 
-def test_an_integrity_alarm_ends_the_loop_after_its_cycle_is_stored(store: SqlStore) -> None:
+@pytest.mark.parametrize("observes", [False, True])
+def test_an_integrity_alarm_ends_the_loop_after_its_cycle_is_stored_unless_it_only_observes(
+    store: SqlStore, observes: bool
+) -> None:
     book, heard = running(store), Heard()
     exchange = book.account.exchange
 
@@ -116,7 +119,9 @@ def test_an_integrity_alarm_ends_the_loop_after_its_cycle_is_stored(store: SqlSt
         if len(heard.told) == 2:
             when, fill = exchange.fills_shown[0]
             exchange.fills_shown[0] = (when, evolve(fill, price=fill.price + 1))
+            book.runner.run = evolve(book.runner.run, observe=observes)
 
-    ends = evolve(loop(book, heard, cycles=9), tell=tell).run()
-    assert [alarm.code for alarm in ends] == ["K3"]
-    assert len(heard.told) == 3
+    ends = evolve(loop(book, heard, cycles=5), tell=tell).run()
+    assert [alarm.code for alarm in ends] == ([] if observes else ["K3"])
+    assert len(heard.told) == (5 if observes else 3)
+    assert [alarm.code for alarm in heard.told[-1].read.ends] == ["K3"], "it stands all the same"
