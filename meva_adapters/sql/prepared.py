@@ -6,9 +6,9 @@ compile each takes ten times as long as its answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from attrs import frozen
@@ -16,6 +16,7 @@ from attrs import frozen
 from meva_adapters.sql.asked import Asked
 from meva_adapters.sql.batches import is_packed
 from meva_adapters.sql.columns import Stamp, stamp_text
+from meva_adapters.sql.direct import NOWHERE, Converter, Places, places_of
 from meva_adapters.sql.inspection import ONE_BY_ONE, STREAM
 from meva_adapters.sql.revisions import OWN_TABLES
 from meva_adapters.sql.tables import META
@@ -37,11 +38,9 @@ _LEGACY_TIMES: Final = {**TIMES, "stage7_orders": "last_update"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RUNS: Final = META.tables["stage7_runs"]
 _START, _END, _RUN, _LIMIT, _WHERE = "from_", "to_", "of_run", "most_", "where_"
-Converter = Callable[[Any], Any]
 
 
-@frozen
-class Form:
+class Form(NamedTuple):
     """What a question is but for its values. `nulls` are the columns that must have no value, `given` those
     that must have one, with how many places there are for a set of values; with `plain` values are read as
     they are stored."""
@@ -67,27 +66,27 @@ class Prepared:
     query: sa.Select[Any]
     options: Mapping[str, Any]
     text: str = ""
-    places: tuple[tuple[str, Any, Converter | None], ...] = ()
-    """The names of values by their places, what they are where nobody gives them, and what converts them."""
-    converters: tuple[Converter | None, ...] = ()
+    places: Places = NOWHERE
+    converters: tuple[tuple[int, Converter], ...] = ()
+    """What makes values of ours, by the columns that have such."""
 
-    def run(self, connection: sa.Connection, given: Mapping[str, Any]) -> sa.CursorResult[Any]:
-        """Ask it with values."""
-        if not self.text:
-            return connection.execute(self.query, dict(given), execution_options=self.options)
-        found = ((given.get(name, default), convert) for name, default, convert in self.places)
-        values = tuple(value if convert is None else convert(value) for value, convert in found)
-        return connection.exec_driver_sql(self.text, values, execution_options=self.options)
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows are held at most."""
+        return int(self.options["yield_per"])
 
     def row(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """Return a row with typed values."""
-        if not self.text:
+        """Return a row of SQLite's with typed values."""
+        if not self.converters:
             return tuple(row)
-        pairs = zip(row, self.converters, strict=True)
-        return tuple(value if convert is None else convert(value) for value, convert in pairs)
+        found = list(row)
+        for column, convert in self.converters:
+            if found[column] is not None:
+                found[column] = convert(found[column])
+        return tuple(found)
 
 
-def prepared(asked: Asked, dialect: sa.Dialect, *, plain: bool) -> tuple[Prepared, Mapping[str, Any]]:
+def prepared(asked: Asked, dialect: sa.Dialect, *, plain: bool) -> tuple[Prepared, dict[str, Any]]:
     """Return a question and its values; with `plain` its rows are as they are stored.
 
     Raises KeyError for a table or a column that the schema lacks, and for a window of a table without times.
@@ -132,13 +131,9 @@ def _of_form(form: Form, dialect: sa.Dialect) -> Prepared:
     if dialect.name != "sqlite":
         return Prepared(query, options)
     compiled = query.compile(dialect=dialect)
-    places = []
-    for name in compiled.positiontup or ():
-        kind = compiled.binds[name].type.dialect_impl(dialect)
-        places.append((name, compiled.params[name], kind.bind_processor(dialect)))
-    kinds = [column.type.dialect_impl(dialect) for column in shown]
-    converters = tuple(kind.result_processor(dialect, None) for kind in kinds)
-    return Prepared(query, options, compiled.string, tuple(places), converters)
+    made = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in shown)
+    converters = tuple((at, convert) for at, convert in enumerate(made) if convert is not None)
+    return Prepared(query, options, compiled.string, places_of(compiled, dialect), converters)
 
 
 def _conditions(form: Form, query: sa.Select[Any], table: sa.Table, dialect: str) -> sa.Select[Any]:

@@ -7,10 +7,11 @@ offsets or none, so they are compared as instants; our own rows have one form, s
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ from attrs import evolve
 
 from meva_adapters.sql.asked import Asked
 from meva_adapters.sql.columns import stamp_text, text_of
+from meva_adapters.sql.direct import Direct
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import ONE_BY_ONE, STREAM, quoted, shape_of
 from meva_adapters.sql.newest import newest_query
@@ -42,13 +44,23 @@ class SqlReads:
     def __init__(self, connection: sa.Connection, name: str) -> None:
         self._connection = connection
         self._name = name
-        self._open: set[sa.CursorResult[Any]] = set()
+        self._open: set[sa.CursorResult[Any] | sqlite3.Cursor] = set()
+        self._driver: Direct | None = None
+        self._sqlite = connection.dialect.name == "sqlite"
 
     def end(self) -> None:
         """Close what callers left half-read: their iterators may outlive the connection."""
         for result in tuple(self._open):
             result.close()
         self._open.clear()
+        self._driver = None
+
+    @property
+    def _direct(self) -> Direct:
+        """SQLite itself."""
+        if self._driver is None:
+            self._driver = Direct(self._connection)
+        return self._driver
 
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs, oldest first, as columns of stage7_runs; `legacy` comes first."""
@@ -149,9 +161,23 @@ class SqlReads:
     def _there(self, asked: Asked, *, plain: bool = False) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that a table holds."""
         question, values = prepared(asked, self._connection.dialect, plain=plain)
-        with self._translated(), self._held(lambda: question.run(self._connection, values)) as result:
-            for batch in result.partitions():
-                yield from map(question.row, batch)
+        if not self._sqlite:
+            ask = partial(
+                self._connection.execute, question.query, values, execution_options=question.options
+            )
+            with self._translated(), self._held(ask) as result:
+                for batch in result.partitions():
+                    yield from map(tuple, batch)
+            return
+        with self._translated():
+            cursor = self._direct.ask(question.text, question.places.of(values))
+            self._open.add(cursor)
+            try:
+                while batch := cursor.fetchmany(question.rows_at_once):
+                    yield from map(question.row, batch)
+            finally:
+                self._open.discard(cursor)
+                cursor.close()
 
     def _runs_lacking_rows(self, asked: Asked) -> list[str]:
         """Return the runs of which cycles in the window have columns only."""

@@ -8,15 +8,20 @@ INSERT is plain and names its columns: a key that is there already is an error t
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
+from attrs import frozen
 
 from meva_adapters.sql.batches import batches, is_packed
 from meva_adapters.sql.columns import Amount, Stamp, parse_stamp
+from meva_adapters.sql.direct import NOWHERE, Places, places_of
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import quoted
 from meva_adapters.sql.prepared import LEGACY, moment_of, within
@@ -50,7 +55,6 @@ class SqlUnitOfWork(SqlReads):
         super().__init__(connection, name)
         with translated(name):
             self._transaction = connection.begin()
-        self._sqlite = connection.dialect.name == "sqlite"
 
     def commit(self) -> None:
         """Make everything permanent, or raise and leave nothing. The unit is over then."""
@@ -67,8 +71,8 @@ class SqlUnitOfWork(SqlReads):
         """
         found = META.tables[table]
         places = self._stand_ins(table, columns)
-        named = [found.c[name].name for name in columns] + list(places)
-        statement = self._insert_statement(table, named)
+        named = (*columns, *places)
+        statement = _insert(table, named, "?" if self._sqlite else "%s")
         total = 0
         for chunk in batches(map(tuple, rows), most=CHUNK, by_size=is_packed(found.columns)):
             if places:
@@ -85,17 +89,13 @@ class SqlUnitOfWork(SqlReads):
         `key` may name several columns; a row then begins with a value for each. Raises StoreError when one of
         them is not there.
         """
-        found = META.tables[table]
         keys = (key,) if isinstance(key, str) else tuple(key)
+        statement = _update(table, keys, tuple(columns), "?" if self._sqlite else "%s")
         chunk = [(*row[len(keys) :], *row[: len(keys)]) for row in rows]
         if not chunk:
             return 0
-        mark = "?" if self._sqlite else "%s"
-        changes = ", ".join(f"{quoted(found.c[name].name)} = {mark}" for name in columns)
-        which = " AND ".join(f"{quoted(found.c[name].name)} = {mark}" for name in keys)
-        statement = f"UPDATE {quoted(table)} SET {changes} WHERE {which}"  # noqa: S608
         with translated(self._name):
-            changed = self._connection.exec_driver_sql(statement, chunk).rowcount
+            changed = self._made(statement, chunk)
         if changed != len(chunk):
             lost = len(chunk) - changed
             raise StoreError(f"{self._name}: {lost} of {len(chunk)} rows to update are not in {table}")
@@ -134,31 +134,30 @@ class SqlUnitOfWork(SqlReads):
 
     def upsert(self, table: str, values: Mapping[str, Any]) -> None:
         """Insert one row, or update the one with its key; values are typed, or stored text."""
-        found = META.tables[table]
-        insert: Callable[[sa.Table], Any]
-        if self._sqlite:
-            from sqlalchemy.dialects.sqlite import insert
-        else:
-            from sqlalchemy.dialects.postgresql import insert  # as large as all that a look at a run needs
-        keys = [column.name for column in found.primary_key.columns]
-        rest = {name: value for name, value in values.items() if name not in keys}
-        statement = insert(found).values(dict(values)).on_conflict_do_update(index_elements=keys, set_=rest)
+        statement = _upsert(table, tuple(values), self._connection.dialect)
         with translated(self._name):
-            self._connection.execute(statement)
+            if statement.text:
+                self._direct.do(statement.text, [statement.places.of(values)])
+            else:
+                self._connection.execute(statement.query, dict(values))
 
-    def _insert_statement(self, table: str, columns: Sequence[str]) -> str:
-        marks = ", ".join("?" if self._sqlite else "%s" for _ in columns)
-        return f"INSERT INTO {quoted(table)} ({', '.join(map(quoted, columns))}) VALUES ({marks})"  # noqa: S608
+    def _made(self, statement: str, rows: list[tuple[Any, ...]]) -> int:
+        """Make a statement for each of some rows, and return how many it was about."""
+        if self._sqlite:
+            return self._direct.do(statement, rows)
+        return self._connection.exec_driver_sql(statement, rows).rowcount
 
     def _run(
         self, statement: str, rows: list[tuple[Any, ...]], table: sa.Table, columns: Sequence[str]
     ) -> None:
+        # The savepoint keeps the transaction able to answer which key it was. SQLite is after one statement
+        # that failed: it undoes that, and nothing else.
+        kept = nullcontext() if self._sqlite and len(rows) == 1 else savepoint(self._connection)
         try:
-            # The savepoint keeps the transaction able to answer which key it was.
-            with translated(self._name), savepoint(self._connection):
-                self._connection.exec_driver_sql(statement, rows)
+            with translated(self._name), kept:
+                self._made(statement, rows)
         except StoreError as error:
-            if isinstance(error.__cause__, sa.exc.IntegrityError):
+            if isinstance(error.__cause__, sa.exc.IntegrityError | sqlite3.IntegrityError):
                 raise self._taken(rows, table, columns) or error from error
             raise
 
@@ -194,6 +193,63 @@ class SqlUnitOfWork(SqlReads):
             return {}
         there = self._connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,)).scalars()
         return {old: list(columns).index(wanted[old]) for old in there if old in wanted}
+
+
+@cache
+def _insert(table: str, columns: tuple[str, ...], mark: str) -> str:
+    """Return the statement that inserts a row. Raises KeyError for what the schema lacks."""
+    found = META.tables[table]
+    lacking = [name for name in columns if name not in found.c and name not in _STAND_INS.get(table, {})]
+    if lacking:
+        raise KeyError(lacking[0])
+    marks = ", ".join(mark for _ in columns)
+    return f"INSERT INTO {quoted(table)} ({', '.join(map(quoted, columns))}) VALUES ({marks})"  # noqa: S608
+
+
+@cache
+def _update(table: str, keys: tuple[str, ...], columns: tuple[str, ...], mark: str) -> str:
+    """Return the statement that updates a row. Raises KeyError for what the schema lacks."""
+    found = META.tables[table]
+    changes = ", ".join(f"{quoted(found.c[name].name)} = {mark}" for name in columns)
+    which = " AND ".join(f"{quoted(found.c[name].name)} = {mark}" for name in keys)
+    return f"UPDATE {quoted(table)} SET {changes} WHERE {which}"  # noqa: S608
+
+
+@frozen
+class _Upsert:
+    """The statement that inserts or updates a row; SQLite is given its text."""
+
+    query: Any
+    text: str = ""
+    places: Places = NOWHERE
+
+
+def _upsert(table: str, columns: tuple[str, ...], dialect: sa.Dialect) -> _Upsert:
+    found = _UPSERTS.get((table, columns, dialect.name))
+    if found is None:
+        found = _UPSERTS[table, columns, dialect.name] = _upsert_of(table, columns, dialect)
+    return found
+
+
+_UPSERTS: Final[dict[tuple[str, tuple[str, ...], str], _Upsert]] = {}
+"""By table, columns and kind of database: as many as there are places in the program that upsert."""
+
+
+def _upsert_of(table: str, columns: tuple[str, ...], dialect: sa.Dialect) -> _Upsert:
+    found = META.tables[table]
+    insert: Callable[[sa.Table], Any]
+    if dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # as large as all that a look at a run needs
+    keys = [column.name for column in found.primary_key.columns]
+    given = insert(found).values({name: sa.bindparam(name, type_=found.c[name].type) for name in columns})
+    rest = {name: given.excluded[name] for name in columns if name not in keys}
+    query = given.on_conflict_do_update(index_elements=keys, set_=rest)
+    if dialect.name != "sqlite":
+        return _Upsert(query)
+    compiled = query.compile(dialect=dialect)
+    return _Upsert(query, compiled.string, places_of(compiled, dialect))
 
 
 def unique_keys(table: sa.Table) -> list[tuple[str, ...]]:
