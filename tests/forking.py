@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from pkgutil import iter_modules
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, NamedTuple, NoReturn
 
@@ -32,9 +33,13 @@ USED = (
     "websockets",
     "sqlalchemy.dialects.sqlite",
 )
-USED += ("meva_cli.errors", "meva_cli.wiring", "meva_adapters.sql", "meva_adapters.sql.from_columns")
-USED += ("meva_cli.commands.run_stage7", "meva_cli.commands.doctor", "meva_cli.commands.replay")
-USED += ("meva_cli.commands.health", "meva_cli.commands.emulator", "meva_adapters.emulator.server.serving")
+USED += ("meva_cli.errors", "meva_cli.held_account", "meva_cli.kill_switch", "meva_cli.wiring")
+USED += ("meva_adapters.emulator.server.serving", "meva_adapters.sql", "meva_adapters.sql.from_columns")
+USED += ("meva_adapters.system.account_lock", "meva_adapters.system.kill_file", "meva_adapters.text_codec")
+USED += ("meva_adapters.listed_strategies", "meva_cli.operating_run", "meva_cli.operating_told")
+WHOLE = ("meva_adapters.btcturk", "meva_cli.checks", "meva_core.alerts", "meva_core.live_book")
+WHOLE += ("meva_core.live_history", "meva_core.operating", "meva_core.operational", "meva_core.stages")
+"""Packages of which commands import one module or another when they do something."""
 MOST = 1 << 18
 """Bytes of an order: a command line and an environment."""
 
@@ -44,6 +49,17 @@ class Child(NamedTuple):
 
     pid: int
     told: socket.socket
+
+
+def import_all() -> None:
+    """Import what commands import, at their start or when they do something."""
+    from meva_cli.registry import COMMANDS
+
+    for package in map(import_module, WHOLE):
+        for module in iter_modules(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    for name in (*USED, *(command.target.partition(":")[0] for command in COMMANDS)):
+        import_module(name)
 
 
 def serve(orders: socket.socket) -> dict[str, Any]:
@@ -135,8 +151,7 @@ def _run(program: Callable[[], object]) -> int:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # it ends with who started it
         signal.signal(number, signal.SIG_IGN)
-    for module in USED:
-        import_module(module)
+    import_all()
     import_module("warmed").warm_up()
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))
