@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property, partial
 from heapq import merge
@@ -51,7 +51,7 @@ class SqlReads:
     def end(self) -> None:
         """Close what callers left half-read: their iterators may outlive the connection."""
         for result in tuple(self._open):
-            result.close()
+            _let_go(result)
         self._open.clear()
         self._driver = None
 
@@ -176,8 +176,9 @@ class SqlReads:
                 while batch := cursor.fetchmany(question.rows_at_once):
                     yield from map(question.row, batch)
             finally:
-                self._open.discard(cursor)
-                cursor.close()
+                if cursor in self._open:  # else it was closed when the view ended
+                    self._open.discard(cursor)
+                    _let_go(cursor)
 
     def _runs_lacking_rows(self, asked: Asked) -> list[str]:
         """Return the runs of which cycles in the window have columns only."""
@@ -281,3 +282,9 @@ def _place(row: tuple[Any, ...]) -> tuple[str, str]:
     instant as text, or an old text that is no time."""
     moment, cycle = row[-2:]
     return (stamp_text(moment) if isinstance(moment, datetime) else str(moment or "")), cycle
+
+
+def _let_go(result: sa.CursorResult[Any] | sqlite3.Cursor) -> None:
+    """Close what was half-read. With its database closed before it there is nothing left to close."""
+    with suppress(sqlite3.ProgrammingError):
+        result.close()

@@ -100,3 +100,22 @@ def test_nothing_is_asked_once_a_view_is_over(store: SqlStore) -> None:
         with pytest.raises(sa.exc.InvalidRequestError):
             work.insert("op_state", COLUMNS, [("b", "1", AT)])
     assert kept(store) == {"a": "1"}
+
+
+@pytest.mark.parametrize("ends", ["the view first", "the database first"])
+def test_what_was_half_read_may_outlive_its_view_and_its_database(tmp_path: Path, ends: str) -> None:
+    store = writer(fresh_file(tmp_path / "other.db"), durable=False)
+    with store.unit() as work:
+        for key in ("a", "b"):
+            work.upsert("op_state", {"key": key, "text_value": key, "updated_at": AT})
+        work.commit()
+    held = store.read()
+    rows = held.__enter__().rows("op_state", COLUMNS)
+    next(rows)
+    if ends == "the view first":
+        held.__exit__(None, None, None)
+        store.close()
+    else:  # as when a process is gone
+        store.close()
+        held.__exit__(None, None, None)
+    rows.close()  # what Python does with it, and a failure of which nobody could catch
