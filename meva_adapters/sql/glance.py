@@ -9,9 +9,11 @@ a log the file is all there is, and read alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -26,6 +28,11 @@ from meva_adapters.sql.engine import (
     uri_of,
 )
 from meva_core.errors import StoreUnready
+
+_LOG_HEADER: Final = struct.Struct(">8I")
+"""What a log begins with, before its first page: two numbers at its end are the sum of the others."""
+_LOG_MAGIC: Final = {0x377F0682: "<6I", 0x377F0683: ">6I"}
+"""How a log is marked, and how its numbers are read to be summed up."""
 
 
 class LeftInTheMiddle(StoreUnready):
@@ -72,6 +79,9 @@ def _options(path: Path) -> str:
         raise _left(path, "journal")
     if not is_in_wal_mode(path):
         return "mode=ro"
+    if _is_only_begun(_beside(path, "wal")):
+        # SQLite would try for ten seconds to make sense of that, and then give up.
+        raise _left(path, "wal")
     if _beside(path, "shm").exists():
         return "mode=ro&readonly_shm=1"
     if log_bytes(path):
@@ -85,6 +95,28 @@ def _holds_something(path: Path) -> bool:
         return False
     with open(path, "rb") as file:
         return any(file.read(8))
+
+
+def _is_only_begun(log: Path) -> bool:
+    """Whether a log has not more than its beginning, or not even that whole: whoever began it was killed, or
+    its disk failed, before the first page was in it."""
+    if not log.exists():
+        return False
+    with open(log, "rb") as file:
+        begun, more = file.read(_LOG_HEADER.size), file.read(1)
+    if len(begun) < _LOG_HEADER.size:
+        return False
+    mark, *_, first, second = _LOG_HEADER.unpack(begun)
+    sums = _sums(struct.unpack_from(_LOG_MAGIC.get(mark, ">6I"), begun))
+    return not more or mark not in _LOG_MAGIC or sums != (first, second)
+
+
+def _sums(numbers: Sequence[int]) -> tuple[int, int]:
+    first = second = 0
+    for one, other in zip(numbers[::2], numbers[1::2], strict=True):
+        first = (first + one + second) % 2**32
+        second = (second + other + first) % 2**32
+    return first, second
 
 
 def _left(path: Path, end: str) -> LeftInTheMiddle:

@@ -191,7 +191,9 @@ class SqlUnitOfWork(SqlReads):
         wanted = _STAND_INS.get(table, {})
         if not wanted or not self._sqlite:
             return {}
-        there = self._connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,)).scalars()
+        with translated(self._name):
+            asked = self._connection.exec_driver_sql("SELECT name FROM pragma_table_info(?)", (table,))
+            there = asked.scalars().all()
         return {old: list(columns).index(wanted[old]) for old in there if old in wanted}
 
 

@@ -87,6 +87,28 @@ def test_what_a_killed_holder_had_committed_is_seen_and_its_log_left(tmp_path: P
     assert sorted(traces(tmp_path)) == ["x.db", "x.db-wal"]
 
 
+def test_a_log_that_was_only_begun_is_left_to_whoever_writes_next(tmp_path: Path) -> None:
+    """A process was killed, or its disk failed, between the log's first bytes and its first page."""
+    with closing(new(tmp_path / "whole.db")):
+        files = {path.name.removeprefix("whole"): path.read_bytes() for path in tmp_path.iterdir()}
+    log = files[".db-wal"]
+    for n, begun in enumerate((log[:32], b"?" + log[1:])):  # ... or between those bytes themselves
+        for name, data in (files | {".db-wal": begun, ".db-shm": bytes(len(files[".db-shm"]))}).items():
+            (tmp_path / f"{n}{name}").write_bytes(data)
+        before = traces(tmp_path)
+        with pytest.raises(LeftInTheMiddle, match=rf"{n}\.db-wal has to be taken in"):
+            count(tmp_path / f"{n}.db")
+        assert traces(tmp_path) == before
+        with closing(sqlite3.connect(tmp_path / f"{n}.db")) as writer:
+            writer.execute("PRAGMA user_version").fetchone()
+        glance(tmp_path / f"{n}.db")
+
+
+def count(db: Path) -> None:
+    with glancing_at(database_url(str(db))) as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+
+
 def test_a_file_with_a_rollback_journal_is_read_as_it_is(tmp_path: Path) -> None:
     new(tmp_path / "x.db", "DELETE").close()
     before = traces(tmp_path)
