@@ -10,6 +10,8 @@ from typing import Final
 from meva_core.errors import StoreBusy, StoreCorrupt, StoreError, StoreUnready
 
 _MAKE_ROOM: Final = "free some disk space, then run it again (a backtest: with --resume)"
+_LOOK_AT_DISK: Final = "see what the system's log says of the disk, then run it again: it is read anew"
+_UNSYNCED: Final = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
 _RESTORE: Final = "keep the file as it is and restore a backup"
 
 _NO_TEXT: Final = ("Could not decode to UTF-8", "user-defined function raised exception")
@@ -64,6 +66,10 @@ def _from_sqlite(name: str, error: sqlite3.Error, waited_seconds: float) -> Stor
         )
     if code == sqlite3.SQLITE_READONLY:
         return StoreUnready(f"{name} is read-only", action=make_writable(Path(name)))
+    if getattr(error, "sqlite_errorcode", 0) in _UNSYNCED:
+        return StoreError(
+            f"{name}: {error}: whether this change reached the disk is not known", action=_LOOK_AT_DISK
+        )
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return StoreError(f"cannot write {name}: {error}; this change was not written", action=_MAKE_ROOM)
     return StoreError(f"{name}: {error}")

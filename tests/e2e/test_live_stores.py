@@ -5,11 +5,22 @@ from __future__ import annotations
 import resource
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_account import LiveAccount, differences, live_account, looping, staged
+from live_account import (
+    LiveAccount,
+    armed,
+    command_of,
+    differences,
+    live_account,
+    looping,
+    staged,
+)
+from nightly import NIGHTLY
 from stage7_runs import rows_of
 
 
@@ -76,6 +87,33 @@ def test_p3_a_full_disk_ends_a_loop_and_no_order_goes_that_is_not_on_it(account:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
     out, err = process.communicate(120)
     assert process.returncode == 1, out + err
+    assert all_on_disk(account)
+    assert quiet(account) == []
+
+
+def may_trace() -> bool:
+    return shutil.which("strace") is not None and subprocess.run(["strace", "-qq", "true"]).returncode == 0
+
+
+@pytest.mark.skipif(
+    not may_trace(), reason="strace is not here, or may not trace: no call can be made to fail"
+)
+@pytest.mark.parametrize("number", range(1, 33) if NIGHTLY else [12])
+def test_p5_a_sync_that_fails_ends_a_loop_and_what_it_was_for_is_read_anew(
+    account: LiveAccount, number: int
+) -> None:
+    """Its sync of that number: those of its start, and of its cycles."""
+    staged(account, cycles=1)
+    fails = ["-e", "trace=fdatasync,fsync", "-e", f"inject=fdatasync,fsync:error=EIO:when={number}"]
+    program = [sys.executable, "-c", "from meva_cli.app import main; main()"]
+    traced = ["strace", "-f", "-qq", "-o", account.folder / "calls", *fails, *program]
+    command = [str(one) for one in (*traced, *command_of("stage4", "a.db", 3, 60))]
+    ended = subprocess.run(
+        command, cwd=account.folder, env=armed(account), capture_output=True, text=True, timeout=120
+    )
+    assert (account.folder / "calls").read_text().count("INJECTED") == 1
+    assert ended.returncode in (1, 2), ended.stdout
+    assert "whether this change reached the disk is not known" in ended.stderr
     assert all_on_disk(account)
     assert quiet(account) == []
 

@@ -62,6 +62,7 @@ def test_a_password_in_a_query_is_not_shown_either(target: str, kept: str) -> No
         (sqlite3.SQLITE_READONLY, StoreUnready, "is read-only"),
         (sqlite3.SQLITE_FULL, StoreError, "cannot write"),
         (sqlite3.SQLITE_IOERR_WRITE, StoreError, "cannot write"),
+        (sqlite3.SQLITE_IOERR_FSYNC, StoreError, "whether this change reached the disk is not known"),
         (sqlite3.SQLITE_ERROR, StoreError, "boom"),
     ],
 )
