@@ -154,9 +154,9 @@ def market_of(recorded: Any, change: Change, **more: Any) -> Arriving:
 def test_a_live_run_equals_its_replay(name: str, live: Live, recorded: Any, equal: Any) -> None:
     market = market_of(recorded, MARKETS[name])
     first = FIRST + 8 * (name == "stamps ahead and back")
-    told = [*live.run(market, minutes(13, first)), *live.run(market, minutes(13, first + 780))]
+    told = [*live.run(market, minutes(9, first)), *live.run(market, minutes(9, first + 540))]
     [figures] = equal()
-    assert figures["cycles"] == 26
+    assert figures["cycles"] == 18
     seen = [one.stretch.market for one in told]
     expected = SEEN.get(name)
     assert expected is None or any(expected(market) for market in seen), (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from chromium import browser
+from nightly import every
 from playwright.sync_api import Browser, Page
 
 from meva_cli.app import run
@@ -48,8 +50,7 @@ def opened(browser: Browser, folder: Path, **how) -> tuple[Page, list[str]]:
     return page, said
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("size", "scheme"), every(3, [*product(SIZES, ("light", "dark"))]))
 def test_it_is_drawn_within_its_width_without_a_complaint(browser, folder, scheme, size):
     page, said = opened(browser, folder, viewport=SIZES[size], color_scheme=scheme)
     page.wait_for_selector("[data-charts] canvas")

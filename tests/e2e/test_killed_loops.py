@@ -31,7 +31,7 @@ FAULTS = [
 ]
 LATE = {"fills_delay_ms": 4_000, "orders_delay_ms": 300, "balances_delay_ms": 2_000, "cancel_ms": 400}
 OFTEN = {"TTL_SECONDS": "15", "STAGE3_STRATEGIES": "restless"}
-SIZES = {"stage4": (1_000, 300), "stage3": (300, 60)} if NIGHTLY else {"stage4": (24, 8), "stage3": (8, 3)}
+SIZES = {"stage4": (1_000, 300), "stage3": (300, 60)} if NIGHTLY else {"stage4": (16, 6), "stage3": (6, 2)}
 """Cycles in all, and how many processes are killed on the way."""
 
 

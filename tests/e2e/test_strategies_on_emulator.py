@@ -1,5 +1,6 @@
-"""Every built-in strategy over real HTTP: a loop and single cycles on the emulator, and whoever decides them
-again, interpreted, compiled, resumed, out of the database or of a recording, have one fingerprint."""
+"""Built-in strategies over real HTTP: a loop and single cycles on the emulator, and whoever decides them again,
+interpreted, compiled, resumed, out of the database or of a recording, have one fingerprint. Every other one of
+the strategies is looked at, in nightly runs all."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from command_line import meva
 from local_exchange import LocalExchange, start_emulator, stop_emulator
+from nightly import every
 from stage7_runs import rows_of
 from test_run_stage7 import TRADING
 
@@ -65,7 +67,7 @@ def given_of(name: str) -> list[str]:
 
 
 @pytest.mark.xdist_group("compiled")
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@pytest.mark.parametrize("name", every(2, sorted(BUILT_IN), 1))
 def test_a_strategy_has_one_fingerprint_live_and_wherever_it_is_decided_again(
     meva: Meva, trading: dict[str, str], machine_cache: None, name: str
 ) -> None:

@@ -56,17 +56,16 @@ class Method(IntEnum):
 
 
 class Status(Enum):
-    """Where an order stands, in the exchange's words."""
+    """Where an order stands, in the exchange's words. `is_open` says whether it may still trade."""
 
     UNTOUCHED = "Untouched"
     PARTIAL = "Partial"
     CLOSED = "Closed"
     CANCELED = "Canceled"
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it may still trade."""
-        return self in (Status.UNTOUCHED, Status.PARTIAL)
+    def __init__(self, word: str) -> None:
+        # Not computed when it is asked for: makers ask it of all their orders with each step.
+        self.is_open = word in ("Untouched", "Partial")
 
 
 @frozen

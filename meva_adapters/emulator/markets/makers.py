@@ -36,21 +36,35 @@ class Ladder:
     wanted: int
     seed: int
     _quotes: dict[tuple[Side, int], Order] = field(factory=dict)
+    _around: tuple[int, int, int, int] | None = None
+    """The touch and its quantities of the step before."""
+    _levels: tuple[dict[int, int], dict[int, int]] = field(factory=lambda: ({}, {}))
+    """Bids and asks that are wanted around it: quantities by price."""
+    _stands: int = -1
+    """The version of the book with all of them in it; -1 where one could not rest."""
 
     def move(self, bid: int, ask: int, now: int, bid_qty: int = 0, ask_qty: int = 0) -> None:
         """Quote around a best bid and ask, e8 with bid < ask; quantities of 0 are made up."""
-        bids = dict(self._levels(Side.BUY, bid, bid_qty))
-        asks = dict(self._levels(Side.SELL, ask, ask_qty))
+        around, book = (bid, ask, bid_qty, ask_qty), self.exchange.books[self.pair.name]
+        if around == self._around and book.version == self._stands:
+            return  # nobody wants or took anything since
+        if around != self._around:
+            self._around = around
+            self._levels = dict(self._made(Side.BUY, bid, bid_qty)), dict(self._made(Side.SELL, ask, ask_qty))
+        bids, asks = self._levels
         self._withdraw(bids, asks, now)
         # What is better than the new touch would have traded with the market that moved through it.
         sweep(self.exchange, self.maker, self.pair, Side.SELL, ask, now)
         sweep(self.exchange, self.maker, self.pair, Side.BUY, bid, now)
-        for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
-            for price, qty in levels.items():
-                if (side, price) not in self._quotes:
-                    self._quote(side, price, qty, now)
+        wanted = len(bids) + len(asks)
+        if len(self._quotes) < wanted:  # none is left that is not wanted
+            for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
+                for price, qty in levels.items():
+                    if (side, price) not in self._quotes:
+                        self._quote(side, price, qty, now)
+        self._stands = book.version if len(self._quotes) == wanted else -1
 
-    def _levels(self, side: Side, best: int, best_qty: int) -> Iterator[tuple[int, int]]:
+    def _made(self, side: Side, best: int, best_qty: int) -> Iterator[tuple[int, int]]:
         """Yield price and quantity of each level, best first: the touch itself, then the grid behind it."""
         grid = max(1, best // 2500 // self.pair.price_step) * self.pair.price_step
         yield best, best_qty or self._size(side, best)
@@ -73,10 +87,10 @@ class Ladder:
 
     def _withdraw(self, bids: dict[int, int], asks: dict[int, int], now: int) -> None:
         for (side, price), order in list(self._quotes.items()):
-            qty = (asks if side else bids).get(price)
-            if order.status.is_open and order.left == qty:
+            is_open = order.status.is_open
+            if is_open and order.left == (asks if side else bids).get(price):
                 continue
-            if order.status.is_open:
+            if is_open:
                 self.exchange.cancel(self.maker, order.id, now)
             del self._quotes[side, price]
 
@@ -98,6 +112,9 @@ def sweep(exchange: Exchange, account: TradingAccount, pair: Pair, side: Side, p
     """Trade as `side` with everything that rests strictly beyond `price`, so that it could be quoted."""
     half = exchange.books[pair.name].half(side.other)
     sign = 1 if side else -1
+    best = half.best()
+    if best is None or (best.price - price) * sign <= 0:
+        return
     for level in list(half.levels()):
         if (level.price - price) * sign <= 0:
             return

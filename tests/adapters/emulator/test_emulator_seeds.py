@@ -11,7 +11,7 @@ from emulator_server import E8, HandClock, fresh_world, options
 from meva_adapters.emulator.api.calls import Call
 from meva_adapters.emulator.api.router import answer
 from meva_adapters.emulator.exchange.audit import faults_of
-from meva_adapters.emulator.exchange.orders import Side
+from meva_adapters.emulator.exchange.orders import Method, Request, Side
 from meva_adapters.emulator.faults.kinds import REPLY
 from meva_adapters.emulator.faults.rules import Rule
 from meva_adapters.emulator.world import World, build_world
@@ -135,6 +135,28 @@ def test_a_small_move_leaves_the_levels_behind_the_touch_where_they_are(side: Si
         standing.append([number for level in book.half(side).levels() for number in level.orders])
     assert len(set(standing[0]) & set(standing[1])) >= 18
     assert standing[0][0] != standing[1][0]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_was_taken_of_a_level_is_there_again_with_the_next_move_though_the_price_stood_still(
+    side: Side,
+) -> None:
+    made, clock = world(9)
+    exchange, ladder = made.venue.exchange, made.driver.ladders["BTCTRY"]
+    half = exchange.books["BTCTRY"].half(side)
+
+    def moved() -> list[tuple[int, int]]:
+        ladder.move(3_000_000 * E8, 3_000_100 * E8, clock())
+        return [(level.price, level.total) for level in half.levels()]
+
+    whole, version = moved(), exchange.books["BTCTRY"].version
+    assert moved() == whole
+    assert exchange.books["BTCTRY"].version == version, "nobody took anything: nothing is placed anew"
+    for qty in (ladder.pair.qty_step, whole[0][1]):  # some of the best, and all of it
+        request = Request("BTCTRY", side.other, Method.LIMIT, qty, "taker", whole[0][0])
+        exchange.place_house(made.driver.strangers, request, clock())
+        assert [(level.price, level.total) for level in half.levels()] != whole
+        assert moved() == whole
 
 
 def test_minutes_follow_each_other_without_a_gap_or_a_double_across_the_start() -> None:
