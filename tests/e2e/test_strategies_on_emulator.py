@@ -1,6 +1,6 @@
-"""Built-in strategies over real HTTP: a loop and single cycles on the emulator, and whoever decides them again,
-interpreted, compiled, resumed, out of the database or of a recording, have one fingerprint. Every other one of
-the strategies is looked at, in nightly runs all."""
+"""Built-in strategies over real HTTP: a loop and single cycles on the emulator, and whoever decides them
+again, interpreted, compiled, resumed, out of the database or of a recording, have one fingerprint. Every
+other one of the strategies is looked at, in nightly runs all."""
 
 from __future__ import annotations
 
