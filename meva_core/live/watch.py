@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import asdict, evolve, field, frozen
@@ -80,16 +82,22 @@ def load(view: Reads, owner: Owner) -> Watches:
     if text is None:
         return Watches(owner)
     try:
-        document = json.loads(text)
-        orders = {int(row): _watch(entry) for row, entry in document.pop("orders").items()}
-        unread = tuple((str(table), str(key)) for table, key in document.pop("unread"))
-        read_to, stage3_read = int(document.pop("read_to")), bool(document.pop("stage3_read"))
-        return Watches(owner, orders, read_to, stage3_read, unread)
+        return Watches(owner, *_parsed(text))
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise StoreCorrupt(
             f"{_TABLE}, {owner.key}: cannot be read ({type(error).__name__}: {error})",
             action="keep the database, and restore a backup",
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[Mapping[int, Watch], int, bool, tuple[tuple[str, str], ...]]:
+    """Return what a document says; a cycle reads it some twenty times and changes it a few."""
+    document = json.loads(text)
+    orders = {int(row): _watch(entry) for row, entry in document.pop("orders").items()}
+    unread = tuple((str(table), str(key)) for table, key in document.pop("unread"))
+    read_to, stage3_read = int(document.pop("read_to")), bool(document.pop("stage3_read"))
+    return MappingProxyType(orders), read_to, stage3_read, unread
 
 
 def save(work: UnitOfWork, watches: Watches, micros: int) -> None:
@@ -136,11 +144,11 @@ _NAMES: Final = frozenset(_FRESH)
 
 def _entry(watch: Watch) -> dict[str, Any]:
     """Return a watch as JSON has it: what it is at first is left out, amounts are text."""
-    entry = asdict(watch)
+    entry = ((name, getattr(watch, name), fresh) for name, fresh in _FRESH.items())
     return {
         name: f"{value:f}" if isinstance(value, Decimal) else value
-        for name, value in entry.items()
-        if value != _FRESH[name]
+        for name, value, fresh in entry
+        if value != fresh
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from meva_core.ids import run_and_time
@@ -10,6 +11,7 @@ from meva_core.ids import run_and_time
 _NAME: Final = re.compile(r"s[34]:([0-9a-z]{7}-[0-9]{14}):[A-Z0-9]{1,14}:[BS]:[0-9]{1,4}", re.ASCII)
 
 
+@lru_cache(maxsize=4096)
 def cycle_of(name: str) -> tuple[str, int] | None:
     """Return the run and the cycle's time, seconds, of a name in our grammar; None for any other."""
     found = _NAME.fullmatch(name)

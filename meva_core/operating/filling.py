@@ -104,8 +104,10 @@ class FillReader:
         cursor = book.cursors.get(symbol, first_cursor(book, mine))
         start, now = window(cursor, self.lookback_minutes, self.clock.micros())
         fills = list(self.account.fills(symbol, start, now))
-        fills += self._of_incomplete(mine, fills, self.file.known(fills))
         known = self.file.known(fills)
+        if more := self._of_incomplete(mine, fills, known):
+            fills += more
+            known = self.file.known(fills)
         foreign = self.file.foreign_fills(symbol)
         ours = self._ours(book, [*fills, *foreign])
         self._found = self._found_again(fills, ours)

@@ -181,9 +181,10 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     desk = desk_of(world.desk, book)
     marks, runs = measured.valuations, process.runs | {book.run}
     first = measured.time if process.first_cycle is None else process.first_cycle
-    file = BookFile(desk, whose(book), cycle_id(book.run, measured.time), marks, _lots(measured))
     world.at("settle")
     settling = settle(desk, book.accepted)
+    name = cycle_id(book.run, measured.time)
+    file = BookFile(desk, whose(book), name, marks, _lots(measured), keeps=True)
     listed = settling.listed or ()
     alarms = found_again(file, listed, Ours(tuple(_among(file, listed)), runs, first, book.accepted))
     book = added(book, alarms, desk.clock.micros())

@@ -24,6 +24,8 @@ from meva_core.venue import VenueFill
 
 T = TypeVar("T")
 BOOKS: Final = "live_books"
+_AT_ONCE: Final = 1000
+"""Names in one question: databases take so many values and no more."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BEFORE_US: Final = (
     (LEDGER, "exchange_trade_id", "", ("exchange_order_id", "client_order_id")),
@@ -95,7 +97,8 @@ def foreign_fills(view: Reads, whose: Whose, symbol: str, since: int) -> list[Ve
     columns = ("event_id", "meta_json")
     found = list(view.rows(LEDGER, columns, run_id=whose.run, start=moment(since), where=where))
     fills = [fill_in(event, meta) for event, meta in found if event.startswith(whose.key(FOREIGN))]
-    return [fill for fill in fills if _meta(view, whose, f"{OWN}{fill.fill_id}") is None]
+    ours = _booked(view, whose, (f"{OWN}{fill.fill_id}" for fill in fills))
+    return [fill for fill in fills if f"{OWN}{fill.fill_id}" not in ours]
 
 
 def known_fills(view: Reads, whose: Whose, fills: Iterable[VenueFill]) -> dict[str, VenueFill]:
@@ -109,43 +112,54 @@ def known_fills(view: Reads, whose: Whose, fills: Iterable[VenueFill]) -> dict[s
     near = {
         fill.fill_id: fill for symbol, ts in since.items() for fill in own_fills(view, whose, ts, symbol)
     }  # most are known as ours, and are found by one look
-    found: dict[str, VenueFill | None] = {}
-    for fill in read:
-        there = found[fill.fill_id] = near.get(fill.fill_id) or _known(view, whose, fill.fill_id)
-        if there is None or there.order_id != fill.order_id:
-            other = f"{fill.fill_id}:{fill.order_id}"
-            found[other] = near.get(other) or _known(view, whose, other)
-    return {name: fill for name, fill in found.items() if fill is not None}
+    names = {fill.fill_id for fill in read}
+    found = near | _known(view, whose, names - near.keys())
+    # Whoever has not the same order under the same id is another fill.
+    others = {
+        f"{fill.fill_id}:{fill.order_id}"
+        for fill in read
+        if fill.fill_id not in found or found[fill.fill_id].order_id != fill.order_id
+    }
+    found |= _known(view, whose, others - near.keys())
+    return {name: fill for name, fill in found.items() if name in names or name in others}
 
 
-def _known(view: Reads, whose: Whose, name: str) -> VenueFill | None:
-    for start in (OWN, FOREIGN):
-        meta = _meta(view, whose, f"{start}{name}")
-        if meta is not None:
-            return fill_in(f"{start}{name}", meta)
-    return _adopted(view, name) if whose.is_live else None
+def _known(view: Reads, whose: Whose, names: Collection[str]) -> dict[str, VenueFill]:
+    """Return the fills of these names that a book has, as its own before others'."""
+    keys = {f"{start}{name}": name for start in (FOREIGN, OWN) for name in names}
+    booked = _booked(view, whose, keys)
+    found = {name: fill_in(key, booked[key]) for key, name in keys.items() if key in booked}
+    left = {name for name in names if name not in found}
+    return found | _adopted(view, left) if whose.is_live else found
 
 
-def _meta(view: Reads, whose: Whose, posting: str) -> str | None:
-    """Return the document of a row of the book's own; the earlier system gave its rows such keys, too."""
-    where = {"event_id": whose.key(posting), "run_id": whose.run}
-    found: str | None = next(view.rows(LEDGER, ("meta_json",), where=where), (None,))[0]
-    return found
+def _booked(view: Reads, whose: Whose, postings: Iterable[str]) -> dict[str, str]:
+    """Return the documents of those postings that the book itself has rows of; the earlier system gave its
+    rows such keys, too."""
+    names = {whose.key(posting): posting for posting in postings}
+    keys, found = list(names), dict[str, str]()
+    for start in range(0, len(keys), _AT_ONCE):
+        where = {"event_id": frozenset(keys[start : start + _AT_ONCE]), "run_id": whose.run}
+        found |= dict(view.rows(LEDGER, ("event_id", "meta_json"), where=where))
+    return {names[key]: meta for key, meta in found.items()}
 
 
-def _adopted(view: Reads, name: str) -> VenueFill | None:
-    """Return a fill that the earlier system had. Its digits may be fewer than the exchange's."""
+def _adopted(view: Reads, names: Iterable[str]) -> dict[str, VenueFill]:
+    """Return the fills of these names that the earlier system had. Their digits may be fewer than the
+    exchange's."""
+    found: dict[str, VenueFill] = {}
     for table, key, start, orders in _BEFORE_US:
-        columns = ("symbol", "side", "price", "qty", "ts", *orders)
-        where: dict[str, Any] = {key: f"{start}{name}", "book": None}
-        row = next(view.rows(table, columns, where=where, limit=1), None)
-        if row is None:
-            continue
-        fill = _old_fill(name, *row)
-        if fill is None:
-            raise StoreCorrupt(f"{table}, {name}: its side, price or quantity cannot be read")
-        return fill
-    return None
+        columns = (key, "symbol", "side", "price", "qty", "ts", *orders)
+        left = frozenset(f"{start}{name}" for name in names if name not in found)
+        for said, *row in view.rows(table, columns, where={key: left, "book": None}):
+            name = said.removeprefix(start)
+            if name in found:
+                continue
+            fill = _old_fill(name, *row)
+            if fill is None:
+                raise StoreCorrupt(f"{table}, {name}: its side, price or quantity cannot be read")
+            found[name] = fill
+    return found
 
 
 def adopted_fills(view: Reads, orders: Collection[str]) -> list[VenueFill]:

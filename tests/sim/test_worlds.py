@@ -10,13 +10,16 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nightly import NIGHTLY
 from simulated import checked
 
 from meva_adapters.rehearsal.faults import ADDED, RATES, Fault
+from meva_adapters.rehearsal.violations import Violated
 from meva_adapters.rehearsal.worlds import Shape
+from meva_core.operating.book_file import BookFile
 
 SAMPLE = range(1000, 1000 + (2000 if NIGHTLY else 6))
 STEPS = 200 if NIGHTLY else 15
@@ -36,6 +39,22 @@ def test_what_was_wrong_once_holds(seed: int, steps: int) -> None:
 def test_everything_holds_whatever_goes_wrong(seed: int) -> None:
     found = checked(seed, STEPS)
     assert found.seen["cycles"] > STEPS // 2
+
+
+def test_what_a_cycle_keeps_of_its_orders_is_what_the_file_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, looks = BookFile.own_orders, Counter[bool]()
+
+    def compared(file: BookFile, numbers: Any = (), names: Any = ()) -> Any:
+        found = kept(file, numbers, names)
+        anew = BookFile(file.desk, file.whose, file.cycle, file.marks, file.lots)
+        if kept(anew, numbers, names) != found:
+            raise Violated("bug", f"{found} was kept, and the file has {kept(anew, numbers, names)}")
+        looks[file.keeps] += 1
+        return found
+
+    monkeypatch.setattr(BookFile, "own_orders", compared)
+    checked(1005, 12)
+    assert looks[True] > 100
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="takes as many worlds as all kinds of faults take to occur")
