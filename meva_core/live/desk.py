@@ -142,7 +142,10 @@ class Desk:
             found = [*resting(view, self.owner), *ended, *unread(view, watches)]
         orders = tuple(
             DueOrder(
-                record, self._inquiry.is_check_due(record, watches.of(record)), watches.of(record).asked or 0
+                record,
+                self._inquiry.is_check_due(record, watches.of(record)),
+                # One that was never asked for by itself waits since it came to stand as it does.
+                watches.of(record).asked or record.updated,
             )
             for record in sorted(_readable(found), key=lambda record: record.stored)
         )
@@ -158,13 +161,20 @@ class Desk:
         """Take what a list at the exchange says of an order of ours. Raises StoreError."""
         return self._inquiry.shown(record, order)
 
+    def named(self, record: Record, orders: Sequence[VenueOrder]) -> Settled:
+        """Take what lists of all orders of its symbol say of an order of ours, as a look for its name.
+        Raises StoreError."""
+        return self._inquiry.named(record, orders)
+
     def note_asked(self, asked: Iterable[Record]) -> None:
-        """Remember that these were asked for now, so that others come before them the next time."""
+        """Remember that these were asked for now, so that others come before them the next time; not of one
+        of which nothing more is expected by now."""
         now = self.clock.micros()
         with self.store.unit() as work:
             watches = load(work, self.owner)
             for record in asked:
-                watches = watches.having(record.stored, evolve(watches.of(record), asked=now))
+                if record.stored in watches.orders or _rests(work, self.owner, record.stored):
+                    watches = watches.having(record.stored, evolve(watches.of(record), asked=now))
             save(work, watches, now)
             work.commit()
 
@@ -339,6 +349,10 @@ def _of_rows(view: Reads, watches: Watches) -> list[Record | Unread]:
 
 def _readable(found: Iterable[Record | Unread]) -> list[Record]:
     return [one for one in found if isinstance(one, Record)]
+
+
+def _rests(view: Reads, owner: Owner, row: int) -> bool:
+    return any(record.standing in MAY_REST for record in records(view, owner, id=row))
 
 
 def _one(found: Sequence[Record], name: str | None) -> Record:

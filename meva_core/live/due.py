@@ -11,7 +11,7 @@ from meva_core.live.live_orders import Record
 @frozen
 class DueOrder:
     """An order that has to be asked for; `check` says that its name has to be looked for, too, and `asked`
-    when it was asked for last where not all were, in microseconds."""
+    since when it has waited for that, where not all were asked for, in microseconds."""
 
     record: Record
     check: bool = False

@@ -94,6 +94,20 @@ class Inquiry:
             watch = load(view, self.owner).of(record)
         return self._taken(record, watch, self._sorted(record, [order], [], is_check=False))
 
+    def named(self, record: Record, orders: Sequence[VenueOrder]) -> Settled:
+        """Take what lists of all orders of a symbol say of one there, by its number and its name, without
+        asking for it. Raises StoreError if it could not be recorded."""
+        with self.store.read() as view:
+            watch = load(view, self.owner).of(record)
+        of_name = record.name is not None
+        found = [
+            order
+            for order in orders
+            if (of_name and order.client_id == record.name)
+            or (record.order_id is not None and order.order_id == record.order_id)
+        ]
+        return self._taken(record, watch, self._sorted(record, found, [], is_check=True))
+
     def is_check_due(self, record: Record, watch: Watch) -> bool:
         """Whether to look for twins, and for words that changed: at once, and again after a while."""
         if record.standing is Standing.ABSENT:

@@ -1,9 +1,11 @@
 """Step 2 of a cycle: what became of our orders, and what else rests at the exchange.
 
 What has no number at the exchange is looked for by its name. Then one call lists all that rests there, and
-what is shown in it need not be asked for; the rest is, by its number. So many look-ups a cycle and no more,
-what was longest not asked for first. Each order by itself: one that cannot be asked for, or whose turn has
-not come, stands as before, and keeps its symbol from submits where nobody knows what became of it.
+what is shown in it need not be asked for; the rest is, by its number. What may have a twin is looked for by
+its name: one list of a symbol says of all that wait for that there, however many ended at once. So many
+look-ups a cycle and no more, what was longest not asked for first. Each order by itself: one that cannot be
+asked for, or whose turn has not come, stands as before, and keeps its symbol from submits where nobody knows
+what became of it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from meva_core.amounts import E6
 from meva_core.errors import BadInput, VenueError
 from meva_core.live.desk import Desk
 from meva_core.live.due import DueOrder
@@ -27,7 +30,11 @@ from meva_core.venue import VenueOrder
 BY_NUMBER: Final = 20
 """Look-ups by number in one cycle."""
 BY_NAME: Final = 4
-"""Look-ups by name in one cycle, each of which reads several lists."""
+"""Look-ups by name in one cycle, each of which reads several lists, or one list for a whole symbol."""
+_LISTED_MICROS: Final = 86_400 * E6
+"""How far back one list of all orders may reach."""
+_SPARE_SECONDS: Final = 60
+"""By which clocks may be off that orders were made by."""
 NOT_ASKED: Final = "order_not_asked"
 """Why nothing is submitted in a symbol: what became of an order there could not be learnt in this cycle."""
 NOT_AS_THOUGHT: Final = "order_not_as_thought"
@@ -60,13 +67,15 @@ def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
     settled before that stays settled.
     """
     due = desk.due()
-    nameless = _turns((one for one in due.orders if one.record.order_id is None), BY_NAME)
+    unknown = (one for one in due.orders if one.record.order_id is None and one.record.standing in UNSETTLED)
+    nameless = _turns(unknown, BY_NAME)
     answers = {one.record.stored: desk.ask(one.record) for one in nameless}
     listed, note = _listed(desk)
     shown = {order.order_id: order for order in listed or ()}
     numbered = [one for one in due.orders if one.record.order_id is not None]
-    checks = _turns((one for one in numbered if one.check), BY_NAME - len(nameless))
-    answers |= {one.record.stored: desk.ask(one.record) for one in checks}
+    waiting = [one for one in due.orders if one.check and one.record.stored not in answers]
+    answers |= _named(desk, waiting, listed, BY_NAME - len(nameless))
+    checks = [one for one in waiting if one.record.stored in answers]
     unseen = []
     for one in numbered:
         order = shown.get(one.record.order_id or "")
@@ -84,6 +93,51 @@ def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
     return _learnt(due.orders, answers, due.unreadable, listed, [note] if note else [], len(by_number))
 
 
+def _named(
+    desk: Desk, waiting: Iterable[DueOrder], listed: tuple[VenueOrder, ...] | None, most: int
+) -> dict[int, Settled]:
+    """Look for orders by their names with so many look-ups, who waits longest first.
+
+    A list of all orders of a symbol, beside `listed`, which came before it, is one for all that wait there
+    and are in it; one that it does not show, or that is older than it reaches, is looked for by itself.
+    """
+    answers: dict[int, Settled] = {}
+    in_order, read = _turns(waiting), set[str]()
+    for one in in_order:
+        symbol = one.record.symbol
+        if most and listed is not None and symbol not in read and one.record.stored not in answers:
+            most -= 1
+            read.add(symbol)
+            there = [other for other in in_order if other.record.symbol == symbol]
+            answers |= _by_list(desk, symbol, there, listed)
+        if most and one.record.stored not in answers:
+            most -= 1
+            answers[one.record.stored] = desk.ask(one.record)
+    return answers
+
+
+def _by_list(
+    desk: Desk, symbol: str, waiting: Iterable[DueOrder], listed: Sequence[VenueOrder]
+) -> dict[int, Settled]:
+    """Return what one list of a symbol says of orders there that wait to be looked for by name."""
+    now = desk.clock.micros()
+    recent = [one.record for one in waiting if now - one.record.created < _LISTED_MICROS]
+    if not recent:
+        return {}
+    since = min(record.created for record in recent) // E6 - _SPARE_SECONDS
+    try:
+        found = desk.account.all_orders(symbol, since, now // E6 + _SPARE_SECONDS)
+    except (VenueError, BadInput):
+        return {}  # each is asked for by itself, or in its next turn, and says then what is wrong
+    # What ended meanwhile moved from the first list to the second.
+    orders = {order.order_id: order for order in (*listed, *found) if order.symbol == symbol}
+    return {
+        record.stored: desk.named(record, tuple(orders.values()))
+        for record in recent
+        if record.order_id is None or record.order_id in orders
+    }
+
+
 def _seen(answer: Settled, accepted: Collection[str]) -> Settled:
     """Return an answer without the alarm that its order is absent, if a person has accepted that."""
     record = answer.record
@@ -93,11 +147,11 @@ def _seen(answer: Settled, accepted: Collection[str]) -> Settled:
     return evolve(answer, alarm="", mode=Mode.NORMAL) if pair in accepted else answer
 
 
-def _turns(orders: Iterable[DueOrder], most: int) -> list[DueOrder]:
+def _turns(orders: Iterable[DueOrder], most: int | None = None) -> list[DueOrder]:
     """Return whose turn it is: what has to be settled first, then what was longest not asked for."""
     return sorted(
         orders, key=lambda one: (one.record.standing not in UNSETTLED, one.asked, one.record.stored)
-    )[: max(0, most)]
+    )[:most]
 
 
 def _listed(desk: Desk) -> tuple[tuple[VenueOrder, ...] | None, str]:

@@ -16,6 +16,7 @@ from meva_core.live.desk import Desk
 from meva_core.live.live_orders import records
 from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
+from meva_core.live.watch import load
 from meva_core.modes import Mode
 from meva_core.operating.settling import BY_NAME, BY_NUMBER, NOT_AS_THOUGHT, NOT_ASKED, settle
 from meva_core.orders import Side
@@ -216,6 +217,64 @@ def test_another_order_under_our_number_is_not_taken_for_ours(desk: Desk, exchan
     learnt = settle(desk)
     assert [alarm.mode for alarm in learnt.alarms] == [Mode.OBSERVE_ONLY]
     assert learnt.blocked == {"BTCTRY": NOT_AS_THOUGHT}
+
+
+def test_a_list_of_a_symbol_is_a_look_for_all_that_ended_there(desk: Desk, exchange: Scripted) -> None:
+    numbers = [placed(desk, n, "BTCTRY" if n % 3 else "ETHTRY") for n in range(60)]
+    for number in numbers:
+        exchange.trade(number, "1")
+    exchange.calls.clear()
+    settle(desk)
+    assert exchange.calls == {"open_orders": 1, "all_orders": 2}
+    assert set(standings(desk.store)) == {Standing.FILLED}
+    exchange._add(
+        NewOrder("", "ETHTRY", Side.BUY, Decimal(2990), Decimal(1)), exchange.orders[numbers[3]].client_id
+    )
+    exchange.pass_time(121)
+    told = settle(desk)
+    assert [alarm.mode for alarm in told.alarms] == [Mode.OBSERVE_ONLY], "a twin of one of them is found"
+
+
+def test_what_its_list_does_not_show_or_is_older_is_looked_for_by_itself(
+    desk: Desk, exchange: Scripted
+) -> None:
+    hidden = placed(desk, 0)
+    exchange.calls.clear()
+    with exchange.failing("all_orders"):
+        settle(desk)
+    assert exchange.calls["find"] == 1
+    checked(desk, exchange)
+    exchange.pass_time(90_000)
+    exchange.trade(hidden, "1")
+    settle(desk)
+    settle(desk)
+    assert exchange.calls["find"] == 1
+    assert standings(desk.store) == [Standing.FILLED]
+
+
+def test_what_was_looked_for_often_enough_is_not_watched_anew_for_having_been_asked(
+    desk: Desk, exchange: Scripted
+) -> None:
+    numbers = [placed(desk, n) for n in range(2)]
+    checked(desk, exchange)
+    for number in numbers:
+        exchange.trade(number, "1")
+    settle(desk)
+    with desk.store.unit() as work:
+        for number in numbers:
+            desk.book(work, number, Decimal(1))
+        work.commit()
+    exchange.pass_time(1)
+    settle(desk)
+    exchange.pass_time(121)
+    asked = [one.record for one in desk.due().orders]
+    assert len(asked) == 2
+    settle(desk)
+    with desk.store.read() as view:
+        assert load(view, ACCOUNT).orders == {}
+    desk.note_asked(asked)
+    with desk.store.read() as view:
+        assert load(view, ACCOUNT).orders == {}
 
 
 def test_orders_that_never_answer_do_not_keep_others_from_their_turn(desk: Desk, exchange: Scripted) -> None:
