@@ -60,7 +60,12 @@ class SqlUnitOfWork(SqlReads):
         """Make everything permanent, or raise and leave nothing. The unit is over then."""
         self.end()
         with translated(self._name):
-            self._transaction.commit()
+            try:
+                self._transaction.commit()
+            except BaseException:
+                # The database may have the transaction still, and its lock; nobody would end it any more.
+                self._connection.invalidate()
+                raise
         self._connection.close()
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:

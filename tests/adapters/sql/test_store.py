@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fresh_database import fresh_file
 from stored_runs import RUN, START
 
 from meva_adapters.sql import SqlStore, reader, writer
@@ -75,6 +79,21 @@ def test_an_error_in_a_unit_undoes_everything(store: SqlStore) -> None:
     with pytest.raises(ZeroDivisionError), store.unit() as work:
         work.insert("stage7_cycle_trace", TRACE, (cycle(1 // number) for number in (1, 0)))
     assert cycles(store) == []
+
+
+def test_a_commit_that_is_refused_leaves_no_transaction_behind(tmp_path: Path) -> None:
+    path = fresh_file(tmp_path / "state.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE a (x PRIMARY KEY)")
+        connection.execute("CREATE TABLE b (x REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+    with writer(path) as store:
+        with store.unit() as work:
+            work._connection.exec_driver_sql("INSERT INTO b VALUES (1)")  # which the commit finds out
+            with pytest.raises(StoreError, match="FOREIGN KEY"):
+                work.commit()
+        with store.unit() as work:
+            assert work._connection.exec_driver_sql("SELECT count(*) FROM b").scalar_one() == 0
+            work.commit()
 
 
 @pytest.mark.parametrize("way", ["read", "unit", "commit"])
