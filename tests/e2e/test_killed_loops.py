@@ -52,6 +52,8 @@ class Killing:
     drawn: random.Random
     killed: int = 0
     ends: Counter[int] = field(factory=Counter)
+    said: list[str] = field(factory=list)
+    """What those said that ended by themselves, and not well."""
 
     def run(self) -> None:
         """A process is killed a moment after a cycle of its own, or before its first."""
@@ -66,8 +68,10 @@ class Killing:
                 time.sleep(self.drawn.random() * 0.4)  # anywhere in the cycle that comes: no event is that
                 process.kill()
                 self.killed += 1
-            process.communicate(timeout=120)
+            _, told = process.communicate(timeout=120)
             self.ends[process.returncode or 0] += 1
+            if process.returncode not in (0, -9):
+                self.said.append(f"{process.returncode}: {told}")
 
     @property
     def command(self) -> tuple[object, ...]:
@@ -101,6 +105,7 @@ def test_books_agree_after_kills_and_faults(account: LiveAccount, stage: str) ->
     assert quiet.stdout.splitlines()[-1].split("unknown ")[1].startswith("0 ")
     again = run("recheck", "--db", "a.db", "--last", 10 * cycles, cwd=account.folder, env=armed(account))
     assert again.returncode == 0, again.stdout
+    assert going.said == [], "whatever had been killed before, the next one began"
     assert going.ends[-9] == kills
     assert going.ends[0] > 0, "the last one came to its end"
     kinds = {rule["fault"] for rule in FAULTS}

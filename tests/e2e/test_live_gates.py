@@ -215,7 +215,7 @@ def test_a_book_that_is_another_s_between_plan_and_send_is_traded_no_more(accoun
     executed(account.folder, "UPDATE process_instances SET status = 'ended'")
 
 
-def test_whatever_shuts_between_plan_and_send_stops_the_send(account: LiveAccount) -> None:
+def test_s6_i25_whatever_shuts_between_plan_and_send_stops_the_send(account: LiveAccount) -> None:
     turns = list(product(DOORS, (False, True)))
     if not NIGHTLY:
         turns = [(door, n % 2 == 0) for n, door in enumerate(DOORS)]
