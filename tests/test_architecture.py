@@ -47,6 +47,17 @@ READS_YAML = {"tests/ops/ops_files.py"}
 """It reads our own files, by the loader that makes plain values alone."""
 SHOW_WHAT_PICKLE_DOES = {"tests/core/test_settings.py", "tests/adapters/system/test_machine_code.py"}
 """They show that a secret hides from it, and that planted code is not run."""
+BEGIN_TO_READ = {
+    ("meva_adapters/sql/engine.py", "reader_engine"),
+    ("meva_adapters/sql/glance.py", "_engine"),
+    ("meva_adapters/sql/glance.py", "_begin"),
+}
+"""The functions whose transactions wait for no lock: what they open cannot write."""
+CONNECT_TO_LOOK = {
+    "meva_adapters/rehearsal/machine.py", "meva_adapters/sql/tidying.py", "meva_adapters/sql/upgrade.py",
+}  # fmt: skip
+"""They open a file past the engines and write no row: a copy page by page, an empty log taken away, a
+look."""
 RATES_OF_THE_EARLIER_SYSTEM = {
     "cycle_metrics.fill_rate",
     "cycle_metrics.avg_time_to_fill",
@@ -196,6 +207,22 @@ def test_nothing_that_evaluates_what_it_reads_is_used(path: Path) -> None:
         if isinstance(node, ast.keyword) and node.arg == "shell":
             assert isinstance(node.value, ast.Constant), f"{name_of(path)}:{node.value.lineno}"
             assert node.value.value is False, f"{name_of(path)}:{node.value.lineno}"
+
+
+@each(PACKAGES + MIGRATIONS)
+def test_p2_whatever_may_write_waits_for_the_lock_of_its_database_when_it_begins(path: Path) -> None:
+    # What reads first and writes then finds, half-way, that another was quicker, and cannot go on.
+    if not any(word in path.read_text(encoding="utf-8") for word in ("BEGIN", "sqlite3")):
+        return
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "sqlite3.connect":
+            ours = any(one.arg == "isolation_level" for one in node.keywords)  # else the driver begins one
+            assert ours or name_of(path) in CONNECT_TO_LOOK, f"line {node.lineno}"
+    for function in ast.walk(tree_of(path)):
+        if isinstance(function, ast.FunctionDef) and (name_of(path), function.name) not in BEGIN_TO_READ:
+            texts = [node for node in ast.walk(function) if isinstance(node, ast.Constant)]
+            begun = [text for text in texts if re.match(r"BEGIN\b", str(text.value))]
+            assert all(text.value == "BEGIN IMMEDIATE" for text in begun), function.name
 
 
 @each(ADAPTERS + MIGRATIONS)
