@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from chromium import browser
+from nightly import every
 from told_books import dry_file, live_file
 
 from meva_cli.app import run
@@ -29,8 +31,7 @@ def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("size", "scheme"), every(3, [*product(SIZES, ("light", "dark"))]))
 def test_it_is_drawn_within_its_width_without_a_complaint(browser, page_file, scheme, size):
     page, said = browser.new_page(viewport=SIZES[size], color_scheme=scheme), []
     page.on("console", lambda message: said.append(message.text))

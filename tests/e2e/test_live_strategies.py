@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from exported_books import Live, Pairs, Rows, equal, live, meva, minutes, new_live, recorded
+from nightly import every
 from played_market import Played
 from scraped import text_of, value_in
 from stage7_runs import START, rows_of
@@ -62,7 +63,7 @@ def given(name: str) -> list[str]:
     return ["--strategy", name, *(part for pair in pairs for part in ("-p", pair))]
 
 
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
+@pytest.mark.parametrize("name", every(2, sorted(BUILT_IN)))
 def test_a_live_run_comes_out_equal_wherever_it_is_decided_again(
     meva: Meva, live: Live, recorded: tuple[Rows, Pairs], equal: Equal, name: str
 ) -> None:
@@ -90,7 +91,7 @@ def late(symbol: str, end: int) -> int:
     return 3
 
 
-@pytest.mark.parametrize("bars", ["1m", "3m", "5m", "10m"])
+@pytest.mark.parametrize("bars", every(2, ["1m", "3m", "5m", "10m"], 1))
 def test_bars_that_come_late_are_seen_when_they_were_seen(
     meva: Meva, live: Live, recorded: tuple[Rows, Pairs], equal: Equal, tmp_path: Path, bars: str
 ) -> None:
