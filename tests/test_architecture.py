@@ -27,7 +27,7 @@ FUNCTION_LINES = 60
 PURE = {
     "__future__", "attrs", "bisect", "cattrs", "collections", "contextlib", "datetime", "decimal", "difflib",
     "enum", "fractions", "functools", "hashlib", "heapq", "ipaddress", "itertools", "json", "math",
-    "meva_core", "numpy", "operator", "re", "shlex", "struct", "typing",
+    "meva_core", "numpy", "operator", "re", "shlex", "struct", "types", "typing",
 }  # fmt: skip
 """What the core may import. Each of these computes; none of them reads or changes the world."""
 COMPILERS = {"llvmlite", "numba"}

@@ -66,7 +66,7 @@ def dry_cycle(world: World, machine: Machine, trader: Trader) -> None:
 
 def _rows(machine: Machine) -> Rows:
     """Return all rows of the database."""
-    with closing(sqlite3.connect(f"file:{machine.path}?mode=ro", uri=True)) as there:
+    with closing(sqlite3.connect(f"file:{machine.path}?mode=ro", uri=True, isolation_level=None)) as there:
         tables = [name for (name,) in there.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: set(there.execute(f"SELECT * FROM {name}")) for name in tables}  # noqa: S608
 

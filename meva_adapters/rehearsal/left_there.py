@@ -47,7 +47,7 @@ _OF_BOOK: Final = ("live_books", "ledger_events", "positions", "stage4_positions
 def leave(world: World, truth: Truth, path: Path) -> None:
     """Put an earlier system's rows into a database, and its orders to the exchange."""
     random = stream(world.seed, "left")
-    with closing(sqlite3.connect(path)) as there, there:
+    with closing(sqlite3.connect(path, isolation_level="IMMEDIATE")) as there, there:
         rows = _Rows(there, datetime.fromtimestamp((truth.time.now - _BEFORE) / SECOND, UTC).isoformat())
         for name in world.symbols:
             _position(rows, truth, truth.pairs[name], random)
@@ -177,5 +177,5 @@ class _NoVenue:
 
 
 def _of_book(path: Path) -> dict[str, set[tuple[Any, ...]]]:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as there:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as there:
         return {name: set(there.execute(f"SELECT * FROM {name}")) for name in _OF_BOOK}  # noqa: S608
