@@ -29,9 +29,12 @@ DAY: Final = 86_400
 _LETTERS: Final = {Side.BUY: "B", Side.SELL: "S"}
 
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical_json(value: Any) -> str:
     """Return JSON as it is hashed and stored: sorted keys, no spaces, UTF-8 left as it is."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def content_hash(value: Any) -> str:

@@ -17,12 +17,21 @@ from attrs import frozen
 Converter = Callable[[Any], Any]
 
 
+def begin(connection: sa.Connection, statement: str) -> None:
+    """Begin a transaction, unless there is one."""
+    driver: Any = connection.connection.driver_connection
+    if not driver.in_transaction:
+        for told in connection.dispatch.before_cursor_execute:
+            told(connection, None, statement, (), None, False)
+        driver.execute(statement)
+
+
 class Direct:
-    """The driver's side of a connection to SQLite, which is in a transaction from here on."""
+    """The driver's side of a connection to SQLite, which is in a transaction from here on; SQLAlchemy's own
+    begins as late as it is asked something itself, and is the same."""
 
     def __init__(self, connection: sa.Connection) -> None:
-        if not connection.in_transaction():
-            connection.begin()
+        begin(connection, "BEGIN")
         self._connection = connection
         self._driver: Final[Any] = connection.connection.driver_connection
         self._told: Final = connection.dispatch.before_cursor_execute

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool, QueuePool
 
+from meva_adapters.sql import direct
 from meva_adapters.sql.addresses import shown
 from meva_adapters.sql.columns import parse_stamp, stamp_text
 from meva_adapters.sql.driver_errors import make_writable, ours
@@ -154,19 +156,28 @@ def create_file(path: Path) -> None:
             connection.close()
 
 
-@contextmanager
-def translated(name: str) -> Iterator[None]:
+class translated:  # as `contextlib` calls its own; a generator's takes twice as long
     """Raise a driver's errors as ours, naming the database.
 
     StoreBusy: locked for longer than the wait. StoreCorrupt: damaged, or not a database. StoreUnready: cannot
     be reached or opened. StoreError: all else, a full disk among it. The transaction is gone in every case.
     """
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        raise ours(name, error.orig or error, BUSY_SECONDS) from error
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise ours(name, error, BUSY_SECONDS) from error
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Nothing has gone wrong yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, sa.exc.DBAPIError):
+            raise ours(self._name, error.orig or error, BUSY_SECONDS) from error
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+            raise ours(self._name, error, BUSY_SECONDS) from error
 
 
 def reading_uri(path: Path) -> str:
@@ -268,7 +279,10 @@ def _begin_with(engine: sa.Engine, statement: str) -> None:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # IMMEDIATE waits for the lock here; a deferred BEGIN that reads and then writes fails half-way.
-        connection.exec_driver_sql(statement)
+        if connection.dialect.name == "sqlite":
+            direct.begin(connection, statement)
+        else:
+            connection.exec_driver_sql(statement)
 
 
 def require_file(path: Path) -> None:

@@ -271,10 +271,8 @@ class SqlReads:
             row = self._connection.execute(query).mappings().first()
         return dict(row) if row else None
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with translated(self._name):
-            yield
+    def _translated(self) -> translated:
+        return translated(self._name)
 
 
 def _place(row: tuple[Any, ...]) -> tuple[str, str]:

@@ -6,7 +6,7 @@ by nobody but the one who asked for readable ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -53,6 +53,12 @@ ACTIVE: Final = frozenset({*map(str, MAY_REST), *_ADOPTED})
 """The words of orders that may rest at the exchange."""
 KNOWN: Final = frozenset({*map(str, Standing), *_ADOPTED, *_ENDED})
 """All words that a status may be."""
+_STANDINGS: Final[Mapping[str, Standing]] = {
+    **dict.fromkeys(_ENDED, Standing.CANCELED),
+    **{str(standing): standing for standing in Standing},
+    **_ADOPTED,
+}
+_SIDES: Final = {side.name: side for side in Side}
 
 
 @frozen
@@ -132,33 +138,49 @@ def read_row(
 ) -> Record | Unread:  # fmt: skip
     """Return the order that a row of a table of orders is; of one whose amounts the earlier system did not
     keep, nothing is known but its name (`Record.asks`)."""
-    has_amounts = status not in _NAME_ALONE or bool(price) or bool(qty)
-    for what, is_read, value in (
-        ("status", status in KNOWN, status),
-        ("side", side.upper() in Side.__members__, side),
-        ("price", isinstance(price, Decimal) and is_usable(price), price),
-        ("quantity", isinstance(qty, Decimal) and is_usable(qty) and (qty > 0 or not has_amounts), qty),
-        ("time of creation", isinstance(created, datetime), created),
-        ("time of change", isinstance(updated, datetime), updated),
+    is_amount = is_usable if status in _NAME_ALONE and not (price or qty) else _is_positive
+    way = _SIDES.get(side) or Side.__members__.get(side.upper())
+    if (
+        way is None
+        or status not in KNOWN
+        or not (isinstance(price, Decimal) and is_usable(price))
+        or not (isinstance(qty, Decimal) and is_amount(qty))
+        or not (isinstance(created, datetime) and isinstance(updated, datetime))
     ):
-        if not is_read:
-            return Unread(table, str(key), f"{what} {str(value)[:60]!r} is not one")
+        why = _why_not(side, price, qty, status, created, updated, is_amount)
+        return Unread(table, str(key), why)
     standing = _standing(status, order_id)
     return Record(
-        name or None, symbol, Side[side.upper()], price, qty, standing, order_id or None, error,
+        name or None, symbol, way, price, qty, standing, order_id or None, error,
         _micros(created), _micros(updated), exchange_name or None,
         row=key if isinstance(key, int) else None, adopted=status not in (str(standing), _FAILED),
     )  # fmt: skip
 
 
+def _why_not(
+    side: str, price: Any, qty: Any, status: str, created: Any, updated: Any,
+    is_amount: Callable[[Decimal], bool],
+) -> str:  # fmt: skip
+    """Return why a row cannot be read: the first of its values that is not one."""
+    values = (
+        ("status", status in KNOWN, status),
+        ("side", side.upper() in Side.__members__, side),
+        ("price", isinstance(price, Decimal) and is_usable(price), price),
+        ("quantity", isinstance(qty, Decimal) and is_amount(qty), qty),
+        ("time of creation", isinstance(created, datetime), created),
+        ("time of change", isinstance(updated, datetime), updated),
+    )
+    what, value = next((what, value) for what, is_read, value in values if not is_read)
+    return f"{what} {str(value)[:60]!r} is not one"
+
+
+def _is_positive(amount: Decimal) -> bool:
+    return is_usable(amount) and amount > 0
+
+
 def _standing(word: str, order_id: str | None) -> Standing:
     """Return what a word says. What was never given a number by the exchange was not seen there."""
-    if word in _ADOPTED:
-        standing = _ADOPTED[word]
-    elif word in _ENDED - set(Standing):
-        standing = Standing.CANCELED
-    else:
-        standing = Standing(word)
+    standing = _STANDINGS[word]
     open_there = standing in (Standing.OPEN, Standing.PARTIALLY_FILLED)
     return Standing.UNKNOWN if open_there and not order_id else standing
 

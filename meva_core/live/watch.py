@@ -94,7 +94,7 @@ def load(view: Reads, owner: Owner) -> Watches:
 def _parsed(text: str) -> tuple[Mapping[int, Watch], int, bool, tuple[tuple[str, str], ...]]:
     """Return what a document says; a cycle reads it some twenty times and changes it a few."""
     document = json.loads(text)
-    orders = {int(row): _watch(entry) for row, entry in document.pop("orders").items()}
+    orders = {int(row): _watch(**entry) for row, entry in document.pop("orders").items()}
     unread = tuple((str(table), str(key)) for table, key in document.pop("unread"))
     read_to, stage3_read = int(document.pop("read_to")), bool(document.pop("stage3_read"))
     return MappingProxyType(orders), read_to, stage3_read, unread
@@ -152,8 +152,11 @@ def _entry(watch: Watch) -> dict[str, Any]:
     }
 
 
-def _watch(entry: Mapping[str, Any]) -> Watch:
+@lru_cache(maxsize=4096, typed=True)
+def _watch(**entry: Any) -> Watch:
+    """Return the watch that an entry of the document is; most are what they were the last time."""
     if unknown := entry.keys() - _NAMES:
         raise ValueError(f"{sorted(unknown)} are not known")
     amounts = {name: Decimal(entry[name]) for name in ("filled", "booked") if name in entry}
-    return Watch(**{**entry, **amounts})
+    given: dict[str, Any] = entry | amounts
+    return Watch(**given)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from functools import reduce
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -130,16 +129,23 @@ def own_order(
     `mark` is that of the cycle which decided it, e8, `lot` a unit of the pair's quantities.
     """
     has_ended = record.standing in ENDED or record.standing is Standing.ABSENT
-    order = OwnOrder(
+    number, sums, count, inexact = record.order_id, Sums(), 0, 0
+    for fill in fills:  # as `plus` does
+        number, sums = number or fill.order_id, sums.plus(fill)
+        count, inexact = count + 1, inexact + (not fill.exact)
+    return OwnOrder(
         symbol=record.symbol,
         side=record.side,
         price=record.price,
         qty=record.qty,
         standing=record.standing,
         client_id=record.name,
-        order_id=record.order_id,
+        order_id=number,
         mark=mark,
         filled=watch.filled,
+        sums=sums,
+        count=count,
+        inexact=inexact,
         complete=watch.complete,
         lot=lot,
         was_absent=record.standing is Standing.ABSENT and not watch.filled and _by_us(record, watch),
@@ -150,7 +156,6 @@ def own_order(
         ended=record.updated if has_ended else None,
         written=record.updated if record.standing in _CANCELED else record.created,
     )
-    return reduce(OwnOrder.plus, fills, order)
 
 
 def _by_us(record: Record, watch: Watch) -> bool:
