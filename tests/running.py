@@ -26,6 +26,7 @@ BUYS: Mapping[str, str] = {
     "RISK_MAX_GROSS_EXPOSURE_TRY": "1000000",
 }
 """Settings with which the strategy buys at once."""
+STRATEGIES = {NAME: BaselineMeanReversionV1()}
 TEXTS = ZstdTexts()
 
 
@@ -90,7 +91,7 @@ def running(store: SqlStore, there: Mapping[str, str] | None = None, **changes: 
         texts=TEXTS,
         about=About(settings={"SYMBOLS": "BTCTRY,ETHTRY"}, code_version="0"),
         process=account.process,
-        strategies={NAME: BaselineMeanReversionV1()},
+        strategies=STRATEGIES,
         permits=permits,
         kill=doors.kill,
         ticks=account.exchange.micros,

@@ -43,13 +43,15 @@ class Whose(Enum):
 class Ours:
     """What our file knows of its orders. `first_cycle` is the time of this process's first cycle, seconds.
 
-    `accepted` are the alarms that a person has accepted (`LiveBook.accepted`).
+    `accepted` are the alarms that a person has accepted (`LiveBook.accepted`), `unread` names of ours whose
+    rows are there and cannot be read: what is under them is ours, and nobody knows what it asks.
     """
 
     orders: tuple[OwnOrder, ...] = ()
     runs: frozenset[str] = frozenset()
     first_cycle: int = 0
     accepted: tuple[str, ...] = ()
+    unread: frozenset[str] = frozenset()
     by_id: Mapping[str, OwnOrder] = field(init=False, repr=False, eq=False)
     by_name: Mapping[str, OwnOrder] = field(init=False, repr=False, eq=False)
 
@@ -103,6 +105,8 @@ def _owner(order_id: str | None, name: str | None, ours: Ours) -> Owner:
         order = ours.by_name[name]
         is_other = None not in (order_id, order.order_id)
         return Owner(Whose.NAMESAKE if is_other else Whose.OWN, order)
+    if name in ours.unread:
+        return Owner(Whose.WAITS)
     cycle = None if name is None else cycle_of(name)
     if cycle is None:
         return Owner(Whose.FOREIGN)

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from meva_core.live.desk import Desk
-from meva_core.live.live_orders import Record, add, change, records
+from meva_core.live.live_orders import Record, Unread, add, change, records, rows
 from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live.standing import Standing, reported
 from meva_core.live.watch import Watch, load, save
@@ -64,6 +64,18 @@ class BookFile:
         if not self.keeps:
             self._read.forget()
         return self._read.orders(numbers, names)
+
+    def unread(self, names: Collection[str]) -> frozenset[str]:
+        """Return those of names of ours whose row is there and cannot be read."""
+        if not names:
+            return frozenset()
+        with self.desk.store.read() as view:
+            return frozenset(
+                name
+                for name in names
+                for column in ("client_order_id", "exchange_client_id")
+                if any(isinstance(one, Unread) for one in rows(view, self.desk.owner, **{column: name}))
+            )
 
     def meant(self, orders: Iterable[OwnOrder]) -> Mapping[str, Meant]:
         """Return what orders were decided for, by their labels."""

@@ -51,6 +51,9 @@ class File(Protocol):
         """Return the orders of ours that may still move something, and those of these numbers or names, each
         once and with its booked fills in it."""
 
+    def unread(self, names: Collection[str]) -> frozenset[str]:
+        """Return those of names of ours whose row is there and cannot be read."""
+
     def meant(self, orders: Iterable[OwnOrder]) -> Mapping[str, Meant]:
         """Return what orders were decided for, by their labels; one of which that is not known is left
         out."""

@@ -24,7 +24,7 @@ from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.windows import first_cursor, read, window
 from meva_core.operating.file import File, FillsBooked
 from meva_core.operating.filled import Filled, filled
-from meva_core.operating.finding import found_again, of_fills
+from meva_core.operating.finding import found_again, of_fills, ours_among
 from meva_core.ports import Account, Clock
 from meva_core.venue import Balance, VenueFill, VenueOrder
 
@@ -144,10 +144,7 @@ class FillReader:
 
     def _ours(self, book: LiveBook, fills: Sequence[VenueFill]) -> Ours:
         """Return our orders that some of these fills may be of."""
-        numbers = {fill.order_id for fill in fills if fill.order_id is not None}
-        names = {fill.client_id for fill in fills if fill.client_id is not None}
-        orders = tuple(self.file.own_orders(numbers, names))
-        return Ours(orders, self.runs, self.first_cycle, book.accepted)
+        return ours_among(self.file, fills, self.runs, self.first_cycle, book.accepted)
 
     def _found_again(self, fills: Iterable[VenueFill], ours: Ours) -> list[Alarm]:
         """Take in the orders that fills name, and that are ours and not in the file: by their numbers, or, of

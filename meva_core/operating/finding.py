@@ -9,6 +9,7 @@ from decimal import Decimal
 from meva_core.live.booking import sum_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Whose, of_order
+from meva_core.live_book.names import cycle_of
 from meva_core.operating.file import File
 from meva_core.orders import Side
 from meva_core.venue import Method, OrderState, VenueFill, VenueOrder
@@ -26,6 +27,22 @@ def of_fills(fills: Sequence[VenueFill]) -> VenueOrder | None:
         first.order_id or "", name, first.symbol, first.side, Method.LIMIT, price,
         sum_of(fill.qty for fill in fills), Decimal(0), OrderState.CANCELED, "", first.ts, fills[-1].ts,
     )  # fmt: skip
+
+
+def ours_among(
+    file: File,
+    shown: Iterable[VenueOrder | VenueFill],
+    runs: frozenset[str],
+    first: int,
+    accepted: Sequence[str],
+) -> Ours:
+    """Return our orders that orders or fills at the exchange may be, or be of (`Ours`). Raises StoreError."""
+    listed = list(shown)
+    numbers = {one.order_id for one in listed if one.order_id is not None}
+    names = {one.client_id for one in listed if one.client_id is not None}
+    orders = tuple(file.own_orders(numbers, names))
+    missing = {name for name in names if cycle_of(name) is not None} - {one.client_id for one in orders}
+    return Ours(orders, runs, first, tuple(accepted), file.unread(missing))
 
 
 def found_again(file: File, orders: Iterable[VenueOrder], ours: Ours) -> list[Alarm]:

@@ -21,7 +21,7 @@ from meva_core.ids import cycle_id
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import Record, resting
 from meva_core.live_book.alarms import Alarm
-from meva_core.live_book.attribution import Ours, Whose, of_order, order_alarms
+from meva_core.live_book.attribution import Whose, of_order, order_alarms
 from meva_core.live_book.book import LiveBook, added
 from meva_core.live_book.ledger import QUOTE, Marks
 from meva_core.live_book.own_orders import OwnOrder
@@ -34,7 +34,7 @@ from meva_core.operating.comparing import Compared, compare, read_balances
 from meva_core.operating.file import File
 from meva_core.operating.filled import Filled
 from meva_core.operating.filling import FillReader, Fills
-from meva_core.operating.finding import found_again
+from meva_core.operating.finding import found_again, ours_among
 from meva_core.operating.inputs_made import Learnt, Run, inputs_of
 from meva_core.operating.live_bars import LiveBars
 from meva_core.operating.measuring import Measured, Wanted, measure
@@ -42,7 +42,7 @@ from meva_core.operating.settling import BY_NUMBER, Settling, settle
 from meva_core.operating.whose import desk_of, whose
 from meva_core.operational.inputs import Inputs
 from meva_core.ports import MarketData, RulesSource
-from meva_core.venue import Balance, VenueOrder
+from meva_core.venue import Balance
 
 JUST_ADOPTED: Final = "just_adopted"
 """Why nothing is submitted: the book was taken over from the earlier system in this very cycle."""
@@ -186,7 +186,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     name = cycle_id(book.run, measured.time)
     file = BookFile(desk, whose(book), name, marks, _lots(measured), keeps=True)
     listed = settling.listed or ()
-    alarms = found_again(file, listed, Ours(tuple(_among(file, listed)), runs, first, book.accepted))
+    alarms = found_again(file, listed, ours_among(file, listed, runs, first, book.accepted))
     book = added(book, alarms, desk.clock.micros())
     world.at("fills")
     balances, unread = read_balances(desk.account)
@@ -220,7 +220,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     compared = compare(
         desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros()
     )
-    ours = Ours(tuple(_among(file, listed)), runs, first, compared.book.accepted)
+    ours = ours_among(file, listed, runs, first, compared.book.accepted)
     foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]
     if settling.listed is not None:
         file.store_foreign(foreign)
@@ -288,12 +288,6 @@ def _resting(desk: Desk) -> set[str]:
 def _lots(measured: Measured) -> dict[str, Decimal]:
     lots = {one.name: one.rules.lot_size for one in measured.symbols}
     return {name: lot for name, lot in lots.items() if lot is not None}
-
-
-def _among(file: File, listed: Sequence[VenueOrder]) -> Sequence[OwnOrder]:
-    """Return our orders that may be among those that rest at the exchange."""
-    numbers = {order.order_id for order in listed}
-    return file.own_orders(numbers, {order.client_id for order in listed if order.client_id is not None})
 
 
 def _blocked(names: Iterable[str], everywhere: str, *parts: Mapping[str, str]) -> dict[str, str]:

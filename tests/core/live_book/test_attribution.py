@@ -55,6 +55,13 @@ def test_an_order_that_is_not_in_the_file_is_told_by_its_name(name: str | None, 
     assert of_order(there("9", name), ours()).whose is whose
 
 
+def test_what_is_under_a_name_whose_row_cannot_be_read_waits_and_is_neither_taken_in_nor_a_strays() -> None:
+    unread = ours(unread=frozenset({NAME}))
+    assert of_order(there("9", NAME), unread).whose is Whose.WAITS
+    assert of_fill(a_fill("1", "100", order_id="9", client_id=NAME), unread).whose is Whose.WAITS
+    assert order_alarms([there("9", NAME)], unread) == []
+
+
 def test_a_number_of_ours_is_ours_whatever_its_name() -> None:
     order = an_order(order_id="9", client_id=NAME)
     assert of_order(there("9", "another"), ours(order)).order is order

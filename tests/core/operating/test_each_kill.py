@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 from fresh_database import fresh_file
+from run_by_hand import DAY, by_ourselves, cycle, of_symbol, open_orders, restarted, see_to
 from running import Running, running
 
 from meva_adapters.sql.store import SqlStore, writer
@@ -24,50 +25,16 @@ from meva_core.live_book.alarms import INTEGRITY, AlarmCode
 from meva_core.live_book.figures import reset
 from meva_core.modes import Mode
 from meva_core.operating import recording
-from meva_core.operating.accepting import accept, open_alarms
-from meva_core.operating.kill import Level, lift_kills, stored_kills
-from meva_core.operating.starting import taken_up
+from meva_core.operating.kill import Level, stored_kills
 from meva_core.operating.stored import stored_book
 from meva_core.orders import Side
-from meva_core.venue import NewOrder, VenueOrder
-
-DAY: Final = 86_400
-AT: Final = "2025-10-09T09:00:00.000000+00:00"
+from meva_core.venue import NewOrder
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
     with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
         yield opened
-
-
-def cycle(book: Running, seconds: float = 61) -> Any:
-    told = book.cycle(seconds)
-    book.account.reads.append(told.read)
-    return told
-
-
-def restarted(book: Running) -> Running:
-    """Return the book in another process."""
-    return book.restarted(taken_up(book.account.store, "live", book.account.exchange.now).process)
-
-
-def open_orders(book: Running, side: Side) -> list[VenueOrder]:
-    there = book.account.exchange.orders.values()
-    return [one for one in there if one.side is side and not one.state.ended]
-
-
-def of_symbol(book: Running, symbol: str) -> VenueOrder:
-    return next(one for one in book.account.exchange.orders.values() if one.symbol == symbol)
-
-
-def by_ourselves(book: Running, symbol: str, side: Side, qty: str, price: str) -> str:
-    """Place an order of ours beside the strategies; return its number."""
-    exchange = book.account.exchange
-    permit, exchange.permit = exchange.permit, None
-    number = book.account.place(symbol, side, qty, price)
-    exchange.permit = permit
-    return number
 
 
 # -- What each is of ------------------------------------------------------------------------------------
@@ -184,16 +151,6 @@ def recovers(book: Running) -> None:
         if (found := told.cycle.decisions.mode).mode is Mode.NORMAL:
             return
     pytest.fail(f"still {found.mode.name} for {found.bound}")
-
-
-def see_to(book: Running) -> None:
-    """A person looks into it, accepts all that may be accepted, and arms."""
-    with book.account.store.unit() as work:
-        for alarm in open_alarms(work, "live"):
-            if alarm.code in {*INTEGRITY, AlarmCode.ABSENT}:
-                accept(work, "live", alarm.pair, "looked into", AT)
-        lift_kills(work, "looked into", AT)
-        work.commit()
 
 
 def test_k1_names_the_fill_and_what_was_read_beside_it_is_booked_and_recorded(store: SqlStore) -> None:
