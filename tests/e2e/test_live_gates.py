@@ -258,7 +258,7 @@ COMBINATIONS = [
 ]
 
 
-@pytest.mark.parametrize("shut", every(5, COMBINATIONS[1:]), ids=", ".join)
+@pytest.mark.parametrize("shut", every(9, COMBINATIONS[1:]), ids=", ".join)
 def test_i24_of_all_gates_together_none_but_the_armed_ones_begins(
     exchange: LiveAccount, meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shut: dict[str, str]
 ) -> None:

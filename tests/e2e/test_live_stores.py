@@ -98,16 +98,15 @@ def may_trace() -> bool:
 @pytest.mark.skipif(
     not may_trace(), reason="strace is not here, or may not trace: no call can be made to fail"
 )
-@pytest.mark.parametrize("number", range(1, 33) if NIGHTLY else [12])
+@pytest.mark.parametrize("number", range(1, 40) if NIGHTLY else [20])
 def test_p5_a_sync_that_fails_ends_a_loop_and_what_it_was_for_is_read_anew(
     account: LiveAccount, number: int
 ) -> None:
-    """Its sync of that number: those of its start, and of its cycles."""
-    staged(account, cycles=1)
+    """Its sync of that number: those of its start, of its book's opening, and of its cycles."""
     fails = ["-e", "trace=fdatasync,fsync", "-e", f"inject=fdatasync,fsync:error=EIO:when={number}"]
     program = [sys.executable, "-c", "from meva_cli.app import main; main()"]
     traced = ["strace", "-f", "-qq", "-o", account.folder / "calls", *fails, *program]
-    command = [str(one) for one in (*traced, *command_of("stage4", "a.db", 3, 60))]
+    command = [str(one) for one in (*traced, *command_of("stage4", "a.db", 4, 10))]
     ended = subprocess.run(
         command, cwd=account.folder, env=armed(account), capture_output=True, text=True, timeout=120
     )
