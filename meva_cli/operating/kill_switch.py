@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from meva_adapters.system.kill_file import read_kill_file
 from meva_cli.load import Given
@@ -28,6 +29,15 @@ def kill_path(gates: Gates) -> Path | None:
     return None if gates.kill_file is None else Path(gates.kill_file).expanduser()
 
 
+@frozen
+class _Said:
+    """What a file of settings says of the switch, by its mark: whether anything, and whether it closes it."""
+
+    mark: Mark
+    is_there: bool = False
+    kill: Kill | None = None
+
+
 @define
 class KillSwitch:
     """All places of the switch, looked at anew each time; `folder` is where the files of settings are, None
@@ -41,12 +51,15 @@ class KillSwitch:
     folder: Path | None
     views: Callable[[], AbstractContextManager[Reads]]
     """Opens a view of the database as it is now."""
-    _seen: dict[str, tuple[Mark, Kill | None]] = field(factory=dict, init=False)
+    _seen: dict[str, _Said] = field(factory=dict, init=False)
+    _is_of_files: bool = field(default=False, init=False)
+    """Whether a file, and nothing that wins over it, said how it stands when the program began."""
 
     def __attrs_post_init__(self) -> None:
         # What the files say now is in the settings already, as far as nothing else won over it.
         if self.folder is not None:
-            self._seen = {name: (mark_of(self.folder / name), None) for name in READERS}
+            self._seen = {name: evolve(_said_in(self.folder / name), kill=None) for name in READERS}
+            self._is_of_files = self._is_said() and _SWITCH not in os.environ
 
     def strictest(self) -> Kill | None:
         """Return what wants writes to end, the strictest. Raises StoreError where rows cannot be read."""
@@ -58,6 +71,9 @@ class KillSwitch:
             yield Kill(Level.ALL, _SWITCH, "the settings say so")
         elif self.folder is not None:
             yield from filter(None, (self._of_settings(self.folder / name) for name in READERS))
+            if self._is_of_files and not self._is_said():
+                why = "it is on where nothing says otherwise, and no file does any more"
+                yield Kill(Level.ALL, _SWITCH, why)
         path = kill_path(self.gates)
         if path is not None and (found := read_kill_file(path)) is not None:
             yield found
@@ -66,25 +82,29 @@ class KillSwitch:
 
     def _of_settings(self, path: Path) -> Kill | None:
         """Return what a file of settings says by now; it is read when it has changed."""
-        mark = mark_of(path)
-        if self._seen[path.name][0] != mark:
-            self._seen[path.name] = mark, _kill_in(path)
-        return self._seen[path.name][1]
+        if self._seen[path.name].mark != mark_of(path):
+            self._seen[path.name] = _said_in(path)
+        return self._seen[path.name].kill
+
+    def _is_said(self) -> bool:
+        return any(said.is_there for said in self._seen.values())
 
 
-def _kill_in(path: Path) -> Kill | None:
-    """Return what a file of settings says of the switch; one that cannot be read has said it."""
-    problems: list[Problem] = []
+def _said_in(path: Path) -> _Said:
+    """Return what a file of settings says of the switch; one that cannot be read has closed it."""
+    mark, problems = mark_of(path), list[Problem]()
     try:
         given = READERS[path.name](path, problems).get(_SWITCH)
         is_on = given is not None and _is_on(given)
     except BadInput as error:
-        return Kill(Level.ALL, path.name, str(error))
+        return _Said(mark, True, Kill(Level.ALL, path.name, str(error)))
     except OSError as error:
-        return Kill(Level.ALL, path.name, f"it cannot be read: {error.strerror}")
+        return _Said(mark, True, Kill(Level.ALL, path.name, f"it cannot be read: {error.strerror}"))
     if problems:
-        return Kill(Level.ALL, path.name, str(problems[0]))
-    return Kill(Level.ALL, given.origin, f"{_SWITCH} is true there") if is_on and given else None
+        return _Said(mark, True, Kill(Level.ALL, path.name, str(problems[0])))
+    if given is None:
+        return _Said(mark)
+    return _Said(mark, True, Kill(Level.ALL, given.origin, f"{_SWITCH} is true there") if is_on else None)
 
 
 def _is_on(given: Given) -> bool:

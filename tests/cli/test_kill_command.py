@@ -147,6 +147,23 @@ def test_a_file_that_something_else_won_over_closes_nothing_until_it_changes(
     looks.close()
 
 
+def test_a_file_that_kept_it_open_and_says_nothing_any_more_closes_it(
+    tmp_path: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KILL_SWITCH", raising=False)
+    (tmp_path / ".env").write_text("KILL_SWITCH=false\n")
+    looks = reader(db)
+    switch = KillSwitch(Gates(kill_switch=False), tmp_path, looks.read)
+    assert switch.strictest() is None
+    (tmp_path / ".env").unlink()
+    found = switch.strictest()
+    assert found is not None
+    assert found.where == "KILL_SWITCH"
+    (tmp_path / "meva.toml").write_text("[gates]\nkill_switch = false\n")
+    assert switch.strictest() is None
+    looks.close()
+
+
 # -- Orders taken back ------------------------------------------------------------------------------------
 
 
