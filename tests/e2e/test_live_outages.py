@@ -12,6 +12,7 @@ import pytest
 from closable_way import way_to
 from emulator_server import KEY, SECRET
 from live_account import ARMED, LiveAccount, differences, live_account, looping, staged
+from nightly import NIGHTLY
 from stage7_runs import rows_of
 
 from meva_adapters.emulator.api.calls import Call
@@ -55,9 +56,9 @@ def account(quick_folder: Path) -> Iterator[LiveAccount]:
         yield served
 
 
-def crumbled(account: LiveAccount, count: int) -> int:
-    """Have others sell into our order, a crumb each millisecond, until all of it has filled; return when that
-    began, ms."""
+def crumbled(account: LiveAccount, count: int, apart: int = 1) -> int:
+    """Have others sell into our order, crumbs so many ms `apart`, until all of it has filled; return when
+    that began, ms."""
 
     def work(world: World) -> int:
         exchange, clock = world.venue.exchange, world.manual_clock
@@ -65,7 +66,7 @@ def crumbled(account: LiveAccount, count: int) -> int:
         began, house = clock.now, next(one for one in exchange.accounts if one.house)
         [order] = exchange.register.of(account.user).orders.values()
         for left in range(count, 0, -1):
-            clock.now += 1
+            clock.now += apart
             crumb = Request(order.pair, Side.SELL, Method.LIMIT, order.left // left, "", order.price)
             exchange.place_house(house, crumb, clock.now)
         assert not order.status.is_open
@@ -90,6 +91,22 @@ def test_n14_all_fills_are_booked_though_more_came_than_are_listed_at_once(accou
     assert ended.returncode == 0, ended.stderr
     assert booked(account) == count
     assert differences(account, account.folder / "a.db") == []
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="takes the cycles of ten minutes")
+def test_n14_where_fills_cannot_all_be_had_the_symbol_rests_at_once_and_all_buys_after_ten_minutes(
+    account: LiveAccount,
+) -> None:
+    staged(account, interval=INTERVAL, **SETTINGS)
+    crumbled(account, CAP + 50, apart=0)
+    ended = staged(account, cycles=12, **SETTINGS)
+    assert ended.returncode == 0, ended.stderr
+    assert "BTCTRY: nothing is submitted: its fills could not be read" in ended.stderr
+    assert f"fills within one millisecond: {CAP}" in ended.stderr
+    modes = [line.split()[2] for line in ended.stdout.splitlines()]
+    assert modes == ["NORMAL"] * 10 + ["REDUCE_RISK_ONLY"] * 2
+    assert "alarm fills_missing:" in ended.stderr
+    assert booked(account) == 0
 
 
 def booked(account: LiveAccount) -> int:
