@@ -66,30 +66,12 @@ class Disk:
         self.at, self.how, self.commits, self.lasting, self.until = at, how, commits, lasting, until
         self.statements, self.done, self.failed = [], 0, 0
 
-    def execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-        """Run a statement as the driver does, unless it fails."""
-        return self._statement(statement, lambda: cursor.execute(statement, parameters))
-
-    def execute_bare(self, cursor: Any, statement: str, context: Any) -> bool:
-        """Run a statement without values."""
-        return self._statement(statement, lambda: cursor.execute(statement))
-
-    def execute_many(self, cursor: Any, statement: str, rows: Any, context: Any) -> bool:
-        """Run a statement for many rows."""
-        return self._statement(statement, lambda: cursor.executemany(statement, rows))
-
-    def commit(self, connection: sa.Connection) -> None:
-        """Commit, unless that fails; then nothing of it is left to do."""
-        if self.is_watched:
-            self.done += 1
-            driver = connection.connection.dbapi_connection
-            assert driver is not None
-            self._do(driver.commit, self.commits, self.done)
-            self.committed()
-
-    def _statement(self, statement: str, run: Callable[[], object]) -> bool:
+    def hears(
+        self, connection: sa.Connection, cursor: Any, statement: str, values: Any, context: Any, many: bool
+    ) -> None:
+        """Hear of a statement before it is made: where it fails, it is made here, or not at all."""
         if not self.is_watched:
-            return False  # the driver's own way
+            return
         self.statements.append(statement)
         words = statement.split()
         if words[0] == "BEGIN":
@@ -97,16 +79,29 @@ class Disk:
         elif words[0] in ("INSERT", "UPDATE", "DELETE", "REPLACE") and self.begun != "BEGIN IMMEDIATE":
             self.unlocked.append(statement)
         place = self.at if self.until and statement.startswith(self.until) else len(self.statements)
-        self._do(run, not self.commits, place)
-        return True
+        if not self.commits and self._fails_at(place):
+            if self.how in (How.AFTER, How.POWER):
+                rows = bool(values) and isinstance(values[0], list | tuple)
+                (cursor.executemany if rows else cursor.execute)(statement, values)
+            self._fail()
 
-    def _do(self, run: Callable[[], object], is_meant: bool, place: int) -> None:
-        fails = is_meant and (place == self.at or (self.lasting and place > self.at > 0))
+    def commit(self, connection: sa.Connection) -> None:
+        """Commit, unless that fails; then nothing of it is left to do."""
+        if not self.is_watched:
+            return
+        self.done += 1
+        fails = self.commits and self._fails_at(self.done)
         if fails and self.how in (How.BEFORE, How.KILLED):
             self._fail()
-        run()
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        driver.commit()
         if fails:
             self._fail()
+        self.committed()
+
+    def _fails_at(self, place: int) -> bool:
+        return place == self.at or (self.lasting and place > self.at > 0)
 
     def _fail(self) -> None:
         self.failed += 1
@@ -193,12 +188,7 @@ def rigged(seed: int, *pairs: str, ends: bool = True) -> Iterator[Rig]:
     world = draw(seed, shape)
     world = evolve(world, there={**world.there, "TRY": 100_000}, hidden=0)
     rig = Rig(Rehearsal(world, template, there, trader_of(Restless())))
-    events = {
-        "do_execute": rig.disk.execute,
-        "do_execute_no_params": rig.disk.execute_bare,
-        "do_executemany": rig.disk.execute_many,
-        "commit": rig.disk.commit,
-    }
+    events = {"before_cursor_execute": rig.disk.hears, "commit": rig.disk.commit}
     for name, heard in events.items():
         sa.event.listen(sa.Engine, name, heard)
     try:
