@@ -32,7 +32,7 @@ from meva_core.stretches import stored
 Meva = Callable[..., Any]
 PIECES = 7
 PARTS = 25 if NIGHTLY else 1
-CHANGES = 50 if NIGHTLY else 24
+CHANGES = 50 if NIGHTLY else 18
 """So many times so many changes to each kind of run: every other table and column is drawn by then."""
 OF_COLUMNS = ("stage7_stretches", "stage7_states", "stage7_run_state")
 READ = ("report", "why", "alerts", "runs")

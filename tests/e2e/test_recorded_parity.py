@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from made import Made
+from nightly import every
 from recorded_once import backtest, record
 from revision_0002 import RUNS, make_market, upgraded
 from stage7_runs import BUSY, START, edit_cell, make_dataset, rows_of
@@ -176,7 +177,7 @@ def test_every_setting_that_a_run_records_is_tried_here() -> None:
     assert set(STAGE7_READS) < VARIABLES.keys()
 
 
-@pytest.mark.parametrize("variable", CHANGED)
+@pytest.mark.parametrize("variable", every(3, [*CHANGED]))
 def test_one_changed_setting_is_found_in_the_first_cycle_and_named(
     meva: Meva, busy: pytest.MonkeyPatch, data: Path, three_cycles: Path, variable: str
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 from command_line import Ended
 from fresh_database import fresh_file
+from nightly import NIGHTLY
 from revision_0002 import RUNS, make_market, unpack
 from stage7_runs import BUSY, contents, make_dataset, rows_of
 
@@ -112,7 +113,13 @@ def level(db: Path) -> str:
 
 @pytest.mark.parametrize(
     ("there", "asked", "more", "resume"),
-    list(product(STORED, ("auto", "full", "columns"), (False, True), (False, True))),
+    [
+        (there, asked, more, resume)
+        for (a, there), (b, asked), (c, more), (d, resume) in product(
+            *map(enumerate, (STORED, ("auto", "full", "columns"), (False, True), (False, True)))
+        )
+        if NIGHTLY or (a + b + c + d) % 2 == 0  # any three of them meet
+    ],
 )
 def test_what_a_call_does_about_what_is_there(
     stored: dict[str, Path], tmp_path: Path, there: str, asked: str, more: bool, resume: bool
