@@ -101,8 +101,8 @@ def first_difference(meva: Meva, a: Path, b: Path) -> dict[str, Any]:
 def test_whatever_column_a_step_put_out_otherwise_a_field_is_named(
     meva: Meva, first: Path, tmp_path: Path, step: str
 ) -> None:
-    """Documents show some of them, the columns all; those of a strategy belong to no run without one. Every other
-    column is looked at, in nightly runs all."""
+    """Documents show some of them, the columns all; those of a strategy belong to no run without one. Every
+    other column is looked at, in nightly runs all."""
     off = {column for columns in COLUMNS_IF_SET.values() for column in columns}
     names = getattr(opened_of(first).out, step)._fields
     shown = [name for name in names if f"{step}.{name}" not in off]

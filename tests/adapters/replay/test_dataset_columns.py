@@ -190,8 +190,8 @@ EDITS = bytes([0, 9, 10, 13, 32, 34, 43, 44, 45, 46, 47, 48, 57, 58, 69, 84, 90,
 
 @pytest.mark.parametrize("kind", ["candles", "orderbook", "ticker"])
 def test_every_single_byte_edit_agrees_between_both_readers(kind):
-    """Every byte of a good file, replaced by a seventh of the bytes that mean something, left out, or doubled,
-    and seven bytes in a row by all of them.
+    """Every byte of a good file, replaced by a seventh of the bytes that mean something, left out, or
+    doubled: seven bytes in a row by all of them.
     """
     good = {"candles": CANDLES, "orderbook": BOOK, "ticker": TICKER}[kind].encode()
     header, _, body = good.partition(b"\n")
