@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from fresh_database import fresh_file
+from nightly import every
 from postgres_server import new_postgres
 from revision_0002 import SYMBOLS, upgraded
 
@@ -402,7 +403,9 @@ def test_the_last_exported_fingerprint_is_the_runs(
     assert last["run_id"] == runs[-1]["run_id"]
 
 
-@pytest.mark.parametrize("command", ["export", "export --format csv", "report --last 90", "count --json"])
+@pytest.mark.parametrize(
+    "command", every(2, ["export", "export --format csv", "report --last 90", "count --json"], 1)
+)
 def test_an_output_that_nobody_takes_ends_without_a_traceback(command: str, recorded: Path) -> None:
     arguments = [sys.executable, "-m", "meva_cli", *command.split(), "--db", str(recorded)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as broken:
