@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, NamedTuple, NoReturn
 
@@ -33,11 +33,17 @@ USED = (
     "websockets",
     "sqlalchemy.dialects.sqlite",
 )
-USED += ("meva_cli.errors", "meva_cli.held_account", "meva_cli.kill_switch", "meva_cli.wiring")
-USED += ("meva_adapters.emulator.server.serving", "meva_adapters.sql", "meva_adapters.sql.from_columns")
-USED += ("meva_adapters.system.account_lock", "meva_adapters.system.kill_file", "meva_adapters.text_codec")
-USED += ("meva_adapters.listed_strategies", "meva_cli.operating_run", "meva_cli.operating_told")
-WHOLE = ("meva_adapters.btcturk", "meva_cli.checks", "meva_core.alerts", "meva_core.live_book")
+USED += (
+    "meva_adapters.emulator.server.serving",
+    "meva_adapters.listed_strategies",
+    "meva_adapters.text_codec",
+)
+USED += (
+    "meva_adapters.sql.from_columns",
+    "meva_adapters.system.account_lock",
+    "meva_adapters.system.kill_file",
+)
+WHOLE = ("meva_adapters.btcturk", "meva_cli", "meva_core.alerts", "meva_core.live_book")
 WHOLE += ("meva_core.live_history", "meva_core.operating", "meva_core.operational", "meva_core.stages")
 """Packages of which commands import one module or another when they do something."""
 MOST = 1 << 18
@@ -53,12 +59,11 @@ class Child(NamedTuple):
 
 def import_all() -> None:
     """Import what commands import, at their start or when they do something."""
-    from meva_cli.registry import COMMANDS
-
     for package in map(import_module, WHOLE):
-        for module in iter_modules(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
-    for name in (*USED, *(command.target.partition(":")[0] for command in COMMANDS)):
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(".__main__"):  # it runs a command
+                import_module(module.name)
+    for name in USED:
         import_module(name)
 
 
