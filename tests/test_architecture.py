@@ -48,11 +48,13 @@ READS_YAML = {"tests/ops/ops_files.py"}
 SHOW_WHAT_PICKLE_DOES = {"tests/core/test_settings.py", "tests/adapters/system/test_machine_code.py"}
 """They show that a secret hides from it, and that planted code is not run."""
 BEGIN_TO_READ = {
+    ("meva_adapters/sql/direct.py", "__init__"),
     ("meva_adapters/sql/engine.py", "reader_engine"),
     ("meva_adapters/sql/glance.py", "_engine"),
     ("meva_adapters/sql/glance.py", "_begin"),
 }
-"""The functions whose transactions wait for no lock: what they open cannot write."""
+"""The functions whose transactions wait for no lock: what they open cannot write, or writes in units of work,
+which have begun their own by then."""
 CONNECT_TO_LOOK = {
     "meva_adapters/rehearsal/machine.py", "meva_adapters/sql/tidying.py", "meva_adapters/sql/upgrade.py",
 }  # fmt: skip
