@@ -285,6 +285,39 @@ def test_an_order_that_the_file_did_not_have_is_ours_and_nothing_is_placed_until
     assert [order.client_id for order in account.last.inputs.orders] == [name]
 
 
+def test_a_fill_that_names_no_order_is_of_the_one_whose_number_it_has(account: Lived) -> None:
+    """A backup was restored: the file has neither the order, which has ended, nor its name."""
+    exchange, cycle = account.exchange, account.last.inputs.cycle
+    ours = client_id(cycle, "BTCTRY", Side.BUY, 7, stage=4)
+    number = exchange._add(NewOrder(ours, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1)), ours)
+    exchange.trade(number, "1", told=False)
+    stray = client_id("zzzzzzz-20251009085320", "ETHTRY", Side.BUY, 1, stage=4)
+    other = exchange._add(NewOrder(stray, "ETHTRY", Side.BUY, Decimal(99), Decimal(1)), stray)
+    exchange.trade(other, "1", told=False)
+    exchange.by_hand("SOLTRY", Side.SELL, "2")
+    restart(account)
+    assert pairs(account) == [f"K5:{other}", f"file_behind_exchange:{number}"]
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
+    assert account.book.ledger.foreign == {"SOL": parse_e8("8")}
+    say_so(account, f"K5:{other}", f"file_behind_exchange:{number}")
+    assert account.book.ledger.foreign == {"SOL": parse_e8("8"), "ETH": parse_e8("1")}
+
+
+def test_fills_whose_orders_have_not_been_asked_for_wait_for_their_turn(account: Lived) -> None:
+    for _ in range(50):
+        account.exchange.by_hand("BTCTRY", Side.BUY, "0.1")
+    booked = []
+    for _ in range(3):
+        account.cycle()
+        assert account.exchange.calls["order"] <= 20
+        assert account.last.inputs.blocked == ({} if len(booked) == 2 else {"BTCTRY": "fills_wait"})
+        booked.append(account.book.ledger.foreign["BTC"])
+    assert booked == [parse_e8("2"), parse_e8("4"), parse_e8("5")]
+    account.cycle()
+    assert account.exchange.calls["order"] == 0, "each is asked for once"
+    assert account.off() == {}
+
+
 def test_a_foreign_order_like_one_of_ours_blocks_until_that_has_a_number_or_it_is_seen(
     account: Lived,
 ) -> None:
