@@ -76,7 +76,7 @@ def cuts(log: Log) -> Iterator[tuple[int, bytes]]:
     sizes = {*range(0, len(log.data), 97 if NIGHTLY else 29_989)}
     for end in log.commits if NIGHTLY else log.commits[::9]:
         sizes |= {end - 1, end, end + 1}
-    for n, size in enumerate(sorted(sizes)):
+    for n, size in enumerate(sorted(size for size in sizes if size <= len(log.data))):
         rest = len(log.data) - size
         yield size, (b"", bytes(rest), random.randbytes(rest))[n % 3]
 
