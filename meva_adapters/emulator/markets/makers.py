@@ -46,19 +46,20 @@ class Ladder:
     def move(self, bid: int, ask: int, now: int, bid_qty: int = 0, ask_qty: int = 0) -> None:
         """Quote around a best bid and ask, e8 with bid < ask; quantities of 0 are made up."""
         around, book = (bid, ask, bid_qty, ask_qty), self.exchange.books[self.pair.name]
-        if around == self._around and book.version == self._stands:
-            return  # nobody wants or took anything since
-        if around != self._around:
-            self._around = around
-            self._levels = dict(self._made(Side.BUY, bid, bid_qty)), dict(self._made(Side.SELL, ask, ask_qty))
-        bids, asks = self._levels
-        self._withdraw(bids, asks, now)
+        if around == self._around:
+            if book.version == self._stands:
+                return  # nobody took anything since
+            self._withdraw_taken(now)
+        else:
+            made = dict(self._made(Side.BUY, bid, bid_qty)), dict(self._made(Side.SELL, ask, ask_qty))
+            self._around, self._levels = around, made
+            self._withdraw(now)
         # What is better than the new touch would have traded with the market that moved through it.
         sweep(self.exchange, self.maker, self.pair, Side.SELL, ask, now)
         sweep(self.exchange, self.maker, self.pair, Side.BUY, bid, now)
-        wanted = len(bids) + len(asks)
+        wanted = sum(map(len, self._levels))
         if len(self._quotes) < wanted:  # none is left that is not wanted
-            for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
+            for side, levels in zip(Side, self._levels, strict=True):
                 for price, qty in levels.items():
                     if (side, price) not in self._quotes:
                         self._quote(side, price, qty, now)
@@ -67,6 +68,8 @@ class Ladder:
     def _made(self, side: Side, best: int, best_qty: int) -> Iterator[tuple[int, int]]:
         """Yield price and quantity of each level, best first: the touch itself, then the grid behind it."""
         grid = max(1, best // 2500 // self.pair.price_step) * self.pair.price_step
+        made_up = self._around is not None and self._around[2:] == (0, 0)
+        known = self._levels[side] if made_up else {}
         yield best, best_qty or self._size(side, best)
         sign = 1 if side else -1
         price = best + sign * grid
@@ -74,7 +77,7 @@ class Ladder:
         price += -price % grid if side is Side.BUY else 0
         for _ in range(self.wanted - 1):
             if (price - best) * sign > 0 and price > 0:
-                yield price, self._size(side, price)
+                yield price, known.get(price) or self._size(side, price)
             price += sign * grid
 
     def _size(self, side: Side, price: int) -> int:
@@ -85,14 +88,27 @@ class Ladder:
         qty = money * E8 // price
         return max(self.pair.qty_step, min(_LARGEST, qty) // self.pair.qty_step * self.pair.qty_step)
 
-    def _withdraw(self, bids: dict[int, int], asks: dict[int, int], now: int) -> None:
+    def _withdraw(self, now: int) -> None:
+        """Take out what is not wanted as it stands."""
         for (side, price), order in list(self._quotes.items()):
-            is_open = order.status.is_open
-            if is_open and order.left == (asks if side else bids).get(price):
-                continue
-            if is_open:
-                self.exchange.cancel(self.maker, order.id, now)
-            del self._quotes[side, price]
+            if not _stands(order, self._levels[side].get(price)):
+                self._take_out(side, price, order, now)
+
+    def _withdraw_taken(self, now: int) -> None:
+        """Take out what was traded of what is wanted: that begins with the best of a side."""
+        for side, levels in zip(Side, self._levels, strict=True):
+            for price, qty in levels.items():
+                order = self._quotes.get((side, price))
+                if order is None:
+                    continue
+                if _stands(order, qty):
+                    break
+                self._take_out(side, price, order, now)
+
+    def _take_out(self, side: Side, price: int, order: Order, now: int) -> None:
+        if order.status.is_open:
+            self.exchange.cancel(self.maker, order.id, now)
+        del self._quotes[side, price]
 
     def _quote(self, side: Side, price: int, qty: int, now: int) -> None:
         order = self.exchange.place_house(
@@ -100,6 +116,11 @@ class Ladder:
         )
         if order.status.is_open:
             self._quotes[side, price] = order
+
+
+def _stands(order: Order, qty: int | None) -> bool:
+    """Whether an order rests with this quantity."""
+    return order.status.is_open and order.left == qty
 
 
 @lru_cache(16_384)
