@@ -105,8 +105,9 @@ def start(
     for pipe in (out, err):
         if pipe is not None:
             os.close(pipe[1])
-    pid = int(here.recv(16))
-    return Started(pid, here, open(out[0]), open(err[0]) if err else None)
+    pid = here.recv(16)
+    assert pid, "the program that forks commands has ended; python tests/forking.py 0 says why"
+    return Started(int(pid), here, open(out[0]), open(err[0]) if err else None)
 
 
 def run(
