@@ -17,13 +17,13 @@ from meva_core.live_book.book import LiveBook
 from meva_core.live_book.ledger import faults, fold
 from meva_core.live_book.opening import Read as Balances
 from meva_core.live_book.opening import opened
-from meva_core.operating import recording, stored
 from meva_core.operating.accepting import taken_in
-from meva_core.operating.carried import Carried
-from meva_core.operating.inputs_made import Run
-from meva_core.operating.measuring import Measured
-from meva_core.operating.reading import Process, Read, World, read_cycle
-from meva_core.operating.whose import whose
+from meva_core.operating.records import recording, stored
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.whose import whose
+from meva_core.operating.steps.inputs_made import Run
+from meva_core.operating.steps.measuring import Measured
+from meva_core.operating.steps.reading import Process, Read, World, read_cycle
 from meva_core.operational.limits import limits_from
 from meva_core.orders import Side
 from meva_core.settings import build_settings

@@ -16,8 +16,8 @@ from meva_core.live_book.batch import Batch, BatchBooked, book_batch
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.opening import Read, opened
 from meva_core.live_book.own_orders import OwnOrder
-from meva_core.operating.carried import Carried
-from meva_core.operating.decided_rows import Cycle
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.decided_rows import Cycle
 from meva_core.operational.decide import decide
 from meva_core.operational.inputs import (
     Alarm,

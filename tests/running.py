@@ -12,8 +12,8 @@ from cycles import Lived, lived
 from meva_adapters.sql.store import SqlStore
 from meva_adapters.text_codec import ZstdTexts
 from meva_core.gates import Block
-from meva_core.operating.kill import Kill, stored_kills, strictest
-from meva_core.operating.permit import Permits
+from meva_core.operating.guards.kill import Kill, stored_kills, strictest
+from meva_core.operating.guards.permit import Permits
 from meva_core.operating.runner import About, Runner
 from meva_core.operational.inputs import Listed
 from meva_core.strategy.built_in import BaselineMeanReversionV1

@@ -23,13 +23,13 @@ from meva_core.live.desk import Desk
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.opening import Read as Balances
 from meva_core.live_book.opening import opened
-from meva_core.operating import recording, stored
-from meva_core.operating.carried import Carried
 from meva_core.operating.dry import meets
-from meva_core.operating.kill import Kill, Level
-from meva_core.operating.reading import Process, World
+from meva_core.operating.guards.kill import Kill, Level
+from meva_core.operating.records import recording, stored
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.whose import whose
 from meva_core.operating.runner import About, Runner, Told
-from meva_core.operating.whose import whose
+from meva_core.operating.steps.reading import Process, World
 from meva_core.operational.inputs import Listed
 from meva_core.orders import Side
 from meva_core.settings import build_settings, operating_document

@@ -13,7 +13,7 @@ from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_market import TouchFrom
 from meva_core.market import MICROS
 from meva_core.modes import Mode
-from meva_core.operating.kill import Level
+from meva_core.operating.guards.kill import Level
 from meva_core.orders import Event, Side
 from meva_core.reasons import CODES, RISK_RULES, Code, fired_codes
 from meva_core.rules import RuleStatus

@@ -11,10 +11,10 @@ from meva_core.amounts import E8
 from meva_core.errors import VenueReason
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.modes import Mode
-from meva_core.operating.kill import Level
-from meva_core.operating.replacing import BY_FILL
+from meva_core.operating.guards.kill import Level
 from meva_core.operating.runner import Told
-from meva_core.operating.sending import BELOW_MINIMUM, NO_RULES
+from meva_core.operating.steps.replacing import BY_FILL
+from meva_core.operating.steps.sending import BELOW_MINIMUM, NO_RULES
 from meva_core.operational.because import Cause
 from meva_core.operational.draft import blocked_symbols
 from meva_core.operational.scene import scene_of

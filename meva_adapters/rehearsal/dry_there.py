@@ -26,12 +26,12 @@ from meva_core.live.desk import Desk
 from meva_core.operating.adopting import open_simulated
 from meva_core.operating.dry import SIMULATED, forgets, meets, venue_of
 from meva_core.operating.held_store import HeldStore
-from meva_core.operating.inputs_made import Run
-from meva_core.operating.reading import World as Read
+from meva_core.operating.records.stored import stored_book
+from meva_core.operating.records.whose import whose
 from meva_core.operating.runner import About, Runner
 from meva_core.operating.starting import taken_up
-from meva_core.operating.stored import stored_book
-from meva_core.operating.whose import whose
+from meva_core.operating.steps.inputs_made import Run
+from meva_core.operating.steps.reading import World as Read
 from meva_core.operational.limits import limits_from
 from meva_core.settings import build_settings
 from meva_core.simulated.terms import terms_of

@@ -24,7 +24,7 @@ from meva_adapters.sql import reader
 from meva_adapters.text_codec import ZstdTexts
 from meva_core.live.standing import MAY_REST, Standing
 from meva_core.live_book.ledger import Ledger
-from meva_core.operating.stored_cycles import difference, stored_cycles
+from meva_core.operating.records.stored_cycles import difference, stored_cycles
 
 _TAIL: Final = 40
 QUIET_CYCLES: Final = 10

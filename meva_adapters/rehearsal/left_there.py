@@ -29,7 +29,7 @@ from meva_adapters.sql.store import writer
 from meva_core.errors import IdTaken
 from meva_core.live.desk import Desk
 from meva_core.operating.adopting import open_account
-from meva_core.operating.stored import stored_book
+from meva_core.operating.records.stored import stored_book
 from meva_core.orders import Side
 
 _BEFORE: Final = 3600 * SECOND

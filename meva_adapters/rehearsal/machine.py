@@ -29,9 +29,9 @@ from meva_adapters.system.process import Process
 from meva_core.amounts import parse_e8
 from meva_core.errors import LeaseHeld
 from meva_core.gates import Block
-from meva_core.operating.inputs_made import Run
-from meva_core.operating.kill import Kill
-from meva_core.operating.permit import Permits
+from meva_core.operating.guards.kill import Kill
+from meva_core.operating.guards.permit import Permits
+from meva_core.operating.steps.inputs_made import Run
 from meva_core.operational.limits import limits_from
 from meva_core.settings import build_settings
 

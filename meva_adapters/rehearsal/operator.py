@@ -24,9 +24,9 @@ from meva_core.ids import cycle_id
 from meva_core.live.live_orders import stamp
 from meva_core.live_book.alarms import ACCEPTABLE
 from meva_core.live_book.figures import reset
-from meva_core.operating import recording, stored
 from meva_core.operating.accepting import accept, open_alarms
-from meva_core.operating.kill import Kill, Level, Stored, lift_kills, store_kill
+from meva_core.operating.guards.kill import Kill, Level, Stored, lift_kills, store_kill
+from meva_core.operating.records import recording, stored
 from meva_core.orders import Side
 
 BOOK: Final = "live"

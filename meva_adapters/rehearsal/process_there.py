@@ -21,14 +21,14 @@ from meva_adapters.text_codec import ZstdTexts
 from meva_core.errors import LeaseLost
 from meva_core.gates import Block
 from meva_core.live.desk import Desk
-from meva_core.operating.book_file import bought
+from meva_core.operating.guards.kill import Kill, stored_kills, strictest
+from meva_core.operating.guards.permit import BEAT_SECONDS, Canary, Permits
 from meva_core.operating.held_store import HeldStore
-from meva_core.operating.inputs_made import Run
-from meva_core.operating.kill import Kill, stored_kills, strictest
-from meva_core.operating.permit import BEAT_SECONDS, Canary, Permits
-from meva_core.operating.reading import World
+from meva_core.operating.records.book_file import bought
 from meva_core.operating.runner import About, Runner
 from meva_core.operating.starting import taken_up
+from meva_core.operating.steps.inputs_made import Run
+from meva_core.operating.steps.reading import World
 from meva_core.operational.inputs import Listed
 from meva_core.ports import Venue
 from meva_core.strategy import Strategy

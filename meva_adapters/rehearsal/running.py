@@ -33,8 +33,8 @@ from meva_adapters.sql.store import writer
 from meva_core.errors import StoreError, Unavailable
 from meva_core.live_book.opening import Read, opened
 from meva_core.modes import Mode
-from meva_core.operating import recording
-from meva_core.operating.carried import Carried
+from meva_core.operating.records import recording
+from meva_core.operating.records.carried import Carried
 from meva_core.operating.runner import Told
 from meva_core.venue import Balance
 

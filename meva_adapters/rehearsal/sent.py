@@ -19,7 +19,7 @@ from meva_adapters.rehearsal.file_there import FileThere
 from meva_adapters.rehearsal.time_there import SECOND
 from meva_adapters.rehearsal.truth import Q, Truth, decimal_of
 from meva_adapters.rehearsal.violations import Violated
-from meva_core.operating.permit import Canary
+from meva_core.operating.guards.permit import Canary
 from meva_core.orders import Side
 from meva_core.venue import NewOrder
 

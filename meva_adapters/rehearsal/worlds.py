@@ -11,7 +11,7 @@ from attrs import frozen
 
 from meva_adapters.rehearsal.faults import ADDED, Fault, draw_rates
 from meva_adapters.rehearsal.pairs import Pair, draw_pairs
-from meva_core.operating.permit import Canary
+from meva_core.operating.guards.permit import Canary
 
 _CANARIES: Final = 0.2
 """In so many worlds of one the program runs as a canary."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from meva_adapters.system.files import make_folder, replacing
-from meva_core.operating.kill import Kill, Level
+from meva_core.operating.guards.kill import Kill, Level
 
 _MOST: Final = 4096
 """Bytes that are read of it."""

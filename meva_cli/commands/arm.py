@@ -18,7 +18,7 @@ from meva_core.errors import BadInput
 if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore
     from meva_core.live_book.alarms import Alarm
-    from meva_core.operating.kill import Kill
+    from meva_core.operating.guards.kill import Kill
     from meva_core.settings import Gates
 
 LIVE: Final = "live"
@@ -118,7 +118,7 @@ def _lift(store: SqlStore, gates: Gates, reason: str) -> list[Kill]:
     """Clear rows and file, and return what they said."""
     from meva_adapters.system.kill_file import read_kill_file, remove_kill_file
     from meva_cli.operating.kill_switch import kill_path
-    from meva_core.operating.kill import lift_kills
+    from meva_core.operating.guards.kill import lift_kills
 
     with store.unit() as work:
         lifted = lift_kills(work, reason, _now())

@@ -17,8 +17,8 @@ from meva_core.errors import LeaseHeld, MevaError, StoreError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from meva_core.operating.cancelling import Canceled
-    from meva_core.operating.kill import Level
+    from meva_core.operating.guards.kill import Level
+    from meva_core.operating.steps.cancelling import Canceled
     from meva_core.settings import Settings
 
 CANCEL_SECONDS: Final = 30.0
@@ -42,7 +42,7 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
 
     Exit code 0: nothing is sent any more. 1: neither file nor row could be written, or orders are left.
     """
-    from meva_core.operating.kill import CANCEL_OPEN, Level
+    from meva_core.operating.guards.kill import CANCEL_OPEN, Level
 
     settings = settings_for("gates", "exchange", "live", warn=False).settings
     url, reason = database(db), " ".join(reason.split())
@@ -69,7 +69,7 @@ def _stopped(
     from meva_adapters.sql import writer
     from meva_adapters.system.kill_file import write_kill_file
     from meva_cli.operating.kill_switch import kill_path
-    from meva_core.operating.kill import Stored, store_kill
+    from meva_core.operating.guards.kill import Stored, store_kill
 
     written, failed = [], []
     if (path := kill_path(settings.gates)) is not None:
@@ -90,7 +90,7 @@ def _stopped(
 
 def _take_back(settings: Settings, url: URL) -> Canceled:
     """Cancel our own open orders, as far as the gates and the exchange let us."""
-    from meva_core.operating.cancelling import Canceled, Left
+    from meva_core.operating.steps.cancelling import Canceled, Left
 
     try:
         return _canceled(settings, url)
@@ -102,7 +102,7 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
     """Cancel our own open orders, or, while another process holds the book, wait for that one to do it."""
     from meva_adapters.sql import reader
     from meva_cli.operating.held_account import held_desk
-    from meva_core.operating.cancelling import Canceled, Left, cancel_open, resting_of
+    from meva_core.operating.steps.cancelling import Canceled, Left, cancel_open, resting_of
 
     until = time.monotonic() + CANCEL_SECONDS
 

@@ -15,7 +15,7 @@ from meva_cli.strategy_options import hosting
 from meva_core.errors import BadInput, StoreUnready
 
 if TYPE_CHECKING:
-    from meva_core.operating.stored_cycles import StoredCycle
+    from meva_core.operating.records.stored_cycles import StoredCycle
     from meva_core.operational.recheck import Difference
     from meva_core.ports import Reads
     from meva_core.strategy import Strategy
@@ -52,7 +52,7 @@ def recheck(ctx: click.Context, db: str | None, last: int, book: str, as_json: b
 def _checked(reads: Reads, book: str, last: int) -> dict[str, Any]:
     """Return what was found, as `--json` shows it: of the cycles up to the first that differs."""
     from meva_adapters.text_codec import ZstdTexts
-    from meva_core.operating.stored_cycles import stored_cycles
+    from meva_core.operating.records.stored_cycles import stored_cycles
 
     at_hand = _AtHand()
     first: StoredCycle | None = None
@@ -89,7 +89,7 @@ def _checked(reads: Reads, book: str, last: int) -> dict[str, Any]:
 
 
 def _difference(cycle: StoredCycle, at_hand: _AtHand) -> Difference | None:
-    from meva_core.operating.stored_cycles import difference
+    from meva_core.operating.records.stored_cycles import difference
 
     strategies = {identity["id"]: at_hand.of(cycle, identity) for identity in _identities(cycle)}
     try:

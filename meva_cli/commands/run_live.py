@@ -292,7 +292,7 @@ def _blocks(settings: Settings, url: URL) -> list[tuple[str, str]]:
 def _blocked(stage: int, url: URL, blocks: Sequence[tuple[str, str]]) -> int:
     """Say what keeps a live run from beginning, and leave a row of it."""
     from meva_adapters.sql import writer
-    from meva_core.operating.recording import blocked_by_policy
+    from meva_core.operating.records.recording import blocked_by_policy
 
     now = datetime.now(UTC)
     with writer(url) as store, store.unit() as work:
@@ -306,8 +306,8 @@ def _blocked(stage: int, url: URL, blocks: Sequence[tuple[str, str]]) -> int:
 def _is_asked_to_cancel(work: AtWork) -> bool:
     """Whether `meva kill --cancel-open` waits for this process to take back what rests."""
     from meva_core.errors import StoreError
-    from meva_core.operating.cancelling import resting_of
-    from meva_core.operating.kill import wants_canceled
+    from meva_core.operating.guards.kill import wants_canceled
+    from meva_core.operating.steps.cancelling import resting_of
 
     try:
         with work.desk.store.read() as view:
@@ -320,7 +320,7 @@ def _take_back(work: AtWork, clock: Timepiece) -> None:
     """Cancel our own open orders, 30 s at most."""
     from meva_core.errors import MevaError
     from meva_core.modes import Mode
-    from meva_core.operating.cancelling import cancel_open
+    from meva_core.operating.steps.cancelling import cancel_open
 
     until = time.monotonic() + CANCEL_SECONDS
 

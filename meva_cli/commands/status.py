@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from meva_adapters.sql.lease import Holding
     from meva_core.history.book_status import BookStatus
-    from meva_core.operating.kill import Kill
+    from meva_core.operating.guards.kill import Kill
     from meva_core.ports import Reads
     from meva_core.stages.book_runs import BookRow
 

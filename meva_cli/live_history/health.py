@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def live_book_of(db: str | None) -> LiveBook | None:
     """Return the live book of a database, None where there is no database or no such book."""
     from meva_core.live_book.opening import LIVE
-    from meva_core.operating.stored import stored_book
+    from meva_core.operating.records.stored import stored_book
 
     try:
         with reading(database(db)) as reads:

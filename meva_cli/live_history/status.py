@@ -11,7 +11,7 @@ from meva_cli.render import as_text, print_line, print_pairs, print_table, to_th
 
 if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
-    from meva_core.operating.kill import Kill
+    from meva_core.operating.guards.kill import Kill
     from meva_core.ports import Reads
 
 

@@ -16,9 +16,9 @@ from meva_core.errors import BadInput
 from meva_core.gates import Block
 from meva_core.market import MICROS
 from meva_core.modes import Mode
-from meva_core.operating.book_file import bought
-from meva_core.operating.kill import Kill
-from meva_core.operating.permit import BEAT_SECONDS, Permit, Plan
+from meva_core.operating.guards.kill import Kill
+from meva_core.operating.guards.permit import BEAT_SECONDS, Permit, Plan
+from meva_core.operating.records.book_file import bought
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -14,7 +14,7 @@ from meva_adapters.system.kill_file import read_kill_file
 from meva_cli.load import Given
 from meva_cli.operating.gate_files import READERS, Mark, mark_of
 from meva_core.errors import BadInput, Problem
-from meva_core.operating.kill import Kill, Level, stored_kills, strictest
+from meva_core.operating.guards.kill import Kill, Level, stored_kills, strictest
 from meva_core.settings import Gates
 from meva_core.settings.variables import variables_of
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore
     from meva_adapters.sql.lease import Heartbeat, Lease
     from meva_core.live.desk import Desk
-    from meva_core.operating.permit import Canary, Permits
+    from meva_core.operating.guards.permit import Canary, Permits
     from meva_core.operating.runner import Runner
     from meva_core.operating.starting import TakenUp
 

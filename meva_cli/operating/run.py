@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from meva_adapters.sql.lease import Lease
     from meva_adapters.system.clock import Timepiece
     from meva_core.live.desk import Desk
-    from meva_core.operating.inputs_made import Run
-    from meva_core.operating.permit import Canary
+    from meva_core.operating.guards.permit import Canary
     from meva_core.operating.runner import Runner
     from meva_core.operating.starting import TakenUp
+    from meva_core.operating.steps.inputs_made import Run
     from meva_core.settings import Settings
     from meva_core.strategy.asking import Failure
 
@@ -96,7 +96,7 @@ def _live(
     from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
     from meva_core.live_book.opening import account_of
-    from meva_core.operating.permit import Permits
+    from meva_core.operating.guards.permit import Permits
     from meva_core.operating.starting import check_account
 
     if settings.exchange.api_key is None:
@@ -153,8 +153,8 @@ def _opened_account(
     from meva_cli.operating.told import tell_opening
     from meva_core.operating.adopting import open_account
     from meva_core.operating.answered import answered
-    from meva_core.operating.measuring import Wanted, measure
-    from meva_core.operating.stored import stored_book
+    from meva_core.operating.records.stored import stored_book
+    from meva_core.operating.steps.measuring import Wanted, measure
     from meva_core.operational.limits import limits_from
 
     with store.read() as view:
@@ -186,8 +186,8 @@ def _dry(
     from meva_core.live.desk import Desk
     from meva_core.operating.adopting import open_simulated
     from meva_core.operating.dry import SIMULATED, forgets, meets, venue_of
-    from meva_core.operating.stored import stored_book
-    from meva_core.operating.whose import whose
+    from meva_core.operating.records.stored import stored_book
+    from meva_core.operating.records.whose import whose
     from meva_core.simulated.terms import terms_of
 
     store, lease, heart = _held(stack, plan, url)
@@ -273,8 +273,8 @@ def _runner(
 ) -> Runner:  # fmt: skip
     from meva_adapters.text_codec import ZstdTexts
     from meva_core import __version__
-    from meva_core.operating.reading import Process, World
     from meva_core.operating.runner import About, Runner
+    from meva_core.operating.steps.reading import Process, World
     from meva_core.settings import operating_document
 
     venue_clock = opened.client.clock
@@ -306,7 +306,7 @@ def _runner(
 
 def _run(plan: Plan, settings: Settings, strategies: AtHand) -> Run:
     from meva_core.amounts import parse_e8
-    from meva_core.operating.inputs_made import Run
+    from meva_core.operating.steps.inputs_made import Run
     from meva_core.operational.limits import limits_from
     from meva_core.settings import MarkSource
 
@@ -329,7 +329,7 @@ def _pausing(clock: Timepiece) -> Callable[[int], None]:
 
 def canary_of(given: tuple[int, Decimal] | None) -> Canary | None:
     """Return what `--canary N TRY` allows. Raises BadInput for what allows nothing."""
-    from meva_core.operating.permit import Canary
+    from meva_core.operating.guards.permit import Canary
 
     if given is None:
         return None

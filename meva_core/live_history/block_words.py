@@ -10,15 +10,15 @@ from typing import Final, NamedTuple
 
 from meva_core.errors import VenueReason
 from meva_core.live_book.alarms import ACCEPTABLE, AlarmCode
-from meva_core.operating.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
-from meva_core.operating.executing import INTERRUPTED
-from meva_core.operating.filling import UNREAD, WAITS
-from meva_core.operating.inputs_made import RESTING
-from meva_core.operating.live_bars import NO_BARS
-from meva_core.operating.measuring import NO_MARK
-from meva_core.operating.replacing import BY_FILL, NOT_CONFIRMED
-from meva_core.operating.sending import BELOW_MINIMUM, NO_RULES
-from meva_core.operating.settling import NOT_AS_THOUGHT, NOT_ASKED, UNREADABLE
+from meva_core.operating.steps.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
+from meva_core.operating.steps.executing import INTERRUPTED
+from meva_core.operating.steps.filling import UNREAD, WAITS
+from meva_core.operating.steps.inputs_made import RESTING
+from meva_core.operating.steps.live_bars import NO_BARS
+from meva_core.operating.steps.measuring import NO_MARK
+from meva_core.operating.steps.replacing import BY_FILL, NOT_CONFIRMED
+from meva_core.operating.steps.sending import BELOW_MINIMUM, NO_RULES
+from meva_core.operating.steps.settling import NOT_AS_THOUGHT, NOT_ASKED, UNREADABLE
 
 UNKNOWN_ORDER: Final = "unknown_order"
 """Why nothing is submitted in a symbol: nobody knows what became of an order there (`operational.draft`)."""

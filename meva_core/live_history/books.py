@@ -11,9 +11,9 @@ from meva_core.errors import BadInput, StoreError, StoreUnready
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.ledger import Ledger, Marks
 from meva_core.live_book.opening import LIVE
-from meva_core.operating.carried import Carried
-from meva_core.operating.stored import BOOKS, opening, stored_book
-from meva_core.operating.whose import Whose, whose
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.stored import BOOKS, opening, stored_book
+from meva_core.operating.records.whose import Whose, whose
 from meva_core.ports import Reads
 
 NAMES: Final = (LIVE, "stage3-dry", "stage4-dry")

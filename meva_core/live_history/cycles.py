@@ -11,8 +11,8 @@ from attrs import frozen
 
 from meva_core.errors import BadInput, StoreCorrupt, StoreUnready
 from meva_core.live_history.books import Listed
-from meva_core.operating.decided_rows import CYCLES
-from meva_core.operating.done_rows import NotDone
+from meva_core.operating.records.decided_rows import CYCLES
+from meva_core.operating.records.done_rows import NotDone
 from meva_core.operational.decisions import Decisions
 from meva_core.operational.documents import from_document
 from meva_core.operational.inputs import Inputs

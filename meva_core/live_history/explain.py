@@ -12,7 +12,7 @@ from attrs import frozen
 from meva_core.amounts import to_decimal
 from meva_core.live_history.cycles import Opened
 from meva_core.live_history.words import explain
-from meva_core.operating.done_rows import NotDone
+from meva_core.operating.records.done_rows import NotDone
 from meva_core.operational.actions import Action, Kind
 from meva_core.operational.allocation import Status
 from meva_core.operational.asked import Asked

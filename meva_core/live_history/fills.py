@@ -13,8 +13,8 @@ from meva_core.amounts import to_decimal
 from meva_core.history.fields import Field
 from meva_core.live_book.postings import FILLS, Kind, Posting
 from meva_core.live_history.books import Listed
-from meva_core.operating.ledger_rows import ADJUSTMENT, FILL, LEDGER
-from meva_core.operating.stored import fill_in, moment, posting_in
+from meva_core.operating.records.ledger_rows import ADJUSTMENT, FILL, LEDGER
+from meva_core.operating.records.stored import fill_in, moment, posting_in
 from meva_core.ports import Reads
 from meva_core.venue import VenueFill
 

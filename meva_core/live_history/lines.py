@@ -17,7 +17,7 @@ from meva_core.history.fields import Field
 from meva_core.live_history.books import Standing
 from meva_core.live_history.explain import NOTHING_ASKED, mostly
 from meva_core.live_history.fills import SCHEMA_VERSION, units
-from meva_core.operating.decided_rows import CYCLES
+from meva_core.operating.records.decided_rows import CYCLES
 from meva_core.ports import Reads
 
 FIELDS: Final = (

@@ -17,7 +17,7 @@ from meva_core.live.standing import UNSETTLED, Standing
 from meva_core.live_book.opening import LIVE
 from meva_core.live_history.books import Listed
 from meva_core.live_history.fills import SCHEMA_VERSION, Booked, booked_fills, trimmed
-from meva_core.operating.rounding import divided
+from meva_core.operating.records.rounding import divided
 from meva_core.ports import Reads
 
 _Row = Mapping[str, Any]

@@ -13,7 +13,7 @@ from meva_core.figures.ratios import quotient
 from meva_core.live_book.holdings import Holding
 from meva_core.live_history.books import Standing
 from meva_core.live_history.orders import Order
-from meva_core.operating.rounding import divided
+from meva_core.operating.records.rounding import divided
 from meva_core.orders import Side
 
 

@@ -25,7 +25,7 @@ from meva_core.live_book.ledger import Ledger, Marks, posted
 from meva_core.live_book.postings import FILLS, Kind, Posting
 from meva_core.live_history.books import Standing
 from meva_core.live_history.fills import postings_with_cycles
-from meva_core.operating.decided_rows import CYCLES
+from meva_core.operating.records.decided_rows import CYCLES
 from meva_core.ports import Reads, TextCodec
 
 DAY: Final = "day"

@@ -15,8 +15,8 @@ from meva_core.live.live_orders import stamp
 from meva_core.live_book import figures as measured
 from meva_core.live_history.books import Standing, pick, standing
 from meva_core.live_history.cycles import Opened, cycles_in, opened
-from meva_core.operating.recording import saved
-from meva_core.operating.rounding import divided
+from meva_core.operating.records.recording import saved
+from meva_core.operating.records.rounding import divided
 from meva_core.operational.because import Because, Cause, because
 from meva_core.operational.budget import PEAK
 from meva_core.ports import Reads, TextCodec, UnitOfWork

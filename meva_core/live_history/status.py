@@ -16,9 +16,9 @@ from meva_core.live_history.block_words import ALARMS
 from meva_core.live_history.books import Standing
 from meva_core.live_history.lines import Line, lines_of
 from meva_core.live_history.orders import Order, open_orders
-from meva_core.operating.decided_rows import CYCLES
-from meva_core.operating.kill import Kill
-from meva_core.operating.stored import moment
+from meva_core.operating.guards.kill import Kill
+from meva_core.operating.records.decided_rows import CYCLES
+from meva_core.operating.records.stored import moment
 from meva_core.ports import Reads
 
 _LOOKED_AT: Final = 10

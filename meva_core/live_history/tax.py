@@ -20,8 +20,8 @@ from meva_core.live_book.ledger import Ledger
 from meva_core.live_book.postings import Kind, Posting
 from meva_core.live_history.books import Listed
 from meva_core.live_history.fills import SCHEMA_VERSION
-from meva_core.operating.rounding import divided
-from meva_core.operating.stored import moment
+from meva_core.operating.records.rounding import divided
+from meva_core.operating.records.stored import moment
 
 BASIS: Final = "estimate: lots first in, first out, by the time of each fill; rates as given; no tax advice"
 SALE: Final = "sale"

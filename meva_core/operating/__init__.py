@@ -1,1 +1,1 @@
-"""Cycles that may trade live: what keeps them from sending, and what may be sent when."""
+"""Stages 3 and 4 at work: books opened and taken up, cycles run and looped, over steps, guards and records."""

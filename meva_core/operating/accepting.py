@@ -21,9 +21,9 @@ from meva_core.live.live_orders import stamp
 from meva_core.live_book.alarms import ACCEPTABLE, Alarm, AlarmCode
 from meva_core.live_book.book import LiveBook, accepted, refolded
 from meva_core.live_book.opening import LIVE
-from meva_core.operating import position_rows, recording, stored
-from meva_core.operating.carried import Carried
-from meva_core.operating.whose import whose
+from meva_core.operating.records import position_rows, recording, stored
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.whose import whose
 from meva_core.ports import Reads, Store, UnitOfWork
 
 _TABLE: Final = "op_state"

@@ -22,9 +22,9 @@ from meva_core.live.desk import Desk
 from meva_core.live_book.adoption import Adoption, OldFill, OldPosition, plan
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.opening import Read, opened
-from meva_core.operating import recording
-from meva_core.operating.carried import Carried
 from meva_core.operating.opening import opening_read
+from meva_core.operating.records import recording
+from meva_core.operating.records.carried import Carried
 from meva_core.orders import Side
 from meva_core.ports import Reads, Store
 from meva_core.venue import Balance, VenueFill

@@ -13,7 +13,7 @@ from typing import Final
 from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.live.live_orders import stamp
 from meva_core.market import MICROS
-from meva_core.operating.measuring import Measured
+from meva_core.operating.steps.measuring import Measured
 from meva_core.ports import Clock, Store
 from meva_core.simulated.books import Books, books_of, opened, text_of
 from meva_core.simulated.terms import Terms

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from meva_core.live.live_orders import plain
-from meva_core.operating.done_rows import NotDone, Outcome, Ran
-from meva_core.operating.file import File
-from meva_core.operating.outcomes import Executed, Verdict
-from meva_core.operating.reading import Read
+from meva_core.operating.records.done_rows import NotDone, Outcome, Ran
+from meva_core.operating.records.file import File
+from meva_core.operating.records.outcomes import Executed, Verdict
+from meva_core.operating.steps.reading import Read
 
 
 def outcomes_of(file: File, executed: Executed) -> tuple[Outcome, ...]:

@@ -33,24 +33,24 @@ from meva_core.errors import (
 )
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import LiveBook
-from meva_core.operating import recording
 from meva_core.operating.accepting import taken_in
-from meva_core.operating.book_file import BookFile
-from meva_core.operating.carried import Carried
-from meva_core.operating.decided_rows import Cycle
-from meva_core.operating.done_rows import Ran
-from meva_core.operating.executing import Executor, carried_on
-from meva_core.operating.inputs_made import Run
-from meva_core.operating.kill import Kill, Level
-from meva_core.operating.outcomes import Executed
-from meva_core.operating.permit import Canary, Permits
+from meva_core.operating.guards.kill import Kill, Level
+from meva_core.operating.guards.permit import Canary, Permits
+from meva_core.operating.guards.switching import pulled
 from meva_core.operating.ran import outcomes_of, ran_of
-from meva_core.operating.reading import Process, Read, World, read_cycle
-from meva_core.operating.replacing import Replacer
-from meva_core.operating.sending import Sender
-from meva_core.operating.switching import pulled
-from meva_core.operating.timing import offset_of
-from meva_core.operating.whose import desk_of, whose
+from meva_core.operating.records import recording
+from meva_core.operating.records.book_file import BookFile
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.decided_rows import Cycle
+from meva_core.operating.records.done_rows import Ran
+from meva_core.operating.records.outcomes import Executed
+from meva_core.operating.records.whose import desk_of, whose
+from meva_core.operating.steps.executing import Executor, carried_on
+from meva_core.operating.steps.inputs_made import Run
+from meva_core.operating.steps.reading import Process, Read, World, read_cycle
+from meva_core.operating.steps.replacing import Replacer
+from meva_core.operating.steps.sending import Sender
+from meva_core.operating.steps.timing import offset_of
 from meva_core.operational.asking import Caller, plain_call
 from meva_core.operational.decide import decide
 from meva_core.operational.inputs import Inputs

@@ -11,12 +11,13 @@ from meva_core.errors import BadInput
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.book import LiveBook, proved
 from meva_core.live_book.opening import admitted
-from meva_core.operating import recording, replacing, stored
 from meva_core.operating.accepting import taken_in
 from meva_core.operating.answered import answered
-from meva_core.operating.decided_rows import CYCLES
-from meva_core.operating.reading import Process
-from meva_core.operating.whose import Whose, whose
+from meva_core.operating.records import recording, stored
+from meva_core.operating.records.decided_rows import CYCLES
+from meva_core.operating.records.whose import Whose, whose
+from meva_core.operating.steps import replacing
+from meva_core.operating.steps.reading import Process
 from meva_core.ports import Account, Reads, Store
 
 _LOOKS: Final = 3

@@ -14,10 +14,10 @@ from live_cycles import a_book
 from meva_adapters.sql import reader, writer
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.book import raised
-from meva_core.operating import recording
 from meva_core.operating.accepting import acceptances
-from meva_core.operating.carried import Carried
-from meva_core.operating.kill import stored_kills
+from meva_core.operating.guards.kill import stored_kills
+from meva_core.operating.records import recording
+from meva_core.operating.records.carried import Carried
 
 Call = Callable[..., Any]
 DB = ("--db", "live.db")

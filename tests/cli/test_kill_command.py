@@ -19,7 +19,7 @@ from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.process import this_process
 from meva_cli.operating.kill_switch import KillSwitch
 from meva_core.live.desk import Desk
-from meva_core.operating.kill import Level
+from meva_core.operating.guards.kill import Level
 from meva_core.orders import Side
 from meva_core.settings import Gates
 from meva_core.venue import NewOrder, OrderState

@@ -26,8 +26,8 @@ from meva_adapters.system.process import this_process
 from meva_cli.live_history.health import against, live_book_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.opening import account_of
-from meva_core.operating import recording
-from meva_core.operating.carried import Carried
+from meva_core.operating.records import recording
+from meva_core.operating.records.carried import Carried
 from meva_core.venue import Balance
 
 __all__ = ["meva"]

@@ -17,9 +17,9 @@ from meva_adapters.sql import writer
 from meva_adapters.strategies import Chosen, load
 from meva_adapters.text_codec import ZstdTexts
 from meva_core.errors import BadInput
-from meva_core.operating import recording
-from meva_core.operating.carried import Carried
-from meva_core.operating.done_rows import Ran
+from meva_core.operating.records import recording
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.done_rows import Ran
 
 __all__ = ["meva"]
 Meva = Callable[..., Any]

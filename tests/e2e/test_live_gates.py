@@ -22,7 +22,7 @@ from stage7_runs import rows_of
 
 from meva_adapters.emulator.api.calls import Call
 from meva_adapters.sql import writer
-from meva_core.operating.kill import lift_kills
+from meva_core.operating.guards.kill import lift_kills
 
 PAIRS = ("BTCTRY", "ETHTRY")
 STEADY = '''

@@ -24,16 +24,16 @@ from meva_core.live_book.balances import gaps
 from meva_core.live_book.ledger import faults, fold
 from meva_core.live_book.opening import Read as Balances
 from meva_core.live_book.opening import account_of, opened
-from meva_core.operating import recording, stored
-from meva_core.operating.book_file import BookFile
-from meva_core.operating.carried import Carried
-from meva_core.operating.executing import Executor
-from meva_core.operating.inputs_made import Run
-from meva_core.operating.outcomes import Verdict
-from meva_core.operating.reading import Process, Read, World, read_cycle
-from meva_core.operating.replacing import Replacer
-from meva_core.operating.sending import Sender
-from meva_core.operating.whose import whose
+from meva_core.operating.records import recording, stored
+from meva_core.operating.records.book_file import BookFile
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.outcomes import Verdict
+from meva_core.operating.records.whose import whose
+from meva_core.operating.steps.executing import Executor
+from meva_core.operating.steps.inputs_made import Run
+from meva_core.operating.steps.reading import Process, Read, World, read_cycle
+from meva_core.operating.steps.replacing import Replacer
+from meva_core.operating.steps.sending import Sender
 from meva_core.operational.actions import Action, Kind
 from meva_core.operational.limits import limits_from
 from meva_core.orders import Side

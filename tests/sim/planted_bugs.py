@@ -25,12 +25,15 @@ from meva_core.live.standing import Standing
 from meva_core.live.watch import Watch
 from meva_core.live_book import adoption, book, figures, fills
 from meva_core.live_book.postings import Posting
-from meva_core.operating import adopting, filling, permit, recording, starting, stored
-from meva_core.operating.book_file import BookFile
-from meva_core.operating.executing import Executor
-from meva_core.operating.permit import Canary, Permit
-from meva_core.operating.replacing import Replacer
-from meva_core.operating.whose import Whose
+from meva_core.operating import adopting, starting
+from meva_core.operating.guards import permit
+from meva_core.operating.guards.permit import Canary, Permit
+from meva_core.operating.records import recording, stored
+from meva_core.operating.records.book_file import BookFile
+from meva_core.operating.records.whose import Whose
+from meva_core.operating.steps import filling
+from meva_core.operating.steps.executing import Executor
+from meva_core.operating.steps.replacing import Replacer
 from meva_core.operational import scene
 from meva_core.venue import NewOrder
 

@@ -19,7 +19,7 @@ from simulated import checked
 from meva_adapters.rehearsal.faults import ADDED, RATES, Fault
 from meva_adapters.rehearsal.violations import Violated
 from meva_adapters.rehearsal.worlds import Shape
-from meva_core.operating.book_file import BookFile
+from meva_core.operating.records.book_file import BookFile
 
 SAMPLE = range(1000, 1000 + (2000 if NIGHTLY else 6))
 STEPS = 200 if NIGHTLY else 15

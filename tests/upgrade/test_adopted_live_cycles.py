@@ -19,11 +19,11 @@ from meva_adapters.sql.upgrade import upgrade_database
 from meva_adapters.text_codec import ZstdTexts
 from meva_cli.progress import NoProgress
 from meva_core.live_book.ledger import fold
-from meva_core.operating import recording, stored
-from meva_core.operating.carried import Carried
-from meva_core.operating.done_rows import Ran
-from meva_core.operating.stored_cycles import difference, stored_cycles
-from meva_core.operating.whose import whose
+from meva_core.operating.records import recording, stored
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.done_rows import Ran
+from meva_core.operating.records.stored_cycles import difference, stored_cycles
+from meva_core.operating.records.whose import whose
 from meva_core.strategy.built_in import BaselineMeanReversionV1
 
 TEXTS = ZstdTexts()

@@ -17,7 +17,7 @@ from meva_adapters.metrics.live_cycles import STEPS, LiveCycleMeters
 from meva_adapters.metrics.meters import Meters
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.live_book.alarms import Alarm, AlarmCode
-from meva_core.operating.kill import Kill, Level
+from meva_core.operating.guards.kill import Kill, Level
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meva_adapters.system.kill_file import read_kill_file, remove_kill_file, write_kill_file
-from meva_core.operating.kill import Level
+from meva_core.operating.guards.kill import Level
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from meva_core.figures.result import Undefined
 from meva_core.live_history.books import pick, standing
 from meva_core.live_history.profit import joined, spans_of
 from meva_core.live_history.summary import BookSummary, Point, chain, points_of, summary_of
-from meva_core.operating import recording
-from meva_core.operating.carried import Carried
+from meva_core.operating.records import recording
+from meva_core.operating.records.carried import Carried
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AMOUNTS = st.integers(1, 10**6)

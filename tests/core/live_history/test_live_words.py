@@ -15,14 +15,14 @@ from meva_core.gates import BlockCode
 from meva_core.live_book.alarms import BLOCKING, AlarmCode
 from meva_core.live_history.block_words import ALARMS, BLOCKS, NOT_SENT
 from meva_core.live_history.words import WORDS, alarm_words, explain, say, whose_limit
-from meva_core.operating import (
+from meva_core.operating.guards import permit
+from meva_core.operating.steps import (
     comparing,
     executing,
     filling,
     inputs_made,
     live_bars,
     measuring,
-    permit,
     settling,
 )
 from meva_core.operational.because import Because, Cause, because, counted

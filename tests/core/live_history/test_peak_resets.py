@@ -17,8 +17,8 @@ from meva_core.amounts import parse_e8
 from meva_core.errors import StoreUnready
 from meva_core.live_history.books import Standing, pick, standing
 from meva_core.live_history.risk import reset_peak, risk_of
-from meva_core.operating import recording
-from meva_core.operating.carried import Carried
+from meva_core.operating.records import recording
+from meva_core.operating.records.carried import Carried
 from meva_core.operational.inputs import RiskState
 
 LOSSES = {"RISK_MAX_DRAWDOWN_TRY": "20", "NOTIONAL_CAP_TRY_PER_CYCLE": "5000"}

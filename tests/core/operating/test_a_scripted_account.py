@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from meva_adapters.sql.store import writer
 from meva_core.errors import Unavailable
-from meva_core.operating.settling import BY_NAME
+from meva_core.operating.steps.settling import BY_NAME
 from meva_core.orders import Side
 from meva_core.venue import OrderState
 

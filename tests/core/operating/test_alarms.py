@@ -19,12 +19,12 @@ from meva_core.ids import client_id
 from meva_core.live_book.alarms import ACCEPTABLE, AlarmCode
 from meva_core.live_book.opening import account_of
 from meva_core.modes import Mode
-from meva_core.operating import recording
 from meva_core.operating.accepting import accept, acceptances, open_alarms
-from meva_core.operating.reading import read_cycle
+from meva_core.operating.records import recording
+from meva_core.operating.records.stored import stored_book
+from meva_core.operating.records.whose import desk_of
 from meva_core.operating.starting import check_account, taken_up
-from meva_core.operating.stored import stored_book
-from meva_core.operating.whose import desk_of
+from meva_core.operating.steps.reading import read_cycle
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, VenueOrder
 

@@ -26,12 +26,12 @@ from meva_core.live_history.books import pick
 from meva_core.live_history.cycles import cycles_in, each_opened, opened
 from meva_core.live_history.explain import document, explained
 from meva_core.live_history.many import many_of
-from meva_core.operating import recording
+from meva_core.operating.guards.kill import Level, stored_kills
 from meva_core.operating.held_store import HeldStore
-from meva_core.operating.kill import Level, stored_kills
-from meva_core.operating.outcomes import Verdict
+from meva_core.operating.records import recording
+from meva_core.operating.records.outcomes import Verdict
+from meva_core.operating.records.stored_cycles import StoredCycle, difference, stored_cycles
 from meva_core.operating.starting import taken_up
-from meva_core.operating.stored_cycles import StoredCycle, difference, stored_cycles
 from meva_core.orders import Side
 from meva_core.ports import UnitOfWork
 from meva_core.strategy.built_in import BaselineMeanReversionV1

@@ -20,12 +20,12 @@ from meva_core.live.desk import Desk
 from meva_core.live.live_orders import stamp
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.book import accepted
-from meva_core.operating import stored
 from meva_core.operating.adopting import open_account
 from meva_core.operating.dry import forgets, venue_of
-from meva_core.operating.reading import JUST_ADOPTED, Process, World
+from meva_core.operating.records import stored
 from meva_core.operating.runner import About, Runner
 from meva_core.operating.starting import check_account, taken_up
+from meva_core.operating.steps.reading import JUST_ADOPTED, Process, World
 from meva_core.orders import Side
 from meva_core.simulated.terms import Terms
 from meva_core.venue import NewOrder

@@ -22,9 +22,9 @@ from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live.standing import CANCELABLE, MAY_REST, Standing
 from meva_core.live.watch import load
 from meva_core.live_book.book import text_of
-from meva_core.operating.book_file import BookFile
-from meva_core.operating.replacing import abandon
-from meva_core.operating.whose import whose
+from meva_core.operating.records.book_file import BookFile
+from meva_core.operating.records.whose import whose
+from meva_core.operating.steps.replacing import abandon
 from meva_core.orders import Side
 
 __all__ = ["fresh_postgres", "new_postgres"]

@@ -13,13 +13,13 @@ from cycles import Lived, lived
 from fresh_database import fresh_file
 
 from meva_adapters.sql.store import SqlStore, writer
-from meva_core.operating.book_file import BookFile
 from meva_core.operating.dry import meets
-from meva_core.operating.executing import Executor
-from meva_core.operating.outcomes import Executed
-from meva_core.operating.replacing import Replacer
-from meva_core.operating.sending import Sender
-from meva_core.operating.whose import whose
+from meva_core.operating.records.book_file import BookFile
+from meva_core.operating.records.outcomes import Executed
+from meva_core.operating.records.whose import whose
+from meva_core.operating.steps.executing import Executor
+from meva_core.operating.steps.replacing import Replacer
+from meva_core.operating.steps.sending import Sender
 from meva_core.operational.decide import decide
 from meva_core.operational.inputs import Listed
 from meva_core.orders import Side

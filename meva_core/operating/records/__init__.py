@@ -1,0 +1,1 @@
+"""What a book and its cycles leave in the database, and how it is read back."""

@@ -1,0 +1,48 @@
+"""Positions and cursors of the live book, as the earlier system's tables have them. No other book has any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from meva_core.amounts import E8, format_e8
+from meva_core.live.live_orders import stamp
+from meva_core.live_book.book import LiveBook
+from meva_core.live_book.ledger import Marks
+from meva_core.operating.records.rounding import divided
+from meva_core.ports import UnitOfWork
+
+CURSOR: Final = "fills_cursor:"
+
+
+def write(work: UnitOfWork, book: LiveBook, symbols: Iterable[str], marks: Marks, now: int) -> None:
+    """Store what is held of symbols, at average cost with fees: of one coin, and what was realized."""
+    for symbol in sorted(set(symbols)):
+        held = book.ledger.holding(symbol)
+        qty, average = format_e8(held.qty), format_e8(divided(held.paid * E8, held.qty))
+        realized = format_e8(held.realized_average)
+        values = {"symbol": symbol, "qty": qty}
+        # Without a mark nothing is known of profit that is not realized.
+        unrealized = held.value(marks[symbol]) - held.paid if symbol in marks else 0
+        work.upsert(
+            "stage4_positions",
+            {**values, "avg_cost_try": average, "realized_pnl_try": realized, "last_update_ts": stamp(now)},
+        )
+        work.upsert(
+            "positions",
+            {
+                **values,
+                "avg_cost": average,
+                "realized_pnl": realized,
+                "unrealized_pnl": format_e8(unrealized),
+                "fees_paid": format_e8(held.fees),
+                "updated_at": stamp(now),
+            },
+        )
+
+
+def write_cursors(work: UnitOfWork, book: LiveBook, before: Mapping[str, int], now: int) -> None:
+    """Store the cursors that moved, in milliseconds."""
+    for symbol, at in sorted(book.cursors.items()):
+        if before.get(symbol) != at:
+            work.upsert("cursors", {"key": f"{CURSOR}{symbol}", "value": str(at), "updated_at": stamp(now)})

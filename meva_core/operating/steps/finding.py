@@ -1,0 +1,59 @@
+"""Orders of ours that the exchange shows and our file does not have: a backup was restored. They are taken
+in, and nothing more is placed until a person has looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from meva_core.live.booking import sum_of
+from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.live_book.attribution import Ours, Whose, of_order
+from meva_core.live_book.names import cycle_of
+from meva_core.operating.records.file import File
+from meva_core.orders import Side
+from meva_core.venue import Method, OrderState, VenueFill, VenueOrder
+
+
+def of_fills(fills: Sequence[VenueFill]) -> VenueOrder | None:
+    """Return the order that its fills show, where the exchange does not show it itself any more: it asked at
+    least for them, at their worst price, and rests no longer. None without any."""
+    if not fills:
+        return None
+    first, prices = fills[0], [fill.price for fill in fills]
+    price = max(prices) if first.side is Side.BUY else min(prices)
+    name = next((fill.client_id for fill in fills if fill.client_id is not None), None)
+    return VenueOrder(
+        first.order_id or "", name, first.symbol, first.side, Method.LIMIT, price,
+        sum_of(fill.qty for fill in fills), Decimal(0), OrderState.CANCELED, "", first.ts, fills[-1].ts,
+    )  # fmt: skip
+
+
+def ours_among(
+    file: File,
+    shown: Iterable[VenueOrder | VenueFill],
+    runs: frozenset[str],
+    first: int,
+    accepted: Sequence[str],
+) -> Ours:
+    """Return our orders that orders or fills at the exchange may be, or be of (`Ours`). Raises StoreError."""
+    listed = list(shown)
+    numbers = {one.order_id for one in listed if one.order_id is not None}
+    names = {one.client_id for one in listed if one.client_id is not None}
+    orders = tuple(file.own_orders(numbers, names))
+    missing = {name for name in names if cycle_of(name) is not None} - {one.client_id for one in orders}
+    return Ours(orders, runs, first, tuple(accepted), file.unread(missing))
+
+
+def found_again(file: File, orders: Iterable[VenueOrder], ours: Ours) -> list[Alarm]:
+    """Take those of some orders at the exchange into the file that are ours and are not there, and return
+    the alarms of it. Raises StoreError."""
+    alarms = []
+    for order in orders:
+        if of_order(order, ours).whose is not Whose.BEHIND or order.price is None:
+            continue
+        names = {"order": order.order_id, "name": order.client_id or ""}
+        alarm = Alarm(AlarmCode.FILE_BEHIND, order.order_id, order.symbol, names)
+        file.adopt(order, alarm)
+        alarms.append(alarm)
+    return alarms

@@ -1,0 +1,298 @@
+"""Steps 1 to 5 of a cycle: the market, our orders, their fills, the balances, and what it all comes to.
+
+    step 1  measure         the market, and with it the cycle's time
+    step 2  settle          what became of our orders
+    step 3  balances, fills  balances first: what they show beyond the fills came later
+    step 4  compare         balances against the book
+    step 5  assess          figures and alarms, and the inputs of a decision
+
+What fails alone costs itself alone. Every change is stored when its step is done; nothing is submitted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from meva_core.ids import cycle_id
+from meva_core.live.desk import Desk
+from meva_core.live.live_orders import Record, resting
+from meva_core.live_book.alarms import Alarm
+from meva_core.live_book.attribution import Whose, of_order, order_alarms
+from meva_core.live_book.book import LiveBook, added
+from meva_core.live_book.ledger import QUOTE, Marks
+from meva_core.live_book.own_orders import OwnOrder
+from meva_core.live_book.windows import due
+from meva_core.market import MICROS
+from meva_core.operating.records.book_file import BookFile
+from meva_core.operating.records.carried import Carried
+from meva_core.operating.records.file import File
+from meva_core.operating.records.filled import Filled
+from meva_core.operating.records.whose import desk_of, whose
+from meva_core.operating.steps.assessing import assess
+from meva_core.operating.steps.comparing import Compared, compare, read_balances
+from meva_core.operating.steps.filling import FillReader, Fills
+from meva_core.operating.steps.finding import found_again, ours_among
+from meva_core.operating.steps.inputs_made import Learnt, Run, inputs_of
+from meva_core.operating.steps.live_bars import LiveBars
+from meva_core.operating.steps.measuring import Measured, Wanted, measure
+from meva_core.operating.steps.settling import BY_NUMBER, Settling, settle
+from meva_core.operational.inputs import Inputs
+from meva_core.ports import MarketData, RulesSource
+from meva_core.venue import Balance
+
+JUST_ADOPTED: Final = "just_adopted"
+"""Why nothing is submitted: the book was taken over from the earlier system in this very cycle."""
+
+
+@frozen(kw_only=True)
+class Process:
+    """What a process knows of its own run of cycles: the runs of its file, the time of its first cycle, in
+    seconds, None before that, when it sent something last, in microseconds, and the time of the book's newest
+    cycle, in seconds, whoever made that.
+
+    With `rests` its first cycle submits nothing: the book was taken over from the earlier system.
+    """
+
+    runs: frozenset[str]
+    first_cycle: int | None = None
+    last_write: int | None = None
+    newest: int = 0
+    rests: bool = False
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing at all is submitted in the cycle that begins; nothing where something may be."""
+        return JUST_ADOPTED if self.rests and self.first_cycle is None else ""
+
+
+@frozen(kw_only=True)
+class World:
+    """What a cycle reads. `signals` gives the slowest call of the cycle so far, without our own waiting, and
+    our clock less the exchange's, both in ms. `shown` is given the market once it is measured, before
+    anything is asked of the account: a simulated exchange lets what rests there meet it. `at` is told the
+    name of each step as it begins. `bars` is what the process knows of bars by now."""
+
+    market: MarketData
+    rules: RulesSource
+    desk: Desk
+    signals: Callable[[], tuple[int | None, int]] = lambda: (None, 0)
+    shown: Callable[[Measured], None] = lambda _: None
+    at: Callable[[str], None] = lambda _: None
+    bars: LiveBars = field(factory=LiveBars)
+
+
+@frozen(kw_only=True)
+class Read:
+    """A cycle that is ready to be decided: its inputs, the book and what the next one carries on with, as
+    they stand.
+
+    `foreign` counts the open orders that are not ours, `flows` what was booked that is no fill of ours;
+    `orders` are ours that may move something, `marks` the valuation marks. `account_read` says whether the
+    balances could be read; `notes` are for people.
+    """
+
+    inputs: Inputs
+    book: LiveBook
+    carried: Carried
+    fills_booked: int = 0
+    filled: tuple[Filled, ...] = ()
+    orders: tuple[OwnOrder, ...] = ()
+    flows: int = 0
+    foreign: int = 0
+    marks: Marks = field(factory=dict)
+    account_read: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ends(self) -> tuple[Alarm, ...]:
+        """The open alarms after which a process that may send something ends."""
+        return tuple(alarm for alarm in self.book.alarms if alarm.ends_process)
+
+
+def read_cycle(
+    world: World, run: Run, process: Process, book: LiveBook, carried: Carried, kill: str = ""
+) -> Read:
+    """Read all that a cycle decides by, and book it.
+
+    `kill` is the kill switch as it stands. Raises Unavailable if no market could be read or the time lies
+    behind, with nothing stored, and StoreError: what was stored before that stays.
+    """
+    names = sorted({*run.limits.symbols, *_held(book), *_resting(world.desk)})
+    wanted = Wanted(
+        symbols=names,
+        bars=run.bars,
+        newest=process.newest,
+        valuations=carried.valuations,
+        by_last=run.by_last,
+    )
+    world.at("measure")
+    measured = measure(world.market, world.rules, world.desk.clock, wanted, world.bars)
+    world.shown(measured)
+    found = _book_account(world, run, process, book, measured)
+    world.at("assess")
+    assessed = assess(found.compared.book, found.orders, measured, found.alarms, found.fills.unread)
+    stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
+    learnt = _learnt(world, run, process, measured, found, stalls)
+    after = evolve(
+        carried,
+        stalls=stalls,
+        resting={name: left - 1 for name, left in sorted(carried.resting.items()) if left > 1},
+        valuations=measured.valuations,
+    )
+    notes = (
+        *measured.notes, *found.settling.notes, *found.fills.notes, found.unread, found.compared.note,
+    )  # fmt: skip
+    return Read(
+        inputs=inputs_of(run, assessed, carried, learnt, kill),
+        book=assessed,
+        carried=after,
+        fills_booked=found.fills.booked,
+        filled=found.fills.own,
+        orders=tuple(found.orders),
+        flows=found.fills.flows + found.compared.flows,
+        foreign=found.foreign,
+        marks=measured.valuations,
+        account_read=found.balances is not None,
+        notes=tuple(note for note in notes if note),
+    )
+
+
+@frozen(kw_only=True)
+class _Account:
+    """What steps 2 to 4 came to. `unread` says why there are no balances, if there are none."""
+
+    file: File
+    settling: Settling
+    balances: Mapping[str, Balance] | None
+    unread: str
+    fills: Fills
+    compared: Compared
+    orders: Sequence[OwnOrder]
+    alarms: Sequence[Alarm]
+    foreign: int
+
+
+def _book_account(world: World, run: Run, process: Process, book: LiveBook, measured: Measured) -> _Account:
+    """Steps 2 to 4: read the account, and book what happened there."""
+    desk = desk_of(world.desk, book)
+    marks, runs = measured.valuations, process.runs | {book.run}
+    first = measured.time if process.first_cycle is None else process.first_cycle
+    world.at("settle")
+    settling = settle(desk, book.accepted)
+    name = cycle_id(book.run, measured.time)
+    file = BookFile(desk, whose(book), name, marks, _lots(measured), keeps=True)
+    listed = settling.listed or ()
+    alarms = found_again(file, listed, ours_among(file, listed, runs, first, book.accepted))
+    book = added(book, alarms, desk.clock.micros())
+    world.at("fills")
+    balances, unread = read_balances(desk.account)
+    read_at = desk.clock.micros()
+    reader = FillReader(
+        account=desk.account,
+        clock=desk.clock,
+        file=file,
+        lookback_minutes=run.lookback_minutes,
+        runs=runs,
+        first_cycle=first,
+        marks=marks,
+        unasked=settling.unasked,
+        look_ups=BY_NUMBER - settling.looked_up,
+    )
+    symbols = due(
+        book,
+        {*(one.name for one in measured.symbols), *_pairs(measured)},
+        file.own_orders(),
+        balances or {},
+        run.limits.symbols,
+        starts=process.first_cycle is None,
+    )
+    fills = reader.read(book, symbols, balances or {})
+    orders = file.own_orders()
+    world.at("balances")
+    # An earlier process may have sent something right before this one: rows say so, as far as they can.
+    is_new = process.last_write is None
+    rows = (one.written if is_new else one.created for one in orders)
+    last_write = max([process.last_write or 0, *rows])
+    compared = compare(
+        desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros()
+    )
+    ours = ours_among(file, listed, runs, first, compared.book.accepted)
+    foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]
+    if settling.listed is not None:
+        file.store_foreign(foreign)
+    return _Account(
+        file=file,
+        settling=settling,
+        balances=balances,
+        unread=unread,
+        fills=fills,
+        compared=compared,
+        orders=orders,
+        alarms=[*alarms, *fills.alarms, *compared.alarms, *order_alarms(listed, ours)],
+        foreign=len(foreign),
+    )
+
+
+def _learnt(
+    world: World,
+    run: Run,
+    process: Process,
+    measured: Measured,
+    found: _Account,
+    stalls: Mapping[str, int],
+) -> Learnt:
+    """Return what steps 1 to 4 came to, as inputs are made of it."""
+    slowest, skew = world.signals()
+    since = (measured.time - run.limits.cooldown_seconds) * MICROS
+    blocked = _blocked(
+        [symbol.name for symbol in measured.symbols],
+        process.why_not or found.compared.why_not,
+        measured.blocked,
+        found.settling.blocked,
+        found.fills.blocked,
+    )
+    return Learnt(
+        measured=measured,
+        orders=found.orders,
+        meant=found.file.meant(found.orders),
+        last_sent=found.file.last_sent(since),
+        balances=found.balances,
+        recovery=found.settling.alarms,
+        blocked=blocked,
+        stalls=stalls,
+        looked=found.compared.looked,
+        skew_ms=skew,
+        slowest_call_ms=slowest,
+    )
+
+
+def _pairs(measured: Measured) -> list[str]:
+    """Return all TRY pairs that the exchange shows."""
+    return [name for name in measured.pairs or () if name.endswith(QUOTE)]
+
+
+def _held(book: LiveBook) -> list[str]:
+    return [symbol for symbol, holding in book.ledger.holdings.items() if holding.qty]
+
+
+def _resting(desk: Desk) -> set[str]:
+    """Return the symbols in which orders of ours may rest."""
+    with desk.store.read() as view:
+        return {one.symbol for one in resting(view, desk.owner) if isinstance(one, Record)}
+
+
+def _lots(measured: Measured) -> dict[str, Decimal]:
+    lots = {one.name: one.rules.lot_size for one in measured.symbols}
+    return {name: lot for name, lot in lots.items() if lot is not None}
+
+
+def _blocked(names: Iterable[str], everywhere: str, *parts: Mapping[str, str]) -> dict[str, str]:
+    """Return why nothing may be submitted, by symbol; `everywhere` is why in all of them, if anything is."""
+    found = dict.fromkeys(names, everywhere) if everywhere else {}
+    for part in reversed(parts):
+        found |= part
+    return found
