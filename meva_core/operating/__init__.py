@@ -1,1 +1,1 @@
-"""Stages 3 and 4 at work: books opened and taken up, cycles run and looped, over steps, guards and records."""
+"""Stages 3 and 4 at work: books opened and taken up, cycles run, over steps, guards and records."""

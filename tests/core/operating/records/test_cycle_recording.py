@@ -391,7 +391,7 @@ def test_each_table_has_what_the_contract_says_of_a_cycle(store: SqlStore):
         "planned": 1, "executed": 3, "submitted": 2, "canceled": 1, "simulated": 0, "rejected": 1,
         "unknown": 1, "blocked": 0, "blocked_by_policy": 0, "fills": 1, "flows": 4, "foreign": 3,
     }  # fmt: skip
-    assert {"dropped", "cancels", "universe"} == set(json.loads(reasons))
+    assert {"dropped", "cancels", "universe", "not_done"} == set(json.loads(reasons))
     assert (json.loads(envelope)["mode"], json.loads(envelope)["bound"]) == ("NORMAL", None)
     [(mode, codes, signals, decision, before)] = read(
         store,
