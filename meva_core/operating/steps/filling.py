@@ -108,7 +108,6 @@ class FillReader:
         if more := self._of_incomplete(mine, fills, known):
             fills += more
             known = self.file.known(fills)
-        fills, is_told = self._told_of(book, fills, known)
         foreign = self.file.foreign_fills(symbol)
         ours = self._ours(book, [*fills, *foreign])
         self._found = self._found_again(fills, ours)
@@ -119,7 +118,7 @@ class FillReader:
         taken = self._taken_back(book, symbol, foreign, ours, now)
         batch = Batch(symbol, tuple(fills), known, symbol not in self.unasked, now)
         came = book_batch(taken.booked.book, batch, taken.ours, self.marks)
-        is_whole = came.is_whole and taken.is_whole and is_told
+        is_whole = came.is_whole and taken.is_whole
         moved = read(came.booked.book, symbol, cursor, now, balance, whole=is_whole)
         moved, orders = self._looked_at(moved, came.ours.orders, symbol, now)
         moved = added(moved, (*taken.booked.alarms, *came.booked.alarms), now)
@@ -146,33 +145,6 @@ class FillReader:
     def _ours(self, book: LiveBook, fills: Sequence[VenueFill]) -> Ours:
         """Return our orders that some of these fills may be of."""
         return ours_among(self.file, fills, self.runs, self.first_cycle, book.accepted)
-
-    def _told_of(
-        self, book: LiveBook, fills: Sequence[VenueFill], known: Mapping[str, VenueFill]
-    ) -> tuple[list[VenueFill], bool]:
-        """Return fills, those that are new, bear no name and are of an order that the file does not have
-        under the name that their order bears: after a backup was restored it may be one of ours. And whether
-        there were look-ups enough for all: what is left is not among them."""
-        new = [fill for fill in fills if fill.client_id is None and fill.ts >= book.opened]
-        new = [fill for fill in new if fill.fill_id not in known]
-        if not new:
-            return list(fills), True
-        ours = self._ours(book, new)
-        asked = {fill.order_id for fill in new if of_fill(fill, ours).whose is Whose.FOREIGN}
-        names: dict[str, str | None] = {}
-        for number in sorted(number for number in asked if number is not None):
-            if self.look_ups <= 0:
-                break
-            self.look_ups -= 1
-            order = self.account.order(number)
-            names[number] = None if order is None else order.client_id
-        left = asked - names.keys() - {None}
-        told = [
-            evolve(fill, client_id=names.get(fill.order_id or "")) if fill.client_id is None else fill
-            for fill in fills
-            if fill.order_id not in left or fill.client_id is not None or fill.fill_id in known
-        ]
-        return told, not left
 
     def _found_again(self, fills: Iterable[VenueFill], ours: Ours) -> list[Alarm]:
         """Take in the orders that fills name, and that are ours and not in the file: by their numbers, or, of
