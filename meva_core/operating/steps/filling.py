@@ -18,10 +18,12 @@ from meva_core.live_book.attribution import Ours, Whose, of_fill
 from meva_core.live_book.batch import Batch, BatchBooked, book_batch, reclaimed
 from meva_core.live_book.book import Booked, LiveBook, added
 from meva_core.live_book.complete import looked_at
+from meva_core.live_book.known import named
 from meva_core.live_book.ledger import Marks, asset_of
 from meva_core.live_book.names import cycle_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.windows import first_cursor, read, window
+from meva_core.market import MICROS
 from meva_core.operating.records.file import File, FillsBooked
 from meva_core.operating.records.filled import Filled, filled
 from meva_core.operating.steps.finding import found_again, of_fills, ours_among
@@ -29,6 +31,8 @@ from meva_core.ports import Account, Clock
 from meva_core.venue import Balance, VenueFill, VenueOrder
 
 _DAY_SECONDS: Final = 86_400
+_FIRST_SECONDS: Final = 600
+"""After the first cycle of a process: what was sent before it rests no more, or was seen at rest."""
 _SPARE_SECONDS: Final = 60
 """By which clocks may be off that name orders."""
 UNREAD: Final = "fills_unread"
@@ -110,15 +114,19 @@ class FillReader:
             known = self.file.known(fills)
         foreign = self.file.foreign_fills(symbol)
         ours = self._ours(book, [*fills, *foreign])
-        self._found = self._found_again(fills, ours)
+        nameless = sorted(self._nameless(named(fills, known), known, ours))
+        most = max(0, self.look_ups)
+        now_asked, unasked = nameless[:most], frozenset(nameless[most:])
+        self._found = self._found_again(fills, now_asked, ours)
         if self._found:
             book = added(book, self._found, now)
             ours = self._ours(book, [*fills, *foreign])
         before = {id(order): order for order in ours.orders}
         taken = self._taken_back(book, symbol, foreign, ours, now)
-        batch = Batch(symbol, tuple(fills), known, symbol not in self.unasked, now)
+        told = tuple(fill for fill in fills if fill.order_id not in unasked)
+        batch = Batch(symbol, told, known, symbol not in self.unasked, now)
         came = book_batch(taken.booked.book, batch, taken.ours, self.marks)
-        is_whole = came.is_whole and taken.is_whole
+        is_whole = came.is_whole and taken.is_whole and not unasked
         moved = read(came.booked.book, symbol, cursor, now, balance, whole=is_whole)
         moved, orders = self._looked_at(moved, came.ours.orders, symbol, now)
         moved = added(moved, (*taken.booked.alarms, *came.booked.alarms), now)
@@ -146,15 +154,31 @@ class FillReader:
         """Return our orders that some of these fills may be of."""
         return ours_among(self.file, fills, self.runs, self.first_cycle, book.accepted)
 
-    def _found_again(self, fills: Iterable[VenueFill], ours: Ours) -> list[Alarm]:
+    def _nameless(self, fills: Iterable[VenueFill], known: Mapping[str, VenueFill], ours: Ours) -> set[str]:
+        """Return the orders, by their numbers, of new fills that name none, and that may be ours from before
+        this process: a file that is behind the exchange has no number of theirs."""
+        until = (self.first_cycle + _FIRST_SECONDS) * MICROS
+        return {
+            fill.order_id
+            for fill in fills
+            if fill.order_id is not None
+            and fill.client_id is None
+            and fill.fill_id not in known
+            and fill.ts <= until
+            and of_fill(fill, ours).whose in (Whose.FOREIGN, Whose.WAITS)
+        }
+
+    def _found_again(self, fills: Iterable[VenueFill], nameless: Sequence[str], ours: Ours) -> list[Alarm]:
         """Take in the orders that fills name, and that are ours and not in the file: by their numbers, or, of
-        a row that gives none, by our names among the orders of the day that these tell."""
+        a row that gives none, by our names among the orders of the day that these tell. Those of `nameless`
+        are asked for whose they are."""
+        self.look_ups -= len(nameless)
+        found = [self._order(number) for number in nameless]
         behind = [fill for fill in fills if of_fill(fill, ours).whose is Whose.BEHIND]
-        found: list[VenueOrder | None] = []
         for number in sorted({fill.order_id for fill in behind if fill.order_id is not None}):
             if self.look_ups > 0:
                 self.look_ups -= 1
-                found.append(self.account.order(number) or of_fills(self.account.order_fills(number)))
+                found.append(self._order(number))
         numbered = {fill.client_id for fill in behind if fill.order_id is not None}
         unnumbered = {(fill.symbol, fill.client_id or "") for fill in behind if fill.order_id is None}
         for symbol, name in sorted(one for one in unnumbered if one[1] not in numbered):
@@ -165,6 +189,10 @@ class FillReader:
                 listed = self.account.all_orders(symbol, since, since + _DAY_SECONDS)
                 found += [order for order in listed if order.client_id == name]
         return found_again(self.file, [order for order in found if order is not None], ours)
+
+    def _order(self, number: str) -> VenueOrder | None:
+        """Return an order, or what its fills show of it."""
+        return self.account.order(number) or of_fills(self.account.order_fills(number))
 
     def _of_incomplete(
         self, mine: Iterable[OwnOrder], fills: Sequence[VenueFill], known: Mapping[str, VenueFill]

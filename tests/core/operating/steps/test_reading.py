@@ -23,7 +23,7 @@ from meva_core.operating.records.whose import whose
 from meva_core.operating.steps.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
 from meva_core.operating.steps.filling import UNREAD
 from meva_core.operating.steps.measuring import NO_MARK
-from meva_core.operating.steps.settling import NOT_ASKED
+from meva_core.operating.steps.settling import BY_NUMBER, NOT_ASKED
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, OrderState
 
@@ -410,6 +410,52 @@ def test_one_whose_fill_names_it_by_our_name_alone_is_looked_for_among_the_order
     assert [alarm.pair for alarm in account.book.alarms] == [f"file_behind_exchange:{lost.order_id}"]
     assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
     assert (account.book.waits, account.off()) == ({}, {})
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["alone", "beside one without a number"])
+def test_one_whose_fill_gives_its_number_and_no_name_is_asked_for_whose_it_is(
+    account: Lived, waits: bool
+) -> None:
+    name = client_id(account.last.inputs.cycle, "BTCTRY", Side.BUY, 7, stage=4)
+    lost = account.exchange.submit(NewOrder(name, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1)))
+    account.exchange.trade(lost.order_id, "1", told=False)
+    if waits:
+        account.exchange.unheard = True
+        with account.exchange.failing("find"):
+            account.place("BTCTRY", Side.BUY, "0.1", "2900")
+            account.exchange.unheard = False
+            account.cycle()
+    for _ in range(3):
+        account.cycle()
+        account.check()
+    assert [alarm.pair for alarm in account.book.alarms] == [f"file_behind_exchange:{lost.order_id}"]
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
+    assert account.book.ledger.foreign.get("BTC", 0) == 0
+    assert (account.book.waits, account.off()) == ({}, {})
+
+
+def test_orders_of_a_person_are_asked_for_once_and_only_those_of_the_first_minutes(account: Lived) -> None:
+    asked = []
+    account.exchange.by_hand("BTCTRY", Side.BUY, "0.5")
+    for seconds in (60, 60, 660):
+        account.cycle(seconds)
+        asked.append(account.exchange.calls["order"])
+    account.exchange.by_hand("BTCTRY", Side.BUY, "0.5")
+    account.cycle()
+    assert [*asked, account.exchange.calls["order"]] == [1, 0, 0, 0]
+    assert account.book.ledger.foreign["BTC"] == parse_e8("1")
+    assert account.off() == {}
+
+
+def test_a_fill_whose_order_could_not_be_asked_for_any_more_waits_for_the_next_cycle(account: Lived) -> None:
+    for _ in range(BY_NUMBER + 1):
+        account.exchange.by_hand("BTCTRY", Side.BUY, "0.01")
+    read = account.cycle()
+    assert read.inputs.blocked == {"BTCTRY": "fills_wait"}
+    assert account.book.ledger.foreign["BTC"] == parse_e8("0.01") * BY_NUMBER
+    assert account.cycle().inputs.blocked == {}
+    assert account.book.ledger.foreign["BTC"] == parse_e8("0.01") * (BY_NUMBER + 1)
+    assert account.off() == {}
 
 
 @pytest.mark.parametrize("filled", ["0", "0.4", "1"])
