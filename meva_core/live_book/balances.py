@@ -131,7 +131,7 @@ def _explained(
     if is_rounding(booked.book, asset, gap):
         posting = Posting(f"flow:rounding:{now}:{asset}", Kind.ROUNDING, now, asset)
         booked = _round(booked, posting, gap, marks) if gap else booked
-        return _remember(booked, asset, Look(fills=reading.agreed(booked.book, asset)))
+        return _remember(booked, asset, Look(fills=reading.unseen(booked.book, asset)))
     if not reading.is_late:
         booked = _unproven(_looked(booked, asset, gap, now), asset, marks, now)
     return booked.alarm(*_standing(booked.book, asset, now))

@@ -40,7 +40,7 @@ class Reading:
         came, _ = since(book.moves, asset, self.moment)
         return gap(book, self.balances, asset) + came
 
-    def agreed(self, book: LiveBook, asset: str) -> int:
+    def unseen(self, book: LiveBook, asset: str) -> int:
         """Return how many moves of an asset an agreement with this reading says nothing of."""
         return since(book.moves, asset, self.moment)[1]
 
