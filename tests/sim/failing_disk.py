@@ -81,8 +81,10 @@ class Disk:
         place = self.at if self.until and statement.startswith(self.until) else len(self.statements)
         if not self.commits and self._fails_at(place):
             if self.how in (How.AFTER, How.POWER):
+                driver = cursor or connection.connection.dbapi_connection
+                assert driver is not None
                 rows = bool(values) and isinstance(values[0], list | tuple)
-                (cursor.executemany if rows else cursor.execute)(statement, values)
+                (driver.executemany if rows else driver.execute)(statement, values)
             self._fail()
 
     def commit(self, connection: sa.Connection) -> None:
