@@ -16,7 +16,7 @@ from meva_core.live.live_orders import Record, add, change, records
 from meva_core.live.matching import Alarm, Look, described, is_same
 from meva_core.live.owner import Owner
 from meva_core.live.standing import ENDED, MAY_REST, Standing, after, reported
-from meva_core.live.watch import Watch, has_namesake, load, save, unbooked
+from meva_core.live.watch import Watch, Watches, has_namesake, load, save, unbooked
 from meva_core.market import MICROS
 from meva_core.modes import Mode
 from meva_core.ports import Account, Clock, Store, UnitOfWork, Venue
@@ -135,7 +135,8 @@ class Inquiry:
         """Record where an order stands now; `watch` replaces what is remembered of it."""
         changed = self._changed(record, standing, order_id, error)
         with self.store.unit() as work:
-            self._store(work, changed, load(work, self.owner).of(record) if watch is None else watch)
+            watches = load(work, self.owner)
+            self._store(work, changed, watches.of(record) if watch is None else watch, watches)
             work.commit()
         return changed
 
@@ -225,11 +226,11 @@ class Inquiry:
         is_new = False
         if look.twins or changed != record or watch != before:
             with self.store.unit() as work:
-                now = load(work, self.owner).of(record)  # what was booked meanwhile stays booked
+                watches = load(work, self.owner)
+                now = watches.of(record)  # what was booked meanwhile stays booked
                 grew = watch.filled is not None and watch.filled > max(before.filled or 0, now.booked)
-                self._store(
-                    work, changed, evolve(watch, booked=now.booked, complete=now.complete and not grew)
-                )
+                kept = evolve(watch, booked=now.booked, complete=now.complete and not grew)
+                self._store(work, changed, kept, watches)
                 is_new = self._add_twins(work, changed, look.twins)
                 work.commit()
         alarms += [*more, *self._namesakes(changed, watch)]
@@ -322,10 +323,10 @@ class Inquiry:
 
     # -- Recording ------------------------------------------------------------------------------------
 
-    def _store(self, work: UnitOfWork, record: Record, watch: Watch) -> None:
-        """Store an order and what is remembered of it, as long as more is expected of it."""
+    def _store(self, work: UnitOfWork, record: Record, watch: Watch, watches: Watches) -> None:
+        """Store an order and what is remembered of it, as long as more is expected of it; `watches` are those
+        of all orders as the unit of work has them."""
         change(work, record, watch.filled, complete=watch.complete)
-        watches = load(work, self.owner)
         kept = watches.having(record.stored, None if self.is_over(record, watch) else watch)
         if kept != watches:
             save(work, kept, self.clock.micros())
