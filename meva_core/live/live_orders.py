@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -132,12 +133,13 @@ def rows(view: Reads, owner: Owner, **where: Any) -> list[Record | Unread]:
     return [read_row(_TABLE, row, *values) for row, *values in found]
 
 
+@lru_cache(maxsize=4096)
 def read_row(
     table: str, key: Any, name: str | None, symbol: str, side: str, price: Any, qty: Any, status: str,
     order_id: str | None, error: str | None, created: Any, updated: Any, exchange_name: str | None,
 ) -> Record | Unread:  # fmt: skip
     """Return the order that a row of a table of orders is; of one whose amounts the earlier system did not
-    keep, nothing is known but its name (`Record.asks`)."""
+    keep, nothing is known but its name (`Record.asks`). A cycle reads most rows several times."""
     is_amount = is_usable if status in _NAME_ALONE and not (price or qty) else _is_positive
     way = _SIDES.get(side) or Side.__members__.get(side.upper())
     if (

@@ -51,6 +51,9 @@ class Watch:
     """When it was last asked for by itself where not all were, in microseconds."""
 
 
+_NEW: Final = Watch()
+
+
 @frozen
 class Watches:
     """All watched orders of an owner by row, and how far rows were looked through for orders of the earlier
@@ -67,7 +70,7 @@ class Watches:
 
     def of(self, record: Record) -> Watch:
         """Return what is remembered of an order: nothing at first."""
-        return Watch() if record.row is None else self.orders.get(record.row, Watch())
+        return _NEW if record.row is None else self.orders.get(record.row, _NEW)
 
     def having(self, row: int, watch: Watch | None) -> Watches:
         """Return the watches with this one of a row, or without any."""
@@ -138,7 +141,7 @@ def has_namesake(view: Reads, watches: Watches, twin: Record, shared: Collection
     return any(other.standing in MAY_REST for other in others)
 
 
-_FRESH: Final = asdict(Watch())
+_FRESH: Final = asdict(_NEW)
 _NAMES: Final = frozenset(_FRESH)
 
 

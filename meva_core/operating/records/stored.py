@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from meva_core.errors import BadInput, StoreCorrupt
@@ -199,8 +200,10 @@ def posting_in(event: str, meta: str) -> Posting:
     return _read(lambda: restored(document["posting"], Posting, "$.posting"), f"{LEDGER}, {event}")
 
 
+@lru_cache(maxsize=4096)
 def fill_in(event: str, meta: str) -> VenueFill:
-    """Return the fill of a row of the ledger, as it came. Raises StoreCorrupt for what cannot be read."""
+    """Return the fill of a row of the ledger, as it came; a cycle reads those of the last hours again and
+    again. Raises StoreCorrupt for what cannot be read."""
     document = _document(event, meta)
     return _read(lambda: fill_of(document["fill"]), f"{LEDGER}, {event}")
 
