@@ -23,7 +23,7 @@ class Peaks:
     fresh: bool = True
 
     def check(self, book: LiveBook) -> None:
-        """Go on by one cycle, and compare; a peak of which all was withdrawn is one of nothing."""
+        """Go on by one cycle, and compare."""
         figures, flows = book.figures, book.ledger.flows
         point = figures.equity - flows
         if figures.fresh and self.fresh:
@@ -32,9 +32,6 @@ class Peaks:
             self.day, self.day_open = figures.day, self.last
         self.last, self.fresh = point, figures.fresh
         if figures.peak != self.peak + flows:
-            if figures.peak <= 0 or self.peak + flows <= 0:
-                self.peak = figures.peak - flows
-                return
             raise Violated("I23", f"the peak is {figures.peak} e8, and {self.peak + flows} by profit alone")
         if figures.day_open != self.day_open + flows:
             wanted = self.day_open + flows

@@ -66,14 +66,15 @@ def assessed(figures: Figures, equity: int, day: int, *, fresh: bool) -> Figures
 def moved(figures: Figures, flow: int, equity: int) -> Figures:
     """Return the figures after a flow into a book that was worth `equity`, or out of it.
 
-    A peak that lags behind equity, all of which is withdrawn, is a peak of nothing.
+    A peak may lie below zero meanwhile: of a withdrawal and a deposit that are booked together, either may be
+    the first, and the drawdown is the same.
     """
     after = equity + flow
     percent = _scaled(figures.peak_percent, after, equity) if equity > 0 and after > 0 else after
     return evolve(
         figures,
-        peak=max(0, figures.peak + flow),
-        peak_ever=max(0, figures.peak_ever + flow),
+        peak=figures.peak + flow,
+        peak_ever=figures.peak_ever + flow,
         peak_percent=max(0, percent),
         day_open=figures.day_open + flow,
         equity=figures.equity + flow,

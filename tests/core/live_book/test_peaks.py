@@ -113,3 +113,17 @@ def test_fees_and_results_count_for_the_day_that_their_fill_is_stamped_on() -> N
     after_sale = sold.booked.book.ledger.day(day + 1)
     assert after_sale.realized == e8("90") - e8("3") - e8("101.5")
     assert after_sale.fees == e8("5")
+
+
+@given(
+    st.integers(1, 10**6), st.integers(0, 10**6), st.integers(-(10**7), 10**7), st.integers(-(10**7), 10**7)
+)
+def test_flows_that_are_booked_together_come_to_the_same_in_either_order(
+    peak: int, fall: int, one: int, other: int
+) -> None:
+    before = after(begun(peak, DAY), peak - fall)
+    for first, second in ((one, other), (other, one)):
+        between = moved(before, first, before.equity)
+        now = moved(between, second, between.equity)
+        assert now.drawdown == before.drawdown
+        assert (now.peak, now.peak_ever) == (before.peak + one + other, before.peak_ever + one + other)
