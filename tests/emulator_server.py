@@ -169,8 +169,8 @@ def running(
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        yield Emulator(ready.result(timeout=20), lambda: loop.call_soon_threadsafe(stop.set), time_of_day)
+        yield Emulator(ready.result(timeout=60), lambda: loop.call_soon_threadsafe(stop.set), time_of_day)
     finally:
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=20)
+        thread.join(timeout=60)

@@ -355,7 +355,7 @@ def live_account(
     finally:
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=20)
+        thread.join(timeout=60)
 
 
 def staged(

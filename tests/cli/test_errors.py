@@ -291,7 +291,7 @@ def test_an_interrupted_command_ends_with_130_and_one_message(number: signal.Sig
     assert process.stderr.readline() == "ready\n"
     started = time.monotonic()
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.strip() == "Error: interrupted\nTo do: run the same command again"
     assert time.monotonic() - started < 30
@@ -329,7 +329,7 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path, unbuffered: str
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
-    _, err = process.communicate(b"x", timeout=30)
+    _, err = process.communicate(b"x", timeout=60)
     assert (process.returncode, err) == (1, b"")
 
 

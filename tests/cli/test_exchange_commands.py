@@ -226,7 +226,7 @@ def polling(meva: Meva, folder: str) -> Started:
 def test_a_capture_that_is_interrupted_leaves_a_dataset_with_checksums_and_exits_130(meva: Meva) -> None:
     process = polling(meva, "data")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert replay.validate(meva.folder / "data").ok
@@ -240,7 +240,7 @@ def test_a_capture_that_is_interrupted_leaves_a_dataset_with_checksums_and_exits
 def test_a_capture_that_is_killed_leaves_a_dataset_and_the_next_one_goes_on(meva: Meva) -> None:
     process = polling(meva, "data")
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert replay.validate(meva.folder / "data").ok
     before = (meva.folder / "data" / "orderbook" / "BTCTRY.csv").read_bytes()
     code, document = meva.json("replay", "capture", "data", "--seconds", 2, "--interval", 1)
@@ -314,7 +314,7 @@ def test_a_fetch_that_is_ended_keeps_what_it_has(
 ) -> None:
     process = fetching(meva, local)
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in err
     local.control("DELETE", "faults")

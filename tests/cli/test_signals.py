@@ -79,7 +79,7 @@ def test_a_file_that_is_being_written_leaves_nothing_behind(number: signal.Signa
     assert line_of(process) == "ready\n"
     assert len(list(tmp_path.iterdir())) == 2
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.strip() == "Error: interrupted\nTo do: run the same command again"
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
@@ -91,7 +91,7 @@ def test_a_signal_that_the_parent_has_switched_off_stays_off(number: signal.Sign
     process = start(WRITER, tmp_path, ignoring=number)
     assert line_of(process) == "ready\n"
     process.send_signal(number)
-    _, err = process.communicate("\n", timeout=30)
+    _, err = process.communicate("\n", timeout=60)
     assert (process.returncode, err) == (0, "")
     assert (tmp_path / "out.csv").read_text() == "half"
 
@@ -103,7 +103,7 @@ def test_an_interrupt_while_the_program_is_loaded_is_no_traceback(
     process = start(HELD, tmp_path)
     assert line_of(process) == "importing\n"
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "Error: interrupted\n")
 
 
@@ -113,7 +113,7 @@ def test_next_to_nothing_is_imported_before_an_interrupt_is_answered(tmp_path: P
         "print(*sorted(set(sys.modules) - before))"
     )
     process = start(code, tmp_path)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     assert set(out.split()) <= {"__future__", "meva_cli", "meva_cli.entry", "meva_cli.signals"}
 
 
@@ -125,7 +125,7 @@ def test_a_terminal_that_has_gone_is_no_traceback(tmp_path: Path) -> None:
             stdout=gone,
             stderr=gone,
         )
-        assert process.wait(timeout=30) == 2
+        assert process.wait(timeout=60) == 2
 
 
 def work(done: list[str], signals: int, then: Callable[[], None] = lambda: None) -> None:

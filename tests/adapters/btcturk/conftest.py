@@ -25,7 +25,7 @@ def seconds() -> Seconds:
 
 @pytest.fixture
 def client(server: Server, seconds: Seconds) -> Iterator[Client]:
-    manners = Manners(connect=1.0, total=1.0, monotonic=seconds, sleep=seconds.sleep)
+    manners = Manners(connect=60.0, total=60.0, monotonic=seconds, sleep=seconds.sleep)
     made = Client(server.url, server.url, SystemClock(), signer=Signer(KEY, SECRET), manners=manners)
     yield made
     made.close()

@@ -74,7 +74,7 @@ def heard() -> Heard:
 @pytest.fixture
 def observed(server: Server, seconds: Seconds, heard: Heard) -> Callable[..., Client]:
     def make(url: str = server.url) -> Client:
-        manners = Manners(connect=1.0, total=1.0, patience=5.0, monotonic=seconds, sleep=seconds.sleep)
+        manners = Manners(connect=60.0, total=60.0, patience=5.0, monotonic=seconds, sleep=seconds.sleep)
         signer = Signer(KEY, SECRET)
         return Client(url, url, SystemClock(), signer=signer, manners=manners, observer=heard)
 

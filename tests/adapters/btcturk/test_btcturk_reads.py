@@ -613,7 +613,7 @@ def test_n9_processes_of_one_host_count_the_refusals_of_a_key_together(
 
     def process(secret: str = "c2VjcmV0LW9mLWEta2V5LTAwMDAwMDAwMDAwMDAwMDA=") -> PrivateData:
         calls = SharedCalls(tmp_path / "calls.json", server.url, monotonic=seconds)
-        manners = Manners(connect=1.0, total=1.0, monotonic=seconds, sleep=seconds.sleep)
+        manners = Manners(connect=60.0, total=60.0, monotonic=seconds, sleep=seconds.sleep)
         signer = Signer(KEY, Secret(secret))
         client = Client(server.url, server.url, SystemClock(), signer=signer, manners=manners, calls=calls)
         return PrivateData(client, Gate(), PAYLOADS)

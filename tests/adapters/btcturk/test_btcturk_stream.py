@@ -258,14 +258,14 @@ def test_it_ends_soon_whoever_does_not_answer() -> None:
         wait_for(lambda: stream.book("BTCTRY"))
         began = time.monotonic()
         stream.close()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8, "it waited for an answer"
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes connections, and shakes no hands
         stream = Stream(f"ws://127.0.0.1:{deaf.getsockname()[1]}", PAYLOADS, [], lambda: NOW)
         stream.start()
         wait_for(lambda: stream._raw is not None)
         began = time.monotonic()
         stream.close()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 8, "it waited for hands to be shaken"
         assert not stream._thread.is_alive()
 
 

@@ -54,7 +54,7 @@ def test_one_deadline_holds_for_the_whole_answer(
     began = time.monotonic()
     with pytest.raises(NoAnswer, match="timed out"):
         transport.exchange(GET)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 2.5
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,11 @@ def test_n2_n3_n8_whatever_is_not_a_clear_word_leaves_the_outcome_unknown_and_is
     assert len(server.calls(POST)) == 1
 
 
-def test_n2_silence_leaves_the_outcome_unknown(server: Server, account: PrivateData) -> None:
+def test_n2_silence_leaves_the_outcome_unknown(
+    server: Server, new_client: Callable[..., Client], permit: Gate
+) -> None:
     server.on(POST, Answer(seconds=1.3))
+    account = PrivateData(new_client(total=1.0), permit, PAYLOADS)
     with pytest.raises(OutcomeUnknown, match="timed out"):
         account.submit(NEW)
 

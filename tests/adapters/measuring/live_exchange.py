@@ -201,7 +201,7 @@ def exchange() -> Iterator[Emulator]:
 
 
 @contextmanager
-def live(emulator: Emulator, behind_ms: int = 0, total: float = 5.0) -> Iterator[Live]:
+def live(emulator: Emulator, behind_ms: int = 0, total: float = 60.0) -> Iterator[Live]:
     """Return a market at 20 s past a full minute, on an exchange with fresh budgets and nothing wrong."""
     hand = emulator.clock
     assert isinstance(hand, HandClock)
