@@ -7,7 +7,8 @@ from before, and not in our file: the file is behind the exchange. Foreign: all 
 
 A fill is what its order is. A row without a name, of an order that nobody has the number of, may be of one of
 ours whose reply was never heard: it waits while there is such an order of its symbol and side. A name that is
-not ours is proof enough that it is not.
+not ours is proof enough that it is not. A row without a number, under a name that the exchange gave to more
+than one order, is of the one that it can be of.
 """
 
 from __future__ import annotations
@@ -93,9 +94,19 @@ def of_order(order: VenueOrder, ours: Ours) -> Owner:
 def of_fill(fill: VenueFill, ours: Ours) -> Owner:
     """Return whose a fill is."""
     owner = _owner(fill.order_id, fill.client_id, ours)
+    if fill.order_id is None and owner.order is not None:
+        return Owner(owner.whose, _one_of_its_name(fill, owner.order, ours))
     if owner.whose is Whose.FOREIGN and fill.client_id is None and ours.nameless(fill.symbol, fill.side):
         return Owner(Whose.WAITS)
     return owner
+
+
+def _one_of_its_name(fill: VenueFill, order: OwnOrder, ours: Ours) -> OwnOrder:
+    """Return which of the orders under a name a fill can be of, first one that lacks fills; the order that
+    has the name where it can be of none of them."""
+    twins = (one for one in ours.orders if one.twin_of is not None and one.twin_of == order.client_id)
+    can_be = [one for one in (order, *twins) if one.may_have(fill)]
+    return max(can_be, key=lambda one: (one.missing or 0) > 0, default=order)
 
 
 def _owner(order_id: str | None, name: str | None, ours: Ours) -> Owner:

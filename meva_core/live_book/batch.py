@@ -9,7 +9,6 @@ it is an oversell, which ends the cycle.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Final
 
 from attrs import evolve, frozen
@@ -23,7 +22,7 @@ from meva_core.live_book.known import differs, named
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
-from meva_core.venue import EXACT, VenueFill
+from meva_core.venue import VenueFill
 
 OVERSELL_MICROS: Final = 120 * 10**6
 
@@ -119,6 +118,8 @@ def _one(so_far: BatchBooked, fill: VenueFill, batch: Batch, marks: Marks) -> Ba
         return evolve(so_far, booked=booked.alarm(*alarms), waits=(*so_far.waits, fill.fill_id))
     assert owner.order is not None
     order = _order_of(fill, owner.order)
+    if order.twin_of is not None:  # its name is another's: by its number alone is the fill found again
+        fill = evolve(fill, order_id=order.order_id)
     after = order.plus(fill)
     return evolve(
         so_far,
@@ -140,9 +141,8 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
     assert order is not None
     if owner.whose is Whose.NAMESAKE and not book.is_accepted(AlarmCode.SHARED_NAME, order.label):
         return (Alarm(AlarmCode.SHARED_NAME, order.label, fill.symbol, numbers_of(fill)),)
-    if _contradicts(fill, _order_of(fill, order)) and not book.is_accepted(
-        AlarmCode.FILL_DIFFERS, fill.fill_id
-    ):
+    can_be = _order_of(fill, order).may_have(fill)
+    if not can_be and not book.is_accepted(AlarmCode.FILL_DIFFERS, fill.fill_id):
         numbers = {**numbers_of(fill), "asked": f"{order.side.name} {order.qty:f} {order.symbol}"}
         return (Alarm(AlarmCode.FILL_DIFFERS, fill.fill_id, fill.symbol, numbers),)
     if order.was_absent and not book.is_accepted(AlarmCode.ABSENT_FILLED, order.label):
@@ -154,19 +154,6 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
         return ()
     numbers = {**numbers_of(fill), "held": held_text(so_far.booked, fill.symbol)}
     return (Alarm(AlarmCode.OVERSELL, fill.fill_id, fill.symbol, numbers),)
-
-
-def _contradicts(fill: VenueFill, order: OwnOrder) -> bool:
-    """Whether a fill cannot be of an order that asked what ours did, up to the digits of rounded ones."""
-    if (fill.symbol, fill.side) != (order.symbol, order.side):
-        return True
-    after = order.plus(fill)
-    spare = EXACT.multiply(_unit(fill), Decimal(after.inexact)) if after.inexact else Decimal(0)
-    return after.sums.qty > EXACT.add(order.qty, spare)
-
-
-def _unit(fill: VenueFill) -> Decimal:
-    return Decimal(1).scaleb(int(fill.qty.as_tuple().exponent))
 
 
 def _order_of(fill: VenueFill, order: OwnOrder) -> OwnOrder:

@@ -110,6 +110,16 @@ class OwnOrder:
             most = self.filled or _ZERO
         return max(_ZERO, EXACT.subtract(most, self.sums.qty))
 
+    def may_have(self, fill: VenueFill) -> bool:
+        """Whether a fill can be of it: it asked that, and, up to the digits of rounded ones, for no less than
+        has filled then."""
+        if (fill.symbol, fill.side) != (self.symbol, self.side):
+            return False
+        after = self.plus(fill)
+        unit = Decimal(1).scaleb(int(fill.qty.as_tuple().exponent))
+        spare = EXACT.multiply(unit, Decimal(after.inexact)) if after.inexact else _ZERO
+        return after.sums.qty <= EXACT.add(self.qty, spare)
+
     def plus(self, fill: VenueFill) -> OwnOrder:
         """Return it with one more fill, whose number it takes over if it had none."""
         return evolve(

@@ -111,6 +111,25 @@ def test_a_second_order_under_a_name_is_k4_until_all_are_own() -> None:
     assert [(one.order_id, one.sums.qty) for one in after.ours.orders] == [("9", 0), ("10", 1)]
 
 
+def test_a_fill_without_a_number_is_of_the_one_order_of_its_name_that_it_can_be_of() -> None:
+    order = an_order(qty="1", order_id="9", client_id="s4:x", filled=Decimal(1))
+    twin = an_order(qty="1", order_id="10", twin_of="s4:x", filled=Decimal(1))
+    first, second = (a_fill("1", "100", order_id=None, client_id="s4:x", fill_id=one) for one in "56")
+    came = book_fills(a_book(), first, second, orders=(order, twin))
+    assert (codes(came.booked), came.waits) == ([], ())
+    assert [(one.order_id, one.sums.qty) for one in came.ours.orders] == [("9", 1), ("10", 1)]
+    assert [(one.fill_id, one.order_id) for one in came.fills] == [("5", None), ("6", "10")]
+    third = a_fill("1", "100", order_id=None, client_id="s4:x", fill_id="7")
+    assert codes(book_fills(a_book(), first, second, third, orders=(order, twin)).booked) == ["K3"]
+
+
+def test_of_two_orders_of_a_name_the_one_that_lacks_fills_has_it() -> None:
+    order = an_order(qty="3", order_id="9", client_id="s4:x", filled=Decimal(0))
+    twin = an_order(qty="3", order_id="10", twin_of="s4:x", filled=Decimal(1))
+    came = book_fills(a_book(), a_fill("1", "100", order_id=None, client_id="s4:x"), orders=(order, twin))
+    assert [(one.order_id, one.missing) for one in came.ours.orders] == [("9", 0), ("10", 0)]
+
+
 def test_a_fill_of_an_order_that_was_called_absent_is_k6_until_it_is_accepted_and_then_booked() -> None:
     order = an_order(order_id="9", client_id="s4:x", standing=Standing.ABSENT, was_absent=True)
     fill = a_fill("1", "100", order=order, fill_id="5")
