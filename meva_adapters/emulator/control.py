@@ -239,7 +239,7 @@ def move_funds(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     exchange, now = venue.exchange, venue.clock()
     exchange.advance(now)
     made = exchange.clearing.transfer(key.account, asset, amount, fee, now, delay)
-    return {"id": made.id, "time": made.time, "free": format_e8(key.account.balance(asset).free)}
+    return {"id": made.id, "time": venue.stamp(made.time), "free": format_e8(key.account.balance(asset).free)}
 
 
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def transfers(venue: Venue, call: Call, key: Key) -> Reply:
     """GET .../crypto and .../fiat: what came and went, newest first, at most 200."""
     check_filters(call, "symbol")
     now, is_fiat = venue.clock(), call.path.lower().endswith("fiat")
-    end = _whole(call, "endDate", now)
+    end = _whole(call, "endDate", venue.server_time)
     start = _whole(call, "startDate", end - _MONTH_MS)
     if end - start > 3 * _MONTH_MS:
         raise refused("The date range cannot be longer than 90 days.")
@@ -72,15 +72,15 @@ def transfers(venue: Venue, call: Call, key: Key) -> Reply:
         if one.is_fiat == is_fiat
         and one.listed is not None
         and one.listed <= now
-        and start <= one.time <= end
+        and start <= venue.stamp(one.time) <= end
         and (not kinds or ("deposit" if one.amount > 0 else "withdrawal") in kinds)
         and (not assets or one.asset in assets)
     )
-    return enveloped([transfer_row(one) for one in islice(found, _ROWS)], "SUCCESS")
+    return enveloped([transfer_row(venue.stamped(one)) for one in islice(found, _ROWS)], "SUCCESS")
 
 
 def _row(venue: Venue, fill: Fill) -> Json:
-    return fill_row(fill, venue.exchange.pairs[fill.pair], venue.policy.fill_decimals)
+    return fill_row(venue.stamped(fill), venue.exchange.pairs[fill.pair], venue.policy.fill_decimals)
 
 
 def _visible(venue: Venue, key: Key) -> Iterator[Fill]:
@@ -97,7 +97,7 @@ def _fills(venue: Venue, call: Call, key: Key) -> Iterator[Fill]:
         order_id = _whole(call, "orderId", 0)
         return (fill for fill in _visible(venue, key) if fill.order_id == order_id)
     pair = required_pair(venue, call) if call.all("pairSymbol") else None
-    end = _whole(call, "endDate", venue.clock())
+    end = _whole(call, "endDate", venue.server_time)
     start = _whole(call, "startDate", end - _MONTH_MS)
     if end - start > 3 * _MONTH_MS:
         raise refused("The date range cannot be longer than 90 days.")
@@ -106,7 +106,7 @@ def _fills(venue: Venue, call: Call, key: Key) -> Iterator[Fill]:
     return (
         fill
         for fill in _visible(venue, key)
-        if start <= fill.time <= end
+        if start <= venue.stamp(fill.time) <= end
         and (pair is None or fill.pair == pair.name)
         and (not sides or fill.side.word in sides)
         and (not assets or _is_of(venue, fill, assets))

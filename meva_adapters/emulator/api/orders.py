@@ -46,7 +46,7 @@ def place(venue: Venue, call: Call, key: Key) -> Reply:
         order = venue.exchange.submit(key.account, request, venue.clock())
     except Rejected as e:
         raise order_refused(e.message, e.code) from None
-    data = accepted_row(order, venue.exchange.pairs[order.pair])
+    data = accepted_row(order, venue.exchange.pairs[order.pair], venue.stamp(order.created))
     body = {"httpStatusCode": 200, "data": data, "success": True, "message": "SUCCESS", "code": 0}
     return Reply(200, orjson.dumps(body))
 
@@ -98,8 +98,8 @@ def all_orders(venue: Venue, call: Call, key: Key) -> Reply:
         for order in reversed(venue.exchange.register.of(key.account).orders.values())
         if order.pair == pair.name
         and order.id >= least
-        and (start is None or order.created >= start * 1000)
-        and (end is None or order.created <= end * 1000 + 999)
+        and (start is None or venue.stamp(order.created) >= start * 1000)
+        and (end is None or venue.stamp(order.created) <= end * 1000 + 999)
         and (moment := _seen(venue, order)) is not None
     )
     rows = islice(found, (page - 1) * limit, page * limit)
@@ -109,7 +109,8 @@ def all_orders(venue: Venue, call: Call, key: Key) -> Reply:
 def _seen(venue: Venue, order: Order) -> Moment | None:
     """Return what a read shows of an order now, None while it does not show it yet."""
     delay = venue.policy.orders_delay_ms
-    return order.as_of(venue.clock() - delay) if delay else order.past[-1]
+    moment = order.as_of(venue.clock() - delay) if delay else order.past[-1]
+    return None if moment is None else venue.stamped(moment)
 
 
 def _open(venue: Venue, key: Key) -> Iterator[tuple[Order, Moment]]:

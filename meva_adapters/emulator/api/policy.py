@@ -21,7 +21,7 @@ class Policy:
     * limits: request budgets are kept; unauthorized_block: 401 in a row that block an address, 0 for never
     * cancel_ms: how long an accepted cancel takes
     * market_buy_fee_on_top: a market buy pays its commission beside the money to spend
-    * clock_skew_ms: how far the exchange's clock is ahead
+    * clock_skew_ms: how far the exchange's clock is ahead; what happens while it is so is stamped by it
     * orders_delay_ms, fills_delay_ms, balances_delay_ms: how late reads show what has happened
     * fill_decimals: the most decimals of a fill's `amount`, which is rounded; its `preciseAmount` never is
     * comma_decimals: balances are written with a comma

@@ -74,7 +74,7 @@ def trades(venue: Venue, call: Call) -> Reply:
     last = call.one("last") or ""
     most = min(_TRADES, int(last)) if last.isascii() and last.isdigit() and len(last) < 9 else _TRADES
     newest = list(venue.tapes[pair.name].trades)[::-1][:most]
-    return enveloped([trade_row(trade, pair) for trade in newest])
+    return enveloped([trade_row(venue.stamped(trade), pair) for trade in newest])
 
 
 def ohlc(venue: Venue, call: Call) -> Reply:

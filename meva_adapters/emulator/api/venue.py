@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from meva_adapters.emulator.api.auth import PERMISSIONS, Key, Keyring, secret_bytes
 from meva_adapters.emulator.api.limits import Limiter
 from meva_adapters.emulator.api.policy import Policy
+from meva_adapters.emulator.exchange.accounts import Transfer
 from meva_adapters.emulator.exchange.events import Event, Traded
 from meva_adapters.emulator.exchange.matching import Exchange
+from meva_adapters.emulator.exchange.orders import Fill, Moment
 from meva_adapters.emulator.markets.candles import Tape
 from meva_adapters.emulator.markets.metadata import Listing
 
 Listener = Callable[[Event], None]
+T = TypeVar("T", Fill, Moment, Traded, Transfer)
 
 
 @define(eq=False, repr=False)
@@ -29,6 +33,8 @@ class Venue:
     limiter: Limiter = field(factory=Limiter)
     keyring: Keyring = field(init=False)
     listeners: list[Listener] = field(factory=list)
+    _ahead: list[tuple[int, int]] = field(factory=list, init=False)
+    """From when on the exchange's own clock was how far ahead, in ms; the newest last."""
 
     def __attrs_post_init__(self) -> None:
         self.keyring = Keyring(self.policy)
@@ -39,8 +45,20 @@ class Venue:
         """What the exchange says the time is, in ms."""
         return self.clock() + self.policy.clock_skew_ms
 
+    def stamp(self, time: int) -> int:
+        """Return what the exchange's own clock showed at a time of `clock`, in ms."""
+        return time + next((ahead for since, ahead in reversed(self._ahead) if since <= time), 0)
+
+    def stamped(self, happened: T) -> T:
+        """Return what happened as the exchange stamps it."""
+        stamp = self.stamp(happened.time)
+        return happened if stamp == happened.time else evolve(happened, time=stamp)
+
     def obey(self) -> None:
         """Carry the switches to where they work."""
+        now, ahead = self.clock(), self.policy.clock_skew_ms
+        if ahead != (self._ahead[-1][1] if self._ahead else 0):
+            self._ahead.append((now, ahead))
         self.exchange.cancel_ms = self.policy.cancel_ms
         self.exchange.stops_as_named = self.policy.stops_as_named
         self.exchange.clearing.fee_on_top = self.policy.market_buy_fee_on_top

@@ -62,8 +62,8 @@ def order_row(order: Order, pair: Pair, moment: Moment) -> Json:
     }
 
 
-def accepted_row(order: Order, pair: Pair) -> Json:
-    """Return the data of an accepted order: no status and no fills."""
+def accepted_row(order: Order, pair: Pair, created: int) -> Json:
+    """Return the data of an order that was accepted at a stamp: no status and no fills."""
     return {
         "id": order.id,
         "quantity": format_e8(order.quantity),
@@ -74,7 +74,7 @@ def accepted_row(order: Order, pair: Pair) -> Json:
         "method": order.method.word,
         "pairSymbol": pair.name,
         "pairSymbolNormalized": pair.normalized,
-        "datetime": order.created,
+        "datetime": created,
     }
 
 

@@ -74,7 +74,8 @@ class Hub:
 
     def _greet(self, session: Session, channel: str, pair: str) -> None:
         if channel == _TRADES:
-            session.push(frames.trade_list(pair, reversed(self.venue.tapes[pair].trades)))
+            trades = map(self.venue.stamped, reversed(self.venue.tapes[pair].trades))
+            session.push(frames.trade_list(pair, trades))
         elif channel in (_FULL, _DIFF):
             book = self._books.get(pair)
             if book is None or not self._followed(pair, session, channel):
@@ -102,7 +103,7 @@ class Hub:
         if isinstance(event, Traded):
             followers = self._followers(_TRADES, event.pair)
             if followers:
-                made = frames.trade(event)
+                made = frames.trade(self.venue.stamped(event))
                 for session in followers:
                     session.push(made)
             return
@@ -113,7 +114,8 @@ class Hub:
             if self.venue.policy.user_events:
                 session.push(_order_news(event, pair))
             if isinstance(event, Filled):
-                session.push(frames.user_trade(event.fill, pair, self.venue.policy.fill_decimals))
+                fill = self.venue.stamped(event.fill)
+                session.push(frames.user_trade(fill, pair, self.venue.policy.fill_decimals))
 
     def tell_books(self) -> None:
         """Pass on the books that have changed since the last time."""
