@@ -36,9 +36,9 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
 
     It writes the file of MEVA_KILL_FILE, then a row of the database; one of the two is enough, and each is
     looked at before every order and cancel, by every process. Reading and booking go on. What rests at the
-    exchange rests on: --cancel-open first lets nothing but cancels be sent, asks for all our own open orders
-    to be canceled, says what is left, and then ends cancels, too. That takes open gates and the key; a loop
-    that holds the book does it within seconds, and is waited for.
+    exchange rests on, and may fill: it is named. --cancel-open first lets nothing but cancels be sent, asks
+    for all our own open orders to be canceled, says what is left, and then ends cancels, too. That takes open
+    gates and the key; a loop that holds the book does it within seconds, and is waited for.
 
     Exit code 0: nothing is sent any more. 1: neither file nor row could be written, or orders are left.
     """
@@ -55,6 +55,8 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
         document["ended"] = list(canceled.elsewhere) if canceled else []
         document["left"] = [{"order": one.name, "why": one.why} for one in canceled.left] if canceled else []
     document |= _stopped(settings, url, Level.ALL, reason)
+    if not cancel_open:
+        document["resting"] = _resting(url)
     print_json(document) if as_json else _say(document)
     ctx.exit(0 if document["written"] and not document.get("left") else 1)
 
@@ -86,6 +88,19 @@ def _stopped(
     except StoreError as error:
         failed.append(str(error))
     return {"level": level.name.lower(), "written": written, "not_written": failed}
+
+
+def _resting(url: URL) -> list[str]:
+    """Return the names of our orders that may rest at the exchange; none where the database cannot be read,
+    which has been said already."""
+    from meva_adapters.sql import reader
+    from meva_core.operating.steps.cancelling import resting_of
+
+    try:
+        with reader(url) as looks, looks.read() as view:
+            return resting_of(view)
+    except StoreError:
+        return []
 
 
 def _take_back(settings: Settings, url: URL) -> Canceled:
@@ -148,6 +163,10 @@ def _say(document: dict[str, Any]) -> None:
         print_line("nothing is sent to the exchange any more; `meva arm --reason TEXT` lets it go on")
     else:
         print_line("nothing was written: end the processes that trade, or set KILL_SWITCH=true in .env")
+    for name in document.get("resting", ()):
+        print_line(f"rests  {name}")
+    if document.get("resting"):
+        print_line("that may still fill: `meva kill --cancel-open` takes it back")
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ import click
 from meva_cli.database import DB, database, reading
 from meva_cli.listing import LAST, Listing, check_form, form_options, rows_options
 from meva_cli.live_history.asked import BOOK, asked_live, head_of
-from meva_cli.render import print_line
+from meva_cli.render import print_line, to_the_second
 from meva_cli.window import moment
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ _SHOWN: Final = {
     "order": "order_id",
 }
 _SPARED: Final = ("strategy", "order", "purpose", "avg_price")
+_THERE: Final = ("open", "partially_filled", "filled", "canceled")
+"""An error of such an order is over: it was heard of since."""
+_NEWEST: Final = 5
+"""So many errors are told below the table; a file has all."""
 _OF_STAGE7: Final = {
     "submitted": "submitted_at",
     "symbol": "symbol",
@@ -68,7 +72,7 @@ def orders(
 
     `filled` is what is booked of it, at `avg_price`. An order with a `!` is not settled: what became of it
     has to be asked of the exchange first, and below the table stands what that means. Of these all are shown,
-    however old.
+    however old. Below stands as well why the newest that were not sent, or refused, were not.
     """
     url = database(db)
     check_form(form, out, as_json, url)
@@ -83,6 +87,7 @@ def orders(
             listing = _listing(listed, found, open_only)
         if listing.put(form, out, as_json=as_json):
             _say_unsettled(found)
+            _say_why_not(found)
 
 
 def _found(
@@ -137,6 +142,17 @@ def _say_unsettled(found: list[Order]) -> None:
         print_line(f"! {len(names)} {'order' if len(names) == 1 else 'orders'}: {attention}")
         for name in names:
             print_line(f"    {name}")
+
+
+def _say_why_not(found: list[Order]) -> None:
+    """Say of the newest orders that are not at the exchange, as far as anybody knows, what kept them."""
+    told = [one for one in found if one.error and one.status not in _THERE]
+    if told:
+        print_line()
+    if len(told) > _NEWEST:
+        print_line(f"{len(told)} orders with an error, the newest of them:")
+    for one in told[-_NEWEST:]:
+        print_line(f"{to_the_second(one.created)} {one.symbol} {one.side}, {one.status}: {one.error}")
 
 
 def _of_account(

@@ -212,6 +212,21 @@ def test_our_open_orders_are_taken_back_and_then_nothing_goes_any_more(
     assert (again["canceled"], again["left"], again["level"]) == ([], [], "all")
 
 
+def test_a_kill_that_leaves_orders_at_the_exchange_names_them(
+    call: Call, exchange: LocalExchange, store: SqlStore
+) -> None:
+    order, _ = place(exchange, store)
+    done = call("kill", *DB, **OPEN)
+    assert done.code == 0
+    assert done.out.splitlines()[-2:] == [
+        f"rests  {order.client_id}",
+        "that may still fill: `meva kill --cancel-open` takes it back",
+    ]
+    assert call("kill", "--json", *DB, **OPEN).document["resting"] == [order.client_id]
+    call("kill", "--cancel-open", *DB, **ARMED, **exchange.environment)
+    assert call("kill", "--json", *DB, **OPEN).document["resting"] == []
+
+
 def test_orders_that_may_not_be_taken_back_are_named(
     call: Call, exchange: LocalExchange, store: SqlStore, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,21 @@ def test_orders_that_are_not_settled_stand_out_and_are_shown_however_old(meva: M
     assert one["orders"][0]["settled"] is False
 
 
+def test_why_orders_were_not_sent_or_are_not_known_stands_below_them(meva: Meva, live: Path):
+    with writer(live) as store, store.unit() as work:
+        rows = work.rows("stage4_orders", ("id", "status"), where={"book": None, "mode": "live"})
+        keys = {str(status): key for key, status in rows}
+        work.update("stage4_orders", "id", ("last_error",), [(keys["unknown"], "no answer: timed out")])
+        work.update(
+            "stage4_orders", "id", ("status", "last_error"), [(keys["filled"], "unsent", "not sent, canary")]
+        )
+        work.commit()
+    told = meva("orders", "--db", live).out
+    assert "unsent: not sent, canary\n" in told
+    assert "BTCTRY BUY, unknown: no answer: timed out\n" in told
+    assert "timed out" not in meva("orders", "--db", live, "--symbol", "SOLTRY").out
+
+
 def test_programs_get_every_field_exactly(meva: Meva, live: Path, tmp_path: Path):
     document = meva("fills", "--db", live, "--json").document
     rows = list(csv.DictReader(io.StringIO(meva("fills", "--db", live, "--format", "csv").out)))
