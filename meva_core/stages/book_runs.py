@@ -35,6 +35,8 @@ MAIN: Final = "main"
 """The book of those who name none."""
 RESERVED: Final = ("live", "stage3-dry", "stage4-dry")
 """The books of Stages 3 and 4."""
+_OF_LIVE: Final = ("fills", "orders", "positions", "pnl", "report", "why", "recheck", "export")
+"""Commands that show such a book."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _COLUMNS: Final = ("book", "created_at", "closed_at", "starting_cash_try", "run_id")
 
@@ -77,14 +79,21 @@ def find_book(reads: Reads, name: str) -> BookRow | None:
 
 
 def pick_book(reads: Reads, name: str) -> BookRow:
-    """Return a book; raise BadInput, naming those there are, when there is none of that name."""
+    """Return a book; raise BadInput, naming those there are, when there is none of that name, and for one of
+    Stages 3 and 4, naming what shows those."""
+    if name in RESERVED:
+        raise BadInput(
+            f"book {name!r} is one of Stages 3 and 4, and this is of books of Stage 7",
+            action=f"`--book {name}` goes with meva {', '.join(_OF_LIVE)}",
+        )
     found = find_book(reads, check_name(name))
     if found is None:
         live = [str(row[0]) for row in reads.rows("live_books", ("book",))]
         there = ", ".join([*(book.name for book in books_of(reads)), *live])
+        makes = f"`meva books new {name}` makes it, a book of Stage 7"
         raise BadInput(
             f"there is no book {name!r} in the database; it holds {there or 'none'}",
-            action=f"`meva books new {name}` makes it, a book of Stage 7",
+            action=f"name one that is there: `--book {live[0]}`; {makes}" if live else makes,
         )
     return found
 

@@ -47,6 +47,16 @@ def test_the_books_of_other_stages_are_refused_and_no_file_is_made(
     assert not (tmp_path / "state.db").exists()
 
 
+@pytest.mark.parametrize("command", ["trades", "prove", "books close"])
+def test_who_asks_for_a_book_of_other_stages_hears_what_shows_it(meva: Meva, command: str) -> None:
+    meva("db", "upgrade", *DB)
+    named = ["live"] if command == "books close" else ["--book", "live"]
+    ended = meva(*command.split(), *named, *DB)
+    assert ended.code == 2
+    assert "book 'live' is one of Stages 3 and 4, and this is of books of Stage 7" in ended.err
+    assert "`--book live` goes with meva fills, orders, positions" in ended.err
+
+
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a/b", "x" * 41, "ş"])
 def test_a_name_that_is_none_is_refused(meva: Meva, name: str) -> None:
     assert meva("books", "new", *DB, "--", name).code == 2
