@@ -47,7 +47,7 @@ def _position(settings: Settings) -> Iterator[Void]:
     yield from _smallest_above(settings, "position", "MAX_POSITION_NOTIONAL_TRY", most)
 
 
-def _position_of_stage3(settings: Settings) -> Iterator[Void]:
+def _position_a_symbol(settings: Settings) -> Iterator[Void]:
     most = settings.live.max_position_try_per_symbol
     yield from _smallest_above(settings, "position", "MAX_POSITION_TRY_PER_SYMBOL", most)
 
@@ -86,8 +86,11 @@ def _cash(settings: Settings) -> Iterator[Void]:
         )
 
 
-def _cash_of_stage3(settings: Settings) -> Iterator[Void]:
-    yield from _invested(settings, "TARGET_TRY", settings.live.target_try)
+def _kept(settings: Settings) -> Iterator[Void]:
+    """Yield that all simulated money is to stay cash, which both stages see to."""
+    kept = settings.risk.min_cash_try
+    if kept is not None:
+        yield from _invested(settings, "RISK_MIN_CASH_TRY", kept)
 
 
 def _invested(settings: Settings, name: str, target: Decimal) -> Iterator[Void]:
@@ -126,6 +129,8 @@ def _universe(settings: Settings) -> Iterator[Void]:
 
 def _live_universe(settings: Settings) -> Iterator[Void]:
     universe = settings.universe
+    if not settings.exchange.symbols:
+        yield Void("universe", "SYMBOLS is empty: no pair is traded", "name some")
     if universe.max_size == 0:
         yield Void("universe", "UNIVERSE_MAX_SIZE is 0: no pair is traded", "raise it")
     yield from _barred(
@@ -192,6 +197,16 @@ _STAGE7: Final = (_turnover, _position, _cash, _universe, _rejects)
 _PAIRS: Final[Mapping[str, Sequence[Callable[[Settings], Iterator[Void]]]]] = {
     STAGE7: _STAGE7,
     BACKTEST: _STAGE7,
-    STAGE3: (_turnover, _position_of_stage3, _open_orders, _cash_of_stage3, _live_universe),
-    STAGE4: (_turnover, _position, _order, _open_orders, _cash, _live_universe, _warnings),
+    STAGE3: (_turnover, _position_a_symbol, _kept, _live_universe, _warnings),
+    STAGE4: (
+        _turnover,
+        _position,
+        _position_a_symbol,
+        _order,
+        _open_orders,
+        _cash,
+        _kept,
+        _live_universe,
+        _warnings,
+    ),
 }

@@ -149,7 +149,6 @@ def tell_armed(plan: Plan, work: AtWork, settings: Settings) -> None:
 
     with work.desk.store.read() as view:
         open_orders = sum(isinstance(one, Record) for one in resting(view, work.desk.owner))
-    live, risk = settings.live, settings.risk
     names = ", ".join(f"{one.id}:{one.weight}" for one in work.strategies.listed) or "none"
     lines = [
         f"{plan.way.value} of stage {plan.stage}, book {work.taken.book.name}, run {work.taken.book.run}"
@@ -159,9 +158,7 @@ def tell_armed(plan: Plan, work: AtWork, settings: Settings) -> None:
     lines += [
         f"symbols {', '.join(settings.exchange.symbols)}",
         f"strategies {names}",
-        f"caps: {as_text(live.notional_cap_try_per_cycle)} TRY and {live.max_orders_per_cycle} orders a "
-        f"cycle, {as_text(risk.max_order_notional_try)} TRY an order, "
-        f"{as_text(risk.max_gross_exposure_try)} TRY in all",
+        _caps(plan.stage, settings),
     ]
     if plan.canary is not None:
         lines.append(
@@ -170,6 +167,18 @@ def tell_armed(plan: Plan, work: AtWork, settings: Settings) -> None:
     lines.append(f"open orders of ours: {open_orders}")
     for line in lines:
         say(events.LIVE_BEGINS, line)
+
+
+def _caps(stage: int, settings: Settings) -> str:
+    """Return what a stage keeps to of how much is traded."""
+    live, risk = settings.live, settings.risk
+    position, order = live.max_position_try_per_symbol, ""
+    if stage == 4:  # Stage 3 bounds cycles and positions, and so orders
+        position = min(position, live.max_position_notional_try)
+        order = f"{as_text(risk.max_order_notional_try)} TRY an order, "
+    cycle = f"{as_text(live.notional_cap_try_per_cycle)} TRY and {live.max_orders_per_cycle} orders a cycle"
+    in_all = as_text(risk.max_gross_exposure_try)
+    return f"caps: {cycle}, {order}{as_text(position)} TRY a symbol, {in_all} TRY in all"
 
 
 def tell_left(work: AtWork) -> None:

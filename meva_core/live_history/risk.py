@@ -26,6 +26,8 @@ _PERCENT: Final = 100
 RESET: Final = "risk_reset"
 _REACHED: Final = frozenset({Cause.DRAWDOWN_LIMIT, Cause.MAX_DAILY_LOSS, Cause.MAX_DRAWDOWN})
 """Limits that are breached once they are reached; the others once they are passed."""
+_OF_STAGE4: Final = frozenset({Cause.MAX_DAILY_LOSS, Cause.MAX_DRAWDOWN})
+"""Limits that Stage 3 does not look at."""
 
 
 @frozen
@@ -109,7 +111,8 @@ def risk_of(reads: Reads, book: Standing, texts: TextCodec) -> Risk:
 
 
 def _rules(cycle: Opened) -> Iterator[Rule]:
-    """Yield every limit of loss and of size with what the cycle measured, breached or not."""
+    """Yield every limit of loss and of size that the cycle's stage keeps, with what it measured, breached or
+    not."""
     limits, found, risk = cycle.inputs.limits, cycle.decisions.assessed, cycle.inputs.risk
     day_loss, realized = max(0, -found.day_pnl), max(0, -risk.realized_today)
     peak = risk.percent_peak
@@ -134,6 +137,8 @@ def _rules(cycle: Opened) -> Iterator[Rule]:
         ("MAX_DRAWDOWN_PCT", Cause.MAX_DRAWDOWN, percent, limits.max_drawdown_pct, "percent"),
     )  # fmt: skip
     for setting, code, value, limit, unit in rows:
+        if cycle.inputs.stage == 3 and code in _OF_STAGE4:
+            continue
         reaches = code in _REACHED
         breached = limit is not None and value > 0 and (value >= limit if reaches else value > limit)
         yield Rule(breached, because(code, _STEP, "", value, limit, unit=unit, setting=setting))

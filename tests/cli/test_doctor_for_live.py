@@ -124,9 +124,14 @@ def test_orders_with_money_need_every_gate_and_both_parts_of_the_key(meva: Meva)
     [
         ("stage3", {"NOTIONAL_CAP_TRY_PER_CYCLE": "0"}, "turnover", "no new order is placed"),
         ("stage3", {"MAX_POSITION_TRY_PER_SYMBOL": "9"}, "position", "nothing is ever bought"),
-        ("stage3", {"TARGET_TRY": "1000"}, "cash", "TARGET_TRY=1000 is not below DRY_RUN_TRY_BALANCE"),
-        ("stage3", {"MAX_OPEN_ORDERS": "0"}, "orders", "no new order is placed"),
+        ("stage3", {"RISK_MIN_CASH_TRY": "1000"}, "cash", "RISK_MIN_CASH_TRY=1000 is not below DRY_RUN"),
+        ("stage3", {"DEGRADE_WARN_THRESHOLD": "11"}, "warnings", "warnings never restrict trading"),
         ("stage3", {"UNIVERSE_MAX_SIZE": "0"}, "universe", "no pair is traded"),
+        ("stage3", {"SYMBOLS": ""}, "universe", "SYMBOLS is empty: no pair is traded"),
+        ("stage4", {"SYMBOLS": ""}, "universe", "SYMBOLS is empty: no pair is traded"),
+        ("stage4", {"RISK_MIN_CASH_TRY": "1000"}, "cash", "RISK_MIN_CASH_TRY=1000 is not below DRY_RUN"),
+        ("stage4", {"MAX_OPEN_ORDERS": "0"}, "orders", "no new order is placed"),
+        ("stage4", {"MAX_POSITION_TRY_PER_SYMBOL": "9"}, "position", "nothing is ever bought"),
         ("stage3", {"TTL_SECONDS": "59"}, "interval", "an order ends before the next cycle"),
         ("stage4", {"MAX_POSITION_NOTIONAL_TRY": "9"}, "position", "nothing is ever bought"),
         ("stage4", {"RISK_MAX_ORDER_NOTIONAL_TRY": "9"}, "order", "nothing is ever bought"),
@@ -149,6 +154,21 @@ def test_values_that_cancel_each_other_are_told_for_the_stage_that_goes_by_them(
     warned = checks(doctor(meva, *asked, **DRY, **values), "warn")["settings", name]
     assert said in warned["message"]
     assert warned["action"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"MAX_OPEN_ORDERS": "0"},
+        {"TARGET_TRY": "1000"},  # of the sweep, which is only recorded
+        {"RISK_MAX_ORDER_NOTIONAL_TRY": "9"},
+        {"MAX_POSITION_NOTIONAL_TRY": "9"},
+        {"TRY_CASH_TARGET": "1000"},
+    ],
+)
+def test_stage_3_is_not_warned_of_what_it_does_not_go_by(meva: Meva, values: dict[str, str]) -> None:
+    warned = checks(doctor(meva, "--for", "stage3", "--offline", **DRY, **values), "warn")
+    assert not [name for name in warned if name[0] == "settings"]
 
 
 def test_a_stage_is_not_told_of_what_only_another_goes_by(meva: Meva) -> None:

@@ -120,3 +120,15 @@ def test_a_book_before_its_first_cycle_has_no_rules_yet_and_one_that_is_not_ther
     assert (found.rules, found.document()["last_cycle"]) == ((), None)
     with store.unit() as work, pytest.raises(StoreUnready, match="has no book stage3-dry"):
         reset_peak(work, "stage3-dry", "x", 0)
+
+
+@pytest.mark.parametrize(("name", "stage"), [("stage3-dry", 3), ("stage4-dry", 4)])
+def test_limits_that_a_stage_does_not_keep_are_not_shown_of_it(
+    store: SqlStore, name: str, stage: int
+) -> None:
+    recorded(store, name, stage).go_on()
+    with store.read() as view:
+        rules = risk_of(view, standing(view, pick(view, name)), TEXTS).rules
+    settings = {rule.reason.setting for rule in rules}
+    assert ({"MAX_DAILY_LOSS_TRY", "MAX_DRAWDOWN_PCT"} <= settings) == (stage == 4)
+    assert {"RISK_MAX_DRAWDOWN_TRY", "RISK_MAX_GROSS_EXPOSURE_TRY"} <= settings
