@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from queue import SimpleQueue
 
 import pytest
@@ -21,6 +22,18 @@ def test_what_takes_long_is_said_once_a_question_and_the_next_if_it_takes_longer
         second = said.get(timeout=60)
     assert "for 0.002 s, which is asked for the cycle at 13:00" in second
     assert said.empty()
+
+
+def test_nobody_looks_any_more_soon_after_the_last_question_and_again_at_the_next() -> None:
+    said = SimpleQueue[str]()
+    watched = Watched("own", 0.001, said.put)
+    for passed in ("0.001", "0.002"):
+        before = set(threading.enumerate())
+        with watched("the cycle at 12:00"):
+            [looks] = set(threading.enumerate()) - before
+            assert f"for {passed} s" in said.get(timeout=60)
+        looks.join(timeout=60)
+        assert not looks.is_alive()
 
 
 def test_what_a_strategy_raises_goes_through() -> None:
