@@ -3,7 +3,8 @@
 
 python forking.py FD      commands come over the socket FD; at its end all that still runs is killed
 
-It has no threads, so that it may fork. A child leaves by `main`, as a program of its own would.
+It has no threads, so that it may fork. A child leaves by `main`, as a program of its own would. The children
+have what they begin themselves forked off here, too, see `forked.py`: over a socket that all of them have.
 """
 
 from __future__ import annotations
@@ -20,10 +21,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pkgutil import walk_packages
+from runpy import run_module
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, NamedTuple, NoReturn
+
+import forked
+import numpy
 
 USED = (
     "alembic.command",
@@ -63,22 +69,25 @@ def import_all() -> None:
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith(".__main__"):  # it runs a command
                 import_module(module.name)
-    for name in USED:
+    for name in (*USED, *forked.MODULES):
         import_module(name)
+    for name in forked.MODULES:  # it is run as a program: what it imports is there, and it is not
+        del sys.modules[name]
 
 
-def serve(orders: socket.socket) -> dict[str, Any]:
+def serve(orders: socket.socket, of_children: socket.socket) -> dict[str, Any]:
     """Fork a child for each order, and say how each ended. Returns in the children, with their order."""
     running: dict[int, Child] = {}
     with DefaultSelector() as selector:
-        selector.register(orders, EVENT_READ)
+        for source in (orders, of_children):
+            selector.register(source, EVENT_READ)
         while True:
             for key, _ in selector.select():
                 if key.fd in running:
                     selector.unregister(key.fd)
                     _say_how_it_ended(key.fd, running.pop(key.fd))
                     continue
-                text, descriptors, _, _ = socket.recv_fds(orders, MOST, 4)
+                text, descriptors, _, _ = socket.recv_fds(key.fileobj, MOST, 4)  # type: ignore[arg-type]
                 if not text:
                     for child in running.values():
                         os.kill(child.pid, signal.SIGKILL)
@@ -87,10 +96,10 @@ def serve(orders: socket.socket) -> dict[str, Any]:
                 pid = os.fork()
                 if pid == 0:
                     selector.close()
-                    for other in (orders.fileno(), reply, *running):
-                        os.close(other)
-                    for child in running.values():
-                        child.told.close()
+                    for descriptor in (reply, *running):
+                        os.close(descriptor)
+                    for other in (orders, of_children, *(child.told for child in running.values())):
+                        other.close()
                     order: dict[str, Any] = json.loads(text)
                     _become(order, streams)
                     return order
@@ -124,11 +133,14 @@ def _become(order: dict[str, Any], streams: list[int]) -> None:
     os.environ.update(order["env"])
     time.tzset()
     sys.argv = ["-c", *order["arguments"]]
-    sys.path[0] = ""
+    sys.path[:1] = [""] if "module" not in order else order["env"]["PYTHONPATH"].split(os.pathsep)
+    if "module" in order:
+        os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     random.seed()
+    numpy.random.seed()
 
 
 def _leave(code: int) -> NoReturn:
@@ -158,8 +170,13 @@ if __name__ == "__main__":
         signal.signal(number, signal.SIG_IGN)
     import_all()
     import_module("warmed").warm_up()
+    assert threading.active_count() == 1
     gc.freeze()
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    order = serve(socket.socket(fileno=int(sys.argv[1])), there)
+    if "module" in order:
+        _leave(_run(partial(run_module, order["module"], run_name="__main__", alter_sys=True)))
     from meva_cli.app import main
 
+    forked.fork(setattr, lambda: here)
     _leave(_run(main))

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from meva_core.settings import VARIABLES
 
@@ -97,17 +97,25 @@ def start(
     """
     own = dict(os.environ if env is None else env)
     order = {"arguments": [str(a) for a in arguments], "cwd": str(cwd or Path.cwd()), "env": own}
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     out, err = os.pipe(), os.pipe() if stderr == subprocess.PIPE else None
-    with open(os.devnull) as nothing, there:
-        given = [nothing.fileno(), out[1], err[1] if err else 2, there.fileno()]
-        socket.send_fds(_server(), [json.dumps(order).encode()], given)
+    with open(os.devnull) as nothing:
+        pid, told = begun(server(), order, (nothing.fileno(), out[1], err[1] if err else 2))
     for pipe in (out, err):
         if pipe is not None:
             os.close(pipe[1])
+    return Started(pid, told, open(out[0]), open(err[0]) if err else None)
+
+
+def begun(
+    orders: socket.socket, order: Mapping[str, Any], streams: tuple[int, int, int]
+) -> tuple[int, socket.socket]:
+    """Have a process forked, with these streams; return its id, and where it is told how it ended."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with there:
+        socket.send_fds(orders, [json.dumps(order).encode()], [*streams, there.fileno()])
     pid = here.recv(16)
     assert pid, "the program that forks commands has ended; python tests/forking.py 0 says why"
-    return Started(int(pid), here, open(out[0]), open(err[0]) if err else None)
+    return int(pid), here
 
 
 def run(
@@ -121,7 +129,7 @@ def run(
 
 
 @cache
-def _server() -> socket.socket:
+def server() -> socket.socket:
     """Start the program that forks, once for the tests of a worker; it ends with the worker's socket."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     program = [sys.executable, str(Path(__file__).with_name("forking.py")), str(there.fileno())]

@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 
 import pytest
 from command_line import meva
+from forked import fork
 from fresh_database import fresh_file
 from machine_cache import kept_at
 from made import Made
@@ -34,6 +35,13 @@ def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def _processes_are_forked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork those in which strategies are asked, but where a module is about them: BEGINS_REAL_PROCESSES."""
+    if not getattr(request.module, "BEGINS_REAL_PROCESSES", False):
+        fork(monkeypatch.setattr)
 
 
 @pytest.fixture

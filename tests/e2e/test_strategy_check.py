@@ -10,6 +10,7 @@ import pytest
 from stage7_runs import make_dataset
 
 Meva = Callable[..., Any]
+BEGINS_REAL_PROCESSES = True
 HEAD = """
 import datetime, os, pathlib, socket, subprocess, time
 import numpy as np
