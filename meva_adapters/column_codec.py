@@ -7,7 +7,7 @@ digits (zigzag), and the bytes of one place of all of them lie together. Zstanda
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -43,8 +43,9 @@ class ZstdColumns:
             planes[part] = cells.transpose(0, 2, 1)
         return self._compressor.compress(planes.data)
 
-    def unpack(self, packed: memoryview, columns: int, rows: int) -> Callable[[int, int], Any]:
-        """Return what gives the columns [first, last) of the int64 matrix [columns, rows] that was packed.
+    def unpack(self, packed: memoryview, columns: int, rows: int) -> Any:
+        """Return the bytes of the int64 matrix [columns, rows] that was packed, by their places in a number:
+        uint8 [columns, 8, rows].
 
         Raises StoreCorrupt for bytes that are no matrix of that shape; they take no more memory than it.
         """
@@ -58,35 +59,30 @@ class ZstdColumns:
             raise StoreCorrupt(f"it cannot be unpacked: {error}") from error
         if len(raw) != size:
             raise StoreCorrupt(f"{len(raw)} bytes where {columns} columns of {rows} rows take {size}")
-        if rows == 1:  # as a cycle of a live run is stored: its bytes lie together
-            cells = np.frombuffer(raw, dtype="<i8").reshape(columns, 1)
-            return lambda first, last: _unfolded(cells[first:last])
-        planes = np.frombuffer(raw, dtype=np.uint8).reshape(columns, _CELL, rows)
+        return np.frombuffer(raw, dtype=np.uint8).reshape(columns, _CELL, rows)
 
-        def columns_of(first: int, last: int) -> Any:
-            found = np.empty((last - first, rows), dtype=np.int64)
-            for part in _parts(last - first, rows):
-                _unfold(planes[first:last][part], found[part])
-            return found
-
-        return columns_of
-
-
-def _unfold(planes: Any, found: Any) -> None:
-    """Make numbers of the bytes of some columns, by their places [columns, 8, rows], in `found`."""
-    folded = planes.transpose(0, 2, 1).copy().view("<u8")[:, :, 0]
-    steps = (folded >> _BIT).view(np.int64)
-    folded &= _BIT
-    signs = folded.view(np.int64)
-    steps ^= np.negative(signs, out=signs)
-    np.add.accumulate(steps, axis=1, out=found)
+    def columns(self, matrices: Sequence[Any], first: int, last: int) -> Any:
+        """Return the columns [first, last) of several matrices of as many rows, each as `unpack` returned it:
+        int64 [matrices, columns, rows]."""
+        width, rows = last - first, matrices[0].shape[2]
+        found = np.empty((len(matrices), width, rows), dtype="<i8")
+        cells = found.view(np.uint8).reshape(len(matrices), width, rows, _CELL)
+        for made, planes in zip(cells, matrices, strict=True):
+            made[...] = planes[first:last].transpose(0, 2, 1)
+        numbers = found.astype(np.int64, copy=False)
+        flat = numbers.reshape(len(matrices) * width, rows)
+        for part in _parts(len(flat), rows):
+            _unfold(flat[part])
+        return numbers
 
 
-def _unfolded(folded: Any) -> Any:
-    """Return the signed numbers that were folded into unsigned ones, in an array of its own."""
-    steps = (folded.view("<u8") >> np.uint64(1)).astype(np.int64)
-    steps ^= np.negative(folded & 1)
-    return steps
+def _unfold(folded: Any) -> None:
+    """Make the numbers, int64 [columns, rows], of the steps that were folded into unsigned ones, in place."""
+    signs = folded & 1
+    unsigned = folded.view(np.uint64)
+    np.right_shift(unsigned, _BIT, out=unsigned)
+    folded ^= np.negative(signs, out=signs)
+    np.add.accumulate(folded, axis=1, out=folded)
 
 
 def _parts(columns: int, rows: int) -> Iterator[slice]:

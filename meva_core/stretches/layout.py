@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from meva_core.blocks import names_by_axes
 from meva_core.cycle import KINDS, Out
@@ -77,6 +77,11 @@ class Layout:
 
     frames: tuple[Frame, ...]
     tags: tuple[str, ...]
+    _by_column: Mapping[tuple[str, str], Frame] = field(init=False, eq=False, repr=False)
+
+    @_by_column.default
+    def _found(self) -> Mapping[tuple[str, str], Frame]:
+        return {(frame.group, column): frame for frame in self.frames for column in frame.columns}
 
     def document(self) -> dict[str, Any]:
         """Return all that the form is made of, JSON-able."""
@@ -85,7 +90,7 @@ class Layout:
 
     def frame_of(self, group: str, column: str) -> Frame | None:
         """Return the frame that a column is in, None for one that is switched off."""
-        return _frames_by_column(self).get((group, column))
+        return self._by_column.get((group, column))
 
     def form(self) -> str:
         """Return the SHA-256 of that, in hex: what the columns of a stretch are and how they were decided."""
@@ -95,11 +100,6 @@ class Layout:
 @lru_cache(maxsize=16)  # every stretch that is opened asks for it
 def _form(layout: Layout) -> str:
     return hashlib.sha256(canonical_json(layout.document()).encode()).hexdigest()
-
-
-@lru_cache(maxsize=16)
-def _frames_by_column(layout: Layout) -> dict[tuple[str, str], Frame]:
-    return {(frame.group, column): frame for frame in layout.frames for column in frame.columns}
 
 
 def layout_of(params: Params, *, bars: bool = False, aside: bool = False) -> Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from operator import add
@@ -17,7 +17,7 @@ from meva_core.ids import stamp_text
 from meva_core.market import Market
 from meva_core.rules import Rules, letters_of
 from meva_core.steps.inputs import Inputs
-from meva_core.stretches.body import ColumnCodec, Frames, frames_of
+from meva_core.stretches.body import ColumnCodec, Frames, frames_of, unfold_together
 from meva_core.stretches.groups import Aside, Bars, RuleRows
 from meva_core.stretches.layout import ENDS, TABLES, Layout, kind_of
 from meva_core.stretches.possible import Sizes, impossible
@@ -46,24 +46,63 @@ class _Group:
         return (getattr(self, name) for name in self._fields)
 
 
-class _Together:
-    """Several groups by name."""
-
-    def __init__(self, groups: Mapping[str, Any]) -> None:
-        self.__dict__.update(groups)
-
-
 class _JournalOf(_Group):
     """A journal: its tables, and the columns of its ends."""
 
     def __init__(self, column: Column) -> None:
         super().__init__("ends", column)
-        self.__dict__.update({name: _Group(name, column) for name in TABLES})
 
     def __getattr__(self, name: str) -> Any:
-        if name != "used":
+        if name == "used":
+            return np.array([len(getattr(self, table).cycle) for table in TABLES], dtype=np.int64)
+        if name not in TABLES:
             return super().__getattr__(name)
-        return np.array([len(getattr(self, table).cycle) for table in TABLES], dtype=np.int64)
+        found = self.__dict__[name] = _Group(name, self._column)
+        return found
+
+
+class _Steps:
+    """What the steps put out, by their names."""
+
+    def __init__(self, column: Column) -> None:
+        self._column = column
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in Out._fields:
+            raise AttributeError(f"no step is called {name!r}")
+        found: Any = _JournalOf(self._column) if name == "journal" else _Group(name, self._column)
+        self.__dict__[name] = found
+        return found
+
+
+class _Checked:
+    """The columns of a stretch, each held against what it may hold at the first look."""
+
+    def __init__(self, stored: StoredStretch, frames: Frames, symbols: int) -> None:
+        self._stored, self._frames = stored, frames
+        self._sizes = Sizes(stored.cycles, symbols, stored.start, stored.end, frames.rows)
+        self._looked_at: set[tuple[str, str]] = set()
+
+    def __call__(self, group: str, name: str) -> Any:
+        """Return a column; raise StoreCorrupt for one that holds what it cannot."""
+        looked_at = (group, name) in self._looked_at
+        try:
+            found = self._frames.column(group, name)
+            wrong = None if looked_at else impossible(group, name, found, self._sizes)
+        except StoreCorrupt as error:
+            raise damaged(self._stored, f"{group}.{name}: {error}") from error
+        if wrong is not None:
+            raise damaged(self._stored, f"{group}.{name}: {wrong}")
+        self._looked_at.add((group, name))
+        return found
+
+    def open(self, group: str, name: str) -> Frames:
+        """Return the frames, the one that a column is in unpacked."""
+        try:
+            self._frames.open(group, name)
+        except StoreCorrupt as error:
+            raise damaged(self._stored, f"{group}.{name}: {error}") from error
+        return self._frames
 
 
 @frozen
@@ -79,6 +118,10 @@ class Span:
     out: Out
     bars: Bars
     aside: Aside
+    column: Column
+    """A column by the names that it has in a stretch."""
+    stretches: tuple[_Checked, ...]
+    """The columns of what it is a part of."""
 
 
 @frozen
@@ -98,7 +141,7 @@ class Opened:
     rules: RuleRows
     bars: Bars
     aside: Aside
-    _column: Column
+    _column: _Checked
     _spans: Callable[[], tuple[RuleSpan, ...]]
 
     @property
@@ -119,7 +162,7 @@ class Opened:
         cycles = self.stored.cycles
         for first, last, rules in self._cut(cuts):
             column = self._column if last - first == cycles else self._sliced(first, last)
-            yield _span(first, last - first, rules, column)
+            yield _span(first, last - first, rules, column, (self._column,))
 
     def _cut(self, cuts: Collection[int]) -> Iterator[RuleSpan]:
         for first, last, rules in self._spans():
@@ -172,7 +215,7 @@ def open_stretch(
     except StoreCorrupt as error:
         raise damaged(stored, str(error)) from error
 
-    column = _checked(stored, frames, len(symbols))
+    column = _Checked(stored, frames, len(symbols))
     rows = cast(RuleRows, _Group("rules", column))
 
     def made() -> Iterator[RuleSpan]:
@@ -189,7 +232,7 @@ def open_stretch(
         tuple(symbols),
         cast(Market, _Group("market", column)),
         cast(Inputs, _Group("inputs", column)),
-        cast(Out, _steps_of(column)),
+        cast(Out, _Steps(column)),
         rows,
         cast(Bars, _Group("bars", column)),
         cast(Aside, _Group("aside", column)),
@@ -198,50 +241,28 @@ def open_stretch(
     )
 
 
-def _checked(stored: StoredStretch, frames: Frames, symbols: int) -> Column:
-    """Return what gives the columns of a stretch, each held against what it may hold at the first look."""
-    sizes = Sizes(stored.cycles, symbols, stored.start, stored.end, frames.rows)
-    looked_at: set[tuple[str, str]] = set()
-
-    def column(group: str, name: str) -> Any:
-        try:
-            found = frames.column(group, name)
-            wrong = None if (group, name) in looked_at else impossible(group, name, found, sizes)
-        except StoreCorrupt as error:
-            raise damaged(stored, f"{group}.{name}: {error}") from error
-        if wrong is not None:
-            raise damaged(stored, f"{group}.{name}: {wrong}")
-        looked_at.add((group, name))
-        return found
-
-    return column
-
-
-def _steps_of(column: Column) -> _Together:
-    steps = {name: _Group(name, column) for name in Out._fields[:-1]}
-    return _Together({**steps, "journal": _JournalOf(column)})
-
-
 def together(spans: Sequence[Span]) -> Span:
     """Return spans that follow each other, of a run whose rules stayed the same, as one: a column is put
     together at the first look at it."""
     if len(spans) == 1:
         return spans[0]
     begins = list(accumulate((span.cycles for span in spans[:-1]), initial=0))
+    stretches = tuple(columns for span in spans for columns in span.stretches)
 
     def column(group: str, name: str) -> Any:
-        found = [_column_of(span, group, name) for span in spans]
+        unfold_together([columns.open(group, name) for columns in stretches], group, name)
+        found = [span.column(group, name) for span in spans]
         if group == "ends":
-            counts = [int(_column_of(span, group, f"{ENDS[name]}_end")[-1]) for span in spans[:-1]]
+            counts = [int(span.column(group, f"{ENDS[name]}_end")[-1]) for span in spans[:-1]]
             found = list(map(add, found, accumulate(counts, initial=0)))
         elif name == "cycle":
             found = list(map(add, found, begins))
         return np.concatenate(found)
 
-    return _span(spans[0].start, begins[-1] + spans[-1].cycles, spans[0].rules, column)
+    return _span(spans[0].start, begins[-1] + spans[-1].cycles, spans[0].rules, column, stretches)
 
 
-def _span(start: int, cycles: int, rules: Rules, column: Column) -> Span:
+def _span(start: int, cycles: int, rules: Rules, column: Column, stretches: tuple[_Checked, ...]) -> Span:
     market, inputs, bars, aside = (_Group(name, column) for name in ("market", "inputs", "bars", "aside"))
     return Span(
         start,
@@ -249,18 +270,12 @@ def _span(start: int, cycles: int, rules: Rules, column: Column) -> Span:
         cast(Market, market),
         cast(Inputs, inputs),
         rules,
-        cast(Out, _steps_of(column)),
+        cast(Out, _Steps(column)),
         cast(Bars, bars),
         cast(Aside, aside),
+        column,
+        stretches,
     )
-
-
-def _column_of(span: Span, group: str, name: str) -> Any:
-    """Return a column of a span by the names that it has in a stretch."""
-    of: Any = span if hasattr(span, group) else span.out
-    if group == "ends" or group in TABLES:
-        of = span.out.journal
-    return getattr(of if group == "ends" else getattr(of, group), name)
 
 
 def whole(group: G, kind: Callable[..., G]) -> G:

@@ -25,7 +25,7 @@ MATRICES = arrays.arrays(
 
 def unpacked(packed: bytes | bytearray, columns: int, rows: int) -> Any:
     """Return all columns."""
-    return CODEC.unpack(memoryview(packed), columns, rows)(0, columns)
+    return CODEC.columns([CODEC.unpack(memoryview(packed), columns, rows)], 0, columns)[0]
 
 
 @given(MATRICES)
@@ -41,8 +41,20 @@ def test_some_columns_are_those_of_the_whole(matrix: np.ndarray, data: st.DataOb
     columns = len(matrix)
     first, last = sorted(data.draw(st.tuples(st.integers(0, columns), st.integers(0, columns))))
     some = CODEC.unpack(memoryview(CODEC.pack(matrix)), *matrix.shape)
-    assert np.array_equal(some(first, last), matrix[first:last])
-    assert np.array_equal(some(0, columns), matrix)
+    assert np.array_equal(CODEC.columns([some], first, last)[0], matrix[first:last])
+    assert np.array_equal(CODEC.columns([some], 0, columns)[0], matrix)
+
+
+@given(st.lists(MATRICES, min_size=1, max_size=4), st.data())
+def test_several_matrices_are_unpacked_as_each_alone(found: list[np.ndarray], data: st.DataObject) -> None:
+    columns, rows = min(len(one) for one in found), min(one.shape[1] for one in found)
+    alike = [np.ascontiguousarray(one[:columns, :rows]) for one in found]
+    first, last = sorted(data.draw(st.tuples(st.integers(0, columns), st.integers(0, columns))))
+    opened = [CODEC.unpack(memoryview(CODEC.pack(one)), columns, rows) for one in alike]
+    back = CODEC.columns(opened, first, last)
+    assert np.array_equal(back, np.stack(alike)[:, first:last])
+    back += 1  # they are nobody else's
+    assert np.array_equal(CODEC.columns(opened, first, last) + 1, back)
 
 
 def test_what_hardly_changes_is_small() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,17 +122,15 @@ class Counting:
 
     def __init__(self) -> None:
         self.matrices: list[int] = []
-        self.columns: list[int] = []
+        self.asked: list[int] = []
 
-    def unpack(self, packed: memoryview, columns: int, rows: int) -> Callable[[int, int], Any]:
+    def unpack(self, packed: memoryview, columns: int, rows: int) -> Any:
         self.matrices.append(columns)
-        found = CODEC.unpack(packed, columns, rows)
+        return CODEC.unpack(packed, columns, rows)
 
-        def columns_of(first: int, last: int) -> Any:
-            self.columns.append(last - first)
-            return found(first, last)
-
-        return columns_of
+    def columns(self, matrices: Sequence[Any], first: int, last: int) -> Any:
+        self.asked.append(last - first)
+        return CODEC.columns(matrices, first, last)
 
     def pack(self, matrix: Any) -> bytes:
         raise AssertionError
@@ -144,23 +142,73 @@ def test_only_what_is_looked_at_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> 
     found = open_stretch(one.stored, one.world.symbols, one.layout, codec)
     assert codec.matrices == []
     assert len(found.market.time) == one.stored.cycles
-    assert (codec.matrices, codec.columns) == ([1], [1])
+    assert (codec.matrices, codec.asked) == ([1], [1])
     account = found.out.account
     assert len(account.equity_whole) == len(account.cash_rest) == one.stored.cycles
-    assert (len(codec.matrices), codec.columns[1:]) == (2, [2, 2]), "both halves of each amount"
+    assert (len(codec.matrices), codec.asked[1:]) == (2, [2, 2]), "both halves of each amount"
     assert len(account.cash_whole) == len(account.equity_rest) == one.stored.cycles
-    assert codec.columns[3:] == []
+    assert codec.asked[3:] == []
     assert len(account.max_drawdown) == one.stored.cycles
-    assert codec.columns[3:] == [1]
+    assert codec.asked[3:] == [1]
     assert account.value.shape == (one.stored.cycles, len(one.world.symbols))
-    assert codec.columns[4:] == [len(one.world.symbols)]
+    assert codec.asked[4:] == [len(one.world.symbols)]
 
 
 def test_short_columns_of_a_frame_are_unpacked_together() -> None:
     one, codec = kept("ordinary"), Counting()
     rules = open_stretch(one.stored, one.world.symbols, one.layout, codec).rules
     assert len(rules.cycle) == len(rules.tick) == len(one.world.symbols)
-    assert codec.columns == [len(SIZES), len(RuleRows._fields)]
+    assert codec.asked == [len(SIZES), len(RuleRows._fields)]
+
+
+def joint_of(codec: Any, *stretches: tuple[Kept, StoredStretch]) -> Span:
+    """Return stretches of runs with the same symbols and rules as if they followed each other."""
+    spans: list[Span] = []
+    for one, stored in stretches:
+        spans += open_stretch(stored, one.world.symbols, one.layout, codec).spans()
+    return together(spans)
+
+
+def test_a_column_of_several_stretches_is_unpacked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, codec = kept("ordinary"), Counting()
+    joint = joint_of(codec, *[(one, one.stored)] * 3)
+    codec.matrices, codec.asked = [], []  # of their rules
+    assert np.array_equal(joint.market.time, np.tile(opened(one).market.time, 3))
+    assert (codec.matrices, codec.asked) == ([1, 1, 1], [1])
+    equity = np.tile(opened(one).out.account.equity_whole, 3)
+    monkeypatch.setattr(body, "_TOGETHER", 1)
+    assert np.array_equal(joint.out.account.equity_whole, equity)
+    assert codec.asked[1:] == [2], "both halves of the amount, of all"
+
+
+def test_stretches_of_other_lengths_and_layouts_are_joined_as_well() -> None:
+    one, other = kept("ordinary"), kept("ordinary", 40)
+    assert other.stored.cycles == one.stored.cycles
+    shorter = kept("small")
+    for parts in ([one, shorter], [shorter, one, other, shorter]):
+        joint = joint_of(CODEC, *((part, part.stored) for part in parts))
+        for name in ("equity_rest", "max_drawdown"):
+            each = [getattr(opened(part).out.account, name) for part in parts]
+            assert np.array_equal(getattr(joint.out.account, name), np.concatenate(each)), name
+
+
+def test_of_several_stretches_the_damaged_one_is_named() -> None:
+    one = kept("ordinary")
+    impossible = with_cell(one, "plan", "mode", 0, lambda _: 9)
+    later = evolve(impossible, start=impossible.start + 60)
+    later = evolve(later, sha256=later.checksum())
+    with pytest.raises(StoreCorrupt, match=r"cycles 2025-12-31T23:49:00.*plan\.mode: it holds 9"):
+        joint_of(CODEC, (one, one.stored), (one, later)).out.plan.mode  # noqa: B018 - looking is unpacking
+    frames = [None, *one.layout.frames]
+    ends = np.cumsum([4 * len(frames), *np.frombuffer(later.body, "<u4", len(frames))])
+    place = frames.index(one.layout.frame_of("account", "cash_rest"))
+    raw = bytearray(later.body)
+    raw[ends[place] : ends[place + 1]] = bytes(ends[place + 1] - ends[place])
+    broken = evolve(later, body=bytes(raw))
+    broken = evolve(broken, sha256=broken.checksum())
+    joint = joint_of(CODEC, (one, one.stored), (one, broken))
+    with pytest.raises(StoreCorrupt, match=r"cycles 2025-12-31T23:49:00.*account\.cash_rest: "):
+        joint.out.account.cash_rest  # noqa: B018
 
 
 def test_rules_of_the_stretch_before_are_not_made_again_and_never_mistaken() -> None:
