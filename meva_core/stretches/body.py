@@ -81,11 +81,11 @@ class Frames:
     def column(self, group: str, name: str) -> Any:
         """Return a column: int64 [rows], or [rows, symbols]. A column that is switched off is all zeros."""
         if (group, name) not in self._columns:
-            self.open(group, name)
+            self.unpack(group, name)
             unfold_together((self,), group, name)
         return self._columns[group, name]
 
-    def open(self, group: str, name: str) -> None:
+    def unpack(self, group: str, name: str) -> None:
         """Unpack the frame that a column is in, unless that is done."""
         frame = self.layout.frame_of(group, name)
         if frame is None:

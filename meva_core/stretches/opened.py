@@ -96,10 +96,10 @@ class _Checked:
         self._looked_at.add((group, name))
         return found
 
-    def open(self, group: str, name: str) -> Frames:
+    def unpacked(self, group: str, name: str) -> Frames:
         """Return the frames, the one that a column is in unpacked."""
         try:
-            self._frames.open(group, name)
+            self._frames.unpack(group, name)
         except StoreCorrupt as error:
             raise damaged(self._stored, f"{group}.{name}: {error}") from error
         return self._frames
@@ -250,7 +250,7 @@ def together(spans: Sequence[Span]) -> Span:
     stretches = tuple(columns for span in spans for columns in span.stretches)
 
     def column(group: str, name: str) -> Any:
-        unfold_together([columns.open(group, name) for columns in stretches], group, name)
+        unfold_together([columns.unpacked(group, name) for columns in stretches], group, name)
         found = [span.column(group, name) for span in spans]
         if group == "ends":
             counts = [int(span.column(group, f"{ENDS[name]}_end")[-1]) for span in spans[:-1]]
