@@ -114,7 +114,11 @@ def _of_book(
         cycles = []
     found = alerts_of(reads, standing_of(reads, listed), cycles)
     if as_json:
-        document = {"open": [dict(one) for one in found.open_now], "accepted": list(found.accepted)}
+        document = {
+            "open": [dict(one) for one in found.open_now],
+            "accepted": list(found.accepted),
+            "kill_switch": [str(one) for one in found.kills],
+        }
         raised = [one.document() for one in found.raised]
         print_json({**head_of(listed), "cycles": found.cycles, **document, "raised": raised})
         return
@@ -127,6 +131,10 @@ def _of_book(
             print_line(f"    once it is looked into: {one['accept']}")
         elif one["waits"]:
             print_line("    accepted: the next cycle takes it in")
+    for kill in found.kills:
+        print_line(f"! the kill switch is on: {kill}")
+    if found.kills:
+        print_line("    once its cause is looked into: meva arm --reason TEXT")
     if not found.open_now:
         print_line(f"Book {listed.name}: no alarm is open.")
     if found.raised:

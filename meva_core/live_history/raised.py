@@ -14,15 +14,18 @@ from meva_core.live_history.block_words import ALARMS, MAY_BE_ACCEPTED, ODD
 from meva_core.live_history.books import Standing
 from meva_core.live_history.status import alarm_document
 from meva_core.operating.accepting import acceptances
+from meva_core.operating.guards.kill import Kill, stored_kills
 from meva_core.ports import Reads
 
 ALARM: Final = "alarm"
+KILL: Final = "kill"
 ANOMALY: Final = "anomaly"
 
 
 @define
 class Raised:
-    """Something that was so in some cycles: an alarm by code and object, or an oddity by its code."""
+    """Something that was so in some cycles: an alarm by code and object, an oddity by its code, or a limit of
+    loss that pulled the kill switch, by code and limit."""
 
     kind: str
     what: str
@@ -46,13 +49,14 @@ class Raised:
 @frozen
 class Alerts:
     """All of it: the alarms that are open, as `status.alarm_document` has them, with the command that accepts
-    each, or that it was accepted and waits for the next cycle; what was raised, the newest first; and the
-    alarms that a person has accepted."""
+    each, or that it was accepted and waits for the next cycle; what was raised, the newest first; the alarms
+    that a person has accepted; and where the database has the kill switch of the account thrown."""
 
     open_now: Sequence[Mapping[str, Any]]
     raised: Sequence[Raised]
     accepted: Sequence[str]
     cycles: int
+    kills: Sequence[Kill] = ()
 
 
 def alerts_of(reads: Reads, standing: Standing, cycles: Sequence[tuple[datetime, str]]) -> Alerts:
@@ -70,7 +74,8 @@ def alerts_of(reads: Reads, standing: Standing, cycles: Sequence[tuple[datetime,
             one.cycles, one.last = one.cycles + 1, ts
     listed = sorted(found.values(), key=lambda one: (one.kind, -one.last.timestamp(), one.what))
     accepted = sorted({*standing.book.accepted, *(one.pair for one in given)})
-    return Alerts(open_now, listed, accepted, len(cycles))
+    kills = stored_kills(reads) if standing.whose.is_live else ()
+    return Alerts(open_now, listed, accepted, len(cycles), kills)
 
 
 def _with_command(alarm: dict[str, Any], waiting: Collection[str]) -> dict[str, Any]:
@@ -93,6 +98,10 @@ def _all(
             yield ts, ALARM, pair
     for ts, code in reads.rows("anomaly_events", ("ts", "code"), **bounds):
         yield ts, ANOMALY, code
+    for ts, decision in reads.rows("risk_decisions", ("ts", "decision_json"), **bounds):
+        kill = json.loads(decision).get("kill")
+        if kill is not None:
+            yield ts, KILL, f"{kill['code']}:{kill['reason']['code']}"
 
 
 def meaning(raised: Raised) -> str:

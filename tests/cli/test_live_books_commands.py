@@ -352,6 +352,21 @@ def test_alerts_tell_what_is_open_with_the_command_that_accepts_it(meva: Meva, l
     assert (first["cycles"], first["raised"]) == (6, [])
 
 
+def test_alerts_tell_that_the_kill_switch_is_on_and_how_it_is_taken_back(
+    meva: Meva, live: Path, tmp_path: Path
+) -> None:
+    assert "kill switch" not in meva("alerts", "--db", live).out
+    meva("kill", "--reason", "a look", "--db", live)
+    lines = meva("alerts", "--db", live).out.splitlines()
+    at = lines.index("! the kill switch is on: op_state, kill_switch:meva: all (a look)")
+    assert lines[at + 1] == "    once its cause is looked into: meva arm --reason TEXT"
+    found = meva("alerts", "--db", live, "--json").document
+    assert found["kill_switch"] == ["op_state, kill_switch:meva: all (a look)"]
+    dry = dry_file(tmp_path / "dry.db")
+    meva("kill", "--db", dry)
+    assert "kill switch" not in meva("alerts", "--db", dry).out, "a dry run does not heed it"
+
+
 def test_an_alarm_that_stays_is_shown_with_what_accepts_it_before_the_first_cycle_too(
     meva: Meva, tmp_path: Path
 ):

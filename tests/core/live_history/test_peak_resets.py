@@ -16,6 +16,8 @@ from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import parse_e8
 from meva_core.errors import StoreUnready
 from meva_core.live_history.books import Standing, pick, standing
+from meva_core.live_history.cycles import cycles_in
+from meva_core.live_history.raised import KILL, alerts_of, meaning
 from meva_core.live_history.risk import reset_peak, risk_of
 from meva_core.operating.records import recording
 from meva_core.operating.records.carried import Carried
@@ -120,6 +122,17 @@ def test_a_book_before_its_first_cycle_has_no_rules_yet_and_one_that_is_not_ther
     assert (found.rules, found.document()["last_cycle"]) == ((), None)
     with store.unit() as work, pytest.raises(StoreUnready, match="has no book stage3-dry"):
         reset_peak(work, "stage3-dry", "x", 0)
+
+
+def test_a_loss_that_pulled_the_switch_is_among_what_was_raised(store: SqlStore) -> None:
+    fallen(store)
+    with store.read() as view:
+        book = standing(view, pick(view, "live"))
+        found = alerts_of(view, book, cycles_in(view, book.listed))
+    [kill] = [one for one in found.raised if one.kind == KILL]
+    assert (kill.what, kill.cycles) == ("K8:DRAWDOWN_LIMIT", 1)
+    assert meaning(kill) == "the limit of loss was breached in two cycles running"
+    assert [str(one) for one in found.kills] == ["op_state, kill_switch:meva: cancels (K8: DRAWDOWN_LIMIT)"]
 
 
 @pytest.mark.parametrize(("name", "stage"), [("stage3-dry", 3), ("stage4-dry", 4)])
