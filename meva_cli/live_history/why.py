@@ -147,10 +147,9 @@ def _parts(found: Explained) -> Iterator[list[object]]:
 
 def _row(fate: Fate, settings: Mapping[str, Any]) -> list[object]:
     from meva_core.amounts import to_decimal
-    from meva_core.live_history.words import explain
 
     asked, action = fate.asked, fate.action
-    why = explain(fate.reason, settings) if fate.reason is not None else ""
+    why = fate.why(settings)
     if fate.not_done is not None:
         why = "; ".join(filter(None, (fate.not_done.text, why)))
     elif fate.code == "nothing_asked":

@@ -14,7 +14,7 @@ from meva_core.live_history.cycles import Opened
 from meva_core.live_history.words import explain
 from meva_core.operating.records.done_rows import NotDone
 from meva_core.operational.actions import Action, Kind
-from meva_core.operational.allocation import Status
+from meva_core.operational.allocation import Allocated, Status
 from meva_core.operational.asked import Asked
 from meva_core.operational.because import Because, Cause
 from meva_core.operational.draft import blocked_symbols
@@ -27,8 +27,9 @@ NOTHING_ASKED: Final = "nothing_asked"
 @frozen
 class Fate:
     """What became of what was asked for, or would have been: `action` is what was decided on for it, `reason`
-    why it was not, or not all of it, `not_done` why that was not sent, or not taken. Of a symbol that nothing
-    was asked of, there is none of them."""
+    why it was not, or not all of it, `bound` which cap had left too little of it for that, if one had,
+    `not_done` why that was not sent, or not taken. Of a symbol that nothing was asked of, there is none of
+    them."""
 
     symbol: str
     strategy: str = ""
@@ -39,6 +40,7 @@ class Fate:
     standing: str | None = None
     filled: str | None = None
     not_done: NotDone | None = None
+    bound: Because | None = None
 
     @property
     def code(self) -> str:
@@ -67,7 +69,12 @@ class Fate:
             "not_done": not_done_document(self.not_done),
             "code": self.code,
             **reason_document(self.reason, settings),
+            "bound_by": None if self.bound is None else reason_document(self.bound, settings),
         }
+
+    def why(self, settings: Mapping[str, Any]) -> str:
+        """Return in words what stopped it, and which cap had left too little; nothing where nothing did."""
+        return "; ".join(explain(one, settings) for one in (self.reason, self.bound) if one is not None)
 
 
 @frozen
@@ -128,7 +135,10 @@ def _fates(cycle: Opened) -> Iterator[Fate]:
         )
         amount = None if allocated is None else allocated.allocated
         not_done = cycle.not_done.get(action.client_id or "") if action else None
-        yield Fate(asked.symbol, asked.strategy, asked, amount, action, reason, standing, filled, not_done)
+        yield Fate(
+            asked.symbol, asked.strategy, asked, amount, action, reason, standing, filled, not_done,
+            bound=_bound(allocated, reason),
+        )  # fmt: skip
     for one in found.dropped:
         if one.n < 0:
             named.add(one.symbol)
@@ -136,6 +146,13 @@ def _fates(cycle: Opened) -> Iterator[Fate]:
     for symbol in cycle.inputs.symbols:
         if symbol.name not in named:
             yield Fate(symbol.name)
+
+
+def _bound(allocated: Allocated | None, reason: Because | None) -> Because | None:
+    """Return the cap that left a request so little that it was rejected as too small."""
+    if reason is None or allocated is None or allocated.bound is None or allocated.reason != reason:
+        return None
+    return allocated.bound if allocated.bound.limit == reason.value else None
 
 
 # -- As JSON ----------------------------------------------------------------------------------------------
@@ -243,5 +260,5 @@ def reasons_of(found: Explained) -> list[Because]:
     return [
         *whole,
         *(one.reason for one in found.cycle.decisions.anomalies),
-        *(fate.reason for fate in found.fates if fate.reason is not None),
+        *(one for fate in found.fates for one in (fate.reason, fate.bound) if one is not None),
     ]

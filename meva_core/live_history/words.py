@@ -35,7 +35,7 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "DRAWDOWN_LIMIT:RISK_MAX_DRAWDOWN_TRY": Words(
         "equity is {value} below its peak, {limit} ends trading",
-        "`meva risk reset --reason TEXT` lets it count from the equity of then",
+        "`meva risk reset --book NAME --reason TEXT` lets it count from the equity of then",
     ),
     "DRAWDOWN_LIMIT:RISK_MAX_DAILY_DRAWDOWN_TRY": Words(
         "today lost {value}, {limit} ends trading", "it ends with the UTC day"
@@ -88,7 +88,13 @@ WORDS: Final[Mapping[str, Words]] = {
     # allocation
     Cause.CASH_TARGET: Words("{value} was asked for, {limit} of cash is left above what has to stay"),
     Cause.MAX_POSITION_EXPOSURE_CAP: Words("{value} was asked for, its position has room for {limit}"),
-    Cause.GROSS_EXPOSURE_CAP: Words("{value} was asked for, all positions have room for {limit}"),
+    # Caps that the risk budget also looks at leave it a tenth.
+    "max_position_exposure_cap:RISK_MAX_POSITION_PCT": Words(
+        "{value} was asked for, its position has room for {limit}, up to nine tenths of what is allowed"
+    ),
+    Cause.GROSS_EXPOSURE_CAP: Words(
+        "{value} was asked for, all positions have room for {limit}, up to nine tenths of what is allowed"
+    ),
     Cause.CYCLE_NOTIONAL_CAP: Words("{value} was asked for, the cycle has {limit} left"),
     Cause.MAX_INTENT_CAP: Words("{value} was asked for, one order may have {limit}"),
     Cause.POSITION_VALUE_CAP: Words("{value} was asked for, what may be sold is worth {limit}"),
@@ -105,7 +111,7 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     Cause.MAX_DRAWDOWN: Words(
         "equity is {value} below its peak, {limit} ends buys",
-        "`meva risk reset --reason TEXT` lets it count from the equity of then",
+        "`meva risk reset --book NAME --reason TEXT` lets it count from the equity of then",
     ),
     Cause.MAX_ORDERS_PER_CYCLE: Words("{value} came before it, a cycle may send {limit}", _NEXT),
     Cause.MAX_OPEN_ORDERS: Words("{value} rest or come before it, {limit} may", _NEXT),

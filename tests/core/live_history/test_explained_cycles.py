@@ -73,6 +73,24 @@ def test_what_was_scaled_says_by_which_cap_though_it_was_sent(store: SqlStore):
     assert told["text"].endswith("your NOTIONAL_CAP_TRY_PER_CYCLE=250")
 
 
+def test_what_a_cap_left_too_little_of_names_the_cap_too(store: SqlStore):
+    with store.read() as view:
+        cycles = all_of(view)
+    [(one, fate)] = [(one, fate) for one in cycles for fate in one.fates if fate.bound is not None]
+    told = fate.document(one.cycle.settings)
+    assert (told["code"], told["reason"]["value"], told["reason"]["limit"]) == ("min_notional", "30", "99.91")
+    cap = told["bound_by"]
+    assert (cap["reason"]["code"], cap["reason"]["setting"]) == (
+        "cycle_notional_cap",
+        "NOTIONAL_CAP_TRY_PER_CYCLE",
+    )
+    assert fate.why(one.cycle.settings) == f"{told['text']}; {cap['text']}"
+    assert (
+        cap["text"] == "110 TRY was asked for, the cycle has 30 TRY left; your NOTIONAL_CAP_TRY_PER_CYCLE=250"
+    )
+    assert {"min_notional", "cycle_notional_cap"} <= {reason.code for reason in reasons_of(one)}
+
+
 def test_the_part_that_bound_the_mode_is_named(store: SqlStore):
     with store.read() as view:
         bound = {
