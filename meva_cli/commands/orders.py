@@ -33,8 +33,8 @@ _SHOWN: Final = {
     "order": "order_id",
 }
 _SPARED: Final = ("strategy", "order", "purpose", "avg_price")
-_THERE: Final = ("open", "partially_filled", "filled", "canceled")
-"""An error of such an order is over: it was heard of since."""
+_FAILED: Final = ("unsent", "rejected", "sending", "unknown")
+"""Of other orders something was heard since: an error of theirs is over."""
 _NEWEST: Final = 5
 """So many errors are told below the table; a file has all."""
 _OF_STAGE7: Final = {
@@ -145,8 +145,8 @@ def _say_unsettled(found: list[Order]) -> None:
 
 
 def _say_why_not(found: list[Order]) -> None:
-    """Say of the newest orders that are not at the exchange, as far as anybody knows, what kept them."""
-    told = [one for one in found if one.error and one.status not in _THERE]
+    """Say of the newest orders that were not sent, were refused, or may not have arrived, what was said."""
+    told = [one for one in found if one.error and one.status in _FAILED]
     if told:
         print_line()
     if len(told) > _NEWEST:

@@ -16,6 +16,7 @@ from meva_core.operating.steps.filling import UNREAD, WAITS
 from meva_core.operating.steps.inputs_made import RESTING
 from meva_core.operating.steps.live_bars import NO_BARS
 from meva_core.operating.steps.measuring import NO_MARK
+from meva_core.operating.steps.reading import JUST_ADOPTED
 from meva_core.operating.steps.replacing import BY_FILL, NOT_CONFIRMED
 from meva_core.operating.steps.sending import BELOW_MINIMUM, NO_RULES
 from meva_core.operating.steps.settling import NOT_AS_THOUGHT, NOT_ASKED, UNREADABLE
@@ -86,6 +87,7 @@ BLOCKS: Final[Mapping[str, Told]] = {
     BALANCES_UNREAD: Told("the balances could not be read", "it ends when they can"),
     FLOWS_UNREAD: Told("the lists of deposits and withdrawals could not be read", "it ends when they can"),
     RESTS: Told("our own orders have kept balances from being compared for half an hour", "it is this cycle"),
+    JUST_ADOPTED: Told("the book was taken over from the earlier system in this cycle", "it is this cycle"),
     RESTING: Told("the exchange's least order is larger than we thought", "it ends after ten cycles"),
     UNKNOWN_ORDER: Told("nobody knows what became of an order there", _LOOKED_UP),
     **{str(code): told for code, told in ALARMS.items()},

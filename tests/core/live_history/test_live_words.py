@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from meva_core.operating.steps import (
     inputs_made,
     live_bars,
     measuring,
+    reading,
     settling,
 )
 from meva_core.operational.because import Because, Cause, because, counted
@@ -150,11 +153,31 @@ def test_every_alarm_and_every_block_has_words():
         settling.UNREADABLE, filling.UNREAD, filling.WAITS, comparing.BALANCES_UNREAD,
         comparing.FLOWS_UNREAD, comparing.RESTS, inputs_made.RESTING, "unknown_order", *map(str, BLOCKING),
     }  # fmt: skip
-    assert blocks <= BLOCKS.keys()
+    assert blocks | set(why_nothing_is_submitted()) <= BLOCKS.keys()
     for code in AlarmCode:
         assert alarm_words(code).count(";") >= 1
         bound = because(code, "mode", "BTCTRY", setting="program")
         assert explain(bound).startswith(ALARMS[code].why)
+
+
+def why_nothing_is_submitted() -> Iterator[str]:
+    """Yield what the steps of a cycle call so: their constants with such a sentence below."""
+    folder = Path(comparing.__file__).parent
+    for module in sorted(folder.glob("*.py")):
+        body = ast.parse(module.read_text("utf-8")).body
+        for made, below in pairwise(body):
+            said = below.value if isinstance(below, ast.Expr) else None
+            is_said = isinstance(said, ast.Constant) and str(said.value).startswith("Why nothing")
+            if is_said and isinstance(made, ast.AnnAssign) and isinstance(made.value, ast.Constant):
+                yield str(made.value.value)
+
+
+def test_no_step_has_a_block_that_words_do_not_know():
+    found = set(why_nothing_is_submitted())
+    assert {reading.JUST_ADOPTED, measuring.NO_MARK, comparing.RESTS, inputs_made.RESTING} <= found
+    for code in found:
+        blocked = because(f"{Cause.SYMBOL_BLOCKED}:{code}", "allocation", "BTCTRY", code, setting="exchange")
+        assert explain(blocked).startswith("nothing is submitted in it: ")
 
 
 def test_every_rule_of_the_permit_has_words():
