@@ -170,6 +170,12 @@ def _say(span: Span) -> None:
         f"- {found['fees_try']} fees - {found['slippage_try']} slippage = {found['cash_try']} cash + "
         f"{found['values_try']} values = {found['equity_try']} TRY"
     )
+    if before := span.began.before:
+        word = "more" if before > 0 else "less"
+        print_line(
+            f"{found['before_opening_try']} TRY of gross is from before its opening: what was taken over was "
+            f"worth that much {word} than it had cost. Returns leave it out."
+        )
     began = "its opening" if not span.began.cycle else found["from"]
     print_line(
         f"From {began} to {found['to']}. Average cost makes the same net: {found['average_net_try']} TRY."

@@ -35,12 +35,14 @@ SYMBOL: Final = "symbol"
 @frozen
 class Point:
     """A book after one of its cycles: the ledger, and the marks of that cycle. None is before the first: the
-    opening counts its lots at their cost."""
+    opening counts its lots at their cost. `before` is then by how much more what was taken over was worth
+    than it had cost, e8, at the marks of the first cycle: made before the book was there."""
 
     at: datetime
     cycle: str
     ledger: Ledger
     marks: Marks | None
+    before: int = 0
 
     @property
     def equity(self) -> int:
@@ -121,9 +123,9 @@ class Span:
 
     @property
     def return_ratio(self) -> float | None:
-        """Equity at the end to what it was at the beginning and what flowed, less one; None where that is
-        nothing."""
-        base = self.began.equity + self.flow
+        """Equity at the end to what it was at the beginning, at the marks of then, and what flowed, less one;
+        None where that is nothing."""
+        base = self.began.equity + self.began.before + self.flow
         return quotient(self.ended.equity - base, base) if base > 0 else None
 
     def document(self) -> dict[str, Any]:
@@ -134,6 +136,7 @@ class Span:
             "from": self.began.at,
             "to": self.ended.at,
             "opening_try": to_decimal(self.began.equity),
+            "before_opening_try": to_decimal(self.began.before),
             "flows_try": to_decimal(self.flow),
             "flows": {str(kind): to_decimal(amount) for kind, amount in sorted(self.flows.items()) if amount},
             "fills": sum(self.fills.values()),
@@ -175,8 +178,16 @@ def spans_of(
     began = [one for one in cycles if one[0] < first][-1:]
     postings = postings_with_cycles(reads, standing.listed)
     points = list(_points(reads, standing, texts, postings, [*began, *ends], cycles[-1]))
-    points = points if began else [Point(standing.listed.opened, "", standing.opening, None), *points]
+    points = points if began else [_opening(reads, standing, texts, cycles[0][1]), *points]
     return [_span(one, other, postings) for one, other in pairwise(points)]
+
+
+def _opening(reads: Reads, standing: Standing, texts: TextCodec, first: str) -> Point:
+    """Return a book as it was opened; `first` is its first cycle."""
+    held = standing.opening.holdings
+    marks = _marks(reads, standing.name, first, texts) if held else {}
+    before = sum(one.value(marks.get(symbol)) - one.cost for symbol, one in held.items())
+    return Point(standing.listed.opened, "", standing.opening, None, before)
 
 
 def _points(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from told_books import TEXTS, dry_file_of_stage3, live_file
+from fresh_database import fresh_file
+from told_books import TEXTS, dry_file_of_stage3, live_file, recorded
 
 from meva_adapters.sql.store import SqlStore, writer
-from meva_core.amounts import parse_e8
+from meva_core.amounts import E8, parse_e8
 from meva_core.errors import BadInput
+from meva_core.live_book.holdings import Lot
+from meva_core.live_book.opening import Position, opened
 from meva_core.live_book.postings import Kind
 from meva_core.live_history.books import Standing, pick, standing
 from meva_core.live_history.profit import Span, joined, rows_of, spans_of
@@ -112,3 +116,23 @@ def test_a_dry_book_adds_up_as_well(tmp_path: Path):
     assert adds_up(whole)
     assert whole.flow == 0
     assert whole.made.realized == book.book.ledger.realized != 0
+
+
+def test_what_was_taken_over_below_its_cost_is_no_loss_of_the_first_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sol = Position((Lot(10 * E8, 100 * E8),), 100 * E8)
+    monkeypatch.setattr("told_books.opened", lambda *given: opened(*given, {"SOLTRY": sol}))
+    with writer(fresh_file(tmp_path / "x.db"), durable=False) as fresh:
+        account = recorded(fresh)
+        account.go_on()
+        account.go_on()
+        with fresh.read() as view:
+            [span] = spans_of(view, live(view), TEXTS)
+    price = parse_e8(str(account.exchange.prices["SOLTRY"]))
+    assert span.began.equity == parse_e8("10100"), "what it had cost, so that it adds up"
+    assert span.began.before == 10 * price - 100 * E8 < 0
+    assert adds_up(span)
+    assert span.made.unrealized == span.began.before
+    assert span.return_ratio == 0
+    assert span.document()["before_opening_try"] == Decimal(10 * price - 100 * E8) / E8
