@@ -273,8 +273,10 @@ def _by_order(order: VenueOrder) -> str:
 
 
 def _in_time(fills: Sequence[VenueFill]) -> list[VenueFill]:
-    """Return each fill once, by time, then by number."""
-    return sorted(unique(fills, lambda fill: fill.fill_id), key=lambda fill: fill.ts)
+    """Return each fill once, by time, then by number, then by order. Where two orders of one account meet,
+    both may have a fill of the same number: those are two."""
+    found = {(int(fill.fill_id), int(fill.order_id or 0)): fill for fill in fills}
+    return [fill for _, fill in sorted(found.items(), key=lambda one: (one[1].ts, one[0]))]
 
 
 def _held_back(what: str) -> Unavailable:

@@ -826,6 +826,19 @@ def test_n14_fills_that_the_exchange_holds_back_are_said_to_be_missing(
         assert caught.value.reason is VenueReason.INCOMPLETE
 
 
+def test_both_fills_of_two_orders_of_the_account_that_met_are_there(
+    server: Server, account: PrivateData
+) -> None:
+    bought = {**FILL, "orderId": 7, "orderType": "buy"}
+    sold = {**FILL, "orderId": 6, "orderType": "sell", "amount": "-0.0005", "preciseAmount": -0.0005}
+    server.on(FILLS, data([bought, sold, sold]))
+    span = (FILL["timestamp"] * 1000, FILL["timestamp"] * 1000)
+    found = account.fills("BTCTRY", *span)
+    assert [(fill.order_id, fill.side) for fill in found] == [("6", Side.SELL), ("7", Side.BUY)]
+    assert len({fill.fill_id for fill in found}) == 1
+    assert [fill.order_id for fill in account.order_fills("7")] == ["7"]
+
+
 def test_fills_of_other_orders_and_pairs_are_left_out(server: Server, account: PrivateData) -> None:
     other = {**FILL, "id": 2, "orderId": 3, "numeratorSymbol": "ETH"}
     server.on(FILLS, data([FILL, other]))
