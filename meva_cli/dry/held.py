@@ -81,11 +81,11 @@ def held_book(
             if lease.took_over is not None:
                 words = f"book {name} is taken over from a process that did not give it back"
                 say(events.BOOK_TAKEN_OVER, words, process=named(lease.took_over.process))
-            _say_what_cash_counts(store, name, own, given)
+            say_what_cash_counts(store, name, own, given)
             yield HeldBook(store, lease, heart, of_book)
 
 
-def _say_what_cash_counts(store: SqlStore, name: str, own: Decimal, given: Decimal) -> None:
+def say_what_cash_counts(store: SqlStore, name: str, own: Decimal, given: Decimal) -> None:
     """Say once that settings do not change what a book began with, and again for each other amount."""
     from meva_core.stages.cash_given import is_news, note_given
 

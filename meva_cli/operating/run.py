@@ -181,12 +181,13 @@ def _dry(
     stops: Callable[[], bool],
 ) -> AtWork:  # fmt: skip
     from meva_adapters.btcturk.observed import Slowest
+    from meva_cli.dry.held import say_what_cash_counts
     from meva_cli.exchange import exchange
-    from meva_core.amounts import parse_e8
+    from meva_core.amounts import parse_e8, to_decimal
     from meva_core.live.desk import Desk
     from meva_core.operating.adopting import open_simulated
     from meva_core.operating.dry import SIMULATED, forgets, meets, venue_of
-    from meva_core.operating.records.stored import stored_book
+    from meva_core.operating.records.stored import opening, stored_book
     from meva_core.operating.records.whose import whose
     from meva_core.simulated.terms import terms_of
 
@@ -205,6 +206,9 @@ def _dry(
         say(events.BOOK_MADE, words, cash_try=amount, database=str(store.name))
     else:
         book, _ = found
+        with store.read() as view:
+            began = to_decimal(opening(view, name).opening_cash)
+        say_what_cash_counts(store, name, began, settings.live.dry_run_try_balance)
     owner = whose(book).owner
     desk = Desk(venue, venue, held, opened.client.clock, _pausing(clock), owner=owner)
     taken = _taken_up(desk, name, now)

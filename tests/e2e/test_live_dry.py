@@ -32,12 +32,13 @@ def account(tmp_path: Path) -> Iterator[LiveAccount]:
         yield served
 
 
-def dry(account: LiveAccount, stage: str) -> CompletedProcess[str]:
+def dry(account: LiveAccount, stage: str, cycles: int = 4, **changes: str) -> CompletedProcess[str]:
     """Run cycles of a stage dry, in an environment that has no key."""
     without = {"BTCTURK_API_KEY", "BTCTURK_API_SECRET", *ARMED}
     environment = {name: value for name, value in armed(account).items() if name not in without}
-    command = command_of(stage, "a.db", 4, 60, "--dry-run")
-    return run(*command, cwd=account.folder, env=environment | {"STAGE3_STRATEGIES": "restless"}, timeout=120)
+    environment |= {"STAGE3_STRATEGIES": "restless", **changes}
+    command = command_of(stage, "a.db", cycles, 60, "--dry-run")
+    return run(*command, cwd=account.folder, env=environment, timeout=120)
 
 
 @pytest.mark.parametrize("stage", ["stage3", "stage4"])
@@ -75,3 +76,15 @@ def test_both_run_at_the_same_time(account: LiveAccount) -> None:
     assert process.returncode == 130
     assert staged(account, "--observe", cycles=3).returncode == 0
     assert differences(account, account.folder / "a.db") == []
+
+
+def test_another_amount_of_cash_for_a_book_that_is_there_is_said_once_and_changes_nothing(
+    account: LiveAccount,
+) -> None:
+    told = {}
+    for run_, amount in enumerate(("1000", "5000", "5000", "1000")):
+        ended = dry(account, "stage4", 1, DRY_RUN_TRY_BALANCE=amount, STAGE4_STRATEGIES="")
+        assert (ended.returncode, "equity 1000.00 TRY" in ended.stdout) == (0, True), ended.stderr
+        told[run_] = [line for line in ended.stderr.splitlines() if "TRY_BALANCE" in line]
+    said = "book stage4-dry began with 1000 TRY; DRY_RUN_TRY_BALANCE=5000 changes nothing of it"
+    assert told == {0: [], 1: [said], 2: [], 3: []}
