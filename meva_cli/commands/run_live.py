@@ -27,6 +27,7 @@ from meva_cli.operating.run import GROUPS, at_work, canary_of
 from meva_cli.operating.told import Teller, tell_armed, tell_left
 from meva_cli.options import AMOUNT, COUNT, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
+from meva_cli.render import print_json
 from meva_cli.signals import Ending
 
 if TYPE_CHECKING:
@@ -147,8 +148,10 @@ def _run(stage: int, asked: Asked) -> int:
         lambda: settings_for("state", *GROUPS), asked.db, asked.interval, purpose=f"stage{stage}"
     )
     way, url = _way(asked, settings), database(asked.db)
+    if asked.canary is not None and way is Way.DRY:
+        raise click.UsageError("--canary goes with a live run, and DRY_RUN is true: this would be a dry one")
     if way is Way.LIVE and (blocks := _blocks(settings, url)):
-        return _blocked(stage, url, blocks)
+        return _blocked(stage, url, blocks, as_json=asked.as_json)
     if way is not Way.OBSERVE:
         check_gates(settings)
     watcher = supervisor()
@@ -289,7 +292,7 @@ def _blocks(settings: Settings, url: URL) -> list[tuple[str, str]]:
     return [*shut, *((block.code.value, "; ".join(map(str, block.changes))) for block in gates)]
 
 
-def _blocked(stage: int, url: URL, blocks: Sequence[tuple[str, str]]) -> int:
+def _blocked(stage: int, url: URL, blocks: Sequence[tuple[str, str]], *, as_json: bool) -> int:
     """Say what keeps a live run from beginning, and leave a row of it."""
     from meva_adapters.sql import writer
     from meva_core.operating.records.recording import blocked_by_policy
@@ -300,6 +303,10 @@ def _blocked(stage: int, url: URL, blocks: Sequence[tuple[str, str]]) -> int:
         work.commit()
     for code, line in blocks:
         say(events.BLOCKED, f"blocked, {code}: {line}", code=code)
+    if as_json:
+        message = f"a live run may not begin: {', '.join(code for code, _ in blocks)}"
+        action = "; ".join(line for _, line in blocks)
+        print_json({"error": {"code": "blocked_by_policy", "message": message, "action": action}})
     return 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,24 @@ def test_a_canary_sends_so_many_buys_a_day_and_no_more_over_restarts(account: Li
     assert len(buys) == 2
     assert "the canary may send 2 of 100000 TRY" in ended.stderr
     assert quiet(account) == []
+
+
+def test_a_canary_is_refused_where_the_settings_make_the_run_a_dry_one(account: LiveAccount) -> None:
+    dry = {"DRY_RUN": "true", "LIVE_TRADING": "false"}
+    ended = staged(account, "--canary", "2", "100000", **dry)
+    assert (ended.returncode, "DRY_RUN is true: this would be a dry one" in ended.stderr) == (2, True)
+    assert not (account.folder / "a.db").exists()
+
+
+def test_a_program_hears_what_keeps_a_live_run_from_beginning(account: LiveAccount) -> None:
+    shut = {"LIVE_TRADING": "false", "LIVE_TRADING_ACK": ""}
+    ended = staged(account, "--live", "--json", **shut)
+    error = json.loads(ended.stdout)["error"]
+    assert (ended.returncode, error["code"]) == (2, "blocked_by_policy")
+    assert error["message"] == "a live run may not begin: live_not_armed"
+    assert error["action"].startswith(
+        "set LIVE_TRADING=true (it is false); set LIVE_TRADING_ACK=I_UNDERSTAND"
+    )
 
 
 def test_an_account_is_traded_by_one_process_of_this_host_whatever_its_database(account: LiveAccount) -> None:
