@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,25 @@ class Begins(Strategy):
 PLAIN, HANGS, EXITS, RAISES, LEAVES, WRITES, TEXT, RAGGED, INFINITE, NANS, BELOW, MUCH, SHAPE = range(13)
 
 
+@contextmanager
+def asker_in(folder: Path) -> Iterator[AskedBeside]:
+    (folder / "odd.py").write_text(ODD)
+    spec = f"{folder}/odd.py:Odd"
+    with closing(AskedBeside(spec, load(spec, {"share": "0.25"}), seconds=30)) as made:
+        yield made
+
+
 @pytest.fixture
 def asker(tmp_path: Path) -> Iterator[AskedBeside]:
-    (tmp_path / "odd.py").write_text(ODD)
-    spec = f"{tmp_path}/odd.py:Odd"
-    made = AskedBeside(spec, load(spec, {"share": "0.25"}), seconds=30)
-    try:
+    with asker_in(tmp_path) as made:
         yield made
-    finally:
-        made.close()
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AskedBeside]:
+    """One that fails in each test."""
+    with asker_in(tmp_path_factory.mktemp("failing")) as made:
+        yield made
 
 
 def ask(asker: AskedBeside, what: int) -> Any:
@@ -110,15 +121,17 @@ def test_its_weights_come_back_rounded_as_they_are_stored(asker: AskedBeside) ->
         (SHAPE, "returned float64 [2, 2]"),
     ],
 )
-def test_what_it_fails_with_is_said_and_the_process_goes_on(asker: AskedBeside, what: int, said: str) -> None:
-    ask(asker, PLAIN)
-    process = pid_of(asker)
-    failure = ask(asker, what)
+def test_what_it_fails_with_is_said_and_the_process_goes_on(
+    failing: AskedBeside, what: int, said: str
+) -> None:
+    ask(failing, PLAIN)
+    process = pid_of(failing)
+    failure = ask(failing, what)
     assert isinstance(failure, Failure)
     assert said in failure.message
     assert ("Traceback" in failure.traceback) == (what in (RAISES, LEAVES, WRITES))
-    assert ask(asker, PLAIN).tolist() == [[E8 // 4, 3 * E8 // 10]]
-    assert pid_of(asker) == process
+    assert ask(failing, PLAIN).tolist() == [[E8 // 4, 3 * E8 // 10]]
+    assert pid_of(failing) == process
 
 
 def test_one_that_hangs_is_ended_and_asked_again_in_another_process(asker: AskedBeside) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from drawn_cycles import drawn
+from forked import fork
 from hypothesis import given
 from hypothesis import strategies as st
 from operational_cases import TIME, inputs, sent
@@ -43,6 +44,12 @@ class Odd(Strategy):
             {does}
         return [Intent("BTCTRY", Side.BUY, 150)]
 """
+
+
+@pytest.fixture(autouse=True)
+def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork their processes; those of `beside`, a fixture of the module, are begun before, as any are."""
+    fork(monkeypatch.setattr)
 
 
 def listed_in(place: Path, *names: str) -> dict[str, Chosen]:
