@@ -8,10 +8,11 @@ import importlib
 import inspect
 import json
 import linecache
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +73,22 @@ def load(
 
 def installed() -> Mapping[str, EntryPoint]:
     """Return the strategies of installed distributions by id."""
+    return _installed(tuple((place, _seen(place)) for place in sys.path))
+
+
+@lru_cache(maxsize=4)
+def _installed(places: tuple[Any, ...]) -> Mapping[str, EntryPoint]:
+    """Return those of places in a state that they were seen in: all their distributions are read."""
     return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _seen(place: str) -> tuple[int, ...]:
+    """Return what is another once something is installed or removed in a place."""
+    try:
+        found = os.stat(place or os.curdir)
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def json_values(text: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,8 +14,9 @@ Shown = dict[tuple[str, frozenset[tuple[str, str]]], float]
 Value = Callable[..., float | None]
 
 
+@lru_cache(maxsize=4)
 def samples_in(text: str) -> Shown:
-    """All samples of a text, by name and labels."""
+    """All samples of a text, by name and labels. A text is asked for one sample after the other."""
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)

@@ -417,6 +417,7 @@ def test_a_run_begins_with_nothing_that_fails_and_says_what_is_worth_a_look(
     meva: Meva, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BTCTURK_BASE_URL", "http://127.0.0.1:9")  # whether it answers stops no run
+    monkeypatch.setattr("meva_cli.commands.run_stage7.SINGLE_DEADLINE", 2.0)
     shut = meva("run", "stage7", *DB)
     assert shut.code == 2
     assert shut.err == (
