@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from meva_core.settings import Settings
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_MADE = 10_000
+"""So many objects are made before Python looks for circles: importing makes ten times that, and all stay."""
 
 
 @click.group(cls=LazyGroup, context_settings=_CONTEXT)
@@ -61,12 +64,15 @@ def _command(arguments: Sequence[str]) -> Any:
 
 def main() -> NoReturn:
     """Run the command line of this process, which signals may end."""
+    gc.set_threshold(_MADE)
     _take_closed_streams()
     _take_narrow_streams()
     from meva_cli.errors import end_of
 
     arguments = sys.argv[1:]
-    sys.exit(end_of(lambda: _interruptible(arguments), arguments))
+    code = end_of(lambda: _interruptible(arguments), arguments)
+    gc.freeze()  # or Python looks through all of it again before it ends
+    sys.exit(code)
 
 
 def _interruptible(arguments: Sequence[str]) -> Any:

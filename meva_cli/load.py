@@ -18,7 +18,6 @@ from typing import Any, Final, NamedTuple
 
 import click
 from attrs import evolve
-from dotenv.parser import parse_stream
 
 from meva_cli.context import Invocation
 from meva_cli.named import ALONE, FALLBACK, SET
@@ -189,6 +188,8 @@ def read_dotenv(path: Path, problems: list[Problem]) -> dict[str, Given]:
     text = _read(path)
     if text is None:
         return {}
+    from dotenv.parser import parse_stream  # here, since most folders have no such file
+
     given: dict[str, Given] = {}
     for binding in parse_stream(io.StringIO(text)):
         # The parser counts from the blank lines before a statement.

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from meva_core.venue import Metadata
+if TYPE_CHECKING:
+    from meva_core.venue import Metadata
 
 BOOK: Final = "book"
 TICKER: Final = "ticker"

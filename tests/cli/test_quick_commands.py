@@ -72,10 +72,11 @@ def test_why_knows_the_settings_and_no_more(recorded: Path) -> None:
 
 
 def test_a_look_at_columns_opens_them_and_compiles_nothing(recorded: Path) -> None:
-    looks = ("runs", "report", "report --json", "why", "why --last 3", "alerts")
+    looks = ("runs", "report", "report --json", "report --summary", "why", "why --last 3", "alerts")
     for command, modules in loaded(recorded, *(f"{look} --db c.db" for look in looks)).items():
         assert command == "runs --db c.db" or {"numpy", "zstandard"} <= modules, command
-        forbidden = COMPILER | {"meva_core.engine", "sqlalchemy.dialects.postgresql", "structlog"}
+        forbidden = COMPILER | {"dotenv", "meva_core.engine", "meva_core.venue", "rich", "structlog"}
+        forbidden |= {"sqlalchemy.dialects.postgresql"}
         assert not modules & forbidden, command
 
 
