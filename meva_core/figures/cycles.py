@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from attrs import Factory, frozen
 
 from meva_core.amounts import ABSENT, join_pair, mul_e8
 from meva_core.cycle import Out
+from meva_core.journal import FILLS_USED, INTENTS_USED
 from meva_core.market import Market
 from meva_core.params import Params
 from meva_core.rules import Rules
@@ -26,14 +27,25 @@ class Cycles(NamedTuple):
     out: Out
     start: int
     stop: int
+    narrowed: Callable[[Any], Cycles] | None = None
+    """Makes what `holding` returns, where columns have to be unpacked first."""
 
     def times(self) -> Any:
         """Return the times of the cycles, int64 seconds."""
         return self.market.time[self.start : self.stop]
 
+    def holding(self, cycles: Any) -> Cycles:
+        """Return some of the cycles, in order, among them those at these places of the columns, int64 [n],
+        rising: where few matter, few need to be unpacked."""
+        return self if self.narrowed is None else self.narrowed(cycles)
+
     def fills(self) -> int:
         """Return how many rows of the journal are fills of these cycles."""
-        return int(self.out.journal.fills_end[self.stop - 1])
+        return int(self.out.journal.used[FILLS_USED])
+
+    def intents(self) -> int:
+        """Return how many rows of the journal are intents of these cycles."""
+        return int(self.out.journal.used[INTENTS_USED])
 
 
 class Lot(NamedTuple):

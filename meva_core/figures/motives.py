@@ -25,7 +25,7 @@ class Motives:
 
     def take(self, part: Cycles) -> None:
         """Look at the SELL orders of the next cycles."""
-        j, rows = part.out.journal, slice(0, int(part.out.journal.intents_end[part.stop - 1]))
+        j, rows = part.out.journal, slice(0, part.intents())
         cycles = j.intents.cycle[rows]
         sold = (j.intents.side[rows] == Side.SELL) & (j.intents.status[rows] == Status.PLANNED)
         first = np.searchsorted(cycles, cycles)

@@ -42,14 +42,18 @@ class Restrictions:
 
     def take(self, part: Cycles) -> None:
         """Count the next cycles."""
-        rows, p = slice(part.start, part.stop), part.out.plan
-        mode = p.mode[rows]
+        mode = part.out.plan.mode[part.start : part.stop]
         for known in Mode:
             self.modes[known] += int((mode == known).sum())
         restricted = np.flatnonzero(mode)
-        if not len(restricted):
-            return
-        a = part.out.assess
+        if len(restricted):
+            self._ask(part.holding(part.start + restricted))
+
+    def _ask(self, part: Cycles) -> None:
+        """Count why cycles, some of which are restricted, had their modes."""
+        rows, p, a = slice(part.start, part.stop), part.out.plan, part.out.assess
+        mode = p.mode[rows]
+        restricted = np.flatnonzero(mode)
         others = a.fired, a.floor, p.base_mode, p.override_mode, p.rules_mode
         failed = p.strategy_failed[rows]
         asked = (failed > 0) + (failed >= FAILED_TOO_OFTEN).astype(np.int64)

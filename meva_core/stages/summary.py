@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate, compress
 from typing import Any, Final
 
+import numpy as np
 from attrs import evolve, frozen
 
 from meva_core.errors import StoreUnready
@@ -174,9 +176,24 @@ def parts_of(
 
 
 def _together(kept: Sequence[tuple[StoredStretch, Span]], run: RecordedRun) -> tuple[StoredStretch, Cycles]:
-    span = together([span for _, span in kept])
-    part = Cycles(run.symbols, run.params, span.market, span.rules, span.out, 0, span.cycles)
+    part = _joined([span for _, span in kept], run)
     return evolve(kept[0][0], end=kept[-1][0].end), part
+
+
+def _joined(spans: Sequence[Span], run: RecordedRun) -> Cycles:
+    """Return spans that follow each other as cycles, which can be narrowed to some of the spans."""
+    whole = together(spans)
+    bounds = np.array([0, *accumulate(span.cycles for span in spans)])
+
+    def narrowed(cycles: Any) -> Cycles:
+        inside = np.diff(np.searchsorted(cycles, bounds)) > 0
+        return _cycles(whole if inside.all() else together(list(compress(spans, inside))), run)
+
+    return _cycles(whole, run)._replace(narrowed=narrowed)
+
+
+def _cycles(span: Span, run: RecordedRun) -> Cycles:
+    return Cycles(run.symbols, run.params, span.market, span.rules, span.out, 0, span.cycles)
 
 
 def _spans_of(

@@ -27,6 +27,8 @@ from meva_core.stretches.stored import LINK_BYTES, StoredStretch
 G = TypeVar("G")
 Column = Callable[[str, str], Any]
 """Gives the column of a group, by both names."""
+Rows = Callable[[str], int]
+"""Gives how many rows a table of the journal has."""
 
 
 class _Group:
@@ -49,12 +51,13 @@ class _Group:
 class _JournalOf(_Group):
     """A journal: its tables, and the columns of its ends."""
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: Column, rows: Rows) -> None:
         super().__init__("ends", column)
+        self._rows = rows
 
     def __getattr__(self, name: str) -> Any:
         if name == "used":
-            return np.array([len(getattr(self, table).cycle) for table in TABLES], dtype=np.int64)
+            return np.array([self._rows(table) for table in TABLES], dtype=np.int64)
         if name not in TABLES:
             return super().__getattr__(name)
         found = self.__dict__[name] = _Group(name, self._column)
@@ -64,13 +67,14 @@ class _JournalOf(_Group):
 class _Steps:
     """What the steps put out, by their names."""
 
-    def __init__(self, column: Column) -> None:
-        self._column = column
+    def __init__(self, column: Column, rows: Rows) -> None:
+        self._column, self._rows = column, rows
 
     def __getattr__(self, name: str) -> Any:
         if name not in Out._fields:
             raise AttributeError(f"no step is called {name!r}")
-        found: Any = _JournalOf(self._column) if name == "journal" else _Group(name, self._column)
+        journal = name == "journal"
+        found = _JournalOf(self._column, self._rows) if journal else _Group(name, self._column)
         self.__dict__[name] = found
         return found
 
@@ -96,6 +100,13 @@ class _Checked:
         self._looked_at.add((group, name))
         return found
 
+    def rows(self, table: str) -> int:
+        """Return how many rows a table of the journal has."""
+        try:
+            return self._frames.rows(table)
+        except StoreCorrupt as error:
+            raise damaged(self._stored, f"{table}: {error}") from error
+
     def unpacked(self, group: str, name: str) -> Frames:
         """Return the frames, the one that a column is in unpacked."""
         try:
@@ -120,6 +131,8 @@ class Span:
     aside: Aside
     column: Column
     """A column by the names that it has in a stretch."""
+    rows: Rows
+    """How many rows of a table of the journal are of these cycles."""
     stretches: tuple[_Checked, ...]
     """The columns of what it is a part of."""
 
@@ -161,8 +174,11 @@ class Opened:
         """
         cycles = self.stored.cycles
         for first, last, rules in self._cut(cuts):
-            column = self._column if last - first == cycles else self._sliced(first, last)
-            yield _span(first, last - first, rules, column, (self._column,))
+            column: Column = self._column
+            rows: Rows = self._column.rows
+            if last - first < cycles:
+                column, rows = self._sliced(first, last), self._rows_between(first, last)
+            yield _span(first, last - first, rules, column, rows, (self._column,))
 
     def _cut(self, cuts: Collection[int]) -> Iterator[RuleSpan]:
         for first, last, rules in self._spans():
@@ -171,9 +187,7 @@ class Opened:
 
     def _sliced(self, first: int, last: int) -> Column:
         """Return what gives the columns of cycles [first, last) alone."""
-
-        def before(table: str, cycle: int) -> int:
-            return int(self._column("ends", f"{table}_end")[cycle - 1]) if cycle else 0
+        before = self._rows_before
 
         def column(group: str, name: str) -> Any:
             found = self._column(group, name)
@@ -189,6 +203,12 @@ class Opened:
             return found - first if name == "cycle" else found
 
         return column
+
+    def _rows_before(self, table: str, cycle: int) -> int:
+        return int(self._column("ends", f"{table}_end")[cycle - 1]) if cycle else 0
+
+    def _rows_between(self, first: int, last: int) -> Rows:
+        return lambda table: self._rows_before(table, last) - self._rows_before(table, first)
 
 
 def open_stretch(
@@ -232,7 +252,7 @@ def open_stretch(
         tuple(symbols),
         cast(Market, _Group("market", column)),
         cast(Inputs, _Group("inputs", column)),
-        cast(Out, _Steps(column)),
+        cast(Out, _Steps(column, column.rows)),
         rows,
         cast(Bars, _Group("bars", column)),
         cast(Aside, _Group("aside", column)),
@@ -253,16 +273,21 @@ def together(spans: Sequence[Span]) -> Span:
         unfold_together([columns.unpacked(group, name) for columns in stretches], group, name)
         found = [span.column(group, name) for span in spans]
         if group == "ends":
-            counts = [int(span.column(group, f"{ENDS[name]}_end")[-1]) for span in spans[:-1]]
+            counts = (span.rows(ENDS[name]) for span in spans[:-1])
             found = list(map(add, found, accumulate(counts, initial=0)))
         elif name == "cycle":
             found = list(map(add, found, begins))
         return np.concatenate(found)
 
-    return _span(spans[0].start, begins[-1] + spans[-1].cycles, spans[0].rules, column, stretches)
+    def rows(table: str) -> int:
+        return sum(span.rows(table) for span in spans)
+
+    return _span(spans[0].start, begins[-1] + spans[-1].cycles, spans[0].rules, column, rows, stretches)
 
 
-def _span(start: int, cycles: int, rules: Rules, column: Column, stretches: tuple[_Checked, ...]) -> Span:
+def _span(
+    start: int, cycles: int, rules: Rules, column: Column, rows: Rows, stretches: tuple[_Checked, ...]
+) -> Span:
     market, inputs, bars, aside = (_Group(name, column) for name in ("market", "inputs", "bars", "aside"))
     return Span(
         start,
@@ -270,10 +295,11 @@ def _span(start: int, cycles: int, rules: Rules, column: Column, stretches: tupl
         cast(Market, market),
         cast(Inputs, inputs),
         rules,
-        cast(Out, _Steps(column)),
+        cast(Out, _Steps(column, rows)),
         cast(Bars, bars),
         cast(Aside, aside),
         column,
+        rows,
         stretches,
     )
 

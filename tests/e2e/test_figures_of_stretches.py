@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made import Made
 from stage7_runs import BUSY
@@ -17,6 +18,8 @@ from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import reader, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
+from meva_core.figures.cycles import Cycles
+from meva_core.figures.restrictions import Restrictions
 from meva_core.loop import interpreted
 from meva_core.ports import Reads
 from meva_core.settings import build_settings
@@ -33,11 +36,11 @@ Stored = tuple[Reads, Account]
 
 @pytest.fixture(scope="module")
 def db(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database with a run of forty cycles in six stretches."""
+    """Return a database with a run of forty cycles in six stretches, the last of which are restricted."""
     path = tmp_path_factory.mktemp("pieces") / "run.db"
     shutil.copy(made.schema, path)
     dataset = open_dataset(made.data)
-    plan = plan_backtest(dataset, build_settings(dict(BUSY)))
+    plan = plan_backtest(dataset, build_settings({**BUSY, "STAGE7_MAX_DAILY_LOSS_TRY": "1000"}))
     run = Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
     with writer(str(path), durable=False) as store:
         about = AboutRun(lambda: "interpreted")
@@ -86,3 +89,35 @@ def test_figures_and_pictures_do_not_depend_on_it(
     )
     assert gathered.fills == together[1][1].fills
     assert list(gathered.bands()) == list(together[1][1].bands())
+
+
+def test_cycles_that_matter_come_with_the_rest_of_their_stretches(stored: Stored) -> None:
+    reads, account = stored
+    [row] = account.runs
+    _, part = next(summary.parts_of(reads, row, recorded_run(row, CODEC.decode), CODEC))
+    for places, expected in (
+        ([8], range(7, 14)),
+        ([0, 6, 34], [*range(7), *range(28, 35)]),
+        (range(35), range(35)),
+    ):
+        held = part.holding(np.array(places))
+        assert held.times().tolist() == part.times()[expected].tolist()
+        assert np.array_equal(held.out.plan.mode, part.out.plan.mode[expected])
+        assert held.fills() == np.isin(part.out.journal.fills.cycle, expected).sum()
+    assert part.fills() > 0
+
+
+def test_why_is_asked_of_few_stretches_where_few_are_restricted(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = summary.summary_of(*stored, CODEC)
+    asked: list[int] = []
+    ask = Restrictions._ask
+
+    def asking(self: Restrictions, part: Cycles) -> None:
+        asked.append(part.stop - part.start)
+        ask(self, part)
+
+    monkeypatch.setattr(Restrictions, "_ask", asking)
+    assert summary.summary_of(*stored, CODEC) == found
+    assert 0 < sum(asked) < found.figures.cycles

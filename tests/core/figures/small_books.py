@@ -67,7 +67,7 @@ def columns_of(book: SmallBook, least: str = "10") -> Cycles:
             },
         ),
         account=SimpleNamespace(**account),
-        journal=SimpleNamespace(fills=_table(rows), fills_end=_ends(rows, len(times))),
+        journal=SimpleNamespace(fills=_table(rows), used=np.array([0, 0, len(rows)])),
     )
     rules = SimpleNamespace(
         candidate=np.ones(count, dtype=np.int64),
@@ -152,7 +152,3 @@ _PARTS = ((0, "whole"), (1, "rest"))
 def _table(rows: list[dict[str, Any]]) -> Any:
     names = list(rows[0]) if rows else []
     return SimpleNamespace(**{name: np.array([row[name] for row in rows]) for name in names})
-
-
-def _ends(rows: list[dict[str, Any]], cycles: int) -> Any:
-    return np.array([sum(row["cycle"] <= c for row in rows) for c in range(cycles)])
