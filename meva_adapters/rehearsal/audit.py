@@ -69,9 +69,17 @@ class Audit:
     roundings: int = 0
     since: int = 0
     """When a backup was put back: orders of before may be unknown."""
+    under_way: frozenset[str] = frozenset()
+    """Names that had been sent then, and that the exchange took later."""
 
     def __attrs_post_init__(self) -> None:
         """Begin with what the file has."""
+        self.begin()
+
+    def put_back(self) -> None:
+        """Begin anew with a backup: what was sent since it was made is not in it."""
+        self.since = self.truth.time.now
+        self.under_way = frozenset(name for _, name, *_ in self.truth.late if name is not None)
         self.begin()
 
     def begin(self) -> None:
@@ -110,7 +118,7 @@ class Audit:
                 self._absent(row)
             self.standings[row["id"]] = now
         for order in self.truth.ours():
-            if order.created > self.since and order.name not in names:
+            if order.created > self.since and order.name not in names | self.under_way:
                 raise Violated("I2", f"order {order.number}, {order.name}, is not in the file")
 
     def _absent(self, row: sqlite3.Row) -> None:

@@ -197,8 +197,7 @@ class Rehearsal:
         made = self.machine.backup
         self.machine.put_back()
         self.machine.sent.restored(made or 0)
-        self.audit.since = self.time.now
-        self.audit.begin()
+        self.audit.put_back()
         self.peaks = begun(self.audit.book())
         self.last_cycle = self.audit.file.newest_cycle()[0]
 
