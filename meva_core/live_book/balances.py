@@ -79,8 +79,10 @@ def explained(
     there are more than roundings to explain (`needs_flows`).
     """
     booked, flows = Booked(book), sorted(listed, key=lambda one: (one.ts, one.flow_id))
-    for asset in _read(book, reading):
+    read = _read(book, reading)
+    for asset in read:
         booked = _explained(booked, asset, reading, flows, marks, now)
+    booked = booked.alarm(*(one for one in standing_alarms(book, now) if one.about not in read))
     kept = tuple(one for one in booked.book.unproven if now - one.ts <= WEEK)
     listed_then = {name: ts for name, ts in booked.book.listed.items() if ts >= now - MONTH}
     return booked.changed(unproven=kept, listed=listed_then)

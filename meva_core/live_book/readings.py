@@ -4,11 +4,14 @@ An exchange may show balances late: for minutes it shows those of a moment befor
 is old news. It cannot contradict what came after its moment, and is compared with the book as that stood
 then. It is late where all assets say so alike: each agrees with the book at that moment, but for what had
 stood unexplained already. Where a person took out what had just been bought, TRY does not.
+
+What a read shows of an asset whose fills could not all be read says nothing: they may explain it. Then it
+says nothing of TRY, which they were paid with, either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Final
 
@@ -59,6 +62,17 @@ def reading_of(book: LiveBook, balances: Mapping[str, Balance], read_at: int) ->
         if _is_no_news(book, known):
             return Reading(balances, ts - 1, is_late=True)
     return latest
+
+
+def without_unread(book: LiveBook, reading: Reading, symbols: Iterable[str]) -> Reading:
+    """Return a reading without what fills of these symbols may explain, which are not all in the book yet.
+    One that is late agreed as it is."""
+    coins = {asset_of(symbol) for symbol in symbols} & reading.balances.keys()
+    open_yet = {asset for asset in coins if not is_rounding(book, asset, reading.gap(book, asset))}
+    if reading.is_late or not open_yet:
+        return reading
+    rest = {name: one for name, one in reading.balances.items() if name not in {*open_yet, QUOTE}}
+    return reading_of(book, rest, reading.moment)
 
 
 def assets_of(book: LiveBook) -> list[str]:

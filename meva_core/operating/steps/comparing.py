@@ -13,7 +13,7 @@ from meva_core.live_book.balances import explained, flows_window, needs_flows, q
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.ledger import QUOTE, Marks
 from meva_core.live_book.own_orders import OwnOrder
-from meva_core.live_book.readings import reading_of
+from meva_core.live_book.readings import reading_of, without_unread
 from meva_core.operating.records.file import File
 from meva_core.ports import Account
 from meva_core.venue import Balance
@@ -59,19 +59,21 @@ def compare(
     marks: Marks,
     last_write: int | None,
     now: int,
+    unread: Iterable[str] = (),
 ) -> Compared:
     """Compare balances that were read before the fills with the book, if the account is quiet, and book what
     explains the difference.
 
-    `read_at` is when the balances had been read, `last_write` when something was sent last, `now` the
-    exchange's time, all in microseconds. Raises StoreError.
+    `unread` are the symbols whose fills are not all in the book, `read_at` is when the balances had been
+    read, `last_write` when something was sent last, `now` the exchange's time, all in microseconds. Raises
+    StoreError.
     """
     book, told = quiet(book, orders, last_write, now)
     if balances is None:
         return _unlooked(book, now, BALANCES_UNREAD)
     if not told.is_quiet:
         return _unlooked(book, now, RESTS if told.rests else "")
-    reading = reading_of(book, balances, read_at)
+    reading = without_unread(book, reading_of(book, balances, read_at), unread)
     try:
         flows = account.flows(*flows_window(book, now)) if needs_flows(book, reading) else ()
     except (VenueError, BadInput) as error:

@@ -218,8 +218,9 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     rows = (one.written if is_new else one.created for one in orders)
     last_write = max([process.last_write or 0, *rows])
     compared = compare(
-        desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros()
-    )
+        desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros(),
+        _tradable(fills.blocked, measured),
+    )  # fmt: skip
     ours = ours_among(file, listed, runs, first, compared.book.accepted)
     foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]
     if settling.listed is not None:
@@ -273,6 +274,11 @@ def _learnt(
 def _pairs(measured: Measured) -> list[str]:
     """Return all TRY pairs that the exchange shows."""
     return [name for name in measured.pairs or () if name.endswith(QUOTE)]
+
+
+def _tradable(names: Iterable[str], measured: Measured) -> list[str]:
+    """Return those of some pairs in which something may have been traded, as far as the exchange says."""
+    return [name for name in names if measured.pairs is None or name in measured.pairs]
 
 
 def _held(book: LiveBook) -> list[str]:

@@ -14,7 +14,7 @@ from meva_core.live_book.balances import explained, missing, needs_flows, shortf
 from meva_core.live_book.book import Booked, LiveBook, book_of, text_of
 from meva_core.live_book.moves import LATE_MICROS, noted
 from meva_core.live_book.postings import Kind, Posting
-from meva_core.live_book.readings import reading_of
+from meva_core.live_book.readings import reading_of, without_unread
 from meva_core.orders import Side
 from meva_core.venue import VenueFlow
 
@@ -101,6 +101,36 @@ def test_what_came_between_the_balances_and_the_fills_is_not_in_them() -> None:
     book = bought()
     found = explained(book, reading_of(book, balances(TRY="970", BTC="0"), at(99)), (), MARKS, at(101))
     assert {asset: look.gap for asset, look in found.book.looks.items() if look.gap} == {"TRY": -e8("30")}
+
+
+def test_fills_that_are_not_read_yet_may_explain_what_lacks_of_their_coins_and_of_the_money() -> None:
+    book = bought()
+    book = read(book, 110, TRY="798", BTC="2").book
+    for seconds in (200, 260, 320, 900):  # sold, and the list of fills does not answer
+        shown = reading_of(book, balances(TRY="1000", BTC="0"), at(seconds))
+        seen = explained(book, without_unread(book, shown, ["BTCTRY"]), (), MARKS, at(seconds))
+        assert (seen.postings, codes(seen), {one.gap for one in seen.book.looks.values()}) == ((), [], {0})
+        book = seen.book
+    sold = traded(book, Side.SELL, "2", "101", after=190)
+    agrees = read(sold, 960, TRY="1000", BTC="0")
+    assert (agrees.postings, agrees.book.looks) == ((), {})
+
+
+def test_fills_that_are_not_read_say_nothing_of_other_coins_and_where_theirs_agree_of_no_money() -> None:
+    book = traded(bought(), Side.BUY, "1", "50", after=101)
+    shown = reading_of(book, balances(TRY="700", BTC="3"), at(200))
+    assert without_unread(book, shown, ["BTCTRY", "ETHTRY"]) == shown
+    gone = reading_of(book, balances(TRY="700", BTC="3", ETH="4"), at(200))
+    assert without_unread(book, gone, ["BTCTRY", "ETHTRY"]).balances.keys() == {"BTC"}
+
+
+def test_what_stands_is_alarming_while_nothing_new_is_read_of_it() -> None:
+    book = bought()
+    for seconds in (110, 145):
+        book = read(book, seconds, TRY="798", BTC="1").book
+    shown = reading_of(book, balances(TRY="798", BTC="0"), at(200))
+    seen = explained(book, without_unread(book, shown, ["BTCTRY"]), (), MARKS, at(200))
+    assert (seen.postings, codes(seen)) == ((), ["balance_unexplained"])
 
 
 def test_what_had_stood_before_a_freeze_stands_and_a_late_read_is_no_further_proof() -> None:

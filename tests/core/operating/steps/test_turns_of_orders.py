@@ -26,6 +26,7 @@ from meva_core.live_book.alarms import INTEGRITY, AlarmCode
 from meva_core.live_history.block_words import BLOCKS
 from meva_core.modes import Mode
 from meva_core.operating.guards.kill import Level, Stored, store_kill
+from meva_core.operating.steps.reading import JUST_ADOPTED
 from meva_core.operational.because import Cause
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, VenueOrder
@@ -336,7 +337,8 @@ def codes(told: Any) -> set[str]:
 def test_every_block_alarm_and_mode_has_a_row() -> None:
     modes = [*takewhile(lambda cause: cause is not Cause.DENIED, Cause)][1:]
     known = {*map(str, AlarmCode), *BLOCKS, *map(str, modes)}
-    elsewhere = {*map(str, INTEGRITY), str(AlarmCode.LOSS), str(AlarmCode.OTHER_ACCOUNT)}
+    # The last one is of a process's first cycle over an earlier system's file: `test_taking_up.py`.
+    elsewhere = {*map(str, INTEGRITY), str(AlarmCode.LOSS), str(AlarmCode.OTHER_ACCOUNT), JUST_ADOPTED}
     assert {code for row in TURNS for code in row} == known - elsewhere
 
 
