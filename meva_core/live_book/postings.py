@@ -6,6 +6,7 @@ it is neither profit nor loss. Coins that are not ours (`foreign`) have no value
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -88,3 +89,13 @@ class Posting:
         if self.kind in FILLS:
             return 0
         return self.money + (self.notional if self.qty > 0 else -self.notional)
+
+
+def lasting(postings: Iterable[Posting]) -> list[Posting]:
+    """Return postings without those whose coins were taken back whole, and without what took them back: what
+    was a person's by all that was known then, and ours in the end, moved no coins twice."""
+    found = list(postings)
+    backs = {one.cause: one for one in found if one.kind is Kind.TAKEN_BACK and one.qty}
+    pairs = [(one, backs[one.id]) for one in found if one.id in backs and backs[one.id].qty == -one.qty]
+    gone = {one.id for pair in pairs for one in pair}
+    return [one for one in found if one.id not in gone]

@@ -28,7 +28,7 @@ from meva_core.figures.ratios import DAY, quotient
 from meva_core.figures.result import Figures, Pair, Undefined
 from meva_core.figures.trips import RoundTrip
 from meva_core.live_book.ledger import Ledger, Marks
-from meva_core.live_book.postings import FILLS, Posting
+from meva_core.live_book.postings import FILLS, Posting, lasting
 from meva_core.live_history.books import Standing
 from meva_core.live_history.cycles import Opened, opened
 from meva_core.live_history.fills import postings_with_cycles, units
@@ -114,7 +114,7 @@ def summary_of(reads: Reads, standing: Standing, texts: TextCodec, *, cash_rate:
     curve.invested = real.invested
     postings = [posting for _, posting in postings_with_cycles(reads, standing.listed)]
     trips = LiveTrips.after(standing.opening)
-    for posting in postings:
+    for posting in lasting(postings):
         trips.take(posting)
     done = trips.done(orders_of(reads, standing.listed))
     ledger, flows = standing.book.ledger, sum(point.flow for point in points)

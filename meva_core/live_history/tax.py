@@ -17,7 +17,7 @@ from attrs import define, frozen
 from meva_core.amounts import E6, E8, to_decimal
 from meva_core.history.fields import Field
 from meva_core.live_book.ledger import Ledger
-from meva_core.live_book.postings import Kind, Posting
+from meva_core.live_book.postings import Kind, Posting, lasting
 from meva_core.live_history.books import Listed
 from meva_core.live_history.fills import SCHEMA_VERSION
 from meva_core.operating.records.rounding import divided
@@ -143,7 +143,7 @@ def taken_lots(opening: Ledger, postings: Iterable[Posting]) -> Iterator[Taken]:
         symbol: deque(_Lot(None, "opening", lot.qty, lot.cost, 0) for lot in held.lots)
         for symbol, held in opening.holdings.items()
     }
-    moves = [one for one in postings if one.symbol is not None and one.qty]
+    moves = [one for one in lasting(postings) if one.symbol is not None and one.qty]
     for one in sorted(moves, key=lambda one: (one.ts, one.qty < 0, one.id)):
         assert one.symbol is not None, "only these were chosen"
         held = lots.setdefault(one.symbol, deque())

@@ -9,18 +9,23 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from live_cycles import MARKS, a_book, a_fill, an_order, book_fills
 from told_books import live_file
 
 from meva_adapters.sql.store import writer
 from meva_cli.tax_rates import EXAMPLE, read_rates
 from meva_core.amounts import E8, parse_e8
 from meva_core.errors import BadInput
+from meva_core.live_book.attribution import Ours
+from meva_core.live_book.batch import Batch, reclaimed
 from meva_core.live_book.holdings import Holding, Lot
 from meva_core.live_book.ledger import Ledger
-from meva_core.live_book.postings import Kind, Posting
+from meva_core.live_book.postings import Kind, Posting, lasting
 from meva_core.live_history.books import pick, standing
 from meva_core.live_history.fills import postings_with_cycles
 from meva_core.live_history.tax import BASIS, FIELDS, NO_RATE, Rate, Taken, rate_at, taken_lots
+from meva_core.live_history.trips import LiveTrips
+from meva_core.orders import Side
 
 SECOND = 10**6
 DAY = 86_400 * SECOND
@@ -69,6 +74,28 @@ def test_a_sale_over_several_lots_shares_what_it_brought_to_the_last_digit():
     assert sum(one.proceeds for one in found) == 400 * E8
     assert sum(one.sale_fee for one in found) == 4 * E8
     assert sum(one.gain for one in found) == (400 - 4 - 320 - 3) * E8
+
+
+def test_a_sale_that_was_taken_for_a_persons_at_first_takes_its_lot_once():
+    """It was booked as a person's, whose coins left the book, and proved to be ours later."""
+    buy, sell = an_order(order_id="8"), an_order(Side.SELL, order_id="9")
+    bought = a_fill("f1", "0.01", "3000000", "72", buy)
+    sold = a_fill("f2", "0.01", "3100000", "74", side=Side.SELL, ts=bought.ts + SECOND)
+    first = book_fills(a_book(), bought, sold, orders=(buy,))
+    rows = first.booked.postings
+    assert [one.kind for one in rows if one.qty] == [Kind.BUY, Kind.TRANSFER_OUT]
+    batch = Batch("BTCTRY", (sold,), {}, True, sold.ts + 60 * SECOND)
+    proved = reclaimed(first.booked.book, batch, rows, Ours((buy, sell)), MARKS)
+    rows = (*rows, *proved.booked.postings)
+    assert [one.kind for one in rows if one.qty][2:] == [Kind.TAKEN_BACK, Kind.SELL]
+    [taken] = taken_lots(NOTHING, rows)
+    assert (taken.kind, taken.bought, taken.bought_by) == ("sale", bought.ts, "fill")
+    assert taken.gain == (31_000 - 74 - 30_000 - 72) * E8
+    trips = LiveTrips.after(NOTHING)
+    for posting in lasting(rows):
+        trips.take(posting)
+    [trip] = trips.done([])
+    assert (trip.qty, trip.result) == (E8 // 100, taken.gain)
 
 
 def test_what_the_book_was_opened_with_and_what_lacks_a_lot_say_so():
