@@ -82,6 +82,8 @@ _ACTIONS: Final[Mapping[VenueReason, str]] = {
     ),
     VenueReason.CLOCK: "the clock offset is learnt anew; try again",
     VenueReason.RATE_LIMITED: "wait, and ask less often",
+    VenueReason.MAINTENANCE: "run again later: `meva health` says when it answers",
+    VenueReason.UNREACHABLE: "run again later: `meva health` says when it answers",
 }
 
 

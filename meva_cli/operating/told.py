@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from meva_adapters.system import events
 from meva_cli.notes import log_only, say
 from meva_cli.render import as_text, print_json, print_line
 from meva_core.amounts import format_e8, to_decimal
+from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_history.block_words import BLOCKS
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from meva_core.settings import Settings
 
 _KURUS: Final = Decimal("0.01")
+_SECONDS: Final = re.compile(r"\b[0-9]+(?:\.[0-9]+)? s\b", re.ASCII)
 _LOOKS_ON: Final = "; a live run ends after it, and this one goes on looking"
 
 
@@ -112,7 +115,9 @@ class Teller:
             words = f"alarm {pair}{numbers}{_LOOKS_ON if pair in ending[:1] else ''}"
             say(events.ALARM, words, colour="red", alarm=str(alarm.code), about=alarm.about)
         for pair in sorted(self._alarms - open_now.keys()):
-            say(events.ALARM_OVER, f"alarm {pair} has ended", alarm=pair)
+            is_money = pair.startswith(f"{AlarmCode.BALANCE_UNEXPLAINED}:")
+            booked = "; `meva fills --flows` shows what was booked" if is_money else ""
+            say(events.ALARM_OVER, f"alarm {pair} has ended{booked}", alarm=pair)
         self._alarms = frozenset(open_now)
 
     def _tell_switch(self, told: Told) -> None:
@@ -134,11 +139,11 @@ class Teller:
         self._blocked = now
 
     def _tell_notes(self, told: Told) -> None:
-        """Say what could not be read, unless it could not be in the last cycle either, for the same
-        reason."""
-        notes = (*told.read.notes, *told.executed.notes)
-        for note in dict.fromkeys(notes):
-            if note not in self._notes:
+        """Say what could not be read, unless it could not be in the last cycle either, for the same reason:
+        how many seconds something still lasts makes no other one."""
+        notes = {_SECONDS.sub("", note): note for note in (*told.read.notes, *told.executed.notes)}
+        for reason, note in notes.items():
+            if reason not in self._notes:
                 say(events.READ_FAILED, note)
         self._notes = frozenset(notes)
 
