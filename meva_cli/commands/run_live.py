@@ -177,9 +177,13 @@ def _run(stage: int, asked: Asked) -> int:
         try:
             return _cycles(asked, work, teller, heard, ClockPace(watcher, clock), ending)
         finally:
-            if asked.cancel_on_exit:
-                _take_back(work, clock)
-            tell_left(work)
+            try:
+                if asked.cancel_on_exit:
+                    taking = Ending()
+                    with taking:  # a signal ends it once the call that is under way is stored
+                        _take_back(work, clock, taking.stops)
+            finally:
+                tell_left(work)
 
 
 def _check_options(asked: Asked) -> None:
@@ -323,8 +327,8 @@ def _is_asked_to_cancel(work: AtWork) -> bool:
         return False  # asked again soon, and the next cycle says what is wrong
 
 
-def _take_back(work: AtWork, clock: Timepiece) -> None:
-    """Cancel our own open orders, 30 s at most."""
+def _take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda: False) -> None:
+    """Cancel our own open orders, 30 s at most; none any more once it `stops`."""
     from meva_core.errors import MevaError
     from meva_core.modes import Mode
     from meva_core.operating.steps.cancelling import cancel_open
@@ -332,7 +336,7 @@ def _take_back(work: AtWork, clock: Timepiece) -> None:
     until = time.monotonic() + CANCEL_SECONDS
 
     def waits() -> bool:
-        if time.monotonic() + _PAUSE >= until:
+        if stops() or time.monotonic() + _PAUSE >= until:
             return False
         clock.sleep(_PAUSE)
         return True
@@ -340,7 +344,7 @@ def _take_back(work: AtWork, clock: Timepiece) -> None:
     permitted = nullcontext() if work.permits is None else work.permits.planned(Mode.OBSERVE_ONLY)
     try:
         with permitted:
-            done = cancel_open(work.desk, waits)
+            done = cancel_open(work.desk, waits, stops)
     except MevaError as error:
         say(events.ORDERS_LEFT, f"our open orders were not canceled: {error}", order="")
         return

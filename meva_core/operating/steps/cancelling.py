@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from attrs import frozen
 
@@ -34,12 +35,15 @@ class Canceled:
     elsewhere: tuple[str, ...] = ()
 
 
-def cancel_open(desk: Desk, waits: Callable[[], bool]) -> Canceled:
+_CUT_SHORT: Final = "the program was told to end before this was asked for"
+
+
+def cancel_open(desk: Desk, waits: Callable[[], bool], stops: Callable[[], bool] = lambda: False) -> Canceled:
     """Ask for every order of ours that may rest to be canceled, again and again, until none may.
 
-    `waits` waits a moment between two rounds, and returns False once there is no more time. Each order is
-    asked for by itself, unless one may not be: then none may. Raises StoreError where what comes of it cannot
-    be recorded.
+    `waits` waits a moment between two rounds, and returns False once there is no more time; `stops` says,
+    once the outcome of a call is stored, that no other one is to be made. Each order is asked for by itself,
+    unless one may not be: then none may. Raises StoreError where what comes of it cannot be recorded.
     """
     before = {record.stored: record.label for record in _resting(desk)}
     why: dict[str, str] = {}
@@ -49,6 +53,8 @@ def cancel_open(desk: Desk, waits: Callable[[], bool]) -> Canceled:
         why |= {one.record.label: one.alarm for one in found if one.record is not None and one.alarm}
         may_send = True
         for record in _resting(desk):
+            if may_send and stops():
+                may_send, why = False, {one.label: _CUT_SHORT for one in _resting(desk)} | why
             if may_send and record.standing is not Standing.CANCEL_REQUESTED:
                 kept, may_send = _asked(desk, record)
                 why[record.label] = kept
