@@ -52,10 +52,10 @@ class Live:
         "MAX_ORDERS_PER_CYCLE", 2, AT_LEAST_ONE, "", "new orders in one cycle at most"
     )
     max_open_orders_per_symbol: int = whole(
-        "MAX_OPEN_ORDERS_PER_SYMBOL", 1, AT_LEAST_ONE, "", "open orders of one symbol at most"
+        "MAX_OPEN_ORDERS_PER_SYMBOL", 1, AT_LEAST_ONE, "", "open orders of one symbol at most (Stage 3)"
     )
     cooldown_seconds: int = whole(
-        "COOLDOWN_SECONDS", 60, NOT_NEGATIVE, "s", "pause between orders of one symbol and side"
+        "COOLDOWN_SECONDS", 60, NOT_NEGATIVE, "s", "pause between orders of one symbol and side (Stage 3)"
     )
     notional_cap_try_per_cycle: Decimal = number(
         "NOTIONAL_CAP_TRY_PER_CYCLE",
@@ -75,17 +75,23 @@ class Live:
         "the largest position of one symbol, too: the smaller limit binds",
     )
     enable_auto_kill_switch: bool = flag(
-        "ENABLE_AUTO_KILL_SWITCH", True, "a breached loss limit sets the kill switch"
+        "ENABLE_AUTO_KILL_SWITCH", True, "breached loss limits and alarms of the books set the kill switch"
     )
-    max_open_orders: int = whole("MAX_OPEN_ORDERS", 5, NOT_NEGATIVE, "", "open orders of all symbols at most")
+    max_open_orders: int = whole(
+        "MAX_OPEN_ORDERS", 5, NOT_NEGATIVE, "", "open orders of all symbols at most (Stage 4)"
+    )
     max_position_notional_try: Decimal = number(
         "MAX_POSITION_NOTIONAL_TRY", "5000", NOT_NEGATIVE, "TRY", "the largest position of one symbol"
     )
     max_daily_loss_try: Decimal = number(
-        "MAX_DAILY_LOSS_TRY", "1000", NOT_NEGATIVE, "TRY", "loss of a UTC day that stops Stage 4's new orders"
+        "MAX_DAILY_LOSS_TRY",
+        "1000",
+        NOT_NEGATIVE,
+        "TRY",
+        "what sales of a UTC day may lose before Stage 4 stops buying",
     )
     max_drawdown_pct: Decimal = number(
-        "MAX_DRAWDOWN_PCT", "10", POSITIVE, "percent", "fall from the peak that stops Stage 4's new orders"
+        "MAX_DRAWDOWN_PCT", "10", POSITIVE, "percent", "fall from the peak at which Stage 4 stops buying"
     )
     fee_bps_maker: Decimal = number("FEE_BPS_MAKER", "12", NOT_NEGATIVE, "bps", "fee of a resting fill")
     fee_bps_taker: Decimal = number("FEE_BPS_TAKER", "24", NOT_NEGATIVE, "bps", "fee of a taking fill")
@@ -119,7 +125,7 @@ class Live:
 
 @frozen(kw_only=True)
 class Risk:
-    """Stage 4's risk budget."""
+    """The risk budget of Stages 3 and 4."""
 
     max_daily_drawdown_try: Decimal = number(
         "RISK_MAX_DAILY_DRAWDOWN_TRY", "1000", POSITIVE, "TRY", "loss of a UTC day that ends trading"
@@ -142,7 +148,7 @@ class Risk:
         "share of equity in one symbol above which only sells go",
     )
     max_order_notional_try: Decimal = number(
-        "RISK_MAX_ORDER_NOTIONAL_TRY", "3000", POSITIVE, "TRY", "the largest order"
+        "RISK_MAX_ORDER_NOTIONAL_TRY", "3000", POSITIVE, "TRY", "the largest order (Stage 4)"
     )
     min_cash_try: Decimal | None = number("RISK_MIN_CASH_TRY", None, ANY_NUMBER, "TRY", "cash that must stay")
     max_fee_try_per_day: Decimal | None = number(
@@ -154,7 +160,7 @@ class Risk:
 
 @frozen(kw_only=True)
 class Degrade:
-    """Stage 4's anomalies, and when they restrict trading."""
+    """Anomalies of Stages 3 and 4, and when they restrict trading."""
 
     stale_market_data_seconds: int = whole(
         "STALE_MARKET_DATA_SECONDS", 30, POSITIVE, "s", "older data are stale"
