@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from meva_cli.checks.check import STAGE7, Check, Look, World
+from meva_cli.operating.kill_switch import thrown_beside
 from meva_core.errors import BadInput
 from meva_core.gates import Block, check_gates, live_blocks, stage7_block
 
@@ -46,6 +47,10 @@ def _live(world: World) -> Iterator[Check]:
         codes = ", ".join(block.code.value for block in shut)
         dry = f"{world.purpose} runs dry; " if world.has_account else ""
         yield LOOK.passed("live", f"{dry}nothing is written to an exchange: {codes}")
+    elif kills := thrown_beside(settings.gates, world.url)[0]:
+        where = "; ".join(map(str, kills))
+        action = "`meva arm --reason TEXT` takes it back, once its cause is understood"
+        yield LOOK.warned("live", f"all gates are open, and the kill switch is on: {where}", action)
     else:
         yield LOOK.warned("live", "all gates are open: orders may be placed with real money", "mind them")
 

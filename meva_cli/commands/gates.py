@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from meva_cli.database import database
 from meva_cli.load import Loaded, settings_for
+from meva_cli.operating.kill_switch import thrown_beside
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
-from meva_core.gates import Block, check_gates, live_blocks, stage7_block
+from meva_core.errors import BadInput
+from meva_core.gates import Block, BlockCode, check_gates, live_blocks, stage7_block
 from meva_core.settings import Exchange, Gates, Settings, settings_texts, variables_of
+
+if TYPE_CHECKING:
+    from meva_core.operating.guards.kill import Kill
 
 
 @click.command()
@@ -19,7 +25,8 @@ from meva_core.settings import Exchange, Gates, Settings, settings_texts, variab
 def gates(as_json: bool) -> None:
     """Show what the settings allow: live writes to the exchange, Stage 7, simulated orders.
 
-    For each thing that is blocked it names every setting to change and where that setting stands. Gates that
+    For each thing that is blocked it names every setting to change and where that setting stands, and where
+    the kill switch is on beside the settings: in its file, or in the database that they name. Gates that
     contradict each other are an error (exit 2).
     """
     loaded = settings_for("gates", "exchange", "live")
@@ -30,7 +37,7 @@ def gates(as_json: bool) -> None:
         return
     print_table(["gate", "value", "where"], [list(gate.values()) for gate in report["gates"]])
     for title, name in (("Live writes to the exchange", "live"), ("Stage 7", "stage7")):
-        _print_permission(title, report[name])
+        _print_permission(title, report[name], report["kill_switch"] if name == "live" else ())
     for note in report["notes"]:
         print_line(f"Note: {note}")
 
@@ -38,14 +45,27 @@ def gates(as_json: bool) -> None:
 def gates_report(loaded: Loaded) -> dict[str, Any]:
     """Return the effect of the gates as JSON holds it."""
     settings, origin = loaded.settings, loaded.origin
-    live = live_blocks(settings.gates, settings.exchange)
+    live = _permission(list(live_blocks(settings.gates, settings.exchange)), origin)
     block = stage7_block(settings.gates)
+    kills, unread = _thrown(settings.gates)
+    if kills and BlockCode.KILL_SWITCH.value not in live["blocks"]:
+        live = {**live, "allowed": False, "blocks": [BlockCode.KILL_SWITCH.value, *live["blocks"]]}
+    said = [f"whether the database has the kill switch on is not known: {unread}"] if unread else []
     return {
-        "live": _permission(list(live), origin),
+        "live": live,
+        "kill_switch": [str(kill) for kill in kills],
         "stage7": _permission([block] if block else [], origin),
         "gates": list(_gate_rows(settings, origin)),
-        "notes": list(_notes(settings)),
+        "notes": [*_notes(settings), *said],
     }
+
+
+def _thrown(gates: Gates) -> tuple[list[Kill], str]:
+    """Return where the kill switch is on beside the settings, and why the database could not be looked at."""
+    try:
+        return thrown_beside(gates, database(None))
+    except BadInput as error:
+        return thrown_beside(gates, None)[0], str(error)
 
 
 def _gate_rows(settings: Settings, origin: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -89,11 +109,13 @@ def _permission(blocks: list[Block], origin: Mapping[str, str]) -> dict[str, Any
     return {"allowed": not blocks, "blocks": [block.code.value for block in blocks], "changes": changes}
 
 
-def _print_permission(title: str, permission: Mapping[str, Any]) -> None:
+def _print_permission(title: str, permission: Mapping[str, Any], kills: Iterable[str]) -> None:
     if permission["allowed"]:
         print_line(f"{title}: allowed")
         return
     print_line(f"{title}: blocked by {', '.join(permission['blocks'])}")
+    for kill in kills:
+        print_line(f"  {kill}: `meva arm --reason TEXT` takes it back")
     for change in permission["changes"]:
         now = change["now"] or "empty"
         print_line(f"  set {change['name']}={change['wanted']}  (now {now}, {_where(change['origin'])})")

@@ -13,12 +13,14 @@ from attrs import define, evolve, field, frozen
 from meva_adapters.system.kill_file import read_kill_file
 from meva_cli.load import Given
 from meva_cli.operating.gate_files import READERS, Mark, mark_of
-from meva_core.errors import BadInput, Problem
+from meva_core.errors import BadInput, MevaError, Problem
 from meva_core.operating.guards.kill import Kill, Level, stored_kills, strictest
 from meva_core.settings import Gates
 from meva_core.settings.variables import variables_of
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from meva_core.ports import Reads
 
 _SWITCH: Final = "KILL_SWITCH"
@@ -27,6 +29,36 @@ _SWITCH: Final = "KILL_SWITCH"
 def kill_path(gates: Gates) -> Path | None:
     """Return where the kill file is, as the settings have it."""
     return None if gates.kill_file is None else Path(gates.kill_file).expanduser()
+
+
+def thrown_beside(gates: Gates, url: URL | None) -> tuple[list[Kill], str]:
+    """Return where the switch is thrown beside the settings, in its file and in the rows of a database, which
+    is looked at without a trace of it; and why that could not be looked at, if it could not."""
+    path = kill_path(gates)
+    in_file = None if path is None else read_kill_file(path)
+    found = [] if in_file is None else [in_file]
+    try:
+        return [*found, *_rows(url)], ""
+    except MevaError as error:
+        return found, str(error)
+
+
+def _rows(url: URL | None) -> list[Kill]:
+    """Return what the rows of a database say; nothing of one that is not there yet."""
+    from meva_adapters.sql.addresses import shown
+    from meva_adapters.sql.engine import file_of
+    from meva_adapters.sql.glance import glancing_at
+    from meva_adapters.sql.reads import SqlReads
+    from meva_adapters.sql.revisions import identify, require_head
+
+    if url is None or ((file := file_of(url)) is not None and not file.exists()):
+        return []
+    with glancing_at(url) as connection:
+        if identify(connection).state == "empty":
+            return []
+        require_head(connection, shown(url))
+    with glancing_at(url) as connection:
+        return stored_kills(SqlReads(connection, shown(url)))
 
 
 @frozen

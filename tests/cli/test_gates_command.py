@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fresh_database import fresh_file
 
 CANARY = "canary-51c0"
 
@@ -26,7 +27,8 @@ def test_in_a_fresh_folder_everything_is_blocked_and_every_line_named(meva: Call
 def test_the_document_names_blocks_changes_and_places(meva: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("STAGE7_ENABLED=true\nNOTIONAL_CAP_TRY_PER_CYCLE=0\nDRY_RUN=true\n")
     document = meva("gates", "--json").document
-    assert list(document) == ["live", "stage7", "gates", "notes"]
+    assert list(document) == ["live", "kill_switch", "stage7", "gates", "notes"]
+    assert document["kill_switch"] == []
     assert document["stage7"] == {"allowed": True, "blocks": [], "changes": []}
     assert document["live"]["blocks"] == ["kill_switch", "dry_run", "live_not_armed"]
     dry_run = next(change for change in document["live"]["changes"] if change["name"] == "DRY_RUN")
@@ -43,6 +45,41 @@ def test_open_gates_are_said_to_be_open_and_keys_are_not_shown(
     ended = meva("gates")
     assert "Live writes to the exchange: allowed" in ended.out
     assert CANARY not in ended.out + ended.err + meva("--debug", "gates", "--json").out
+
+
+def test_open_gates_allow_nothing_while_the_kill_switch_is_on_in_a_file_or_a_row(
+    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    values = {"KILL_SWITCH": "0", "DRY_RUN": "0", "LIVE_TRADING": "1", "LIVE_TRADING_ACK": "I_UNDERSTAND"}
+    for name, value in {**values, "BTCTURK_API_KEY": CANARY, "BTCTURK_API_SECRET": CANARY}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("STATE_DB_PATH", str(fresh_file(tmp_path / "state.db")))
+    monkeypatch.setenv("MEVA_KILL_FILE", str(tmp_path / "STOP"))
+    before = sorted(tmp_path.iterdir())
+    assert "Live writes to the exchange: allowed" in meva("gates").out
+    assert sorted(tmp_path.iterdir()) == before, "a look leaves no trace"
+    meva("kill", "--reason", "a look")
+    document = meva("gates", "--json").document
+    assert document["live"] == {"allowed": False, "blocks": ["kill_switch"], "changes": []}
+    assert document["kill_switch"] == [
+        f"MEVA_KILL_FILE, {tmp_path / 'STOP'}: all (a look)",
+        "op_state, kill_switch:meva: all (a look)",
+    ]
+    out = meva("gates").out
+    assert "Live writes to the exchange: blocked by kill_switch\n" in out
+    assert "  op_state, kill_switch:meva: all (a look): `meva arm --reason TEXT` takes it back\n" in out
+    meva("arm", "--reason", "seen")
+    assert "Live writes to the exchange: allowed" in meva("gates").out
+
+
+def test_what_the_database_says_of_the_switch_is_not_known_where_it_cannot_be_looked_at(
+    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.db").write_bytes(b"no database at all" * 300)
+    monkeypatch.setenv("STATE_DB_PATH", str(tmp_path / "odd.db"))
+    ended = meva("gates")
+    assert ended.code == 0
+    assert "Note: whether the database has the kill switch on is not known: " in ended.out
 
 
 def test_contradicting_gates_are_an_error_with_one_line_each(
