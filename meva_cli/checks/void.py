@@ -24,7 +24,7 @@ def void(purpose: str, settings: Settings, interval: int) -> Iterator[Void]:
     for found in _PAIRS[purpose]:
         yield from found(settings)
     if purpose != BACKTEST:
-        yield from _lifetime(settings, interval)
+        yield from _lifetime(purpose, settings, interval)
     if purpose == STAGE7:
         yield from _cooldown(settings, interval)
 
@@ -172,12 +172,15 @@ def _warnings(settings: Settings) -> Iterator[Void]:
         )
 
 
-def _lifetime(settings: Settings, interval: int) -> Iterator[Void]:
+def _lifetime(purpose: str, settings: Settings, interval: int) -> Iterator[Void]:
+    # Orders of Stages 3 and 4 rest between cycles and fill there; those of Stage 7 meet cycles alone.
+    comes_to = "an order ends before the next cycle can fill it"
+    if purpose != STAGE7:
+        comes_to = "what has not filled by the next cycle is canceled in it"
     if (ttl := settings.live.ttl_seconds) < interval:
         yield Void(
             "interval",
-            f"TTL_SECONDS={ttl} is below the interval of {interval} s: an order ends before the next cycle "
-            "can fill it",
+            f"TTL_SECONDS={ttl} is below the interval of {interval} s: {comes_to}",
             f"set TTL_SECONDS to {2 * interval} or more, or run more often",
         )
 

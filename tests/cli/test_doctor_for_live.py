@@ -132,7 +132,7 @@ def test_orders_with_money_need_every_gate_and_both_parts_of_the_key(meva: Meva)
         ("stage4", {"RISK_MIN_CASH_TRY": "1000"}, "cash", "RISK_MIN_CASH_TRY=1000 is not below DRY_RUN"),
         ("stage4", {"MAX_OPEN_ORDERS": "0"}, "orders", "no new order is placed"),
         ("stage4", {"MAX_POSITION_TRY_PER_SYMBOL": "9"}, "position", "nothing is ever bought"),
-        ("stage3", {"TTL_SECONDS": "59"}, "interval", "an order ends before the next cycle"),
+        ("stage3", {"TTL_SECONDS": "59"}, "interval", "has not filled by the next cycle is canceled in it"),
         ("stage4", {"MAX_POSITION_NOTIONAL_TRY": "9"}, "position", "nothing is ever bought"),
         ("stage4", {"RISK_MAX_ORDER_NOTIONAL_TRY": "9"}, "order", "nothing is ever bought"),
         ("stage4", {"TRY_CASH_TARGET": "700"}, "cash", "is above TRY_CASH_MAX=600"),
