@@ -39,7 +39,7 @@ def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _processes_are_forked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork those in which strategies are asked, but for tests that a module names as those of real ones."""
+    """Fork those in which strategies are asked, but for the tests that a module says are of real ones."""
     if request.node.originalname not in getattr(request.module, "OF_REAL_PROCESSES", ()):
         fork(monkeypatch.setattr)
 

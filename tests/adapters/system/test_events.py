@@ -34,12 +34,12 @@ def _as_before() -> Iterator[None]:
     root.setLevel(level)
 
 
-def calls() -> Iterator[tuple[Path, ast.Call]]:
-    for root in ROOTS:
-        for path in sorted(root.rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call):
-                    yield path, node
+@pytest.fixture(scope="module")
+def calls() -> list[tuple[Path, ast.Call]]:
+    """All calls in the program."""
+    paths = [path for root in ROOTS for path in sorted(root.rglob("*.py"))]
+    nodes = ((path, node) for path in paths for node in ast.walk(ast.parse(path.read_text())))
+    return [(path, node) for path, node in nodes if isinstance(node, ast.Call)]
 
 
 def event_of(node: ast.AST) -> Event | None:
@@ -48,9 +48,11 @@ def event_of(node: ast.AST) -> Event | None:
     return found if isinstance(found, Event) else None
 
 
-def test_every_event_is_logged_somewhere_and_with_fields_of_its_own_only() -> None:
+def test_every_event_is_logged_somewhere_and_with_fields_of_its_own_only(
+    calls: list[tuple[Path, ast.Call]],
+) -> None:
     logged = set()
-    for path, call in calls():
+    for path, call in calls:
         function = call.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         if name not in SAYS:
@@ -67,10 +69,10 @@ def test_every_event_is_logged_somewhere_and_with_fields_of_its_own_only() -> No
     assert logged == set(EVENTS)
 
 
-def test_nothing_is_logged_past_the_vocabulary() -> None:
+def test_nothing_is_logged_past_the_vocabulary(calls: list[tuple[Path, ast.Call]]) -> None:
     past = [
         f"{path.name}:{call.lineno}"
-        for path, call in calls()
+        for path, call in calls
         if isinstance(call.func, ast.Attribute)
         and call.func.attr in ("debug", "info", "warning", "error", "exception", "critical")
         and getattr(call.func.value, "id", getattr(call.func.value, "attr", "")).lower().strip("_") == "log"
