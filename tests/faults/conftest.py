@@ -4,43 +4,47 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from stage7_runs import make_dataset
+from started import Started, begun, server
 from victim_settings import SETTINGS
 
 from meva_core.settings import VARIABLES
 
+HERE = Path(__file__).parent
 Victims = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
 def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
-    """Return a function that runs a command line in a child and says how it ended."""
+    """Return a function that runs a command line in a child and says how it ended.
+
+    The program that forks the children is itself forked off one that has imported all they need.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    program = [sys.executable, str(Path(__file__).with_name("victims.py"))]
-    kept["PYTHONPATH"] = str(Path(__file__).parent.parent)  # where what tests share is
+    kept["PYTHONPATH"] = os.pathsep.join(map(str, (HERE, HERE.parent)))  # where what tests share is
     folder = tmp_path_factory.mktemp("victims")
-    with subprocess.Popen(
-        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=kept | SETTINGS
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        pipes = process.stdin, process.stdout
+    order = {"module": "victims", "arguments": [], "cwd": str(folder), "env": kept | SETTINGS}
+    asked, asking = os.pipe()
+    answers, answering = os.pipe()
+    pid, told = begun(server(), order, (asked, answering, 2))
+    for theirs in (asked, answering):
+        os.close(theirs)
+    process = Started(pid, told, open(answers), None)
+    with open(asking, "w") as orders, open(answers, closefd=False) as ended:
 
         def call(*arguments: object, **order: Any) -> dict[str, Any]:
-            pipes[0].write(json.dumps({"arguments": [str(a) for a in arguments], **order}) + "\n")
-            pipes[0].flush()
-            found: dict[str, Any] = json.loads(pipes[1].readline())
+            orders.write(json.dumps({"arguments": [str(a) for a in arguments], **order}) + "\n")
+            orders.flush()
+            found: dict[str, Any] = json.loads(ended.readline())
             return found
 
         yield call
-        process.stdin.close()
+    process.communicate(60)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 """Runs commands in child processes and kills them: a program of its own, without threads, so that it may
-fork.
+fork. It is forked off `forking.py`, and so has imported and done once what its children do.
 
 Reads one JSON object a line: `arguments` of a command line and `rows`, the cycles of a stretch; those of
 `join` are a database and a run whose stretches of one cycle are joined to stretches of `rows`, those of
@@ -24,7 +24,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from played_market import Played, rows_of
-from warmed import warm_up
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
@@ -50,7 +49,6 @@ USED += ("meva_cli.errors", "meva_cli.wiring", "meva_adapters.replay", "meva_ada
 def serve() -> None:
     for module in USED:  # so that no child has to
         import_module(module)
-    warm_up()
     gc.freeze()  # what children share they would write to, looking for garbage in it
     for line in sys.stdin:
         print(json.dumps(ended(json.loads(line))), flush=True)
