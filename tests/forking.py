@@ -69,7 +69,7 @@ def import_all() -> None:
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith(".__main__"):  # it runs a command
                 import_module(module.name)
-    for name in (*USED, *forked.MODULES):
+    for name in (*USED, *forked.MODULES, *forked.MODULES.values()):
         import_module(name)
     for name in forked.MODULES:  # it is run as a program: what it imports is there, and it is not
         del sys.modules[name]
@@ -170,6 +170,7 @@ if __name__ == "__main__":
         signal.signal(number, signal.SIG_IGN)
     import_all()
     import_module("warmed").warm_up()
+    numpy.random.seed()  # the first time it takes longer than a child
     assert threading.active_count() == 1
     gc.freeze()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
