@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from forked import fork
 
 from meva_cli.app import run
 from meva_core.settings import VARIABLES
@@ -28,9 +29,18 @@ class Ended(NamedTuple):
 
 @pytest.fixture
 def meva(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Ended]:
-    """Return a function that runs `meva` in a fresh folder, without settings of the machine's own."""
+    """Return a function that runs `meva` in a fresh folder, without settings of the machine's own.
+
+    The processes in which it asks strategies are forked, but in the tests that their module says are
+    OF_REAL_PROCESSES.
+    """
+    if request.function.__name__ not in getattr(request.module, "OF_REAL_PROCESSES", ()):
+        fork(monkeypatch.setattr)
     monkeypatch.chdir(tmp_path)
     for variable in VARIABLES.values():
         monkeypatch.delenv(variable.name, raising=False)

@@ -11,6 +11,11 @@ import pytest
 from stage7_runs import BUSY, make_dataset
 
 Meva = Callable[..., Any]
+OF_REAL_PROCESSES = (
+    "test_a_new_strategy_runs_as_it_is_and_passes_its_check",
+    "test_one_of_an_installed_distribution_is_found_by_its_entry_point_also_by_the_process_beside",
+    "test_what_one_of_a_named_folder_or_a_distribution_reads_is_named_with_its_line",
+)
 RISING = '''
 from meva_core.strategy import Strategy, change, param, top
 

@@ -9,7 +9,6 @@ from tempfile import mkdtemp
 
 import pytest
 from command_line import meva
-from forked import fork
 from fresh_database import fresh_file
 from machine_cache import kept_at
 from made import Made
@@ -35,13 +34,6 @@ def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     yield folder
     shutil.rmtree(folder)
-
-
-@pytest.fixture(autouse=True)
-def _processes_are_forked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork those in which strategies are asked, but for the tests that a module says are of real ones."""
-    if request.node.originalname not in getattr(request.module, "OF_REAL_PROCESSES", ()):
-        fork(monkeypatch.setattr)
 
 
 @pytest.fixture

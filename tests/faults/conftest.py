@@ -34,8 +34,8 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
     pid, told = begun(server(), order, (asked, answering, 2))
     for theirs in (asked, answering):
         os.close(theirs)
-    process = Started(pid, told, open(answers), None)
-    with open(asking, "w") as orders, open(answers, closefd=False) as ended:
+    process = Started(pid, told, None, None)
+    with open(asking, "w") as orders, open(answers) as ended:
 
         def call(*arguments: object, **order: Any) -> dict[str, Any]:
             orders.write(json.dumps({"arguments": [str(a) for a in arguments], **order}) + "\n")
@@ -44,7 +44,7 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
             return found
 
         yield call
-    process.communicate(60)
+    process.wait(60)
 
 
 @pytest.fixture(scope="session")
