@@ -18,6 +18,8 @@ sys.dont_write_bytecode = False
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
+OWN = pytest.StashKey[Any]()
+"""Where this run writes, if that is a folder of its own."""
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 # The same examples in every run, so that a red test is red for everybody; `nightly` looks further each time.
@@ -43,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from memory import write_to_memory
 
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    write_to_memory()
+    config.stash[OWN] = write_to_memory()
     for name in ("SIGINT", "SIGHUP", "SIGTERM"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
@@ -53,6 +55,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
         number = int(config.workerinput["workerid"].removeprefix("gw"))
         config.args = collected_by(number, config.workerinput["workercount"])
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave what the tests that failed have written."""
+    own = session.config.stash[OWN]
+    if own is not None:
+        own.stays = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 @pytest.hookimpl(wrapper=True)

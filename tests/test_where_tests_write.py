@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -34,5 +36,33 @@ def test_temporary_files_go_there_unless_it_lacks_room_or_tmpdir_is_set(
     monkeypatch.setattr(memory, "fits", fits)
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setenv("TMPDIR", given)
-    memory.write_to_memory()
-    assert (tempfile.gettempdir() == str(tmp_path)) is taken
+    own = memory.write_to_memory()
+    assert (own is not None) is taken
+    assert (Path(tempfile.gettempdir()).parent == tmp_path) is taken
+
+
+def test_a_run_drops_its_folder_and_that_of_one_that_was_killed_and_no_other(tmp_path: Path) -> None:
+    program = (
+        "import sys, memory; own = memory.Own(memory.Path(sys.argv[1])); own.stays = sys.argv[2] == 'fails'; "
+        "print(own.folder, flush=True); sys.stdin.read()"
+    )
+
+    def begin(how: str) -> tuple[subprocess.Popen[str], Path]:
+        command = [sys.executable, "-c", program, str(tmp_path), how]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        process = subprocess.Popen(command, cwd=Path(memory.__file__).parent, **pipes)
+        folder = Path(process.stdout.readline().strip())
+        (folder / "left").write_text("by a test")
+        return process, folder
+
+    runs, killed, passes, fails = (begin(how) for how in ("runs", "killed", "passes", "fails"))
+    killed[0].kill()
+    for process, _ in (killed, passes, fails):
+        process.communicate()
+    assert [folder.exists() for _, folder in (killed, passes, fails)] == [True, False, True]
+    other = tmp_path / "others"
+    other.mkdir()
+    memory.drop_dead(tmp_path)
+    assert set(tmp_path.iterdir()) == {runs[1], other}
+    runs[0].communicate()
+    assert set(tmp_path.iterdir()) == {other}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 from command_line import meva
@@ -26,14 +26,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="module")
-def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a folder in memory, where there is one: for loops of which each commit would wait for a disk."""
-    memory = Path("/dev/shm")
-    folder = Path(
-        mkdtemp(prefix="meva-e2e-", dir=memory if memory.is_dir() else tmp_path_factory.getbasetemp())
-    )
-    yield folder
-    shutil.rmtree(folder)
+def quick_folder() -> Iterator[Path]:
+    """Return a folder in memory, where there is one, and no longer than this module needs it."""
+    with TemporaryDirectory(prefix="meva-e2e-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

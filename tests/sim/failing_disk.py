@@ -3,6 +3,7 @@ statement, or at a commit, of whatever a process does from its start to the end 
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from meva_adapters.rehearsal.process_there import ProcessThere, trader_of
 from meva_adapters.rehearsal.running import Rehearsal
 from meva_adapters.rehearsal.worlds import Shape, draw
 
-_QUICK = Path("/dev/shm")  # a folder in memory, where there is one
+_QUICK = Path(os.environ.get("TMPDIR") or "/dev/shm")  # a folder in memory, where there is one
 
 
 class How(Enum):

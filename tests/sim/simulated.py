@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from meva_adapters.rehearsal.process_there import trader_of
 from meva_adapters.rehearsal.running import Rehearsal
 from meva_adapters.rehearsal.worlds import Shape, draw
 
-_QUICK = Path("/dev/shm")  # a folder in memory, where there is one
+_QUICK = Path(os.environ.get("TMPDIR") or "/dev/shm")  # a folder in memory, where there is one
 
 
 def ended(
