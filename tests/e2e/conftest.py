@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from chromium import browser, tab
 from command_line import meva
 from fresh_database import fresh_file
 from machine_cache import kept_at
@@ -15,7 +16,7 @@ from made import Made
 from postgres_server import new_postgres
 from stage7_runs import BUSY, make_dataset
 
-__all__ = ["meva", "new_postgres"]
+__all__ = ["browser", "meva", "new_postgres", "tab"]
 
 
 @pytest.fixture(scope="session")

@@ -8,16 +8,12 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from chromium import browser
+from chromium import SIZES
 from nightly import every
-from playwright.sync_api import Browser, Page
 
 from meva_cli.app import run
 
-__all__ = ["browser"]
-
 pytestmark = pytest.mark.xdist_group("browser")
-SIZES = {"desk": {"width": 1200, "height": 900}, "phone": {"width": 375, "height": 800}}
 
 
 @pytest.fixture(scope="module")
@@ -39,30 +35,18 @@ def figures(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
-def opened(browser: Browser, folder: Path, **how) -> tuple[Page, list[str]]:
-    """Open the report, and collect what the browser complains of and asks for."""
-    page, said = browser.new_page(**how), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url))
-    page.goto((folder / "report.html").as_uri())
-    assert said.pop(0) == (folder / "report.html").as_uri()
-    return page, said
-
-
 @pytest.mark.parametrize(("size", "scheme"), every(3, [*product(SIZES, ("light", "dark"))]))
-def test_it_is_drawn_within_its_width_without_a_complaint(browser, folder, scheme, size):
-    page, said = opened(browser, folder, viewport=SIZES[size], color_scheme=scheme)
+def test_it_is_drawn_within_its_width_without_a_complaint(tab, folder, scheme, size):
+    page = tab.show(folder / "report.html", SIZES[size], scheme)
     page.wait_for_selector("[data-charts] canvas")
     assert page.locator("canvas").count() == 7  # equity, drawdown, five symbols
     assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
-    assert said == []
+    assert tab.said == [(folder / "report.html").as_uri()]
     assert Axe().run(page).violations_count == 0
-    page.close()
 
 
-def test_its_tables_say_what_the_commands_say(browser, folder, figures):
-    page, _ = opened(browser, folder)
+def test_its_tables_say_what_the_commands_say(tab, folder, figures):
+    page = tab.show(folder / "report.html")
     told = dict(
         page.locator("#figures tbody tr").evaluate_all(
             "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
@@ -74,12 +58,10 @@ def test_its_tables_say_what_the_commands_say(browser, folder, figures):
     assert symbols == [row["symbol"] for row in figures["symbols"]]
     trips = page.locator("#trades tbody tr").count()
     assert trips == figures["round_trips"]
-    page.close()
 
 
-def test_the_chart_holds_the_equity_that_the_run_ended_with(browser, folder, figures):
-    page, _ = opened(browser, folder)
-    last = page.evaluate(
+def test_the_chart_holds_the_equity_that_the_run_ended_with(tab, folder, figures):
+    last = tab.show(folder / "report.html").evaluate(
         """() => {
           const told = JSON.parse(document.getElementById("data").textContent);
           const packed = told.charts.equity.series[0].values;
@@ -88,7 +70,6 @@ def test_the_chart_holds_the_equity_that_the_run_ended_with(browser, folder, fig
         }"""
     )
     assert last == pytest.approx(float(figures["final_equity_try"]), abs=1e-3)
-    page.close()
 
 
 def test_without_scripts_pictures_and_tables_are_all_there(browser, folder):
@@ -101,13 +82,12 @@ def test_without_scripts_pictures_and_tables_are_all_there(browser, folder):
     context.close()
 
 
-def test_on_paper_the_pictures_stand_for_what_scripts_drew(browser, folder):
-    page, _ = opened(browser, folder)
+def test_on_paper_the_pictures_stand_for_what_scripts_drew(tab, folder):
+    page = tab.show(folder / "report.html")
     page.wait_for_selector("[data-charts] canvas")
     page.emulate_media(media="print")
     assert not page.locator("canvas").first.is_visible()
     assert page.locator("svg[role=img]").first.bounding_box()["width"] > 300
-    page.close()
 
 
 def test_it_is_one_small_file_that_only_its_owner_reads(folder):

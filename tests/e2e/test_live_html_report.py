@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from chromium import browser
+from chromium import SIZES
 from nightly import every
 from told_books import dry_file, live_file
 
 from meva_cli.app import run
 
-__all__ = ["browser"]
-
 pytestmark = pytest.mark.xdist_group("browser")
-SIZES = {"desk": {"width": 1200, "height": 900}, "phone": {"width": 375, "height": 800}}
 
 
 @pytest.fixture(scope="module", params=["live", "stage4-dry"])
@@ -32,32 +29,26 @@ def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize(("size", "scheme"), every(3, [*product(SIZES, ("light", "dark"))]))
-def test_it_is_drawn_within_its_width_without_a_complaint(browser, page_file, scheme, size):
-    page, said = browser.new_page(viewport=SIZES[size], color_scheme=scheme), []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url))
-    page.goto(page_file.as_uri())
+def test_it_is_drawn_within_its_width_without_a_complaint(tab, page_file, scheme, size):
+    page = tab.show(page_file, SIZES[size], scheme)
     page.wait_for_selector("[data-charts] canvas")
-    assert said == [page_file.as_uri()]
+    assert tab.said == [page_file.as_uri()]
     assert page.evaluate("document.documentElement.scrollWidth") == SIZES[size]["width"]
     assert Axe().run(page).violations_count == 0
-    page.close()
 
 
-def test_its_figures_are_those_of_the_summary(browser, page_file, capsys):
+def test_its_figures_are_those_of_the_summary(tab, page_file, capsys):
     capsys.readouterr()
     asked = ["report", "--db", str(page_file.parent / "meva.db"), "--book", page_file.stem]
     assert run([*asked, "--summary", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    page = browser.new_page()
-    page.goto(page_file.as_uri())
-    cells = page.locator("#figures tbody tr").evaluate_all(
-        "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
+    cells = (
+        tab.show(page_file)
+        .locator("#figures tbody tr")
+        .evaluate_all("rows => rows.map(r => [...r.cells].map(c => c.textContent))")
     )
     told = dict(cells)
     texts = (str, int)
     exact = [name for name, value in figures.items() if type(value) in texts and name in told]
     assert len(exact) > 10
     assert {name: told[name] for name in exact} == {name: str(figures[name]) for name in exact}
-    page.close()
