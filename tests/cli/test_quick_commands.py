@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from stage7_runs import make_dataset
+from started import run
 
 COMPILER = {"alembic", "concurrent.futures.process", "llvmlite", "numba", "pyarrow", "requests"}
 HEAVY = COMPILER | {"numpy", "sqlalchemy.dialects.postgresql", "zstandard"}
@@ -29,7 +30,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("recorded")
     make_dataset(root / "data", minutes=10)
     for options in ("a.db", "c.db --trace columns"):
-        loaded(root, f"backtest --data data --engine interpreted --db {options}")
+        run(*f"backtest --data data --engine interpreted --db {options}".split(), cwd=root).check_returncode()
     return root
 
 
