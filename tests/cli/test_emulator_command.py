@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,25 +11,26 @@ from typing import Any
 
 import pytest
 import requests
+from started import Started, start
 
 NAMES = ("API_KEY", "API_SECRET", "BASE_URL", "GRAPH_URL", "WS_URL")
-MEVA = [sys.executable, "-c", "from meva_cli.app import main; main()"]
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def serving(*arguments: str) -> Iterator[Started]:
     """Start the command on a free port; kill it if the test did not end it."""
-    command = [*MEVA, "emulator", "serve", "--port", "0", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start("emulator", "serve", "--port", "0", *arguments)
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        process.kill()  # nothing, where it has ended
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
 
 
-def environment_of(process: subprocess.Popen[str]) -> dict[str, str]:
+def environment_of(process: Started) -> dict[str, str]:
     """Read the lines that are printed once it is ready, up to the last."""
     assert process.stdout is not None
     assert process.stdout.readline().startswith("ready: ")

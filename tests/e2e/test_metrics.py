@@ -6,8 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,10 +57,8 @@ def test_a_loop_tells_all_of_the_vocabulary_and_nothing_else(
     trading: Meva, exchange: LocalExchange, tmp_path: Path
 ) -> None:
     exchange.fault("answer", "GET /api/v2/orderbook", status=503, times=30)
-    command = [sys.executable, "-m", "meva_cli", "run", "stage7", "--db", "a.db", "--loop", "--interval", "1"]
-    process = subprocess.Popen(
-        [*command, "--json", "--metrics", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = ("run", "stage7", "--db", "a.db", "--loop", "--interval", "1", "--json", "--metrics", "0")
+    process = start(*command)
     assert process.stdout is not None
     assert process.stderr is not None
     try:
