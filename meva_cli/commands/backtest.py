@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -191,9 +192,8 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
         click.echo("compiling the engine: once for this version, takes about half a minute", err=True)
     speed = choose(options.engine, len(plan.times))
     ensure(db)
-    _collect_less_often()
     began = time.perf_counter()
-    with writer(db, durable=False) as store:
+    with _collecting_less_often(), writer(db, durable=False) as store:
         with store.read() as reads:
             plan = _as_stored(plan, dataset, reads)
             begins = reads.run(plan.run_id) is None
@@ -233,10 +233,15 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
     ) | ({} if doubt is None else {"strategy_doubt": doubt})
 
 
-def _collect_less_often() -> None:
+@contextmanager
+def _collecting_less_often() -> Iterator[None]:
     """Look for circles less often: recording makes and drops rows by the hundred thousand, none in any."""
-    gc.freeze()
+    usual = gc.get_threshold()
     gc.set_threshold(200_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _of_universe(done: Done, plan: RunPlan) -> Iterator[str]:

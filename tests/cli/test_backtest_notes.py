@@ -1,5 +1,6 @@
-"""What a backtest says once, at its start, that a user may not expect."""
+"""What a backtest says once, at its start, that a user may not expect; and what it leaves of its process."""
 
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -68,3 +69,9 @@ def test_a_look_ahead_is_said_before_all_else(notes, tmp_path):
     assert "closes fit the order book 60 s later" in first
     assert '"stamp": "open", "interval": 60' in first
     assert not any("fit the order book" in note for note in notes())
+
+
+def test_garbage_is_looked_for_afterwards_as_often_as_before_and_none_is_spared(notes):
+    before = gc.get_threshold(), gc.get_freeze_count()
+    notes()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
