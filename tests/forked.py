@@ -1,7 +1,8 @@
 """What Meva begins beside itself, `python -m` one of its modules, forked off as commands are by `started.py`.
 
 A process in which a strategy is asked imports for longer than it works, and some hundred tests begin one that
-are about something else. Those of its own begin real ones: `tests/adapters/asking`, `test_strategy_check.py`.
+are about something else. What is read when Python starts (a hash seed, how many threads) is not another in a
+fork: tests of that, and of the start itself, begin real ones: `tests/adapters/asking`, OF_REAL_PROCESSES.
 """
 
 from __future__ import annotations
@@ -21,11 +22,6 @@ MODULES = {
     "meva_adapters.strategy_checks.child": "meva_adapters.strategy_checks.asking",
 }
 """Those that are forked, and where each is begun."""
-SEED = "PYTHONHASHSEED"
-USUAL_SEEDS = (None, "1")
-"""Checks ask in a process of that seed whatever hangs on none: any will do."""
-AT_THE_START = ("NPY_DISABLE_CPU_FEATURES", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE")
-"""What a library reads once."""
 
 
 class Forked(Started):
@@ -40,11 +36,7 @@ def forking(orders: Callable[[], socket.socket]) -> SimpleNamespace:
     """Return what stands for the module `subprocess` where those are begun; `orders` go to who forks."""
 
     def begin(command: Sequence[str], *, env: Mapping[str, str], **given: Any) -> Any:
-        module = command[3]
-        different = env.get(SEED) not in USUAL_SEEDS or any(env.get(name) for name in AT_THE_START)
-        if module not in MODULES or different:
-            return subprocess.Popen(command, env=env, **given)
-        order = {"module": module, "arguments": command[4:], "cwd": os.getcwd(), "env": dict(env)}
+        order = {"module": command[3], "arguments": command[4:], "cwd": os.getcwd(), "env": dict(env)}
         err = os.pipe() if given.get("stderr") == subprocess.PIPE else None
         with open(os.devnull, "r+") as nothing:
             streams = [

@@ -15,7 +15,6 @@ OF_REAL_PROCESSES = (
     "test_what_is_read_while_it_is_loaded_is_named_and_modules_and_zones_are_not",
     "test_what_depends_on_the_process_is_named_with_the_cause_cycle_and_symbol",
 )
-"""Those that differ in what is read at the start are real in all of them."""
 HEAD = """
 import datetime, os, pathlib, socket, subprocess, time
 import numpy as np
