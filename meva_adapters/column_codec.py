@@ -65,6 +65,9 @@ class ZstdColumns:
         """Return the columns [first, last) of several matrices of as many rows, each as `unpack` returned it:
         int64 [matrices, columns, rows]."""
         width, rows = last - first, matrices[0].shape[2]
+        if rows == 1:  # as a cycle of a live run is stored: the bytes of a number lie together
+            stored = [planes[first:last, :, 0].view("<i8") for planes in matrices]
+            return _signed(np.array(stored, dtype=np.int64))
         found = np.empty((len(matrices), width, rows), dtype="<i8")
         cells = found.view(np.uint8).reshape(len(matrices), width, rows, _CELL)
         for made, planes in zip(cells, matrices, strict=True):
@@ -77,12 +80,18 @@ class ZstdColumns:
 
 
 def _unfold(folded: Any) -> None:
-    """Make the numbers, int64 [columns, rows], of the steps that were folded into unsigned ones, in place."""
+    """Make the numbers, int64 [columns, rows], of steps that were folded into unsigned ones, in place."""
+    steps = _signed(folded)
+    np.add.accumulate(steps, axis=1, out=steps)
+
+
+def _signed(folded: Any) -> Any:
+    """Make the signed numbers, int64, that were folded into unsigned ones, in place, and return them."""
     signs = folded & 1
     unsigned = folded.view(np.uint64)
     np.right_shift(unsigned, _BIT, out=unsigned)
     folded ^= np.negative(signs, out=signs)
-    np.add.accumulate(folded, axis=1, out=folded)
+    return folded
 
 
 def _parts(columns: int, rows: int) -> Iterator[slice]:
