@@ -8,6 +8,7 @@ import numpy as np
 from attrs import define, field, frozen
 
 from meva_core.amounts import E8
+from meva_core.figures.ratios import may_be_largest, quotient
 
 
 @frozen
@@ -59,18 +60,41 @@ class Drawdown:
         highest = np.maximum.accumulate(np.concatenate(([self.peak], equity)).astype(equity.dtype))
         at_peak = np.flatnonzero(equity >= highest[:-1])
         self._sink(times, equity, 0, int(at_peak[0]) if len(at_peak) else len(equity))
-        # Only where cycles below lie between two at the peak is there a fall to look at.
-        ends = np.append(at_peak[1:], len(equity))
-        for at, stop in zip(at_peak.tolist(), ends.tolist(), strict=False):
-            if self._now is not None:
-                self._rise(int(times[at]))
-            if stop > at + 1:
-                self.peak, self._since = int(equity[at]), int(times[at])
-                self._sink(times, equity, at + 1, stop)
         if len(at_peak):
+            self._follow(times, equity, at_peak)
             last = int(at_peak[-1])
             self.peak, self._since = int(equity[last]), int(times[last])
         self._last = int(times[-1])
+
+    def _follow(self, times: Any, equity: Any, at_peak: Any) -> None:
+        """Take cycles from the first at the peak on; `at_peak` are the places of all that are."""
+        ends = np.append(at_peak[1:], len(equity))
+        falls = np.flatnonzero(ends > at_peak + 1)  # where cycles below lie between two at the peak
+        if self._now is not None:
+            self._rise(int(times[at_peak[0]]))
+        if not len(falls):
+            return
+        begins, ends = at_peak[falls], ends[falls]
+        for k in np.flatnonzero(self._may_count(times, equity, begins, ends)).tolist():
+            at, stop = int(begins[k]), int(ends[k])
+            self.peak, self._since = int(equity[at]), int(times[at])
+            self._sink(times, equity, at + 1, stop)
+            if stop < len(equity):
+                self._rise(int(times[stop]))
+
+    def _may_count(self, times: Any, equity: Any, begins: Any, ends: Any) -> Any:
+        """Return which of some falls, each from a place at the peak to the next, may be the deepest or the
+        longest so far, or still go on, bool [n]. The others, nearly all, need no exact look."""
+        peaks, deepest = equity[begins], self.deepest
+        if int(peaks.min()) <= 0 or (deepest is not None and deepest.peak <= 0):
+            return np.ones(len(begins), dtype=bool)  # there ratios are in no order
+        bounds = np.column_stack((begins + 1, ends)).ravel()
+        lows = np.minimum.reduceat(equity, bounds[bounds < len(equity)])[::2]
+        before = (0, 1) if deepest is None else (deepest.peak - deepest.low, deepest.peak)
+        deep = may_be_largest(peaks - lows, peaks, quotient(*before))
+        seconds = times[np.minimum(ends, len(times) - 1)] - times[begins]
+        long = seconds >= np.maximum.accumulate(seconds)
+        return deep | long | (ends == len(equity))
 
     def _sink(self, times: Any, equity: Any, start: int, stop: int) -> None:
         """Take cycles that are all below the peak."""

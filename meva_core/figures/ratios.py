@@ -15,6 +15,8 @@ import numpy as np
 
 DAYS_A_YEAR: Final = 365
 DAY: Final = 86_400
+_ROUNDED: Final = 1 - 1e-12
+"""Quotients that are apart by less of them may be so by rounding alone."""
 
 
 def quotient(part: int, whole: int) -> float:
@@ -32,6 +34,13 @@ def median(values: Iterable[float]) -> float:
     found = sorted(values)
     half = len(found) // 2
     return found[half] if len(found) % 2 else (found[half - 1] + found[half]) / 2
+
+
+def may_be_largest(parts: Any, wholes: Any, before: float) -> Any:
+    """Return which of the quotients parts / wholes, columns [n] of integers above zero, may be larger than
+    all that come before them, of which `before` is the largest, bool [n]: an exact look tells."""
+    found = parts.astype(np.float64) / wholes.astype(np.float64)
+    return found >= np.maximum(np.maximum.accumulate(found), before) * _ROUNDED
 
 
 def with_shares(total: float, parts: Any, wholes: Any, weights: Any) -> float:

@@ -75,6 +75,32 @@ def test_a_fall_of_more_than_one_amount_holds_is_exact(equity, cuts):
     assert (Fraction(found.peak - found.low, found.peak) if found else 0) == fall
 
 
+def test_falls_that_no_float_tells_apart_are_compared_exactly():
+    half = 5 * 10**16
+    peak = 2 * half + 2  # from it the fall to the same low is deeper, by 1e-17 of it
+    assert (peak - half) / peak == 0.5
+    found = taken(2 * half, [2 * half, half, peak, half, peak], set())
+    assert found.deepest == Fall(peak, half, 2 * STEP, 3 * STEP, 4 * STEP)
+
+
+def test_of_many_falls_the_deepest_and_the_longest_are_found_wherever_they_are():
+    short = [10, 9] * 5
+    found = taken(10, [*short, 10, 5, *short, 10, 9, 9, 9, *short], set())
+    assert found.deepest == Fall(10, 5, 10 * STEP, 11 * STEP, 12 * STEP)
+    assert found.longest == UnderWater(22 * STEP, 26 * STEP, 4 * STEP)
+    earlier = taken(10, [10, 9, 9, 9, *short, 10, 5, *short], set())
+    assert earlier.deepest == Fall(10, 5, 14 * STEP, 15 * STEP, 16 * STEP)
+    assert earlier.longest == UnderWater(0, 4 * STEP, 4 * STEP)
+
+
+def test_a_fall_that_goes_on_in_the_next_part_may_become_the_longest_there():
+    found = Drawdown(100)
+    found.take(np.array([0, 60, 120, 180, 240]), np.array([100, 90, 90, 100, 99]))
+    found.take(np.array([9_000, 9_060]), np.array([100, 100]))
+    found.end()
+    assert found.longest == UnderWater(180, 9_000, 8_820)
+
+
 def test_equal_falls_are_told_by_the_first():
     assert taken(10, [5, 10, 5, 20], set()).deepest == Fall(10, 5, 0, 0, 60)
 
