@@ -64,8 +64,9 @@ def decide_otherwise(db: Path, changed: Callable[[Opened], None]) -> None:
     opened = one.opened(stored, CODEC.columns(), None)
     journal = opened.out.journal
     groups = {"market": opened.market, "inputs": opened.inputs, "rules": opened.rules, "ends": journal}
-    groups |= {name: getattr(opened.out, name) for name in opened.out.__dict__ if name != "journal"}
     groups |= {name: getattr(journal, name) for name in SIZES if hasattr(journal, name)}
+    there = {frame.group for frame in opened.layout.frames}
+    groups |= {name: getattr(opened.out, name) for name in there - groups.keys() if hasattr(opened.out, name)}
     changed(opened)
     groups["rules"] = whole(opened.rules, kind_of("rules"))
     groups |= {
