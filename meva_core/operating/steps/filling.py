@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from meva_core.errors import BadInput, VenueError
 from meva_core.live.standing import Standing
-from meva_core.live_book.alarms import Alarm
+from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Whose, of_fill
 from meva_core.live_book.batch import Batch, BatchBooked, book_batch, reclaimed
 from meva_core.live_book.book import Booked, LiveBook, added
@@ -45,15 +45,17 @@ WAITS: Final = "fills_wait"
 class Fills:
     """What step 3 came to.
 
-    `unread` are the due symbols whose fills could not be read, `blocked` says of symbols why nothing may be
-    submitted there. `looked_up` counts the calls for single orders, `booked` all fills that came, `own` are
-    those of ours, `flows` counts what else was booked; `notes` are for people.
+    `unread` are the due symbols whose fills could not be read, `unasked` those of which some fills' orders
+    are still to be asked for, `blocked` says of symbols why nothing may be submitted there. `looked_up` is
+    how many calls were made for single orders, `booked` counts all fills that came, `own` are those of ours,
+    `flows` counts what else was booked; `notes` are for people.
     """
 
     book: LiveBook
     alarms: tuple[Alarm, ...] = ()
     blocked: Mapping[str, str] = field(factory=dict)
     unread: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
     looked_up: int = 0
     booked: int = 0
     own: tuple[Filled, ...] = ()
@@ -127,6 +129,8 @@ class FillReader:
         batch = Batch(symbol, told, known, symbol not in self.unasked, now)
         came = book_batch(taken.booked.book, batch, taken.ours, self.marks)
         is_whole = came.is_whole and taken.is_whole and not unasked
+        is_behind = any(one.code is AlarmCode.FILE_BEHIND for one in came.booked.alarms)
+        is_asked = not unasked and not (is_behind and self.look_ups <= 0)
         moved = read(came.booked.book, symbol, cursor, now, balance, whole=is_whole)
         moved, orders = self._looked_at(moved, came.ours.orders, symbol, now)
         moved = added(moved, (*taken.booked.alarms, *came.booked.alarms), now)
@@ -145,6 +149,7 @@ class FillReader:
             book=moved,
             alarms=(*so_far.alarms, *self._found, *taken.booked.alarms, *came.booked.alarms),
             blocked=so_far.blocked if is_whole else {**so_far.blocked, symbol: WAITS},
+            unasked=so_far.unasked if is_asked else (*so_far.unasked, symbol),
             booked=so_far.booked + len(came.fills),
             own=(*so_far.own, *made),
             flows=so_far.flows + len(stored.postings) - len(made),

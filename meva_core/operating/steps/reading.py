@@ -219,7 +219,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     last_write = max([process.last_write or 0, *rows])
     compared = compare(
         desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros(),
-        _tradable(fills.blocked, measured),
+        _tradable((*fills.unread, *fills.unasked), measured),
     )  # fmt: skip
     ours = ours_among(file, listed, runs, first, compared.book.accepted)
     foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]

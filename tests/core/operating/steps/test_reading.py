@@ -240,6 +240,18 @@ def test_what_cannot_be_read_of_a_symbol_costs_that_symbol_alone(
     account.check()
 
 
+def test_what_fills_have_moved_is_no_flow_while_their_list_does_not_answer(account: Lived) -> None:
+    account.exchange.by_hand("SOLTRY", Side.SELL, "4")
+    with account.exchange.failing("fills", "SOLTRY"):
+        for _ in range(6):
+            read = account.cycle()
+            assert (read.flows, read.book.unproven, read.book.alarms) == (0, (), ())
+    assert account.cycle().flows == 1
+    assert [len(account.book.moves), account.book.unproven] == [1, ()]
+    account.check()
+    assert account.off() == {}
+
+
 def test_without_balances_or_flows_nothing_is_submitted_and_fills_are_booked(account: Lived) -> None:
     number = account.place("BTCTRY", Side.BUY, "1", "2990")
     account.exchange.trade(number, "1")
