@@ -69,18 +69,19 @@ def arm(
         with store.read() as view:
             alarms = open_alarms(view, book)
         barring = [alarm for alarm in alarms if alarm.ends_process]
-        lifted = [] if barring or book != LIVE else _lift(store, gates, reason)
+        lifted, failed = ([], []) if barring or book != LIVE else _lift(store, gates, reason)
         stands = _standing(store, gates) if book == LIVE else []
     document = {
         "accepted": [alarm.pair for alarm in accepted],
         "open": [_alarm(alarm) for alarm in alarms],
         "lifted": [_kill(one) for one in lifted],
+        "not_lifted": failed,
         "stands": [_kill(one) for one in stands],
     }
     if as_json:
         print_json(document)
     else:
-        _say(accepted, alarms, barring, lifted, stands, is_live=book == LIVE)
+        _say(accepted, alarms, barring, lifted, failed, stands, is_live=book == LIVE)
     ctx.exit(1 if stands or barring else 0)
 
 
@@ -114,8 +115,8 @@ def _accept(store: SqlStore, book: str, pairs: tuple[str, ...], reason: str) -> 
     return found
 
 
-def _lift(store: SqlStore, gates: Gates, reason: str) -> list[Kill]:
-    """Clear rows and file, and return what they said."""
+def _lift(store: SqlStore, gates: Gates, reason: str) -> tuple[list[Kill], list[str]]:
+    """Clear rows and file, and return what they said, and what could not be cleared."""
     from meva_adapters.system.kill_file import read_kill_file, remove_kill_file
     from meva_cli.operating.kill_switch import kill_path
     from meva_core.operating.guards.kill import lift_kills
@@ -126,10 +127,13 @@ def _lift(store: SqlStore, gates: Gates, reason: str) -> list[Kill]:
     # The file last: a row that could not be cleared leaves it there.
     path = kill_path(gates)
     in_file = read_kill_file(path) if path else None
-    if path is not None and in_file is not None:
+    if path is None or in_file is None:
+        return lifted, []
+    try:
         remove_kill_file(path)
-        lifted.append(in_file)
-    return lifted
+    except OSError as error:
+        return lifted, [f"{in_file.where}: it cannot be taken away: {error.strerror}"]
+    return [*lifted, in_file], []
 
 
 def _standing(store: SqlStore, gates: Gates) -> list[Kill]:
@@ -146,6 +150,7 @@ def _say(
     alarms: tuple[Alarm, ...],
     barring: list[Alarm],
     lifted: list[Kill],
+    failed: list[str],
     stands: list[Kill],
     *,
     is_live: bool,
@@ -156,6 +161,8 @@ def _say(
         print_line(f"open  {_line(alarm)}")
     for one in lifted:
         print_line(f"lifted  {one}")
+    for line in failed:
+        print_line(f"not lifted  {line}")
     for one in stands:
         print_line(f"stands  {one}")
     if barring:

@@ -92,6 +92,20 @@ def test_with_a_kill_file_both_are_written_and_one_is_enough(
     assert not (tmp_path / "run" / "STOP").exists()
 
 
+def test_what_stands_in_the_place_of_the_kill_file_and_cannot_be_taken_away_is_named(
+    call: Call, db: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "STOP").mkdir()
+    settings = {**OPEN, "MEVA_KILL_FILE": str(tmp_path / "STOP")}
+    killed = call("kill", "--reason", "flash", "--db", str(db), "--json", **settings)
+    assert (killed.code, len(killed.document["written"]), len(killed.document["not_written"])) == (0, 1, 1)
+    armed = call("arm", "--reason", "again", "--db", str(db), "--json", **settings)
+    [lifted], [failed], [stands] = (armed.document[one] for one in ("lifted", "not_lifted", "stands"))
+    assert lifted["where"].startswith("op_state")
+    assert failed == f"MEVA_KILL_FILE, {tmp_path / 'STOP'}: it cannot be taken away: Is a directory"
+    assert (armed.code, stands["where"]) == (1, f"MEVA_KILL_FILE, {tmp_path / 'STOP'}")
+
+
 def test_an_arm_leaves_the_setting_and_says_so(call: Call, db: Path) -> None:
     armed = call("arm", "--reason", "seen", *DB, KILL_SWITCH="true")
     assert armed.code == 1
