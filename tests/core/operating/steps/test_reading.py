@@ -470,6 +470,17 @@ def test_a_fill_whose_order_could_not_be_asked_for_any_more_waits_for_the_next_c
     assert account.off() == {}
 
 
+def test_what_fills_have_moved_is_no_flow_while_their_orders_are_to_be_asked_for(account: Lived) -> None:
+    account.exchange.by_hand("BTCTRY", Side.BUY, "1")
+    account.cycle()
+    for _ in range(4 * BY_NUMBER + 1):
+        account.exchange.by_hand("BTCTRY", Side.SELL, "0.01")
+    for _ in range(5):
+        assert account.cycle().book.unproven == ()
+    assert account.book.ledger.foreign["BTC"] == parse_e8("0.19")
+    assert account.off() == {}
+
+
 @pytest.mark.parametrize("filled", ["0", "0.4", "1"])
 def test_an_order_of_ours_that_a_restored_file_lacks_is_taken_in_with_its_fills(
     account: Lived, filled: str
