@@ -104,24 +104,29 @@ class _Line:
                     events.ALERTS_QUEUE.log(_LOG, said)
                 self._is_shut = True
                 again = time.monotonic() + self.busy_pause
+                if self.straight:
+                    again = min(again, self._free)
             now = time.monotonic()
             if self._ends is not None and (again is None or again >= self._ends or now >= self._ends):
                 return
             self._woken.wait(None if again is None else max(0.0, again - now))
 
     def _send_next(self) -> float | None:
-        """Send what is due, or nothing; return when there is more to do, None for when it is woken."""
-        rows = self._rows()
-        if not rows and not self.straight:
-            return None
-        if (now := time.monotonic()) < self._free:
-            return self._free
-        if self.straight:
+        """Send what is due, or nothing; return when there is more to do, None for when it is woken.
+
+        What is in no queue goes before the queue is looked at: mostly it says that the database is gone.
+        """
+        if self.straight and time.monotonic() >= self._free:
             one = self.straight[0]
             if self._taken(one.text, severity(one.kind, one.state)):
                 self.straight.popleft()
                 self.post.counted(Outcome.SENT, 1)
             return self._free
+        rows = self._rows()
+        if not rows and not self.straight:
+            return None
+        if (now := time.monotonic()) < self._free or self.straight:
+            return max(now, self._free)
         due = [row for row in rows if self._waits(row) <= 0]
         if not due:
             return now + min(map(self._waits, rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -334,6 +335,21 @@ def test_what_goes_past_the_queue_is_tried_again_as_long_as_the_process_lives(
         sending.end(0.1)
     assert [(one.queued, one.straight) for one in sending.left()] == [(0, 1)]
     assert shown_left(sending.left())[0].startswith("could not be sent to JSON 127.0.0.1:9, and lost: 1 (")
+
+
+def test_what_goes_past_the_queue_is_sent_though_the_queue_cannot_be_read(
+    store: SqlStore, lease: Lease, db: Path
+) -> None:
+    """Mostly it says just that: the database is gone."""
+    with sqlite3.connect(db) as other:
+        other.execute("DROP TABLE stage7_alerts")
+    with webhook(lambda before: 500 if before < 1 else 200) as hook:
+        with sender(store, lease, named(hook)) as sending:
+            sending.straight(told(7))
+            sending.straight(told(8))
+            sending.end(5.0)
+        assert ids(hook) == ["id7", "id8"]
+    assert sending.left() == []
 
 
 def test_what_becomes_of_alerts_is_counted_for_each_receiver(store: SqlStore, lease: Lease) -> None:
