@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import count
 
+import psycopg
 import pytest
 from sqlalchemy import make_url
 
@@ -29,6 +30,15 @@ def new_postgres(pytestconfig: pytest.Config) -> Make:
 def fresh_postgres(pytestconfig: pytest.Config) -> Callable[[], str]:
     """Return a function that makes a database at the program's revision without rows, and returns its URL."""
     return lambda: _server(pytestconfig)(_template(pytestconfig))
+
+
+def shut(url: str) -> None:
+    """Let nobody into a database any more, and end all sessions that are in it."""
+    found = make_url(url)
+    with psycopg.connect(url.replace(f"/{found.database}?", "/postgres?"), autocommit=True) as server:
+        server.execute("UPDATE pg_database SET datallowconn = false WHERE datname = %s", [found.database])
+        ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
+        server.execute(ended, [found.database])
 
 
 @cache

@@ -16,7 +16,7 @@ IdTaken or StoreError.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -59,11 +59,11 @@ class SqlReader:
         with translated(self.name):
             connection = self._reading.connect()
         view = SqlReads(connection, self.name)
-        try:
-            yield view
-        finally:
-            view.end()
-            connection.close()
+        with _closed(connection, self.name):
+            try:
+                yield view
+            finally:
+                view.end()
 
     def sizes(self) -> dict[str, int]:
         """Return how many bytes the database takes: `main`, and the `log` beside an SQLite file."""
@@ -130,14 +130,12 @@ class SqlStore(SqlReader):
         """
         with translated(self.name):
             connection = self._writing.connect()
-        try:
+        with _closed(connection, self.name):
             work = SqlUnitOfWork(connection, self.name)
             try:
                 yield work
             finally:
                 work.end()
-        finally:
-            connection.close()  # rolls back what was not committed
 
     def compact(self) -> None:
         """Give the room back that deleted rows took, if there is any: SQLite keeps it in the file, PostgreSQL
@@ -159,6 +157,22 @@ class SqlStore(SqlReader):
         self._reading.dispose()
         self._writing.dispose()
         super().close()
+
+
+@contextmanager
+def _closed(connection: sa.Connection, name: str) -> Iterator[None]:
+    """Close a connection at the end, which rolls back what was not committed.
+
+    A server that is gone fails that, and has rolled back itself: what was raised before it is what counts.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(sa.exc.DBAPIError):
+            connection.close()
+        raise
+    with translated(name):
+        connection.close()
 
 
 def reader(target: Target) -> SqlReader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, timedelta, timezone
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from fresh_database import fresh_file
+from postgres_server import shut
 from stored_runs import RUN, START
 
 from meva_adapters.sql import SqlStore, reader, writer
@@ -326,3 +328,22 @@ def test_what_is_referred_to_and_what_the_earlier_system_wrote_is_not_taken_away
     with pytest.raises(KeyError), store.unit() as work:
         work.delete("stage7_idempotency_keys", run_id="abc1234")
     assert len(cycles(store)) == 2
+
+
+@pytest.mark.parametrize("hold", [SqlStore.read, SqlStore.unit])
+@pytest.mark.parametrize("first", [None, IdTaken("raised before")])
+def test_a_server_that_is_gone_before_the_end_is_told_as_such_and_hides_no_other_error(
+    fresh_postgres: Callable[[], str], hold: Callable[[SqlStore], Any], first: IdTaken | None
+) -> None:
+    url = fresh_postgres()
+
+    def look(store: SqlStore) -> None:
+        with hold(store) as view:
+            view.runs()
+            shut(url)
+            if first is not None:
+                raise first
+
+    with writer(url) as store, pytest.raises(StoreError) as found:
+        look(store)
+    assert str(found.value).startswith("raised before" if first else "cannot reach")
