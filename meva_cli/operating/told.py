@@ -187,11 +187,20 @@ def _caps(stage: int, settings: Settings) -> str:
 
 
 def tell_left(work: AtWork) -> None:
-    """Say which of our orders rest still, and the line that cancels them."""
+    """Say which of our orders rest still, and the line that cancels them; or that it could not be read.
+
+    That raises nothing: what ends the run is to be told, and its exit code, not what failed after it.
+    """
+    from meva_core.errors import StoreError
     from meva_core.live.live_orders import Record, resting
 
-    with work.desk.store.read() as view:
-        left = [one for one in resting(view, work.desk.owner) if isinstance(one, Record)]
+    try:
+        with work.desk.store.read() as view:
+            left = [one for one in resting(view, work.desk.owner) if isinstance(one, Record)]
+    except StoreError as error:
+        words = f"which of our orders rest still could not be read: {error}"
+        say(events.ORDERS_LEFT, f"{words}; `meva orders --open` shows them once it can", order="")
+        return
     for one in left:
         asks = f"{one.side.name} {one.qty:f} {one.symbol} at {one.price:f}" if one.asks else "its name alone"
         words = f"open still: {one.label}, {asks}, {one.standing}"

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,11 @@ from live_account import (
     staged,
 )
 from nightly import NIGHTLY
+from postgres_server import fresh_postgres, new_postgres, shut
 from stage7_runs import rows_of
+from webhook import webhook
+
+__all__ = ["fresh_postgres", "new_postgres"]
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +163,22 @@ def test_p12_a_restored_backup_takes_its_orders_in_again_and_submits_nothing(acc
     assert "alarm file_behind_exchange:" in ended.stderr
     assert len(account.ours()) == sent
     assert quiet(account) == []
+
+
+def test_a_server_that_is_gone_in_mid_loop_ends_it_with_1_and_who_watches_is_told(
+    account: LiveAccount, fresh_postgres: Callable[[], str]
+) -> None:
+    """What rests can be read as little then, and no row of the queue: neither hides why it ended."""
+    url = fresh_postgres()
+    with webhook() as hook:
+        process = looping(account, db=url, MEVA_ALERT_URLS=hook.url())
+        assert process.stdout is not None
+        process.stdout.readline()
+        shut(url)
+        _, err = process.communicate(120)
+        told = "\n".join(hook.texts())
+    assert process.returncode == 1, err
+    assert "which of our orders rest still could not be read: cannot reach" in err
+    assert "Error: the cycle cannot go on: cannot reach" in err
+    assert "and lost" not in err
+    assert "no more cycles" in told
