@@ -107,7 +107,10 @@ class _Line:
                 if self.straight:
                     again = min(again, self._free)
             now = time.monotonic()
-            if self._ends is not None and (again is None or again >= self._ends or now >= self._ends):
+            if self._ends is not None and now >= self._ends:
+                return
+            # What woke it since it looked may be the last alert of all.
+            if self._ends is not None and not self._woken.is_set() and (again is None or again >= self._ends):
                 return
             self._woken.wait(None if again is None else max(0.0, again - now))
 

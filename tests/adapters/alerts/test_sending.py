@@ -138,6 +138,28 @@ def test_each_is_sent_once_in_the_order_of_the_queue_and_noted(
     assert sending.left() == []
 
 
+def test_what_is_queued_while_the_last_look_is_under_way_is_sent_before_the_end(
+    store: SqlStore, lease: Lease
+) -> None:
+    looked, go_on = threading.Event(), threading.Event()
+
+    class Looking(Post):
+        def waiting(self) -> Any:
+            found = super().waiting()
+            looked.set()
+            go_on.wait(30)
+            return found
+
+    with webhook() as hook:
+        found = named(hook)
+        post = Looking(store, lease, [one.name for one in found], SystemClock(), uncounted)
+        with Sender(found, post, SystemClock(), beat=go_on.set) as sending:
+            assert looked.wait(30)
+            put(store, told(1), to=[found[0].name])
+            sending.queued()
+        assert len(ids(hook)) == 1
+
+
 def test_a_receiver_that_fails_twice_gets_each_once(store: SqlStore, lease: Lease, db: Path) -> None:
     with webhook(lambda before: 500 if before < 2 else 200) as hook:
         found = named(hook)
