@@ -59,7 +59,7 @@ def compare(
     marks: Marks,
     last_write: int | None,
     now: int,
-    unread: Iterable[str] = (),
+    unread: Iterable[str],
 ) -> Compared:
     """Compare balances that were read before the fills with the book, if the account is quiet, and book what
     explains the difference.
