@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meva_cli.database import DB, database, shown_database
+from meva_cli.holders import held_by, lease_document
 from meva_cli.live_history.status import book_row, live_books, print_books
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
@@ -113,19 +114,15 @@ def _show(url: URL, as_json: bool) -> None:
 def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:
     """Return a book as JSON holds it, at a time: how it stands, and its runs, the oldest first."""
     from meva_adapters.codec import CODEC
-    from meva_adapters.sql.lease import holding
     from meva_core.history.run_changes import run_changes
     from meva_core.stages.book_runs import runs_of
 
     runs = [*runs_of(reads, book)][::-1]
-    held, last = holding(reads, book.name), runs[-1] if runs else None
+    last = runs[-1] if runs else None
     return {
         "book": book.name,
         "state": "closed" if book.closed_at else "open",
-        "held_by": f"process {held.process.pid} on {held.process.host}"
-        if held is not None and held.status == "active"
-        else None,
-        "lease_ends": held.expires if held is not None and held.status == "active" else None,
+        **held_by(lease_document(reads, book.name, now)),
         "created_at": book.created_at,
         "closed_at": book.closed_at,
         "age_seconds": int((now - book.created_at).total_seconds()),

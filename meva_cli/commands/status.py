@@ -13,6 +13,7 @@ import click
 
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database, reading, shown_database
+from meva_cli.holders import is_active, lease_document
 from meva_cli.live_history.status import live_books, print_status, status_entry
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
@@ -21,7 +22,6 @@ from meva_cli.render import as_text, print_json, print_line, print_pairs, to_the
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from meva_adapters.sql.lease import Holding
     from meva_core.history.book_status import BookStatus
     from meva_core.operating.guards.kill import Kill
     from meva_core.ports import Reads
@@ -89,21 +89,18 @@ def _kills(reads: Reads) -> Iterator[Kill]:
 def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:
     """Return what a book is doing at a time, as JSON holds it."""
     from meva_adapters.codec import CODEC
-    from meva_adapters.sql.lease import Standing, holding
-    from meva_adapters.system.process import started_at, this_process
     from meva_core.history.book_status import book_status
 
-    found, held = book_status(reads, book.name, book.run_id, CODEC.decode), holding(reads, book.name)
-    standing = None if held is None else held.standing(this_process(), now, started_at)
-    runs = standing is Standing.ACTIVE
+    found = book_status(reads, book.name, book.run_id, CODEC.decode)
+    lease = lease_document(reads, book.name, now)
     theirs = now + _ahead(reads, book.name)
     return {
         **_cycle(book, found),
         "state": "closed" if book.closed_at else "open",
         "line": "  ".join(cycle_texts(found.cycle)) if found.cycle else None,
         "ago_seconds": int((theirs - found.cycle.ts).total_seconds()) if found.cycle else None,
-        "next_cycle_about": found.next_about() if runs else None,
-        "lease": None if held is None or standing is Standing.ENDED else _lease(held, str(standing)),
+        "next_cycle_about": found.next_about() if is_active(lease) else None,
+        "lease": lease,
         "alerts_waiting": found.alerts_waiting,
         "alerts_lost": found.alerts_lost,
     }
@@ -122,17 +119,6 @@ def _ahead(reads: Reads, name: str) -> timedelta:
 
     found = stored_offset(reads, CODEC, name)
     return timedelta(microseconds=found[0] if found else 0)
-
-
-def _lease(held: Holding, standing: str) -> dict[str, Any]:
-    return {
-        "standing": standing,
-        "process": held.process.pid,
-        "host": held.process.host,
-        "since": held.acquired,
-        "moved_on": held.beaten,
-        "expires": held.expires,
-    }
 
 
 def _print(url: URL, entries: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from meva_cli.holders import held_by, is_active, lease_document
 from meva_cli.live_history.asked import standing_of
 from meva_cli.render import as_text, print_line, print_pairs, print_table, to_the_second
 
@@ -30,30 +31,16 @@ def live_books(reads: Reads, name: str | None = None) -> list[Listed]:
 
 def status_entry(reads: Reads, listed: Listed, now: datetime, kills: Iterable[Kill]) -> dict[str, Any]:
     """Return what a book is doing at a time, as JSON holds it. `kills` is where the kill switch is thrown."""
-    from meva_adapters.sql.lease import Standing, holding
-    from meva_adapters.system.process import started_at, this_process
     from meva_core.live_history.status import status_of
 
     found = status_of(reads, standing_of(reads, listed), kills)
-    held = holding(reads, listed.name)
-    state = None if held is None else held.standing(this_process(), now, started_at)
-    runs = state is Standing.ACTIVE
-    lease = None
-    if held is not None and state is not Standing.ENDED:
-        lease = {
-            "standing": str(state),
-            "process": held.process.pid,
-            "host": held.process.host,
-            "since": held.acquired,
-            "moved_on": held.beaten,
-            "expires": held.expires,
-        }
+    lease = lease_document(reads, listed.name, now)
     ago = None if found.line is None else int((now - found.line.ts).total_seconds())
     return {
         **found.document(),
         "state": "open",
         "ago_seconds": ago,
-        "next_cycle_about": found.next_about() if runs else None,
+        "next_cycle_about": found.next_about() if is_active(lease) else None,
         "lease": lease,
         "alerts_waiting": found.alerts_waiting,
         "alerts_lost": found.alerts_lost,
@@ -102,18 +89,15 @@ def _line(entry: Mapping[str, Any]) -> str:
 
 def book_row(reads: Reads, listed: Listed, now: datetime) -> dict[str, Any]:
     """Return a book as `meva books` lists it, as JSON holds it; the keys are those of Stage 7's books."""
-    from meva_adapters.sql.lease import holding
     from meva_core.amounts import to_decimal
 
-    standing, held = standing_of(reads, listed), holding(reads, listed.name)
-    is_held = held is not None and held.status == "active"
+    standing = standing_of(reads, listed)
     book = standing.book
     link = next(reads.rows("live_books", ("link_sha256",), where={"book": listed.name}))[0]
     return {
         "book": listed.name,
         "state": "open",
-        "held_by": f"process {held.process.pid} on {held.process.host}" if held and is_held else None,
-        "lease_ends": held.expires if held and is_held else None,
+        **held_by(lease_document(reads, listed.name, now)),
         "created_at": listed.opened,
         "closed_at": None,
         "age_seconds": int((now - listed.opened).total_seconds()),

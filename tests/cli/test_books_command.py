@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from played_books import FIRST, recorded_market, run_book
 
 from meva_adapters.sql import reader, writer
 from meva_adapters.sql.lease import Leases, holding
 from meva_adapters.system.clock import SystemClock
-from meva_adapters.system.process import Process
+from meva_adapters.system.process import Process, this_process
 
 Meva = Callable[..., Any]
 DB = ("--db", "state.db")
@@ -107,6 +109,17 @@ def test_a_book_that_is_held_is_not_closed_and_its_holder_is_named(meva: Meva, t
         found = holding(view, "main")
     assert found is not None
     assert found.token == lease.token
+
+
+def test_a_book_whose_holder_is_gone_is_held_by_nobody(meva: Meva, tmp_path: Path) -> None:
+    meva("books", "new", "main", *DB)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with writer(tmp_path / "state.db") as store:
+        Leases(store, SystemClock(), evolve(this_process(), pid=ended.pid, started=1)).take("main")
+    [book] = meva("books", *DB, "--json").document["books"]
+    assert (book["held_by"], book["lease_ends"]) == (None, None)
+    assert f"left by process {ended.pid}" in meva("status", *DB).out
 
 
 @pytest.mark.parametrize("line", [("new",), ("close",), ("list", "main"), ("sell", "main")])
