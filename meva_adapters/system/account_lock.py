@@ -35,7 +35,7 @@ def locked_account(folder: Path, account: str) -> Iterator[None]:
             holder = os.pread(descriptor, _MOST, 0).decode(errors="replace").strip() or "another process"
             raise BadInput(
                 f"account {account} is traded by {holder} on this host; nothing was sent",
-                action="end that process: two databases that trade one account take each other's orders for "
+                action="end that process: of two that trade one account each takes the other's orders for "
                 "strays",
             ) from None
         os.ftruncate(descriptor, 0)

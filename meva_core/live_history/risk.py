@@ -106,18 +106,22 @@ def risk_of(reads: Reads, book: Standing, texts: TextCodec) -> Risk:
     if book.book.cycles:
         [(_, name)] = cycles_in(reads, book.listed, last=1)
         cycle = opened(reads, book.listed, texts, name)
-    rules = () if cycle is None else tuple(_rules(cycle))
+    rules = () if cycle is None else tuple(rules_of(cycle))
     return Risk(book, cycle, rules, tuple(resets_of(reads, book)))
 
 
-def _rules(cycle: Opened) -> Iterator[Rule]:
+def rules_of(cycle: Opened) -> Iterator[Rule]:
     """Yield every limit of loss and of size that the cycle's stage keeps, with what it measured, breached or
     not."""
     limits, found, risk = cycle.inputs.limits, cycle.decisions.assessed, cycle.inputs.risk
     day_loss, realized = max(0, -found.day_pnl), max(0, -risk.realized_today)
     peak = risk.percent_peak
     percent = max(0, peak - found.equity) * _PERCENT * E8 // peak if peak > 0 else 0
-    share = found.largest * E8 // found.equity if found.equity > 0 else 0
+    largest, most, unit = found.largest, limits.risk_max_position_pct, "ratio"
+    if found.equity > 0:
+        largest = -(-largest * E8 // found.equity)  # up: above the limit where the budget finds it above
+    else:
+        most, unit = 0, "TRY"  # nothing has no shares: whatever is held is too much
     rows = (
         ("RISK_MAX_DRAWDOWN_TRY", Cause.DRAWDOWN_LIMIT, found.drawdown, limits.risk_max_drawdown_try, "TRY"),
         (
@@ -128,7 +132,7 @@ def _rules(cycle: Opened) -> Iterator[Rule]:
             "RISK_MAX_GROSS_EXPOSURE_TRY", Cause.EXPOSURE_LIMIT, found.exposure,
             limits.risk_max_gross_exposure_try, "TRY",
         ),
-        ("RISK_MAX_POSITION_PCT", Cause.EXPOSURE_LIMIT, share, limits.risk_max_position_pct, "ratio"),
+        ("RISK_MAX_POSITION_PCT", Cause.EXPOSURE_LIMIT, largest, most, unit),
         (
             "RISK_MAX_FEE_TRY_PER_DAY", Cause.FEE_BUDGET, risk.fees_today,
             limits.risk_max_fee_try_per_day, "TRY",

@@ -18,10 +18,12 @@ from meva_core.errors import StoreUnready
 from meva_core.live_history.books import Standing, pick, standing
 from meva_core.live_history.cycles import cycles_in
 from meva_core.live_history.raised import KILL, alerts_of, meaning
-from meva_core.live_history.risk import reset_peak, risk_of
+from meva_core.live_history.risk import reset_peak, risk_of, rules_of
 from meva_core.operating.records import recording
 from meva_core.operating.records.carried import Carried
+from meva_core.operational.budget import risk_budget
 from meva_core.operational.inputs import RiskState
+from meva_core.operational.scene import scene_of
 
 LOSSES = {"RISK_MAX_DRAWDOWN_TRY": "20", "NOTIONAL_CAP_TRY_PER_CYCLE": "5000"}
 
@@ -70,6 +72,30 @@ def test_every_limit_is_told_with_what_was_measured_and_whether_it_was_breached(
     document = found.document()
     assert document["drawdown_try"] == document["peak_try"] - document["equity_try"] > 20
     assert document["rules"][0]["setting_value"] == "20"
+
+
+@pytest.mark.parametrize(
+    ("equity", "value", "limit"),
+    [(400_000_000, "0.25", "0.25"), (399_999_999, "0.25000001", "0.25"), (0, "1", "0"), (-1, "1", "0")],
+)
+def test_a_position_is_too_large_where_the_budget_finds_it_so(
+    store: SqlStore, equity: int, value: str, limit: str
+):
+    recorded(store).go_on()
+    with store.read() as view:
+        cycle = risk_of(view, standing(view, pick(view, "live")), TEXTS).cycle
+    assert cycle is not None
+    assessed = evolve(cycle.decisions.assessed, equity=equity, largest=parse_e8("1"), drawdown=0, day_pnl=0)
+    limits = evolve(cycle.inputs.limits, risk_max_position_pct=25_000_000, risk_max_drawdown_try=10**20)
+    asked = evolve(
+        cycle,
+        inputs=evolve(cycle.inputs, limits=limits),
+        decisions=evolve(cycle.decisions, assessed=assessed),
+    )
+    [rule] = [one for one in rules_of(asked) if one.reason.setting == "RISK_MAX_POSITION_PCT"]
+    budget = risk_budget(scene_of(asked.inputs), assessed).reason
+    assert (rule.reason.value, rule.reason.limit) == (value, limit)
+    assert rule.fired == (budget.setting == "RISK_MAX_POSITION_PCT") == (value > limit)
 
 
 def test_after_a_reset_the_next_cycle_trades_again(store: SqlStore):
