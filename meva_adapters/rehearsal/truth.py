@@ -241,9 +241,15 @@ class Truth:
         order.fills.append(fill)
 
     def _fill_number(self, order: Order) -> int:
-        """Return the number of a fill: where two of one account meet, both rows may have the same."""
+        """Return the number of a fill: where two of one account meet, both rows may have the same, and pairs
+        may count each for itself. No order has two of one number, and orders of one name, which are on one
+        side, never meet."""
         last = self.fills[-1] if self.fills else None
         if last is None or last.order is order or not last.numbered or len(last.order.fills) > 1:
+            return self.number()
+        if last.number in [fill.number for fill in order.fills]:
+            return self.number()
+        if order.name is not None and last.order.name == order.name:
             return self.number()
         return last.number if self.faults.happens(Fault.FILL_ID_SHARED) else self.number()
 

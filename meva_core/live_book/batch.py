@@ -22,6 +22,7 @@ from meva_core.live_book.known import differs, named
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
+from meva_core.orders import Side
 from meva_core.venue import VenueFill
 
 OVERSELL_MICROS: Final = 120 * 10**6
@@ -69,6 +70,7 @@ def book_batch(book: LiveBook, batch: Batch, ours: Ours, marks: Marks) -> BatchB
     """Book what can be booked of a batch."""
     so_far = BatchBooked(Booked(book), ours)
     listed = in_order(named(batch.fills, batch.known))
+    batch = evolve(batch, fills=tuple(listed))
     for fill in listed:
         known = batch.known.get(fill.fill_id)
         if known is None:
@@ -150,10 +152,17 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
     if would_hold(so_far.booked, fill, order) or book.is_accepted(AlarmCode.OVERSELL, fill.fill_id):
         return None
     waited = batch.now - book.waits[fill.fill_id].since if fill.fill_id in book.waits else 0
-    if not batch.asked or waited < OVERSELL_MICROS:
+    if not batch.asked or waited < OVERSELL_MICROS or _buys_are_due(so_far, batch):
         return ()
     numbers = {**numbers_of(fill), "held": held_text(so_far.booked, fill.symbol)}
     return (Alarm(AlarmCode.OVERSELL, fill.fill_id, fill.symbol, numbers),)
+
+
+def _buys_are_due(so_far: BatchBooked, batch: Batch) -> bool:
+    """Whether bought coins of a batch are not booked yet: they come after the sell at hand, because what was
+    sold from them was booked while they waited, or they wait themselves."""
+    booked = {fill.fill_id for fill in so_far.fills}.union(batch.known)
+    return any(fill.side is Side.BUY and fill.fill_id not in booked for fill in batch.fills)
 
 
 def _order_of(fill: VenueFill, order: OwnOrder) -> OwnOrder:
