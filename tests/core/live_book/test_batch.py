@@ -85,6 +85,27 @@ def test_it_is_booked_once_the_buy_that_it_sold_from_has_come() -> None:
     assert came.booked.book.ledger.cash == e8("1020")
 
 
+def test_it_is_no_oversell_while_what_was_bought_is_not_booked_yet() -> None:
+    """The coins of an earlier buy, which waited, were sold by a sell that was booked meanwhile."""
+    buy, sell = an_order(Side.BUY, "2"), an_order(Side.SELL, "2")
+    sold, bought = a_fill("2", "110", order=sell, after=1), a_fill("2", "100", order=buy, after=2)
+    waiting = book_fills(a_book("1000"), sold, orders=(buy, sell), now=20).booked.book
+    late = book_fills(waiting, sold, bought, orders=(buy, sell), now=200)
+    assert (codes(late.booked), late.waits) == ([], (sold.fill_id,))
+    after = book_fills(late.booked.book, sold, orders=late.ours.orders, known=(bought,), now=210)
+    assert after.is_whole
+    assert after.booked.book.ledger.cash == e8("1020")
+
+
+def test_nor_while_a_person_is_asked_about_what_was_bought() -> None:
+    buy, sell = evolve(an_order(Side.BUY, "2"), was_absent=True), an_order(Side.SELL, "2")
+    bought, sold = a_fill("2", "100", order=buy, after=1), a_fill("2", "110", order=sell, after=2)
+    waiting = book_fills(a_book("1000"), bought, sold, orders=(buy, sell), now=20).booked.book
+    late = book_fills(waiting, bought, sold, orders=(buy, sell), now=200)
+    assert codes(late.booked) == [AlarmCode.ABSENT_FILLED]
+    assert late.waits == (bought.fill_id, sold.fill_id)
+
+
 def test_an_accepted_oversell_counts_what_is_beyond_as_a_foreign_sell() -> None:
     """3 sold at 100 with a fee of 3, 1 held: a third is ours, two thirds a flow of 200 less 2."""
     buy, sell = an_order(Side.BUY, "1"), an_order(Side.SELL, "3")
