@@ -46,6 +46,10 @@ class FileThere:
         """Return the row of an order by our name for it."""
         return self.one("SELECT * FROM stage4_orders WHERE client_order_id = ?", name)
 
+    def has_number(self, number: int) -> bool:
+        """Whether an order of that number is on record."""
+        return self.one("SELECT 1 FROM stage4_orders WHERE exchange_order_id = ?", str(number)) is not None
+
     def orders(self) -> Iterator[sqlite3.Row]:
         """Yield the rows of all live orders."""
         yield from self.all("SELECT * FROM stage4_orders WHERE mode = 'live'")
