@@ -124,9 +124,10 @@ def take_over(world: World, shown: Shown, path: Path, account: str) -> str:
     """Open the book over what was left, cut off at first; return its run. Raises Violated."""
     random = stream(world.seed, "taken over")
     for cut in (random.randint(1, _CUTS), random.randint(1, _CUTS), None):
+        if _of_book(path)["live_books"]:
+            break  # stored, and then cut off
         try:
             _open(world, shown, path, account, cut)
-            break
         except Killed:
             continue
     before = _of_book(path)
