@@ -23,7 +23,7 @@ from meva_core.operating.records.book_file import BookFile
 
 SAMPLE = range(1000, 1000 + (2000 if NIGHTLY else 6))
 STEPS = 200 if NIGHTLY else 15
-MOST_STEPS = 200 if NIGHTLY else 120
+MOST_STEPS = 200 if NIGHTLY else 60
 KEPT = [
     line.split()[:3]
     for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines()

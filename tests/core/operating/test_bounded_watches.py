@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cycles import Lived, lived
 from fresh_database import fresh_file
+from nightly import NIGHTLY, every
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.live.owner import ACCOUNT
@@ -47,7 +48,7 @@ def lost(account: Lived, count: int) -> None:
         account.cycle(61)
 
 
-@pytest.mark.parametrize("absent", [0, 6])
+@pytest.mark.parametrize("absent", every(2, [6, 0]))
 def test_orders_that_end_in_every_cycle_are_forgotten_as_fast(store: SqlStore, absent: int) -> None:
     """Absent ones are looked for by name in every cycle, for a day: they do not take the turns of others."""
     account = lived(store)
@@ -55,7 +56,7 @@ def test_orders_that_end_in_every_cycle_are_forgotten_as_fast(store: SqlStore, a
     lost(account, absent)
     assert len(watches(account)) == absent
     counts = []
-    for _ in range(24):
+    for _ in range(24 if NIGHTLY else 12):
         for n in range(ENDED_AT_ONCE):
             symbol = ("BTCTRY", "ETHTRY")[n % 2]
             price = f"{account.exchange.prices[symbol] - 1}"
