@@ -89,21 +89,8 @@ def test_the_books_hold_on_recorded_markets(
         busy.setenv(name, value)
     busy.setenv("STAGE7_UNIVERSE_SIZE", "20")
     span = () if NIGHTLY else ("--end", "2018-01-15 04:59")
-    ended = meva(
-        *(
-            "backtest",
-            "--data",
-            REAL,
-            "--db",
-            "a.db",
-            "--json",
-            "--fill-model",
-            model,
-            "--engine",
-            "compiled",
-        ),
-        *span,
-    )
+    command = ("backtest", "--data", REAL, *span, "--db", "a.db", "--json")
+    ended = meva(*command, "--fill-model", model, "--engine", "compiled")
     assert ended.code == 0, ended.out + ended.err
     audit = Audit(tmp_path / "a.db")
     assert len(audit.cycles) == (5_760 if NIGHTLY else 1_440)
