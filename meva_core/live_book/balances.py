@@ -170,8 +170,10 @@ def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, 
     for flow in rest:
         plain, charged = _amounts(flow)
         if flow in new:
-            # Whether what a withdrawal costs is in its amount, the balance says.
-            booked = _moved(booked, flow, charged if gap == charged else plain, marks)
+            # Whether what a withdrawal costs is in its amount, the balance says, fills being rounded in it.
+            amount = min(plain, charged, key=lambda one: abs(gap - one))
+            is_near = abs(gap - amount) <= spare(booked.book, flow.asset)
+            booked = _moved(booked, flow, amount if is_near else plain, marks)
             continue
         whole = _newest_unproven(booked.book, flow.asset)
         assert whole is not None

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from meva_core.amounts import E6
 from meva_core.ids import run_and_time
 
 _NAME: Final = re.compile(r"s[34]:([0-9a-z]{7}-[0-9]{14}):[A-Z0-9]{1,14}:[BS]:[0-9]{1,4}", re.ASCII)
@@ -16,3 +17,10 @@ def cycle_of(name: str) -> tuple[str, int] | None:
     """Return the run and the cycle's time, seconds, of a name in our grammar; None for any other."""
     found = _NAME.fullmatch(name)
     return run_and_time(found[1]) if found else None
+
+
+def sent_at(name: str | None) -> int | None:
+    """Return when an order of a name in our grammar was sent, microseconds, as far as its name tells: the
+    time of its cycle. None for any other."""
+    cycle = None if name is None else cycle_of(name)
+    return None if cycle is None else cycle[1] * E6

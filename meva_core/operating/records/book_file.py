@@ -16,6 +16,7 @@ from meva_core.live.watch import Watch, load, save
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import Booked, LiveBook, added
 from meva_core.live_book.ledger import Marks
+from meva_core.live_book.names import sent_at
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
 from meva_core.operating.records import foreign_orders, recording, stored
@@ -130,9 +131,10 @@ class BookFile:
             raise ValueError(f"order {order.order_id} has no limit, and none of ours is without")
         with desk.store.unit() as work:
             now, standing = desk.clock.micros(), reported(Standing.UNKNOWN, order.state)
+            created = order.created_ts or sent_at(order.client_id) or now
             made = Record(
                 order.client_id, order.symbol, order.side, order.price, order.qty, standing, order.order_id,
-                "found at the exchange, and not in this file", order.created_ts or now, now,
+                "found at the exchange, and not in this file", created, now,
             )  # fmt: skip
             add(work, desk.owner, [made])
             (record,) = records(work, desk.owner, exchange_order_id=order.order_id)

@@ -27,6 +27,7 @@ from meva_core.market import MICROS
 from meva_core.operating.records.file import File, FillsBooked
 from meva_core.operating.records.filled import Filled, filled
 from meva_core.operating.steps.finding import found_again, of_fills, ours_among
+from meva_core.orders import Side
 from meva_core.ports import Account, Clock
 from meva_core.venue import Balance, VenueFill, VenueOrder
 
@@ -126,7 +127,8 @@ class FillReader:
         before = {id(order): order for order in ours.orders}
         taken = self._taken_back(book, symbol, foreign, ours, now)
         told = tuple(fill for fill in fills if fill.order_id not in unasked)
-        batch = Batch(symbol, told, known, symbol not in self.unasked, now)
+        asked = symbol not in self.unasked and not unasked and not _lacks_buys(mine)
+        batch = Batch(symbol, told, known, asked, now)
         came = book_batch(taken.booked.book, batch, taken.ours, self.marks)
         is_whole = came.is_whole and taken.is_whole and not unasked
         is_behind = any(one.code is AlarmCode.FILE_BEHIND for one in came.booked.alarms)
@@ -249,3 +251,8 @@ class FillReader:
         if said is None or said.filled is None:
             return order, said is not None
         return evolve(order, filled=max(said.filled, order.filled or said.filled)), True
+
+
+def _lacks_buys(orders: Iterable[OwnOrder]) -> bool:
+    """Whether bought coins have not been shown: a sale of them comes before them."""
+    return any(one.side is Side.BUY and one.missing is not None and one.missing > 0 for one in orders)

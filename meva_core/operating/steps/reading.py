@@ -134,7 +134,8 @@ def read_cycle(
     world.shown(measured)
     found = _book_account(world, run, process, book, measured)
     world.at("assess")
-    assessed = assess(found.compared.book, found.orders, measured, found.alarms, found.fills.unread)
+    unread = _tradable(found.fills.unread, measured)
+    assessed = assess(found.compared.book, found.orders, measured, found.alarms, unread)
     stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
     learnt = _learnt(world, run, process, measured, found, stalls)
     after = evolve(
