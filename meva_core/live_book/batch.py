@@ -8,7 +8,7 @@ it is an oversell, which ends the cycle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -79,7 +79,7 @@ def book_batch(book: LiveBook, batch: Batch, ours: Ours, marks: Marks) -> BatchB
             numbers = {**numbers_of(fill), **{f"ours_{k}": v for k, v in numbers_of(known).items()}}
             alarm = Alarm(AlarmCode.FILL_DIFFERS, fill.fill_id, fill.symbol, numbers)
             so_far = evolve(so_far, booked=so_far.booked.alarm(alarm))
-    names = {fill.fill_id for fill in listed}
+    names = {fill.fill_id for fill in listed if fill.fill_id not in batch.known}  # `reclaimed` has the others
     waits = {name: wait for name, wait in book.waits.items() if name not in names}
     new = Wait(batch.symbol, batch.now)
     first = {name: book.waits.get(name, new) for name in so_far.waits}
@@ -91,16 +91,40 @@ def reclaimed(book: LiveBook, batch: Batch, rows: Iterable[Posting], ours: Ours,
     proved to be ours since (`of_fill` says OWN), `rows` the postings that they and their proofs are among.
 
     What they moved is taken back by rows first. Once this is committed they are no foreign fills any more.
+    One that has to wait stays a foreign fill, with what it moved, until it can be booked as ours.
     """
-    listed, found = in_order(batch.fills), list(rows)
+    mine, found = in_order(batch.fills), list(rows)
+    so_far, late, alarms = BatchBooked(Booked(book), ours), set[str](), list[Alarm]()
+    while mine:
+        so_far = _reclaimed(book, mine, batch, found, ours, marks)
+        if not so_far.waits:
+            break
+        late.update(so_far.waits)
+        alarms += (one for one in so_far.booked.alarms if one not in alarms)
+        mine = [fill for fill in mine if fill.fill_id not in late]
+        so_far = BatchBooked(Booked(book), ours)
+    names = {fill.fill_id for fill in batch.fills}
+    waits = {name: wait for name, wait in book.waits.items() if name not in names}
+    waits |= {name: book.waits.get(name, Wait(batch.symbol, batch.now)) for name in sorted(late)}
+    booked = so_far.booked.alarm(*(one for one in alarms if one not in so_far.booked.alarms))
+    return evolve(so_far, booked=booked.changed(waits=waits), waits=tuple(sorted(late)))
+
+
+def _reclaimed(
+    book: LiveBook,
+    mine: Sequence[VenueFill],
+    batch: Batch,
+    rows: Sequence[Posting],
+    ours: Ours,
+    marks: Marks,
+) -> BatchBooked:
     booked = Booked(book)
-    for fill in reversed(listed):
-        booked = taken_back(booked, moved_by(fill, found), batch.now, marks)
+    for fill in reversed(mine):
+        booked = taken_back(booked, moved_by(fill, rows), batch.now, marks)
     so_far = BatchBooked(booked, ours)
-    for fill in listed:
+    for fill in mine:
         so_far = _one(so_far, fill, batch, marks)
-    waits = {name: Wait(batch.symbol, batch.now) for name in so_far.waits}
-    return evolve(so_far, booked=so_far.booked.changed(waits={**book.waits, **waits}))
+    return so_far
 
 
 def in_order(fills: Iterable[VenueFill]) -> list[VenueFill]:

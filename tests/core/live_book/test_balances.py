@@ -131,6 +131,13 @@ def test_whether_the_cost_of_a_withdrawal_is_in_its_amount_the_balance_says() ->
         assert posting.money == e8(there) - e8("1000")
 
 
+def test_so_it_does_while_fills_are_rounded_in_it() -> None:
+    out = listed("fiat:1", "TRY", "-100", 5, fee="3")
+    for there, booked in (("7900.004", "-100"), ("7896.996", "-103"), ("7897.5", "-100")):
+        posting = read(holding_book(), 20, out, TRY=there, BTC="1").postings[0]
+        assert posting.money == e8(booked)
+
+
 def test_listed_coins_are_foreign_and_leave_as_foreign_first() -> None:
     came = read(holding_book(), 20, listed("crypto:1", "BTC", "2", 18), TRY="8000", BTC="3")
     assert came.book.ledger.foreign == {"BTC": e8("2")}

@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import pytest
 from attrs import evolve
-from live_books import a_book, a_fill, an_order, book_fills, codes, e8
+from live_books import OPENED, SECOND, a_book, a_fill, an_order, book_fills, codes, e8
 
 from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import AlarmCode
-from meva_core.live_book.batch import in_order
+from meva_core.live_book.attribution import Ours
+from meva_core.live_book.batch import Batch, in_order, reclaimed
 from meva_core.live_book.book import accepted, raised
 from meva_core.live_book.known import differs, named
 from meva_core.live_book.postings import Kind
@@ -104,6 +105,30 @@ def test_nor_while_a_person_is_asked_about_what_was_bought() -> None:
     late = book_fills(waiting, bought, sold, orders=(buy, sell), now=200)
     assert codes(late.booked) == [AlarmCode.ABSENT_FILLED]
     assert late.waits == (bought.fill_id, sold.fill_id)
+
+
+def test_a_foreign_fill_that_proves_ours_and_has_to_wait_stays_foreign_until_it_can_be_booked() -> None:
+    """A person's coin and one of ours; both are sold before anybody knows that the first sale was ours."""
+    buy, first, second = an_order(Side.BUY, "1"), an_order(Side.SELL, "1"), an_order(Side.SELL, "1")
+    bought = a_fill("1", "100", order=buy, after=1)
+    start = book_fills(a_book("1000", BTC="1"), bought, orders=(buy,))
+    sold = evolve(a_fill("1", "110", order=first, after=2), order_id="7")
+    foreign = book_fills(start.booked.book, sold)
+    again = book_fills(foreign.booked.book, a_fill("1", "120", order=second, after=3), orders=(second,))
+    rows = [*start.booked.postings, *foreign.booked.postings, *again.booked.postings]
+    book, proved = again.booked.book, evolve(first, order_id="7")
+    for now in (30, 60):
+        batch = Batch("BTCTRY", (sold,), {}, True, OPENED + now * SECOND)
+        came = reclaimed(book, batch, rows, Ours((proved,)), {})
+        assert (came.booked.postings, came.fills, came.waits) == ((), (), (sold.fill_id,))
+        assert came.booked.book.ledger == book.ledger
+        book = book_fills(came.booked.book, sold, orders=(proved,), known=(sold,), now=now).booked.book
+        assert book.waits[sold.fill_id].since == OPENED + 30 * SECOND
+    more = book_fills(book, a_fill("1", "100", order=buy, after=70, fill_id="9"), orders=(buy,), now=80)
+    batch = Batch("BTCTRY", (sold,), {}, True, OPENED + 90 * SECOND)
+    came = reclaimed(more.booked.book, batch, [*rows, *more.booked.postings], Ours((proved,)), {})
+    assert [one.kind for one in came.booked.postings] == [Kind.TAKEN_BACK, Kind.SELL]
+    assert (came.waits, came.booked.book.waits) == ((), {})
 
 
 def test_an_accepted_oversell_counts_what_is_beyond_as_a_foreign_sell() -> None:

@@ -269,9 +269,11 @@ class AccountMachine(RuleBasedStateMachine):
             ]
             if wrong:
                 batch = Batch(symbol, tuple(wrong), {}, True, self.now)
+                came = reclaimed(self.book, batch, self.postings, ours, self.marks)
                 for fill in wrong:
-                    del self.known[fill.fill_id]
-                self.took(reclaimed(self.book, batch, self.postings, ours, self.marks))
+                    if fill.fill_id not in came.waits:
+                        del self.known[fill.fill_id]
+                self.took(came)
 
     @rule()
     def unknown_orders_are_called_absent(self) -> None:
