@@ -481,6 +481,20 @@ def test_what_fills_have_moved_is_no_flow_while_their_orders_are_to_be_asked_for
     assert account.off() == {}
 
 
+def test_one_whose_time_the_exchange_does_not_give_was_sent_when_its_name_says(account: Lived) -> None:
+    """Or its fills of before it was taken in would be looked for in vain: it would never add up."""
+    name = client_id(account.last.inputs.cycle, "BTCTRY", Side.BUY, 7, stage=4)
+    lost = account.exchange.submit(NewOrder(name, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1)))
+    account.exchange.trade(lost.order_id, "0.4")
+    account.exchange.orders[lost.order_id] = evolve(account.exchange.orders[lost.order_id], created_ts=None)
+    account.process = evolve(account.process, last_write=None)
+    account.cycle(3 * 3_600)
+    account.cycle(61)
+    [order] = [one for one in account.last.orders if one.order_id == lost.order_id]
+    assert (order.sums.qty, order.missing) == (Decimal("0.4"), 0)
+    assert account.off() == {}
+
+
 @pytest.mark.parametrize("filled", ["0", "0.4", "1"])
 def test_an_order_of_ours_that_a_restored_file_lacks_is_taken_in_with_its_fills(
     account: Lived, filled: str
