@@ -214,6 +214,20 @@ def test_k5_a_stray_is_foreign(account: Lived) -> None:
     assert account.book.ledger.holding("BTCTRY").qty == 0
 
 
+def test_k1_does_not_come_while_what_was_bought_is_not_shown(account: Lived) -> None:
+    buy = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(buy, "1", late=3_600)
+    sell = account.place("BTCTRY", Side.SELL, "1", "3010")
+    account.exchange.trade(sell, "1")
+    for _ in range(5):
+        account.cycle(61)
+        assert not [pair for pair in pairs(account) if pair.startswith("K1:")]
+    assert account.book.waits
+    account.cycle(3_600)
+    assert (account.book.waits, account.book.ledger.holding("BTCTRY").qty) == ({}, 0)
+    assert account.off() == {}
+
+
 def test_k6_a_fill_of_an_order_that_was_called_absent_is_booked(account: Lived) -> None:
     name, order = gone(account)
     account.exchange.orders[order.order_id] = order
@@ -246,6 +260,20 @@ def test_k10_an_order_is_complete_with_the_fills_that_came(account: Lived) -> No
     say_so(account, f"K10:{name}")
     assert account.book.ledger.holding("BTCTRY").qty == parse_e8("0.25")
     assert not [pair for pair in pairs(account) if name is not None and name in pair]
+
+
+def test_k10_comes_of_a_pair_that_is_listed_no_more_as_well(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(number, "0.25")
+    account.exchange.trade(number, "0.75", late=30 * DAY)
+    account.cycle()
+    name = account.exchange.orders[number].client_id
+    del account.exchange.prices["BTCTRY"]
+    account.exchange.delisted.add("BTCTRY")
+    account.cycle(601)
+    assert f"fills_missing:{name}" in pairs(account)
+    account.cycle(DAY)
+    assert f"K10:{name}" in pairs(account)
 
 
 # -- What a person has to have seen ----------------------------------------------------------------------
