@@ -202,7 +202,8 @@ def _new(book: LiveBook, flows: Sequence[VenueFlow], gap: int) -> Sequence[Venue
 
 
 def _newest_unproven(book: LiveBook, asset: str) -> Unproven | None:
-    return max((one for one in book.unproven if one.asset == asset), key=lambda one: one.ts, default=None)
+    found = (one for one in book.unproven if one.asset == asset and not one.by_sale)
+    return max(found, key=lambda one: one.ts, default=None)
 
 
 def _proved_by(book: LiveBook, flow: VenueFlow, now: int) -> Unproven | None:

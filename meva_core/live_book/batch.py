@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Owner, Whose, of_fill
-from meva_core.live_book.book import Booked, LiveBook, Wait
+from meva_core.live_book.book import SOLD, Booked, LiveBook, Wait
 from meva_core.live_book.fills import foreign_fill, held_text, moved_by, numbers_of, own_fill, would_hold
 from meva_core.live_book.flows import taken_back
 from meva_core.live_book.known import differs, named
@@ -121,6 +121,8 @@ def _reclaimed(
     booked = Booked(book)
     for fill in reversed(mine):
         booked = taken_back(booked, moved_by(fill, rows), batch.now, marks)
+    sold = {f"{SOLD}{fill.fill_id}" for fill in mine}
+    booked = booked.changed(unproven=tuple(one for one in booked.book.unproven if one.id not in sold))
     so_far = BatchBooked(booked, ours)
     for fill in mine:
         so_far = _one(so_far, fill, batch, marks)

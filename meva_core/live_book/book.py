@@ -39,12 +39,18 @@ class Look:
     fills: int = 0
 
 
+SOLD: Final = "flow:out:"
+
+
 @frozen
 class Unproven:
     """A flow that was booked from the balance alone: `amount` of `asset`, below zero where it left.
 
     `spare` is what roundings of fills may have put into the amount. `taken` are coins of the book among them
     that have not come back, `value` what the holding's value fell by for those.
+
+    Or what a person's sale took of the book's coins (`SOLD` and the fill's id), `amount` being 0: coins that
+    had come before the sale, and were read after it, are what was sold.
     """
 
     id: str
@@ -54,6 +60,11 @@ class Unproven:
     spare: int = e8(0)
     taken: int = e8(0)
     value: int = e8(0)
+
+    @property
+    def by_sale(self) -> bool:
+        """Whether it is of a person's sale, which nothing has to prove."""
+        return self.id.startswith(SOLD)
 
 
 @frozen

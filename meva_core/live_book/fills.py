@@ -12,20 +12,24 @@ flow.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from attrs import evolve
 
 from meva_core.amounts import E6, format_e8
 from meva_core.live.booking import Entry, Sums, entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
-from meva_core.live_book.book import Booked, Unproven
-from meva_core.live_book.flows import coins_out, proof_of
+from meva_core.live_book.book import SOLD, Booked, Unproven
+from meva_core.live_book.flows import coins_out, come_back, proof_of
 from meva_core.live_book.holdings import reference_of, share
 from meva_core.live_book.ledger import QUOTE, Marks, asset_of, symbol_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Kind, Posting
 from meva_core.orders import Side
 from meva_core.venue import VenueFill
+
+FOREIGN: Final = "flow:fill:"
+_BACK: Final = "flow:in:"
 
 
 def own_fill(booked: Booked, fill: VenueFill, order: OwnOrder, marks: Marks) -> Booked:
@@ -56,7 +60,7 @@ def would_hold(booked: Booked, fill: VenueFill, order: OwnOrder) -> bool:
 def foreign_fill(booked: Booked, fill: VenueFill, marks: Marks) -> Booked:
     """Book a fill that is not ours."""
     kind = Kind.FOREIGN_BUY if fill.side is Side.BUY else Kind.FOREIGN_SELL
-    posting = _posting(fill, kind, f"flow:fill:{fill.fill_id}")
+    posting = _posting(fill, kind, f"{FOREIGN}{fill.fill_id}")
     if fill.ts < booked.book.opened:
         return booked.post(marks, evolve(posting, kind=Kind.BEFORE))
     entry = entry_of(fill, Sums())
@@ -70,23 +74,40 @@ def foreign_fill(booked: Booked, fill: VenueFill, marks: Marks) -> Booked:
         if known is not None:
             booked = _proved(booked, known, fill, marks)
     others = booked.book.ledger.foreign.get(asset, 0)
+    if not coins_known and coins > 0:
+        came = evolve(posting, id=f"{_BACK}{fill.fill_id}")
+        booked, coins = come_back(booked, came, coins, marks, bought=True)
     foreign = 0 if coins_known else max(coins, -others)
     booked = booked.post(marks, evolve(posting, money=0 if money_known else money, foreign=foreign))
     if not coins_known and coins < foreign:
-        out = evolve(posting, id=f"flow:out:{fill.fill_id}", cause=posting.id)
-        booked = coins_out(booked, out, foreign - coins, marks)
+        booked = _sold_of_ours(booked, posting, foreign - coins, marks)
     return _counted(booked, fill)
+
+
+def _sold_of_ours(booked: Booked, posting: Posting, qty: int, marks: Marks) -> Booked:
+    """Let coins of the book go that a person has sold, and remember them: what was sold may have come before,
+    and not be known yet."""
+    out = evolve(posting, id=f"{SOLD}{posting.id.removeprefix(FOREIGN)}", cause=posting.id)
+    after = coins_out(booked, out, qty, marks)
+    gone = after.postings[len(booked.postings) :]
+    taken, value = -sum(one.qty for one in gone), sum(one.notional for one in gone)
+    if not taken:
+        return after
+    sold = Unproven(out.id, out.asset, out.ts, 0, taken=taken, value=value)
+    return after.changed(unproven=(*after.book.unproven, sold))
 
 
 def moved_by(fill: VenueFill, rows: Iterable[Posting]) -> tuple[Posting, ...]:
     """Return, of postings, what a foreign fill moved: its own, and the flows that it proved."""
     listed = list(rows)
-    causes = {f"fill:{fill.fill_id}", f"flow:fill:{fill.fill_id}"}
+    causes = {f"fill:{fill.fill_id}", f"{FOREIGN}{fill.fill_id}", f"{SOLD}{fill.fill_id}"}
     proofs = {one.cause for one in listed if one.kind is Kind.PROOF and one.id.startswith(_proof(fill))}
     return tuple(
         one
         for one in listed
-        if one.cause in causes or (one.unproven and any(_is_part(one.id, proof) for proof in proofs))
+        if one.cause in causes
+        or one.id.startswith(f"{_BACK}{fill.fill_id}:")
+        or (one.unproven and any(_is_part(one.id, proof) for proof in proofs))
     )
 
 

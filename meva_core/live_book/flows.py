@@ -34,7 +34,7 @@ def coins(booked: Booked, posting: Posting, amount: int, marks: Marks) -> Booked
     symbol = symbol_of(posting.asset)
     posting = evolve(posting, symbol=symbol)
     if amount > 0:
-        booked, rest = _come_back(booked, posting, amount, marks)
+        booked, rest = come_back(booked, posting, amount, marks)
         return booked.post(marks, evolve(posting, kind=Kind.FOREIGN_IN, foreign=rest)) if rest else booked
     others = min(-amount, booked.book.ledger.foreign.get(posting.asset, 0))
     if others:
@@ -42,6 +42,28 @@ def coins(booked: Booked, posting: Posting, amount: int, marks: Marks) -> Booked
     rest = -amount - others
     out = evolve(posting, id=f"{posting.id}:out" if others else posting.id)
     return coins_out(booked, out, rest, marks) if rest else booked
+
+
+def come_back(
+    booked: Booked, posting: Posting, amount: int, marks: Marks, *, bought: bool = False
+) -> tuple[Booked, int]:
+    """Let come back what unproven flows took within a week, the oldest first, and what a person's sales took
+    of the coins that had come before them; return what is left. What a person has `bought` is of the latter
+    alone."""
+    rest = amount
+    for known in booked.book.unproven:
+        back, since = min(rest, known.taken), posting.ts - known.ts
+        may = -WEEK <= since <= 0 if known.by_sale else not bought and since <= WEEK
+        if known.asset != posting.asset or not back or not may:
+            continue
+        value = share(known.value, back, known.taken)
+        name = evolve(posting, id=f"{posting.id}:back:{known.id}", cause=known.id)
+        booked = coins_in(booked, name, back, marks, value)
+        left = evolve(known, taken=known.taken - back, value=known.value - value)
+        listed = tuple(left if one.id == known.id else one for one in booked.book.unproven)
+        booked = booked.changed(unproven=listed)
+        rest -= back
+    return booked, rest
 
 
 def coins_out(booked: Booked, posting: Posting, qty: int, marks: Marks, *, alarm: bool = True) -> Booked:
@@ -105,6 +127,8 @@ def proof_of(book: LiveBook, asset: str, amount: int, ts: int, *, within: int = 
     `within` is how far the amounts may lie apart at least, or as far as roundings may have put it.
     """
     for known in book.unproven:
+        if known.by_sale:
+            continue
         is_near = known.asset == asset and abs(known.amount - amount) <= max(within, known.spare)
         if amount and is_near and (known.amount > 0) == (amount > 0) and abs(known.ts - ts) <= WEEK:
             return known
@@ -123,20 +147,3 @@ def rise(holding: Holding, qty: int, mark: int | None, unmarked: int = 0) -> int
     if mark is None:
         return unmarked
     return product(holding.qty + qty, mark) - product(holding.qty, mark)
-
-
-def _come_back(booked: Booked, posting: Posting, amount: int, marks: Marks) -> tuple[Booked, int]:
-    """Let come back what unproven flows took within a week, the oldest first; return what is left."""
-    rest = amount
-    for known in booked.book.unproven:
-        back = min(rest, known.taken)
-        if known.asset != posting.asset or not back or posting.ts - known.ts > WEEK:
-            continue
-        value = share(known.value, back, known.taken)
-        name = evolve(posting, id=f"{posting.id}:back:{known.id}", cause=known.id)
-        booked = coins_in(booked, name, back, marks, value)
-        left = evolve(known, taken=known.taken - back, value=known.value - value)
-        listed = tuple(left if one.id == known.id else one for one in booked.book.unproven)
-        booked = booked.changed(unproven=listed)
-        rest -= back
-    return booked, rest

@@ -17,6 +17,7 @@ from meva_core.errors import BrokenBooks
 from meva_core.ids import canonical_json
 from meva_core.live.live_orders import stamp
 from meva_core.live_book.documents import document_of
+from meva_core.live_book.fills import FOREIGN
 from meva_core.live_book.ledger import QUOTE, Ledger, posted
 from meva_core.live_book.postings import FILLS, Kind, Posting
 from meva_core.operating.records.whose import Whose
@@ -30,7 +31,6 @@ FEE: Final = "FEE"
 ADJUSTMENT: Final = "ADJUSTMENT"
 OWN: Final = "fill:"
 """How the id of a posting begins that is of an own fill; what begins otherwise is a flow."""
-FOREIGN: Final = "flow:fill:"
 """How the id of the posting of a foreign fill begins."""
 _COLUMNS: Final = (
     "event_id", "ts", "symbol", "type", "side", "qty", "price", "fee", "fee_currency", "exchange_trade_id",

@@ -12,11 +12,12 @@ from typing import Any, Final, TypeVar
 from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.live_book.book import LiveBook, book_of
 from meva_core.live_book.documents import restored
+from meva_core.live_book.fills import FOREIGN
 from meva_core.live_book.known import named
 from meva_core.live_book.ledger import Ledger
 from meva_core.live_book.postings import Posting
 from meva_core.operating.records.carried import Carried, carried_of
-from meva_core.operating.records.ledger_rows import ADJUSTMENT, FEE, FILL, FOREIGN, LEDGER, OWN, fill_of
+from meva_core.operating.records.ledger_rows import ADJUSTMENT, FEE, FILL, LEDGER, OWN, fill_of
 from meva_core.operating.records.whose import Whose
 from meva_core.operational.recheck import NOTHING
 from meva_core.orders import Side

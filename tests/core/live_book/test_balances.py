@@ -5,10 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 from live_books import OPENED, SECOND, a_book, a_fill, an_order, balances, book_fills, check_laws, codes, e8
 
 from meva_core.live.standing import Standing
+from meva_core.live_book.attribution import Ours
 from meva_core.live_book.balances import explained, gaps, needs_flows, quiet, shortfalls
+from meva_core.live_book.batch import Batch, reclaimed
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.postings import Kind
 from meva_core.live_book.readings import Reading, reading_of
@@ -300,6 +303,55 @@ def test_a_fill_by_hand_that_is_shown_late_proves_what_the_balances_had_shown() 
     assert [one.kind for one in came.postings] == [Kind.PROOF, Kind.PROOF, Kind.FOREIGN_BUY]
     assert (came.book.ledger.cash, came.book.ledger.foreign) == (e8("799.5"), {"BTC": e8("3")})
     assert gaps(came.book, balances(TRY="799.5", BTC="3")) == {"TRY": 0, "BTC": 0}
+
+
+def test_what_a_person_sold_before_its_coming_was_known_were_no_coins_of_the_book() -> None:
+    """Half a coin came and was sold between two looks: the sale is read first, and the coin after it."""
+    book = holding_book()
+    sold = book_fills(book, a_fill("0.5", "3100", side=Side.SELL, after=30), marks=MARKS).booked
+    assert sold.book.ledger.holding("BTCTRY").qty == e8("0.5")
+    came = read(sold.book, 60, listed("crypto:1", "BTC", "0.7", 25), TRY="9550", BTC="1.2")
+    back, foreign = came.postings
+    assert (back.kind, back.qty, back.flow) == (Kind.TRANSFER_IN, e8("0.5"), e8("1500"))
+    assert (foreign.kind, foreign.foreign) == (Kind.FOREIGN_IN, e8("0.2"))
+    assert came.book.ledger.holding("BTCTRY").qty == e8("1")
+    check_laws(book.ledger, [*sold.postings, *came.postings], came.book, MARKS)
+
+
+def test_so_are_those_that_a_person_bought_before_the_sale_and_whose_fill_is_shown_after_it() -> None:
+    book = holding_book()
+    sold = book_fills(book, a_fill("0.5", "3100", side=Side.SELL, after=30), marks=MARKS).booked
+    bought = book_fills(sold.book, a_fill("0.5", "3000", after=29), marks=MARKS).booked
+    assert bought.book.ledger.holding("BTCTRY").qty == e8("1")
+    assert bought.book.ledger.foreign == {}
+    assert bought.book.ledger.cash == book.ledger.cash + e8("50")
+    check_laws(book.ledger, [*sold.postings, *bought.postings], bought.book, MARKS)
+
+
+@pytest.mark.parametrize("how", ["listed", "bought", "unlisted"])
+def test_what_comes_after_a_sale_of_ours_is_the_person_s(how: str) -> None:
+    book = holding_book()
+    sold = book_fills(book, a_fill("0.5", "3100", side=Side.SELL, after=30), marks=MARKS).booked.book
+    if how == "listed":
+        came = read(sold, 60, listed("crypto:1", "BTC", "0.5", 31), TRY="9550", BTC="1")
+    elif how == "bought":
+        came = book_fills(sold, a_fill("0.5", "3000", after=31), marks=MARKS).booked
+    else:
+        came = reads(sold, 60, 120, 180, TRY="9550", BTC="1")[-1]
+    assert came.book.ledger.foreign == {"BTC": e8("0.5")}
+    assert came.book.ledger.holding("BTCTRY").qty == e8("0.5")
+
+
+def test_a_sale_that_proves_ours_leaves_nothing_to_come_back() -> None:
+    order = evolve(an_order(Side.SELL, "0.5", "3100"), order_id="7")
+    book, fill = holding_book(), a_fill("0.5", "3100", side=Side.SELL, after=30)
+    sold = book_fills(book, fill, marks=MARKS).booked
+    batch = Batch("BTCTRY", (fill,), {}, True, at(40))
+    ours = reclaimed(sold.book, batch, sold.postings, Ours((order,)), MARKS).booked
+    assert ours.book.unproven == ()
+    came = read(ours.book, 60, listed("crypto:1", "BTC", "0.5", 25), TRY="9550", BTC="1")
+    assert came.book.ledger.foreign == {"BTC": e8("0.5")}
+    check_laws(book.ledger, [*sold.postings, *ours.postings, *came.postings], came.book, MARKS)
 
 
 def test_what_a_person_sells_beyond_foreign_coins_went_out_of_the_book() -> None:
