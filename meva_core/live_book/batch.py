@@ -13,12 +13,14 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from meva_core.live.booking import entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Owner, Whose, of_fill
 from meva_core.live_book.book import SOLD, Booked, LiveBook, Wait
 from meva_core.live_book.fills import foreign_fill, held_text, moved_by, numbers_of, own_fill, would_hold
 from meva_core.live_book.flows import taken_back
 from meva_core.live_book.known import differs, named
+from meva_core.live_book.late_sales import given_back
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
@@ -141,10 +143,12 @@ def _one(so_far: BatchBooked, fill: VenueFill, batch: Batch, marks: Marks) -> Ba
     was_stray = owner.whose is Whose.STRAY and fill.ts < booked.book.opened
     if owner.whose is Whose.FOREIGN or was_stray:
         return evolve(so_far, booked=foreign_fill(booked, fill, marks), fills=(*so_far.fills, fill))
-    alarms = _obstacle(so_far, fill, owner, batch)
+    proved = _proving(so_far, fill, owner, batch, marks)
+    alarms = _obstacle(proved, fill, owner, batch)
     if alarms is not None:
         return evolve(so_far, booked=booked.alarm(*alarms), waits=(*so_far.waits, fill.fill_id))
     assert owner.order is not None
+    booked = proved.booked
     order = _order_of(fill, owner.order)
     if order.twin_of is not None:  # its name is another's: by its number alone is the fill found again
         fill = evolve(fill, order_id=order.order_id)
@@ -182,6 +186,14 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
         return ()
     numbers = {**numbers_of(fill), "held": held_text(so_far.booked, fill.symbol)}
     return (Alarm(AlarmCode.OVERSELL, fill.fill_id, fill.symbol, numbers),)
+
+
+def _proving(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch, marks: Marks) -> BatchBooked:
+    """Return it with what a sale of more than is held proves to have been its own."""
+    if owner.order is None or would_hold(so_far.booked, fill, owner.order) or _buys_are_due(so_far, batch):
+        return so_far
+    entry = entry_of(fill, _order_of(fill, owner.order).sums)
+    return evolve(so_far, booked=given_back(so_far.booked, fill, entry, marks))
 
 
 def _buys_are_due(so_far: BatchBooked, batch: Batch) -> bool:

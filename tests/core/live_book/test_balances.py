@@ -342,6 +342,35 @@ def test_what_comes_after_a_sale_of_ours_is_the_person_s(how: str) -> None:
     assert came.book.ledger.holding("BTCTRY").qty == e8("0.5")
 
 
+@pytest.mark.parametrize("parts", [("1",), ("0.4", "0.6")])
+def test_an_own_sale_that_the_balances_told_of_before_its_fill_proves_what_was_booked(
+    parts: tuple[str, ...],
+) -> None:
+    """Its order had been called absent, so nobody waited for it."""
+    book, order = holding_book(), an_order(Side.SELL, "1", "3100")
+    *_, seen = reads(book, 30, 90, 150, TRY="11090", BTC="0")
+    assert [one.kind for one in seen.postings] == [Kind.TRANSFER_OUT, Kind.DEPOSIT]
+    fills = [
+        a_fill(qty, "3100", f"{Decimal(qty) * 10:f}", order=order, after=20 + place)
+        for place, qty in enumerate(parts)
+    ]
+    came = book_fills(seen.book, *fills, orders=(order,), marks=MARKS, now=400)
+    assert (came.waits, codes(came.booked), came.booked.book.unproven) == ((), [], ())
+    ledger = came.booked.book.ledger
+    assert (ledger.cash, ledger.holding("BTCTRY").qty, ledger.flows) == (e8("11090"), 0, 0)
+    assert gaps(came.booked.book, balances(TRY="11090", BTC="0")) == {"TRY": 0, "BTC": 0}
+    check_laws(book.ledger, [*seen.postings, *came.booked.postings], came.booked.book, MARKS)
+
+
+def test_coins_that_went_before_a_sale_are_no_part_of_it() -> None:
+    book, order = holding_book(), an_order(Side.SELL, "1", "3100")
+    *_, gone = reads(book, 30, 90, 150, TRY="8000", BTC="0")
+    fill = a_fill("1", "3100", order=order, after=200)
+    came = book_fills(gone.book, fill, orders=(order,), marks=MARKS, now=210)
+    assert came.waits == (fill.fill_id,)
+    assert codes(book_fills(came.booked.book, fill, orders=(order,), now=340).booked) == ["K1"]
+
+
 def test_a_sale_that_proves_ours_leaves_nothing_to_come_back() -> None:
     order = evolve(an_order(Side.SELL, "0.5", "3100"), order_id="7")
     book, fill = holding_book(), a_fill("0.5", "3100", side=Side.SELL, after=30)

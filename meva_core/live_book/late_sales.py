@@ -1,0 +1,73 @@
+"""An own sale whose fill is shown after the balances have told of it.
+
+Where an order is called absent, or its last word was too low, nobody waits for its fills, and what they moved
+is booked from the balances: coins that went, TRY that came. Once the fill is there it is taken back, or the
+sale would be one of coins that the book no longer has, and its money there twice. What was bought needs none
+of this: its coins came as a person's, and the next balances say so.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from meva_core.live.booking import Entry
+from meva_core.live_book.book import Booked, Unproven
+from meva_core.live_book.flows import rise
+from meva_core.live_book.holdings import share
+from meva_core.live_book.ledger import QUOTE, Marks, asset_of
+from meva_core.live_book.postings import Kind, Posting
+from meva_core.venue import VenueFill
+
+
+def given_back(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -> Booked:
+    """Return the book with the coins of a sale that unproven flows had taken since, and without the TRY that
+    they had brought for it, the oldest first; the book as it is where they took too few."""
+    asset = asset_of(fill.symbol)
+    lacking, after = entry.qty - booked.book.ledger.holding(fill.symbol).qty, booked
+    for known in _since(booked, asset, fill):
+        back = min(lacking, known.taken)
+        if back > 0:
+            lacking -= back
+            after = _coins_back(after, fill, known, back, marks)
+    if lacking > 0:
+        return booked
+    money = entry.notional - (entry.fee if fill.fee_asset == QUOTE else 0)
+    for known in _since(booked, QUOTE, fill):
+        back = min(money, known.amount)
+        if back > 0:
+            money -= back
+            left = evolve(known, amount=known.amount - back)
+            after = _left(after.post(marks, evolve(_row(fill, known), money=-back)), fill, known, left, marks)
+    return after
+
+
+def _since(booked: Booked, asset: str, fill: VenueFill) -> list[Unproven]:
+    """Return the unproven flows of an asset that were booked after a fill was made."""
+    return [
+        one for one in booked.book.unproven if one.asset == asset and one.ts >= fill.ts and not one.by_sale
+    ]
+
+
+def _coins_back(booked: Booked, fill: VenueFill, known: Unproven, qty: int, marks: Marks) -> Booked:
+    value = share(known.value, qty, known.taken)
+    holding = booked.book.ledger.holding(fill.symbol)
+    worth = rise(holding, qty, marks.get(fill.symbol), value)
+    row = evolve(_row(fill, known), symbol=fill.symbol, qty=qty, notional=worth)
+    left = evolve(known, amount=known.amount + qty, taken=known.taken - qty, value=known.value - value)
+    return _left(booked.post(marks, row), fill, known, left, marks)
+
+
+def _left(booked: Booked, fill: VenueFill, known: Unproven, left: Unproven, marks: Marks) -> Booked:
+    """Keep what is left of a flow; one that is used up is proved."""
+    if left.amount:
+        listed = tuple(left if one is known else one for one in booked.book.unproven)
+        return booked.changed(unproven=listed)
+    name = f"flow:proof:{fill.fill_id}:{known.id}"
+    proof = Posting(name, Kind.PROOF, fill.ts, known.asset, cause=known.id, order_id=fill.order_id)
+    listed = tuple(one for one in booked.book.unproven if one is not known)
+    return booked.post(marks, proof).changed(unproven=listed)
+
+
+def _row(fill: VenueFill, known: Unproven) -> Posting:
+    name = f"flow:back:{known.id}:{fill.fill_id}"
+    return Posting(name, Kind.TAKEN_BACK, fill.ts, known.asset, cause=known.id, order_id=fill.order_id)
