@@ -129,6 +129,7 @@ def check_end(of: Rehearsal) -> None:
     if resting:
         raise Violated("I17", f"nothing rests at the exchange, and by the file {resting[:5]} do")
     _check_books(of)
+    _check_whose(of)
     _check_causes(of)
     _check_fills(of)
     _check_twice(of)
@@ -159,6 +160,19 @@ def _check_books(of: Rehearsal) -> None:
             raise Violated(
                 "I6", f"the book has {held} e8 {pair.asset} and {others} of others, the exchange {there}"
             )
+
+
+def _check_whose(of: Rehearsal) -> None:
+    """Where no person did anything beside it, what the book holds as its own is what its fills came to,
+    within a unit for each: no coin of the book is counted among a person's, and no other in the book."""
+    by_person = (Fault.BY_HAND, Fault.FLOW_LISTED, Fault.FLOW_LISTED_LATE, Fault.FLOW_UNLISTED)
+    if of.seen["accepted_K1"] or any(of.faults.counts[one] for one in by_person):
+        return
+    ledger, spare = of.audit.book().ledger, len(of.truth.fills) + QUIET_CYCLES
+    for name in sorted(of.truth.pairs):
+        held, ours = ledger.holding(name).qty, of.truth.position(name) // 100
+        if abs(held - ours) > spare:
+            raise Violated("I6", f"the book holds {held} e8 of {name}, and its fills came to {ours}")
 
 
 def _is_known(ledger: Ledger, asset: str) -> bool:
