@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from meva_adapters.btcturk.calls import Calls
 from meva_adapters.btcturk.clock import Monotonic, VenueClock
-from meva_adapters.btcturk.endpoints import SERVER_TIME, Endpoint, Host
+from meva_adapters.btcturk.endpoints import CANCEL, SERVER_TIME, Endpoint, Host
 from meva_adapters.btcturk.limits import Limits, Patience, Sleep, retry_seconds
 from meva_adapters.btcturk.observed import ANSWERED, Observer, Unobserved, outcome_of
 from meva_adapters.btcturk.signing import Signer
@@ -212,7 +212,8 @@ class Client:
 
     def _exchange_signed(self, endpoint: Endpoint, request: Request, permit: Asked | None) -> Reply:
         signer = self._admitted()
-        stamp = self.clock.stamp_ms()
+        # A cancel rather goes by an offset in doubt than not at all: refused, it has done nothing.
+        stamp = self.clock.stamp_by_last_ms() if endpoint is CANCEL else self.clock.stamp_ms()
         mistimed = False
         try:
             signed = evolve(request, auth=signer.stamped(stamp))

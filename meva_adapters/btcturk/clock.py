@@ -4,6 +4,8 @@ Rule 1: between two questions the time runs on this machine's monotonic clock, s
 nor a step of it can spoil a stamp.
 Rule 2: a stamp that was refused is none: the next one follows those that were not.
 Rule 3: stamps that lie ahead of the exchange's time are waited for, where that takes less than half a minute.
+Rule 4: once it was learnt, the time can always be told: while the exchange does not answer, by the last
+offset, however old or doubted. Stamps are made by that for cancels alone.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from threading import Lock
 from threading import local as thread_local
 from typing import Final
 
-from meva_core.errors import Unavailable, VenueReason
+from meva_core.errors import Unavailable, VenueError, VenueReason
 from meva_core.ports import Clock
 
 Monotonic = Callable[[], float]
@@ -21,6 +23,8 @@ Monotonic = Callable[[], float]
 
 MAX_AGE_SECONDS: Final = 600.0
 """After that long the offset is learnt again."""
+ASK_AGAIN_SECONDS: Final = 30.0
+"""For that long after a question in vain the last offset holds without another: each could take a minute."""
 MAX_LEAD_SECONDS: Final = 2.0
 """So far a stamp may be ahead of the exchange's time, which takes those within 5 s of it."""
 LONGEST_LEAD_SECONDS: Final = 30.0
@@ -45,6 +49,8 @@ class VenueClock:
         self._lock = Lock()
         self._server = 0
         self._at: float | None = None
+        self._is_doubted = False
+        self._in_vain: float | None = None
         self._last_stamp = 0
         self._taken_stamp = 0
         self._skew = 0
@@ -73,12 +79,14 @@ class VenueClock:
         with self._lock:
             self._server, self._at = server + half, after
             self._skew = server + half - local
+            self._is_doubted, self._in_vain = False, None
 
     def believe(self, skew_micros: int) -> None:
         """Take an offset that was learnt before for right: the exchange does not answer."""
         with self._lock:
             self._server, self._at = self._local.micros() + skew_micros, self._monotonic()
             self._skew = skew_micros
+            self._is_doubted = False
 
     def keep(self) -> None:
         """Take what was learnt for right for longer: the exchange does not answer."""
@@ -95,12 +103,15 @@ class VenueClock:
     def forget(self) -> None:
         """Take the offset for wrong; it is learnt again before it is used."""
         with self._lock:
-            self._at = None
+            self._is_doubted = True
 
     def micros(self) -> int:
-        """Return the exchange's time now; learns the offset first where it is unknown or old."""
-        if self.is_old:
-            self.sync()
+        """Return the exchange's time now; learns the offset first where it is unknown, old or in doubt.
+
+        Goes by the last one where that cannot be done: what is done has to be recorded, whoever answers.
+        Raises what `sync` raises only where it was never learnt.
+        """
+        self._learn_if_it_can()
         with self._lock:
             return self._now()
 
@@ -112,10 +123,13 @@ class VenueClock:
         """
         if self.is_old:
             self.sync()
-        self._wait_out_the_lead()
-        with self._lock:
-            self._last_stamp = max(self._now() // 1000, self._last_stamp + 1)
-            return self._last_stamp
+        return self._next_stamp()
+
+    def stamp_by_last_ms(self) -> int:
+        """Return a stamp, made by the last offset where none can be learnt: for what does no harm if it is
+        refused for that. Raises as `stamp_ms` where none was ever learnt, or for a wait."""
+        self._learn_if_it_can()
+        return self._next_stamp()
 
     def took(self, stamp: int) -> None:
         """Say that a stamp was used and was not refused, as far as is known."""
@@ -128,6 +142,27 @@ class VenueClock:
         with self._lock:
             if stamp > self._taken_stamp:
                 self._last_stamp = self._taken_stamp
+
+    def _learn_if_it_can(self) -> None:
+        """Learn the offset where it has to be, unless it was asked for in vain a moment ago and the last one
+        is there. Raises what `sync` raises only where it was never learnt."""
+        if not self.is_old:
+            return
+        now = self._monotonic()
+        if self._at is not None and self._in_vain is not None and now - self._in_vain < ASK_AGAIN_SECONDS:
+            return
+        try:
+            self.sync()
+        except VenueError:
+            if self._at is None:
+                raise
+            self._in_vain = self._monotonic()
+
+    def _next_stamp(self) -> int:
+        self._wait_out_the_lead()
+        with self._lock:
+            self._last_stamp = max(self._now() // 1000, self._last_stamp + 1)
+            return self._last_stamp
 
     def _wait_out_the_lead(self) -> None:
         """Wait until the next stamp is near the exchange's time, or begin anew where that is far away."""
@@ -151,8 +186,8 @@ class VenueClock:
 
     @property
     def is_old(self) -> bool:
-        """Whether the offset is unknown, or was learnt too long ago."""
-        return self._at is None or self._monotonic() - self._at > MAX_AGE_SECONDS
+        """Whether the offset is unknown or in doubt, or was learnt too long ago."""
+        return self._at is None or self._is_doubted or self._monotonic() - self._at > MAX_AGE_SECONDS
 
     @property
     def skew_micros(self) -> int:

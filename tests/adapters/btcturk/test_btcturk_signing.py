@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scripted_exchange import KEY, SECRET, Seconds
 
 from meva_adapters.btcturk import Signer
-from meva_adapters.btcturk.clock import MAX_AGE_SECONDS, VenueClock
+from meva_adapters.btcturk.clock import ASK_AGAIN_SECONDS, MAX_AGE_SECONDS, VenueClock
 from meva_core.errors import BadInput, Unavailable, VenueReason
 from meva_core.settings import Secret
 
@@ -125,6 +125,50 @@ def test_an_offset_may_be_believed_and_kept_without_an_answer() -> None:
     assert not clock.is_old
     assert clock.micros() == Wall().now + 7_000_000 + int((MAX_AGE_SECONDS + 1) * 1_000_000)
     assert asked == []
+
+
+class Silent:
+    """An exchange that tells its time until it falls silent."""
+
+    def __init__(self) -> None:
+        self.is_silent = False
+        self.asked = 0
+
+    def ask(self) -> int:
+        self.asked += 1
+        if self.is_silent:
+            raise Unavailable("no answer", reason=VenueReason.UNREACHABLE)
+        return SERVER_MS
+
+
+@pytest.mark.parametrize("is_doubted", [True, False])
+def test_once_learnt_the_time_is_told_by_the_last_offset_while_the_exchange_is_silent(
+    is_doubted: bool,
+) -> None:
+    """What was done has to be recorded: only what is to be sent waits for a time that is sure."""
+    seconds, exchange = Seconds(), Silent()
+    clock = VenueClock(exchange.ask, Wall(), seconds, seconds.wait)
+    exchange.is_silent = True
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            clock.micros()
+    exchange.is_silent = False
+    clock.sync()
+    exchange.is_silent, exchange.asked = True, 0
+    passed = 1.0 if is_doubted else MAX_AGE_SECONDS + 1
+    seconds.now += passed
+    if is_doubted:
+        clock.forget()
+    told = SERVER_MS * 1000 + int(passed * 1_000_000)
+    assert [clock.micros() for _ in range(9)] == [told] * 9
+    assert clock.stamp_by_last_ms() == told // 1000
+    assert exchange.asked == 1, "each question in vain could take a minute"
+    with pytest.raises(Unavailable):
+        clock.stamp_ms()
+    seconds.now += ASK_AGAIN_SECONDS
+    exchange.is_silent = False
+    assert clock.micros() == SERVER_MS * 1000, "it is asked again, and believed"
+    assert not clock.is_old
 
 
 @given(steps=st.lists(st.floats(min_value=0, max_value=0.003), max_size=50), back=st.integers(0, 10_000))

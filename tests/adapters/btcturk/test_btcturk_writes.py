@@ -229,6 +229,22 @@ def test_n10_a_wrong_stamp_refuses_a_write_and_mends_the_next(server: Server, ac
     assert len(server.calls("GET /api/v2/server/time")) == 2
 
 
+def test_after_a_401_without_the_time_no_order_is_sent_and_a_cancel_is(
+    server: Server, account: PrivateData, client: Client
+) -> None:
+    server.on(POST, doc({"success": True, "message": "Unauthorized", "code": 1037}, 401))
+    server.on(DELETE, doc({"success": True, "message": "SUCCESS", "code": 0}))
+    with pytest.raises(Refused):
+        account.submit(NEW)
+    server.on("GET /api/v2/server/time", doc({}, 503))
+    with pytest.raises(Unavailable):
+        account.submit(NEW)
+    assert len(server.calls(POST)) == 1
+    account.cancel("25338000001")
+    assert len(server.calls(DELETE)) == 1
+    assert client.clock.micros() > 0
+
+
 LATE_CANCEL = doc({"success": True, "message": "ORDER_COULD_NOT_BE_CANCELED", "code": 1051})
 
 

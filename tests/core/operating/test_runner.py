@@ -10,7 +10,9 @@ import pytest
 from attrs import evolve
 from fresh_database import fresh_file
 from running import NAME, TEXTS, running
+from scripted_account import SECOND, Scripted
 
+from meva_adapters.btcturk import VenueClock
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.errors import (
     BadInput,
@@ -21,6 +23,9 @@ from meva_core.errors import (
     Unavailable,
     VenueReason,
 )
+from meva_core.live.live_orders import records
+from meva_core.live.owner import ACCOUNT
+from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_history.books import pick
 from meva_core.live_history.cycles import cycles_in, each_opened, opened
@@ -35,6 +40,7 @@ from meva_core.operating.starting import taken_up
 from meva_core.orders import Side
 from meva_core.ports import UnitOfWork
 from meva_core.strategy.built_in import BaselineMeanReversionV1
+from meva_core.venue import Accepted, NewOrder
 
 STRATEGIES = {NAME: BaselineMeanReversionV1()}
 
@@ -133,6 +139,40 @@ def test_an_answer_that_tells_no_time_costs_the_cycle_and_not_the_run(
     assert cycles_of(store) == []
     book.runner.begin = lambda: 0
     assert book.cycle().link
+
+
+def test_a_time_that_cannot_be_told_after_a_401_costs_neither_the_rest_of_the_plan_nor_the_record(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange refuses the key of a submit, so its time is in doubt, and tells it no more."""
+    book = running(store)
+    exchange, told_by = book.account.exchange, {"silent": False}
+
+    def ask() -> int:
+        if told_by["silent"]:
+            raise Unavailable("no answer", reason=VenueReason.UNREACHABLE)
+        return exchange.now // 1000
+
+    clock = VenueClock(ask, exchange, lambda: exchange.now / SECOND, lambda _: False)
+    desk = evolve(book.account.desk, clock=clock)
+    book.runner.world = evolve(book.runner.world, desk=desk)
+    submit = Scripted.submit
+
+    def refused(self: Scripted, order: NewOrder) -> Accepted:
+        if order.symbol == "BTCTRY":
+            clock.forget()
+            told_by["silent"] = True
+            raise Refused("401", reason=VenueReason.UNAUTHORIZED)
+        return submit(self, order)
+
+    monkeypatch.setattr(Scripted, "submit", refused)
+    told = book.cycle()
+    assert [one.status for one in cycles_of(store)] == ["done"]
+    assert [one.verdict for one in told.executed.outcomes] == [Verdict.REJECTED, Verdict.SUBMITTED]
+    with store.read() as view:
+        standings = {one.symbol: one.standing for one in records(view, ACCOUNT)}
+    assert standings == {"BTCTRY": Standing.REJECTED, "ETHTRY": Standing.OPEN}
+    assert told.unmeasured is None
 
 
 def test_a_cycle_that_cannot_be_recorded_is_interrupted_for_the_next_process_and_sends_nothing_twice(
