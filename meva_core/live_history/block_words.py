@@ -103,6 +103,10 @@ NOT_SENT: Final[Mapping[str, Told]] = {
     "clock": Told("the exchange's time could not be told", "it ends when it can"),
     "plan": Told("no cycle had planned it", "the next cycle plans afresh"),
     "plan_too_old": Told("it was planned more than 30 s before", "the next cycle plans afresh"),
+    "stale_market_data": Told(
+        "what its mark is made of was older than STALE_MARKET_DATA_SECONDS by then",
+        "the next cycle plans afresh",
+    ),
     "mode": Told("the mode of the cycle forbids it", "`meva why` names what bound it"),
     "price_collar": Told("its limit was more than 5 % on the wrong side of the mark", "look at the market"),
     "canary": Told("the canary's orders or TRY of 24 hours were used up", "they come back as a day passes"),

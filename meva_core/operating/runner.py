@@ -35,7 +35,7 @@ from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import LiveBook
 from meva_core.operating.accepting import taken_in
 from meva_core.operating.guards.kill import Kill, Level
-from meva_core.operating.guards.permit import Canary, Permits
+from meva_core.operating.guards.permit import Canary, Current, Permits
 from meva_core.operating.guards.switching import pulled
 from meva_core.operating.ran import outcomes_of, ran_of
 from meva_core.operating.records import recording
@@ -177,7 +177,7 @@ class Runner:
         book, carried, killed = self._store_decided(cycle, read)
         steps.at("execute")
         file = BookFile(self.world.desk, whose(book), cycle.inputs.cycle, read.marks, _lots(read.inputs))
-        executed = self._execute(cycle, book, file)
+        executed = self._execute(cycle, book, file, read.current)
         if executed.broken is not None:
             raise executed.broken
         steps.at("record")
@@ -228,24 +228,25 @@ class Runner:
         self.process = evolve(self.process, first_cycle=first, newest=cycle.inputs.time)
         return book, carried, killed
 
-    def _execute(self, cycle: Cycle, book: LiveBook, file: BookFile) -> Executed:
+    def _execute(self, cycle: Cycle, book: LiveBook, file: BookFile, current: Mapping[str, int]) -> Executed:
         """Step 7. A cycle that only observes plans nothing that may be sent."""
         actions = cycle.decisions.actions
         if self.run.observe or not actions:
             return Executed()
         rules = {one.name: one.rules for one in cycle.inputs.symbols}
         replacer = Replacer(Sender(desk_of(self.world.desk, book), book, rules), file)
-        with self._planned(cycle):
+        with self._planned(cycle, current):
             executed = Executor(replacer, self.world.rules, self.stops).execute(actions)
         if executed.last_write is not None:
             self.process = evolve(self.process, last_write=executed.last_write)
         return executed
 
-    def _planned(self, cycle: Cycle) -> AbstractContextManager[None]:
+    def _planned(self, cycle: Cycle, current: Mapping[str, int]) -> AbstractContextManager[None]:
         if self.permits is None:
             return nullcontext()
         marks = {one.name: to_decimal(one.mark) for one in cycle.inputs.symbols if one.mark is not None}
-        return self.permits.planned(cycle.decisions.mode.mode, marks, self.canary)
+        good = Current(current, cycle.inputs.limits.stale_market_data_seconds)
+        return self.permits.planned(cycle.decisions.mode.mode, marks, self.canary, good)
 
     def _store_done(self, told: Told, carried: Carried) -> Told:
         """T4; with its link."""

@@ -46,10 +46,9 @@ def anomalies_of(scene: Scene, universe: Sequence[str]) -> tuple[tuple[Anomaly, 
 
 
 def _stale(scene: Scene, universe: Sequence[str]) -> Iterator[Because]:
-    limit = scene.inputs.limits.stale_market_data_seconds
     watched = {*universe, *(held.symbol for held in scene.inputs.positions.positions if held.qty > 0)}
     seen = [symbol for symbol in scene.inputs.symbols if symbol.name in watched]
-    stale = sum(symbol.is_stale(limit) for symbol in seen)
+    stale = sum(scene.is_stale(symbol.name) for symbol in seen)
     if stale * 2 > len(seen):
         half = len(seen) * E8 // 2
         yield because(

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from meva_core.amounts import div_e8
 from meva_core.modes import Mode
 from meva_core.operational.asked import Asked
-from meva_core.operational.because import EXCHANGE, Because, Cause, because, counted, of_rules
+from meva_core.operational.because import EXCHANGE, PROGRAM, Because, Cause, because, counted, of_rules
 from meva_core.operational.documents import Amount
 from meva_core.operational.final_mode import Combined
 from meva_core.operational.inputs import OwnOrder
@@ -93,6 +93,9 @@ def _against(scene: Scene, mode: Combined, universe: Universe, asked: Asked) -> 
     seen = scene.symbol(symbol)
     if seen is None or not seen.mark:
         yield because(Cause.NO_MARK_PRICE, STEP, symbol, setting=EXCHANGE)
+    elif asked.side is Side.BUY and seen.mid is None:
+        # What is left of its book may be far from the last price: no spread and no drift would tell.
+        yield because(Cause.NO_MARK_PRICE, STEP, symbol, setting=PROGRAM)
 
 
 def blocked_symbols(scene: Scene) -> Mapping[str, str]:
@@ -103,16 +106,15 @@ def blocked_symbols(scene: Scene) -> Mapping[str, str]:
 
 def stale_data(scene: Scene, symbol: str, step: str) -> Because | None:
     """Return that the data of a symbol are stale, None if they are not."""
-    seen, limit = scene.symbol(symbol), scene.inputs.limits.stale_market_data_seconds
-    if seen is not None and not seen.is_stale(limit):
+    if not scene.is_stale(symbol):
         return None
-    age = None if seen is None or seen.age is None else counted(seen.age)
+    age = scene.data_age(symbol)
     return because(
         Cause.STALE_MARKET_DATA,
         step,
         symbol,
-        age,
-        counted(limit),
+        None if age is None else counted(age),
+        counted(scene.inputs.limits.stale_market_data_seconds),
         unit="s",
         setting="STALE_MARKET_DATA_SECONDS",
     )

@@ -49,7 +49,8 @@ class SymbolView:
 
     `mark` is this cycle's, `valuation` the last one that there was, `age` of its book in seconds, none
     without a book. `last`, `high`, `low` and `quote_volume` are the ticker's, of 24 hours, `ticker_age` its
-    seconds. `listed` is false for what the exchange no longer has.
+    seconds. Ages are those at the time at which it is decided. `listed` is false for what the exchange no
+    longer has.
     """
 
     name: str
@@ -80,9 +81,12 @@ class SymbolView:
         """The asset that is traded."""
         return self.name.removesuffix(self.rules.quote or QUOTE)
 
-    def is_stale(self, seconds: int) -> bool:
-        """Whether it has no book, or one that is older than so many seconds."""
-        return self.age is None or self.age > seconds
+    def data_age(self, *, by_last: bool) -> int | None:
+        """How old what its mark is made of is, in seconds: its book, and its ticker where that is the last
+        price (`by_last`, or without a middle); None where it lacks."""
+        ages = (self.age, self.ticker_age) if by_last or self.mid is None else (self.age,)
+        known = [age for age in ages if age is not None]
+        return max(known) if len(known) == len(ages) else None
 
 
 @frozen(kw_only=True)

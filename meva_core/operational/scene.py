@@ -39,6 +39,16 @@ class Scene:
         place = self.place.get(name)
         return None if place is None else self.inputs.symbols[place]
 
+    def data_age(self, name: str) -> int | None:
+        """Return how old what a symbol's mark is made of is, in seconds; None where it lacks."""
+        seen = self.symbol(name)
+        return None if seen is None else seen.data_age(by_last=self.inputs.marks_are_last)
+
+    def is_stale(self, name: str) -> bool:
+        """Whether what a symbol's mark is made of lacks, or is older than it may be."""
+        age = self.data_age(name)
+        return age is None or age > self.inputs.limits.stale_market_data_seconds
+
     def held(self, name: str) -> Position:
         """Return the position of a symbol, an empty one where nothing is held."""
         return self.positions.get(name) or Position(name, 0, 0, 0)

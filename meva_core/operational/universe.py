@@ -38,7 +38,7 @@ def universe_of(scene: Scene) -> Universe:
     """Return the universe: what no rule drops, narrow spreads first, then large volumes, then by name.
 
     A pair without a two-sided book has no spread that could drop it; it comes last and is not bought for want
-    of a mark or of fresh data.
+    of a middle (`draft.why_not`) or of fresh data.
     """
     kept, dropped = [], []
     for name in sorted(set(scene.inputs.limits.symbols)):

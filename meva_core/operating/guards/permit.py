@@ -6,6 +6,7 @@
 | gates, key and secret                    | open    | open                | open    |
 | lease ours, its heartbeat fresh          | yes     | yes                 | yes     |
 | planned a short while ago at most        | yes     | yes                 | -       |
+| its mark current a short while ago       | yes     | yes                 | -       |
 | the cycle's mode                         | NORMAL  | to REDUCE_RISK_ONLY | any     |
 | the limit near the mark                  | yes     | yes                 | -       |
 | canary: count and sum of a day's BUYs    | within  | -                   | -       |
@@ -69,15 +70,26 @@ class Canary:
 
 
 @frozen
+class Current:
+    """When the marks were last known to be current, in microseconds of the exchange's clock, by symbol; and
+    for how many seconds they are good for an order."""
+
+    at: Mapping[str, int]
+    seconds: int
+
+
+@frozen
 class Plan:
     """What a cycle decided that its writes are bound to: when (microseconds of the exchange's clock, and of a
-    clock that nobody sets), how much it may do, and the marks of its symbols."""
+    clock that nobody sets), how much it may do, the marks of its symbols, and how long they are good for:
+    None where no order is planned by them."""
 
     time: int
     monotonic: int
     mode: Mode
     marks: Mapping[str, Decimal] = field(factory=dict)
     canary: Canary | None = None
+    current: Current | None = None
 
 
 class Doors(Protocol):
@@ -113,7 +125,8 @@ class Permit:
         kind = Write.BUY if order.side is Side.BUY else Write.SELL
         what = f"{order.client_id}, {kind.value} of {order.symbol}"
         self._ask_doors(kind, what)
-        self._ask_age(what)
+        age = self._ask_age(what)
+        self._ask_marks(order.symbol, age, what)
         self._ask_mode(kind, what)
         self._ask_collar(order, what)
         if kind is Write.BUY:
@@ -136,13 +149,29 @@ class Permit:
         if lacking := self._read("lease", what, self.doors.lease):
             raise NotPermitted(f"{what}: not sent, the book is not surely ours: {lacking}", why="lease")
 
-    def _ask_age(self, what: str) -> None:
+    def _ask_age(self, what: str) -> int:
+        """Return how long ago it was planned, in microseconds."""
         time, monotonic = self._read("clock", what, self.doors.now)
         age = max(time - self.plan.time, monotonic - self.plan.monotonic)
         if age > PLAN_SECONDS * MICROS:
             raise NotPermitted(
                 f"{what}: not sent, it was planned {age // MICROS} s ago; expected at most {PLAN_SECONDS} s",
                 why="plan_too_old",
+            )
+        return age
+
+    def _ask_marks(self, symbol: str, age: int, what: str) -> None:
+        """Ask for the age that the mark has by now, `age` after it was planned by."""
+        current = self.plan.current
+        if current is None:
+            return
+        at = current.at.get(symbol)
+        passed = None if at is None else max(0, self.plan.time - at) + age
+        if passed is None or passed > current.seconds * MICROS:
+            when = "at no known time" if passed is None else f"{passed // MICROS} s ago"
+            raise NotPermitted(
+                f"{what}: not sent, its mark was current {when}; expected at most {current.seconds} s ago",
+                why="stale_market_data",
             )
 
     def _ask_mode(self, kind: Write, what: str) -> None:
@@ -201,12 +230,16 @@ class Permits:
 
     @contextmanager
     def planned(
-        self, mode: Mode, marks: Mapping[str, Decimal] | None = None, canary: Canary | None = None
+        self,
+        mode: Mode,
+        marks: Mapping[str, Decimal] | None = None,
+        canary: Canary | None = None,
+        current: Current | None = None,
     ) -> Iterator[None]:
         """Permit what is planned now, as far as the rules do. Without the time there is no plan."""
         try:
             time, monotonic = Permit._read("clock", "the plan of the cycle", self.doors.now)
-            self.plan = Plan(time, monotonic, mode, marks or {}, canary)
+            self.plan = Plan(time, monotonic, mode, marks or {}, canary, current)
         except NotPermitted:
             self.plan = None  # each write says so itself
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from meva_core.amounts import is_usable, midpoint
 from meva_core.errors import BadInput, Unavailable, VenueError, VenueReason
@@ -40,13 +40,15 @@ class Wanted:
 
 @frozen(kw_only=True)
 class Measured:
-    """What step 1 came to. `time` is the cycle's, `stamps` are the exchange's of the books that were read, in
-    microseconds, `pairs` are all that the exchange shows, None where that could not be read; `blocked` says
-    of symbols why nothing may be submitted there."""
+    """What step 1 came to. `time` is the cycle's. `stamps` are the exchange's of the books that were read,
+    `current` is when what marks are made of was last known to be current, both in microseconds. `pairs` are
+    all that the exchange shows, None where that could not be read; `blocked` says of symbols why nothing may
+    be submitted there."""
 
     time: int
     symbols: tuple[SymbolView, ...]
     stamps: Mapping[str, int]
+    current: Mapping[str, int]
     pairs: tuple[str, ...] | None
     bars: Mapping[str, Bars]
     blocked: Mapping[str, str]
@@ -56,6 +58,11 @@ class Measured:
     def valuations(self) -> dict[str, int]:
         """The last mark of every symbol that ever had one."""
         return {one.name: one.valuation for one in self.symbols if one.valuation is not None}
+
+    def aged(self, now: int) -> Measured:
+        """Return it as it is at a later time, in microseconds: the marks are the same, and older."""
+        late = max(0, _seconds_up(now) - self.time)
+        return evolve(self, symbols=tuple(_older(symbol, late) for symbol in self.symbols)) if late else self
 
 
 def measure(
@@ -84,6 +91,7 @@ def measure(
         time=time,
         symbols=symbols,
         stamps={name: book.ts for name, (_, book) in sorted(books.items())},
+        current=_current(symbols, books, tickers or {}, by_last=wanted.by_last),
         pairs=None if tickers is None else tuple(sorted(tickers)),
         bars=seen.bars,
         blocked={**seen.blocked, **{name: NO_MARK for name in sorted(wanted.symbols) if name not in books}},
@@ -126,6 +134,31 @@ def _books(
 
 
 # -- What a symbol looks like -------------------------------------------------------------------------
+
+
+def _current(
+    symbols: Sequence[SymbolView],
+    books: Mapping[str, tuple[int, Book]],
+    tickers: Mapping[str, Ticker],
+    *,
+    by_last: bool,
+) -> dict[str, int]:
+    """Return when what each mark is made of was last known to be current: a book when it was asked for, a
+    last price at its own stamp."""
+    found = {}
+    for one in symbols:
+        if one.name in books:
+            asked, ticker = books[one.name][0], tickers.get(one.name)
+            if not by_last and one.mid is not None:
+                found[one.name] = asked
+            elif ticker is not None:
+                found[one.name] = min(asked, ticker.ts)
+    return found
+
+
+def _older(symbol: SymbolView, seconds: int) -> SymbolView:
+    book, ticker = (None if age is None else age + seconds for age in (symbol.age, symbol.ticker_age))
+    return evolve(symbol, age=book, ticker_age=ticker)
 
 
 def _view(
@@ -177,6 +210,10 @@ def _is_unlisted(rules: SymbolRules) -> bool:
 
 def _best(levels: Sequence[Level]) -> Level | None:
     return levels[0] if levels else None
+
+
+def _seconds_up(micros: int) -> int:
+    return -(-micros // MICROS)
 
 
 def _amount(amount: Decimal | None) -> int | None:

@@ -90,14 +90,16 @@ class Read:
     """A cycle that is ready to be decided: its inputs, the book and what the next one carries on with, as
     they stand.
 
-    `foreign` counts the open orders that are not ours, `flows` what was booked that is no fill of ours;
-    `orders` are ours that may move something, `marks` the valuation marks. `account_read` says whether the
-    balances could be read; `notes` are for people.
+    `current` is when marks were last known to be current (`Measured`). `foreign` counts the open orders that
+    are not ours, `flows` what was booked that is no fill of ours; `orders` are ours that may move something,
+    `marks` the valuation marks. `account_read` says whether the balances could be read; `notes` are for
+    people.
     """
 
     inputs: Inputs
     book: LiveBook
     carried: Carried
+    current: Mapping[str, int] = field(factory=dict)
     fills_booked: int = 0
     filled: tuple[Filled, ...] = ()
     orders: tuple[OwnOrder, ...] = ()
@@ -134,6 +136,7 @@ def read_cycle(
     world.shown(measured)
     found = _book_account(world, run, process, book, measured)
     world.at("assess")
+    measured = measured.aged(world.desk.clock.micros())  # the account may have taken minutes to answer
     unread = _tradable(found.fills.unread, measured)
     assessed = assess(found.compared.book, found.orders, measured, found.alarms, unread)
     stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
@@ -151,6 +154,7 @@ def read_cycle(
         inputs=inputs_of(run, assessed, carried, learnt, kill),
         book=assessed,
         carried=after,
+        current=measured.current,
         fills_booked=found.fills.booked,
         filled=found.fills.own,
         orders=tuple(found.orders),

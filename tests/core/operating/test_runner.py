@@ -234,6 +234,56 @@ def test_once_the_lease_is_lost_nothing_is_sent_and_nothing_written(store: SqlSt
     )
 
 
+# -- How old its data are -----------------------------------------------------------------------------
+
+
+def hanging(monkeypatch: pytest.MonkeyPatch, call: str, seconds: float) -> None:
+    """Have a call of the exchange take so long; it goes unanswered if it is a read."""
+    plain = getattr(Scripted, call)
+
+    def slow(self: Scripted, *given: object) -> object:
+        found = plain(self, *given)
+        self.pass_time(seconds)
+        if call != "submit":
+            raise Unavailable("no answer", reason=VenueReason.UNREACHABLE)
+        return found
+
+    monkeypatch.setattr(Scripted, call, slow)
+
+
+def test_a_market_that_went_stale_while_the_account_was_read_is_not_ordered_by(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of open orders goes unanswered three times, 16 s each: nothing depends on it yet."""
+    book = running(store)
+    with monkeypatch.context() as patch:
+        hanging(patch, "open_orders", 48)
+        told = book.cycle()
+    assert {one.age for one in told.inputs.symbols} == {48}
+    assert book.account.exchange.sent == []
+    assert {one.reason.code for one in told.cycle.decisions.dropped} == {"stale_market_data"}
+    assert {one.reason.value for one in told.cycle.decisions.dropped} == {"48"}
+    assert book.cycle().ran.submitted == 2
+    stored = cycles_of(store)
+    assert [one.status for one in stored] == ["done"] * 2
+    assert [difference(one, STRATEGIES) for one in stored] == [None] * 2
+
+
+def test_a_market_that_goes_stale_while_orders_are_sent_sends_no_further_one(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decided at 20 s, the first order takes 11 s: the plan is young, the mark of the second is not."""
+    book = running(store)
+    hanging(monkeypatch, "submit", 11)
+    hanging(monkeypatch, "open_orders", 20)
+    told = book.cycle()
+    assert [(one.verdict, one.code) for one in told.executed.outcomes] == [
+        (Verdict.SUBMITTED, ""),
+        (Verdict.BLOCKED, "stale_market_data"),
+    ]
+    assert [one.status for one in cycles_of(store)] == ["done"]
+
+
 # -- What keeps it from sending -----------------------------------------------------------------------
 
 

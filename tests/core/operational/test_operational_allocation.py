@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from attrs import evolve
 from operational_cases import buy, decided, e8, order, sell, sent, symbol, why
 
 from meva_core.amounts import format_e8
+from meva_core.live_history.words import say
 from meva_core.operational.allocation import Allocated, Status
 from meva_core.operational.inputs import Balances
 from meva_core.orders import Side
@@ -255,6 +257,9 @@ def test_what_is_not_held_or_is_dust_is_not_sold():
         ({"mark": None}, {}, "no_mark_price"),
         ({"age": 31}, {}, "stale_market_data"),
         ({"age": None}, {}, "stale_market_data"),
+        ({"bid": None}, {}, "no_mark_price"),
+        ({"ask": None}, {}, "no_mark_price"),
+        ({"bid": e8("3000001")}, {}, "no_mark_price"),
         ({}, {"blocked": {"BTCTRY": "fills_incomplete"}}, "symbol_blocked:fills_incomplete"),
         ({}, {"settings": {"UNIVERSE_DENY_SYMBOLS": "BTCTRY"}}, "not_in_universe:denied"),
         ({}, {"settings": {"SYMBOLS": "ETHTRY"}}, "not_in_universe:not_allowed"),
@@ -264,6 +269,40 @@ def test_each_of_these_stops_a_buy_and_its_absence_does_not(pair: Any, given: An
     asked = [buy("BTCTRY", "200")]
     assert why(decided(asked, market=[symbol("BTCTRY", "3000000", **pair)], **given), "BTCTRY") == code
     assert why(decided(asked, market=[symbol("BTCTRY", "3000000")]), "BTCTRY") == "sent"
+
+
+def test_by_its_last_price_a_pair_without_a_middle_is_sold_and_never_bought():
+    """Bids of 90, no asks, and a last price of 100: what a buyer should pay is not known."""
+    market = [symbol("BTCTRY", "3000000", bid=e8("2700000"), ask=None)]
+    asked = [buy("BTCTRY", "200")]
+    for by_last, stage in ((False, 4), (True, 4), (False, 3)):
+        given: Any = {"marks_are_last": by_last, "stage": stage}
+        pairs = [evolve(one, ticker_age=1) for one in market]
+        found = decided(asked, market=pairs, **given)
+        assert why(found, "BTCTRY") == "no_mark_price"
+        [reason] = [one.reason for one in found.decisions.dropped]
+        assert "its book had no middle to buy by: it was one-sided or crossed" in say(reason)
+        reduces = [sell("BTCTRY", "0.0005", purpose="reduce")]
+        assert why(decided(reduces, market=pairs, held=HELD, **given), "BTCTRY") == "sent"
+        pairs = [evolve(one, ticker_age=31) for one in market]
+        assert why(decided(reduces, market=pairs, held=HELD, **given), "BTCTRY") == "stale_market_data"
+
+
+@pytest.mark.parametrize(("age", "ticker_age"), [(1, 31), (31, 1), (1, None)])
+@pytest.mark.parametrize("stage", [3, 4])
+def test_where_marks_are_last_prices_data_are_as_old_as_the_older_of_book_and_ticker(
+    age: int, ticker_age: int | None, stage: int
+):
+    asked = [buy("BTCTRY", "200")]
+    market = [symbol("BTCTRY", "3000000", age=age, ticker_age=ticker_age)]
+    by_last, by_middle = (
+        decided(asked, market=market, marks_are_last=last, stage=stage) for last in (True, False)
+    )
+    assert why(by_last, "BTCTRY") == "stale_market_data"
+    assert [str(one.reason.code) for one in by_last.decisions.anomalies] == ["STALE_MARKET_DATA"]
+    assert why(by_middle, "BTCTRY") == ("stale_market_data" if age > 30 else "sent")
+    fresh = [symbol("BTCTRY", "3000000", age=30, ticker_age=30)]
+    assert why(decided(asked, market=fresh, marks_are_last=True, stage=stage), "BTCTRY") == "sent"
 
 
 def test_without_usable_rules_nothing_is_sold():

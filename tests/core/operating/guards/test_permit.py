@@ -15,7 +15,7 @@ from meva_core.gates import Block, live_blocks
 from meva_core.market import MICROS
 from meva_core.modes import Mode
 from meva_core.operating.guards.kill import Kill, Level
-from meva_core.operating.guards.permit import Canary, NotPermitted, Permit, Plan, Write
+from meva_core.operating.guards.permit import Canary, Current, NotPermitted, Permit, Plan, Write
 from meva_core.orders import Side
 from meva_core.settings import LIVE_ACKNOWLEDGEMENT, Exchange, Gates, Secret
 from meva_core.venue import NewOrder
@@ -102,6 +102,18 @@ def test_a_plan_gets_too_old_by_either_clock_and_cancels_never_do() -> None:
     assert refused(World(time=NOW + 30 * MICROS + 1)) == too_old
     # The exchange's clock was set back: the plan is old all the same.
     assert refused(World(time=NOW - MICROS, monotonic=30 * MICROS + 1)) == too_old
+
+
+def test_a_mark_gets_stale_between_measure_and_send_however_young_the_plan_is() -> None:
+    """The market was read 25 s before the plan was made: it is good for 5 s more."""
+    seen = {"BTCTRY": NOW - 25 * MICROS}
+    plan = evolve(PLAN, current=Current(seen, 30))
+    assert refused(World(time=NOW + 5 * MICROS, monotonic=5 * MICROS), plan) == [None, None, None]
+    stale = ["stale_market_data", "stale_market_data", None]
+    assert refused(World(time=NOW + 5 * MICROS + 1), plan) == stale
+    assert refused(World(time=NOW - MICROS, monotonic=5 * MICROS + 1), plan) == stale
+    assert refused(World(), evolve(plan, current=Current(seen, 24))) == stale
+    assert refused(World(), evolve(plan, current=Current({}, 30))) == stale
 
 
 @pytest.mark.parametrize(

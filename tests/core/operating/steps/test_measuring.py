@@ -80,6 +80,32 @@ def test_a_book_is_as_old_as_the_call_that_brought_it(exchange: Scripted) -> Non
     assert [one.age for one in found.symbols] == [4, 2]
 
 
+def test_what_was_measured_gets_older_until_it_is_decided_by(exchange: Scripted) -> None:
+    found = measured(exchange)
+    assert found.aged(exchange.now) == found
+    later = found.aged(exchange.now + 48 * SECOND)
+    assert [(one.age, one.ticker_age) for one in later.symbols] == [(48, 48)] * 2
+    assert later.valuations == found.valuations
+    with exchange.failing("book", "BTCTRY"), exchange.failing("tickers"):
+        lacking = measured(exchange).aged(exchange.now + SECOND)
+    assert [(one.age, one.ticker_age) for one in lacking.symbols] == [(None, None), (1, None)]
+
+
+def test_a_last_price_is_current_as_its_ticker_says_and_a_book_as_it_was_asked_for(
+    exchange: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, hours_ago = Scripted.tickers, exchange.now - 7200 * SECOND
+
+    def tickers(self: Scripted) -> Any:
+        return {name: evolve(one, ts=hours_ago) for name, one in plain(self).items() if name == "BTCTRY"}
+
+    monkeypatch.setattr(Scripted, "tickers", tickers)
+    assert measured(exchange).current == dict.fromkeys(PAIRS, exchange.now)
+    assert measured(exchange, by_last=True).current == {"BTCTRY": hours_ago}
+    one_sided(exchange, monkeypatch)
+    assert measured(exchange).current == {"BTCTRY": hours_ago}, "its mark is the last price, too"
+
+
 def test_a_pair_is_gone_only_where_tickers_and_description_lack_it(
     exchange: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
