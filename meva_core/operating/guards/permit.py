@@ -168,7 +168,7 @@ class Permit:
         at = current.at.get(symbol)
         passed = None if at is None else max(0, self.plan.time - at) + age
         if passed is None or passed > current.seconds * MICROS:
-            when = "at no known time" if passed is None else f"{passed // MICROS} s ago"
+            when = "at no known time" if passed is None else f"{-(-passed // MICROS)} s ago"
             raise NotPermitted(
                 f"{what}: not sent, its mark was current {when}; expected at most {current.seconds} s ago",
                 why="stale_market_data",
