@@ -34,6 +34,7 @@ _RESTS: Final = frozenset(map(str, MAY_REST))
 _TOLD: Final = frozenset(map(str, set(Standing) - {Standing.SENDING, Standing.UNKNOWN}))
 """What an order of which it is known what became of it stands as; what else the earlier system says is asked
 for."""
+_MORE_LOOKS: Final = 4
 _EXCUSES: Final = {
     "K4": (Fault.TWICE,),
     "K5": (Fault.STRAY, Fault.RESTORED),
@@ -121,7 +122,10 @@ def check_end(of: Rehearsal) -> None:
     of.machine.observes = True
     for order in of.truth.open():
         of.truth.cancels(order)
-    for _ in range(QUIET_CYCLES):
+    for place in range(QUIET_CYCLES + _MORE_LOOKS):
+        # A fill may have waited for a day, until now, and what is booked from a balance takes three looks.
+        if place >= QUIET_CYCLES and not any(look.gap for look in of.audit.book().looks.values()):
+            break
         of.passes(max(of.world.interval, QUIET_SECONDS))
         of.operator.see_to_alarms()
         of.cycle()
