@@ -28,6 +28,9 @@ from meva_core.orders import Side
 from meva_core.venue import VenueFill
 
 OVERSELL_MICROS: Final = 120 * 10**6
+NUMBERLESS_MICROS: Final = 600 * 10**6
+"""How long a fill that gives our name alone, and can be none of the order that is known by it, waits for
+another of that name: the exchange may have made two of one request, and lists may lack the second."""
 
 _REFUSED: Final = {
     Whose.STRAY: AlarmCode.STRAY,
@@ -174,14 +177,16 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
     if owner.whose is Whose.NAMESAKE and not book.is_accepted(AlarmCode.SHARED_NAME, order.label):
         return (Alarm(AlarmCode.SHARED_NAME, order.label, fill.symbol, numbers_of(fill)),)
     can_be = _order_of(fill, order).may_have(fill)
+    waited = batch.now - book.waits[fill.fill_id].since if fill.fill_id in book.waits else 0
     if not can_be and not book.is_accepted(AlarmCode.FILL_DIFFERS, fill.fill_id):
+        if fill.order_id is None and waited < NUMBERLESS_MICROS:
+            return ()
         numbers = {**numbers_of(fill), "asked": f"{order.side.name} {order.qty:f} {order.symbol}"}
         return (Alarm(AlarmCode.FILL_DIFFERS, fill.fill_id, fill.symbol, numbers),)
     if order.was_absent and not book.is_accepted(AlarmCode.ABSENT_FILLED, order.label):
         return (Alarm(AlarmCode.ABSENT_FILLED, order.label, fill.symbol, numbers_of(fill)),)
     if would_hold(so_far.booked, fill, order) or book.is_accepted(AlarmCode.OVERSELL, fill.fill_id):
         return None
-    waited = batch.now - book.waits[fill.fill_id].since if fill.fill_id in book.waits else 0
     if not batch.asked or waited < OVERSELL_MICROS or _buys_are_due(so_far, batch):
         return ()
     numbers = {**numbers_of(fill), "held": held_text(so_far.booked, fill.symbol)}
