@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -24,6 +25,11 @@ from meva_core.live_book.names import cycle_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.orders import Side
 from meva_core.venue import VenueFill, VenueOrder
+
+_OF_LIST: Final = frozenset({AlarmCode.LOOKS_LIKE_OURS})
+"""What the list of open orders alone says, and what ends with it."""
+_ALIKE: Final = "ours"
+"""Under which an alarm has the label of the order of ours that another one looks like."""
 
 
 class Whose(Enum):
@@ -128,9 +134,16 @@ def _owner(order_id: str | None, name: str | None, ours: Ours) -> Owner:
     return Owner(Whose.FOREIGN if is_accepted else Whose.STRAY)
 
 
-def order_alarms(listed: Iterable[VenueOrder], ours: Ours) -> list[Alarm]:
+def order_alarms(
+    listed: Iterable[VenueOrder] | None, ours: Ours, before: Iterable[Alarm] = ()
+) -> list[Alarm]:
     """Return what is alarming about orders at the exchange: strays, namesakes, what our file does not have,
-    and foreign ones that ask what one of ours asks whose fate is not known."""
+    and foreign ones that ask what one of ours asks whose fate is not known.
+
+    Where there is no list of them, nothing of it has ended of which the alarm was open `before`.
+    """
+    if listed is None:
+        return [alarm for alarm in before if alarm.code in _OF_LIST]
     found = []
     for order in listed:
         owner = of_order(order, ours)
@@ -141,9 +154,19 @@ def order_alarms(listed: Iterable[VenueOrder], ours: Ours) -> list[Alarm]:
             found.append(Alarm(AlarmCode.SHARED_NAME, order.client_id or about, order.symbol, names))
         elif owner.whose is Whose.BEHIND:
             found.append(Alarm(AlarmCode.FILE_BEHIND, about, order.symbol, names))
-        elif owner.whose is Whose.FOREIGN and any(_asks_the_same(order, one) for one in ours.orders):
-            found.append(Alarm(AlarmCode.LOOKS_LIKE_OURS, about, order.symbol, names))
+        elif owner.whose is Whose.FOREIGN:
+            alike = next((one for one in ours.orders if _asks_the_same(order, one)), None)
+            if alike is not None:
+                numbers = names | {_ALIKE: alike.label}
+                found.append(Alarm(AlarmCode.LOOKS_LIKE_OURS, about, order.symbol, numbers))
     return [alarm for alarm in found if alarm.pair not in ours.accepted]
+
+
+def doubted_by(alarms: Iterable[Alarm]) -> frozenset[str]:
+    """Return the labels of our orders that others at the exchange look like: while they do, it matters what
+    became of them, however long ago they were given up."""
+    found = (one.numbers.get(_ALIKE) for one in alarms if one.code is AlarmCode.LOOKS_LIKE_OURS)
+    return frozenset(label for label in found if label)
 
 
 def _asks_the_same(order: VenueOrder, ours: OwnOrder) -> bool:

@@ -19,7 +19,7 @@ from meva_core.operating.steps.measuring import NO_MARK
 from meva_core.operating.steps.reading import JUST_ADOPTED
 from meva_core.operating.steps.replacing import BY_FILL, NOT_CONFIRMED
 from meva_core.operating.steps.sending import BELOW_MINIMUM, NO_RULES
-from meva_core.operating.steps.settling import NOT_AS_THOUGHT, NOT_ASKED, UNREADABLE
+from meva_core.operating.steps.settling import NOT_AS_THOUGHT, NOT_ASKED, ORDERS_UNREAD, UNREADABLE
 
 UNKNOWN_ORDER: Final = "unknown_order"
 """Why nothing is submitted in a symbol: nobody knows what became of an order there (`operational.draft`)."""
@@ -53,7 +53,7 @@ ALARMS: Final[Mapping[AlarmCode, Told]] = {
     AlarmCode.FILE_BEHIND: Told("the exchange knows orders of ours that this file does not", _ACCEPTED),
     AlarmCode.LOOKS_LIKE_OURS: Told(
         "an order of nobody we know asks what one of ours asks whose fate is not known",
-        "it ends when that is known, or with `meva arm --accept`",
+        "it ends when that is known, when the order rests no longer, or with `meva arm --accept`",
     ),
     AlarmCode.DELISTED: Told(
         "a pair that is held is not listed any more", "it ends when it is, or with `meva arm --accept`"
@@ -81,6 +81,7 @@ BLOCKS: Final[Mapping[str, Told]] = {
     NO_BARS: Told("its candles could not be read, and a strategy looks at them", "it ends when they can"),
     NOT_ASKED: Told("what became of an order there could not be asked", _LOOKED_UP),
     NOT_AS_THOUGHT: Told("an order there is not as it was thought", "it ends when two looks agree"),
+    ORDERS_UNREAD: Told("the list of open orders could not be read", "it ends when it can"),
     UNREADABLE: Told("a row of an order cannot be read", "it ends when the row is mended"),
     UNREAD: Told("its fills could not be read", "it ends when they can"),
     WAITS: Told("a fill was read that cannot be booked yet", "it ends when it is booked, or becomes K1"),

@@ -3,7 +3,7 @@ in, and nothing more is placed until a person has looked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
 from meva_core.live.booking import sum_of
@@ -35,12 +35,14 @@ def ours_among(
     runs: frozenset[str],
     first: int,
     accepted: Sequence[str],
+    labels: Collection[str] = (),
 ) -> Ours:
-    """Return our orders that orders or fills at the exchange may be, or be of (`Ours`). Raises StoreError."""
+    """Return our orders that orders or fills at the exchange may be, or be of (`Ours`), and those of some
+    labels. Raises StoreError."""
     listed = list(shown)
     numbers = {one.order_id for one in listed if one.order_id is not None}
     names = {one.client_id for one in listed if one.client_id is not None}
-    orders = tuple(file.own_orders(numbers, names))
+    orders = tuple(file.own_orders(numbers.union(labels), names.union(labels)))
     missing = {name for name in names if cycle_of(name) is not None} - {one.client_id for one in orders}
     return Ours(orders, runs, first, tuple(accepted), file.unread(missing))
 

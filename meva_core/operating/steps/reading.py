@@ -21,7 +21,7 @@ from meva_core.ids import cycle_id
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import Record, resting
 from meva_core.live_book.alarms import Alarm
-from meva_core.live_book.attribution import Whose, of_order, order_alarms
+from meva_core.live_book.attribution import Whose, doubted_by, of_order, order_alarms
 from meva_core.live_book.book import LiveBook, added
 from meva_core.live_book.ledger import QUOTE, Marks
 from meva_core.live_book.own_orders import OwnOrder
@@ -226,7 +226,8 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros(),
         _tradable((*fills.unread, *fills.unasked), measured),
     )  # fmt: skip
-    ours = ours_among(file, listed, runs, first, compared.book.accepted)
+    doubted = doubted_by(book.alarms)
+    ours = ours_among(file, listed, runs, first, compared.book.accepted, doubted)
     foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]
     if settling.listed is not None:
         file.store_foreign(foreign)
@@ -238,7 +239,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         fills=fills,
         compared=compared,
         orders=orders,
-        alarms=[*alarms, *fills.alarms, *compared.alarms, *order_alarms(listed, ours)],
+        alarms=[*alarms, *fills.alarms, *compared.alarms, *order_alarms(settling.listed, ours, book.alarms)],
         foreign=len(foreign),
     )
 
@@ -256,7 +257,7 @@ def _learnt(
     since = (measured.time - run.limits.cooldown_seconds) * MICROS
     blocked = _blocked(
         [symbol.name for symbol in measured.symbols],
-        process.why_not or found.compared.why_not,
+        process.why_not or found.settling.why_not or found.compared.why_not,
         measured.blocked,
         found.settling.blocked,
         found.fills.blocked,

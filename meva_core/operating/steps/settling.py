@@ -39,6 +39,9 @@ NOT_ASKED: Final = "order_not_asked"
 """Why nothing is submitted in a symbol: what became of an order there could not be learnt in this cycle."""
 NOT_AS_THOUGHT: Final = "order_not_as_thought"
 """What was learnt of an order contradicts what we had thought."""
+ORDERS_UNREAD: Final = "orders_unread"
+"""Why nothing at all is submitted in a cycle: what rests at the exchange could not be read, so nobody knows
+that nothing does."""
 UNREADABLE: Final = "order_unreadable"
 """A row of an order cannot be read, and so not be asked for."""
 
@@ -58,6 +61,11 @@ class Settling:
     unasked: frozenset[str]
     looked_up: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing at all may be submitted in this cycle; nothing where something may be."""
+        return ORDERS_UNREAD if self.listed is None else ""
 
 
 def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:

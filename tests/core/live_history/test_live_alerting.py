@@ -39,8 +39,8 @@ def test_an_alarm_a_kill_and_orders_of_unknown_fate_are_told_of(store: SqlStore)
     exchange = book.account.exchange
     exchange.unheard = True
     exchange.silent.add(("find", ""))
-    exchange.silent.add(("open_orders", ""))
     book.cycle()
+    exchange.silent.add(("open_orders", ""))
     told = book.cycle()
     assert ("orders", "unknown_orders", "on") in shown(told)
     exchange.silent.clear()

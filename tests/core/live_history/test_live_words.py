@@ -150,7 +150,7 @@ def test_every_alarm_and_every_block_has_words():
     assert ALARMS.keys() == set(AlarmCode)
     blocks = {
         measuring.NO_MARK, live_bars.NO_BARS, settling.NOT_ASKED, settling.NOT_AS_THOUGHT,
-        settling.UNREADABLE, filling.UNREAD, filling.WAITS, comparing.BALANCES_UNREAD,
+        settling.ORDERS_UNREAD, settling.UNREADABLE, filling.UNREAD, filling.WAITS, comparing.BALANCES_UNREAD,
         comparing.FLOWS_UNREAD, comparing.RESTS, inputs_made.RESTING, "unknown_order", *map(str, BLOCKING),
     }  # fmt: skip
     assert blocks | set(why_nothing_is_submitted()) <= BLOCKS.keys()

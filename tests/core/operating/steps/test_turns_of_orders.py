@@ -286,6 +286,7 @@ TURNS: Final[Mapping[tuple[str, ...], Turn]] = {
         enter=lambda scene: scene.silence(("candles", "BTCTRY")), leave=Scene.speak, run={"bars": {60: 2}}
     ),
     ("order_not_asked",): Turn(enter=not_asked, leave=Scene.speak),
+    ("orders_unread",): Turn(enter=lambda scene: scene.silence(("open_orders", "")), leave=Scene.speak),
     ("order_not_as_thought",): Turn(enter=not_as_thought, leave=as_thought),
     ("order_unreadable",): Turn(enter=unreadable, leave=lambda scene: priced(scene, "2990")),
     ("fills_unread",): Turn(
