@@ -6,7 +6,7 @@ by nobody but the one who asked for readable ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -131,6 +131,12 @@ def rows(view: Reads, owner: Owner, **where: Any) -> list[Record | Unread]:
     """Return the orders of an owner with these values, oldest first."""
     found = view.rows(_TABLE, ("id", *_COLUMNS), where={**where, **owner.where})
     return [read_row(_TABLE, row, *values) for row, *values in found]
+
+
+def newest(view: Reads, owner: Owner) -> Iterator[Record | Unread]:
+    """Yield the orders of an owner, what was written last first, without holding them all."""
+    for row, *values in view.rows(_TABLE, ("id", *_COLUMNS), where=owner.where, newest_first=True):
+        yield read_row(_TABLE, row, *values)
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from meva_core.live.desk import Desk
-from meva_core.live.live_orders import Record, Unread, add, change, records, rows
+from meva_core.live.live_orders import Record, Unread, add, change, newest, records, rows
 from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live.standing import Standing, reported
 from meva_core.live.watch import Watch, load, save
@@ -31,6 +31,9 @@ from meva_core.venue import EXACT, VenueFill, VenueOrder
 _ORDERS: Final = "stage4_orders"
 FOREIGN_MICROS: Final = 30 * 86_400 * 10**6
 """How far back fills that count as foreign may still prove to be ours."""
+
+_CLOCKS_MICROS: Final = 60 * 10**6
+"""By which the clocks may be apart that an order was made and its row was written by."""
 
 
 @frozen
@@ -102,7 +105,8 @@ class BookFile:
         with self.desk.store.read() as view:
             for record in _newest(view, self.desk.owner, since):
                 if record.standing not in (Standing.UNSENT, Standing.REJECTED):
-                    last.setdefault((record.symbol, record.side), record.created)
+                    way = record.symbol, record.side
+                    last[way] = max(record.created, last.get(way, 0))
         return [Sent(symbol, side, created) for (symbol, side), created in sorted(last.items())]
 
     def known(self, fills: Iterable[VenueFill]) -> Mapping[str, VenueFill]:
@@ -198,12 +202,19 @@ def bought(view: Reads, since: int) -> tuple[int, Decimal]:
 
 
 def _newest(view: Reads, owner: Owner, since: int) -> Iterator[Record]:
-    """Yield the orders that were made at `since` or later, newest first."""
-    for (row,) in view.rows(_ORDERS, ("id",), where=owner.where, newest_first=True):
-        for record in records(view, owner, id=row):
-            if record.created < since:
-                return
-            yield record
+    """Yield the orders that were made at `since` or later, what was written last first.
+
+    One that was taken in late, a twin, one of a restored backup, has a new row for an order that was made
+    long before: it ends nothing. A row was written before it was changed last, and all below it before that:
+    so below one that we named ourselves and that nothing has changed since, nothing was made since.
+    """
+    for found in newest(view, owner):
+        if not isinstance(found, Record):
+            continue
+        if found.created >= since:
+            yield found
+        elif found.updated < since - _CLOCKS_MICROS and sent_at(found.name) is not None:
+            return
 
 
 def _rows_of(view: Reads, owner: Owner, order: OwnOrder) -> list[Record]:
