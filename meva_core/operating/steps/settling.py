@@ -1,11 +1,11 @@
 """Step 2 of a cycle: what became of our orders, and what else rests at the exchange.
 
 What has no number at the exchange is looked for by its name. Then one call lists all that rests there, and
-what is shown in it need not be asked for; the rest is, by its number. What may have a twin is looked for by
-its name: one list of a symbol says of all that wait for that there, however many ended at once. So many
-look-ups a cycle and no more, what was longest not asked for first. Each order by itself: one that cannot be
-asked for, or whose turn has not come, stands as before, and keeps its symbol from submits where nobody knows
-what became of it.
+what is shown in it, under its number or else its name, need not be asked for; the rest is, by its number.
+What may have a twin is looked for by its name: one list of a symbol says of all that wait for that there,
+however many ended at once. So many look-ups a cycle and no more, what was longest not asked for first. Each
+order by itself: one that cannot be asked for, or whose turn has not come, stands as before, and keeps its
+symbol from submits where nobody knows what became of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from meva_core.errors import BadInput, VenueError
 from meva_core.live.desk import Desk
 from meva_core.live.due import DueOrder
 from meva_core.live.inquiry import Settled
+from meva_core.live.live_orders import Record
 from meva_core.live.matching import is_same
 from meva_core.live.standing import MAY_REST, UNSETTLED, Standing
 from meva_core.live_book.alarms import AlarmCode
@@ -80,18 +81,20 @@ def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
     answers = {one.record.stored: desk.ask(one.record) for one in nameless}
     listed, note = _listed(desk)
     shown = {order.order_id: order for order in listed or ()}
-    numbered = [one for one in due.orders if one.record.order_id is not None]
+    shown_names = {order.client_id: order for order in listed or () if order.client_id is not None}
     waiting = [one for one in due.orders if one.check and one.record.stored not in answers]
     answers |= _named(desk, waiting, listed, BY_NAME - len(nameless))
     checks = [one for one in waiting if one.record.stored in answers]
     unseen = []
-    for one in numbered:
-        order = shown.get(one.record.order_id or "")
-        if one.record.stored in answers:
+    for one in due.orders:
+        record, answer = one.record, answers.get(one.record.stored)
+        if answer is not None and (answer.asked or not _is_doubted(record)):
             continue
-        if order is not None and is_same(one.record, order):
-            answers[one.record.stored] = desk.shown(one.record, order)
-        elif one.record.standing in MAY_REST or one.record.standing is Standing.ABSENT:
+        has_number = record.order_id is not None
+        order = shown.get(record.order_id or "") if has_number else shown_names.get(record.name or "")
+        if order is not None and is_same(record, order):
+            answers[record.stored] = desk.shown(record, order)
+        elif answer is None and has_number and record.standing in (*MAY_REST, Standing.ABSENT):
             unseen.append(one)
     by_number = _turns(unseen, BY_NUMBER)
     answers |= {one.record.stored: desk.ask(one.record, check=False) for one in by_number}
@@ -99,6 +102,12 @@ def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
         desk.note_asked(one.record for one in (*nameless, *checks, *by_number))
     answers = {row: _seen(answer, accepted) for row, answer in answers.items()}
     return _learnt(due.orders, answers, due.unreadable, listed, [note] if note else [], len(by_number))
+
+
+def _is_doubted(record: Record) -> bool:
+    """Whether it is not known that an order is at the exchange: a list that shows it says so, whatever kept
+    it from being asked for by itself."""
+    return record.order_id is None or record.standing is Standing.ABSENT
 
 
 def _named(
@@ -180,11 +189,11 @@ def _learnt(
 ) -> Settling:
     blocked: dict[str, str] = {}
     alarms = [Alarm(UNREADABLE, one.alarm, one.mode) for one in unreadable]
-    unasked = set()
+    unasked, shown_names = set(), {order.client_id for order in listed or () if order.client_id}
     for one in due:
         answer = answers.get(one.record.stored)
         if answer is None or not answer.asked:
-            if one.record.standing in MAY_REST:
+            if one.record.standing in MAY_REST or one.record.name in shown_names:
                 unasked.add(one.record.symbol)
                 blocked[one.record.symbol] = NOT_ASKED
         elif answer.alarm:

@@ -433,7 +433,7 @@ def test_what_is_missing_restricts_until_it_is_there_again_or_booked(account: Li
 
 def test_orders_of_unknown_fate_at_once_stop_submits_until_they_are_found(account: Lived) -> None:
     account.exchange.unheard = True
-    with account.exchange.failing("find"):
+    with account.exchange.failing("find"), account.exchange.failing("open_orders"):
         for _ in range(3):
             account.place("BTCTRY", Side.BUY, "1", "2990")
         account.cycle()

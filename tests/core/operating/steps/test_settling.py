@@ -126,11 +126,45 @@ def test_an_order_of_unknown_fate_is_looked_for_by_its_name(desk: Desk, exchange
     with exchange.failing("find"):
         placed(desk, 0)
     assert standings(desk.store) == [Standing.UNKNOWN]
-    with exchange.failing("find"):
+    with exchange.failing("find"), exchange.failing("open_orders"):
         assert settle(desk).blocked == {"BTCTRY": NOT_ASKED}
     learnt = settle(desk)
     assert learnt.blocked == {}
     assert standings(desk.store) == [Standing.OPEN]
+
+
+def test_a_list_that_shows_an_order_under_its_name_finds_it_though_it_cannot_be_asked_for(
+    desk: Desk, exchange: Scripted
+) -> None:
+    exchange.unheard = True
+    with exchange.failing("find"):
+        placed(desk, 0)
+        assert settle(desk).blocked == {}
+    assert standings(desk.store) == [Standing.OPEN]
+    (due,) = desk.due().orders
+    assert due.check, "a list of what rests tells nothing of twins"
+
+
+@pytest.mark.parametrize("qty", [Decimal(1), Decimal(7)])
+def test_an_order_that_was_given_up_is_found_in_the_list_before_its_turn_comes(
+    desk: Desk, exchange: Scripted, qty: Decimal
+) -> None:
+    """More were given up than are looked for by name in a cycle; one that is another is not taken for it."""
+    exchange.unheard = True
+    with exchange.failing("find"):
+        for n in range(BY_NAME + 2):
+            placed(desk, n)
+    late, exchange.orders = exchange.orders, {}
+    for _ in range(8):
+        exchange.pass_time(61)
+        settle(desk)
+    assert set(standings(desk.store)) == {Standing.ABSENT}
+    exchange.orders = {number: evolve(order, qty=qty, left=qty) for number, order in late.items()}
+    with exchange.failing("find"), exchange.failing("all_orders"):
+        learnt = settle(desk)
+    there = Standing.OPEN if qty == 1 else Standing.ABSENT
+    assert set(standings(desk.store)) == {there}
+    assert learnt.blocked == {"BTCTRY": NOT_AS_THOUGHT if qty == 1 else NOT_ASKED}
 
 
 def test_an_order_that_is_not_there_any_more_restricts_once_it_is_called_absent(

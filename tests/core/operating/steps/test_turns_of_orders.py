@@ -130,7 +130,7 @@ def coins_gone(scene: Scene) -> None:
 
 def unheard(scene: Scene) -> None:
     scene.exchange.unheard = True
-    scene.silence(("find", ""))
+    scene.silence(("find", ""), ("open_orders", ""))
     for _ in range(3):
         by_ourselves(scene.book, "BTCTRY", Side.BUY, "0.1", "2990")
     scene.exchange.unheard = False
