@@ -326,7 +326,10 @@ class Account(Protocol):
         """
 
     def open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
-        """Return the open orders of one pair, or of all, by id. Orders of an unknown state are among them."""
+        """Return the open orders of one pair, or of all, by id. Orders of an unknown state are among them.
+
+        OrdersUnread, a BadInput, has those that can be read where some cannot.
+        """
 
     def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
         """Return the orders of a pair that came about at times in [start, end], by id, each once.

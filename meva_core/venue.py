@@ -7,7 +7,7 @@ methods and states are taken as themselves or as their texts; anything else is B
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import Enum
 from typing import Any, Final
@@ -16,6 +16,7 @@ from attrs import field, frozen
 from attrs.converters import optional
 
 from meva_core.choices import member_of
+from meva_core.errors import BadInput
 from meva_core.orders import Side, as_side
 
 EXACT: Final = Context(prec=400, traps=[Inexact, InvalidOperation])
@@ -185,6 +186,37 @@ class VenueOrder:
     def filled(self) -> Decimal | None:
         """The quantity filled so far, None where the exchange does not say."""
         return None if self.left is None else EXACT.subtract(self.qty, self.left)
+
+
+@frozen
+class UnreadOrder:
+    """What is told of an order whose row cannot be read.
+
+    `order_id` is None where its number, or its name, cannot be told, `client_id` where it has no name,
+    `symbol` where its pair cannot be told. `why` is for people.
+    """
+
+    order_id: str | None
+    client_id: str | None
+    symbol: str | None
+    why: str
+
+
+class OrdersUnread(BadInput):
+    """A list of orders of which some rows cannot be read: `orders` are the others, `unread` what is told of
+    those. Whoever does not look at them has no list."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        action: str = "",
+        orders: Sequence[VenueOrder] = (),
+        unread: Sequence[UnreadOrder] = (),
+    ) -> None:
+        super().__init__(message, action=action)
+        self.orders = tuple(orders)
+        self.unread = tuple(unread)
 
 
 @frozen

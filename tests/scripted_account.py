@@ -24,7 +24,9 @@ from meva_core.venue import (
     Method,
     NewOrder,
     OrderState,
+    OrdersUnread,
     Ticker,
+    UnreadOrder,
     VenueFill,
     VenueFlow,
     VenueOrder,
@@ -44,7 +46,8 @@ class Killed(BaseException):
 @define
 class Scripted:
     """The exchange. `prices` are the marks by symbol, `there` is what the account really has by asset. With
-    `rests_on` an order stays open though its cancel was taken."""
+    `rests_on` an order stays open though its cancel was taken; `unread` are open orders whose rows cannot be
+    read."""
 
     prices: dict[str, Decimal]
     there: dict[str, Decimal]
@@ -62,6 +65,7 @@ class Scripted:
     calls_left: int | None = None
     calls: Counter[str] = field(factory=Counter)
     sent: list[str] = field(factory=list)
+    unread: list[UnreadOrder] = field(factory=list)
     numbers: int = 0
 
     # -- What happens -----------------------------------------------------------------------------------
@@ -181,7 +185,13 @@ class Scripted:
 
     def open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
         self._called("open_orders")
-        return [one for one in self.orders.values() if not one.state.ended and symbol in (None, one.symbol)]
+        found = [one for one in self.orders.values() if not one.state.ended and symbol in (None, one.symbol)]
+        unread = [row for row in self.unread if symbol in (None, row.symbol) or row.symbol is None]
+        numbers = {row.order_id for row in unread}
+        if unread:
+            readable = [one for one in found if one.order_id not in numbers]
+            raise OrdersUnread("; ".join(row.why for row in unread), orders=readable, unread=unread)
+        return found
 
     def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
         self._called("all_orders", symbol)

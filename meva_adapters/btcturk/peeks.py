@@ -10,6 +10,7 @@ from typing import Any
 from meva_adapters.btcturk.values import asset_of, symbol_of
 from meva_adapters.btcturk.wire import as_text, as_whole, member, shown
 from meva_core.errors import BadInput
+from meva_core.venue import UnreadOrder
 
 
 def data_in(tree: Any, kind: type) -> Any:
@@ -31,11 +32,18 @@ def pair_in(row: Any) -> str | None:
 
 def order_in(row: Any) -> str | None:
     """Return the number of the order that a fill is of, None if that cannot be told."""
-    try:
-        number = as_whole(member(row, "orderId")) if isinstance(row, dict) else 0
-    except (TypeError, ValueError):
-        return None
-    return str(number) if number > 0 else None
+    return _number_in(row, "orderId")
+
+
+def unread_order(row: Any, why: str) -> UnreadOrder:
+    """Return what is told of an order whose row cannot be read; of one that names a thing twice, nothing."""
+    if isinstance(row, dict) and len({name.casefold() for name in row}) < len(row):
+        return UnreadOrder(None, None, None, why)
+    number = _number_in(row, "id")
+    name = member(row, "orderClientId") if isinstance(row, dict) else None
+    client_id = _told(row, "orderClientId", str)
+    is_told = number is not None and (client_id is not None or name is None)
+    return UnreadOrder(number if is_told else None, client_id or None, pair_in(row), why)
 
 
 def asset_in(row: Any) -> str:
@@ -47,6 +55,14 @@ def named_in(what: str, row: Any) -> str:
     """Return words for a row, with its number where it has one."""
     number = member(row, "id") if isinstance(row, dict) else None
     return what if number is None else f"{what} {shown(number)}"
+
+
+def _number_in(row: Any, name: str) -> str | None:
+    try:
+        number = as_whole(member(row, name)) if isinstance(row, dict) else 0
+    except (TypeError, ValueError):
+        return None
+    return str(number) if number > 0 else None
 
 
 def _told(row: Any, name: str, make: Callable[[str], str]) -> str | None:

@@ -10,10 +10,11 @@ from typing import Any, Final, TypeVar
 
 from meva_adapters.btcturk import endpoints, rows
 from meva_adapters.btcturk.client import Client
+from meva_adapters.btcturk.listed_orders import Listed
 from meva_adapters.btcturk.payloads import Payloads
-from meva_adapters.btcturk.peeks import asset_in, data_in, named_in, order_in, pair_in
+from meva_adapters.btcturk.peeks import asset_in, data_in, named_in, order_in, pair_in, unread_order
 from meva_adapters.btcturk.remarks import Remarks
-from meva_adapters.btcturk.values import balance_of, fill_of, flow_of, order_of, unique
+from meva_adapters.btcturk.values import balance_of, fill_of, flow_of, order_of
 from meva_adapters.system import events
 from meva_core.errors import BadInput, NotShown, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
@@ -82,37 +83,54 @@ class PrivateData:
 
     def open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
         """Return the open orders, by id."""
-        query = {"pairSymbol": symbol} if symbol else {}
-        book = self._read(endpoints.OPEN_ORDERS, query, rows.OpenOrdersRow)
-        sides = ((Side.BUY, book.bids), (Side.SELL, book.asks))
-        found = [self._order(tree, side) for side, listed in sides for tree in _of(symbol, listed)]
-        return unique([order for order in found if symbol in (None, order.symbol)], _by_order)
+        return self._open_orders(symbol).whole()
 
     def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
+        """Return the orders of a span."""
+        return self._all_orders(symbol, start, end).whole()
+
+    def _open_orders(self, symbol: str | None) -> Listed:
+        query = {"pairSymbol": symbol} if symbol else {}
+        book = self._read(endpoints.OPEN_ORDERS, query, rows.OpenOrdersRow)
+        bids, asks = self._orders(symbol, book.bids, Side.BUY), self._orders(symbol, book.asks, Side.SELL)
+        return bids.plus(asks)
+
+    def _all_orders(self, symbol: str, start: int, end: int) -> Listed:
         """Return the orders of a span, page by page until two in a row bring nothing new.
 
         Pages may repeat, overlap, shrink or be empty while we read, so neither a page that is not full nor
         one barren page proves the end.
         """
-        found: dict[str, VenueOrder] = {}
-        barren = 0
+        found, barren = Listed(), 0
         for page in range(1, MAX_PAGES + 1):
-            listed = self._page(symbol, start, end, page)
-            barren = barren + 1 if listed.keys() <= found.keys() else 0
-            found |= listed
+            query = {"pairSymbol": symbol, "startTime": start, "endTime": end, "page": page, "limit": PAGE}
+            before = len(found)
+            found = found.plus(self._orders(symbol, self._listed(endpoints.ALL_ORDERS, query)))
+            barren = barren + 1 if len(found) == before else 0
             if barren == 2:
-                return [order for order in unique(list(found.values()), _by_order) if order.symbol == symbol]
+                return found
         raise Unavailable(
             f"{symbol}: the list of orders does not end within {MAX_PAGES} pages",
             action="ask for a shorter time",
             reason=VenueReason.INCOMPLETE,
         )
 
-    def _page(self, symbol: str, start: int, end: int, page: int) -> dict[str, VenueOrder]:
-        """Return the orders of one page by id."""
-        query = {"pairSymbol": symbol, "startTime": start, "endTime": end, "page": page, "limit": PAGE}
-        listed = _of(symbol, self._listed(endpoints.ALL_ORDERS, query))
-        return {order.order_id: order for order in map(self._order, listed)}
+    def _orders(self, symbol: str | None, listed: Sequence[Any], side: Side | None = None) -> Listed:
+        """Return the orders of rows, of a pair or of all, each row by itself."""
+        found: dict[str, VenueOrder] = {}
+        unread = set()
+        for tree in _of(symbol, listed):
+            try:
+                order = self._order(tree, side)
+            except BadInput as error:
+                what = named_in("order", tree)
+                said = f"{what} cannot be read: {error}"
+                self._remarks.warn(events.ROW_LEFT_OUT, what, said, what=what)
+                unread.add(unread_order(tree, str(error)))
+                continue
+            if symbol in (None, order.symbol):
+                found[order.order_id] = order
+        return Listed(found, frozenset(unread))
 
     def order(self, order_id: str) -> VenueOrder | None:
         """Return one order, None if there is none of that id."""
@@ -204,15 +222,15 @@ class PrivateData:
         In this order, since an order that ends meanwhile moves from the first list to the second.
         """
         until = min(self._client.clock.micros() // 1_000_000, since + FIND_SECONDS)
-        listed = [*self.open_orders(symbol)]
+        listed = self._open_orders(symbol)
         for start in range(since, until + 1, _DAY + 1):
-            listed += self.all_orders(symbol, start, min(start + _DAY, until))
-        ours = {order.order_id: order for order in listed if order.client_id == client_id}
+            listed = listed.plus(self._all_orders(symbol, start, min(start + _DAY, until)))
+        ours = listed.named(client_id)
         if not ours:
             fills = self.fills(symbol, since * 1_000_000, until * 1_000_000 + 999_999)
             for order_id in {_order_of(fill) for fill in fills if fill.client_id == client_id}:
                 ours[order_id] = self._of_fill(symbol, client_id, order_id)
-        return unique(list(ours.values()), _by_order)
+        return Listed(ours).whole()
 
     def _of_fill(self, symbol: str, client_id: str, order_id: str) -> VenueOrder:
         """Return the order that a fill names: it was there, whatever is shown of it."""
@@ -266,10 +284,6 @@ def _order_of(fill: VenueFill) -> str:
 def _below_zero(balance: Balance) -> str:
     amounts = f"{balance.free:f} free, {balance.locked:f} locked, {balance.total:f} in all"
     return f"the exchange shows less than nothing of it: {amounts}"
-
-
-def _by_order(order: VenueOrder) -> str:
-    return order.order_id
 
 
 def _in_time(fills: Sequence[VenueFill]) -> list[VenueFill]:

@@ -24,10 +24,12 @@ from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.names import cycle_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.orders import Side
-from meva_core.venue import VenueFill, VenueOrder
+from meva_core.venue import UnreadOrder, VenueFill, VenueOrder
 
 _OF_LIST: Final = frozenset({AlarmCode.LOOKS_LIKE_OURS})
 """What the list of open orders alone says, and what ends with it."""
+_OF_NO_FATE: Final = frozenset({Standing.SENDING, Standing.UNKNOWN, Standing.ABSENT})
+"""How orders stand of which nobody knows what became."""
 _ALIKE: Final = "ours"
 """Under which an alarm has the label of the order of ours that another one looks like."""
 
@@ -134,17 +136,33 @@ def _owner(order_id: str | None, name: str | None, ours: Ours) -> Owner:
     return Owner(Whose.FOREIGN if is_accepted else Whose.STRAY)
 
 
+def hidden_by(unread: Iterable[UnreadOrder], ours: Ours) -> frozenset[str | None]:
+    """Return the symbols in which rows of open orders that cannot be read may be ours, or look like one of
+    ours whose fate is not known; None among them for a row of which the symbol cannot be told.
+
+    A stranger's is one whose number and name are told and are not ours.
+    """
+    return frozenset(
+        row.symbol
+        for row in unread
+        if row.order_id is None
+        or _owner(row.order_id, row.client_id, ours).whose is not Whose.FOREIGN
+        or any(row.symbol in (None, one.symbol) and one.standing in _OF_NO_FATE for one in ours.orders)
+    )
+
+
 def order_alarms(
-    listed: Iterable[VenueOrder] | None, ours: Ours, before: Iterable[Alarm] = ()
+    listed: Iterable[VenueOrder],
+    ours: Ours,
+    before: Iterable[Alarm] = (),
+    hidden: frozenset[str | None] = frozenset(),
 ) -> list[Alarm]:
     """Return what is alarming about orders at the exchange: strays, namesakes, what our file does not have,
     and foreign ones that ask what one of ours asks whose fate is not known.
 
-    Where there is no list of them, nothing of it has ended of which the alarm was open `before`.
+    Where symbols are `hidden`, None for all, nothing of it has ended of which the alarm was open `before`.
     """
-    if listed is None:
-        return [alarm for alarm in before if alarm.code in _OF_LIST]
-    found = []
+    found = [one for one in before if one.code in _OF_LIST and not hidden.isdisjoint({one.symbol, None})]
     for order in listed:
         owner = of_order(order, ours)
         about, names = order.order_id, {"order": order.order_id, "name": order.client_id or ""}
@@ -170,7 +188,7 @@ def doubted_by(alarms: Iterable[Alarm]) -> frozenset[str]:
 
 
 def _asks_the_same(order: VenueOrder, ours: OwnOrder) -> bool:
-    if order.state.ended or ours.standing not in (Standing.UNKNOWN, Standing.ABSENT, Standing.SENDING):
+    if order.state.ended or ours.standing not in _OF_NO_FATE:
         return False
     asked = (ours.symbol, ours.side, ours.price, ours.qty)
     return (order.symbol, order.side, order.price, order.qty) == asked

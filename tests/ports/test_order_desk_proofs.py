@@ -571,10 +571,10 @@ def test_a_look_up_reads_a_day_and_not_the_years_since(
     spans: list[tuple[int, int]] = []
     account = btcturk.account
     assert account is not None
-    inner = type(account).all_orders
+    inner = type(account)._all_orders
 
     class Counting(type(account)):  # type: ignore[misc]
-        def all_orders(self, symbol: str, start: int, end: int) -> Any:
+        def _all_orders(self, symbol: str, start: int, end: int) -> Any:
             spans.append((start, end))
             return inner(self, symbol, start, end)
 

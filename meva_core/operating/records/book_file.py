@@ -150,13 +150,14 @@ class BookFile:
             work.commit()
         self._read.forget_orders()
 
-    def store_foreign(self, listed: Sequence[VenueOrder]) -> None:
-        """Store which orders of others rest at the exchange, where rows say otherwise."""
+    def store_foreign(self, listed: Sequence[VenueOrder], unread: Collection[str | None] = ()) -> None:
+        """Store which orders of others rest at the exchange, where rows say otherwise; what `unread` numbers
+        are of stays as it is, and with None among them so does what is not listed."""
         with self.desk.store.read() as view:
-            if not foreign_orders.differs(view, self.whose, listed):
+            if not foreign_orders.differs(view, self.whose, listed, unread):
                 return
         with self.desk.store.unit() as work:
-            foreign_orders.store(work, self.whose, listed, self.desk.clock.micros())
+            foreign_orders.store(work, self.whose, listed, self.desk.clock.micros(), unread)
             work.commit()
 
     def store_fills(self, booked: FillsBooked) -> None:

@@ -76,8 +76,9 @@ class File(Protocol):
         was restored. The book is stored with the alarm of that. Raises IdTaken for one of a name that the
         file has already."""
 
-    def store_foreign(self, listed: Sequence[VenueOrder]) -> None:
-        """Store which orders of others rest at the exchange: all that it lists."""
+    def store_foreign(self, listed: Sequence[VenueOrder], unread: Collection[str | None] = ()) -> None:
+        """Store which orders of others rest at the exchange: all that it lists, but for the numbers of rows
+        that could not be read, None for one of which that is not told."""
 
     def store_fills(self, booked: FillsBooked) -> None:
         """Store the book with all that changed it (T2), what is booked of each order among it."""

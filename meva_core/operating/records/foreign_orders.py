@@ -6,7 +6,7 @@ is `unknown_closed`: nobody asks what became of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -25,17 +25,29 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def differs(view: Reads, of: Whose, listed: Iterable[VenueOrder]) -> bool:
-    """Whether the rows say something else than the exchange's whole list of open orders of others."""
-    return {number: said for number, (_, *said) in _rows(view, of).items()} != {
-        order.order_id: _said(order) for order in listed
+def differs(
+    view: Reads, of: Whose, listed: Iterable[VenueOrder], unread: Collection[str | None] = ()
+) -> bool:
+    """Whether the rows say something else than the exchange's list of open orders of others, which is all of
+    them but for `unread` numbers, None for one that is not told."""
+    orders = {order.order_id: order for order in listed}
+    there = _told_of(_rows(view, of), orders, unread)
+    return {number: said for number, (_, *said) in there.items()} != {
+        number: _said(order) for number, order in orders.items()
     }
 
 
-def store(work: UnitOfWork, of: Whose, listed: Iterable[VenueOrder], now: int) -> None:
-    """Store which orders of others the exchange lists, at a time in microseconds: all there are."""
-    there, at = _rows(work, of), stamp(now)
-    orders = {order.order_id: order for order in listed}
+def store(
+    work: UnitOfWork,
+    of: Whose,
+    listed: Iterable[VenueOrder],
+    now: int,
+    unread: Collection[str | None] = (),
+) -> None:
+    """Store which orders of others the exchange lists, at a time in microseconds: all there are but for
+    `unread` numbers, of which the rows stay as they are."""
+    orders, at = {order.order_id: order for order in listed}, stamp(now)
+    there = _told_of(_rows(work, of), orders, unread)
     new = [_new(of, order, at) for number, order in sorted(orders.items()) if number not in there]
     work.insert(_TABLE, _COLUMNS, new)
     moved = [
@@ -55,6 +67,17 @@ def _rows(view: Reads, of: Whose) -> dict[str, tuple[Any, ...]]:
     return {
         number or f"row {row}": (row, status, None if filled is None else plain(filled))
         for number, row, status, filled in view.rows(_TABLE, columns, where=where)
+    }
+
+
+def _told_of(
+    rows: Mapping[str, tuple[Any, ...]], orders: Collection[str], unread: Collection[str | None]
+) -> dict[str, tuple[Any, ...]]:
+    """Return those of rows of which a list says something: that it has them, or that it has not."""
+    return {
+        number: row
+        for number, row in rows.items()
+        if number in orders or not (number in unread or None in unread)
     }
 
 

@@ -12,7 +12,7 @@ from meva_core.live_book.attribution import Ours, Whose, of_order
 from meva_core.live_book.names import cycle_of
 from meva_core.operating.records.file import File
 from meva_core.orders import Side
-from meva_core.venue import Method, OrderState, VenueFill, VenueOrder
+from meva_core.venue import Method, OrderState, UnreadOrder, VenueFill, VenueOrder
 
 
 def of_fills(fills: Sequence[VenueFill]) -> VenueOrder | None:
@@ -31,7 +31,7 @@ def of_fills(fills: Sequence[VenueFill]) -> VenueOrder | None:
 
 def ours_among(
     file: File,
-    shown: Iterable[VenueOrder | VenueFill],
+    shown: Iterable[VenueOrder | VenueFill | UnreadOrder],
     runs: frozenset[str],
     first: int,
     accepted: Sequence[str],

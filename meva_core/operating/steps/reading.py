@@ -21,7 +21,7 @@ from meva_core.ids import cycle_id
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import Record, resting
 from meva_core.live_book.alarms import Alarm
-from meva_core.live_book.attribution import Whose, doubted_by, of_order, order_alarms
+from meva_core.live_book.attribution import Whose, doubted_by, hidden_by, of_order, order_alarms
 from meva_core.live_book.book import LiveBook, added
 from meva_core.live_book.ledger import QUOTE, Marks
 from meva_core.live_book.own_orders import OwnOrder
@@ -39,10 +39,10 @@ from meva_core.operating.steps.finding import found_again, ours_among
 from meva_core.operating.steps.inputs_made import Learnt, Run, inputs_of
 from meva_core.operating.steps.live_bars import LiveBars
 from meva_core.operating.steps.measuring import Measured, Wanted, measure
-from meva_core.operating.steps.settling import BY_NUMBER, Settling, settle
+from meva_core.operating.steps.settling import BY_NUMBER, ORDERS_UNREAD, Settling, settle
 from meva_core.operational.inputs import Inputs
 from meva_core.ports import MarketData, RulesSource
-from meva_core.venue import Balance
+from meva_core.venue import Balance, UnreadOrder, VenueOrder
 
 JUST_ADOPTED: Final = "just_adopted"
 """Why nothing is submitted: the book was taken over from the earlier system in this very cycle."""
@@ -148,7 +148,8 @@ def read_cycle(
         valuations=measured.valuations,
     )
     notes = (
-        *measured.notes, *found.settling.notes, *found.fills.notes, found.unread, found.compared.note,
+        *measured.notes, *found.settling.notes, *_notes(found), *found.fills.notes, found.unread,
+        found.compared.note,
     )  # fmt: skip
     return Read(
         inputs=inputs_of(run, assessed, carried, learnt, kill),
@@ -168,7 +169,8 @@ def read_cycle(
 
 @frozen(kw_only=True)
 class _Account:
-    """What steps 2 to 4 came to. `unread` says why there are no balances, if there are none."""
+    """What steps 2 to 4 came to. `unread` says why there are no balances, if there are none; `foreign` and
+    `hidden` are as in `_Rests`."""
 
     file: File
     settling: Settling
@@ -179,6 +181,7 @@ class _Account:
     orders: Sequence[OwnOrder]
     alarms: Sequence[Alarm]
     foreign: int
+    hidden: frozenset[str | None]
 
 
 def _book_account(world: World, run: Run, process: Process, book: LiveBook, measured: Measured) -> _Account:
@@ -226,11 +229,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros(),
         _tradable((*fills.unread, *fills.unasked), measured),
     )  # fmt: skip
-    doubted = doubted_by(book.alarms)
-    ours = ours_among(file, listed, runs, first, compared.book.accepted, doubted)
-    foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]
-    if settling.listed is not None:
-        file.store_foreign(foreign)
+    rests = _rests(file, settling, compared.book, runs, first)
     return _Account(
         file=file,
         settling=settling,
@@ -239,9 +238,33 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         fills=fills,
         compared=compared,
         orders=orders,
-        alarms=[*alarms, *fills.alarms, *compared.alarms, *order_alarms(settling.listed, ours, book.alarms)],
-        foreign=len(foreign),
+        alarms=[*alarms, *fills.alarms, *compared.alarms, *rests.alarms],
+        foreign=rests.foreign,
+        hidden=rests.hidden,
     )
+
+
+@frozen(kw_only=True)
+class _Rests:
+    """What the list of open orders says: `foreign` counts those of others; `hidden` are the symbols of which
+    it does not say what rests, None among them for all."""
+
+    alarms: Sequence[Alarm]
+    foreign: int
+    hidden: frozenset[str | None]
+
+
+def _rests(file: BookFile, settling: Settling, book: LiveBook, runs: frozenset[str], first: int) -> _Rests:
+    """Look at what rests at the exchange, and store which of it is of others."""
+    listed, doubted = settling.listed or (), doubted_by(book.alarms)
+    every: tuple[VenueOrder | UnreadOrder, ...] = (*listed, *settling.unread)
+    ours = ours_among(file, every, runs, first, book.accepted, doubted)
+    hidden = frozenset({None}) if settling.listed is None else hidden_by(settling.unread, ours)
+    foreign = [one for one in listed if of_order(one, ours).whose is Whose.FOREIGN]
+    if settling.listed is not None:
+        file.store_foreign(foreign, {row.order_id for row in settling.unread})
+    alarms = order_alarms(listed, ours, book.alarms, hidden)
+    return _Rests(alarms=alarms, foreign=len(foreign), hidden=hidden)
 
 
 def _learnt(
@@ -257,9 +280,10 @@ def _learnt(
     since = (measured.time - run.limits.cooldown_seconds) * MICROS
     blocked = _blocked(
         [symbol.name for symbol in measured.symbols],
-        process.why_not or found.settling.why_not or found.compared.why_not,
+        process.why_not or (ORDERS_UNREAD if None in found.hidden else "") or found.compared.why_not,
         measured.blocked,
         found.settling.blocked,
+        dict.fromkeys(sorted(symbol for symbol in found.hidden if symbol is not None), ORDERS_UNREAD),
         found.fills.blocked,
     )
     return Learnt(
@@ -275,6 +299,12 @@ def _learnt(
         skew_ms=skew,
         slowest_call_ms=slowest,
     )
+
+
+def _notes(found: _Account) -> list[str]:
+    """Return what to tell of rows of open orders that cannot be read, where they may be ours."""
+    unread = (row for row in found.settling.unread if row.symbol in found.hidden)
+    return [f"an open order cannot be read, and may be ours: {row.why}" for row in unread]
 
 
 def _pairs(measured: Measured) -> list[str]:

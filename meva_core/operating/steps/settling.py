@@ -26,7 +26,7 @@ from meva_core.live.standing import MAY_REST, UNSETTLED, Standing
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.modes import Mode
 from meva_core.operational.inputs import Alarm
-from meva_core.venue import VenueOrder
+from meva_core.venue import OrdersUnread, UnreadOrder, VenueOrder
 
 BY_NUMBER: Final = 20
 """Look-ups by number in one cycle."""
@@ -51,7 +51,8 @@ UNREADABLE: Final = "order_unreadable"
 class Settling:
     """What step 2 learnt.
 
-    `listed` is what rests at the exchange, None where that could not be read. `blocked` says of symbols why
+    `listed` is what rests at the exchange, None where that could not be read, and `unread` what is told of
+    rows of it that could not. `blocked` says of symbols why
     nothing may be submitted there, `alarms` how much may be done at most. `unasked` are the symbols of which
     some order was not asked for. `looked_up` counts the look-ups by number; `notes` are for people.
     """
@@ -62,11 +63,7 @@ class Settling:
     unasked: frozenset[str]
     looked_up: int
     notes: tuple[str, ...] = ()
-
-    @property
-    def why_not(self) -> str:
-        """Why nothing at all may be submitted in this cycle; nothing where something may be."""
-        return ORDERS_UNREAD if self.listed is None else ""
+    unread: tuple[UnreadOrder, ...] = ()
 
 
 def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
@@ -79,11 +76,13 @@ def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
     unknown = (one for one in due.orders if one.record.order_id is None and one.record.standing in UNSETTLED)
     nameless = _turns(unknown, BY_NAME)
     answers = {one.record.stored: desk.ask(one.record) for one in nameless}
-    listed, note = _listed(desk)
+    listed, unread, note = _listed(desk)
     shown = {order.order_id: order for order in listed or ()}
     shown_names = {order.client_id: order for order in listed or () if order.client_id is not None}
     waiting = [one for one in due.orders if one.check and one.record.stored not in answers]
-    answers |= _named(desk, waiting, listed, BY_NAME - len(nameless))
+    hidden = {row.symbol for row in unread}
+    whole = None if None in hidden else listed
+    answers |= _named(desk, waiting, whole, hidden, BY_NAME - len(nameless))
     checks = [one for one in waiting if one.record.stored in answers]
     unseen = []
     for one in due.orders:
@@ -101,7 +100,8 @@ def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
     if any(one.record.stored not in answers for one in due.orders):
         desk.note_asked(one.record for one in (*nameless, *checks, *by_number))
     answers = {row: _seen(answer, accepted) for row, answer in answers.items()}
-    return _learnt(due.orders, answers, due.unreadable, listed, [note] if note else [], len(by_number))
+    learnt = _learnt(due.orders, answers, due.unreadable, listed, [note] if note else [], len(by_number))
+    return evolve(learnt, unread=unread)
 
 
 def _is_doubted(record: Record) -> bool:
@@ -111,15 +111,20 @@ def _is_doubted(record: Record) -> bool:
 
 
 def _named(
-    desk: Desk, waiting: Iterable[DueOrder], listed: tuple[VenueOrder, ...] | None, most: int
+    desk: Desk,
+    waiting: Iterable[DueOrder],
+    listed: tuple[VenueOrder, ...] | None,
+    hidden: Collection[str | None],
+    most: int,
 ) -> dict[int, Settled]:
     """Look for orders by their names with so many look-ups, who waits longest first.
 
     A list of all orders of a symbol, beside `listed`, which came before it, is one for all that wait there
-    and are in it; one that it does not show, or that is older than it reaches, is looked for by itself.
+    and are in it; one that it does not show, or that is older than it reaches, is looked for by itself. So is
+    one of a symbol that `listed` is not whole of.
     """
     answers: dict[int, Settled] = {}
-    in_order, read = _turns(waiting), set[str]()
+    in_order, read = _turns(waiting), {symbol for symbol in hidden if symbol is not None}
     for one in in_order:
         symbol = one.record.symbol
         if most and listed is not None and symbol not in read and one.record.stored not in answers:
@@ -171,12 +176,15 @@ def _turns(orders: Iterable[DueOrder], most: int | None = None) -> list[DueOrder
     )[:most]
 
 
-def _listed(desk: Desk) -> tuple[tuple[VenueOrder, ...] | None, str]:
-    """Return all that rests at the exchange, or why that is not known."""
+def _listed(desk: Desk) -> tuple[tuple[VenueOrder, ...] | None, tuple[UnreadOrder, ...], str]:
+    """Return all that rests at the exchange, with what is told of rows that cannot be read, or why that is
+    not known."""
     try:
-        return tuple(desk.account.open_orders()), ""
+        return tuple(desk.account.open_orders()), (), ""
+    except OrdersUnread as error:
+        return error.orders, error.unread, ""
     except (VenueError, BadInput) as error:
-        return None, f"the open orders cannot be read: {error}"
+        return None, (), f"the open orders cannot be read: {error}"
 
 
 def _learnt(

@@ -13,7 +13,7 @@ from scripted_exchange import PAGE, Answer, Server, data, refusal
 from meva_adapters.btcturk import PrivateData
 from meva_core.errors import BadInput, NotShown, OutcomeUnknown
 from meva_core.orders import Side
-from meva_core.venue import NewOrder
+from meva_core.venue import NewOrder, OrdersUnread
 
 BALANCES = "GET /api/v1/users/balances"
 OPEN_ORDERS = "GET /api/v1/openOrders"
@@ -100,6 +100,65 @@ def test_bad_orders_and_fills_of_other_pairs_cost_a_pair_nothing(
     assert len(account.fills("BTCTRY", *A_MINUTE)) == 1
     with pytest.raises(BadInput, match="order '2'"):  # whose absence would be taken for an end
         account.open_orders()
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ({"amount": "x"}, ("2", "web-1", "ETHTRY")),
+        ({"price": {}, "orderClientId": None}, ("2", None, "ETHTRY")),
+        ({"leftAmount": "-1", "orderClientId": ""}, ("2", None, "ETHTRY")),
+        ({"id": "two"}, (None, "web-1", "ETHTRY")),
+        ({"amount": "x", "orderClientId": 7}, (None, None, "ETHTRY")),
+        ({"amount": "x", "pairSymbol": "?"}, ("2", "web-1", None)),
+        ({"orderclientid": "bot-7f3a-1"}, (None, None, None)),
+    ],
+)
+def test_an_open_order_that_cannot_be_read_costs_no_other_and_what_is_told_of_it_is_said(
+    server: Server,
+    account: PrivateData,
+    caplog: pytest.LogCaptureFixture,
+    bad: dict[str, Any],
+    told: tuple[str | None, ...],
+) -> None:
+    row = {**ORDER, "id": 2, "pairSymbol": "ETHTRY", "orderClientId": "web-1", **bad}
+    server.on(OPEN_ORDERS, data({"asks": [row], "bids": [ORDER]}))
+    for _ in range(2):
+        with pytest.raises(OrdersUnread) as caught:
+            account.open_orders()
+    assert [order.order_id for order in caught.value.orders] == [str(ORDER["id"])]
+    (unread,) = caught.value.unread
+    assert (unread.order_id, unread.client_id, unread.symbol) == told
+    assert unread.why in str(caught.value)
+    assert caplog.text.count("cannot be read") == 1, "it is said once, not with every poll"
+
+
+def test_a_row_that_is_no_order_at_all_may_be_any(server: Server, account: PrivateData) -> None:
+    server.on(OPEN_ORDERS, data({"asks": ["x"], "bids": []}))
+    with pytest.raises(OrdersUnread) as caught:
+        account.open_orders()
+    (unread,) = caught.value.unread
+    assert (unread.order_id, unread.client_id, unread.symbol) == (None, None, None)
+
+
+def test_a_bad_order_under_another_name_keeps_no_name_from_being_looked_for(
+    server: Server, account: PrivateData
+) -> None:
+    """A row that bears no name of ours would not be found under it, could it be read."""
+    name = ORDER["orderClientId"]
+    other = {**ORDER, "id": 2, "orderClientId": "web-1", "amount": "x"}
+    server.on(OPEN_ORDERS, data({"asks": [], "bids": [other]}))
+    server.on(ALL_ORDERS, data([other, ORDER]))
+    server.on(FILLS, data([]))
+    (found,) = account.find("BTCTRY", name, 1_760_000_000)
+    assert found.order_id == str(ORDER["id"])
+    assert account.find("BTCTRY", "bot-7f3a-2", 1_760_000_000) == []
+    for bad in ({**other, "orderClientId": name}, {**other, "orderClientId": []}, {**other, "id": None}):
+        server.on(ALL_ORDERS, data([bad, ORDER]))
+        with pytest.raises(BadInput):  # it may be a twin of ours
+            account.find("BTCTRY", name, 1_760_000_000)
+    with pytest.raises(OrdersUnread):
+        account.all_orders("BTCTRY", 0, 10**10)
 
 
 def test_bad_fills_of_other_orders_cost_an_order_nothing(server: Server, account: PrivateData) -> None:

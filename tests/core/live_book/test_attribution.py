@@ -10,14 +10,22 @@ from live_books import a_book, a_fill, an_order, book_fills, codes, e8
 
 from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import AlarmCode
-from meva_core.live_book.attribution import Ours, Whose, of_fill, of_order, order_alarms
+from meva_core.live_book.attribution import (
+    Ours,
+    Whose,
+    doubted_by,
+    hidden_by,
+    of_fill,
+    of_order,
+    order_alarms,
+)
 from meva_core.live_book.book import Booked, accepted, raised
 from meva_core.live_book.fills import moved_by
 from meva_core.live_book.flows import taken_back
 from meva_core.live_book.names import cycle_of
 from meva_core.live_book.postings import Kind
 from meva_core.orders import Side
-from meva_core.venue import Method, OrderState, VenueOrder
+from meva_core.venue import Method, OrderState, UnreadOrder, VenueOrder
 
 RUN = "abc1234"
 CYCLE = f"{RUN}-20251009085320"
@@ -138,6 +146,46 @@ def test_a_fill_of_a_stray_before_the_opening_is_kept_and_alarms_nobody() -> Non
     assert (codes(came.booked), came.is_whole) == ([], True)
     assert [posting.kind for posting in came.booked.postings] == [Kind.BEFORE]
     assert came.booked.book.ledger.cash == book.ledger.cash
+
+
+@pytest.mark.parametrize(
+    ("row", "hidden"),
+    [
+        (("9", "web-1", "BTCTRY"), set()),
+        (("9", None, "BTCTRY"), set()),
+        (("9", None, None), set()),  # whatever pair it is of: it is a stranger's
+        ((None, "web-1", "BTCTRY"), {"BTCTRY"}),
+        ((None, None, None), {None}),
+        (("77", None, "BTCTRY"), {"BTCTRY"}),  # our number
+        (("9", NAME, "BTCTRY"), {"BTCTRY"}),  # our name
+        (("9", f"s4:{CYCLE}:BTCTRY:B:5", "ETHTRY"), {"ETHTRY"}),  # a restored file's
+        (("9", "s4:zzz9999-20251009085320:BTCTRY:B:1", "BTCTRY"), {"BTCTRY"}),  # a stray's
+    ],
+)
+def test_a_row_that_cannot_be_read_hides_what_rests_in_its_symbol_unless_it_is_told_to_be_a_strangers(
+    row: tuple[str | None, str | None, str | None], hidden: set[str | None]
+) -> None:
+    known = ours(an_order(order_id="77", client_id=NAME))
+    assert hidden_by([UnreadOrder(*row, "why")], known) == hidden
+
+
+@pytest.mark.parametrize("standing", [Standing.UNKNOWN, Standing.ABSENT, Standing.SENDING])
+@pytest.mark.parametrize(("symbol", "hidden"), [("BTCTRY", {"BTCTRY"}), ("ETHTRY", set()), (None, {None})])
+def test_one_that_may_look_like_an_order_of_unknown_fate_hides_that_orders_symbol(
+    standing: Standing, symbol: str | None, hidden: set[str | None]
+) -> None:
+    sent = an_order(price="100", qty="1", order_id=None, client_id=NAME, standing=standing)
+    assert hidden_by([UnreadOrder("9", None, symbol, "why")], ours(sent)) == hidden
+
+
+def test_what_only_the_list_shows_ends_with_a_list_of_its_symbol() -> None:
+    sent = an_order(price="100", qty="1", order_id=None, client_id=NAME, standing=Standing.ABSENT)
+    (alarm,) = found = order_alarms([there("9", None)], ours(sent))
+    assert doubted_by(found) == {NAME}
+    for hidden in ({"BTCTRY"}, {None}):
+        assert order_alarms([], ours(sent), found, frozenset(hidden)) == [alarm]
+    for shown in (frozenset[str | None](), frozenset[str | None]({"ETHTRY"})):
+        assert order_alarms([], ours(sent), found, shown) == []
 
 
 @pytest.mark.parametrize("standing", [Standing.UNKNOWN, Standing.ABSENT])

@@ -4,6 +4,7 @@ the strength of that, nothing that only the list shows has ended, and all goes o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from meva_core.live_book.alarms import AlarmCode
 from meva_core.modes import Mode
 from meva_core.operating.steps.settling import ORDERS_UNREAD
 from meva_core.orders import Side
-from meva_core.venue import NewOrder
+from meva_core.venue import NewOrder, OrderState, UnreadOrder
 
 BOTH = ("BTCTRY", "ETHTRY")
 
@@ -120,6 +121,69 @@ def running_with_intents(book: Running) -> Running:
     """Return a book whose strategy wants to buy from here on."""
     limits = evolve(book.runner.run.limits, stage4_bootstrap_intents=True)
     return evolve(book, runner=evolve(book.runner, run=evolve(book.runner.run, limits=limits)))
+
+
+ROWS = {
+    "a stranger's": (("7", "web-1", "ETHTRY"), set()),
+    "nobody knows whose": ((None, None, "ETHTRY"), {"ETHTRY"}),
+    "nobody knows of what": ((None, None, None), set(BOTH)),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_that_cannot_be_read_costs_the_symbol_in_which_it_may_be_ours(
+    store: SqlStore, row: str
+) -> None:
+    book, (told, blocked) = running(store), ROWS[row]
+    exchange = book.account.exchange
+    exchange.unread = [UnreadOrder(*told, "its amount is no number")]
+    for _ in range(2):
+        told = cycle(book).read
+        assert told.inputs.blocked == dict.fromkeys(blocked, ORDERS_UNREAD)
+        assert any("its amount is no number" in note for note in told.notes) == bool(blocked)
+    assert {name.split(":")[2] for name in buys(book)} == {*BOTH} - blocked
+    exchange.unread = []
+    for _ in range(2):
+        assert cycle(book).inputs.blocked == {}
+    assert {name.split(":")[2] for name in buys(book)} == {*BOTH}
+
+
+def test_what_looks_like_ours_blocks_though_its_row_cannot_be_read_any_more(store: SqlStore) -> None:
+    book = nameless(store)
+    exchange, pairs = book.account.exchange, open_pairs(book)
+    (number, order), _ = exchange.orders.items()
+    exchange.unread = [UnreadOrder(number, None, order.symbol, "its amount is no number")]
+    for seconds in (61, DAY, 61):
+        inputs = cycle(book, seconds).inputs
+        assert inputs.blocked[order.symbol] == ORDERS_UNREAD
+        assert open_pairs(book) == pairs
+    exchange.unread = []
+    assert cycle(book).inputs.blocked == dict.fromkeys(BOTH, AlarmCode.LOOKS_LIKE_OURS)
+    assert open_pairs(book) == pairs
+    assert len(buys(book)) == 2
+
+
+def test_a_strangers_order_stays_on_record_while_its_row_cannot_be_read(store: SqlStore) -> None:
+    book = running(store, settings={"STAGE4_BOOTSTRAP_INTENTS": "0"})
+    exchange = book.account.exchange
+    numbers = [exchange._add(NewOrder("", "ETHTRY", Side.BUY, Decimal(90), Decimal(n)), None) for n in (1, 2)]
+
+    def rows() -> dict[str, str]:
+        with store.read() as view:
+            return dict(view.rows("stage4_orders", ("exchange_order_id", "status")))
+
+    cycle(book)
+    exchange.unread = [UnreadOrder(numbers[0], None, "ETHTRY", "its amount is no number")]
+    exchange.orders[numbers[1]] = evolve(exchange.orders[numbers[1]], state=OrderState.CANCELED)
+    cycle(book)
+    assert rows() == {numbers[0]: "open", numbers[1]: "unknown_closed"}
+    exchange.unread = [UnreadOrder(None, None, "ETHTRY", "its number is none")]
+    del exchange.orders[numbers[0]]
+    cycle(book)
+    assert rows()[numbers[0]] == "open", "it may be that one"
+    exchange.unread = []
+    cycle(book)
+    assert rows() == dict.fromkeys(numbers, "unknown_closed")
 
 
 def test_fills_are_booked_and_orders_taken_back_without_the_list_and_it_comes_back(store: SqlStore) -> None:

@@ -20,7 +20,7 @@ from meva_core.live.watch import load
 from meva_core.modes import Mode
 from meva_core.operating.steps.settling import BY_NAME, BY_NUMBER, NOT_AS_THOUGHT, NOT_ASKED, settle
 from meva_core.orders import Side
-from meva_core.venue import NewOrder, OrderState
+from meva_core.venue import NewOrder, OrderState, UnreadOrder
 
 
 @pytest.fixture
@@ -267,6 +267,23 @@ def test_a_list_of_a_symbol_is_a_look_for_all_that_ended_there(desk: Desk, excha
     exchange.pass_time(121)
     told = settle(desk)
     assert [alarm.mode for alarm in told.alarms] == [Mode.OBSERVE_ONLY], "a twin of one of them is found"
+
+
+@pytest.mark.parametrize(("symbol", "lists"), [("BTCTRY", 0), ("ETHTRY", 1), (None, 0)])
+def test_a_list_with_a_row_that_cannot_be_read_is_no_look_for_what_ended_there(
+    desk: Desk, exchange: Scripted, symbol: str | None, lists: int
+) -> None:
+    number = placed(desk, 0)
+    checked(desk, exchange)
+    exchange.trade(number, "1")
+    settle(desk)
+    exchange.calls.clear()
+    exchange.unread = [UnreadOrder("7", None, symbol, "its amount is no number")]
+    learnt = settle(desk)
+    assert exchange.calls["all_orders"] == lists
+    assert exchange.calls["find"] == 1 - lists
+    assert [row.order_id for row in learnt.unread] == ["7"]
+    assert learnt.listed is not None
 
 
 def test_what_its_list_does_not_show_or_is_older_is_looked_for_by_itself(
