@@ -134,6 +134,9 @@ ROWS = [
     edited("endless_fee", FILLS, "data.0.fee", "1e400"),
     edited("no_status", ORDERS, "data.0.status", remove=True),
     edited("status_of_tomorrow", ORDERS, "data.0.status", "Pondering"),
+    *(edited(f"no_{what}_in_an_open_order", OPEN, f"data.bids.0.{what}", "x")
+      for what in ("amount", "id", "pairSymbol")),
+    Row("n12_no_list_of_open_orders", (fault("answer", OPEN, 3, status=500, html=True),)),
     edited("no_balance", BALANCES, "data.0", remove=True),
     edited("text_for_a_balance", BALANCES, "data.0.balance", "a lot"),
     edited("more_than_is_known", BALANCES, "data.0.novelty", {"a": [1]}),
