@@ -47,7 +47,7 @@ class Killed(BaseException):
 class Scripted:
     """The exchange. `prices` are the marks by symbol, `there` is what the account really has by asset. With
     `rests_on` an order stays open though its cancel was taken; `unread` are open orders whose rows cannot be
-    read."""
+    read. With `hides` the list of open orders does not show what was taken unheard."""
 
     prices: dict[str, Decimal]
     there: dict[str, Decimal]
@@ -57,6 +57,8 @@ class Scripted:
     flows_shown: list[tuple[int, VenueFlow]] = field(factory=list)
     silent: set[tuple[str, str]] = field(factory=set)
     unheard: bool = False
+    hides: bool = False
+    hidden: set[str] = field(factory=set)
     unheard_of: VenueReason = VenueReason.OTHER
     refuse: VenueReason | None = None
     permit: Any = None
@@ -155,6 +157,7 @@ class Scripted:
             raise Refused("refused", reason=self.refuse)
         number = self._add(order, order.client_id)
         if self.unheard:
+            self.hidden.add(number)
             raise OutcomeUnknown("nothing was heard", reason=self.unheard_of)
         return Accepted(number, order.client_id, self.now)
 
@@ -186,6 +189,8 @@ class Scripted:
     def open_orders(self, symbol: str | None = None) -> Sequence[VenueOrder]:
         self._called("open_orders")
         found = [one for one in self.orders.values() if not one.state.ended and symbol in (None, one.symbol)]
+        if self.hides:
+            found = [one for one in found if one.order_id not in self.hidden]
         unread = [row for row in self.unread if symbol in (None, row.symbol) or row.symbol is None]
         numbers = {row.order_id for row in unread}
         if unread:

@@ -207,9 +207,11 @@ def live_days(store: SqlStore) -> Recorded:
     for _ in range(3):
         account.go_on()
     exchange.unheard = True
+    exchange.hides = True
     with exchange.failing("find"):
         for _ in range(4):
             account.go_on()
+    exchange.hides = False
     return account
 
 

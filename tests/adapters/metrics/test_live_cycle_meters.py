@@ -46,6 +46,7 @@ def a_day(store: SqlStore, meters: Meters) -> tuple[Recorded, LiveCycleMeters]:
     for _ in range(3):
         told.tell(account.go_on())
     account.exchange.unheard = True
+    account.exchange.hides = True
     with account.exchange.failing("find"):
         for _ in range(4):
             told.tell(account.go_on())
