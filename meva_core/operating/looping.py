@@ -22,11 +22,13 @@ HEEDS_EVERY: Final = 5
 class CycleLoop:
     """Cycles of a book at multiples of `interval` seconds since 1970, by our clock.
 
-    A point that passes while a cycle runs is skipped and counted, never caught up. `cycles` is how many are
-    to be run, `until` a time in seconds after which none begins; None for no end. `tell` is told of each
-    cycle, `note` of what kept one from being run, `missed` of all points without one: why, and how many. A
-    cycle runs within `whole`, which may put off what ends the program. `heeds` is called before each cycle,
-    and every few seconds while one is waited for: for what does not wait until then; within `whole`, too.
+    A point that passes while a cycle runs is skipped and counted, never caught up. How long one is waited
+    for is reckoned once, by the monotonic clock: a clock that is set back meanwhile keeps no cycle waiting,
+    one that is set forward brings it on. `cycles` is how many are to be run, `until` a time in seconds after
+    which none begins; None for no end. `tell` is told of each cycle, `note` of what kept one from being run,
+    `missed` of all points without one: why, and how many. A cycle runs within `whole`, which may put off what
+    ends the program. `heeds` is called before each cycle, and every few seconds while one is waited for: for
+    what does not wait until then; within `whole`, too.
     """
 
     runner: Runner
@@ -62,14 +64,18 @@ class CycleLoop:
         return ()
 
     def _wait_until(self, moment: int) -> None:
-        now = self.pace.micros()
-        while moment - now > HEEDS_EVERY * MICROS:
+        ends = self.pace.monotonic() + max(0, moment - self.pace.micros())
+        while self._left(moment, ends) > HEEDS_EVERY * MICROS:
             self._heed()
-            self.pace.wait_until(now + HEEDS_EVERY * MICROS)
-            now = self.pace.micros()
+            self.pace.wait(min(HEEDS_EVERY, self._left(moment, ends) / MICROS))
         self._heed()
-        self.pace.wait_until(moment)
+        self.pace.wait(self._left(moment, ends) / MICROS)
         self._heed()
+
+    def _left(self, moment: int, ends: int) -> int:
+        """Return how long is to be waited yet, microseconds: until a time of day or an end on the monotonic
+        clock, whichever comes first."""
+        return max(0, min(moment - self.pace.micros(), ends - self.pace.monotonic()))
 
     def _heed(self) -> None:
         with self.whole():

@@ -27,23 +27,39 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 @define
 class Pace:
-    """Waiting moves the exchange's clock."""
+    """Waiting moves the exchange's clock, which is ours, too; `leaps` set it anew once so many seconds were
+    waited, by so many. What has passed on the monotonic one is `passed`, microseconds."""
 
     running: Running
-    waited: list[int] = field(factory=list)
+    leaps: dict[int, int] = field(factory=dict)
+    passed: int = 0
 
     def micros(self) -> int:
         return self.running.account.exchange.now
 
     def monotonic(self) -> int:
-        return self.micros()
+        return self.passed
 
     def wait(self, seconds: float) -> None:
         self.running.account.exchange.pass_time(seconds)
+        self.passed += int(seconds * 10**6)
+        for after in [after for after in self.leaps if self.passed >= after * 10**6]:
+            self.running.account.exchange.pass_time(self.leaps.pop(after))
 
     def wait_until(self, micros: int) -> None:
-        self.waited.append(micros // 10**6)
-        self.running.account.exchange.now = max(micros, self.micros())
+        self.wait(max(0, micros - self.micros()) / 10**6)
+
+
+@define
+class Ahead:
+    """The exchange's time, where ours was set back by so many microseconds."""
+
+    ours: Any
+    pace: Pace
+    offset: int
+
+    def micros(self) -> int:
+        return int(self.ours.now) + (0 if self.pace.leaps else self.offset)
 
 
 @define
@@ -53,10 +69,10 @@ class Heard:
     missed: list[tuple[Missed, int]] = field(factory=list)
 
 
-def loop(book: Running, heard: Heard, **changes: Any) -> CycleLoop:
+def loop(book: Running, heard: Heard, pace: Pace | None = None, **changes: Any) -> CycleLoop:
     return CycleLoop(
-        runner=book.runner, pace=Pace(book), interval=60, tell=heard.told.append, note=heard.notes.append,
-        missed=lambda why, count: heard.missed.append((why, count)), **changes,
+        runner=book.runner, pace=pace or Pace(book), interval=60, tell=heard.told.append,
+        note=heard.notes.append, missed=lambda why, count: heard.missed.append((why, count)), **changes,
     )  # fmt: skip
 
 
@@ -125,3 +141,43 @@ def test_an_integrity_alarm_ends_the_loop_after_its_cycle_is_stored_unless_it_on
     assert [alarm.code for alarm in ends] == ([] if observes else ["K3"])
     assert len(heard.told) == (5 if observes else 3)
     assert [alarm.code for alarm in heard.told[-1].read.ends] == ["K3"], "it stands all the same"
+
+
+@pytest.mark.parametrize(("by", "waits"), [(-3 * 3600, 60), (3 * 3600, 20), (-20, 60), (20, 40)])
+def test_a_clock_that_is_set_while_a_point_is_waited_for_keeps_no_cycle_waiting(
+    store: SqlStore, by: int, waits: int
+) -> None:
+    book, heard = running(store), Heard()
+    exchange = book.account.exchange
+    exchange.now = exchange.now // (60 * 10**6) * 60 * 10**6  # at a point: the next is 60 s away
+    heeded: list[int] = []
+    pace = Pace(book, leaps={20: by})
+
+    class Begun(Exception):
+        """A cycle begins."""
+
+    def begin() -> int:
+        raise Begun
+
+    book.runner.begin = begin
+    with pytest.raises(Begun):
+        loop(book, heard, pace, heeds=lambda: heeded.append(pace.passed)).run()
+    assert waits <= pace.passed // 10**6 <= waits + 5
+    assert max(later - heed for heed, later in itertools.pairwise(heeded)) <= 5 * 10**6
+
+
+def test_after_a_clock_was_set_back_the_loop_goes_on_at_the_points_of_the_new_time(store: SqlStore) -> None:
+    book, heard = running(store), Heard()
+    exchange = book.account.exchange
+    exchange.now = exchange.now // (60 * 10**6) * 60 * 10**6
+    # The exchange's own time is told apart from ours, as in any run: its clock was not set.
+    pace, offset = Pace(book, leaps={20: -3 * 3600}), 3 * 3600 * 10**6
+    book.runner.world = evolve(
+        book.runner.world,
+        desk=evolve(book.account.desk, clock=Ahead(exchange, pace, offset)),
+    )
+    going = loop(book, heard, pace, cycles=3)
+    going.run()
+    times = [told.inputs.time for told in heard.told]
+    assert [later - time for time, later in itertools.pairwise(times)] == [60, 60]
+    assert (pace.passed // 10**6, going.skipped, heard.missed) == (180, 0, [])
