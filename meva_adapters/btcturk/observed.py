@@ -5,6 +5,7 @@ Told from the threads that call, while they wait: an observer only counts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from meva_adapters.btcturk.endpoints import Endpoint
@@ -85,6 +86,36 @@ class Slowest:
     def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
         """Hear of a request that was sent."""
         self._seconds = max(seconds, self._seconds or 0.0)
+        self._other.called(endpoint, outcome, seconds)
+
+    def repeated(self, endpoint: Endpoint) -> None:
+        """Hear that a read is tried again."""
+        self._other.repeated(endpoint)
+
+    def withheld(self, endpoint: Endpoint) -> None:
+        """Hear of a request that was not sent."""
+        self._other.withheld(endpoint)
+
+    def left(self, endpoint: Endpoint, calls: int) -> None:
+        """Hear how many calls the budgets leave."""
+        self._other.left(endpoint, calls)
+
+
+class Beating:
+    """Hears of calls for `other`, too, and lets whoever supervises the process know of each one that has
+    ended: a call is bounded by its time-out, a cycle of many is not.
+
+    For a process that makes its calls one after the other: of calls side by side one that comes back says
+    nothing of whoever waits for them. `beat` raises nothing.
+    """
+
+    def __init__(self, other: Observer | None, beat: Callable[[], None]) -> None:
+        self._other = other or Unobserved()
+        self._beat = beat
+
+    def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
+        """Hear of a request that was sent."""
+        self._beat()
         self._other.called(endpoint, outcome, seconds)
 
     def repeated(self, endpoint: Endpoint) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from typing import Final
 
 from attrs import field, frozen
@@ -30,16 +31,19 @@ class Supervisor:
         self._send("READY=1")
 
     def alive(self) -> None:
-        """Say that the service is alive."""
+        """Say that the service is alive. It waits for nobody and raises nothing, since it is said between
+        orders: whoever does not hear of it acts on that."""
         if self.seconds is not None:
-            self._send("WATCHDOG=1")
+            with suppress(OSError):
+                self._send("WATCHDOG=1", waits=False)
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str, *, waits: bool = True) -> None:
         if self.address is None:
             return
         # A name that begins with @ is in the abstract namespace, where the first byte is 0.
         name = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.setblocking(waits)
             told.sendto(text.encode(), name)
 
 

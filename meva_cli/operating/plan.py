@@ -35,7 +35,8 @@ class Plan:
     way: Way
     canary: Canary | None = None
     waits: Callable[[], None] | None = None
-    """Called again and again while another holder's lease is given its time; None refuses at once."""
+    """Called while the run is under way, as long as it is: again and again while another holder's lease is
+    given its time, and a strategy its own, and after each call to the exchange. None gives no lease time."""
     observer: Observer | None = None
     """Hears of calls to the exchange."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_adapters.btcturk import Btcturk
+    from meva_adapters.btcturk.observed import Slowest
     from meva_adapters.listed_strategies import AtHand
     from meva_adapters.sql import SqlStore
     from meva_adapters.sql.lease import Lease
@@ -88,7 +89,6 @@ def _live(
     stack: ExitStack, plan: Plan, settings: Settings, url: URL, clock: Timepiece, strategies: AtHand,
     stops: Callable[[], bool],
 ) -> AtWork:  # fmt: skip
-    from meva_adapters.btcturk.observed import Slowest
     from meva_adapters.sql import reader
     from meva_cli.exchange import exchange
     from meva_cli.operating.gate_files import GateFiles
@@ -110,7 +110,7 @@ def _live(
     looks = stack.enter_context(reader(url))
     switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
     doors = LiveDoors(GateFiles(settings, Path.cwd()), switch, heart, clock, looks.read)
-    permits, slowest = Permits(doors), Slowest(plan.observer)
+    permits, slowest = Permits(doors), _metered(plan)
     opened = stack.enter_context(
         exchange(settings, with_account=True, permit=permits, clock=clock, observer=slowest)
     )
@@ -180,7 +180,6 @@ def _dry(
     stack: ExitStack, plan: Plan, settings: Settings, url: URL, clock: Timepiece, strategies: AtHand,
     stops: Callable[[], bool],
 ) -> AtWork:  # fmt: skip
-    from meva_adapters.btcturk.observed import Slowest
     from meva_cli.dry.held import say_what_cash_counts
     from meva_cli.exchange import exchange
     from meva_core.amounts import parse_e8, to_decimal
@@ -192,7 +191,7 @@ def _dry(
     from meva_core.simulated.terms import terms_of
 
     store, lease, heart = _held(stack, plan, url)
-    slowest = Slowest(plan.observer)
+    slowest = _metered(plan)
     opened = stack.enter_context(exchange(settings, clock=clock, observer=slowest))
     held, name, now = _held_store(store, lease.require), plan.book, _time_of(opened)
     cash = parse_e8(settings.live.dry_run_try_balance, "DRY_RUN_TRY_BALANCE")
@@ -219,6 +218,14 @@ def _dry(
     return AtWork(
         runner=runner, desk=desk, lease=lease, heart=heart, store=store, taken=taken, strategies=strategies
     )
+
+
+def _metered(plan: Plan) -> Slowest:
+    """Return what hears of each call: whoever meters them, and whoever supervises this process. A cycle may
+    take long, call by call; one that makes no progress hangs within a call."""
+    from meva_adapters.btcturk.observed import Beating, Slowest
+
+    return Slowest(Beating(plan.observer, plan.waits or _unheard))
 
 
 def _time_of(opened: Btcturk) -> int:
@@ -273,7 +280,7 @@ def _taken_up(desk: Desk, name: str, now: int, *, rests: bool = False) -> TakenU
 
 def _runner(
     plan: Plan, settings: Settings, opened: Btcturk, desk: Desk, strategies: AtHand, clock: Timepiece,
-    slowest: Any, stops: Callable[[], bool],
+    slowest: Slowest, stops: Callable[[], bool],
 ) -> Runner:  # fmt: skip
     from meva_adapters.text_codec import ZstdTexts
     from meva_core import __version__

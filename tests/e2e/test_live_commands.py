@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from live_account import ARMED, OFTEN, LiveAccount, called, differences, live_account, looping, staged
 from started import Started
+
+from meva_adapters.emulator.api.calls import Call
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,33 @@ def quiet(account: LiveAccount) -> list[str]:
 
 def resting(account: LiveAccount) -> list[str]:
     return [order.client_id for order in account.ours() if order.status.is_open]
+
+
+@pytest.mark.parametrize("way", ["--live", "--dry-run"])
+def test_whoever_supervises_it_hears_of_each_call_of_a_cycle_before_the_next(
+    account: LiveAccount, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.chdir(account.folder)  # a socket's name is short, and a test's folder is not
+    told: list[tuple[str, int]] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind("n")
+        supervisor.setblocking(False)
+
+        def hear(call: Call) -> None:
+            beats = 0
+            with suppress(BlockingIOError):
+                while True:
+                    beats += supervisor.recv(100) == b"WATCHDOG=1"
+            told.append((call.path, beats))
+
+        account.hears(hear)
+        try:
+            ended = staged(account, way, NOTIFY_SOCKET="n", WATCHDOG_USEC="90000000")
+        finally:
+            account.hears(lambda call: None)
+    assert ended.returncode == 0, ended.stderr
+    assert len(told) > 6
+    assert [path for path, beats in told[1:] if not beats] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -13,6 +13,8 @@ import click
 import pytest
 from ops_files import COMPOSE, OPS, ROOT, RULES, SYSTEMD, tree_of
 
+from meva_adapters.btcturk import Manners
+from meva_cli.commands.run_live import CANCEL_SECONDS
 from meva_cli.lazy import load_command
 
 UNITS = sorted(SYSTEMD.glob("meva*"))
@@ -40,7 +42,13 @@ def test_the_loop_is_supervised_as_it_promises() -> None:
     assert asked.params["metrics"] == ("127.0.0.1", 9751)
     # A measure may be over its deadline of 20 s by as much before the watchdog bites.
     assert int(service["WatchdogSec"]) > 40
-    assert int(service["TimeoutStopSec"]) > 20
+    # A live cycle says nothing while one call is under way, and while budgets are waited for before it.
+    assert int(service["WatchdogSec"]) > Manners().total + Manners().patience
+    # A slow cycle, and after it the cancels of --cancel-on-exit with the last one's call.
+    assert int(service["TimeoutStopSec"]) > 180 + CANCEL_SECONDS + Manners().total
+    # A book is opened by two reads 30 s apart, each of them tried three times.
+    assert int(service["TimeoutStartSec"]) > 30 + 2 * 3 * Manners().total
+    assert service["KillMode"] == "mixed", "a strategy's process is asked to the end of the cycle"
 
 
 def test_a_single_cycle_is_one_process_and_leaves_its_metrics() -> None:

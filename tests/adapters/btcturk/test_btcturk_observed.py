@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -30,7 +31,7 @@ from meva_adapters.btcturk.endpoints import BALANCES as BALANCES_READ
 from meva_adapters.btcturk.endpoints import BOOK as BOOKS
 from meva_adapters.btcturk.endpoints import Endpoint
 from meva_adapters.btcturk.limits import allowed
-from meva_adapters.btcturk.observed import OUTCOMES
+from meva_adapters.btcturk.observed import OUTCOMES, Beating, Slowest
 from meva_adapters.system.clock import SystemClock
 from meva_core.errors import BadInput, MevaError, OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.orders import Side
@@ -197,3 +198,24 @@ def test_while_a_refused_key_keeps_private_calls_closed_each_is_withheld_and_use
     server.on(BALANCES, data([BALANCE]))
     assert "TRY" in account.balances()
     assert len(server.calls(BALANCES)) == 4
+
+
+def test_whoever_supervises_hears_of_each_attempt_that_has_ended_whatever_came_of_it(
+    server: Server, seconds: Seconds, heard: Heard
+) -> None:
+    beats: list[float] = []
+    observer = Slowest(Beating(heard, lambda: beats.append(seconds.now)))
+    manners = Manners(connect=60.0, total=60.0, patience=5.0, monotonic=seconds, sleep=seconds.sleep)
+    client = Client(server.url, server.url, SystemClock(), manners=manners, observer=observer)
+
+    def hangs(asked: object) -> Answer:
+        seconds.now += 15
+        return CUT
+
+    server.on(TICKERS, hangs)
+    with pytest.raises(Unavailable):
+        PublicData(client, FALLBACK, PAYLOADS).tickers()
+    apart = [later - beat for beat, later in itertools.pairwise(beats)]
+    assert len(beats) == 3
+    assert max(apart) < 30, "45 s in all, and a beat in each third of the 90 s of a watchdog"
+    assert heard.came == {("ticker", "no_answer"): 3}

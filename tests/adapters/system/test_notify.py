@@ -55,3 +55,16 @@ def test_without_a_supervisor_nobody_is_told(monkeypatch: pytest.MonkeyPatch) ->
     told = supervisor()
     told.ready()
     told.alive()
+
+
+def test_what_it_cannot_be_told_of_life_keeps_nobody_from_going_on(
+    heard: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    told = supervisor()
+    for _ in range(1_000):  # nobody takes them, and there is room for fewer
+        told.alive()
+    heard.close()
+    told.alive()
+    os.unlink("n")
+    told.alive()
