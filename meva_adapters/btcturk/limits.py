@@ -43,10 +43,10 @@ class Patience:
         self._lock = Lock()
         self._thread = local()
 
-    def renew(self) -> None:
-        """Begin anew."""
+    def renew(self, most: float | None = None) -> None:
+        """Begin anew, with so many seconds at most where fewer are to be waited this time."""
         with self._lock:
-            self._left = self._seconds
+            self._left = self._seconds if most is None else min(most, self._seconds)
 
     @contextmanager
     def until(self, deadline: float) -> Iterator[None]:

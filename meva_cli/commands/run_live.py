@@ -155,11 +155,12 @@ def _run(stage: int, asked: Asked) -> int:
     if way is not Way.OBSERVE:
         check_gates(settings)
     watcher = supervisor()
-    plan = Plan(
-        stage=stage, way=way, canary=canary_of(asked.canary), waits=watcher.alive if asked.loop else None
-    )
-    ending, teller = Ending(), Teller(as_json=asked.as_json)
     interval = asked.interval if asked.loop else None
+    plan = Plan(
+        stage=stage, way=way, canary=canary_of(asked.canary), interval=interval,
+        waits=watcher.alive if asked.loop else None,
+    )  # fmt: skip
+    ending, teller = Ending(), Teller(as_json=asked.as_json)
     with (
         events.bound(book=plan.book),
         watching(plan.book, asked.metrics, asked.metrics_file, interval, f"stage{stage}") as watch,
@@ -341,6 +342,7 @@ def _take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambd
         clock.sleep(_PAUSE)
         return True
 
+    work.renew()
     permitted = nullcontext() if work.permits is None else work.permits.planned(Mode.OBSERVE_ONLY)
     try:
         with permitted:

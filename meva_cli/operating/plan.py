@@ -39,6 +39,8 @@ class Plan:
     given its time, and a strategy its own, and after each call to the exchange. None gives no lease time."""
     observer: Observer | None = None
     """Hears of calls to the exchange."""
+    interval: int | None = None
+    """Seconds between the cycles of a loop: in one of them budgets are not waited for longer."""
 
     @property
     def book(self) -> str:
@@ -48,7 +50,8 @@ class Plan:
 
 @attrs.define(kw_only=True)
 class AtWork:
-    """A run that is put together: who runs its cycles, the desk, and how the book was taken up."""
+    """A run that is put together: who runs its cycles, the desk, and how the book was taken up. `renew` lets
+    what is asked outside of cycles wait for the budgets as if nothing had waited before."""
 
     runner: Runner
     desk: Desk
@@ -57,5 +60,6 @@ class AtWork:
     store: SqlStore
     taken: TakenUp
     strategies: AtHand
+    renew: Callable[[], None]
     permits: Permits | None = None
     account: str = ""

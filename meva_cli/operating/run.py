@@ -128,7 +128,8 @@ def _live(
     runner.kill = switch.strictest
     return AtWork(
         runner=runner, desk=desk, lease=lease, heart=heart, store=store,
-        taken=attrs.evolve(taken, book=book), strategies=strategies, permits=permits, account=account,
+        taken=attrs.evolve(taken, book=book), strategies=strategies, renew=opened.client.patience.renew,
+        permits=permits, account=account,
     )  # fmt: skip
 
 
@@ -216,8 +217,9 @@ def _dry(
     runner.world = attrs.evolve(runner.world, shown=meets(venue))
     runner.after = forgets(venue, runner.run.lookback_minutes)
     return AtWork(
-        runner=runner, desk=desk, lease=lease, heart=heart, store=store, taken=taken, strategies=strategies
-    )
+        runner=runner, desk=desk, lease=lease, heart=heart, store=store, taken=taken, strategies=strategies,
+        renew=opened.client.patience.renew,
+    )  # fmt: skip
 
 
 def _metered(plan: Plan) -> Slowest:
@@ -292,7 +294,7 @@ def _runner(
 
     def begin() -> int:
         slowest.begin()
-        opened.client.patience.renew()
+        opened.client.patience.renew(plan.interval)
         venue_clock.sync()
         return venue_clock.skew_micros
 

@@ -216,3 +216,14 @@ def test_n7_what_was_waited_for_in_one_cycle_leaves_the_next_its_own_patience(ac
     assert ended.returncode == 0, ended.stderr
     assert "balances cannot be read" not in ended.stderr
     assert account.happened()["answer"] - before["answer"] == 5
+
+
+@pytest.mark.parametrize(("interval", "is_read"), [(10, False), (60, True)])
+def test_no_cycle_waits_for_the_budgets_longer_than_until_the_next_one(
+    account: LiveAccount, interval: int, is_read: bool
+) -> None:
+    assert staged(account, interval=interval, STAGE4_STRATEGIES="brief").returncode == 0  # opens the book
+    waits = {"status": 429, "body": MANY, "headers": {"Retry-After": "15"}}
+    account.faults([fault("answer", BALANCES, after=0, **waits)])
+    ended = staged(account, interval=interval, STAGE4_STRATEGIES="brief")
+    assert ("balances cannot be read" not in ended.stderr) == is_read, ended.stderr
