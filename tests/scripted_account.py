@@ -47,7 +47,8 @@ class Killed(BaseException):
 class Scripted:
     """The exchange. `prices` are the marks by symbol, `there` is what the account really has by asset. With
     `rests_on` an order stays open though its cancel was taken; `unread` are open orders whose rows cannot be
-    read. With `hides` the list of open orders does not show what was taken unheard."""
+    read. With `hides` the list of open orders does not show what was taken unheard. `heard` are the calls, and
+    what each was about."""
 
     prices: dict[str, Decimal]
     there: dict[str, Decimal]
@@ -66,6 +67,7 @@ class Scripted:
     delisted: set[str] = field(factory=set)
     calls_left: int | None = None
     calls: Counter[str] = field(factory=Counter)
+    heard: list[tuple[str, str]] = field(factory=list)
     sent: list[str] = field(factory=list)
     unread: list[UnreadOrder] = field(factory=list)
     numbers: int = 0
@@ -136,6 +138,7 @@ class Scripted:
 
     def _called(self, call: str, about: str = "") -> None:
         self.calls[call] += 1
+        self.heard.append((call, about))
         if self.calls_left is not None:
             self.calls_left -= 1
             if self.calls_left < 0:
@@ -165,6 +168,7 @@ class Scripted:
         if self.permit is not None:
             self.permit.cancel(order_id)
         self.calls["cancel"] += 1
+        self.heard.append(("cancel", order_id))
         self.sent.append(f"cancel {order_id}")
         order = self.orders.get(order_id)
         if order is None:

@@ -6,10 +6,13 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import click
 
+from meva_adapters.system import events
 from meva_cli.database import DB, database, shown_database
 from meva_cli.load import settings_for
+from meva_cli.notes import say
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line
 from meva_core.errors import LeaseHeld, MevaError, StoreError
@@ -17,16 +20,23 @@ from meva_core.errors import LeaseHeld, MevaError, StoreError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+    from meva_core.live.desk import Desk
     from meva_core.operating.guards.kill import Level
     from meva_core.operating.steps.cancelling import Canceled
     from meva_core.settings import Settings
 
 CANCEL_SECONDS: Final = 30.0
+"""No round of our own cancels begins later than that after the first."""
+STILL_SECONDS: Final = 60.0
+"""So long a process that holds the book is waited for while none of its orders changes: longer than any call
+that it has to end before it hears of it."""
+HOLDER_SECONDS: Final = 300.0
+"""So long it is waited for at most."""
 _PAUSE: Final = 1.0
 
 
 @click.command()
-@click.option("--cancel-open", is_flag=True, help="Take our open orders back first, 30 s at most.")
+@click.option("--cancel-open", is_flag=True, help="Take our open orders back first.")
 @click.option("--reason", default="", help="Why; it is stored with the switch.")
 @DB
 @json_option
@@ -38,7 +48,9 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
     looked at before every order and cancel, by every process. Reading and booking go on. What rests at the
     exchange rests on, and may fill: it is named. --cancel-open first lets nothing but cancels be sent, asks
     for all our own open orders to be canceled, says what is left, and then ends cancels, too. That takes open
-    gates and the key; a loop that holds the book does it within seconds, and is waited for.
+    gates and the key, and some 30 s at most. A loop that holds the book does it in this command's place, as
+    soon as the call that it makes has ended: it is waited for as long as one of its orders changes within
+    each minute, five minutes at most.
 
     Exit code 0: nothing is sent any more. 1: neither file nor row could be written, or orders are left.
     """
@@ -116,8 +128,41 @@ def _take_back(settings: Settings, url: URL) -> Canceled:
 def _canceled(settings: Settings, url: URL) -> Canceled:
     """Cancel our own open orders, or, while another process holds the book, wait for that one to do it."""
     from meva_adapters.sql import reader
-    from meva_cli.operating.held_account import held_desk
-    from meva_core.operating.steps.cancelling import Canceled, Left, cancel_open, resting_of
+    from meva_cli.operating.held_account import LIVE, held_desk
+    from meva_core.operating.steps.cancelling import Canceled, Left, Progress, how_they_rest
+
+    began, held = time.monotonic(), ""
+    progress = Progress(STILL_SECONDS, HOLDER_SECONDS, began)
+    with reader(url) as looks:
+        with looks.read() as view:
+            before = {*how_they_rest(view)}
+        while True:
+            try:
+                with held_desk(settings, url) as desk:
+                    done = _by_ourselves(desk, LIVE)
+                    elsewhere = before - {*done.ended, *done.filled, *(one.name for one in done.left)}
+                    return attrs.evolve(done, elsewhere=tuple(sorted(elsewhere)))
+            except LeaseHeld as error:
+                if not held:
+                    words = (
+                        f"{error}; waiting while it cancels our open orders, {HOLDER_SECONDS:.0f} s at most"
+                    )
+                    say(events.BOOK_WAITED_FOR, words)
+                held = str(error)
+            with looks.read() as view:
+                left = how_they_rest(view)
+            if not left or not progress.goes_on(left, time.monotonic()):
+                waited = f"in {time.monotonic() - began:.0f} s"
+                why = f"the process that holds the book has not canceled it {waited}: {held}"
+                shown = (Left(name, why) for name in left)
+                return Canceled((), tuple(shown), elsewhere=tuple(sorted(before - {*left})))
+            time.sleep(_PAUSE)
+
+
+def _by_ourselves(desk: Desk, name: str) -> Canceled:
+    """Cancel our own open orders, those at the exchange that the file of the book lacks among them."""
+    from meva_core.operating.steps.cancelling import cancel_open
+    from meva_core.operating.steps.finding import find_resting
 
     until = time.monotonic() + CANCEL_SECONDS
 
@@ -127,20 +172,7 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
         time.sleep(_PAUSE)
         return True
 
-    with reader(url) as looks:
-        with looks.read() as view:
-            before = set(resting_of(view))
-        while True:
-            try:
-                with held_desk(settings, url) as desk:
-                    return cancel_open(desk, waits)
-            except LeaseHeld as error:
-                why = f"the process that holds the book has not canceled it: {error}"
-            with looks.read() as view:
-                left = resting_of(view)
-            if not left or not waits():
-                shown = (Left(name, why) for name in left)
-                return Canceled((), tuple(shown), elsewhere=tuple(sorted(before - set(left))))
+    return cancel_open(desk, waits, finds=lambda: find_resting(desk, name))
 
 
 # -- What they say ----------------------------------------------------------------------------------------

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +22,7 @@ from meva_cli.notes import say
 from meva_cli.operating.heard import Heard
 from meva_cli.operating.plan import Plan, Way
 from meva_cli.operating.run import GROUPS, at_work, canary_of
+from meva_cli.operating.taking_back import is_asked_to_cancel, take_back
 from meva_cli.operating.told import Teller, tell_armed, tell_left
 from meva_cli.options import AMOUNT, COUNT, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
@@ -33,7 +32,6 @@ from meva_cli.signals import Ending
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from meva_adapters.system.clock import Timepiece
     from meva_cli.operating.plan import AtWork
     from meva_core.errors import MevaError
     from meva_core.live_book.alarms import Alarm
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
     from meva_core.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-CANCEL_SECONDS: Final = 30.0
-_PAUSE: Final = 1.0
 _NAMED: Final = 3
 """So many alarms are named at the end; all were, when they were raised."""
 
@@ -182,7 +178,7 @@ def _run(stage: int, asked: Asked) -> int:
                 if asked.cancel_on_exit:
                     taking = Ending()
                     with taking:  # a signal ends it once the call that is under way is stored
-                        _take_back(work, clock, taking.stops)
+                        take_back(work, clock, taking.stops)
             finally:
                 tell_left(work)
 
@@ -232,9 +228,12 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
         heard.ended(told.ends, pace.micros() // MICROS)
         return 1 if alarms or not told.read.account_read else 0
 
+    def is_asked() -> bool:
+        return work.permits is not None and not asked.observe and is_asked_to_cancel(work)
+
     def heeds() -> None:
-        if work.permits is not None and not asked.observe and _is_asked_to_cancel(work):
-            _take_back(work, pace.clock)
+        if is_asked():
+            take_back(work, pace.clock)
 
     def note(error: MevaError) -> None:
         say(events.NO_CYCLE, f"no cycle: {error}", code=error.code)
@@ -244,6 +243,7 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
     loop = CycleLoop(
         runner=work.runner, pace=pace, interval=asked.interval, tell=tell, note=note,
         cycles=asked.cycles, until=asked.until, whole=lambda: ending, missed=heard.watch.missed, heeds=heeds,
+        cuts=is_asked,
     )  # fmt: skip
     ends = loop.run()
     if loop.skipped:
@@ -313,46 +313,3 @@ def _blocked(stage: int, url: URL, blocks: Sequence[tuple[str, str]], *, as_json
         action = "; ".join(line for _, line in blocks)
         print_json({"error": {"code": "blocked_by_policy", "message": message, "action": action}})
     return 2
-
-
-def _is_asked_to_cancel(work: AtWork) -> bool:
-    """Whether `meva kill --cancel-open` waits for this process to take back what rests."""
-    from meva_core.errors import StoreError
-    from meva_core.operating.guards.kill import wants_canceled
-    from meva_core.operating.steps.cancelling import resting_of
-
-    try:
-        with work.desk.store.read() as view:
-            return wants_canceled(view) and bool(resting_of(view))
-    except StoreError:
-        return False  # asked again soon, and the next cycle says what is wrong
-
-
-def _take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda: False) -> None:
-    """Cancel our own open orders, 30 s at most; none any more once it `stops`."""
-    from meva_core.errors import MevaError
-    from meva_core.modes import Mode
-    from meva_core.operating.steps.cancelling import cancel_open
-
-    until = time.monotonic() + CANCEL_SECONDS
-
-    def waits() -> bool:
-        if stops() or time.monotonic() + _PAUSE >= until:
-            return False
-        clock.sleep(_PAUSE)
-        return True
-
-    work.renew()
-    permitted = nullcontext() if work.permits is None else work.permits.planned(Mode.OBSERVE_ONLY)
-    try:
-        with permitted:
-            done = cancel_open(work.desk, waits, stops)
-    except MevaError as error:
-        say(events.ORDERS_LEFT, f"our open orders were not canceled: {error}", order="")
-        return
-    for name in done.ended:
-        say(events.ORDERS_LEFT, f"canceled: {name}", order=name)
-    for name in done.filled:
-        say(events.ORDERS_LEFT, f"filled: {name}", order=name)
-    for left in done.left:
-        say(events.ORDERS_LEFT, f"left: {left.name}: {left.why}", order=left.name)

@@ -11,7 +11,7 @@ from attrs import define, field
 from meva_core.errors import MevaError, Unavailable
 from meva_core.live_book.alarms import Alarm
 from meva_core.market import MICROS
-from meva_core.operating.runner import Runner, Told
+from meva_core.operating.runner import CutShort, Runner, Told
 from meva_core.stages.dry_loop import Missed, Pace, next_point, unheard, why_missed
 
 HEEDS_EVERY: Final = 5
@@ -28,7 +28,8 @@ class CycleLoop:
     which none begins; None for no end. `tell` is told of each cycle, `note` of what kept one from being run,
     `missed` of all points without one: why, and how many. A cycle runs within `whole`, which may put off what
     ends the program. `heeds` is called before each cycle, and every few seconds while one is waited for: for
-    what does not wait until then; within `whole`, too.
+    what does not wait until then; within `whole`, too. `cuts` says that there is such a thing: a cycle that
+    is still being read is cut short for it, and begun anew, once for each point.
     """
 
     runner: Runner
@@ -40,6 +41,7 @@ class CycleLoop:
     until: int | None = None
     whole: Callable[[], AbstractContextManager[Any]] = nullcontext
     heeds: Callable[[], None] = lambda: None
+    cuts: Callable[[], bool] = lambda: False
     missed: Callable[[Missed, int], None] = unheard
     ran: int = field(default=0, init=False)
     skipped: int = field(default=0, init=False)
@@ -84,7 +86,7 @@ class CycleLoop:
     def _cycle(self) -> tuple[Alarm, ...]:
         with self.whole():
             try:
-                told = self.runner.cycle()
+                told = self._told()
             except Unavailable as error:
                 self.missed(why_missed(error), 1)
                 self.note(error)
@@ -92,6 +94,13 @@ class CycleLoop:
             self.ran += 1
             self.tell(told)
             return told.ends
+
+    def _told(self) -> Told:
+        try:
+            return self.runner.cycle(self.cuts)
+        except CutShort:
+            self.heeds()
+            return self.runner.cycle()
 
     def _now(self) -> int:
         return self.pace.micros() // MICROS

@@ -99,6 +99,10 @@ class Told:
         return () if self.inputs.observe else self.read.ends
 
 
+class CutShort(Exception):
+    """Reading a cycle was cut short for what does not wait: what was booked stays, nothing was decided."""
+
+
 @define
 class Steps:
     """How long each step of a cycle takes, by `ticks`: microseconds of a clock that never goes back."""
@@ -152,25 +156,27 @@ class Runner:
     after: Callable[[int], None] = lambda _: None
     _offset: int | None = field(default=None, init=False)
 
-    def cycle(self) -> Told:
-        """Run a cycle.
+    def cycle(self, cuts: Callable[[], bool] = lambda: False) -> Told:
+        """Run a cycle. `cuts` is asked between the calls by which it is read: whether something does not wait
+        until it is done.
 
-        Raises Unavailable where no market could be read or the time is not to be told, with nothing stored.
+        Raises CutShort then. Raises Unavailable where no market could be read or the time is not to be told,
+        with nothing stored.
         Raises LeaseLost, OutcomeNotRecorded and CycleNotStored, after which this process must not go on: what
         was committed stays, and a cycle that was decided is found as interrupted by the next process.
         """
         try:
-            return self._cycle()
+            return self._cycle(cuts)
         except (LeaseLost, OutcomeNotRecorded):
             raise
         except StoreError as error:
             raise CycleNotStored(f"the cycle cannot go on: {error}", action=error.action) from error
 
-    def _cycle(self) -> Told:
+    def _cycle(self, cuts: Callable[[], bool]) -> Told:
         self._learn_time()
         steps, began = Steps(self.ticks), self.world.desk.clock.micros()
         stood = self._kill_switch()
-        read = self._read(steps, stood)
+        read = self._read(steps, stood, cuts)
         steps.at("decide")
         decided = decide(read.inputs, self.strategies, self.call)
         cycle = Cycle(decided=decided, settings=self.about.settings, code_version=self.about.code_version)
@@ -202,12 +208,17 @@ class Runner:
                 reason=VenueReason.CLOCK,
             ) from error
 
-    def _read(self, steps: Steps, kill: Kill | None) -> Read:
+    def _read(self, steps: Steps, kill: Kill | None, cuts: Callable[[], bool]) -> Read:
+        def at(step: str) -> None:
+            steps.at(step)
+            if cuts():
+                raise CutShort
+
         found = taken_in(self.store, self.name, self.world.desk.clock.micros())
         if found is None:
             raise StoreUnready(f"book {self.name} is not there any more", action="restore a backup")
         level = "" if kill is None or kill.level is Level.NONE else kill.level.name.lower()
-        return read_cycle(evolve(self.world, at=steps.at), self.run, self.process, *found, level)
+        return read_cycle(evolve(self.world, at=at), self.run, self.process, *found, level)
 
     def _kill_switch(self) -> Kill | None:
         """Return how the kill switch stands; one that cannot be read is on."""

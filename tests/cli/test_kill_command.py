@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import define, evolve, field
 from fresh_database import fresh_file
 from local_exchange import LocalExchange, start_emulator, stop_emulator
 
@@ -20,6 +20,7 @@ from meva_adapters.system.process import this_process
 from meva_cli.operating.kill_switch import KillSwitch
 from meva_core.live.desk import Desk
 from meva_core.operating.guards.kill import Level
+from meva_core.operating.steps.cancelling import resting_of
 from meva_core.orders import Side
 from meva_core.settings import Gates
 from meva_core.venue import NewOrder, OrderState
@@ -244,7 +245,7 @@ def test_a_kill_that_leaves_orders_at_the_exchange_names_them(
 def test_orders_that_may_not_be_taken_back_are_named(
     call: Call, exchange: LocalExchange, store: SqlStore, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meva_cli.commands.kill.CANCEL_SECONDS", 0.0)  # the holder does not hear
+    monkeypatch.setattr("meva_cli.commands.kill.STILL_SECONDS", 0.0)  # the holder does not hear
     order, _ = place(exchange, store)
     shut = call("kill", "--cancel-open", "--json", *DB, **OPEN, **exchange.environment)
     [left] = shut.document["left"]
@@ -256,8 +257,71 @@ def test_orders_that_may_not_be_taken_back_are_named(
     lease = elsewhere.take("live")
     busy = call("kill", "--cancel-open", "--json", *DB, **ARMED, **exchange.environment)
     [left] = busy.document["left"]
-    assert "has not canceled it: book live" in left["why"]
+    assert "has not canceled it in 0 s: book live" in left["why"]
     assert (busy.code, busy.document["level"]) == (1, "all")
     lease.release()
     without = call("kill", "--cancel-open", "--json", *DB, **OPEN)
     assert "BTCTURK_API_KEY" in without.document["left"][0]["why"]
+
+
+@define
+class Holder:
+    """Another process that holds the book: with each wait for it so many seconds pass, and it cancels one of
+    its orders, so many in all. Takes the place of `time`."""
+
+    desk: Desk
+    level: Callable[[], Level | None]
+    seconds: float
+    orders: int
+    now: float = 0.0
+    levels: list[Level | None] = field(factory=list)
+
+    def names(self) -> list[str]:
+        with self.desk.store.read() as view:
+            return resting_of(view)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += self.seconds
+        self.levels.append(self.level())
+        rests = self.names()
+        if self.orders and rests:
+            self.orders -= 1
+            self.desk.cancel(rests[0])
+            while rests[0] in self.names():
+                self.desk.settle()  # the exchange takes some milliseconds for it
+
+
+@pytest.mark.parametrize(
+    ("orders", "seconds", "left", "waited"),
+    [(3, 50.0, 0, 150), (2, 50.0, 1, 200), (0, 20.0, 3, 60), (3, 200.0, 1, 400)],
+    ids=["as it cancels", "until it stops", "that does nothing", "no longer than said"],
+)
+def test_a_holder_is_waited_for_as_long_as_it_cancels_and_the_switch_lets_it(
+    call: Call, exchange: LocalExchange, store: SqlStore, switch: KillSwitch, monkeypatch: pytest.MonkeyPatch,
+    orders: int, seconds: float, left: int, waited: float,
+) -> None:  # fmt: skip
+    for _ in range(3):
+        place(exchange, store)
+    opened = exchange.connect()
+    assert opened.account is not None
+    assert opened.venue is not None
+    desk = Desk(opened.venue, opened.account, store, opened.client.clock, lambda milliseconds: None)
+    elsewhere = evolve(this_process(), host="elsewhere", boot_id="another")
+    lease = Leases(store, SystemClock(), process=elsewhere).take("live")
+    holder = Holder(desk, lambda: getattr(switch.strictest(), "level", None), seconds, orders)
+    monkeypatch.setattr("meva_cli.commands.kill.time", holder)
+    done = call("kill", "--cancel-open", "--json", *DB, **ARMED, **exchange.environment)
+    assert (len(done.document["left"]), len(done.document["ended"])) == (left, 3 - left)
+    assert (done.code, done.document["level"], holder.now) == (int(left > 0), "all", waited)
+    assert {*holder.levels} == {Level.CANCELS}
+    assert "waiting while it cancels our open orders, 300 s at most" in done.err
+    assert all(
+        f"has not canceled it in {waited:.0f} s: book live" in one["why"] for one in done.document["left"]
+    )
+    lease.release()
+    monkeypatch.undo()
+    call("kill", "--cancel-open", *DB, **ARMED, **exchange.environment)
+    opened.close()

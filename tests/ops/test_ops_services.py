@@ -14,8 +14,8 @@ import pytest
 from ops_files import COMPOSE, OPS, ROOT, RULES, SYSTEMD, tree_of
 
 from meva_adapters.btcturk import Manners
-from meva_cli.commands.run_live import CANCEL_SECONDS
 from meva_cli.lazy import load_command
+from meva_cli.operating.taking_back import CANCEL_SECONDS
 
 UNITS = sorted(SYSTEMD.glob("meva*"))
 

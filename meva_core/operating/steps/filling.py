@@ -5,7 +5,7 @@ Each symbol by itself: one whose fills cannot be read keeps its cursor, and noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Final
 
@@ -70,7 +70,7 @@ class FillReader:
 
     `runs` and `first_cycle` tell our orders from strays (`Ours`), `marks` are valuation marks, `unasked` the
     symbols of which some order was not asked for in this cycle. So many `look_ups` may be made for single
-    orders.
+    orders. `between` is called before each symbol.
     """
 
     account: Account
@@ -82,6 +82,7 @@ class FillReader:
     marks: Marks
     unasked: frozenset[str] = frozenset()
     look_ups: int = 0
+    between: Callable[[], None] = lambda: None
     _found: list[Alarm] = field(factory=list, init=False)
     """What taking in orders of one symbol raised: it is stored, whatever becomes of that symbol's fills."""
 
@@ -92,6 +93,7 @@ class FillReader:
         """
         so_far, most = Fills(book), self.look_ups
         for symbol in symbols:
+            self.between()
             try:
                 so_far = self._symbol(so_far, symbol, balances.get(asset_of(symbol)))
             except (VenueError, BadInput) as error:

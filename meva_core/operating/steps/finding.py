@@ -6,11 +6,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
+from meva_core.ids import cycle_id
 from meva_core.live.booking import sum_of
+from meva_core.live.desk import Desk
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Whose, of_order
 from meva_core.live_book.names import cycle_of
+from meva_core.market import MICROS
+from meva_core.operating.records.book_file import BookFile
 from meva_core.operating.records.file import File
+from meva_core.operating.records.stored import runs as stored_runs
+from meva_core.operating.records.stored import stored_book
+from meva_core.operating.records.whose import whose
 from meva_core.orders import Side
 from meva_core.venue import Method, OrderState, UnreadOrder, VenueFill, VenueOrder
 
@@ -59,3 +66,20 @@ def found_again(file: File, orders: Iterable[VenueOrder], ours: Ours) -> list[Al
         file.adopt(order, alarm)
         alarms.append(alarm)
     return alarms
+
+
+def find_resting(desk: Desk, name: str, first: int | None = None) -> None:
+    """Take into the file of a book what rests at the exchange, is ours by its name and is not there, as a
+    cycle does; `first` is the time of this process's first cycle, seconds, None before that.
+
+    Raises VenueError and BadInput where nobody can tell what rests there, and StoreError.
+    """
+    with desk.store.read() as view:
+        found, runs = stored_book(view, name), stored_runs(view, name)
+    if found is None:
+        return
+    listed = desk.account.open_orders()
+    book, time = found[0], desk.clock.micros() // MICROS
+    file = BookFile(desk, whose(book), cycle_id(book.run, time), {})
+    ours = ours_among(file, listed, runs | {book.run}, time if first is None else first, book.accepted)
+    found_again(file, listed, ours)

@@ -5,7 +5,7 @@ A symbol that cannot be measured costs itself alone; without any the cycle fails
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -66,16 +66,18 @@ class Measured:
 
 
 def measure(
-    market: MarketData, rules: RulesSource, clock: Clock, wanted: Wanted, bars: LiveBars | None = None
-) -> Measured:
-    """Measure the market. `clock` is the exchange's, `bars` what this process knows of bars by now.
+    market: MarketData, rules: RulesSource, clock: Clock, wanted: Wanted, bars: LiveBars | None = None,
+    between: Callable[[], None] = lambda: None,
+) -> Measured:  # fmt: skip
+    """Measure the market. `clock` is the exchange's, `bars` what this process knows of bars by now; `between`
+    is called before each book.
 
     Raises Unavailable if no symbol's book could be read, or if the time lies behind (`cycle_time`).
     """
     notes: list[str] = []
     tickers = _tickers(market, notes)
     found = _rules(rules, wanted.symbols, notes)
-    books = _books(market, clock, wanted.symbols, notes)
+    books = _books(market, clock, wanted.symbols, notes, between)
     if wanted.symbols and not books:
         raise Unavailable(f"no book could be read: {'; '.join(notes)}", reason=VenueReason.UNREACHABLE)
     seen = BarsSeen({}, {})
@@ -119,12 +121,13 @@ def _rules(source: RulesSource, symbols: Sequence[str], notes: list[str]) -> dic
 
 
 def _books(
-    market: MarketData, clock: Clock, symbols: Iterable[str], notes: list[str]
+    market: MarketData, clock: Clock, symbols: Iterable[str], notes: list[str], between: Callable[[], None]
 ) -> dict[str, tuple[int, Book]]:
     """Return the books that could be read, each with the time at which it was asked for: it is known to have
     been the current one then, however long ago it changed."""
     found = {}
     for name in symbols:
+        between()
         asked = clock.micros()
         try:
             found[name] = asked, market.book(name)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -74,7 +75,8 @@ class World:
     """What a cycle reads. `signals` gives the slowest call of the cycle so far, without our own waiting, and
     our clock less the exchange's, both in ms. `shown` is given the market once it is measured, before
     anything is asked of the account: a simulated exchange lets what rests there meet it. `at` is told the
-    name of each step as it begins. `bars` is what the process knows of bars by now."""
+    name of each step as it begins, and of steps 1 to 3 again between their calls; what it raises ends the
+    cycle. `bars` is what the process knows of bars by now."""
 
     market: MarketData
     rules: RulesSource
@@ -132,7 +134,8 @@ def read_cycle(
         by_last=run.by_last,
     )
     world.at("measure")
-    measured = measure(world.market, world.rules, world.desk.clock, wanted, world.bars)
+    clock, at_measure = world.desk.clock, partial(world.at, "measure")
+    measured = measure(world.market, world.rules, clock, wanted, world.bars, at_measure)
     world.shown(measured)
     found = _book_account(world, run, process, book, measured)
     world.at("assess")
@@ -190,7 +193,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     marks, runs = measured.valuations, process.runs | {book.run}
     first = measured.time if process.first_cycle is None else process.first_cycle
     world.at("settle")
-    settling = settle(desk, book.accepted)
+    settling = settle(desk, book.accepted, partial(world.at, "settle"))
     name = cycle_id(book.run, measured.time)
     file = BookFile(desk, whose(book), name, marks, _lots(measured), keeps=True)
     listed = settling.listed or ()
@@ -209,6 +212,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         marks=marks,
         unasked=settling.unasked,
         look_ups=BY_NUMBER - settling.looked_up,
+        between=partial(world.at, "fills"),
     )
     symbols = due(
         book,

@@ -10,7 +10,7 @@ symbol from submits where nobody knows what became of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -66,23 +66,30 @@ class Settling:
     unread: tuple[UnreadOrder, ...] = ()
 
 
-def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
+def settle(
+    desk: Desk, accepted: Collection[str] = (), between: Callable[[], None] = lambda: None
+) -> Settling:
     """Ask what became of every order of ours that has not ended, or that may have changed all the same.
 
-    `accepted` are the alarms that a person has accepted (`LiveBook.accepted`). Raises StoreError: what was
-    settled before that stays settled.
+    `accepted` are the alarms that a person has accepted (`LiveBook.accepted`), `between` is called before
+    each look-up. Raises StoreError: what was settled before that stays settled.
     """
+
+    def ask(record: Record, *, check: bool = True) -> Settled:
+        between()
+        return desk.ask(record, check=check)
+
     due = desk.due()
     unknown = (one for one in due.orders if one.record.order_id is None and one.record.standing in UNSETTLED)
     nameless = _turns(unknown, BY_NAME)
-    answers = {one.record.stored: desk.ask(one.record) for one in nameless}
+    answers = {one.record.stored: ask(one.record) for one in nameless}
     listed, unread, note = _listed(desk)
     shown = {order.order_id: order for order in listed or ()}
     shown_names = {order.client_id: order for order in listed or () if order.client_id is not None}
     waiting = [one for one in due.orders if one.check and one.record.stored not in answers]
     hidden = {row.symbol for row in unread}
     whole = None if None in hidden else listed
-    answers |= _named(desk, waiting, whole, hidden, BY_NAME - len(nameless))
+    answers |= _named(desk, waiting, whole, hidden, BY_NAME - len(nameless), between)
     checks = [one for one in waiting if one.record.stored in answers]
     unseen = []
     for one in due.orders:
@@ -96,7 +103,7 @@ def settle(desk: Desk, accepted: Collection[str] = ()) -> Settling:
         elif answer is None and has_number and record.standing in (*MAY_REST, Standing.ABSENT):
             unseen.append(one)
     by_number = _turns(unseen, BY_NUMBER)
-    answers |= {one.record.stored: desk.ask(one.record, check=False) for one in by_number}
+    answers |= {one.record.stored: ask(one.record, check=False) for one in by_number}
     if any(one.record.stored not in answers for one in due.orders):
         desk.note_asked(one.record for one in (*nameless, *checks, *by_number))
     answers = {row: _seen(answer, accepted) for row, answer in answers.items()}
@@ -116,6 +123,7 @@ def _named(
     listed: tuple[VenueOrder, ...] | None,
     hidden: Collection[str | None],
     most: int,
+    between: Callable[[], None],
 ) -> dict[int, Settled]:
     """Look for orders by their names with so many look-ups, who waits longest first.
 
@@ -126,6 +134,7 @@ def _named(
     answers: dict[int, Settled] = {}
     in_order, read = _turns(waiting), {symbol for symbol in hidden if symbol is not None}
     for one in in_order:
+        between()
         symbol = one.record.symbol
         if most and listed is not None and symbol not in read and one.record.stored not in answers:
             most -= 1

@@ -181,3 +181,39 @@ def test_after_a_clock_was_set_back_the_loop_goes_on_at_the_points_of_the_new_ti
     times = [told.inputs.time for told in heard.told]
     assert [later - time for time, later in itertools.pairwise(times)] == [60, 60]
     assert (pace.passed // 10**6, going.skipped, heard.missed) == (180, 0, [])
+
+
+@pytest.mark.parametrize("call", ["book", "all_orders", "fills"])
+def test_what_does_not_wait_cuts_the_reading_of_a_cycle_short_which_is_then_run_whole(
+    store: SqlStore, call: str
+) -> None:
+    book, heard = running(store), Heard()
+    loop(book, heard, cycles=1).run()  # two orders rest
+    exchange = book.account.exchange
+    exchange.heard.clear()
+    heeded: list[int] = []
+
+    def cuts() -> bool:
+        return not heeded and call in [name for name, _ in exchange.heard]
+
+    def heeds() -> None:
+        if call in [name for name, _ in exchange.heard]:
+            heeded.append(len(exchange.heard))
+
+    loop(book, heard, cycles=1, cuts=cuts, heeds=heeds).run()
+    names = [name for name, _ in exchange.heard]
+    assert names[: heeded[0]].count(call) == 1, "no other such call before it is heeded"
+    assert names[heeded[0]] == "tickers", "reading begins anew"
+    assert len(heard.told) == 2
+    assert heard.missed == []
+    with store.read() as view:
+        assert len([*view.rows("live_cycles", ("cycle_id",))]) == 2
+
+
+def test_a_cycle_is_cut_short_once_for_each_point_however_long_that_is_asked_for(store: SqlStore) -> None:
+    book, heard = running(store), Heard()
+    heeded: list[int] = []
+    loop(book, heard, cycles=2, cuts=lambda: True, heeds=lambda: heeded.append(1)).run()
+    assert len(heard.told) == 2
+    waits = 2 * 60 // 5
+    assert len(heeded) <= waits + 2 * 2 + 2
