@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from meva_core.settings import Settings
 
 CANCEL_SECONDS: Final = 30.0
-"""No round of our own cancels begins later than that after the first."""
+"""Nothing is asked later than that after the first cancel of our own."""
 STILL_SECONDS: Final = 60.0
 """So long a process that holds the book is waited for while none of its orders changes: longer than any call
 that it has to end before it hears of it."""
@@ -131,7 +131,7 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
     from meva_cli.operating.held_account import LIVE, held_desk
     from meva_core.operating.steps.cancelling import Canceled, Left, Progress, how_they_rest
 
-    began, held = time.monotonic(), ""
+    began, said = time.monotonic(), ""
     progress = Progress(STILL_SECONDS, HOLDER_SECONDS, began)
     with reader(url) as looks:
         with looks.read() as view:
@@ -143,11 +143,6 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
                     elsewhere = before - {*done.ended, *done.filled, *(one.name for one in done.left)}
                     return attrs.evolve(done, elsewhere=tuple(sorted(elsewhere)))
             except LeaseHeld as error:
-                if not held:
-                    words = (
-                        f"{error}; waiting while it cancels our open orders, {HOLDER_SECONDS:.0f} s at most"
-                    )
-                    say(events.BOOK_WAITED_FOR, words)
                 held = str(error)
             with looks.read() as view:
                 left = how_they_rest(view)
@@ -156,6 +151,9 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
                 why = f"the process that holds the book has not canceled it {waited}: {held}"
                 shown = (Left(name, why) for name in left)
                 return Canceled((), tuple(shown), elsewhere=tuple(sorted(before - {*left})))
+            if not said:
+                said = f"another process holds book {LIVE}, and is asked to cancel our open orders: waiting, "
+                say(events.BOOK_WAITED_FOR, f"{said}{HOLDER_SECONDS:.0f} s at most")
             time.sleep(_PAUSE)
 
 
@@ -166,13 +164,16 @@ def _by_ourselves(desk: Desk, name: str) -> Canceled:
 
     until = time.monotonic() + CANCEL_SECONDS
 
+    def is_late() -> bool:
+        return time.monotonic() >= until
+
     def waits() -> bool:
         if time.monotonic() + _PAUSE >= until:
             return False
         time.sleep(_PAUSE)
         return True
 
-    return cancel_open(desk, waits, finds=lambda: find_resting(desk, name))
+    return cancel_open(desk, waits, finds=lambda: find_resting(desk, name), is_late=is_late)
 
 
 # -- What they say ----------------------------------------------------------------------------------------

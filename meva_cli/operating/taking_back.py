@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from meva_cli.operating.plan import AtWork
 
 CANCEL_SECONDS: Final = 30.0
-"""No round of cancels begins later than that after the first."""
+"""Nothing is asked later than that after the first cancel."""
 _PAUSE: Final = 1.0
 
 
@@ -42,6 +42,9 @@ def take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda
 
     until = time.monotonic() + CANCEL_SECONDS
 
+    def is_late() -> bool:
+        return time.monotonic() >= until
+
     def waits() -> bool:
         if stops() or time.monotonic() + _PAUSE >= until:
             return False
@@ -56,7 +59,7 @@ def take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda
     permitted = nullcontext() if work.permits is None else work.permits.planned(Mode.OBSERVE_ONLY)
     try:
         with permitted:
-            done = cancel_open(work.desk, waits, stops, finds)
+            done = cancel_open(work.desk, waits, stops, finds, is_late)
     except MevaError as error:
         say(events.ORDERS_LEFT, f"our open orders were not canceled: {error}", order="")
         return

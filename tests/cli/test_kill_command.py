@@ -317,7 +317,7 @@ def test_a_holder_is_waited_for_as_long_as_it_cancels_and_the_switch_lets_it(
     assert (len(done.document["left"]), len(done.document["ended"])) == (left, 3 - left)
     assert (done.code, done.document["level"], holder.now) == (int(left > 0), "all", waited)
     assert {*holder.levels} == {Level.CANCELS}
-    assert "waiting while it cancels our open orders, 300 s at most" in done.err
+    assert "is asked to cancel our open orders: waiting, 300 s at most" in done.err
     assert all(
         f"has not canceled it in {waited:.0f} s: book live" in one["why"] for one in done.document["left"]
     )

@@ -10,7 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from live_account import ARMED, OFTEN, LiveAccount, called, differences, live_account, looping, staged
+from live_account import (
+    ARMED,
+    OFTEN,
+    LiveAccount,
+    book_of,
+    called,
+    differences,
+    live_account,
+    looping,
+    staged,
+)
 from started import Started
 
 from meva_adapters.emulator.api.calls import Call
@@ -132,6 +142,20 @@ def test_a_loop_takes_back_what_rests_when_it_is_killed_so(account: LiveAccount)
     process.terminate()
     process.communicate(60)
     assert quiet(account) == []
+
+
+def test_a_kill_takes_back_what_the_file_lacks_and_leaves_what_is_another_s(account: LiveAccount) -> None:
+    assert staged(account, cycles=2, TTL_SECONDS="86400").returncode == 0
+    run = book_of(account.folder / "a.db")["run"]
+    names = [f"s4:{run}-20251231000000:BTCTRY:B:7", "s4:zzzzzzz-20251231000000:BTCTRY:B:7", "by-hand"]
+    for name in names:
+        account.by_hand("BTCTRY", "buy", "0.0001", "2000000", newOrderClientId=name)
+    account.quiet(cancel_ms=0)  # no time passes while it waits
+    done = called(account, "kill", "--cancel-open", "--reason", "look", "--db", "a.db")
+    account.quiet()
+    assert done.returncode == 0, done.stdout
+    assert f"canceled  {names[0]}" in done.stdout
+    assert {order.client_id for order in account.orders() if order.status.is_open} == {*names[1:]}
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def cancel_open(
     waits: Callable[[], bool],
     stops: Callable[[], bool] = lambda: False,
     finds: Callable[[], None] = lambda: None,
+    is_late: Callable[[], bool] = lambda: False,
 ) -> Canceled:
     """Ask for every order of ours that may rest to be canceled, again and again, until none may.
 
@@ -56,10 +57,11 @@ def cancel_open(
     time.
 
     `waits` waits a moment between two rounds, and returns False once there is no more time; `stops` says,
-    once the outcome of a call is stored, that no other one is to be made. Each order is asked for by itself,
-    unless one may not be: then none may. Raises StoreError where what comes of it cannot be recorded.
+    once the outcome of a call is stored, that no other one is to be made, `is_late` that nothing more is to
+    be asked; cancels go all the same. Each order is canceled by itself, unless one may not be: then none may.
+    Raises StoreError where what comes of it cannot be recorded.
     """
-    taking = _Taking(desk, stops)
+    taking = _Taking(desk, stops, is_late)
     taking.cancel()
     is_whole = False
     while not taking.is_cut_short:
@@ -78,6 +80,7 @@ class _Taking:
 
     desk: Desk
     stops: Callable[[], bool]
+    is_late: Callable[[], bool]
     is_shut: bool = False
     """Nothing may be sent: neither this cancel nor another."""
     is_cut_short: bool = False
@@ -116,13 +119,13 @@ class _Taking:
         due = self.desk.due()
         self.unread = [Left("a row that cannot be read", one.alarm) for one in due.unreadable]
         for one in due.orders:
-            if self.stops():
+            if self.stops() or self.is_late():
                 return
             if finds is not None or one.record.standing in MAY_REST:
                 settled = self.desk.ask(one.record, check=finds is not None)
                 if settled.record is not None and settled.alarm:
                     self.why[settled.record.label] = settled.alarm
-        if finds is None:
+        if finds is None or self.is_late():
             return
         try:
             finds()

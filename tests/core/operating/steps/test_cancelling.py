@@ -29,7 +29,9 @@ def names(book: Running) -> list[str]:
         return resting_of(view)
 
 
-def taken_back(book: Running, stops_after: int | None = None, rounds: int | None = None) -> Canceled:
+def taken_back(
+    book: Running, stops_after: int | None = None, rounds: int | None = None, late: bool = False
+) -> Canceled:
     """Take all back, in so many rounds at most; with `stops_after` in one, and the program is to end after so
     many calls."""
     calls = book.account.exchange.calls
@@ -42,6 +44,7 @@ def taken_back(book: Running, stops_after: int | None = None, rounds: int | None
             lambda: stops_after is None and (bool(left) and left.pop() is None),
             lambda: stops_after is not None and calls["cancel"] - before >= stops_after,
             lambda: find_resting(desk, "live"),
+            lambda: late,
         )
 
 
@@ -161,3 +164,14 @@ def test_an_order_that_filled_before_its_cancel_is_named_as_filled(store: SqlSto
     done = taken_back(book)
     assert len(done.filled) == len(done.ended) == 1
     assert done.left == ()
+
+
+def test_however_late_it_is_the_cancels_are_sent_and_nothing_is_asked(store: SqlStore) -> None:
+    book = running(store)
+    book.cycle()
+    exchange, there = book.account.exchange, names(book)
+    exchange.heard.clear()
+    done = taken_back(book, rounds=1, late=True)
+    assert [call for call, _ in exchange.heard] == ["cancel", "cancel"]
+    left = [(one.name, one.why) for one in done.left]
+    assert left == [(name, "the exchange has not said that it ended") for name in there]
