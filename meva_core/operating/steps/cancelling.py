@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from meva_core.errors import BadInput, MevaError, StoreError, VenueError
 from meva_core.live.desk import Desk
+from meva_core.live.inquiry import Settled
 from meva_core.live.live_orders import Record, records, resting
 from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import CANCELABLE, MAY_REST, Standing
@@ -106,7 +107,7 @@ class _Taking:
             if self.is_shut or self.is_cut_short:
                 break
             if record.order_id is None:
-                self.why.setdefault(record.label, _UNPLACED if record.client_id is None else _UNKNOWN)
+                self.why.setdefault(record.label, _UNPLACED if record.client_id is None else "")
             elif record.standing in CANCELABLE and record.standing is not Standing.CANCEL_REQUESTED:
                 if self.stops():
                     self.is_cut_short = True
@@ -122,15 +123,23 @@ class _Taking:
             if self.stops() or self.is_late():
                 return
             if finds is not None or one.record.standing in MAY_REST:
-                settled = self.desk.ask(one.record, check=finds is not None)
-                if settled.record is not None and settled.alarm:
-                    self.why[settled.record.label] = settled.alarm
+                self._hear(self.desk.ask(one.record, check=finds is not None))
         if finds is None or self.is_late():
             return
         try:
             finds()
         except (VenueError, BadInput) as error:
             self.unread.append(Left("orders that are not on record", f"they cannot be looked for: {error}"))
+
+    def _hear(self, settled: Settled) -> None:
+        record = settled.record
+        if record is None:
+            return
+        is_unknown = record.standing in MAY_REST and record.order_id is None and record.client_id is not None
+        if settled.alarm or is_unknown:
+            self.why[record.label] = settled.alarm or _UNKNOWN
+        elif not self.is_shut:  # what kept an earlier cancel, or look, does not any more
+            self.why.pop(record.label, None)
 
     def came_to(self) -> Canceled:
         """Return what came of it."""

@@ -120,6 +120,9 @@ def test_an_order_whose_reply_was_not_heard_is_found_by_its_name_and_then_cancel
     done = taken_back(book, rounds=1)
     assert [one.name for one in done.left] == there
     assert all("cannot be asked for" in one.why for one in done.left)
+    assert {one.why for one in taken_back(book, rounds=1, late=True).left} == {
+        "the exchange has not said that it ended"
+    }, "nothing was looked for"
     exchange.silent.clear()
     done = taken_back(book)
     assert (done.ended, done.left) == (tuple(there), ())
@@ -175,3 +178,16 @@ def test_however_late_it_is_the_cancels_are_sent_and_nothing_is_asked(store: Sql
     assert [call for call, _ in exchange.heard] == ["cancel", "cancel"]
     left = [(one.name, one.why) for one in done.left]
     assert left == [(name, "the exchange has not said that it ended") for name in there]
+
+
+def test_of_an_order_that_no_look_finds_it_is_said_that_its_number_is_not_known(store: SqlStore) -> None:
+    book = running(store)
+    exchange = book.account.exchange
+    exchange.unheard = True
+    exchange.silent.add(("find", ""))
+    book.cycle()
+    exchange.silent.clear()
+    exchange.orders.clear()  # neither had arrived
+    whys = {one.why for one in taken_back(book, rounds=1).left}
+    assert whys == {"its number at the exchange is not known, and looking for its name brought none"}
+    assert exchange.calls["cancel"] == 0
