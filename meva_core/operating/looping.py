@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from typing import Any, Final
 
 from attrs import define, field
@@ -67,17 +68,18 @@ class CycleLoop:
 
     def _wait_until(self, moment: int) -> None:
         ends = self.pace.monotonic() + max(0, moment - self.pace.micros())
-        while self._left(moment, ends) > HEEDS_EVERY * MICROS:
+        while self._left(moment, ends) > HEEDS_EVERY:
             self._heed()
-            self.pace.wait(min(HEEDS_EVERY, self._left(moment, ends) / MICROS))
+            self.pace.wait(min(HEEDS_EVERY, self._left(moment, ends)))
         self._heed()
-        self.pace.wait(self._left(moment, ends) / MICROS)
+        self.pace.wait(self._left(moment, ends))
         self._heed()
 
-    def _left(self, moment: int, ends: int) -> int:
-        """Return how long is to be waited yet, microseconds: until a time of day or an end on the monotonic
-        clock, whichever comes first."""
-        return max(0, min(moment - self.pace.micros(), ends - self.pace.monotonic()))
+    def _left(self, moment: int, ends: int) -> float:
+        """Return how many seconds are to be waited yet: until a time of day or an end on the monotonic clock,
+        both in microseconds, whichever comes first."""
+        left = min(moment - self.pace.micros(), ends - self.pace.monotonic())
+        return timedelta(microseconds=max(0, left)).total_seconds()
 
     def _heed(self) -> None:
         with self.whole():

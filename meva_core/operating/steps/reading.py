@@ -207,13 +207,12 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         clock=desk.clock,
         file=file,
         lookback_minutes=run.lookback_minutes,
-        runs=runs,
-        first_cycle=first,
+        runs=runs, first_cycle=first,
         marks=marks,
         unasked=settling.unasked,
         look_ups=BY_NUMBER - settling.looked_up,
         between=partial(world.at, "fills"),
-    )
+    )  # fmt: skip
     symbols = due(
         book,
         {*(one.name for one in measured.symbols), *_pairs(measured)},
