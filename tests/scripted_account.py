@@ -47,8 +47,8 @@ class Killed(BaseException):
 class Scripted:
     """The exchange. `prices` are the marks by symbol, `there` is what the account really has by asset. With
     `rests_on` an order stays open though its cancel was taken; `unread` are open orders whose rows cannot be
-    read. With `hides` the list of open orders does not show what was taken unheard. `heard` are the calls, and
-    what each was about."""
+    read. With `hides` the list of open orders does not show what was taken unheard. `heard` are the calls,
+    and what each was about."""
 
     prices: dict[str, Decimal]
     there: dict[str, Decimal]

@@ -19,7 +19,7 @@ from meva_core.operating.records.stored import runs as stored_runs
 from meva_core.operating.records.stored import stored_book
 from meva_core.operating.records.whose import whose
 from meva_core.orders import Side
-from meva_core.venue import Method, OrderState, UnreadOrder, VenueFill, VenueOrder
+from meva_core.venue import Method, OrderState, OrdersUnread, UnreadOrder, VenueFill, VenueOrder
 
 
 def of_fills(fills: Sequence[VenueFill]) -> VenueOrder | None:
@@ -72,14 +72,21 @@ def find_resting(desk: Desk, name: str, first: int | None = None) -> None:
     """Take into the file of a book what rests at the exchange, is ours by its name and is not there, as a
     cycle does; `first` is the time of this process's first cycle, seconds, None before that.
 
-    Raises VenueError and BadInput where nobody can tell what rests there, and StoreError.
+    Raises VenueError and BadInput where nobody can tell what rests there, of some rows alone once the others
+    are taken in, and StoreError.
     """
     with desk.store.read() as view:
         found, runs = stored_book(view, name), stored_runs(view, name)
     if found is None:
         return
-    listed = desk.account.open_orders()
+    unread = None
+    try:
+        listed = desk.account.open_orders()
+    except OrdersUnread as error:
+        listed, unread = error.orders, error
     book, time = found[0], desk.clock.micros() // MICROS
     file = BookFile(desk, whose(book), cycle_id(book.run, time), {})
     ours = ours_among(file, listed, runs | {book.run}, time if first is None else first, book.accepted)
     found_again(file, listed, ours)
+    if unread is not None:
+        raise unread

@@ -15,7 +15,7 @@ from meva_core.modes import Mode
 from meva_core.operating.steps.cancelling import Canceled, cancel_open, resting_of
 from meva_core.operating.steps.finding import find_resting
 from meva_core.orders import Side
-from meva_core.venue import NewOrder
+from meva_core.venue import NewOrder, UnreadOrder
 
 
 @pytest.fixture
@@ -144,6 +144,17 @@ def test_an_order_of_ours_that_the_file_lacks_is_taken_in_and_canceled_and_no_on
     assert f"s4:{run}-20200101000000:BTCTRY:B:7" in done.ended
     assert done.left == ()
     assert [alarm.code for alarm in book.account.book.alarms] == ["file_behind_exchange"]
+
+
+def test_a_row_that_cannot_be_read_keeps_none_of_the_others_from_being_canceled(store: SqlStore) -> None:
+    book = running(store)
+    run = book.cycle().inputs.cycle.partition("-")[0]
+    ours = bought(book, f"s4:{run}-20200101000000:BTCTRY:B:7")
+    exchange = book.account.exchange
+    exchange.unread = [UnreadOrder("7", None, "ETHTRY", "its amount is no number")]
+    done = taken_back(book)
+    assert exchange.orders[ours].state.ended
+    assert [left.name for left in done.left] == ["orders that are not on record"]
 
 
 def test_where_nobody_can_tell_what_rests_there_that_is_said(store: SqlStore) -> None:
