@@ -143,7 +143,9 @@ def _sold_beyond(
     rest = _posting(fill, Kind.FOREIGN_SELL, f"flow:excess:{fill.fill_id}")
     money = (entry.notional - ours.notional) - (fee - ours.fee)
     foreign = -min(excess, booked.book.ledger.foreign.get(asset, 0))
-    return booked.post(marks, trade, evolve(rest, money=money, foreign=foreign, cause=trade.id))
+    left = tuple(one for one in booked.book.unproven if not (one.by_sale and one.asset == asset))
+    booked = booked.post(marks, trade, evolve(rest, money=money, foreign=foreign, cause=trade.id))
+    return booked.changed(unproven=left)  # what a person's sales took is what was sold beyond
 
 
 def _fee_in_coins(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -> Booked:

@@ -1,9 +1,10 @@
-"""An own sale whose fill is shown after the balances have told of it.
+"""An own sale of coins that are gone from the book: what took them is taken back.
 
 Where an order is called absent, or its last word was too low, nobody waits for its fills, and what they moved
-is booked from the balances: coins that went, TRY that came. Once the fill is there it is taken back, or the
-sale would be one of coins that the book no longer has, and its money there twice. What was bought needs none
-of this: its coins came as a person's, and the next balances say so.
+is booked from the balances: coins that went, TRY that came. Once the fill is there, the sale would be one of
+coins that the book no longer has, and its money there twice. Or a person's sale was read before anybody knew
+of the coins that it was of. What was bought needs none of this: its coins came as a person's, and the next
+balances say so.
 """
 
 from __future__ import annotations
@@ -20,17 +21,23 @@ from meva_core.venue import VenueFill
 
 
 def given_back(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -> Booked:
-    """Return the book with the coins of a sale that unproven flows had taken since, and without the TRY that
-    they had brought for it, the oldest first; the book as it is where they took too few."""
+    """Return the book with the coins of a sale that a person's sales had taken, or unproven flows since, and
+    without the TRY that these had brought for it, the oldest first; the book as it is where they took too
+    few. Coins that our order sold were there for it: what a person had sold beside it were other ones.
+    """
     asset = asset_of(fill.symbol)
     lacking, after = entry.qty - booked.book.ledger.holding(fill.symbol).qty, booked
-    for known in _since(booked, asset, fill):
+    sold = [one for one in booked.book.unproven if one.asset == asset and one.by_sale]
+    told = False
+    for known in [*sold, *_since(booked, asset, fill)]:
         back = min(lacking, known.taken)
         if back > 0:
-            lacking -= back
+            lacking, told = lacking - back, not known.by_sale
             after = _coins_back(after, fill, known, back, marks)
     if lacking > 0:
         return booked
+    if not told:
+        return after
     money = entry.notional - (entry.fee if fill.fee_asset == QUOTE else 0)
     for known in _since(booked, QUOTE, fill):
         back = min(money, known.amount)
@@ -53,18 +60,21 @@ def _coins_back(booked: Booked, fill: VenueFill, known: Unproven, qty: int, mark
     holding = booked.book.ledger.holding(fill.symbol)
     worth = rise(holding, qty, marks.get(fill.symbol), value)
     row = evolve(_row(fill, known), symbol=fill.symbol, qty=qty, notional=worth)
-    left = evolve(known, amount=known.amount + qty, taken=known.taken - qty, value=known.value - value)
+    amount = 0 if known.by_sale else known.amount + qty
+    left = evolve(known, amount=amount, taken=known.taken - qty, value=known.value - value)
     return _left(booked.post(marks, row), fill, known, left, marks)
 
 
 def _left(booked: Booked, fill: VenueFill, known: Unproven, left: Unproven, marks: Marks) -> Booked:
     """Keep what is left of a flow; one that is used up is proved."""
-    if left.amount:
+    if left.amount or (left.by_sale and left.taken):
         listed = tuple(left if one is known else one for one in booked.book.unproven)
+        return booked.changed(unproven=listed)
+    listed = tuple(one for one in booked.book.unproven if one is not known)
+    if left.by_sale:
         return booked.changed(unproven=listed)
     name = f"flow:proof:{fill.fill_id}:{known.id}"
     proof = Posting(name, Kind.PROOF, fill.ts, known.asset, cause=known.id, order_id=fill.order_id)
-    listed = tuple(one for one in booked.book.unproven if one is not known)
     return booked.post(marks, proof).changed(unproven=listed)
 
 

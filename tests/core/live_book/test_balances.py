@@ -12,7 +12,7 @@ from meva_core.live.standing import Standing
 from meva_core.live_book.attribution import Ours
 from meva_core.live_book.balances import explained, gaps, needs_flows, quiet, shortfalls
 from meva_core.live_book.batch import Batch, reclaimed
-from meva_core.live_book.book import Booked, LiveBook
+from meva_core.live_book.book import Booked, LiveBook, accepted, raised
 from meva_core.live_book.postings import Kind
 from meva_core.live_book.readings import Reading, reading_of
 from meva_core.modes import Mode
@@ -360,6 +360,34 @@ def test_an_own_sale_that_the_balances_told_of_before_its_fill_proves_what_was_b
     assert (ledger.cash, ledger.holding("BTCTRY").qty, ledger.flows) == (e8("11090"), 0, 0)
     assert gaps(came.booked.book, balances(TRY="11090", BTC="0")) == {"TRY": 0, "BTC": 0}
     check_laws(book.ledger, [*seen.postings, *came.booked.postings], came.booked.book, MARKS)
+
+
+def test_coins_that_our_order_sold_were_no_person_s() -> None:
+    """A coin came and was sold by its owner, which is read first; then ours sells, and the coin is listed."""
+    book, order = holding_book(), an_order(Side.SELL, "1", "3200")
+    hand = a_fill("0.5", "3100", side=Side.SELL, after=30)
+    sold = book_fills(book, hand, marks=MARKS).booked
+    assert sold.book.ledger.holding("BTCTRY").qty == e8("0.5")
+    ours = book_fills(sold.book, a_fill("1", "3200", order=order, after=40), orders=(order,), marks=MARKS)
+    assert (ours.waits, codes(ours.booked), ours.booked.book.unproven) == ((), [], ())
+    ledger = ours.booked.book.ledger
+    assert (ledger.holding("BTCTRY").qty, ledger.cash) == (0, e8("12750"))
+    came = read(ours.booked.book, 60, listed("crypto:1", "BTC", "0.5", 25), TRY="12750", BTC="0.5")
+    assert came.book.ledger.holding("BTCTRY").qty == 0
+    check_laws(book.ledger, [*sold.postings, *ours.booked.postings, *came.postings], came.book, MARKS)
+
+
+def test_what_an_accepted_oversell_went_beyond_does_not_come_back_to_the_book() -> None:
+    book, order = holding_book(), an_order(Side.SELL, "2", "3200")
+    sold = book_fills(book, a_fill("0.5", "3100", side=Side.SELL, after=30), marks=MARKS).booked.book
+    fill = a_fill("2", "3200", order=order, after=40)
+    waiting = book_fills(sold, fill, orders=(order,), marks=MARKS, now=50).booked.book
+    killed = book_fills(waiting, fill, orders=(order,), marks=MARKS, now=200)
+    assert codes(killed.booked) == ["K1"]
+    seen = accepted(raised(killed.booked.book, killed.booked.alarms, 0), f"K1:{fill.fill_id}")
+    ours = book_fills(seen, fill, orders=(order,), marks=MARKS, now=210).booked.book
+    came = read(ours, 240, listed("crypto:1", "BTC", "0.5", 25), TRY="15950", BTC="0.5")
+    assert came.book.ledger.holding("BTCTRY").qty == 0
 
 
 def test_coins_that_went_before_a_sale_are_no_part_of_it() -> None:
