@@ -183,10 +183,17 @@ def test_a_file_that_kept_it_open_and_says_nothing_any_more_closes_it(
 
 
 @pytest.fixture(scope="module")
-def exchange() -> Iterator[LocalExchange]:
+def running() -> Iterator[LocalExchange]:
     emulator = start_emulator()
     yield emulator
     stop_emulator(emulator)
+
+
+@pytest.fixture
+def exchange(running: LocalExchange) -> LocalExchange:
+    """The exchange, with all its budgets: it takes 10 orders a second."""
+    running.control("POST", "limits/reset")
+    return running
 
 
 @pytest.fixture
