@@ -20,7 +20,7 @@ from meva_core.live_book.book import SOLD, Booked, LiveBook, Wait
 from meva_core.live_book.fills import foreign_fill, held_text, moved_by, numbers_of, own_fill, would_hold
 from meva_core.live_book.flows import taken_back
 from meva_core.live_book.known import differs, named
-from meva_core.live_book.late_sales import given_back
+from meva_core.live_book.late_sales import given_back, rounded_back
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
@@ -197,8 +197,10 @@ def _proving(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch, m
     """Return it with what a sale of more than is held proves to have been its own."""
     if owner.order is None or would_hold(so_far.booked, fill, owner.order) or _buys_are_due(so_far, batch):
         return so_far
-    entry = entry_of(fill, _order_of(fill, owner.order).sums)
-    return evolve(so_far, booked=given_back(so_far.booked, fill, entry, marks))
+    order = _order_of(fill, owner.order)
+    entry = entry_of(fill, order.sums)
+    booked = rounded_back(so_far.booked, fill, entry, order.count, marks)
+    return evolve(so_far, booked=given_back(booked, fill, entry, marks))
 
 
 def _buys_are_due(so_far: BatchBooked, batch: Batch) -> bool:

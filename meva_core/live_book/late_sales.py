@@ -13,7 +13,7 @@ from attrs import evolve
 
 from meva_core.live.booking import Entry
 from meva_core.live_book.book import Booked, Unproven
-from meva_core.live_book.flows import rise
+from meva_core.live_book.flows import coins_in, rise
 from meva_core.live_book.holdings import share
 from meva_core.live_book.ledger import QUOTE, Marks, asset_of
 from meva_core.live_book.postings import Kind, Posting
@@ -46,6 +46,16 @@ def given_back(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -> B
             left = evolve(known, amount=known.amount - back)
             after = _left(after.post(marks, evolve(_row(fill, known), money=-back)), fill, known, left, marks)
     return after
+
+
+def rounded_back(booked: Booked, fill: VenueFill, entry: Entry, fills: int, marks: Marks) -> Booked:
+    """Return the book with what a sale lacks where that is a rounding: a unit for each fill of its order so
+    far, and one. Between two fills finer than a unit the balance may have shown one less than is sold."""
+    lacking = entry.qty - booked.book.ledger.holding(fill.symbol).qty
+    if not 0 < lacking <= fills + 1:
+        return booked
+    name, asset = f"flow:rounding:{fill.fill_id}", asset_of(fill.symbol)
+    return coins_in(booked, Posting(name, Kind.ROUNDING, fill.ts, asset), lacking, marks)
 
 
 def _since(booked: Booked, asset: str, fill: VenueFill) -> list[Unproven]:

@@ -13,8 +13,9 @@ from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.attribution import Ours
 from meva_core.live_book.batch import Batch, in_order, reclaimed
 from meva_core.live_book.book import accepted, raised
+from meva_core.live_book.flows import coins
 from meva_core.live_book.known import differs, named
-from meva_core.live_book.postings import Kind
+from meva_core.live_book.postings import Kind, Posting
 from meva_core.orders import Side
 
 
@@ -84,6 +85,23 @@ def test_it_is_booked_once_the_buy_that_it_sold_from_has_come() -> None:
     assert came.is_whole
     assert came.booked.book.waits == {}
     assert came.booked.book.ledger.cash == e8("1020")
+
+
+@pytest.mark.parametrize(("lacking", "alarms"), [(1, []), (2, []), (3, ["K1"])])
+def test_what_a_balance_rounded_away_between_two_fills_is_no_oversell(
+    lacking: int, alarms: list[str]
+) -> None:
+    """Of 22893 units 21974.27 are sold, and of the 918.73 left the balance showed 918."""
+    buy, sell = an_order(Side.BUY, "0.00022893"), an_order(Side.SELL, "0.00022893")
+    bought = a_fill("0.00022893", "3000000", order=buy, after=1)
+    first, last = (a_fill(qty, "3100000", order=sell, after=2) for qty in ("0.0002197427", "0.0000091873"))
+    came = book_fills(a_book("1000"), bought, first, orders=(buy, sell))
+    rounding = Posting("flow:rounding:1:BTC", Kind.ROUNDING, OPENED + 3 * SECOND, "BTC")
+    short = coins(came.booked, rounding, -lacking, {}).book
+    waiting = book_fills(short, last, orders=came.ours.orders, now=20)
+    late = book_fills(waiting.booked.book, last, orders=came.ours.orders, now=200) if alarms else waiting
+    assert codes(late.booked) == alarms
+    assert alarms or late.booked.book.ledger.holding("BTCTRY").qty == 0
 
 
 def test_it_is_no_oversell_while_what_was_bought_is_not_booked_yet() -> None:
