@@ -169,7 +169,10 @@ def _check_books(of: Rehearsal) -> None:
 def _check_whose(of: Rehearsal) -> None:
     """Where no person did anything beside it, what the book holds as its own is what its fills came to,
     within a unit for each: no coin of the book is counted among a person's, and no other in the book."""
-    by_person = (Fault.BY_HAND, Fault.FLOW_LISTED, Fault.FLOW_LISTED_LATE, Fault.FLOW_UNLISTED)
+    by_person = (
+        Fault.BY_HAND, Fault.RESTS_BY_HAND, Fault.STRAY, Fault.FLOW_LISTED, Fault.FLOW_LISTED_LATE,
+        Fault.FLOW_UNLISTED,
+    )  # fmt: skip
     if of.seen["accepted_K1"] or any(of.faults.counts[one] for one in by_person):
         return
     ledger, spare = of.audit.book().ledger, len(of.truth.fills) + QUIET_CYCLES

@@ -28,9 +28,10 @@ from meva_core.orders import Side
 from meva_core.venue import VenueFill
 
 OVERSELL_MICROS: Final = 120 * 10**6
-NUMBERLESS_MICROS: Final = 600 * 10**6
+NUMBERLESS_MICROS: Final = 3 * 3_600 * 10**6
 """How long a fill that gives our name alone, and can be none of the order that is known by it, waits for
-another of that name: the exchange may have made two of one request, and lists may lack the second."""
+another of that name: the exchange may have made two of one request, and lists may lack the second for some
+cycles."""
 
 _REFUSED: Final = {
     Whose.STRAY: AlarmCode.STRAY,
