@@ -67,11 +67,34 @@ def outcome_of(error: VenueError | Garbled | NotSent | NoAnswer) -> str:
     return OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknown) else str(error.reason)
 
 
-class Slowest:
-    """Hears of calls for `other`, too, and remembers which was the slowest of those since it began anew."""
+class Relayed:
+    """Hears of calls for `other`, and passes all of it on."""
 
     def __init__(self, other: Observer | None = None) -> None:
         self._other = other or Unobserved()
+
+    def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
+        """Hear of a request that was sent."""
+        self._other.called(endpoint, outcome, seconds)
+
+    def repeated(self, endpoint: Endpoint) -> None:
+        """Hear that a read is tried again."""
+        self._other.repeated(endpoint)
+
+    def withheld(self, endpoint: Endpoint) -> None:
+        """Hear of a request that was not sent."""
+        self._other.withheld(endpoint)
+
+    def left(self, endpoint: Endpoint, calls: int) -> None:
+        """Hear how many calls the budgets leave."""
+        self._other.left(endpoint, calls)
+
+
+class Slowest(Relayed):
+    """Remembers, too, which call was the slowest since it began anew."""
+
+    def __init__(self, other: Observer | None = None) -> None:
+        super().__init__(other)
         self._seconds: float | None = None
 
     def begin(self) -> None:
@@ -86,46 +109,22 @@ class Slowest:
     def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
         """Hear of a request that was sent."""
         self._seconds = max(seconds, self._seconds or 0.0)
-        self._other.called(endpoint, outcome, seconds)
-
-    def repeated(self, endpoint: Endpoint) -> None:
-        """Hear that a read is tried again."""
-        self._other.repeated(endpoint)
-
-    def withheld(self, endpoint: Endpoint) -> None:
-        """Hear of a request that was not sent."""
-        self._other.withheld(endpoint)
-
-    def left(self, endpoint: Endpoint, calls: int) -> None:
-        """Hear how many calls the budgets leave."""
-        self._other.left(endpoint, calls)
+        super().called(endpoint, outcome, seconds)
 
 
-class Beating:
-    """Hears of calls for `other`, too, and lets whoever supervises the process know of each one that has
-    ended: a call is bounded by its time-out, a cycle of many is not.
+class Beating(Relayed):
+    """Lets whoever supervises the process know, too, of each call that has ended: a call is bounded by its
+    time-out, a cycle of many is not.
 
     For a process that makes its calls one after the other: of calls side by side one that comes back says
     nothing of whoever waits for them. `beat` raises nothing.
     """
 
     def __init__(self, other: Observer | None, beat: Callable[[], None]) -> None:
-        self._other = other or Unobserved()
+        super().__init__(other)
         self._beat = beat
 
     def called(self, endpoint: Endpoint, outcome: str, seconds: float) -> None:
         """Hear of a request that was sent."""
         self._beat()
-        self._other.called(endpoint, outcome, seconds)
-
-    def repeated(self, endpoint: Endpoint) -> None:
-        """Hear that a read is tried again."""
-        self._other.repeated(endpoint)
-
-    def withheld(self, endpoint: Endpoint) -> None:
-        """Hear of a request that was not sent."""
-        self._other.withheld(endpoint)
-
-    def left(self, endpoint: Endpoint, calls: int) -> None:
-        """Hear how many calls the budgets leave."""
-        self._other.left(endpoint, calls)
+        super().called(endpoint, outcome, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -20,19 +21,15 @@ from meva_core.errors import LeaseHeld, MevaError, StoreError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from meva_core.live.desk import Desk
     from meva_core.operating.guards.kill import Level
     from meva_core.operating.steps.cancelling import Canceled
     from meva_core.settings import Settings
 
-CANCEL_SECONDS: Final = 30.0
-"""Nothing is asked later than that after the first cancel of our own."""
 STILL_SECONDS: Final = 60.0
 """So long a process that holds the book is waited for while none of its orders changes: longer than any call
 that it has to end before it hears of it."""
 HOLDER_SECONDS: Final = 300.0
 """So long it is waited for at most."""
-_PAUSE: Final = 1.0
 
 
 @click.command()
@@ -129,7 +126,9 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
     """Cancel our own open orders, or, while another process holds the book, wait for that one to do it."""
     from meva_adapters.sql import reader
     from meva_cli.operating.held_account import LIVE, held_desk
+    from meva_cli.operating.taking_back import PAUSE_SECONDS, taken_back_in_time
     from meva_core.operating.steps.cancelling import Canceled, Left, Progress, how_they_rest
+    from meva_core.operating.steps.finding import find_resting
 
     began, said = time.monotonic(), ""
     progress = Progress(STILL_SECONDS, HOLDER_SECONDS, began)
@@ -139,7 +138,7 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
         while True:
             try:
                 with held_desk(settings, url) as desk:
-                    done = _by_ourselves(desk, LIVE)
+                    done = taken_back_in_time(desk, partial(find_resting, desk, LIVE))
                     elsewhere = before - {*done.ended, *done.filled, *(one.name for one in done.left)}
                     return attrs.evolve(done, elsewhere=tuple(sorted(elsewhere)))
             except LeaseHeld as error:
@@ -154,26 +153,7 @@ def _canceled(settings: Settings, url: URL) -> Canceled:
             if not said:
                 said = f"another process holds book {LIVE}, and is asked to cancel our open orders: waiting, "
                 say(events.BOOK_WAITED_FOR, f"{said}{HOLDER_SECONDS:.0f} s at most")
-            time.sleep(_PAUSE)
-
-
-def _by_ourselves(desk: Desk, name: str) -> Canceled:
-    """Cancel our own open orders, those at the exchange that the file of the book lacks among them."""
-    from meva_core.operating.steps.cancelling import cancel_open
-    from meva_core.operating.steps.finding import find_resting
-
-    until = time.monotonic() + CANCEL_SECONDS
-
-    def is_late() -> bool:
-        return time.monotonic() >= until
-
-    def waits() -> bool:
-        if time.monotonic() + _PAUSE >= until:
-            return False
-        time.sleep(_PAUSE)
-        return True
-
-    return cancel_open(desk, waits, finds=lambda: find_resting(desk, name), is_late=is_late)
+            time.sleep(PAUSE_SECONDS)
 
 
 # -- What they say ----------------------------------------------------------------------------------------

@@ -13,10 +13,12 @@ from meva_cli.notes import say
 if TYPE_CHECKING:
     from meva_adapters.system.clock import Timepiece
     from meva_cli.operating.plan import AtWork
+    from meva_core.live.desk import Desk
+    from meva_core.operating.steps.cancelling import Canceled
 
 CANCEL_SECONDS: Final = 30.0
 """Nothing is asked later than that after the first cancel."""
-_PAUSE: Final = 1.0
+PAUSE_SECONDS: Final = 1.0
 
 
 def is_asked_to_cancel(work: AtWork) -> bool:
@@ -32,13 +34,15 @@ def is_asked_to_cancel(work: AtWork) -> bool:
         return False  # asked again soon, and the next cycle says what is wrong
 
 
-def take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda: False) -> None:
-    """Cancel our own open orders, those at the exchange that an account's file lacks among them, and say what
-    came of it; none any more once it `stops`."""
-    from meva_core.errors import MevaError
-    from meva_core.modes import Mode
+def taken_back_in_time(
+    desk: Desk,
+    finds: Callable[[], None],
+    stops: Callable[[], bool] = lambda: False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Canceled:
+    """Cancel our own open orders, and what `finds` takes in beside them, as long as there is time to ask and
+    nothing `stops` it. Raises StoreError where what comes of it cannot be recorded."""
     from meva_core.operating.steps.cancelling import cancel_open
-    from meva_core.operating.steps.finding import find_resting
 
     until = time.monotonic() + CANCEL_SECONDS
 
@@ -46,10 +50,20 @@ def take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda
         return time.monotonic() >= until
 
     def waits() -> bool:
-        if stops() or time.monotonic() + _PAUSE >= until:
+        if stops() or time.monotonic() + PAUSE_SECONDS >= until:
             return False
-        clock.sleep(_PAUSE)
+        sleep(PAUSE_SECONDS)
         return True
+
+    return cancel_open(desk, waits, stops, finds, is_late)
+
+
+def take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda: False) -> None:
+    """Cancel our own open orders, those at the exchange that an account's file lacks among them, and say what
+    came of it; none any more once it `stops`."""
+    from meva_core.errors import MevaError
+    from meva_core.modes import Mode
+    from meva_core.operating.steps.finding import find_resting
 
     def finds() -> None:
         if work.permits is not None:
@@ -59,7 +73,7 @@ def take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda
     permitted = nullcontext() if work.permits is None else work.permits.planned(Mode.OBSERVE_ONLY)
     try:
         with permitted:
-            done = cancel_open(work.desk, waits, stops, finds, is_late)
+            done = taken_back_in_time(work.desk, finds, stops, clock.sleep)
     except MevaError as error:
         say(events.ORDERS_LEFT, f"our open orders were not canceled: {error}", order="")
         return

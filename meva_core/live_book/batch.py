@@ -195,8 +195,11 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
 
 
 def _proving(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch, marks: Marks) -> BatchBooked:
-    """Return it with what a sale of more than is held proves to have been its own."""
-    if owner.order is None or would_hold(so_far.booked, fill, owner.order) or _buys_are_due(so_far, batch):
+    """Return it with what a sale of more than is held proves to have been its own, once nothing else can
+    bring its coins."""
+    if owner.order is None or would_hold(so_far.booked, fill, owner.order):
+        return so_far
+    if not batch.asked or _buys_are_due(so_far, batch):
         return so_far
     order = _order_of(fill, owner.order)
     entry = entry_of(fill, order.sums)

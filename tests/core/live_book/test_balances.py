@@ -368,7 +368,10 @@ def test_coins_that_our_order_sold_were_no_person_s() -> None:
     hand = a_fill("0.5", "3100", side=Side.SELL, after=30)
     sold = book_fills(book, hand, marks=MARKS).booked
     assert sold.book.ledger.holding("BTCTRY").qty == e8("0.5")
-    ours = book_fills(sold.book, a_fill("1", "3200", order=order, after=40), orders=(order,), marks=MARKS)
+    fill = a_fill("1", "3200", order=order, after=40)
+    early = book_fills(sold.book, fill, orders=(order,), marks=MARKS, asked=False)
+    assert (early.waits, early.booked.postings) == ((fill.fill_id,), ()), "what was bought may be unread"
+    ours = book_fills(sold.book, fill, orders=(order,), marks=MARKS)
     assert (ours.waits, codes(ours.booked), ours.booked.book.unproven) == ((), [], ())
     ledger = ours.booked.book.ledger
     assert (ledger.holding("BTCTRY").qty, ledger.cash) == (0, e8("12750"))
