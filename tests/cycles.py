@@ -71,8 +71,7 @@ class Lived:
         with self.store.unit() as work:
             recording.saved(work, evolve(read.book, cycles=read.book.cycles + 1), read.carried)
             work.commit()
-        first = self.process.first_cycle or read.inputs.time
-        self.process = evolve(self.process, first_cycle=first, newest=read.inputs.time)
+        self.process = self.process.after(read)
         self.reads.append(read)
         return read
 
@@ -93,7 +92,8 @@ class Lived:
 
     def restarted(self) -> Lived:
         """Return it in another process: nothing but the database is left."""
-        process = Process(runs=self.process.runs, newest=self.process.newest)
+        newest = self.process.newest
+        process = Process(runs=self.process.runs, newest=newest, found=newest)
         return evolve(self, process=process)
 
     def check(self) -> None:

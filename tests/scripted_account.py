@@ -47,8 +47,8 @@ class Killed(BaseException):
 class Scripted:
     """The exchange. `prices` are the marks by symbol, `there` is what the account really has by asset. With
     `rests_on` an order stays open though its cancel was taken; `unread` are open orders whose rows cannot be
-    read. With `hides` the list of open orders does not show what was taken unheard. `heard` are the calls,
-    and what each was about."""
+    read, `unread_before` rows of lists of all orders. With `hides` the list of open orders does not show what
+    was taken unheard. `heard` are the calls, and what each was about."""
 
     prices: dict[str, Decimal]
     there: dict[str, Decimal]
@@ -70,6 +70,7 @@ class Scripted:
     heard: list[tuple[str, str]] = field(factory=list)
     sent: list[str] = field(factory=list)
     unread: list[UnreadOrder] = field(factory=list)
+    unread_before: list[UnreadOrder] = field(factory=list)
     numbers: int = 0
 
     # -- What happens -----------------------------------------------------------------------------------
@@ -204,7 +205,12 @@ class Scripted:
 
     def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
         self._called("all_orders", symbol)
-        return [one for one in self.orders.values() if one.symbol == symbol]
+        found = [one for one in self.orders.values() if one.symbol == symbol]
+        if unread := [row for row in self.unread_before if row.symbol == symbol]:
+            numbers = {row.order_id for row in unread}
+            readable = [one for one in found if one.order_id not in numbers]
+            raise OrdersUnread("; ".join(row.why for row in unread), orders=readable, unread=unread)
+        return found
 
     def order(self, order_id: str) -> VenueOrder | None:
         self._called("order", order_id)

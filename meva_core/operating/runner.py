@@ -235,8 +235,7 @@ class Runner:
             book, carried = recording.decided(work, read.book, cycle, read.carried, self.texts)
             killed = None if self.run.dry else pulled(work, cycle, read.book, cycle.stamp)
             work.commit()
-        first = cycle.inputs.time if self.process.first_cycle is None else self.process.first_cycle
-        self.process = evolve(self.process, first_cycle=first, newest=cycle.inputs.time)
+        self.process = self.process.after(read)
         return book, carried, killed
 
     def _execute(self, cycle: Cycle, book: LiveBook, file: BookFile, current: Mapping[str, int]) -> Executed:

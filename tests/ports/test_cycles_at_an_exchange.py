@@ -98,8 +98,7 @@ class Trader:
         with self.store.unit() as work:
             recording.saved(work, read.book, read.carried)
             work.commit()
-        time = read.inputs.time
-        self.process = evolve(self.process, first_cycle=self.process.first_cycle or time, newest=time)
+        self.process = self.process.after(read)
         return read
 
     def execute(self, read: Read, *actions: Action) -> list[Verdict]:

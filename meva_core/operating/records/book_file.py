@@ -150,6 +150,18 @@ class BookFile:
             work.commit()
         self._read.forget_orders()
 
+    def look_again(self, orders: Iterable[OwnOrder]) -> None:
+        """Have the desk look for further orders of the names of these with its next settling."""
+        asked = tuple(orders)
+        if not asked:
+            return
+        with self.desk.store.unit() as work:
+            found = [(row, one) for one in asked for row in _rows_of(work, self.desk.owner, one)]
+            new = [self.desk.look_again(work, row, one.sums.qty) for row, one in found]
+            if any(new):
+                work.commit()
+        self._read.forget_orders()
+
     def store_foreign(self, listed: Sequence[VenueOrder], unread: Collection[str | None] = ()) -> None:
         """Store which orders of others rest at the exchange, where rows say otherwise; what `unread` numbers
         are of stays as it is, and with None among them so does what is not listed."""

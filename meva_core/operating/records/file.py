@@ -76,6 +76,10 @@ class File(Protocol):
         was restored. The book is stored with the alarm of that. Raises IdTaken for one of a name that the
         file has already."""
 
+    def look_again(self, orders: Iterable[OwnOrder]) -> None:
+        """Have the desk look for further orders of the names of these with its next settling: something was
+        seen that is of one."""
+
     def store_foreign(self, listed: Sequence[VenueOrder], unread: Collection[str | None] = ()) -> None:
         """Store which orders of others rest at the exchange: all that it lists, but for the numbers of rows
         that could not be read, None for one of which that is not told."""

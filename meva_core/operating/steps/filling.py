@@ -26,14 +26,12 @@ from meva_core.live_book.windows import first_cursor, read, window
 from meva_core.market import MICROS
 from meva_core.operating.records.file import File, FillsBooked
 from meva_core.operating.records.filled import Filled, filled
-from meva_core.operating.steps.finding import found_again, of_fills, ours_among
+from meva_core.operating.steps.finding import FIRST_SECONDS, found_again, of_fills, ours_among
 from meva_core.orders import Side
 from meva_core.ports import Account, Clock
 from meva_core.venue import Balance, VenueFill, VenueOrder
 
 _DAY_SECONDS: Final = 86_400
-_FIRST_SECONDS: Final = 600
-"""After the first cycle of a process: what was sent before it rests no more, or was seen at rest."""
 _SPARE_SECONDS: Final = 60
 """By which clocks may be off that name orders."""
 UNREAD: Final = "fills_unread"
@@ -147,6 +145,7 @@ class FillReader:
             orders=tuple(order for order in orders if id(order) not in before),
         )
         self.file.store_fills(stored)
+        self.file.look_again(_doubted(named(told, known), came))
         made = filled(stored.postings, stored.fills, came.ours.orders)
         return evolve(
             so_far,
@@ -166,7 +165,7 @@ class FillReader:
     def _nameless(self, fills: Iterable[VenueFill], known: Mapping[str, VenueFill], ours: Ours) -> set[str]:
         """Return the orders, by their numbers, of new fills that name none, and that may be ours from before
         this process: a file that is behind the exchange has no number of theirs."""
-        until = (self.first_cycle + _FIRST_SECONDS) * MICROS
+        until = (self.first_cycle + FIRST_SECONDS) * MICROS
         return {
             fill.order_id
             for fill in fills
@@ -253,6 +252,14 @@ class FillReader:
         if said is None or said.filled is None:
             return order, said is not None
         return evolve(order, filled=max(said.filled, order.filled or said.filled)), True
+
+
+def _doubted(fills: Iterable[VenueFill], came: BatchBooked) -> list[OwnOrder]:
+    """Return the orders of ours under whose names fills without a number wait, which none of those that are
+    known by these names can have: there is another one."""
+    waits = (fill for fill in fills if fill.order_id is None and fill.fill_id in came.waits)
+    found = ((fill, of_fill(fill, came.ours).order) for fill in waits)
+    return [order for fill, order in found if order is not None and not order.may_have(fill)]
 
 
 def _lacks_buys(orders: Iterable[OwnOrder]) -> bool:

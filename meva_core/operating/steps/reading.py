@@ -36,7 +36,7 @@ from meva_core.operating.records.whose import desk_of, whose
 from meva_core.operating.steps.assessing import assess
 from meva_core.operating.steps.comparing import Compared, compare, read_balances
 from meva_core.operating.steps.filling import FillReader, Fills
-from meva_core.operating.steps.finding import found_again, ours_among
+from meva_core.operating.steps.finding import FIRST_SECONDS, Finder, Lacked, ours_among
 from meva_core.operating.steps.inputs_made import Learnt, Run, inputs_of
 from meva_core.operating.steps.live_bars import LiveBars
 from meva_core.operating.steps.measuring import Measured, Wanted, measure
@@ -55,14 +55,24 @@ class Process:
     seconds, None before that, when it sent something last, in microseconds, and the time of the book's newest
     cycle, in seconds, whoever made that.
 
-    With `rests` its first cycle submits nothing: the book was taken over from the earlier system.
+    `found` is the time of the newest cycle that the file had when the process began. `unlooked` are the pairs
+    of which it is not known yet what was made there since: all of them, None, before the first cycle. With
+    `rests` its first cycle submits nothing: the book was taken over from the earlier system.
     """
 
     runs: frozenset[str]
     first_cycle: int | None = None
     last_write: int | None = None
     newest: int = 0
+    found: int = 0
+    unlooked: frozenset[str] | None = None
     rests: bool = False
+
+    def after(self, read: Read) -> Process:
+        """Return what it knows after a cycle was read and stored."""
+        time = read.inputs.time
+        first = time if self.first_cycle is None else self.first_cycle
+        return evolve(self, first_cycle=first, newest=time, unlooked=read.unlooked)
 
     @property
     def why_not(self) -> str:
@@ -94,8 +104,8 @@ class Read:
 
     `current` is when marks were last known to be current (`Measured`). `foreign` counts the open orders that
     are not ours, `flows` what was booked that is no fill of ours; `orders` are ours that may move something,
-    `marks` the valuation marks. `account_read` says whether the balances could be read; `notes` are for
-    people.
+    `marks` the valuation marks. `account_read` says whether the balances could be read; `unlooked` is as in
+    `Process`; `notes` are for people.
     """
 
     inputs: Inputs
@@ -109,6 +119,7 @@ class Read:
     foreign: int = 0
     marks: Marks = field(factory=dict)
     account_read: bool = True
+    unlooked: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     @property
@@ -151,8 +162,8 @@ def read_cycle(
         valuations=measured.valuations,
     )
     notes = (
-        *measured.notes, *found.settling.notes, *_notes(found), *found.fills.notes, found.unread,
-        found.compared.note,
+        *measured.notes, *found.settling.notes, *_notes(found), *found.lacked.notes, *found.fills.notes,
+        found.unread, found.compared.note,
     )  # fmt: skip
     return Read(
         inputs=inputs_of(run, assessed, carried, learnt, kill),
@@ -166,6 +177,7 @@ def read_cycle(
         foreign=found.foreign,
         marks=measured.valuations,
         account_read=found.balances is not None,
+        unlooked=found.lacked.unread,
         notes=tuple(note for note in notes if note),
     )
 
@@ -173,10 +185,11 @@ def read_cycle(
 @frozen(kw_only=True)
 class _Account:
     """What steps 2 to 4 came to. `unread` says why there are no balances, if there are none; `foreign` and
-    `hidden` are as in `_Rests`."""
+    `hidden` are as in `_Rests`, `lacked` is what the file did."""
 
     file: File
     settling: Settling
+    lacked: Lacked
     balances: Mapping[str, Balance] | None
     unread: str
     fills: Fills
@@ -196,9 +209,11 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     settling = settle(desk, book.accepted, partial(world.at, "settle"))
     name = cycle_id(book.run, measured.time)
     file = BookFile(desk, whose(book), name, marks, _lots(measured), keeps=True)
-    listed = settling.listed or ()
-    alarms = found_again(file, listed, ours_among(file, listed, runs, first, book.accepted))
-    book = added(book, alarms, desk.clock.micros())
+    ours = partial(ours_among, file, runs=runs, first=first, accepted=book.accepted)
+    finder = Finder(desk.account, file, ours, between=partial(world.at, "settle"))
+    pairs = _unlooked(process, measured, first)
+    lacked = finder.lacked(settling.listed or (), pairs, process.found, first)
+    book = added(book, lacked.alarms, desk.clock.micros())
     world.at("fills")
     balances, unread = read_balances(desk.account)
     read_at = desk.clock.micros()
@@ -224,27 +239,32 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     fills = reader.read(book, symbols, balances or {})
     orders = file.own_orders()
     world.at("balances")
-    # An earlier process may have sent something right before this one: rows say so, as far as they can.
-    is_new = process.last_write is None
-    rows = (one.written if is_new else one.created for one in orders)
-    last_write = max([process.last_write or 0, *rows])
     compared = compare(
-        desk.account, file, fills.book, orders, balances, read_at, marks, last_write, desk.clock.micros(),
-        _tradable((*fills.unread, *fills.unasked), measured),
+        desk.account, file, fills.book, orders, balances, read_at, marks, _last_write(process, orders),
+        desk.clock.micros(), _tradable((*fills.unread, *fills.unasked), measured),
     )  # fmt: skip
     rests = _rests(file, settling, compared.book, runs, first)
     return _Account(
         file=file,
         settling=settling,
+        lacked=lacked,
         balances=balances,
         unread=unread,
         fills=fills,
         compared=compared,
         orders=orders,
-        alarms=[*alarms, *fills.alarms, *compared.alarms, *rests.alarms],
+        alarms=[*lacked.alarms, *fills.alarms, *compared.alarms, *rests.alarms],
         foreign=rests.foreign,
         hidden=rests.hidden,
     )
+
+
+def _last_write(process: Process, orders: Iterable[OwnOrder]) -> int:
+    """Return when something was sent last. An earlier process may have sent it right before this one: rows
+    say so, as far as they can."""
+    is_new = process.last_write is None
+    rows = (one.written if is_new else one.created for one in orders)
+    return max([process.last_write or 0, *rows])
 
 
 @frozen(kw_only=True)
@@ -286,6 +306,7 @@ def _learnt(
         process.why_not or (ORDERS_UNREAD if None in found.hidden else "") or found.compared.why_not,
         measured.blocked,
         found.settling.blocked,
+        dict.fromkeys(sorted(found.lacked.unread), ORDERS_UNREAD),
         dict.fromkeys(sorted(symbol for symbol in found.hidden if symbol is not None), ORDERS_UNREAD),
         found.fills.blocked,
     )
@@ -318,6 +339,15 @@ def _pairs(measured: Measured) -> list[str]:
 def _tradable(names: Iterable[str], measured: Measured) -> list[str]:
     """Return those of some pairs in which something may have been traded, as far as the exchange says."""
     return [name for name in names if measured.pairs is None or name in measured.pairs]
+
+
+def _unlooked(process: Process, measured: Measured, first: int) -> list[str]:
+    """Return the pairs of which is to be learnt what was made there before the process began. After a while
+    the fills that it came to have been shown."""
+    if process.unlooked is None:
+        return _tradable((one.name for one in measured.symbols), measured)
+    is_late = measured.time - first > FIRST_SECONDS
+    return [] if is_late else _tradable(sorted(process.unlooked), measured)
 
 
 def _held(book: LiveBook) -> list[str]:

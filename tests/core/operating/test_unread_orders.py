@@ -108,7 +108,7 @@ def test_a_restored_file_sends_nothing_before_a_list_has_shown_what_it_lacks(sto
     for name in lost:
         exchange._add(NewOrder(name, "BTCTRY", Side.BUY, price, price / price), name)
     book = restarted(running_with_intents(book))
-    with exchange.failing("open_orders"):
+    with exchange.failing("open_orders"), exchange.failing("all_orders"):
         assert cycle(book).inputs.blocked == dict.fromkeys(BOTH, ORDERS_UNREAD)
     assert open_pairs(book) == set()
     told = cycle(book)
