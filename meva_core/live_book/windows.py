@@ -11,8 +11,9 @@ from typing import Final
 from attrs import evolve
 
 from meva_core.live_book.book import LiveBook
-from meva_core.live_book.ledger import asset_of, symbol_of
+from meva_core.live_book.ledger import QUOTE, asset_of, symbol_of
 from meva_core.live_book.own_orders import OwnOrder
+from meva_core.live_book.readings import assets_of
 from meva_core.venue import Balance
 
 LATE_MS: Final = 120_000
@@ -60,11 +61,15 @@ def due(
     Those with an own order that is not fill-complete, or with another base balance than at their last read
     (one that was not told says nothing); of the universe, and held ones, also every tenth cycle and at the
     start; those of which something waits, or whose balance nothing has explained yet: the fill that does may
-    have been shown after the read that found none.
+    have been shown after the read that found none. What TRY lacks or has beyond the book may have been traded
+    for coins that the book does not know, too.
     """
     incomplete = {order.symbol for order in orders if not order.complete}
     incomplete |= {wait.symbol for wait in book.waits.values()}
     incomplete |= {symbol_of(asset) for asset, look in book.looks.items() if look.gap}
+    if book.look(QUOTE).gap:
+        unknown = balances.keys() - {*assets_of(book)}
+        incomplete |= {symbol_of(asset) for asset in unknown if balances[asset].total}
     regular = {*universe, *_held(book)} if starts or book.cycles % EVERY == 0 else set[str]()
     return sorted(
         symbol for symbol in pairs if symbol in incomplete | regular or _has_moved(book, symbol, balances)

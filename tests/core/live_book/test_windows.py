@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from live_books import OPENED, SECOND, a_book, an_order, balances
 
-from meva_core.live_book.book import Wait
+from meva_core.live_book.book import Look, Wait
 from meva_core.live_book.holdings import Holding, Lot
 from meva_core.live_book.windows import due, first_cursor, read, window
 
@@ -69,3 +71,11 @@ def test_the_universe_and_what_is_held_are_due_at_the_start_and_every_tenth_cycl
     assert due(book, PAIRS, [], there, ("ETHTRY",), starts=True) == ["BTCTRY", "ETHTRY"]
     assert due(book, PAIRS, [], there, ("ETHTRY",), starts=False) == []
     assert due(evolve(book, cycles=20), PAIRS, [], there, ("ETHTRY",), starts=False) == ["BTCTRY", "ETHTRY"]
+
+
+def test_while_nothing_explains_what_try_lacks_coins_that_the_book_does_not_know_are_due() -> None:
+    there = balances(TRY="5", BTC="1", ETH="2", AAVE="0")
+    book = evolve(a_book(BTC="1"), cycles=3, bases={"BTCTRY": Decimal(1), "ETHTRY": Decimal(2)})
+    assert due(book, PAIRS, [], there, (), starts=False) == []
+    lacks = evolve(book, looks={"TRY": Look(-5, -5, 0, 1)})
+    assert due(lacks, PAIRS, [], there, (), starts=False) == ["ETHTRY"]

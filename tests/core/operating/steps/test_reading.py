@@ -435,6 +435,17 @@ def test_one_that_has_filled_and_whose_fill_is_shown_late_is_found_before_anythi
     assert account.off() == {}
 
 
+def test_a_fill_of_coins_that_the_book_does_not_know_is_asked_for_until_it_is_shown(account: Lived) -> None:
+    """A person has bought them; the read that saw them come saw no fill yet."""
+    account.exchange.by_hand("ETHTRY", Side.BUY, "1", late=370)
+    account.cycle(60)
+    for _ in range(3):
+        read = account.cycle(900)
+        assert (read.inputs.alarms, read.book.unproven) == ((), ())
+    assert account.book.ledger.foreign["ETH"] == parse_e8("1")
+    assert account.off() == {}
+
+
 def test_what_was_made_before_a_process_began_is_asked_for_in_each_pair_until_it_is_told(
     account: Lived,
 ) -> None:
