@@ -187,6 +187,11 @@ class VenueOrder:
         """The quantity filled so far, None where the exchange does not say."""
         return None if self.left is None else EXACT.subtract(self.qty, self.left)
 
+    @property
+    def has_done_nothing(self) -> bool:
+        """Whether it has ended, and by the exchange's word without a fill."""
+        return self.state in (OrderState.CANCELED, OrderState.REJECTED) and self.filled == 0
+
 
 @frozen
 class UnreadOrder:

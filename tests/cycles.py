@@ -71,7 +71,7 @@ class Lived:
         with self.store.unit() as work:
             recording.saved(work, evolve(read.book, cycles=read.book.cycles + 1), read.carried)
             work.commit()
-        self.process = self.process.after(read)
+        self.process = self.process.after(read.inputs.time)
         self.reads.append(read)
         return read
 
@@ -92,8 +92,7 @@ class Lived:
 
     def restarted(self) -> Lived:
         """Return it in another process: nothing but the database is left."""
-        newest = self.process.newest
-        process = Process(runs=self.process.runs, newest=newest, found=newest)
+        process = Process(runs=self.process.runs, newest=self.process.newest)
         return evolve(self, process=process)
 
     def check(self) -> None:

@@ -35,7 +35,7 @@ from meva_core.venue import (
 SECOND = 10**6
 START = 1_760_000_000 * SECOND
 FEE = Decimal("0.0024")
-COSTS = {"find": 5, "flows": 2}
+COSTS = {"find": 5, "all_orders": 3, "flows": 2}
 """Requests that a call makes at most; every other makes one."""
 
 
@@ -205,7 +205,11 @@ class Scripted:
 
     def all_orders(self, symbol: str, start: int, end: int) -> Sequence[VenueOrder]:
         self._called("all_orders", symbol)
-        found = [one for one in self.orders.values() if one.symbol == symbol]
+        found = [
+            one
+            for one in self.orders.values()
+            if one.symbol == symbol and start * SECOND <= (one.created_ts or self.now) <= end * SECOND
+        ]
         if unread := [row for row in self.unread_before if row.symbol == symbol]:
             numbers = {row.order_id for row in unread}
             readable = [one for one in found if one.order_id not in numbers]

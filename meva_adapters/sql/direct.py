@@ -78,8 +78,8 @@ NOWHERE: Final = Places(())
 
 def places_of(compiled: Any, dialect: sa.Dialect) -> Places:
     """Return the places of a compiled statement."""
-    found = []
+    found, defaults = [], compiled.params  # which is made anew each time
     for name in compiled.positiontup or ():
         kind = compiled.binds[name].type.dialect_impl(dialect)
-        found.append((name, compiled.params[name], kind.bind_processor(dialect)))
+        found.append((name, defaults[name], kind.bind_processor(dialect)))
     return Places(tuple(found))

@@ -178,19 +178,6 @@ class Desk:
             save(work, watches, now)
             work.commit()
 
-    def look_again(self, work: UnitOfWork, record: Record, booked: Decimal) -> bool:
-        """Look for further orders of an order's name with the next settling, though that was done, from the
-        commit of this unit of work on; `booked` is how much of it the ledger holds. Returns whether that is
-        new."""
-        watches = load(work, self.owner)
-        watch = watches.orders.get(record.stored)
-        if watch is None:
-            watch = Watch(checks=1, known=True, filled=booked, booked=booked, complete=True)
-        if watch.checks == 0 or record.standing is Standing.UNSENT:
-            return False
-        save(work, watches.having(record.stored, evolve(watch, checks=0)), self.clock.micros())
-        return True
-
     def book(self, work: UnitOfWork, order_id: str, qty: Decimal, *, complete: bool = False) -> None:
         """Say how much of an order the ledger holds, from the commit of this unit of work on.
 

@@ -7,7 +7,7 @@ unit of work that changes the order. An order leaves it when nothing more is exp
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -113,6 +113,34 @@ def save(work: UnitOfWork, watches: Watches, micros: int) -> None:
     }
     text = json.dumps(document, separators=(",", ":"))
     work.upsert(_TABLE, {"key": watches.owner.key, "text_value": text, "updated_at": stamp(micros)})
+
+
+def watch_found(
+    work: UnitOfWork, owner: Owner, found: Iterable[tuple[Record, Decimal | None]], micros: int
+) -> None:
+    """Watch orders that were found at the exchange, with how much it says was filled of each."""
+    watches = load(work, owner)
+    new = {record.stored: Watch(known=True, filled=filled) for record, filled in found}
+    if new:
+        save(work, evolve(watches, orders={**watches.orders, **new}), micros)
+
+
+def look_again(work: UnitOfWork, owner: Owner, record: Record, booked: Decimal, micros: int) -> bool:
+    """Look for further orders of an order's name with the next settling, though that was done; `booked` is
+    how much of it the ledger holds. Returns whether that is new.
+
+    One that is absent is looked for as long as it is watched, and no longer.
+    """
+    watches = load(work, owner)
+    watch = watches.orders.get(record.stored)
+    if watch is None:
+        has_ended = record.standing not in MAY_REST
+        is_known = record.order_id is not None
+        watch = Watch(checks=1, known=is_known, filled=booked, booked=booked, complete=has_ended)
+    if watch.checks == 0 or record.standing in (Standing.UNSENT, Standing.ABSENT):
+        return False
+    save(work, watches.having(record.stored, evolve(watch, checks=0)), micros)
+    return True
 
 
 def unbooked(record: Record, watch: Watch) -> Decimal:

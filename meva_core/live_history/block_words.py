@@ -81,7 +81,7 @@ BLOCKS: Final[Mapping[str, Told]] = {
     NO_BARS: Told("its candles could not be read, and a strategy looks at them", "it ends when they can"),
     NOT_ASKED: Told("what became of an order there could not be asked", _LOOKED_UP),
     NOT_AS_THOUGHT: Told("an order there is not as it was thought", "it ends when two looks agree"),
-    ORDERS_UNREAD: Told("the list of open orders could not be read", "it ends when it can"),
+    ORDERS_UNREAD: Told("which orders of ours are at the exchange could not be read", "it ends when it can"),
     UNREADABLE: Told("a row of an order cannot be read", "it ends when the row is mended"),
     UNREAD: Told("its fills could not be read", "it ends when they can"),
     WAITS: Told("a fill was read that cannot be booked yet", "it ends when it is booked, or becomes K1"),

@@ -235,7 +235,7 @@ class Runner:
             book, carried = recording.decided(work, read.book, cycle, read.carried, self.texts)
             killed = None if self.run.dry else pulled(work, cycle, read.book, cycle.stamp)
             work.commit()
-        self.process = self.process.after(read)
+        self.process = self.process.after(cycle.inputs.time)
         return book, carried, killed
 
     def _execute(self, cycle: Cycle, book: LiveBook, file: BookFile, current: Mapping[str, int]) -> Executed:

@@ -98,7 +98,7 @@ class Trader:
         with self.store.unit() as work:
             recording.saved(work, read.book, read.carried)
             work.commit()
-        self.process = self.process.after(read)
+        self.process = self.process.after(read.inputs.time)
         return read
 
     def execute(self, read: Read, *actions: Action) -> list[Verdict]:

@@ -12,7 +12,7 @@ from meva_core.live.desk import Desk
 from meva_core.live.live_orders import Record, Unread, add, change, newest, records, rows
 from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live.standing import Standing, reported
-from meva_core.live.watch import Watch, load, save
+from meva_core.live.watch import look_again, watch_found
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import Booked, LiveBook, added
 from meva_core.live_book.ledger import Marks
@@ -127,37 +127,32 @@ class BookFile:
 
     # -- Stored -----------------------------------------------------------------------------------------
 
-    def adopt(self, order: VenueOrder, alarm: Alarm) -> None:
-        """Take an order into the file that is ours by its name and is not there, and store that this is
-        alarming: it will not be seen again that it was not."""
-        desk = self.desk
-        if order.price is None:
-            raise ValueError(f"order {order.order_id} has no limit, and none of ours is without")
-        with desk.store.unit() as work:
-            now, standing = desk.clock.micros(), reported(Standing.UNKNOWN, order.state)
-            created = order.created_ts or sent_at(order.client_id) or now
-            made = Record(
-                order.client_id, order.symbol, order.side, order.price, order.qty, standing, order.order_id,
-                "found at the exchange, and not in this file", created, now,
-            )  # fmt: skip
-            add(work, desk.owner, [made])
-            (record,) = records(work, desk.owner, exchange_order_id=order.order_id)
-            watch = Watch(known=True, filled=order.filled)
-            save(work, load(work, self.desk.owner).having(record.stored, watch), now)
+    def adopt(self, orders: Sequence[VenueOrder], alarms: Sequence[Alarm]) -> None:
+        """Take orders into the file that are ours by their names and are not there, and store that this is
+        alarming: it will not be seen again that they were not."""
+        owner, now = self.desk.owner, self.desk.clock.micros()
+        shown = {order.order_id: order for order in orders}
+        with self.desk.store.unit() as work:
+            add(work, owner, [_found(order, now) for order in orders])
+            made = records(work, owner, exchange_order_id=frozenset(shown))
+            pairs = [(record, shown[record.order_id or ""]) for record in made]
+            watch_found(work, owner, [(r, o.filled) for r, o in pairs if not o.has_done_nothing], now)
+            for record in (record for record, order in pairs if order.has_done_nothing):
+                recording.filled(work, record.stored, "0", complete=True)
             found = stored.stored_book(work, self.whose.book)
             if found is not None:
-                recording.saved(work, added(found[0], [alarm], now))
+                recording.saved(work, added(found[0], alarms, now))
             work.commit()
         self._read.forget_orders()
 
     def look_again(self, orders: Iterable[OwnOrder]) -> None:
         """Have the desk look for further orders of the names of these with its next settling."""
-        asked = tuple(orders)
+        asked, owner, now = tuple(orders), self.desk.owner, self.desk.clock.micros()
         if not asked:
             return
         with self.desk.store.unit() as work:
-            found = [(row, one) for one in asked for row in _rows_of(work, self.desk.owner, one)]
-            new = [self.desk.look_again(work, row, one.sums.qty) for row, one in found]
+            found = [(row, one.sums.qty) for one in asked for row in _rows_of(work, owner, one)]
+            new = [look_again(work, owner, row, booked, now) for row, booked in found]
             if any(new):
                 work.commit()
         self._read.forget_orders()
@@ -201,6 +196,19 @@ class BookFile:
                 self.desk.book(work, order.order_id, order.sums.qty, complete=order.complete)
             filled = None if order.filled is None else f"{order.filled:f}"
             recording.filled(work, record.stored, filled, complete=order.complete)
+
+
+def _found(order: VenueOrder, now: int) -> Record:
+    """Return the row of an order that is ours and was not in the file. Raises ValueError for one that has no
+    limit: none of ours is without."""
+    if order.price is None:
+        raise ValueError(f"order {order.order_id} has no limit, and none of ours is without")
+    standing = reported(Standing.UNKNOWN, order.state)
+    created = order.created_ts or sent_at(order.client_id) or now
+    return Record(
+        order.client_id, order.symbol, order.side, order.price, order.qty, standing, order.order_id,
+        "found at the exchange, and not in this file", created, now,
+    )  # fmt: skip
 
 
 def bought(view: Reads, since: int) -> tuple[int, Decimal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from attrs import Factory, evolve, frozen
 
@@ -11,6 +12,19 @@ from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.ids import canonical_json, content_hash
 from meva_core.operational.documents import Amount, document_of, from_document
 from meva_core.operational.inputs import DegradeState, Listed, RiskState
+
+_LATER: Final = "unlooked"
+"""What was not stored at first, and is not where there is nothing of it."""
+
+
+@frozen(kw_only=True)
+class Unlooked:
+    """What is to be learnt of a pair: the orders that were made there from `since` on, before a process
+    began; first asked for at `asked`, both in seconds. `told` says that a list has shown them once since."""
+
+    since: int
+    asked: int
+    told: bool = False
 
 
 @frozen(kw_only=True)
@@ -20,7 +34,7 @@ class Carried:
     nothing of it is submitted; `valuations` are the last marks that there were, `refusals` the exchange's in
     the last cycle. `versions` are those of the strategies whose memories the book has, `listing` says which
     strategies wished for what it wants (`listing_of`), empty before the first cycle, `asked_at` when they
-    were asked last, in seconds.
+    were asked last, in seconds. `unlooked` are the pairs whose orders of before are still to be looked at.
     """
 
     risk: RiskState | None = None
@@ -33,6 +47,7 @@ class Carried:
     versions: Mapping[str, int] = Factory(dict)
     listing: str = ""
     asked_at: int | None = None
+    unlooked: Mapping[str, Unlooked] = Factory(dict)
 
     def asked(self, strategies: Sequence[Listed], time: int) -> Carried:
         """Return what is carried on from a cycle, at a time in seconds, in which these strategies were
@@ -70,13 +85,16 @@ def _version(listed: Listed) -> int:
 
 def text_of(carried: Carried) -> str:
     """Return it as its canonical JSON, which is what is stored."""
-    return canonical_json(document_of(carried))
+    document = document_of(carried)
+    if not carried.unlooked:
+        del document[_LATER]
+    return canonical_json(document)
 
 
 def carried_of(text: str, where: str) -> Carried:
     """Return what a text is of. Raises StoreCorrupt, naming `where`, for one that is of something else."""
     try:
-        return from_document(Carried, json.loads(text))
+        return from_document(Carried, {_LATER: {}, **json.loads(text)})
     except (BadInput, ValueError) as error:
         raise StoreCorrupt(
             f"{where}: cannot be read ({error})", action="keep the database, and restore a backup"

@@ -71,10 +71,10 @@ class File(Protocol):
     def postings(self) -> Sequence[Posting]:
         """Return all that was booked, in the order of booking."""
 
-    def adopt(self, order: VenueOrder, alarm: Alarm) -> None:
-        """Take an order at the exchange into the file that is ours by its name and is not there: its backup
-        was restored. The book is stored with the alarm of that. Raises IdTaken for one of a name that the
-        file has already."""
+    def adopt(self, orders: Sequence[VenueOrder], alarms: Sequence[Alarm]) -> None:
+        """Take orders at the exchange into the file that are ours and are not there: its backup was restored.
+        The book is stored with the alarms of that. Raises IdTaken, with nothing stored, for one of a name
+        that the file has already."""
 
     def look_again(self, orders: Iterable[OwnOrder]) -> None:
         """Have the desk look for further orders of the names of these with its next settling: something was

@@ -26,7 +26,8 @@ from meva_core.live_book.windows import first_cursor, read, window
 from meva_core.market import MICROS
 from meva_core.operating.records.file import File, FillsBooked
 from meva_core.operating.records.filled import Filled, filled
-from meva_core.operating.steps.finding import FIRST_SECONDS, found_again, of_fills, ours_among
+from meva_core.operating.steps.finding import found_again, of_fills, ours_among
+from meva_core.operating.steps.looking_back import FIRST_SECONDS
 from meva_core.orders import Side
 from meva_core.ports import Account, Clock
 from meva_core.venue import Balance, VenueFill, VenueOrder

@@ -22,7 +22,7 @@ from meva_core.ids import cycle_id
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import Record, resting
 from meva_core.live_book.alarms import Alarm
-from meva_core.live_book.attribution import Whose, doubted_by, hidden_by, of_order, order_alarms
+from meva_core.live_book.attribution import Ours, Whose, doubted_by, hidden_by, of_order, order_alarms
 from meva_core.live_book.book import LiveBook, added
 from meva_core.live_book.ledger import QUOTE, Marks
 from meva_core.live_book.own_orders import OwnOrder
@@ -36,9 +36,10 @@ from meva_core.operating.records.whose import desk_of, whose
 from meva_core.operating.steps.assessing import assess
 from meva_core.operating.steps.comparing import Compared, compare, read_balances
 from meva_core.operating.steps.filling import FillReader, Fills
-from meva_core.operating.steps.finding import FIRST_SECONDS, Finder, Lacked, ours_among
+from meva_core.operating.steps.finding import ours_among
 from meva_core.operating.steps.inputs_made import Learnt, Run, inputs_of
 from meva_core.operating.steps.live_bars import LiveBars
+from meva_core.operating.steps.looking_back import Lacked, LookingBack, to_look_at
 from meva_core.operating.steps.measuring import Measured, Wanted, measure
 from meva_core.operating.steps.settling import BY_NUMBER, ORDERS_UNREAD, Settling, settle
 from meva_core.operational.inputs import Inputs
@@ -55,24 +56,19 @@ class Process:
     seconds, None before that, when it sent something last, in microseconds, and the time of the book's newest
     cycle, in seconds, whoever made that.
 
-    `found` is the time of the newest cycle that the file had when the process began. `unlooked` are the pairs
-    of which it is not known yet what was made there since: all of them, None, before the first cycle. With
-    `rests` its first cycle submits nothing: the book was taken over from the earlier system.
+    With `rests` its first cycle submits nothing: the book was taken over from the earlier system.
     """
 
     runs: frozenset[str]
     first_cycle: int | None = None
     last_write: int | None = None
     newest: int = 0
-    found: int = 0
-    unlooked: frozenset[str] | None = None
     rests: bool = False
 
-    def after(self, read: Read) -> Process:
-        """Return what it knows after a cycle was read and stored."""
-        time = read.inputs.time
+    def after(self, time: int) -> Process:
+        """Return what it knows after a cycle at a time, in seconds, is stored."""
         first = time if self.first_cycle is None else self.first_cycle
-        return evolve(self, first_cycle=first, newest=time, unlooked=read.unlooked)
+        return evolve(self, first_cycle=first, newest=time)
 
     @property
     def why_not(self) -> str:
@@ -104,8 +100,8 @@ class Read:
 
     `current` is when marks were last known to be current (`Measured`). `foreign` counts the open orders that
     are not ours, `flows` what was booked that is no fill of ours; `orders` are ours that may move something,
-    `marks` the valuation marks. `account_read` says whether the balances could be read; `unlooked` is as in
-    `Process`; `notes` are for people.
+    `marks` the valuation marks. `account_read` says whether the balances could be read; `notes` are for
+    people.
     """
 
     inputs: Inputs
@@ -119,7 +115,6 @@ class Read:
     foreign: int = 0
     marks: Marks = field(factory=dict)
     account_read: bool = True
-    unlooked: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     @property
@@ -148,7 +143,7 @@ def read_cycle(
     clock, at_measure = world.desk.clock, partial(world.at, "measure")
     measured = measure(world.market, world.rules, clock, wanted, world.bars, at_measure)
     world.shown(measured)
-    found = _book_account(world, run, process, book, measured)
+    found = _book_account(world, run, process, book, measured, carried)
     world.at("assess")
     measured = measured.aged(world.desk.clock.micros())  # the account may have taken minutes to answer
     unread = _tradable(found.fills.unread, measured)
@@ -160,6 +155,7 @@ def read_cycle(
         stalls=stalls,
         resting={name: left - 1 for name, left in sorted(carried.resting.items()) if left > 1},
         valuations=measured.valuations,
+        unlooked=found.lacked.left,
     )
     notes = (
         *measured.notes, *found.settling.notes, *_notes(found), *found.lacked.notes, *found.fills.notes,
@@ -177,7 +173,6 @@ def read_cycle(
         foreign=found.foreign,
         marks=measured.valuations,
         account_read=found.balances is not None,
-        unlooked=found.lacked.unread,
         notes=tuple(note for note in notes if note),
     )
 
@@ -200,7 +195,9 @@ class _Account:
     hidden: frozenset[str | None]
 
 
-def _book_account(world: World, run: Run, process: Process, book: LiveBook, measured: Measured) -> _Account:
+def _book_account(
+    world: World, run: Run, process: Process, book: LiveBook, measured: Measured, carried: Carried
+) -> _Account:
     """Steps 2 to 4: read the account, and book what happened there."""
     desk = desk_of(world.desk, book)
     marks, runs = measured.valuations, process.runs | {book.run}
@@ -210,9 +207,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     name = cycle_id(book.run, measured.time)
     file = BookFile(desk, whose(book), name, marks, _lots(measured), keeps=True)
     ours = partial(ours_among, file, runs=runs, first=first, accepted=book.accepted)
-    finder = Finder(desk.account, file, ours, between=partial(world.at, "settle"))
-    pairs = _unlooked(process, measured, first)
-    lacked = finder.lacked(settling.listed or (), pairs, process.found, first)
+    lacked = _lacked(world, process, book, measured, carried, file, ours, settling.listed or ())
     book = added(book, lacked.alarms, desk.clock.micros())
     world.at("fills")
     balances, unread = read_balances(desk.account)
@@ -241,7 +236,7 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
     world.at("balances")
     compared = compare(
         desk.account, file, fills.book, orders, balances, read_at, marks, _last_write(process, orders),
-        desk.clock.micros(), _tradable((*fills.unread, *fills.unasked), measured),
+        desk.clock.micros(), _tradable((*fills.unread, *fills.unasked, *lacked.unread), measured),
     )  # fmt: skip
     rests = _rests(file, settling, compared.book, runs, first)
     return _Account(
@@ -257,6 +252,32 @@ def _book_account(world: World, run: Run, process: Process, book: LiveBook, meas
         foreign=rests.foreign,
         hidden=rests.hidden,
     )
+
+
+def _lacked(
+    world: World,
+    process: Process,
+    book: LiveBook,
+    measured: Measured,
+    carried: Carried,
+    file: BookFile,
+    ours: Callable[[Sequence[VenueOrder | UnreadOrder]], Ours],
+    listed: Sequence[VenueOrder],
+) -> Lacked:
+    """Take in what the file lacks of what rests, and of what was made before this process began."""
+    starts = process.first_cycle is None
+    back = LookingBack(
+        account=world.desk.account,
+        file=file,
+        ours=ours,
+        time=measured.time,
+        first=measured.time if process.first_cycle is None else process.first_cycle,
+        between=partial(world.at, "settle"),
+    )
+    names = [one.name for one in measured.symbols]
+    since = max(process.newest, book.opened // MICROS)
+    pairs = to_look_at(carried.unlooked, names, since, measured.time, starts=starts)
+    return back.lacked(listed, pairs, _tradable(pairs, measured))
 
 
 def _last_write(process: Process, orders: Iterable[OwnOrder]) -> int:
@@ -339,15 +360,6 @@ def _pairs(measured: Measured) -> list[str]:
 def _tradable(names: Iterable[str], measured: Measured) -> list[str]:
     """Return those of some pairs in which something may have been traded, as far as the exchange says."""
     return [name for name in names if measured.pairs is None or name in measured.pairs]
-
-
-def _unlooked(process: Process, measured: Measured, first: int) -> list[str]:
-    """Return the pairs of which is to be learnt what was made there before the process began. After a while
-    the fills that it came to have been shown."""
-    if process.unlooked is None:
-        return _tradable((one.name for one in measured.symbols), measured)
-    is_late = measured.time - first > FIRST_SECONDS
-    return [] if is_late else _tradable(sorted(process.unlooked), measured)
 
 
 def _held(book: LiveBook) -> list[str]:

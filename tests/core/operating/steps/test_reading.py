@@ -16,7 +16,6 @@ from meva_core.amounts import parse_e8
 from meva_core.errors import Unavailable, VenueReason
 from meva_core.ids import client_id
 from meva_core.live.watch import load
-from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.book import accepted
 from meva_core.modes import Mode
 from meva_core.operating.records import recording
@@ -24,11 +23,10 @@ from meva_core.operating.records.book_file import BookFile
 from meva_core.operating.records.whose import whose
 from meva_core.operating.steps.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
 from meva_core.operating.steps.filling import UNREAD, WAITS
-from meva_core.operating.steps.finding import FIRST_SECONDS
 from meva_core.operating.steps.measuring import NO_MARK
-from meva_core.operating.steps.settling import BY_NUMBER, NOT_ASKED, ORDERS_UNREAD
+from meva_core.operating.steps.settling import BY_NUMBER, NOT_ASKED
 from meva_core.orders import Side
-from meva_core.venue import NewOrder, OrderState, UnreadOrder
+from meva_core.venue import NewOrder, OrderState
 
 
 @pytest.fixture
@@ -411,30 +409,6 @@ def test_an_order_that_a_restored_file_lacks_and_only_its_fills_show_is_taken_in
     assert row == (name, "canceled", Decimal("0.75"), Decimal(2990), 1)
 
 
-@pytest.mark.parametrize("side", list(Side))
-def test_one_that_has_filled_and_whose_fill_is_shown_late_is_found_before_anything_is_decided(
-    account: Lived, side: Side
-) -> None:
-    """Or what it moved would be booked as a person's, and sold or bought a second time."""
-    bought = account.place("BTCTRY", Side.BUY, "1", "2990")
-    account.exchange.trade(bought, "1")
-    account.cycle()
-    account.exchange.pass_time(10)
-    name = client_id(account.last.inputs.cycle, "BTCTRY", side, 7, stage=4)
-    lost = account.exchange.submit(NewOrder(name, "BTCTRY", side, Decimal(3000), Decimal("0.5")))
-    account.exchange.trade(lost.order_id, "0.5", late=370)
-    account.process = account.restarted().process
-    for _ in range(8):
-        read = account.cycle()
-        account.check()
-        assert read.book.unproven == ()
-        assert [alarm.pair for alarm in read.book.alarms if alarm.code is AlarmCode.FILE_BEHIND] == [
-            f"file_behind_exchange:{lost.order_id}"
-        ]
-    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("0.5" if side is Side.SELL else "1.5")
-    assert account.off() == {}
-
-
 def test_a_fill_of_coins_that_the_book_does_not_know_is_asked_for_until_it_is_shown(account: Lived) -> None:
     """A person has bought them; the read that saw them come saw no fill yet."""
     account.exchange.by_hand("ETHTRY", Side.BUY, "1", late=370)
@@ -443,58 +417,6 @@ def test_a_fill_of_coins_that_the_book_does_not_know_is_asked_for_until_it_is_sh
         read = account.cycle(900)
         assert (read.inputs.alarms, read.book.unproven) == ((), ())
     assert account.book.ledger.foreign["ETH"] == parse_e8("1")
-    assert account.off() == {}
-
-
-def test_what_was_made_before_a_process_began_is_asked_for_in_each_pair_until_it_is_told(
-    account: Lived,
-) -> None:
-    account.exchange.by_hand("ETHTRY", Side.BUY, "1")  # of no concern
-    for restarts in range(2):
-        account.process = account.restarted().process
-        with account.exchange.failing("all_orders", "BTCTRY"):
-            for _ in range(2):
-                assert account.cycle().inputs.blocked == {"BTCTRY": ORDERS_UNREAD}
-            assert account.exchange.calls["all_orders"] == 1, "ETHTRY was told"
-        assert account.cycle().inputs.blocked == {}
-        assert account.exchange.calls["all_orders"] == 1
-        account.cycle()
-        assert account.exchange.calls["all_orders"] == 0, f"after restart {restarts}"
-    account.process = account.restarted().process
-    with account.exchange.failing("all_orders"):
-        account.cycle()
-        assert account.cycle(FIRST_SECONDS).inputs.blocked.keys() == {"BTCTRY", "ETHTRY"}
-        assert account.cycle(1).inputs.blocked == {}, "by now their fills are shown"
-    account.cycle()
-    assert account.exchange.calls["all_orders"] == 0
-
-
-def test_a_row_of_before_that_cannot_be_read_counts_where_it_may_be_ours(account: Lived) -> None:
-    account.exchange.by_hand("BTCTRY", Side.BUY, "1")
-    (number,) = account.exchange.orders
-    account.exchange.unread_before = [UnreadOrder(number, "somebody's", "BTCTRY", "no price")]
-    account.process = account.restarted().process
-    assert account.cycle().inputs.blocked == {}
-    account.exchange.unread_before = [UnreadOrder(None, None, "BTCTRY", "no number")]
-    account.process = account.restarted().process
-    assert account.cycle().inputs.blocked == {"BTCTRY": ORDERS_UNREAD}
-    assert [note for note in account.last.notes if "no number" in note]
-    account.exchange.unread_before = []
-    assert account.cycle().inputs.blocked == {}
-
-
-def test_two_of_one_name_that_a_restored_file_lacks_are_taken_in_one_by_one(account: Lived) -> None:
-    name = client_id(account.last.inputs.cycle, "BTCTRY", Side.BUY, 7, stage=4)
-    order = NewOrder(name, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1))
-    first, second = (account.exchange.submit(order).order_id for _ in range(2))
-    account.exchange.trade(second, "1", late=370)
-    account.process = account.restarted().process
-    for _ in range(9):
-        account.cycle()
-        account.check()
-    pairs = {alarm.pair for alarm in account.book.alarms}
-    assert pairs == {f"file_behind_exchange:{first}", f"{AlarmCode.SHARED_NAME}:{name}"}
-    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
     assert account.off() == {}
 
 
