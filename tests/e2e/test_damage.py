@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from damage import changes
 from made import Made
-from nightly import NIGHTLY
+from nightly import NIGHTLY, every
 from stage7_runs import BUSY
 
 from meva_adapters.codec import CODEC
@@ -174,7 +174,7 @@ CASES = {
 """What was done to a database, by what that means."""
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", every(2, [*CASES]))
 def test_what_lacks_is_too_much_or_out_of_place_is_found(
     meva: Meva, sound: Path, tmp_path: Path, case: str
 ) -> None:

@@ -18,7 +18,7 @@ from stage7_runs import rows_of
 
 Victims = Callable[..., dict[str, Any]]
 STRETCH = 6
-KILLS = 15 if NIGHTLY else 6
+KILLS = 15 if NIGHTLY else 4
 PER_CYCLE = ("stage7_cycle_trace", "stage7_ledger_metrics", "stage7_run_metrics", "stage7_cycle_digests")
 BELONGING = (
     "stage7_order_intents",

@@ -40,7 +40,7 @@ Victims = Callable[..., dict[str, Any]]
 WORKS: Final = {"fill": ("columns", 5), "slim": ("full", 5), "join": ("full", 1)}
 """What is done to a run, recorded with which level and how many cycles a commit."""
 CYCLES: Final = 10
-KILLS: Final = 70 if NIGHTLY else 6
+KILLS: Final = 70 if NIGHTLY else 4
 """So many of each at random moments."""
 
 

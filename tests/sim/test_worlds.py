@@ -21,9 +21,9 @@ from meva_adapters.rehearsal.violations import Violated
 from meva_adapters.rehearsal.worlds import Shape
 from meva_core.operating.records.book_file import BookFile
 
-SAMPLE = range(1000, 1000 + (2000 if NIGHTLY else 6))
+SAMPLE = range(1000, 1000 + (2000 if NIGHTLY else 4))
 STEPS = 200 if NIGHTLY else 15
-MOST_STEPS = 200 if NIGHTLY else 60
+MOST_STEPS = 200 if NIGHTLY else 40
 KEPT = [
     line.split()[:3]
     for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines()
