@@ -190,8 +190,8 @@ EDITS = bytes([0, 9, 10, 13, 32, 34, 43, 44, 45, 46, 47, 48, 57, 58, 69, 84, 90,
 
 @pytest.mark.parametrize("kind", ["candles", "orderbook", "ticker"])
 def test_every_single_byte_edit_agrees_between_both_readers(kind):
-    """Every byte of a good file, replaced by a seventh of the bytes that mean something, left out, or
-    doubled: seven bytes in a row by all of them.
+    """Every byte of a good file, replaced by one or two of the bytes that mean something, left out, or
+    doubled: thirteen bytes in a row by all of them.
     """
     good = {"candles": CANDLES, "orderbook": BOOK, "ticker": TICKER}[kind].encode()
     header, _, body = good.partition(b"\n")
@@ -212,7 +212,7 @@ def test_every_single_byte_edit_agrees_between_both_readers(kind):
 
 @pytest.mark.parametrize("byte", EDITS)
 def test_a_file_with_one_byte_changed_is_read_or_refused(tmp_path, byte):
-    """Every eleventh byte of a file, and every byte by one of eleven edits or another: what a block reads as
+    """Every 17th byte of a file, and every byte by one edit or two of all: what a block reads as
     is held for all of them above, and here that a whole dataset's readers go by it."""
     good = BOOK.encode()
     for i in every(17, range(len(good)), EDITS.index(byte) % 17):
