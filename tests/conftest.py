@@ -83,8 +83,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Spare the collector of garbage what lives as long as the tests, all of their modules and items, and let
-    it look for more only where more has come: by default it takes an eighth of all time. What of it is garbage
-    stays, some megabytes: looking for that takes half a second of each worker."""
+    it look for more only where more has come: by default it takes an eighth of all time. What is garbage by
+    then stays: to look for it takes half a second of each worker, and what it needs does not shrink by it."""
     gc.freeze()
     gc.set_threshold(10_000, 20, 10)
 
