@@ -177,7 +177,7 @@ def account(exchange: LiveAccount, tmp_path: Path) -> Iterator[LiveAccount]:
     exchange.quiet()
 
 
-@pytest.mark.parametrize("row", every(6, ROWS), ids=str)
+@pytest.mark.parametrize("row", every(4, ROWS), ids=str)
 def test_books_agree_after(account: LiveAccount, row: Row) -> None:
     before = account.happened()
     account.faults(list(row.rules), **row.policy)
