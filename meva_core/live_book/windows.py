@@ -12,6 +12,7 @@ from attrs import evolve
 
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.ledger import QUOTE, asset_of, symbol_of
+from meva_core.live_book.moves import LATE_MICROS
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.readings import assets_of
 from meva_core.venue import Balance
@@ -61,19 +62,38 @@ def due(
     Those with an own order that is not fill-complete, or with another base balance than at their last read
     (one that was not told says nothing); of the universe, and held ones, also every tenth cycle and at the
     start; those of which something waits, or whose balance nothing has explained yet: the fill that does may
-    have been shown after the read that found none. What TRY lacks or has beyond the book may have been traded
-    for coins that the book does not know, too.
+    have been shown after the read that found none. Those, too, in which what TRY lacks or has beyond the book
+    may have been traded (`_traded_for`).
     """
-    incomplete = {order.symbol for order in orders if not order.complete}
-    incomplete |= {wait.symbol for wait in book.waits.values()}
-    incomplete |= {symbol_of(asset) for asset, look in book.looks.items() if look.gap}
-    if book.look(QUOTE).gap:
-        unknown = balances.keys() - {*assets_of(book)}
-        incomplete |= {symbol_of(asset) for asset in unknown if balances[asset].total}
-    regular = {*universe, *_held(book)} if starts or book.cycles % EVERY == 0 else set[str]()
-    return sorted(
-        symbol for symbol in pairs if symbol in incomplete | regular or _has_moved(book, symbol, balances)
-    )
+    wanted = {order.symbol for order in orders if not order.complete}
+    wanted |= {wait.symbol for wait in book.waits.values()}
+    wanted |= {symbol_of(asset) for asset, look in book.looks.items() if look.gap}
+    wanted |= _traded_for(book, balances, universe)
+    if starts or book.cycles % EVERY == 0:
+        wanted |= {*universe, *_held(book)}
+    return sorted(symbol for symbol in pairs if symbol in wanted or _has_moved(book, symbol, balances))
+
+
+def _traded_for(book: LiveBook, balances: Mapping[str, Balance], universe: Collection[str]) -> set[str]:
+    """Return the pairs in which a person may have traded what TRY lacks or has beyond the book.
+
+    What is bought and sold again between two reads moves no base balance: so those of the universe and of all
+    coins that are there or were, coins that the book does not know among them. Each until it was read whole
+    once a fill of before the gap must have been shown: a gap that stays open asks for none of them for ever.
+    """
+    look = book.look(QUOTE)
+    if not look.gap:
+        return set()
+    there = (asset for asset, balance in balances.items() if balance.total)
+    symbols = {*universe, *(symbol_of(asset) for asset in {*there, *assets_of(book)} - {QUOTE})}
+    return {symbol for symbol in symbols if _read_at(book, symbol) < look.since + LATE_MICROS}
+
+
+def _read_at(book: LiveBook, symbol: str) -> int:
+    """Return when the fills of a symbol were read whole last, as its cursor says, in microseconds; 0 for
+    never."""
+    cursor = book.cursors.get(symbol)
+    return 0 if cursor is None else (cursor + LATE_MS) * _MILLI
 
 
 def _has_moved(book: LiveBook, symbol: str, balances: Mapping[str, Balance]) -> bool:

@@ -73,9 +73,24 @@ def test_the_universe_and_what_is_held_are_due_at_the_start_and_every_tenth_cycl
     assert due(evolve(book, cycles=20), PAIRS, [], there, ("ETHTRY",), starts=False) == ["BTCTRY", "ETHTRY"]
 
 
-def test_while_nothing_explains_what_try_lacks_coins_that_the_book_does_not_know_are_due() -> None:
+def test_while_nothing_explains_what_try_lacks_every_coin_may_have_been_traded() -> None:
+    """Bought and sold again between two reads, it moves no base balance."""
     there = balances(TRY="5", BTC="1", ETH="2", AAVE="0")
     book = evolve(a_book(BTC="1"), cycles=3, bases={"BTCTRY": Decimal(1), "ETHTRY": Decimal(2)})
     assert due(book, PAIRS, [], there, (), starts=False) == []
-    lacks = evolve(book, looks={"TRY": Look(-5, -5, 0, 1)})
-    assert due(lacks, PAIRS, [], there, (), starts=False) == ["ETHTRY"]
+    lacks = evolve(book, looks={"TRY": Look(-5, -5, OPENED, 1)})
+    assert due(lacks, PAIRS, [], there, (), starts=False) == ["BTCTRY", "ETHTRY"]
+    assert due(lacks, PAIRS, [], there, ("AAVETRY",), starts=False) == ["AAVETRY", "BTCTRY", "ETHTRY"]
+
+
+def test_a_gap_that_stays_open_asks_for_no_pair_that_was_read_whole_ten_minutes_after_it() -> None:
+    there = balances(TRY="5", BTC="1")
+    gap = {"TRY": Look(-5, -5, OPENED + 60 * SECOND, 1)}
+    book = evolve(a_book(BTC="1"), cycles=3, bases={"BTCTRY": Decimal(1)}, looks=gap)
+    reads = ((120, True, True), (659, True, True), (660, False, True), (660, True, False))
+    for seconds, whole, asked in reads:
+        book = read(book, "BTCTRY", MS, OPENED + seconds * SECOND, there["BTC"], whole=whole)
+        assert (due(book, PAIRS, [], there, (), starts=False) == ["BTCTRY"]) is asked
+    # What is another gap begins anew.
+    book = evolve(book, looks={"TRY": Look(5, 5, OPENED + 900 * SECOND, 1)})
+    assert due(book, PAIRS, [], there, (), starts=False) == ["BTCTRY"]

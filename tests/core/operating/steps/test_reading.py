@@ -560,3 +560,16 @@ def test_an_order_of_ours_that_a_restored_file_lacks_is_taken_in_with_its_fills(
         work.commit()
     assert account.cycle().inputs.alarms == ()
     account.check()
+
+
+def test_what_a_person_buys_and_sells_again_between_two_reads_is_no_withdrawal(account: Lived) -> None:
+    account.cycle()
+    account.exchange.by_hand("BTCTRY", Side.BUY, "1")
+    account.exchange.pass_time(5)
+    account.exchange.by_hand("BTCTRY", Side.SELL, "1")
+    for _ in range(12):
+        account.cycle()
+        account.check()
+        assert account.book.alarms == ()
+    assert account.book.ledger.cash == parse_e8("99985.6")
+    assert (account.book.unproven, account.off()) == ((), {})
