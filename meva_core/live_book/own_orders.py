@@ -86,16 +86,16 @@ class OwnOrder:
     @property
     def missing(self) -> Decimal | None:
         """By how much its booked fills fall short of what the exchange says was filled; below zero, more
-        came; None, it does not say. Within a unit for each amount that was rounded, that is zero.
-
-        What is rounded are fills that the exchange did not give exactly, and its own word where something is
-        left.
+        came; None, it does not say. Within a unit for each fill that the exchange did not give exactly, that
+        is zero. Its own word, which it rounds where something is left, is off by less than one: a whole lot
+        is a fill that lacks.
         """
         if self.filled is None:
             return None
         short = EXACT.subtract(self.filled, self.sums.qty)
-        rounded = self.inexact + (self.filled != self.qty)
-        return _ZERO if abs(short) <= EXACT.multiply(self.lot, Decimal(rounded)) else short
+        off, spare = abs(short), EXACT.multiply(self.lot, Decimal(self.inexact))
+        is_rounded = off <= spare or (self.filled != self.qty and off < EXACT.add(spare, self.lot))
+        return _ZERO if is_rounded else short
 
     @property
     def left(self) -> Decimal:

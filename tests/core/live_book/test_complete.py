@@ -47,12 +47,28 @@ def test_it_is_complete_once_it_has_ended_and_its_fills_add_up_to_the_exchanges_
 def test_what_the_exchange_rounded_may_lack_a_unit_each() -> None:
     lot = Decimal("0.0001")
     order = ended("1.2", lot=lot)
-    order = order.plus(a_fill("1.1999", "100", order=order))
+    order = order.plus(a_fill("1.19991", "100", order=order))
     assert is_complete(order, 10), "its word of what is left is rounded"
     rounded = ended("2", lot=lot, standing=Standing.FILLED)
     rounded = rounded.plus(a_fill("1.9999", "100", order=rounded, exact=False))
     assert is_complete(rounded, 10)
     assert not is_complete(ended("2", "1.9999", lot=lot, standing=Standing.FILLED), 10)
+
+
+@pytest.mark.parametrize(("word", "fills"), [("1", ()), ("1.5", ("0.5",)), ("1", ("2",))])
+def test_a_whole_lot_is_no_rounding_of_the_exchanges_word(word: str, fills: tuple[str, ...]) -> None:
+    """Taken for one, an order's only fill would lack in a book that called it complete."""
+    order = ended(word, *fills, lot=Decimal(1))
+    assert order.missing == Decimal(word) - sum(map(Decimal, fills))
+    assert not order.agrees
+    assert not is_complete(order, 10)
+
+
+def test_a_fill_may_be_off_by_a_whole_unit_beside_the_word() -> None:
+    order = ended(None, lot=Decimal("0.1"))
+    order = order.plus(a_fill("0.9", "100", order=order, exact=False))
+    assert evolve(order, filled=Decimal("1.09")).missing == 0
+    assert evolve(order, filled=Decimal("1.1")).missing == Decimal("0.2")
 
 
 def test_without_a_word_or_with_less_than_came_equal_sums_in_two_reads_120_s_apart_count() -> None:
