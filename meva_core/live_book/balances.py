@@ -28,6 +28,7 @@ from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Kind, Posting
 from meva_core.live_book.readings import Reading, assets_of, is_rounding, spare
 from meva_core.live_book.readings import gap as gap_now
+from meva_core.live_book.windows import is_read_out
 from meva_core.venue import EXACT, Balance, VenueFlow
 
 WRITE_MICROS: Final = 10 * E6
@@ -83,7 +84,7 @@ def explained(
     for asset in read:
         booked = _explained(booked, asset, reading, flows, marks, now)
     booked = booked.alarm(*(one for one in standing_alarms(book, now) if one.about not in read))
-    kept = tuple(one for one in booked.book.unproven if now - one.ts <= WEEK)
+    kept = tuple(one for one in booked.book.unproven if not _is_settled(booked.book, one, now))
     listed_then = {name: ts for name, ts in booked.book.listed.items() if ts >= now - MONTH}
     return booked.changed(unproven=kept, listed=listed_then)
 
@@ -199,6 +200,13 @@ def _new(book: LiveBook, flows: Sequence[VenueFlow], gap: int) -> Sequence[Venue
             if abs(sum(_amounts(flow)[0] for flow in some) - gap) <= spare(book, asset):
                 return some
     return [flow for flow in flows if flow.ts > whole.ts]
+
+
+def _is_settled(book: LiveBook, known: Unproven, now: int) -> bool:
+    """Whether an unproven flow need not be remembered: a week has gone, and the fills that may prove it were
+    read since; or a month has."""
+    age = now - known.ts
+    return age > MONTH or (age > WEEK and (known.by_sale or is_read_out(book, known)))
 
 
 def _newest_unproven(book: LiveBook, asset: str) -> Unproven | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import evolve
 
-from meva_core.live_book.book import LiveBook
+from meva_core.live_book.book import LiveBook, Unproven
 from meva_core.live_book.ledger import QUOTE, asset_of, symbol_of
 from meva_core.live_book.moves import LATE_MICROS
 from meva_core.live_book.own_orders import OwnOrder
@@ -63,37 +63,53 @@ def due(
     (one that was not told says nothing); of the universe, and held ones, also every tenth cycle and at the
     start; those of which something waits, or whose balance nothing has explained yet: the fill that does may
     have been shown after the read that found none. Those, too, in which what TRY lacks or has beyond the book
-    may have been traded (`_traded_for`).
+    may have been traded, and, for some minutes, those in which what was booked unproven may have been.
     """
     wanted = {order.symbol for order in orders if not order.complete}
     wanted |= {wait.symbol for wait in book.waits.values()}
     wanted |= {symbol_of(asset) for asset, look in book.looks.items() if look.gap}
-    wanted |= _traded_for(book, balances, universe)
+    wanted |= _unproven(book) | _of_money(book, balances, universe)
     if starts or book.cycles % EVERY == 0:
         wanted |= {*universe, *_held(book)}
     return sorted(symbol for symbol in pairs if symbol in wanted or _has_moved(book, symbol, balances))
 
 
-def _traded_for(book: LiveBook, balances: Mapping[str, Balance], universe: Collection[str]) -> set[str]:
-    """Return the pairs in which a person may have traded what TRY lacks or has beyond the book.
+def is_read_out(book: LiveBook, flow: Unproven) -> bool:
+    """Whether the fills that may prove a flow were read once all of them must have been shown: those of its
+    coins, or, of TRY, those of all coins of the book. A pair that was never read has none to wait for."""
+    symbols = (
+        {symbol_of(asset) for asset in assets_of(book)} if flow.asset == QUOTE else {symbol_of(flow.asset)}
+    )
+    return not any(symbol in book.cursors and _is_awaited(book, symbol, flow.ts) for symbol in symbols)
+
+
+def _unproven(book: LiveBook) -> set[str]:
+    """Return the pairs of coins that were booked unproven, and a fill may still prove."""
+    flows = [one for one in book.unproven if one.asset != QUOTE and not one.by_sale]
+    return {symbol_of(one.asset) for one in flows if _is_awaited(book, symbol_of(one.asset), one.ts)}
+
+
+def _of_money(book: LiveBook, balances: Mapping[str, Balance], universe: Collection[str]) -> set[str]:
+    """Return the pairs in which a person may have traded what TRY lacks or has beyond the book, or what was
+    booked of it unproven.
 
     What is bought and sold again between two reads moves no base balance: so those of the universe and of all
-    coins that are there or were, coins that the book does not know among them. Each until it was read whole
-    once a fill of before the gap must have been shown: a gap that stays open asks for none of them for ever.
+    coins that are there or were, coins that the book does not know among them.
     """
     look = book.look(QUOTE)
-    if not look.gap:
+    moments = [one.ts for one in book.unproven if one.asset == QUOTE] + ([look.since] if look.gap else [])
+    if not moments:
         return set()
     there = (asset for asset, balance in balances.items() if balance.total)
     symbols = {*universe, *(symbol_of(asset) for asset in {*there, *assets_of(book)} - {QUOTE})}
-    return {symbol for symbol in symbols if _read_at(book, symbol) < look.since + LATE_MICROS}
+    return {symbol for symbol in symbols if _is_awaited(book, symbol, max(moments))}
 
 
-def _read_at(book: LiveBook, symbol: str) -> int:
-    """Return when the fills of a symbol were read whole last, as its cursor says, in microseconds; 0 for
-    never."""
+def _is_awaited(book: LiveBook, symbol: str, moment: int) -> bool:
+    """Whether a fill from before a moment, in microseconds, may not have been shown yet when the symbol was
+    read whole last, as its cursor says. It ends with a read, so that nothing is asked for without end."""
     cursor = book.cursors.get(symbol)
-    return 0 if cursor is None else (cursor + LATE_MS) * _MILLI
+    return cursor is None or (cursor + LATE_MS) * _MILLI < moment + LATE_MICROS
 
 
 def _has_moved(book: LiveBook, symbol: str, balances: Mapping[str, Balance]) -> bool:

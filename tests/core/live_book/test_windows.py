@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from live_books import OPENED, SECOND, a_book, an_order, balances
 
-from meva_core.live_book.book import Look, Wait
+from meva_core.live_book.book import SOLD, Look, Unproven, Wait
 from meva_core.live_book.holdings import Holding, Lot
-from meva_core.live_book.windows import due, first_cursor, read, window
+from meva_core.live_book.windows import due, first_cursor, is_read_out, read, window
 
 PAIRS = ("AAVETRY", "BTCTRY", "ETHTRY")
 MS = OPENED // 1000
@@ -94,3 +95,25 @@ def test_a_gap_that_stays_open_asks_for_no_pair_that_was_read_whole_ten_minutes_
     # What is another gap begins anew.
     book = evolve(book, looks={"TRY": Look(5, 5, OPENED + 900 * SECOND, 1)})
     assert due(book, PAIRS, [], there, (), starts=False) == ["BTCTRY"]
+
+
+@pytest.mark.parametrize(("asset", "asked"), [("ETH", ["ETHTRY"]), ("TRY", ["AAVETRY", "BTCTRY", "ETHTRY"])])
+def test_what_was_booked_unproven_is_asked_for_until_its_pairs_were_read_ten_minutes_later(
+    asset: str, asked: list[str]
+) -> None:
+    there = balances(TRY="5", BTC="1", ETH="2")
+    bases = {"BTCTRY": Decimal(1), "ETHTRY": Decimal(2)}
+    flow = Unproven("flow:unproven:1", asset, OPENED + 60 * SECOND, -5)
+    book = evolve(a_book(BTC="1", ETH="2"), cycles=3, bases=bases, cursors=dict.fromkeys(bases, MS))
+    booked = evolve(book, unproven=(flow,))
+    for seconds in (120, 659):
+        assert due(booked, PAIRS, [], there, ("AAVETRY",), starts=False) == asked
+        assert not is_read_out(booked, flow)
+        for symbol in asked:
+            booked = read(booked, symbol, MS, OPENED + seconds * SECOND, None, whole=True)
+    for symbol in asked:
+        booked = read(booked, symbol, MS, OPENED + 660 * SECOND, None, whole=True)
+    assert due(booked, PAIRS, [], there, ("AAVETRY",), starts=False) == []
+    assert is_read_out(booked, flow)
+    by_sale = evolve(flow, id=f"{SOLD}1", asset="ETH")
+    assert due(evolve(book, unproven=(by_sale,)), PAIRS, [], there, (), starts=False) == []

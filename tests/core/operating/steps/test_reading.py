@@ -28,6 +28,8 @@ from meva_core.operating.steps.settling import BY_NUMBER, NOT_ASKED
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, OrderState
 
+DAY = 86_400
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
@@ -573,3 +575,49 @@ def test_what_a_person_buys_and_sells_again_between_two_reads_is_no_withdrawal(a
         assert account.book.alarms == ()
     assert account.book.ledger.cash == parse_e8("99985.6")
     assert (account.book.unproven, account.off()) == ((), {})
+
+
+def test_a_late_fill_of_coins_that_are_not_configured_is_asked_for_while_it_may_prove_a_flow(
+    account: Lived,
+) -> None:
+    """Read eight days later, when coins come, it would be booked once more."""
+    account.exchange.by_hand("SOLTRY", Side.SELL, "4", late=300)
+    for _ in range(19):
+        account.cycle()
+    assert account.book.unproven == ()
+    assert account.exchange.calls["fills"] == 0, "nothing is open any more"
+    account.cycle(8 * DAY)
+    account.exchange.transfer("SOL", "1")
+    for _ in range(4):
+        account.cycle()
+        assert account.book.alarms == ()
+        account.check()
+    assert account.book.ledger.cash == parse_e8("100027.9328")
+    assert account.off() == {}
+
+
+def test_a_flow_may_be_proved_as_long_as_the_fills_that_may_do_it_cannot_be_read(account: Lived) -> None:
+    account.exchange.by_hand("SOLTRY", Side.SELL, "4", late=300)
+    for _ in range(4):
+        account.cycle()
+    assert [one.asset for one in account.book.unproven] == ["SOL", "TRY"]
+    with account.exchange.failing("fills", "SOLTRY"):
+        for _ in range(9):
+            account.cycle(DAY)
+    assert [one.asset for one in account.book.unproven] == ["SOL", "TRY"]
+    account.cycle()
+    assert account.book.ledger.cash == parse_e8("100027.9328")
+    assert (account.book.unproven, account.off()) == ((), {})
+    account.check()
+
+
+def test_what_nothing_proves_costs_each_pair_ten_minutes_of_calls_and_no_more(account: Lived) -> None:
+    """4 TRY that go, and no list says so."""
+    account.exchange.transfer("TRY", "-4", listed_after=None)
+    asked = []
+    for _ in range(36):
+        account.cycle()
+        asked.append(account.exchange.calls["fills"])
+    # Seen in the first, booked in the third; BTC and ETH are due in every tenth cycle anyway.
+    regular = [2 if number in (9, 19, 29) else 0 for number in range(36)]
+    assert asked == [0, *[3] * 12, *regular[13:]]
