@@ -26,7 +26,7 @@ from meva_core.live_book.flows import WEEK, coins, coins_in, money, proof_of
 from meva_core.live_book.ledger import QUOTE, Marks, symbol_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Kind, Posting
-from meva_core.live_book.readings import Reading, assets_of, is_rounding, spare
+from meva_core.live_book.readings import Reading, assets_of, is_rounding, may_be_old, spare
 from meva_core.live_book.readings import gap as gap_now
 from meva_core.live_book.windows import is_read_out
 from meva_core.venue import EXACT, Balance, VenueFlow
@@ -134,10 +134,20 @@ def _explained(
     if is_rounding(booked.book, asset, gap):
         posting = Posting(f"flow:rounding:{now}:{asset}", Kind.ROUNDING, now, asset)
         booked = _round(booked, posting, gap, marks) if gap else booked
+        if not reading.is_late:
+            booked = booked.changed(seen={**booked.book.seen, asset: reading.moment})
         return _remember(booked, asset, Look(fills=reading.unseen(booked.book, asset)))
     if not reading.is_late:
-        booked = _unproven(_looked(booked, asset, gap, now), asset, marks, now)
+        booked = _looked(booked, asset, gap, now)
+        if not _may_be_old(booked.book, reading, asset):
+            booked = _unproven(booked, asset, marks, now)
     return booked.alarm(*_standing(booked.book, asset, now))
+
+
+def _may_be_old(book: LiveBook, reading: Reading, asset: str) -> bool:
+    """Whether an asset's balance may be one that is shown late; coins that are were paid with TRY."""
+    others = _read(book, reading) if asset == QUOTE else [asset]
+    return any(may_be_old(book, reading, one) for one in others)
 
 
 def _round(booked: Booked, posting: Posting, gap: int, marks: Marks) -> Booked:

@@ -90,9 +90,10 @@ class LiveBook:
     `accounts` are those whose keys may trade it. `cursors` are in ms by symbol, `bases` the base balance at
     the last whole read of a symbol's fills. `waits` has the fills that are not booked, by id; `sums`
     what the fills of orders that are not fill-complete came to. `moves` have moved the account's totals of
-    late, in the order of their stamps. `listed` are the flows that the exchange lists and that were taken in,
-    with their stamps. `wanted` are quantities by symbol, `memories` canonical JSON by strategy. `loud` is
-    since when the account was not quiet for writes alone.
+    late, in the order of their stamps, `seen` is when an asset's balance agreed with the book of then last.
+    `listed` are the flows that the exchange lists and that were taken in, with their stamps. `wanted` are
+    quantities by symbol, `memories` canonical JSON by strategy. `loud` is since when the account was not
+    quiet for writes alone.
     """
 
     name: str
@@ -107,6 +108,7 @@ class LiveBook:
     sums: Mapping[str, Sum] = field(factory=dict)
     looks: Mapping[str, Look] = field(factory=dict)
     moves: tuple[Move, ...] = ()
+    seen: Mapping[str, int] = field(factory=dict)
     unproven: tuple[Unproven, ...] = ()
     listed: Mapping[str, int] = field(factory=dict)
     loud: int | None = None

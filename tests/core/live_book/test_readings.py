@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,6 +77,75 @@ def test_coins_that_went_right_after_they_were_bought_are_missing_since_the_mone
         book = found.book
     assert codes(found) == ["balance_unexplained"]
     assert missing(book, at(170)) == {"BTC": e8("2")}
+
+
+@pytest.mark.parametrize(("money", "coins"), [("-50", "0"), ("80", "0"), ("0", "-1")])
+def test_what_froze_after_something_else_had_gone_or_come_is_old_news_all_the_same(
+    money: str, coins: str
+) -> None:
+    """Between the last look and the freeze, which 2 BTC for 202 were bought in, and no list says so."""
+    agreed = read(by_hand(a_book("1300"), Side.BUY, "3", "100", after=2), 5, TRY="1000", BTC="3").book
+    book = traded(agreed, Side.BUY, "2", "100", after=100, fee="2")
+    cash, there = Decimal(money) + 1000, Decimal(coins) + 3
+    for seconds in range(110, 500, 30):
+        late = read(book, seconds, TRY=f"{cash}", BTC=f"{there}")
+        assert (late.postings, codes(late), missing(late.book, at(seconds))) == ((), [], {})
+        book = late.book
+    found = []
+    for seconds in (500, 560, 620):
+        fresh = read(book, seconds, TRY=f"{cash - 202}", BTC=f"{there + 2}")
+        book, found = fresh.book, [*found, *fresh.postings]
+    assert [(one.money, one.foreign) for one in found] == [(e8(money), e8(coins))]
+
+
+@pytest.mark.parametrize("money", ["0", "-40", "90"])
+def test_coins_that_went_right_after_they_were_bought_restrict_whatever_else_was_done(money: str) -> None:
+    book, cash = bought(), Decimal(798) + Decimal(money)
+    for seconds in (110, 140, 170):
+        found = read(book, seconds, TRY=f"{cash}", BTC="0")
+        book = found.book
+    assert "BTC" in {alarm.about for alarm in found.alarms}
+    assert missing(book, at(170))["BTC"] == e8("2")
+
+
+@pytest.mark.parametrize(("cash", "coins", "stands"), [("1000", "2", []), ("798", "0", ["BTC"])])
+def test_what_one_asset_alone_shows_of_before_a_buy_restricts_and_is_booked_once_ten_minutes_old(
+    cash: str, coins: str, stands: list[str]
+) -> None:
+    """It is shown late, or a person has undone that side of it: no freeze lasts for longer."""
+    book, kinds = bought(), []
+    for seconds in range(110, 730, 30):
+        one_sided = read(book, seconds, TRY=cash, BTC=coins)
+        assert [alarm.about for alarm in one_sided.alarms if alarm.code == "balance_unexplained"] == (
+            stands if seconds >= 140 and seconds < 700 else []
+        )
+        book, kinds = one_sided.book, [*kinds, *((seconds, one.kind) for one in one_sided.postings)]
+        if seconds == 680:
+            thawed = read(book, 690, TRY="798", BTC="2")
+            assert (thawed.postings, codes(thawed), thawed.book.looks) == ((), [], {})
+    assert kinds == [(710, Kind.TRANSFER_OUT if stands else Kind.DEPOSIT)]
+
+
+def test_while_coins_are_shown_late_nothing_is_booked_of_the_money_that_paid_them() -> None:
+    """180 TRY went before the freeze, which is no nearer to what the book had then."""
+    book = bought()
+    for seconds in range(110, 500, 30):
+        late = read(book, seconds, TRY="820", BTC="0")
+        assert late.postings == ()
+        book = late.book
+    for seconds in (500, 560, 620):
+        fresh = read(book, seconds, TRY="618", BTC="2")
+        book = fresh.book
+    assert [(one.kind, one.money) for one in fresh.postings] == [(Kind.WITHDRAWAL, -e8("180"))]
+
+
+def test_what_a_read_has_shown_since_is_not_shown_late() -> None:
+    book = read(bought(), 110, TRY="798", BTC="2").book
+    assert not reading_of(book, balances(TRY="950", BTC="0"), at(120)).is_late
+    for seconds in (120, 180, 240):
+        found = read(book, seconds, TRY="798", BTC="0")
+        book = found.book
+    assert [one.kind for one in found.postings] == [Kind.TRANSFER_OUT]
 
 
 def test_a_read_between_two_fills_is_of_the_moment_between_them() -> None:
@@ -200,6 +270,15 @@ def test_moves_outlive_a_restart_and_a_book_of_before_has_none() -> None:
     assert book_of(document) == book
     del document["book"]["moves"]
     assert book_of(document).moves == ()
+
+
+def test_what_was_seen_outlives_a_restart_and_a_book_of_before_has_seen_nothing() -> None:
+    book = read(bought(), 110, TRY="798", BTC="2").book
+    assert book.seen == {"TRY": at(110), "BTC": at(110)}
+    document = json.loads(text_of(book))
+    assert book_of(document) == book
+    del document["book"]["seen"]
+    assert book_of(document).seen == {}
 
 
 @given(

@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 from cycles import Lived, lived
 from fresh_database import fresh_file
+from scripted_account import Scripted
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import parse_e8
@@ -26,7 +27,7 @@ from meva_core.operating.steps.filling import UNREAD, WAITS
 from meva_core.operating.steps.measuring import NO_MARK
 from meva_core.operating.steps.settling import BY_NUMBER, NOT_ASKED
 from meva_core.orders import Side
-from meva_core.venue import NewOrder, OrderState
+from meva_core.venue import Balance, NewOrder, OrderState
 
 DAY = 86_400
 
@@ -621,3 +622,35 @@ def test_what_nothing_proves_costs_each_pair_ten_minutes_of_calls_and_no_more(ac
     # Seen in the first, booked in the third; BTC and ETH are due in every tenth cycle anyway.
     regular = [2 if number in (9, 19, 29) else 0 for number in range(36)]
     assert asked == [0, *[3] * 12, *regular[13:]]
+
+
+@pytest.mark.parametrize("frozen", [("TRY", "BTC", "SOL"), ("TRY",), ("BTC",)], ids="-".join)
+def test_balances_that_freeze_before_a_buy_move_nothing(
+    account: Lived, frozen: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them right after a person has sent 50 TRY away, which no list shows; or one of them alone."""
+    account.exchange.transfer("TRY", "-50", listed_after=None)
+    if len(frozen) == 1:
+        for _ in range(4):
+            account.cycle()
+    balances = type(account.exchange).balances
+    until, old = account.exchange.now + 400 * 10**6, balances(account.exchange)
+
+    def shown(exchange: Scripted) -> dict[str, Balance]:
+        late = {asset: old.get(asset, Balance(asset, Decimal(0), Decimal(0))) for asset in frozen}
+        return {**balances(exchange), **(late if exchange.now < until else {})}
+
+    monkeypatch.setattr(type(account.exchange), "balances", shown)
+    account.exchange.pass_time(20)
+    account.exchange.trade(account.place("BTCTRY", Side.BUY, "0.5", "3000"), "0.5")
+    alarms, before = [], account.book.ledger.flows
+    for _ in range(6):
+        account.cycle()
+        account.check()
+        alarms += [alarm.about for alarm in account.book.alarms]
+        assert account.book.ledger.flows == before
+    assert alarms == (["BTC"] * 5 if frozen == ("BTC",) else [])
+    for _ in range(4):
+        account.cycle()
+    assert account.book.ledger.flows == -parse_e8("50")
+    assert account.off() == {}
