@@ -282,6 +282,7 @@ def _unproven(booked: Booked, asset: str, marks: Marks, now: int) -> Booked:
         spare=spare(booked.book, asset),
         taken=-sum(one.qty for one in taken),
         value=sum(one.notional for one in taken),
+        since=look.since,
     )
     booked = booked.changed(unproven=(*booked.book.unproven, known))
     rest = look.gap - look.part

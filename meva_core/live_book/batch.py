@@ -17,13 +17,13 @@ from meva_core.live.booking import entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Owner, Whose, of_fill
 from meva_core.live_book.book import SOLD, Booked, LiveBook, Wait
-from meva_core.live_book.fills import foreign_fill, held_text, moved_by, numbers_of, own_fill, would_hold
-from meva_core.live_book.flows import taken_back
+from meva_core.live_book.fills import foreign_fill, held_text, numbers_of, own_fill, would_hold
 from meva_core.live_book.known import differs, named
 from meva_core.live_book.late_sales import given_back, rounded_back
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
+from meva_core.live_book.taking_back import taken_back
 from meva_core.orders import Side
 from meva_core.venue import VenueFill
 
@@ -126,7 +126,7 @@ def _reclaimed(
 ) -> BatchBooked:
     booked = Booked(book)
     for fill in reversed(mine):
-        booked = taken_back(booked, moved_by(fill, rows), batch.now, marks)
+        booked = taken_back(booked, fill, rows, batch.now, marks)
     sold = {f"{SOLD}{fill.fill_id}" for fill in mine}
     booked = booked.changed(unproven=tuple(one for one in booked.book.unproven if one.id not in sold))
     so_far = BatchBooked(booked, ours)

@@ -15,8 +15,9 @@ from attrs import evolve, field, frozen
 from meva_core.ids import canonical_json
 from meva_core.live_book import figures as measured
 from meva_core.live_book.alarms import ACCEPTABLE, LASTING, Alarm, AlarmCode
-from meva_core.live_book.documents import document_of, e8, restored
+from meva_core.live_book.documents import document_of, e8, later, restored
 from meva_core.live_book.figures import Figures
+from meva_core.live_book.holdings import share
 from meva_core.live_book.ledger import Ledger, Marks, faults, fold, posted
 from meva_core.live_book.moves import Move, noted
 from meva_core.live_book.postings import Posting
@@ -47,7 +48,9 @@ class Unproven:
     """A flow that was booked from the balance alone: `amount` of `asset`, below zero where it left.
 
     `spare` is what roundings of fills may have put into the amount. `taken` are coins of the book among them
-    that have not come back, `value` what the holding's value fell by for those.
+    that have not come back, `value` what the holding's value fell by for those. `since` is when the first
+    read was that showed it, in microseconds, 0 where that is not known: what was made before and comes to
+    the book after `ts` was in that read.
 
     Or what a person's sale took of the book's coins (`SOLD` and the fill's id), `amount` being 0: coins that
     had come before the sale, and were read after it, are what was sold.
@@ -60,11 +63,20 @@ class Unproven:
     spare: int = e8(0)
     taken: int = e8(0)
     value: int = e8(0)
+    since: int = later(0)
 
     @property
     def by_sale(self) -> bool:
         """Whether it is of a person's sale, which nothing has to prove."""
         return self.id.startswith(SOLD)
+
+    def without(self, amount: int) -> Unproven:
+        """Return what is left of it once a part of the amount is proved. No coins come back for those that
+        are known to have gone."""
+        left = self.amount - amount
+        taken = min(self.taken, max(0, -left))
+        value = share(self.value, taken, self.taken) if taken else 0
+        return evolve(self, amount=left, taken=taken, value=value)
 
 
 @frozen
@@ -176,6 +188,11 @@ class Booked:
         """Return it with alarms, but for those that a person has accepted."""
         raised = [one for one in alarms if one.pair not in self.book.accepted]
         return evolve(self, alarms=(*self.alarms, *raised))
+
+    def known_as(self, known: Unproven, left: Unproven | None) -> Booked:
+        """Return it with what is left of an unproven flow, or without it."""
+        listed = ((left if one is known else one) for one in self.book.unproven)
+        return self.changed(unproven=tuple(one for one in listed if one is not None))
 
     def changed(self, **parts: Any) -> Booked:
         """Return it with other parts of the book than the ledger and the figures."""

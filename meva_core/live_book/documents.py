@@ -20,6 +20,7 @@ from meva_core.errors import BadInput
 T = TypeVar("T")
 
 _E8: Final = "e8"
+_LATER: Final = "later"
 _PLACES: Final = 8
 
 
@@ -28,6 +29,12 @@ def e8(default: Any = NOTHING, *, factory: Callable[[], Any] | None = None) -> A
     if factory is not None:
         return field(factory=factory, metadata={_E8: True})
     return field(default=default, metadata={_E8: True})
+
+
+def later(default: Any, *, is_e8: bool = False) -> Any:
+    """Return a field that older documents lack: where it is its default it is not written, so that what is
+    stored of other things stays the same text."""
+    return field(default=default, metadata={_LATER: True, _E8: is_e8})
 
 
 def document_of(value: Any) -> Any:
@@ -84,7 +91,14 @@ def _amounts(kind: Any) -> list[str]:
 
 
 def _written(kind: Any, converter: Converter) -> Callable[[Any], Any]:
-    hooks = {name: override(unstruct_hook=_texts) for name in _amounts(kind)}
+    amounts, late = _amounts(kind), [one.name for one in fields(kind) if one.metadata.get(_LATER)]
+    hooks = {
+        name: override(
+            unstruct_hook=_texts if name in amounts else None,
+            omit_if_default=name in late or None,
+        )
+        for name in {*amounts, *late}
+    }
     return make_dict_unstructure_fn(kind, converter, **hooks)  # type: ignore[arg-type]
 
 

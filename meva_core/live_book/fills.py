@@ -5,13 +5,12 @@ has the increases (`live.booking`). Lots carry the reference to the mark of the 
 asset than TRY costs no TRY: its coins leave, as far as the book holds them.
 
 A foreign fill brings or takes TRY and moves coins that are not ours. What it sells beyond those went out of
-the book. Where balances had shown it before its row came, it proves what was booked then, and is no second
-flow.
+the book. Where balances had shown it before its row came, it proves what was booked then, or its part of
+that, and is no second flow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from attrs import evolve
@@ -20,7 +19,7 @@ from meva_core.amounts import E6, format_e8
 from meva_core.live.booking import Entry, Sums, entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.book import SOLD, Booked, Unproven
-from meva_core.live_book.flows import coins_out, come_back, proof_of
+from meva_core.live_book.flows import coins_out, come_back, told_of
 from meva_core.live_book.holdings import reference_of, share
 from meva_core.live_book.ledger import QUOTE, Marks, asset_of, symbol_of
 from meva_core.live_book.own_orders import OwnOrder
@@ -29,7 +28,9 @@ from meva_core.orders import Side
 from meva_core.venue import VenueFill
 
 FOREIGN: Final = "flow:fill:"
-_BACK: Final = "flow:in:"
+BACK: Final = "flow:in:"
+"""How the ids of postings begin, the fill's id next, of coins that came back to the book with what a fill
+bought."""
 
 
 def own_fill(booked: Booked, fill: VenueFill, order: OwnOrder, marks: Marks) -> Booked:
@@ -68,18 +69,15 @@ def foreign_fill(booked: Booked, fill: VenueFill, marks: Marks) -> Booked:
     money = -sign * entry.notional - (entry.fee if fill.fee_asset == QUOTE else 0)
     coins = sign * entry.qty
     asset = posting.asset
-    money_known = proof_of(booked.book, QUOTE, money, fill.ts, within=E6)
-    coins_known = proof_of(booked.book, asset, coins, fill.ts, within=1)
-    for known in (money_known, coins_known):
-        if known is not None:
-            booked = _proved(booked, known, fill, marks)
+    booked, money = _unknown(booked, fill, QUOTE, money, marks, within=E6)
+    booked, coins = _unknown(booked, fill, asset, coins, marks, within=1)
     others = booked.book.ledger.foreign.get(asset, 0)
-    if not coins_known and coins > 0:
-        came = evolve(posting, id=f"{_BACK}{fill.fill_id}")
+    if coins > 0:
+        came = evolve(posting, id=f"{BACK}{fill.fill_id}")
         booked, coins = come_back(booked, came, coins, marks, bought=True)
-    foreign = 0 if coins_known else max(coins, -others)
-    booked = booked.post(marks, evolve(posting, money=0 if money_known else money, foreign=foreign))
-    if not coins_known and coins < foreign:
+    foreign = max(coins, -others)
+    booked = booked.post(marks, evolve(posting, money=money, foreign=foreign))
+    if coins < foreign:
         booked = _sold_of_ours(booked, posting, foreign - coins, marks)
     return _counted(booked, fill)
 
@@ -95,28 +93,6 @@ def _sold_of_ours(booked: Booked, posting: Posting, qty: int, marks: Marks) -> B
         return after
     sold = Unproven(out.id, out.asset, out.ts, 0, taken=taken, value=value)
     return after.changed(unproven=(*after.book.unproven, sold))
-
-
-def moved_by(fill: VenueFill, rows: Iterable[Posting]) -> tuple[Posting, ...]:
-    """Return, of postings, what a foreign fill moved: its own, and the flows that it proved."""
-    listed = list(rows)
-    causes = {f"fill:{fill.fill_id}", f"{FOREIGN}{fill.fill_id}", f"{SOLD}{fill.fill_id}"}
-    proofs = {one.cause for one in listed if one.kind is Kind.PROOF and one.id.startswith(_proof(fill))}
-    return tuple(
-        one
-        for one in listed
-        if one.cause in causes
-        or one.id.startswith(f"{_BACK}{fill.fill_id}:")
-        or (one.unproven and any(_is_part(one.id, proof) for proof in proofs))
-    )
-
-
-def _is_part(name: str, whole: str | None) -> bool:
-    return whole is not None and (name == whole or name.startswith(f"{whole}:"))
-
-
-def _proof(fill: VenueFill) -> str:
-    return f"flow:proof:{fill.fill_id}:"
 
 
 def _trade(fill: VenueFill, order: OwnOrder, entry: Entry) -> Posting:
@@ -165,11 +141,24 @@ def _fee_in_coins(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -
     return booked.alarm(Alarm(AlarmCode.FEE_ASSET, fill.symbol, fill.symbol, numbers))
 
 
-def _proved(booked: Booked, known: Unproven, fill: VenueFill, marks: Marks) -> Booked:
-    """Say that a fill proves a flow that was booked before it."""
-    proof = _posting(fill, Kind.PROOF, f"{_proof(fill)}{known.asset}")
-    left = tuple(one for one in booked.book.unproven if one is not known)
-    return booked.post(marks, evolve(proof, cause=known.id)).changed(unproven=left)
+def _unknown(
+    booked: Booked, fill: VenueFill, asset: str, amount: int, marks: Marks, *, within: int
+) -> tuple[Booked, int]:
+    """Return what a fill moved of an asset, e8, that was not booked before it: all, or nothing where it
+    proves a flow, or a part of one."""
+    told = told_of(booked.book, asset, amount, fill.ts, within=within)
+    if told is None:
+        return booked, amount
+    known, part = told
+    left = known.without(part) if part != known.amount else None
+    proof = _posting(fill, Kind.PROOF, proof_name(fill, asset))
+    proof = evolve(proof, asset=asset, cause=known.id, part=part)
+    return booked.post(marks, proof).known_as(known, left), 0
+
+
+def proof_name(fill: VenueFill, asset: str) -> str:
+    """Return the id of what says that a fill proves a flow of an asset."""
+    return f"flow:proof:{fill.fill_id}:{asset}"
 
 
 def _counted(booked: Booked, fill: VenueFill) -> Booked:

@@ -94,44 +94,37 @@ def coins_in(booked: Booked, posting: Posting, qty: int, marks: Marks, unmarked:
     )
 
 
-def taken_back(booked: Booked, moved: tuple[Posting, ...], ts: int, marks: Marks) -> Booked:
-    """Take back, by rows, what postings of a foreign fill moved that proved to be ours.
-
-    Newest first; `moved` has the flows that the fill had proved, too. Foreign coins that have gone meanwhile
-    cannot be taken back; the next balances say what became of them.
-    """
-    for posting in sorted(moved, key=lambda one: one.seq, reverse=True):
-        back = Posting(
-            f"flow:back:{posting.id}", Kind.TAKEN_BACK, ts, posting.asset, posting.symbol,
-            cause=posting.id, order_id=posting.order_id,
-        )  # fmt: skip
-        others = booked.book.ledger.foreign.get(posting.asset, 0)
-        back = evolve(back, money=-posting.money, foreign=max(-posting.foreign, -others))
-        if posting.qty and posting.symbol is not None:
-            holding, mark = booked.book.ledger.holding(posting.symbol), marks.get(posting.symbol)
-            gone = min(posting.qty, holding.qty)
-            if posting.qty > 0:
-                back = evolve(back, qty=-gone, notional=fall(holding, gone, mark))
-            else:
-                back = evolve(
-                    back, qty=-posting.qty, notional=rise(holding, -posting.qty, mark, posting.notional)
-                )
-        if back.money or back.foreign or back.qty:
-            booked = booked.post(marks, back)
-    return booked
-
-
-def proof_of(book: LiveBook, asset: str, amount: int, ts: int, *, within: int = 0) -> Unproven | None:
-    """Return the oldest unproven flow of an asset and amount that something of time `ts` proves.
+def proof_of(
+    book: LiveBook, asset: str, amount: int, ts: int, *, within: int = 0, after: int = 0
+) -> Unproven | None:
+    """Return the oldest unproven flow of an asset and amount, e8, that something of time `ts` proves, in
+    microseconds, of those that were booked `after` a time or at it.
 
     `within` is how far the amounts may lie apart at least, or as far as roundings may have put it.
     """
     for known in book.unproven:
-        if known.by_sale:
+        if known.by_sale or known.ts < after:
             continue
         is_near = known.asset == asset and abs(known.amount - amount) <= max(within, known.spare)
         if amount and is_near and (known.amount > 0) == (amount > 0) and abs(known.ts - ts) <= WEEK:
             return known
+    return None
+
+
+def told_of(book: LiveBook, asset: str, amount: int, ts: int, *, within: int) -> tuple[Unproven, int] | None:
+    """Return the unproven flow that a fill of time `ts` had been in, and how much of it that is, e8.
+
+    One that was booked before the fill was made is another thing, whatever its amount. One of the fill's
+    amount is it; else it is a part of the newest whose reads all came after it, and which has room for it:
+    of an order with several fills the balances had shown one sum.
+    """
+    known = proof_of(book, asset, amount, ts, within=within, after=ts)
+    if known is not None:
+        return known, known.amount
+    for known in reversed(book.unproven):
+        may = known.asset == asset and known.since >= ts and not known.by_sale
+        if may and (known.amount > 0) == (amount > 0) and 0 < abs(amount) <= abs(known.amount):
+            return known, amount
     return None
 
 

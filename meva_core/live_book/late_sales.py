@@ -13,7 +13,7 @@ from attrs import evolve
 
 from meva_core.live.booking import Entry
 from meva_core.live_book.book import Booked, Unproven
-from meva_core.live_book.flows import coins_in, rise
+from meva_core.live_book.flows import coins_in
 from meva_core.live_book.holdings import share
 from meva_core.live_book.ledger import QUOTE, Marks, asset_of
 from meva_core.live_book.postings import Kind, Posting
@@ -67,9 +67,7 @@ def _since(booked: Booked, asset: str, fill: VenueFill) -> list[Unproven]:
 
 def _coins_back(booked: Booked, fill: VenueFill, known: Unproven, qty: int, marks: Marks) -> Booked:
     value = share(known.value, qty, known.taken)
-    holding = booked.book.ledger.holding(fill.symbol)
-    worth = rise(holding, qty, marks.get(fill.symbol), value)
-    row = evolve(_row(fill, known), symbol=fill.symbol, qty=qty, notional=worth)
+    row = evolve(_row(fill, known), symbol=fill.symbol, qty=qty, notional=value)
     amount = 0 if known.by_sale else known.amount + qty
     left = evolve(known, amount=amount, taken=known.taken - qty, value=known.value - value)
     return _left(booked.post(marks, row), fill, known, left, marks)

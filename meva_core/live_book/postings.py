@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
-from meva_core.live_book.documents import e8
+from meva_core.live_book.documents import e8, later
 from meva_core.orders import Side
 
 
@@ -51,7 +51,8 @@ class Posting:
     are coins of the book, below zero where they leave; `notional` is what they were traded for, or, of a
     flow, what the value of the holding changes by. `fee` and `reference` are a trade's. `money` is TRY that a
     flow brings, below zero what it takes; `foreign` are coins that are not the book's. `cause` is the id of
-    what it was made of: a fill, a listed flow, or another posting.
+    what it was made of: a fill, a listed flow, or another posting. `part` is of a proof: how much of what it
+    proves it says, 0 in older rows, which say all of it.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Posting:
     order_id: str | None = None
     client_id: str | None = None
     seq: int = 0
+    part: int = later(0, is_e8=True)
 
     @property
     def side(self) -> Side:

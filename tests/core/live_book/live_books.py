@@ -10,18 +10,21 @@ from typing import Any
 from meva_core.amounts import parse_e8
 from meva_core.live.standing import Standing
 from meva_core.live_book.attribution import Ours
+from meva_core.live_book.balances import explained
 from meva_core.live_book.batch import Batch, BatchBooked, book_batch
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.ledger import Ledger, faults, fold
 from meva_core.live_book.opening import Position, Read, opened
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
+from meva_core.live_book.readings import Reading, reading_of
 from meva_core.orders import Side
-from meva_core.venue import Balance, VenueFill
+from meva_core.venue import Balance, VenueFill, VenueFlow
 
 SECOND = 10**6
 OPENED = 1_760_000_000 * SECOND
 ACCOUNT = "0123456789abcdef"
+MARKS = {"BTCTRY": 3_000 * 10**8}
 _IDS = count(1)
 
 
@@ -105,3 +108,38 @@ def check_laws(opening: Ledger, postings: list[Posting], book: LiveBook, marks: 
 
 def codes(booked: Booked) -> list[str]:
     return [str(alarm.code) for alarm in booked.alarms]
+
+
+def at(seconds: float) -> int:
+    return OPENED + int(seconds * SECOND)
+
+
+def reading(book: LiveBook, seconds: float, **totals: str) -> Reading:
+    return reading_of(book, balances(**totals), at(seconds))
+
+
+def read(
+    book: LiveBook, seconds: float, *listed: VenueFlow, marks: dict[str, int] = MARKS, **totals: str
+) -> Booked:
+    return explained(book, reading(book, seconds, **totals), listed, marks, at(seconds))
+
+
+def reads(book: LiveBook, *times: float, **totals: str) -> list[Booked]:
+    """The same balances at several times."""
+    found = []
+    for time in times:
+        found.append(read(book, time, **totals))
+        book = found[-1].book
+    return found
+
+
+def listed(name: str, asset: str, amount: str, after: float, fee: str = "0") -> VenueFlow:
+    return VenueFlow(name, asset, Decimal(amount), Decimal(fee), at(after))
+
+
+def holding_book(qty: str = "1", price: str = "2000") -> LiveBook:
+    """A book that bought BTC, with balances that agree with it."""
+    order = an_order(qty=qty, price=price)
+    came = book_fills(a_book("10000"), a_fill(qty, price, order=order), orders=(order,), marks=MARKS)
+    cash = Decimal(10000) - Decimal(qty) * Decimal(price)
+    return read(came.booked.book, 15, TRY=f"{cash:f}", BTC=qty).book

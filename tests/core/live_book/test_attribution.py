@@ -20,10 +20,9 @@ from meva_core.live_book.attribution import (
     order_alarms,
 )
 from meva_core.live_book.book import Booked, accepted, raised
-from meva_core.live_book.fills import moved_by
-from meva_core.live_book.flows import taken_back
 from meva_core.live_book.names import cycle_of
 from meva_core.live_book.postings import Kind
+from meva_core.live_book.taking_back import taken_back
 from meva_core.orders import Side
 from meva_core.venue import Method, OrderState, UnreadOrder, VenueOrder
 
@@ -118,8 +117,8 @@ def test_what_was_booked_as_foreign_and_is_ours_is_taken_back_by_rows() -> None:
     foreign = book_fills(book, fill)
     assert foreign.booked.book.ledger.foreign == {"BTC": e8("1")}
     assert foreign.booked.book.ledger.flows == -e8("101")
-    rows = moved_by(fill, foreign.booked.postings)
-    back = taken_back(Booked(foreign.booked.book), rows, fill.ts, {})
+    rows = foreign.booked.postings
+    back = taken_back(Booked(foreign.booked.book), fill, rows, fill.ts, {})
     after = back.book.ledger
     assert (after.cash, after.flows, after.foreign) == (e8("1000"), 0, {})
     assert [posting.cause for posting in back.postings] == [rows[0].id]

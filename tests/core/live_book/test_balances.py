@@ -6,56 +6,32 @@ from decimal import Decimal
 
 import pytest
 from attrs import evolve
-from live_books import OPENED, SECOND, a_book, a_fill, an_order, balances, book_fills, check_laws, codes, e8
+from live_books import (
+    MARKS,
+    a_book,
+    a_fill,
+    an_order,
+    at,
+    balances,
+    book_fills,
+    check_laws,
+    codes,
+    e8,
+    holding_book,
+    listed,
+    read,
+    reading,
+    reads,
+)
 
 from meva_core.live.standing import Standing
 from meva_core.live_book.attribution import Ours
 from meva_core.live_book.balances import explained, gaps, needs_flows, quiet, shortfalls
 from meva_core.live_book.batch import Batch, reclaimed
-from meva_core.live_book.book import Booked, LiveBook, accepted, raised
+from meva_core.live_book.book import accepted, raised
 from meva_core.live_book.postings import Kind
-from meva_core.live_book.readings import Reading, reading_of
 from meva_core.modes import Mode
 from meva_core.orders import Side
-from meva_core.venue import VenueFlow
-
-MARKS = {"BTCTRY": 3_000 * 10**8}
-
-
-def at(seconds: float) -> int:
-    return OPENED + int(seconds * SECOND)
-
-
-def reading(book: LiveBook, seconds: float, **totals: str) -> Reading:
-    return reading_of(book, balances(**totals), at(seconds))
-
-
-def read(
-    book: LiveBook, seconds: float, *listed: VenueFlow, marks: dict[str, int] = MARKS, **totals: str
-) -> Booked:
-    return explained(book, reading(book, seconds, **totals), listed, marks, at(seconds))
-
-
-def reads(book: LiveBook, *times: float, **totals: str) -> list[Booked]:
-    """The same balances at several times."""
-    found = []
-    for time in times:
-        found.append(read(book, time, **totals))
-        book = found[-1].book
-    return found
-
-
-def listed(name: str, asset: str, amount: str, after: float, fee: str = "0") -> VenueFlow:
-    return VenueFlow(name, asset, Decimal(amount), Decimal(fee), at(after))
-
-
-def holding_book(qty: str = "1", price: str = "2000") -> LiveBook:
-    """A book that bought BTC, with balances that agree with it."""
-    order = an_order(qty=qty, price=price)
-    came = book_fills(a_book("10000"), a_fill(qty, price, order=order), orders=(order,), marks=MARKS)
-    cash = Decimal(10000) - Decimal(qty) * Decimal(price)
-    return read(came.booked.book, 15, TRY=f"{cash:f}", BTC=qty).book
-
 
 # -- Quiet --------------------------------------------------------------------------------------------
 
