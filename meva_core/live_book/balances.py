@@ -77,9 +77,11 @@ def explained(
     """Compare a quiet read of the balances with the book, and book what explains the difference.
 
     `listed` are flows that the exchange lists, known ones among them or not; they are asked for where
-    there are more than roundings to explain (`needs_flows`).
+    there are more than roundings to explain (`needs_flows`). What came after the balances were read is not
+    in them, and is left to the next cycle.
     """
-    booked, flows = Booked(book), sorted(listed, key=lambda one: (one.ts, one.flow_id))
+    shown = (one for one in listed if one.ts <= reading.moment)
+    booked, flows = Booked(book), sorted(shown, key=lambda one: (one.ts, one.flow_id))
     read = _read(book, reading)
     for asset in read:
         booked = _explained(booked, asset, reading, flows, marks, now)
@@ -175,8 +177,7 @@ def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, 
         if known is None:
             rest.append(flow)
             continue
-        booked = _taken_in(booked, flow, known, marks)
-        booked = booked.changed(unproven=tuple(one for one in booked.book.unproven if one is not known))
+        booked = _taken_in(booked, flow, known, marks).known_as(known, None)
     new = _new(booked.book, rest, gap) if rest else ()
     for flow in rest:
         plain, charged = _amounts(flow)
@@ -188,9 +189,7 @@ def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, 
             continue
         whole = _newest_unproven(booked.book, flow.asset)
         assert whole is not None
-        left = evolve(whole, amount=whole.amount - plain)
-        listed = tuple(left if one is whole else one for one in booked.book.unproven)
-        booked = _taken_in(booked, flow, whole, marks).changed(unproven=listed)
+        booked = _taken_in(booked, flow, whole, marks).known_as(whole, whole.without(plain))
     return booked
 
 

@@ -190,6 +190,17 @@ def test_listed_flows_that_were_booked_as_one_from_the_balance_are_no_second_one
     assert gaps(came.book, balances(TRY="1020")) == {"TRY": 0}
 
 
+def test_what_is_stamped_after_the_balances_were_read_is_left_to_the_next_cycle() -> None:
+    """300 went that no list shows. 200 more are listed, and 50 that went while the lists were asked for."""
+    *_, booked = reads(a_book("1000"), 20, 80, 140, TRY="700")
+    flows = listed("fiat:1", "TRY", "-200", 3_590), listed("fiat:2", "TRY", "-50", 3_600.5)
+    first = read(booked.book, 3_600, *flows, TRY="500")
+    assert [one.id for one in first.postings] == ["flow:fiat:1"]
+    second = read(first.book, 3_660, *flows, TRY="450")
+    assert [(one.id, one.money) for one in second.postings] == [("flow:fiat:2", -e8("50"))]
+    assert codes(second) == []
+
+
 def test_more_than_ours_restricts_nothing_and_is_a_deposit() -> None:
     *_, last = found = reads(a_book("1000"), 20, 80, 140, TRY="1100")
     assert [codes(one) for one in found] == [[], [], []]
@@ -233,6 +244,19 @@ def test_without_a_mark_they_leave_and_come_back_at_their_cost() -> None:
         came = explained(book, reading(book, time, TRY="8000", BTC="0.875"), (), {}, at(time))
         book = came.book
     assert came.postings[0].flow == e8("250")
+
+
+def test_coins_that_are_proved_to_have_gone_do_not_come_back() -> None:
+    """1 went, of which 0.6 are listed an hour later: of a person's deposit of 1, 0.4 are the book's."""
+    out = reads(holding_book(), 20, 80, 140, TRY="8000", BTC="0")[-1]
+    part = read(out.book, 3_600, listed("crypto:1", "BTC", "-0.6", 10), TRY="8000", BTC="0.1")
+    assert [(one.amount, one.taken, one.value) for one in part.book.unproven] == [
+        (-e8("0.4"), e8("0.4"), e8("1200"))
+    ]
+    back = [listed("crypto:1", "BTC", "-0.6", 10), listed("crypto:2", "BTC", "1", 7_000)]
+    came = read(part.book, 7_200, *back, TRY="8000", BTC="1")
+    assert came.book.ledger.holding("BTCTRY").qty == e8("0.4")
+    assert came.book.ledger.foreign == {"BTC": e8("0.6")}
 
 
 def test_what_has_been_gone_for_a_week_comes_back_as_foreign() -> None:
