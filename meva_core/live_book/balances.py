@@ -22,13 +22,13 @@ from meva_core.amounts import E6, E8, format_e8
 from meva_core.live.booking import units
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.book import Booked, LiveBook, Look, Unproven
-from meva_core.live_book.flows import WEEK, coins, coins_in, money, proof_of
+from meva_core.live_book.flows import WEEK, coins, coins_in, come_over, money, proof_of
 from meva_core.live_book.ledger import QUOTE, Marks, symbol_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Kind, Posting
 from meva_core.live_book.readings import Reading, assets_of, is_rounding, may_be_old, spare
 from meva_core.live_book.readings import gap as gap_now
-from meva_core.live_book.windows import is_read_out
+from meva_core.live_book.windows import EVERY, is_read_out
 from meva_core.venue import EXACT, Balance, VenueFlow
 
 WRITE_MICROS: Final = 10 * E6
@@ -92,8 +92,18 @@ def explained(
 
 
 def needs_flows(book: LiveBook, reading: Reading) -> bool:
-    """Whether the flows that the exchange lists have to be asked for."""
-    return any(not is_rounding(book, asset, reading.gap(book, asset)) for asset in _read(book, reading))
+    """Whether the flows that the exchange lists have to be asked for: to explain a gap, or, in every tenth
+    cycle, to tell of coins that came unlisted whether a person had sold them before the book's."""
+    read = _read(book, reading)
+    if book.cycles % EVERY == 0 and any(_may_be_sold(book, asset) for asset in read):
+        return True
+    return any(not is_rounding(book, asset, reading.gap(book, asset)) for asset in read)
+
+
+def _may_be_sold(book: LiveBook, asset: str) -> bool:
+    """Whether coins of an asset came of which no list tells, and a person's sale has some of the book's."""
+    known = [one for one in book.unproven if one.asset == asset]
+    return any(one.by_sale and one.taken for one in known) and any(one.amount > 0 for one in known)
 
 
 def flows_window(book: LiveBook, now: int) -> tuple[int, int]:
@@ -130,7 +140,7 @@ def _explained(
 ) -> Booked:
     """Book what explains the gap of one asset, in the order in which explanations are looked for."""
     gap = reading.gap(booked.book, asset)
-    if not is_rounding(booked.book, asset, gap):
+    if not is_rounding(booked.book, asset, gap) or _may_be_sold(booked.book, asset):
         booked = _listed(booked, [one for one in flows if one.asset == asset], gap, marks, now)
         gap = reading.gap(booked.book, asset)
     if is_rounding(booked.book, asset, gap):
@@ -189,7 +199,10 @@ def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, 
             continue
         whole = _newest_unproven(booked.book, flow.asset)
         assert whole is not None
-        booked = _taken_in(booked, flow, whole, marks).known_as(whole, whole.without(plain))
+        left: Unproven | None = whole.without(plain)
+        if whole.amount > 0 > whole.amount - plain and _may_be_sold(booked.book, flow.asset):
+            left = None  # the rest of what came was sold, and nothing that went is to be proved
+        booked = _taken_in(booked, flow, whole, marks).known_as(whole, left)
     return booked
 
 
@@ -238,7 +251,8 @@ def _taken_in(booked: Booked, flow: VenueFlow, known: Unproven, marks: Marks) ->
     """Note a listed flow that was booked before."""
     posting = Posting(f"flow:{flow.flow_id}", Kind.PROOF, flow.ts, flow.asset, cause=known.id)
     listed = {**booked.book.listed, flow.flow_id: flow.ts}
-    return booked.post(marks, posting).changed(listed=listed)
+    booked = booked.post(marks, posting).changed(listed=listed)
+    return booked if flow.asset == QUOTE else come_over(booked, posting, units(flow.amount), marks)
 
 
 def _moved(booked: Booked, flow: VenueFlow, amount: int, marks: Marks) -> Booked:
@@ -269,7 +283,9 @@ def _unproven(booked: Booked, asset: str, marks: Marks, now: int) -> Booked:
     if look.reads < _BOOKED_READS or now - look.since < BOOKED_MICROS:
         return booked
     name = f"flow:unproven:{now}:{asset}"
-    posting = Posting(name, Kind.FOREIGN_IN, now, asset, unproven=True)
+    # What came was there by the first read: what a person sold after that may have been it.
+    ts = look.since if look.part > 0 else now
+    posting = Posting(name, Kind.FOREIGN_IN, ts, asset, unproven=True)
     before, change = len(booked.postings), money if asset == QUOTE else coins
     booked = change(booked, posting, look.part, marks)
     taken = [one for one in booked.postings[before:] if one.kind is Kind.TRANSFER_OUT]

@@ -19,7 +19,7 @@ from meva_core.amounts import E6, format_e8
 from meva_core.live.booking import Entry, Sums, entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.book import SOLD, Booked, Unproven
-from meva_core.live_book.flows import coins_out, come_back, told_of
+from meva_core.live_book.flows import coins_out, come_back, come_over, told_of
 from meva_core.live_book.holdings import reference_of, share
 from meva_core.live_book.ledger import QUOTE, Marks, asset_of, symbol_of
 from meva_core.live_book.own_orders import OwnOrder
@@ -70,11 +70,13 @@ def foreign_fill(booked: Booked, fill: VenueFill, marks: Marks) -> Booked:
     coins = sign * entry.qty
     asset = posting.asset
     booked, money = _unknown(booked, fill, QUOTE, money, marks, within=E6)
-    booked, coins = _unknown(booked, fill, asset, coins, marks, within=1)
-    others = booked.book.ledger.foreign.get(asset, 0)
-    if coins > 0:
-        came = evolve(posting, id=f"{BACK}{fill.fill_id}")
-        booked, coins = come_back(booked, came, coins, marks, bought=True)
+    booked, left = _unknown(booked, fill, asset, coins, marks, within=1)
+    came = evolve(posting, id=f"{BACK}{fill.fill_id}")
+    if left > 0:
+        booked, left = come_back(booked, came, left, marks, bought=True)
+    elif coins > 0:
+        booked = come_over(booked, came, coins, marks)
+    coins, others = left, booked.book.ledger.foreign.get(asset, 0)
     foreign = max(coins, -others)
     booked = booked.post(marks, evolve(posting, money=money, foreign=foreign))
     if coins < foreign:

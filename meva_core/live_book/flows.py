@@ -52,18 +52,38 @@ def come_back(
     alone."""
     rest = amount
     for known in booked.book.unproven:
-        back, since = min(rest, known.taken), posting.ts - known.ts
-        may = -WEEK <= since <= 0 if known.by_sale else not bought and since <= WEEK
-        if known.asset != posting.asset or not back or not may:
-            continue
-        value = share(known.value, back, known.taken)
-        name = evolve(posting, id=f"{posting.id}:back:{known.id}", cause=known.id)
-        booked = coins_in(booked, name, back, marks, value)
-        left = evolve(known, taken=known.taken - back, value=known.value - value)
-        listed = tuple(left if one.id == known.id else one for one in booked.book.unproven)
-        booked = booked.changed(unproven=listed)
-        rest -= back
+        back = min(rest, known.taken)
+        may = _came_before(known, posting) or not (bought or known.by_sale or posting.ts - known.ts > WEEK)
+        if known.asset == posting.asset and back and may:
+            booked = _came_back(booked, posting, known, back, marks)
+            rest -= back
     return booked, rest
+
+
+def come_over(booked: Booked, posting: Posting, amount: int, marks: Marks) -> Booked:
+    """Let the book have back, of coins that were counted as a person's when they came, what a person's sales
+    took: now it is known that they had come before those, and were what was sold."""
+    for known in booked.book.unproven:
+        back = min(amount, known.taken, booked.book.ledger.foreign.get(posting.asset, 0))
+        if known.asset == posting.asset and back > 0 and _came_before(known, posting):
+            booked = _came_back(booked, posting, known, back, marks, foreign=-back)
+            amount -= back
+    return booked
+
+
+def _came_before(known: Unproven, posting: Posting) -> bool:
+    """Whether coins had come within a week before a person's sale that took some of the book's."""
+    return known.by_sale and -WEEK <= posting.ts - known.ts <= 0
+
+
+def _came_back(
+    booked: Booked, posting: Posting, known: Unproven, back: int, marks: Marks, *, foreign: int = 0
+) -> Booked:
+    """Let coins that a flow took come back to the book, those among them that were `foreign` from there."""
+    value = share(known.value, back, known.taken)
+    name = evolve(posting, id=f"{posting.id}:back:{known.id}", cause=known.id)
+    booked = coins_in(booked, name, back, marks, value, foreign=foreign)
+    return booked.known_as(known, evolve(known, taken=known.taken - back, value=known.value - value))
 
 
 def coins_out(booked: Booked, posting: Posting, qty: int, marks: Marks, *, alarm: bool = True) -> Booked:
@@ -83,14 +103,16 @@ def coins_out(booked: Booked, posting: Posting, qty: int, marks: Marks, *, alarm
     return booked.alarm(Alarm(AlarmCode.TRANSFER_OUT, posting.id, symbol, numbers))
 
 
-def coins_in(booked: Booked, posting: Posting, qty: int, marks: Marks, unmarked: int = 0) -> Booked:
+def coins_in(
+    booked: Booked, posting: Posting, qty: int, marks: Marks, unmarked: int = 0, *, foreign: int = 0
+) -> Booked:
     """Let coins be the book's: a lot, and a flow, of what the value of the holding rises by; `unmarked` is
-    what they count for where there is no mark."""
+    what they count for where there is no mark, `foreign` what others have more then."""
     symbol = symbol_of(posting.asset)
     value = rise(booked.book.ledger.holding(symbol), qty, marks.get(symbol), unmarked)
     kind = Kind.TRANSFER_IN if posting.kind is not Kind.ROUNDING else Kind.ROUNDING
     return booked.post(
-        marks, evolve(posting, kind=kind, symbol=symbol, qty=qty, notional=value, foreign=0, money=0)
+        marks, evolve(posting, kind=kind, symbol=symbol, qty=qty, notional=value, foreign=foreign, money=0)
     )
 
 

@@ -654,3 +654,27 @@ def test_balances_that_freeze_before_a_buy_move_nothing(
         account.cycle()
     assert account.book.ledger.flows == -parse_e8("50")
     assert account.off() == {}
+
+
+def test_a_deposit_that_a_person_sold_at_once_is_looked_for_until_a_list_shows_it(account: Lived) -> None:
+    """The sale took the book's coins, and the balances agree since: nothing but the list can tell."""
+    number = account.place("BTCTRY", Side.BUY, "0.5", "3000")
+    account.exchange.trade(number, "0.5")
+    account.cycle()
+    account.cycle()
+    account.exchange.transfer("BTC", "1", listed_after=3600)
+    account.exchange.pass_time(5)
+    account.exchange.by_hand("BTCTRY", Side.SELL, "1")
+    for _ in range(15):
+        account.cycle()
+    assert account.book.ledger.holding("BTCTRY").qty == 0
+    assert account.book.ledger.foreign["BTC"] == parse_e8("0.5")
+    asked = 0
+    for _ in range(70):
+        account.cycle()
+        asked += account.exchange.calls["flows"]
+    assert asked == 6, "in every tenth cycle, until it is listed"
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("0.5")
+    assert account.book.ledger.foreign.get("BTC", 0) == 0
+    assert account.off() == {}
+    account.check()
