@@ -19,7 +19,7 @@ from meva_core.live_book.attribution import Ours, Owner, Whose, of_fill
 from meva_core.live_book.book import SOLD, Booked, LiveBook, Wait
 from meva_core.live_book.fills import foreign_fill, held_text, numbers_of, own_fill, would_hold
 from meva_core.live_book.known import differs, named
-from meva_core.live_book.late_sales import given_back, rounded_back
+from meva_core.live_book.late_sales import given_back, rounded_back, told_before
 from meva_core.live_book.ledger import Marks
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Posting
@@ -131,7 +131,7 @@ def _reclaimed(
     booked = booked.changed(unproven=tuple(one for one in booked.book.unproven if one.id not in sold))
     so_far = BatchBooked(booked, ours)
     for fill in mine:
-        so_far = _one(so_far, fill, batch, marks)
+        so_far = _one(so_far, fill, batch, marks, again=True)
     return so_far
 
 
@@ -140,14 +140,17 @@ def in_order(fills: Iterable[VenueFill]) -> list[VenueFill]:
     return sorted(fills, key=lambda fill: (fill.ts, fill.side, len(fill.fill_id), fill.fill_id))
 
 
-def _one(so_far: BatchBooked, fill: VenueFill, batch: Batch, marks: Marks) -> BatchBooked:
+def _one(
+    so_far: BatchBooked, fill: VenueFill, batch: Batch, marks: Marks, *, again: bool = False
+) -> BatchBooked:
+    """Book a fill, or let it wait; `again` says that it had been booked as foreign, and was taken back."""
     owner = of_fill(fill, so_far.ours)
     booked = so_far.booked
     # Whoever traded under such names before the opening traded in no book of this file.
     was_stray = owner.whose is Whose.STRAY and fill.ts < booked.book.opened
     if owner.whose is Whose.FOREIGN or was_stray:
         return evolve(so_far, booked=foreign_fill(booked, fill, marks), fills=(*so_far.fills, fill))
-    proved = _proving(so_far, fill, owner, batch, marks)
+    proved = _proving(so_far, fill, owner, batch, marks, again=again)
     alarms = _obstacle(proved, fill, owner, batch)
     if alarms is not None:
         return evolve(so_far, booked=booked.alarm(*alarms), waits=(*so_far.waits, fill.fill_id))
@@ -194,15 +197,21 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
     return (Alarm(AlarmCode.OVERSELL, fill.fill_id, fill.symbol, numbers),)
 
 
-def _proving(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch, marks: Marks) -> BatchBooked:
-    """Return it with what a sale of more than is held proves to have been its own, once nothing else can
-    bring its coins."""
-    if owner.order is None or would_hold(so_far.booked, fill, owner.order):
-        return so_far
-    if not batch.asked or _buys_are_due(so_far, batch):
+def _proving(
+    so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch, marks: Marks, *, again: bool
+) -> BatchBooked:
+    """Return it with what a sale proves to have been its own: what balances had told of it, or, of a sale of
+    more than is held, whatever took its coins, once nothing else can bring them. What balances had told of
+    one that is booked `again` was taken back with it."""
+    if owner.order is None or fill.side is Side.BUY or fill.ts < so_far.booked.book.opened:
         return so_far
     order = _order_of(fill, owner.order)
     entry = entry_of(fill, order.sums)
+    told = so_far.booked if again else told_before(so_far.booked, fill, entry, marks)
+    if would_hold(told, fill, order):
+        return evolve(so_far, booked=told)
+    if not batch.asked or _buys_are_due(so_far, batch):
+        return so_far
     booked = rounded_back(so_far.booked, fill, entry, order.count, marks)
     return evolve(so_far, booked=given_back(booked, fill, entry, marks))
 

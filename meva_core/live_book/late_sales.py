@@ -1,19 +1,20 @@
-"""An own sale of coins that are gone from the book: what took them is taken back.
+"""An own sale that was booked already, as something else: what took its coins is taken back.
 
 Where an order is called absent, or its last word was too low, nobody waits for its fills, and what they moved
 is booked from the balances: coins that went, TRY that came. Once the fill is there, the sale would be one of
-coins that the book no longer has, and its money there twice. Or a person's sale was read before anybody knew
-of the coins that it was of. What was bought needs none of this: its coins came as a person's, and the next
-balances say so.
+coins that the book no longer has, or of other ones, and its money there twice. Or a person's sale was read
+before anybody knew of the coins that it was of. What was bought needs none of this: its coins came as a
+person's, and the next balances say so.
 """
 
 from __future__ import annotations
 
 from attrs import evolve
 
+from meva_core.amounts import E6
 from meva_core.live.booking import Entry
 from meva_core.live_book.book import Booked, Unproven
-from meva_core.live_book.flows import coins_in
+from meva_core.live_book.flows import coins_in, told_of
 from meva_core.live_book.holdings import share
 from meva_core.live_book.ledger import QUOTE, Marks, asset_of
 from meva_core.live_book.postings import Kind, Posting
@@ -38,14 +39,25 @@ def given_back(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -> B
         return booked
     if not told:
         return after
-    money = entry.notional - (entry.fee if fill.fee_asset == QUOTE else 0)
+    money = _money(fill, entry)
     for known in _since(booked, QUOTE, fill):
         back = min(money, known.amount)
         if back > 0:
             money -= back
-            left = evolve(known, amount=known.amount - back)
-            after = _left(after.post(marks, evolve(_row(fill, known), money=-back)), fill, known, left, marks)
+            after = _money_back(after, fill, known, back, marks)
     return after
+
+
+def told_before(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -> Booked:
+    """Return the book without what the balances had told of a sale before its fill was booked: its coins,
+    that went, and its TRY, that came; the book as it is where they had not told of both."""
+    asset, money = asset_of(fill.symbol), _money(fill, entry)
+    gone = told_of(booked.book, asset, -entry.qty, fill.ts, within=1)
+    came = told_of(booked.book, QUOTE, money, fill.ts, within=E6)
+    if gone is None or came is None:
+        return booked
+    booked = _coins_back(booked, fill, gone[0], -gone[1], marks)
+    return _money_back(booked, fill, came[0], came[1], marks)
 
 
 def rounded_back(booked: Booked, fill: VenueFill, entry: Entry, fills: int, marks: Marks) -> Booked:
@@ -65,25 +77,37 @@ def _since(booked: Booked, asset: str, fill: VenueFill) -> list[Unproven]:
     ]
 
 
+def _money(fill: VenueFill, entry: Entry) -> int:
+    """Return what a sale brings, e8."""
+    return entry.notional - (entry.fee if fill.fee_asset == QUOTE else 0)
+
+
 def _coins_back(booked: Booked, fill: VenueFill, known: Unproven, qty: int, marks: Marks) -> Booked:
-    value = share(known.value, qty, known.taken)
-    row = evolve(_row(fill, known), symbol=fill.symbol, qty=qty, notional=value)
+    """Take back so many coins of a flow, for what they left with: the book's first, since ours sold them, and
+    then those of others that had gone in their place."""
+    ours = min(qty, known.taken)
+    value = share(known.value, ours, known.taken) if ours else 0
+    row = evolve(_row(fill, known), symbol=fill.symbol, qty=ours, notional=value, foreign=qty - ours)
     amount = 0 if known.by_sale else known.amount + qty
-    left = evolve(known, amount=amount, taken=known.taken - qty, value=known.value - value)
+    left = evolve(known, amount=amount, taken=known.taken - ours, value=known.value - value)
+    return _left(booked.post(marks, row), fill, known, left, marks)
+
+
+def _money_back(booked: Booked, fill: VenueFill, known: Unproven, amount: int, marks: Marks) -> Booked:
+    left = evolve(known, amount=known.amount - amount)
+    row = evolve(_row(fill, known), money=-amount)
     return _left(booked.post(marks, row), fill, known, left, marks)
 
 
 def _left(booked: Booked, fill: VenueFill, known: Unproven, left: Unproven, marks: Marks) -> Booked:
     """Keep what is left of a flow; one that is used up is proved."""
     if left.amount or (left.by_sale and left.taken):
-        listed = tuple(left if one is known else one for one in booked.book.unproven)
-        return booked.changed(unproven=listed)
-    listed = tuple(one for one in booked.book.unproven if one is not known)
+        return booked.known_as(known, left)
     if left.by_sale:
-        return booked.changed(unproven=listed)
+        return booked.known_as(known, None)
     name = f"flow:proof:{fill.fill_id}:{known.id}"
     proof = Posting(name, Kind.PROOF, fill.ts, known.asset, cause=known.id, order_id=fill.order_id)
-    return booked.post(marks, proof).changed(unproven=listed)
+    return booked.post(marks, proof).known_as(known, None)
 
 
 def _row(fill: VenueFill, known: Unproven) -> Posting:
