@@ -13,7 +13,7 @@ was not read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Final
 
 from attrs import evolve, frozen
@@ -23,7 +23,7 @@ from meva_core.live.booking import units
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.book import Booked, LiveBook, Look, Unproven
 from meva_core.live_book.flows import WEEK, coins, coins_in, come_over, money, proof_of
-from meva_core.live_book.ledger import QUOTE, Marks, symbol_of
+from meva_core.live_book.ledger import DAY_MICROS, QUOTE, Marks, symbol_of
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.live_book.postings import Kind, Posting
 from meva_core.live_book.readings import Reading, assets_of, is_rounding, may_be_old, spare
@@ -183,20 +183,17 @@ def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, 
     for flow in flows:
         if flow.flow_id in booked.book.listed or flow.ts < max(booked.book.opened, now - MONTH):
             continue
-        known = _proved_by(booked.book, flow, now)
+        known = _proved_by(booked.book, flow)
         if known is None:
             rest.append(flow)
             continue
         booked = _taken_in(booked, flow, known, marks).known_as(known, None)
-    new = _new(booked.book, rest, gap) if rest else ()
+    new = _new(booked.book, rest, gap) if rest else {}
     for flow in rest:
-        plain, charged = _amounts(flow)
         if flow in new:
-            # Whether what a withdrawal costs is in its amount, the balance says, fills being rounded in it.
-            amount = min(plain, charged, key=lambda one: abs(gap - one))
-            is_near = abs(gap - amount) <= spare(booked.book, flow.asset)
-            booked = _moved(booked, flow, amount if is_near else plain, marks)
+            booked = _moved(booked, flow, new[flow], marks)
             continue
+        plain, _ = _amounts(flow)
         whole = _newest_unproven(booked.book, flow.asset)
         assert whole is not None
         left: Unproven | None = whole.without(plain)
@@ -206,8 +203,9 @@ def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, 
     return booked
 
 
-def _new(book: LiveBook, flows: Sequence[VenueFlow], gap: int) -> Sequence[VenueFlow]:
-    """Return which flows of one asset, listed and not taken in, were not in what was booked from the balance.
+def _new(book: LiveBook, flows: Sequence[VenueFlow], gap: int) -> dict[VenueFlow, int]:
+    """Return which flows of one asset, listed and not taken in, were not in what was booked from the balance,
+    and what each moved, e8.
 
     Where several came between two reads, that was their sum, and none of them proves it by itself. The gap
     says which are new: those that make it up, as many as can. Where none do, something that no list shows is
@@ -215,20 +213,27 @@ def _new(book: LiveBook, flows: Sequence[VenueFlow], gap: int) -> Sequence[Venue
     """
     asset = flows[0].asset
     whole = _newest_unproven(book, asset)
-    if whole is None:
-        return flows
-    for size in range(len(flows), 0, -1) if len(flows) <= _MOST_AT_ONCE else ():
+    smallest = len(flows) if whole is None else 1
+    for size in range(len(flows), smallest - 1, -1) if len(flows) <= _MOST_AT_ONCE else ():
         for some in combinations(flows, size):
-            if abs(sum(_amounts(flow)[0] for flow in some) - gap) <= spare(book, asset):
-                return some
-    return [flow for flow in flows if flow.ts > whole.ts]
+            if (amounts := _that_make(gap, some, spare(book, asset))) is not None:
+                return dict(zip(some, amounts, strict=True))
+    return {flow: _amounts(flow)[0] for flow in flows if whole is None or flow.ts > whole.ts}
+
+
+def _that_make(gap: int, flows: Sequence[VenueFlow], within: int) -> tuple[int, ...] | None:
+    """Return what flows moved if they make up a gap, all amounts in e8. Whether what a withdrawal costs is in
+    its amount, the balance says, fills being rounded in it."""
+    choices = product(*(dict.fromkeys(_amounts(flow)) for flow in flows))
+    nearest = min(choices, key=lambda amounts: abs(gap - sum(amounts)))
+    return nearest if abs(gap - sum(nearest)) <= within else None
 
 
 def _is_settled(book: LiveBook, known: Unproven, now: int) -> bool:
-    """Whether an unproven flow need not be remembered: a week has gone, and the fills that may prove it were
-    read since; or a month has."""
+    """Whether an unproven flow need not be remembered: lists show what may prove it no more, and the fills that
+    may were read since; or a month has gone."""
     age = now - known.ts
-    return age > MONTH or (age > WEEK and (known.by_sale or is_read_out(book, known)))
+    return age > MONTH or (age > WEEK + DAY_MICROS and (known.by_sale or is_read_out(book, known)))
 
 
 def _newest_unproven(book: LiveBook, asset: str) -> Unproven | None:
@@ -236,9 +241,9 @@ def _newest_unproven(book: LiveBook, asset: str) -> Unproven | None:
     return max(found, key=lambda one: one.ts, default=None)
 
 
-def _proved_by(book: LiveBook, flow: VenueFlow, now: int) -> Unproven | None:
+def _proved_by(book: LiveBook, flow: VenueFlow) -> Unproven | None:
     """Return the unproven flow that a listed one is by itself."""
-    found = (proof_of(book, flow.asset, amount, now) for amount in _amounts(flow))
+    found = (proof_of(book, flow.asset, amount, flow.ts) for amount in _amounts(flow))
     return next((known for known in found if known is not None), None)
 
 

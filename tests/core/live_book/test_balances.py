@@ -117,6 +117,19 @@ def test_so_it_does_while_fills_are_rounded_in_it() -> None:
         assert posting.money == e8(booked)
 
 
+@pytest.mark.parametrize("unlisted", ["0", "70"])
+def test_so_it_does_of_several_together(unlisted: str) -> None:
+    """What is charged for one beside its amount, and for the other in it, with or without something else that
+    went before and that no list shows."""
+    there = Decimal(1000) - Decimal(unlisted)
+    book = reads(a_book("1000"), 20, 80, 140, TRY=f"{there}")[-1].book
+    out = [listed(f"fiat:{name}", "TRY", "-100", 3_590, fee=fee) for name, fee in ((1, "3"), (2, "5"))]
+    for charged in (0, 3, 5, 8):
+        came = read(book, 3_600, *out, TRY=f"{there - 200 - charged}")
+        assert sum(one.money for one in came.postings) == -(200 + charged) * 10**8
+        assert [one.kind for one in came.postings] == [Kind.WITHDRAWAL, Kind.WITHDRAWAL]
+
+
 def test_listed_coins_are_foreign_and_leave_as_foreign_first() -> None:
     came = read(holding_book(), 20, listed("crypto:1", "BTC", "2", 18), TRY="8000", BTC="3")
     assert came.book.ledger.foreign == {"BTC": e8("2")}
@@ -279,6 +292,22 @@ def test_a_flow_that_is_listed_late_proves_what_was_booked_and_is_no_second_one(
         ("flow:fiat:10", Kind.DEPOSIT, e8("50")),
     ]
     assert came.book.unproven == ()
+
+
+def test_one_that_is_stamped_after_it_was_booked_is_known_for_as_long_as_it_is_listed() -> None:
+    """Withdrawn, booked, and approved an hour later: a week after its booking the lists still show it."""
+    *_, booked = reads(a_book("1000"), 20, 80, 140, TRY="900")
+    week = 7 * 86_400
+    later = read(booked.book, week + 1_000, TRY="900")
+    flows = listed("fiat:1", "TRY", "-100", 3_740), listed("fiat:2", "TRY", "-50", week + 1_030)
+    came = read(later.book, week + 1_060, *flows, TRY="850")
+    assert [(one.id, one.kind) for one in came.postings] == [
+        ("flow:fiat:1", Kind.PROOF),
+        ("flow:fiat:2", Kind.WITHDRAWAL),
+    ]
+    assert came.book.ledger.cash == e8("850")
+    days = 2 * 86_400
+    assert read(booked.book, week + days, TRY="900").book.unproven == ()
 
 
 def test_one_that_came_with_what_no_list_shows_is_a_part_of_it_and_the_rest_may_be_proved_later() -> None:
