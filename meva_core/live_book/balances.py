@@ -230,8 +230,8 @@ def _that_make(gap: int, flows: Sequence[VenueFlow], within: int) -> tuple[int, 
 
 
 def _is_settled(book: LiveBook, known: Unproven, now: int) -> bool:
-    """Whether an unproven flow need not be remembered: lists show what may prove it no more, and the fills that
-    may were read since; or a month has gone."""
+    """Whether an unproven flow need not be remembered: lists show no more what may prove it, and the fills
+    that may were read since; or a month has gone."""
     age = now - known.ts
     return age > MONTH or (age > WEEK + DAY_MICROS and (known.by_sale or is_read_out(book, known)))
 
