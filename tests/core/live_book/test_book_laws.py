@@ -324,6 +324,7 @@ class AccountMachine(RuleBasedStateMachine):
             self.now += 60 * SECOND
             for symbol in PAIRS:
                 self.read(symbol, tuple(fill for fill in self.shown if fill.symbol == symbol), True)
+            self.reclaim()  # what had to wait is tried in each cycle
             self.look_at_balances()
             self.the_laws_hold()
         self.nothing_is_lost_and_nothing_twice()
