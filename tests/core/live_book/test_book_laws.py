@@ -320,9 +320,8 @@ class AccountMachine(RuleBasedStateMachine):
         self.list_late()
         self.show_late()
         self.tell_numbers()
-        for _ in range(
-            24
-        ):  # ten minutes during which a balance may be an old one, and three reads of each rest
+        # Ten minutes in which a balance may be an old one, and three reads of each rest.
+        for _ in range(24):
             self.now += 60 * SECOND
             for symbol in PAIRS:
                 self.read(symbol, tuple(fill for fill in self.shown if fill.symbol == symbol), True)
