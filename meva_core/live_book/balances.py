@@ -257,7 +257,7 @@ def _taken_in(booked: Booked, flow: VenueFlow, known: Unproven, marks: Marks) ->
     posting = Posting(f"flow:{flow.flow_id}", Kind.PROOF, flow.ts, flow.asset, cause=known.id)
     listed = {**booked.book.listed, flow.flow_id: flow.ts}
     booked = booked.post(marks, posting).changed(listed=listed)
-    return booked if flow.asset == QUOTE else come_over(booked, posting, units(flow.amount), marks)
+    return come_over(booked, posting, min(units(flow.amount), known.kept), marks)
 
 
 def _moved(booked: Booked, flow: VenueFlow, amount: int, marks: Marks) -> Booked:
@@ -293,7 +293,8 @@ def _unproven(booked: Booked, asset: str, marks: Marks, now: int) -> Booked:
     posting = Posting(name, Kind.FOREIGN_IN, ts, asset, unproven=True)
     before, change = len(booked.postings), money if asset == QUOTE else coins
     booked = change(booked, posting, look.part, marks)
-    taken = [one for one in booked.postings[before:] if one.kind is Kind.TRANSFER_OUT]
+    rows = booked.postings[before:]
+    taken = [one for one in rows if one.kind is Kind.TRANSFER_OUT]
     known = Unproven(
         name,
         asset,
@@ -303,6 +304,7 @@ def _unproven(booked: Booked, asset: str, marks: Marks, now: int) -> Booked:
         taken=-sum(one.qty for one in taken),
         value=sum(one.notional for one in taken),
         since=look.since,
+        kept=max(0, sum(one.foreign for one in rows)),
     )
     booked = booked.changed(unproven=(*booked.book.unproven, known))
     rest = look.gap - look.part

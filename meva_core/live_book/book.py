@@ -50,7 +50,7 @@ class Unproven:
     `spare` is what roundings of fills may have put into the amount. `taken` are coins of the book among them
     that have not come back, `value` what the holding's value fell by for those. `since` is when the first
     read was that showed it, in microseconds, 0 where that is not known: what was made before and comes to
-    the book after `ts` was in that read.
+    the book after `ts` was in that read. `kept` are coins that it brought others and that are there still.
 
     Or what a person's sale took of the book's coins (`SOLD` and the fill's id), `amount` being 0: coins that
     had come before the sale, and were read after it, are what was sold.
@@ -64,6 +64,7 @@ class Unproven:
     taken: int = e8(0)
     value: int = e8(0)
     since: int = later(0)
+    kept: int = later(0, is_e8=True)
 
     @property
     def by_sale(self) -> bool:
@@ -76,7 +77,7 @@ class Unproven:
         left = self.amount - amount
         taken = min(self.taken, max(0, -left))
         value = share(self.value, taken, self.taken) if taken else 0
-        return evolve(self, amount=left, taken=taken, value=value)
+        return evolve(self, amount=left, taken=taken, value=value, kept=max(0, min(self.kept, left)))
 
 
 @frozen
@@ -181,6 +182,8 @@ class Booked:
                 figures = measured.moved(figures, numbered.flow, book.ledger.equity(marks))
             moves = noted(book.moves, numbered)
             book = evolve(book, ledger=posted(book.ledger, numbered), figures=figures, moves=moves)
+            if numbered.foreign < 0:
+                book = evolve(book, unproven=_there_still(book, numbered.asset))
             made.append(numbered)
         return evolve(self, book=book, postings=(*self.postings, *made))
 
@@ -191,12 +194,22 @@ class Booked:
 
     def known_as(self, known: Unproven, left: Unproven | None) -> Booked:
         """Return it with what is left of an unproven flow, or without it."""
-        listed = ((left if one is known else one) for one in self.book.unproven)
-        return self.changed(unproven=tuple(one for one in listed if one is not None))
+        listed = ((left if one.id == known.id else one) for one in self.book.unproven)
+        after = self.changed(unproven=tuple(one for one in listed if one is not None))
+        return after.changed(unproven=_there_still(after.book, known.asset))
 
     def changed(self, **parts: Any) -> Booked:
         """Return it with other parts of the book than the ledger and the figures."""
         return evolve(self, book=evolve(self.book, **parts))
+
+
+def _there_still(book: LiveBook, asset: str) -> tuple[Unproven, ...]:
+    """Return the unproven flows after coins of others have gone: none has brought more that are there still
+    than there are."""
+    left = book.ledger.foreign.get(asset, 0)
+    return tuple(
+        evolve(one, kept=left) if one.asset == asset and one.kept > left else one for one in book.unproven
+    )
 
 
 def raised(book: LiveBook, found: Iterable[Alarm], now: int) -> LiveBook:

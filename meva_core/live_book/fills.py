@@ -69,13 +69,13 @@ def foreign_fill(booked: Booked, fill: VenueFill, marks: Marks) -> Booked:
     money = -sign * entry.notional - (entry.fee if fill.fee_asset == QUOTE else 0)
     coins = sign * entry.qty
     asset = posting.asset
-    booked, money = _unknown(booked, fill, QUOTE, money, marks, within=E6)
-    booked, left = _unknown(booked, fill, asset, coins, marks, within=1)
+    booked, money, _ = _unknown(booked, fill, QUOTE, money, marks, within=E6)
+    booked, left, known = _unknown(booked, fill, asset, coins, marks, within=1)
     came = evolve(posting, id=f"{BACK}{fill.fill_id}")
     if left > 0:
         booked, left = come_back(booked, came, left, marks, bought=True)
-    elif coins > 0:
-        booked = come_over(booked, came, coins, marks)
+    elif known is not None:
+        booked = come_over(booked, came, min(coins, known.kept), marks)
     coins, others = left, booked.book.ledger.foreign.get(asset, 0)
     foreign = max(coins, -others)
     booked = booked.post(marks, evolve(posting, money=money, foreign=foreign))
@@ -145,17 +145,17 @@ def _fee_in_coins(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -
 
 def _unknown(
     booked: Booked, fill: VenueFill, asset: str, amount: int, marks: Marks, *, within: int
-) -> tuple[Booked, int]:
+) -> tuple[Booked, int, Unproven | None]:
     """Return what a fill moved of an asset, e8, that was not booked before it: all, or nothing where it
-    proves a flow, or a part of one."""
+    proves a flow, or a part of one, which is returned as it stood."""
     told = told_of(booked.book, asset, amount, fill.ts, within=within)
     if told is None:
-        return booked, amount
+        return booked, amount, None
     known, part = told
     left = known.without(part) if part != known.amount else None
     proof = _posting(fill, Kind.PROOF, proof_name(fill, asset))
     proof = evolve(proof, asset=asset, cause=known.id, part=part)
-    return booked.post(marks, proof).known_as(known, left), 0
+    return booked.post(marks, proof).known_as(known, left), 0, known
 
 
 def proof_name(fill: VenueFill, asset: str) -> str:

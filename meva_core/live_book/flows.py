@@ -133,19 +133,23 @@ def proof_of(
     return None
 
 
-def told_of(book: LiveBook, asset: str, amount: int, ts: int, *, within: int) -> tuple[Unproven, int] | None:
+def told_of(
+    book: LiveBook, asset: str, amount: int, ts: int, *, within: int, has_room: bool = False
+) -> tuple[Unproven, int] | None:
     """Return the unproven flow that a fill of time `ts` had been in, and how much of it that is, e8.
 
     One that was booked before the fill was made is another thing, whatever its amount. One of the fill's
-    amount is it; else it is a part of the newest whose reads all came after it, and which has room for it:
-    of an order with several fills the balances had shown one sum.
+    amount is it; else the fill was a part of the oldest whose reads all came after it: of all that happened
+    before, the balances had shown one sum, which may be less than the fill, or of the other sign. With
+    `has_room` only one that may be nothing but such fills.
     """
     known = proof_of(book, asset, amount, ts, within=within, after=ts)
     if known is not None:
         return known, known.amount
-    for known in reversed(book.unproven):
-        may = known.asset == asset and known.since >= ts and not known.by_sale
-        if may and (known.amount > 0) == (amount > 0) and 0 < abs(amount) <= abs(known.amount):
+    for known in book.unproven:
+        may = known.asset == asset and known.since >= ts and known.amount and not known.by_sale
+        room = (known.amount > 0) == (amount > 0) and abs(amount) <= abs(known.amount)
+        if may and amount and (room or not has_room):
             return known, amount
     return None
 

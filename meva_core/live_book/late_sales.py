@@ -52,8 +52,8 @@ def told_before(booked: Booked, fill: VenueFill, entry: Entry, marks: Marks) -> 
     """Return the book without what the balances had told of a sale before its fill was booked: its coins,
     that went, and its TRY, that came; the book as it is where they had not told of both."""
     asset, money = asset_of(fill.symbol), _money(fill, entry)
-    gone = told_of(booked.book, asset, -entry.qty, fill.ts, within=1)
-    came = told_of(booked.book, QUOTE, money, fill.ts, within=E6)
+    gone = told_of(booked.book, asset, -entry.qty, fill.ts, within=1, has_room=True)
+    came = told_of(booked.book, QUOTE, money, fill.ts, within=E6, has_room=True)
     if gone is None or came is None:
         return booked
     booked = _coins_back(booked, fill, gone[0], -gone[1], marks)

@@ -72,7 +72,11 @@ def reading_of(book: LiveBook, balances: Mapping[str, Balance], read_at: int) ->
 
 def may_be_old(book: LiveBook, reading: Reading, asset: str) -> bool:
     """Whether an asset's balance, which differs from the book, is the one of before some of the last things
-    that moved it: what is shown late, or what a person took out right after it had come."""
+    that moved it: what is shown late, or what a person took out right after it had come. One that has
+    differed for longer than balances are shown late is none, whatever moves meanwhile."""
+    look = book.look(asset)
+    if look.reads and reading.moment - look.since >= 2 * LATE_MICROS:
+        return False
     shown = {asset: reading.gap(book, asset)}
     before = _before(book, shown, reading.moment)
     earlier = [then[asset] for ts, then in before if ts > book.seen.get(asset, 0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from meva_core.errors import BadInput, VenueError
 from meva_core.live_book.alarms import Alarm
@@ -79,7 +79,8 @@ def compare(
     except (VenueError, BadInput) as error:
         return _unlooked(book, now, FLOWS_UNREAD, f"the flows cannot be read: {error}")
     done = explained(book, reading, flows, marks, now)
-    if done.book != book or done.postings:
+    # What was seen alone is stored with the cycle.
+    if evolve(done.book, seen=book.seen) != book or done.postings:
         file.store_flows(book, done.book, done.postings)
     return Compared(done.book, done.alarms, looked=True, flows=len(done.postings))
 

@@ -210,3 +210,30 @@ def test_a_sale_of_ours_that_was_booked_as_a_flow_is_no_profit_of_what_the_mark_
         e8("11000"), e8("11000"), 0, e8("1000"),
     )  # fmt: skip
     assert ended.ledger.flows == 0
+
+
+def test_a_fill_that_is_more_than_the_balances_showed_of_its_look_was_in_it() -> None:
+    """A sale of 2 of the person's and a purchase of 1 are one coin less."""
+    book = beside_a_person()
+    fills = [*sold("2"), a_fill("1", "3000", after=22)]
+    *_, seen = reads(book, 30, 90, 150, TRY="11000", BTC="3")
+    assert seen.book.ledger.foreign == {"BTC": e8("2")}
+    came = book_fills(seen.book, *fills, marks=MARKS, now=300).booked
+    ledger = came.book.ledger
+    assert (ledger.cash, ledger.holding("BTCTRY").qty, ledger.foreign) == (
+        e8("11000"),
+        e8("1"),
+        {"BTC": e8("2")},
+    )
+    assert (came.book.unproven, codes(came)) == ((), [])
+    check_laws(book.ledger, [*seen.postings, *came.postings], came.book, MARKS)
+
+
+def test_a_fill_is_of_the_oldest_look_that_came_after_it() -> None:
+    """Two of the person's were sold in two fills; what went later, and no list shows, is another thing."""
+    book, fills = beside_a_person("6"), sold("1", "1")
+    *_, seen = reads(book, 30, 90, 150, TRY="14000", BTC="5")
+    *_, later = reads(seen.book, 1_000, 1_060, 1_120, TRY="14000", BTC="1")
+    came = book_fills(later.book, *fills, marks=MARKS, now=1_200).booked
+    assert [(one.asset, one.amount) for one in came.book.unproven] == [("BTC", -e8("4"))]
+    check_laws(book.ledger, [*seen.postings, *later.postings, *came.postings], came.book, MARKS)

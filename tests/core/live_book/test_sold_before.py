@@ -98,3 +98,20 @@ def test_one_that_is_stamped_after_the_sale_stays_the_person_s() -> None:
     assert came.book.ledger.holding("BTCTRY").qty == 0
     assert came.book.ledger.foreign == {"BTC": e8("1")}
     assert OPENED + 31 * SECOND in came.book.listed.values()
+
+
+def test_coins_that_were_sold_as_the_person_s_come_over_to_nobody() -> None:
+    """0.6 came, and went with 0.9 that were sold; the 0.5 that came then are the person's, whatever the list
+    shows later."""
+    book = holding_book()
+    *_, seen = reads(book, 20, 80, 140, TRY="8000", BTC="1.6")
+    sale = sold(seen.book, "0.9", after=150)
+    assert sale.book.ledger.holding("BTCTRY").qty == e8("0.7")
+    came = read(sale.book, 800, listed("crypto:2", "BTC", "0.5", 790), TRY="10700", BTC="1.2")
+    assert came.book.ledger.foreign == {"BTC": e8("0.5")}
+    both = (listed("crypto:1", "BTC", "0.6", 10), listed("crypto:2", "BTC", "0.5", 790))
+    last = read(evolve(came.book, cycles=10), 3_600, *both, TRY="10700", BTC="1.2")
+    ledger = last.book.ledger
+    assert (ledger.holding("BTCTRY").qty, ledger.foreign) == (e8("0.7"), {"BTC": e8("0.5")})
+    rows = [*seen.postings, *sale.postings, *came.postings, *last.postings]
+    check_laws(book.ledger, rows, last.book, MARKS)

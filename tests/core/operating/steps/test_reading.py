@@ -17,6 +17,7 @@ from meva_core.amounts import parse_e8
 from meva_core.errors import Unavailable, VenueReason
 from meva_core.ids import client_id
 from meva_core.live.watch import load
+from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.book import accepted
 from meva_core.modes import Mode
 from meva_core.operating.records import recording
@@ -678,3 +679,30 @@ def test_a_deposit_that_a_person_sold_at_once_is_looked_for_until_a_list_shows_i
     assert account.book.ledger.foreign.get("BTC", 0) == 0
     assert account.off() == {}
     account.check()
+
+
+def test_a_quiet_cycle_stores_nothing_of_balances_that_agree(
+    account: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.cycle()
+    monkeypatch.setattr(BookFile, "store_flows", lambda *_: pytest.fail("it was stored"))
+    before = dict(account.book.seen)
+    account.cycle()
+    assert account.book.seen != before, "with the cycle"
+
+
+def test_a_gap_that_equals_what_is_traded_again_and_again_is_booked_in_the_end(account: Lived) -> None:
+    """Half a coin comes, and 3 000 TRY go; of the coin, half is sold in every second cycle."""
+    account.exchange.trade(account.place("BTCTRY", Side.BUY, "20", "3000"), "20")
+    account.cycle()
+    account.cycle(660)
+    account.exchange.transfer("BTC", "0.5", listed_after=None)
+    account.exchange.transfer("TRY", "-3000", listed_after=None)
+    for _ in range(13):
+        account.exchange.trade(account.place("BTCTRY", Side.SELL, "0.5", "3000"), "0.5")
+        account.cycle()
+        account.cycle()
+        account.check()
+    assert account.off() == {}
+    assert account.book.ledger.foreign["BTC"] == parse_e8("0.5")
+    assert AlarmCode.BALANCE_UNEXPLAINED not in {alarm.code for alarm in account.book.alarms}
