@@ -13,7 +13,7 @@ from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.live_book.book import LiveBook, book_of
 from meva_core.live_book.documents import restored
 from meva_core.live_book.fills import FOREIGN
-from meva_core.live_book.known import named
+from meva_core.live_book.known import is_read_beside, named, of_order
 from meva_core.live_book.ledger import Ledger
 from meva_core.live_book.postings import Posting
 from meva_core.operating.records.carried import Carried, carried_of
@@ -117,10 +117,12 @@ def known_fills(view: Reads, whose: Whose, fills: Iterable[VenueFill]) -> dict[s
     names = {fill.fill_id for fill in read}
     found = near | _known(view, whose, names - near.keys())
     # Whoever has not the same order under the same id is another fill.
-    others = {
-        f"{fill.fill_id}:{fill.order_id}"
-        for fill in read
-        if fill.fill_id not in found or found[fill.fill_id].order_id != fill.order_id
+    unknown = [
+        fill for fill in read if fill.fill_id not in found or found[fill.fill_id].order_id != fill.order_id
+    ]
+    others = {of_order(fill.fill_id, fill) for fill in unknown}
+    others |= {
+        name for name in near for fill in unknown if fill.order_id is None and is_read_beside(name, fill)
     }
     found |= _known(view, whose, others - near.keys())
     return {name: fill for name, fill in found.items() if name in names or name in others}

@@ -59,6 +59,21 @@ def test_an_id_that_repeats_with_another_order_is_another_fill() -> None:
     assert [one.fill_id for one in named([again], {"5": fill, "5:71": again})] == ["5:71"]
 
 
+def test_one_that_was_read_beside_another_of_its_id_keeps_its_name_though_the_other_never_came_in() -> None:
+    """That one waits, or is listed no more; without the name the fill would be booked a second time."""
+    other = a_fill("2", "100", fill_id="5", order_id="70")
+    fill = a_fill("1", "100", fill_id="5", order_id="71")
+    known = {one.fill_id: one for one in named([other, fill], {}) if one.order_id == "71"}
+    assert known.keys() == {"5:71"}
+    for listed in ([fill, other], [other, fill], [fill]):
+        names = {one.order_id: one.fill_id for one in named(listed, known)}
+        assert names == {"71": "5:71", **({"70": "5"} if other in listed else {})}
+    assert [one.fill_id for one in named([evolve(fill, order_id=None)], known)] == ["5:71"]
+    assert [one.fill_id for one in named([evolve(other, order_id=None)], known)] == ["5"]
+    changed = evolve(fill, price=Decimal(101))
+    assert [one.fill_id for one in named([changed], known)] == ["5:71"], "and is K3"
+
+
 def test_a_fill_without_an_id_is_known_by_what_it_says() -> None:
     (fill,) = named([a_fill("1.50", "100", fill_id="", order_id="70", after=1)], {})
     assert fill.fill_id == "70:1760000001000:100:1.50:BUY"

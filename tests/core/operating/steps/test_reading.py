@@ -706,3 +706,17 @@ def test_a_gap_that_equals_what_is_traded_again_and_again_is_booked_in_the_end(a
     assert account.off() == {}
     assert account.book.ledger.foreign["BTC"] == parse_e8("0.5")
     assert AlarmCode.BALANCE_UNEXPLAINED not in {alarm.code for alarm in account.book.alarms}
+
+
+def test_a_fill_whose_id_another_one_has_that_waits_is_booked_once(account: Lived) -> None:
+    """Somebody else's under names like ours: until a person has looked, it is in no book."""
+    number = account.place("BTCTRY", Side.BUY, "2", "2990")
+    account.exchange.trade(number, "1")
+    shown, fill = account.exchange.fills_shown[-1]
+    stray = evolve(fill, order_id="99", client_id="s4:zzzzzzz-20251009085420:BTCTRY:B:1")
+    for listed in ([stray, fill], [fill, stray], [fill], [evolve(fill, order_id=None)]):
+        account.exchange.fills_shown[:] = [(shown, one) for one in listed]
+        account.cycle()
+        assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
+    assert {alarm.code for alarm in account.book.alarms} == {AlarmCode.STRAY}
+    account.check()
