@@ -6,13 +6,14 @@ it is neither profit nor loss. Coins that are not ours (`foreign`) have no value
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from meva_core.live_book.documents import e8, later
+from meva_core.live_book.holdings import share
 from meva_core.orders import Side
 
 
@@ -94,10 +95,37 @@ class Posting:
 
 
 def lasting(postings: Iterable[Posting]) -> list[Posting]:
-    """Return postings without those whose coins were taken back whole, and without what took them back: what
-    was a person's by all that was known then, and ours in the end, moved no coins twice."""
+    """Return postings without coins that were taken back, and without what took them back: what was a
+    person's by all that was known then, and ours in the end, moved no coins twice. Of what came back in part,
+    the rest is left, for its share."""
     found = list(postings)
-    backs = {one.cause: one for one in found if one.kind is Kind.TAKEN_BACK and one.qty}
-    pairs = [(one, backs[one.id]) for one in found if one.id in backs and backs[one.id].qty == -one.qty]
-    gone = {one.id for pair in pairs for one in pair}
-    return [one for one in found if one.id not in gone]
+    moved = {one.id: one for one in found if one.qty and one.kind is not Kind.TAKEN_BACK}
+    back, used = dict[str, int](), set[str]()
+    for one in found:
+        of = _moved_by(one, moved)
+        total = back.get(of.id, 0) + one.qty if of is not None else 0
+        if of is not None and total * of.qty < 0 and abs(total) <= abs(of.qty):
+            back[of.id] = total
+            used.add(one.id)
+    left = (_left(one, back.get(one.id, 0)) for one in found if one.id not in used)
+    return [one for one in left if one is not None]
+
+
+def _moved_by(posting: Posting, moved: Mapping[str, Posting]) -> Posting | None:
+    """Return the posting that moved the coins which one takes back: the one that it names, or, where others'
+    coins went first, the one beside it that took the book's."""
+    if posting.kind is not Kind.TAKEN_BACK or not posting.qty or posting.cause is None:
+        return None
+    return moved.get(posting.cause) or moved.get(f"{posting.cause}:out")
+
+
+def _left(posting: Posting, back: int) -> Posting | None:
+    """Return what is left of a posting once so many of its coins came back; none where all did."""
+    left = posting.qty + back
+    if not back:
+        return posting
+    return (
+        evolve(posting, qty=left, notional=share(posting.notional, abs(left), abs(posting.qty)))
+        if left
+        else None
+    )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from live_cycles import MARKS, a_book, a_fill, an_order, book_fills
@@ -96,6 +97,36 @@ def test_a_sale_that_was_taken_for_a_persons_at_first_takes_its_lot_once():
         trips.take(posting)
     [trip] = trips.done([])
     assert (trip.qty, trip.result) == (E8 // 100, taken.gain)
+
+
+@pytest.mark.parametrize("backs", [(("one", 3),), (("one", 1), ("other", 2))], ids=["at once", "in parts"])
+@pytest.mark.parametrize("beside_others", [False, True])
+def test_a_sale_that_balances_had_told_of_takes_its_lots_once(
+    backs: tuple[tuple[str, int], ...], beside_others: bool
+):
+    """Three coins went, others' before them or not, and come back with each fill that proves to be ours."""
+    name = "flow:unproven:1:BTC"
+    gone = Posting(f"{name}:out" if beside_others else name, Kind.TRANSFER_OUT, 2 * SECOND, "BTC", "BTCTRY")
+    rows = [booked("buy", Kind.BUY, SECOND, 3, 300), evolve(gone, qty=-3 * E8, notional=330 * E8)]
+    if beside_others:
+        rows.insert(1, Posting(name, Kind.FOREIGN_OUT, 2 * SECOND, "BTC", "BTCTRY", foreign=-E8))
+    for number, (fill, qty) in enumerate(backs):
+        back = Posting(f"back:{fill}", Kind.TAKEN_BACK, 3 * SECOND, "BTC", "BTCTRY", cause=name)
+        rows.append(evolve(back, qty=qty * E8, notional=110 * qty * E8))
+        rows.append(booked(fill, Kind.SELL, (2 + number) * SECOND, qty, 120 * qty))
+    found = list(taken_lots(NOTHING, rows))
+    assert [(one.kind, one.qty, one.cost) for one in found] == [
+        ("sale", qty * E8, 100 * qty * E8) for _, qty in backs
+    ]
+
+
+def test_of_coins_that_came_back_in_part_the_rest_went():
+    gone = Posting("flow:1", Kind.TRANSFER_OUT, 2 * SECOND, "BTC", "BTCTRY", qty=-3 * E8, notional=330 * E8)
+    back = Posting(
+        "back", Kind.TAKEN_BACK, SECOND, "BTC", "BTCTRY", cause="flow:1", qty=E8, notional=110 * E8
+    )
+    assert lasting([gone, back]) == [evolve(gone, qty=-2 * E8, notional=220 * E8)]
+    assert lasting([back]) == [back], "nothing is known of what it takes back"
 
 
 def test_what_the_book_was_opened_with_and_what_lacks_a_lot_say_so():
