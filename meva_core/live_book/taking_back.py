@@ -85,7 +85,8 @@ def _parts(
     proved: Sequence[Posting], proof: Posting, fill: VenueFill, rows: Sequence[Posting]
 ) -> list[Moved]:
     """Return a fill's part of the rows of a flow: as it was ours, the book's coins first of what went, those
-    of others first of what came."""
+    of others first of what came. A fill may be more than the flow, or of the other sign, where something else
+    was in the flow, too: that was a person's, and is what is left."""
     rest, found = proof.part, []
     for one in sorted(proved, key=lambda one: one.qty):
         there = _left_of(one, proof, rows)
@@ -102,6 +103,10 @@ def _parts(
             found.append(Moved(evolve(one, qty=part, notional=value), fill.fill_id))
         else:
             found.append(Moved(evolve(one, foreign=part), fill.fill_id))
+    if rest and proved:
+        whole = evolve(proved[0], id=f"{proof.cause}:rest", qty=0, notional=0, money=0, foreign=0)
+        beside = evolve(whole, money=rest) if whole.asset == QUOTE else evolve(whole, foreign=rest)
+        found.append(Moved(beside, fill.fill_id))
     return found
 
 

@@ -161,6 +161,25 @@ def test_of_a_flow_that_several_fills_proved_each_takes_back_its_part(first: int
     check_laws(opening, [*rows, *other.postings], other.book, UP)
 
 
+@pytest.mark.parametrize(("deposit", "foreign"), [("3", "4"), ("1", "2")], ids=["of the other sign", "more"])
+def test_what_was_in_a_flow_beside_a_sale_of_ours_stays_the_person_s(deposit: str, foreign: str) -> None:
+    """Coins that came beside 2 that were sold: the flow is their difference, and the sale was ours."""
+    order = an_order(qty="2", price="2000")
+    before = beside_a_person("1")
+    ours_too = a_fill("2", "2000", order=order, after=16)
+    book = book_fills(before, ours_too, orders=(order,), marks=MARKS).booked.book
+    total = f"{2 + int(deposit)}"
+    *_, seen = reads(book, 30, 90, 150, TRY="10000", BTC=total)
+    fills = sold("2")
+    came = book_fills(seen.book, *fills, marks=MARKS, now=300).booked
+    rows = [*seen.postings, *came.postings]
+    ours = as_ours(came.book, fills, rows)
+    ledger = ours.book.ledger
+    assert (ledger.cash, ledger.holding("BTCTRY").qty) == (e8("10000"), e8("1"))
+    assert ledger.foreign == {"BTC": e8(foreign)}
+    check_laws(book.ledger, [*rows, *ours.postings], ours.book, MARKS)
+
+
 def test_what_is_left_of_it_brings_back_no_more_than_is_gone() -> None:
     """2 went, one of a person's and the book's: 1 was sold by us. A person's 1 was the other."""
     book = beside_a_person("1")
