@@ -30,14 +30,14 @@ def named(fills: Iterable[VenueFill], known: Mapping[str, VenueFill]) -> list[Ve
             and None not in (there.order_id, fill.order_id)
             and there.order_id != fill.order_id
         ):
-            name = of_order(name, fill)
+            name = with_order(name, fill)
         elif there is None:
             name = _read_beside(name, fill, known)
         found.setdefault(name, evolve(fill, fill_id=name))
     return list(found.values())
 
 
-def of_order(name: str, fill: VenueFill) -> str:
+def with_order(name: str, fill: VenueFill) -> str:
     """Return the id of a fill whose own is that of another order's, too."""
     return f"{name}:{fill.order_id}"
 
@@ -45,7 +45,7 @@ def of_order(name: str, fill: VenueFill) -> str:
 def is_read_beside(name: str, fill: VenueFill) -> bool:
     """Whether a known id may be of this fill, which was read beside another one of its own id then."""
     if fill.order_id is not None:
-        return name == of_order(fill.fill_id, fill)
+        return name == with_order(fill.fill_id, fill)
     return name.startswith(f"{fill.fill_id}:")
 
 
@@ -55,7 +55,7 @@ def _read_beside(name: str, fill: VenueFill, known: Mapping[str, VenueFill]) -> 
     if not fill.fill_id:
         return name
     if fill.order_id is not None:
-        return of_order(name, fill) if of_order(name, fill) in known else name
+        return with_order(name, fill) if with_order(name, fill) in known else name
     same = (one for one in known if is_read_beside(one, fill) and not differs(fill, known[one]))
     return next(same, name)
 

@@ -13,7 +13,7 @@ from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.live_book.book import LiveBook, book_of
 from meva_core.live_book.documents import restored
 from meva_core.live_book.fills import FOREIGN
-from meva_core.live_book.known import is_read_beside, named, of_order
+from meva_core.live_book.known import is_read_beside, named, with_order
 from meva_core.live_book.ledger import Ledger
 from meva_core.live_book.postings import Posting
 from meva_core.operating.records.carried import Carried, carried_of
@@ -120,7 +120,7 @@ def known_fills(view: Reads, whose: Whose, fills: Iterable[VenueFill]) -> dict[s
     unknown = [
         fill for fill in read if fill.fill_id not in found or found[fill.fill_id].order_id != fill.order_id
     ]
-    others = {of_order(fill.fill_id, fill) for fill in unknown}
+    others = {with_order(fill.fill_id, fill) for fill in unknown}
     others |= {
         name for name in near for fill in unknown if fill.order_id is None and is_read_beside(name, fill)
     }

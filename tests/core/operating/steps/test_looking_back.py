@@ -51,6 +51,18 @@ def restart(account: Lived) -> None:
     account.process = account.restarted().process
 
 
+def sold_and_forgotten(account: Lived, *, hours: int = 0, seconds: int = 0, late: int = 370) -> str:
+    """Hold one coin, sell half of it, and have a restored file and a new process that know nothing of that.
+    Return the sale's number; it was made so long before it filled, and filled so long before the process."""
+    holds(account)
+    number = lost(account, Side.SELL)
+    account.exchange.pass_time(hours * HOUR)
+    account.exchange.trade(number, "0.5", late=late)
+    account.exchange.pass_time(seconds)
+    restart(account)
+    return number
+
+
 def lasting(account: Lived) -> set[str]:
     return {alarm.pair for alarm in account.book.alarms}
 
@@ -116,11 +128,7 @@ def test_without_an_answer_a_pair_rests_for_ten_minutes_in_one_process_or_many(a
 
 def test_what_a_process_could_not_ask_the_next_one_asks(account: Lived) -> None:
     """It begins after a cycle of the one before: what was made before that is none of its own business."""
-    holds(account)
-    number = lost(account, Side.SELL)
-    account.exchange.trade(number, "0.5", late=370)
-    account.exchange.pass_time(90)
-    restart(account)
+    number = sold_and_forgotten(account, seconds=90)
     with account.exchange.failing("all_orders", "BTCTRY"):
         account.cycle()
     restart(account)
@@ -130,10 +138,7 @@ def test_what_a_process_could_not_ask_the_next_one_asks(account: Lived) -> None:
 
 
 def test_a_pair_that_the_tickers_lack_is_asked_when_they_have_it_again(account: Lived) -> None:
-    holds(account)
-    number = lost(account, Side.SELL)
-    account.exchange.trade(number, "0.5", late=370)
-    restart(account)
+    number = sold_and_forgotten(account)
     price = account.exchange.prices.pop("BTCTRY")
     assert "BTCTRY" in account.cycle(10).inputs.blocked
     account.exchange.prices["BTCTRY"] = price
@@ -143,10 +148,7 @@ def test_a_pair_that_the_tickers_lack_is_asked_when_they_have_it_again(account: 
 
 
 def test_what_the_first_list_lacks_the_second_shows(account: Lived) -> None:
-    holds(account)
-    number = lost(account, Side.SELL)
-    account.exchange.trade(number, "0.5", late=370)
-    restart(account)
+    number = sold_and_forgotten(account)
     hidden = account.exchange.orders.pop(number)
     account.cycle(10)
     account.exchange.orders[number] = hidden
@@ -156,10 +158,7 @@ def test_what_the_first_list_lacks_the_second_shows(account: Lived) -> None:
 
 
 def test_while_a_pair_does_not_tell_its_coins_are_compared_with_nothing(account: Lived) -> None:
-    holds(account)
-    number = lost(account, Side.SELL)
-    account.exchange.trade(number, "0.5", late=400)
-    restart(account)
+    number = sold_and_forgotten(account, late=400)
     with account.exchange.failing("all_orders", "BTCTRY"):
         for _ in range(5):
             assert account.cycle().book.unproven == ()
@@ -170,11 +169,7 @@ def test_while_a_pair_does_not_tell_its_coins_are_compared_with_nothing(account:
 
 
 def test_an_older_order_that_filled_a_moment_ago_is_found_by_the_day_it_was_made(account: Lived) -> None:
-    holds(account)
-    number = lost(account, Side.SELL)
-    account.exchange.pass_time(50 * HOUR)
-    account.exchange.trade(number, "0.5", late=370)
-    restart(account)
+    number = sold_and_forgotten(account, hours=50)
     for _ in range(8):
         account.cycle()
     is_whole(account, number, "0.5")
