@@ -28,8 +28,9 @@ class Grace:
     """How long what is not seen is believed to be on its way.
 
     An order that was not found `grace_seconds` after it was sent, or first missed, and was looked for `looks`
-    times counts as absent, and is looked for even then for `watch_seconds`. `pause_ms` pass before funds that
-    an order which just ended may still tie up are asked for once more.
+    times counts as absent, and is looked for even then for `watch_seconds`. As long it is believed to be
+    there if nobody could look, as its pair was refused. `pause_ms` pass before funds that an order which
+    just ended may still tie up are asked for once more.
     """
 
     grace_seconds: int = 120
@@ -162,6 +163,7 @@ class Inquiry:
 
     def _shown_of(self, record: Record, *, is_check: bool) -> Look:
         named, notes = self._by_name(record) if is_check or record.order_id is None else (None, [])
+        is_refused = bool(notes) and record.order_id is None
         found = {order.order_id: order for order in named or ()}
         if record.order_id is not None and record.order_id not in found:
             order, more = self._by_number(record.order_id)
@@ -173,7 +175,8 @@ class Inquiry:
             named, more = self._by_name(record)
             notes += more
             found |= {order.order_id: order for order in named}
-        return self._sorted(record, list(found.values()), notes, is_check)
+        look = self._sorted(record, list(found.values()), notes, is_check)
+        return evolve(look, is_refused=is_refused)
 
     def _by_name(self, record: Record) -> tuple[list[VenueOrder], list[Alarm]]:
         if record.name is None:
@@ -216,12 +219,12 @@ class Inquiry:
         before = watch
         if look.own is None:
             missed = record if look.number is None else evolve(record, order_id=look.number)
-            changed, watch, more = self._missed(missed, watch)
+            changed, watch, more = self._missed(missed, watch, look)
         else:
             changed, watch, more = self._seen(record, watch, look.own)
         if _begins(record, changed):
             watch = evolve(watch, checks=0)
-        elif look.is_check:
+        elif look.is_check and (not look.is_refused or self._is_older(record, self.grace.watch_seconds)):
             watch = evolve(watch, checks=watch.checks + 1)
         is_new = False
         if look.twins or changed != record or watch != before:
@@ -282,8 +285,9 @@ class Inquiry:
         )
         return self._changed(record, news, own.order_id), watch, alarms
 
-    def _missed(self, record: Record, watch: Watch) -> tuple[Record, Watch, list[Alarm]]:
-        """Count a look in vain. Only several of them, over a while, make an order absent."""
+    def _missed(self, record: Record, watch: Watch, look: Look) -> tuple[Record, Watch, list[Alarm]]:
+        """Count a look in vain. Only several of them, over a while, make an order absent; a refusal
+        is none, and gives an order up only after a whole watch of it."""
         known = watch.known or record.adopted or record.standing not in (Standing.SENDING, Standing.UNKNOWN)
         if record.standing not in MAY_REST:
             still = record.standing is Standing.ABSENT and watch.known and not (watch.once or watch.filled)
@@ -293,11 +297,13 @@ class Inquiry:
             return self._changed(record, Standing.ABSENT), Watch(), []
         now = self.clock.micros()
         missing = now if watch.missing is None else watch.missing
-        watch = evolve(watch, looks=watch.looks + 1, missing=missing, known=known)
+        looks = watch.looks + (not look.is_refused)
+        watch = evolve(watch, looks=looks, missing=missing, known=known)
         never_seen = record.standing in (Standing.SENDING, Standing.UNKNOWN) and not watch.known
         # A stamp may be of a clock that was ahead; what was missed was missed since then at the latest.
         waited = now - (min(record.updated, missing) if never_seen else missing)
-        if watch.looks >= self.grace.looks and waited >= self.grace.grace_seconds * MICROS:
+        enough = self.grace.watch_seconds if look.is_refused else self.grace.grace_seconds
+        if (look.is_refused or looks >= self.grace.looks) and waited >= enough * MICROS:
             return self._gone(record, watch)
         return self._still_missed(record), watch, []
 

@@ -21,7 +21,8 @@ class Look:
 
     `own` is the order itself. `twins` are others of its name that ask the same, `strangers` are orders under
     its name or number that ask something else. `notes` say what could not be looked at, `is_check` that it
-    was looked at in every way there is. `number` is what fills call it that is not shown itself.
+    was to be looked at in every way there is, `is_refused` that it was in none: its name alone is known, and
+    the exchange refused its pair. `number` is what fills call it that is not shown itself.
     """
 
     own: VenueOrder | None
@@ -29,6 +30,7 @@ class Look:
     strangers: Sequence[VenueOrder] = ()
     notes: Sequence[Alarm] = ()
     is_check: bool = False
+    is_refused: bool = False
     number: str | None = None
 
 

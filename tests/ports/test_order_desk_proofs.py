@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
@@ -31,7 +31,7 @@ from meva_core.live.standing import Standing
 from meva_core.modes import Mode
 from meva_core.orders import Side
 from meva_core.settings import Secret
-from meva_core.venue import NewOrder
+from meva_core.venue import NewOrder, VenueOrder
 
 __all__ = ["desk", "order", "store"]
 
@@ -68,6 +68,19 @@ def booked(desk: Desk, order_id: str | None, qty: Decimal, *, complete: bool = F
     with desk.store.unit() as work:
         desk.book(work, str(order_id), qty, complete=complete)
         work.commit()
+
+
+def shut(desk: Desk) -> Desk:
+    """The desk while no pair is there to look into."""
+
+    class Shut:
+        submit = staticmethod(desk.venue.submit)
+        cancel = staticmethod(desk.venue.cancel)
+
+        def find(self, symbol: str, client_id: str, since: int) -> Sequence[VenueOrder]:
+            raise Refused(f"there is no pair {symbol}", reason=VenueReason.UNKNOWN_SYMBOL)
+
+    return evolve(desk, venue=Shut())
 
 
 # -- Twins --------------------------------------------------------------------------------------------
@@ -248,9 +261,54 @@ def test_a_pair_that_is_listed_no_more_costs_its_own_order_alone(
     assert "gone cannot be asked for" in gone.alarm
     assert "Pair ZZZTRY does not exists" in gone.alarm
     assert (gone.record.standing, other) == (Standing.UNKNOWN, Settled(placed))
+
+
+def test_an_order_whose_pair_is_refused_is_given_up_only_after_the_watch_of_a_day(
+    local: LocalExchange, desk: Desk, order: NewOrder
+) -> None:
+    local.fault("lose_request", ORDER, times=1)
+    desk.place(evolve(order, client_id="gone", symbol="ZZZTRY"))
+    for waited in (121, 121, 80_000, 6_000):
+        pass_time(desk, waited)
+        assert standings(desk.settle()) == [Standing.UNKNOWN]
+    pass_time(desk, 200)
+    assert standings(desk.settle()) == [Standing.ABSENT]
+
+
+def test_a_refusal_of_the_pair_is_no_look_among_looks_in_vain(
+    local: LocalExchange, desk: Desk, order: NewOrder
+) -> None:
+    local.fault("lose_request", ORDER, times=1)
+    desk.place(order)
+    desk.settle()
     pass_time(desk, 121)
-    gone, _ = desk.settle()
-    assert gone.record.standing is Standing.ABSENT
+    for _ in range(3):
+        assert standings(shut(desk).settle()) == [Standing.UNKNOWN]
+    assert standings(desk.settle()) == [Standing.ABSENT]
+
+
+def test_an_order_whose_pair_was_refused_for_a_while_is_found_when_it_is_back(
+    local: LocalExchange, desk: Desk, order: NewOrder
+) -> None:
+    local.fault("lose_reply", ORDER, times=1)
+    shut(desk).place(order)
+    for _ in range(3):
+        pass_time(desk, 121)
+        assert standings(shut(desk).settle()) == [Standing.UNKNOWN]
+    (found,) = desk.settle()
+    assert (found.record.standing, found.alarm) == (Standing.OPEN, "")
+
+
+def test_a_refused_order_is_looked_for_still_when_its_pair_is_back(
+    local: LocalExchange, desk: Desk, order: NewOrder
+) -> None:
+    local.fault("answer", ORDER, times=1, **refusal(429))
+    desk.place(order)
+    desk.venue.submit(order)  # it had come through after all
+    for _ in range(3):
+        pass_time(desk, 121)
+        assert standings(shut(desk).settle()) == [Standing.REJECTED]
+    assert standings(desk.settle()) == [Standing.OPEN]
 
 
 def test_a_pair_that_does_not_answer_costs_its_own_orders_alone(desk: Desk, order: NewOrder) -> None:
