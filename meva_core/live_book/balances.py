@@ -165,11 +165,12 @@ def _may_be_old(book: LiveBook, reading: Reading, asset: str) -> bool:
 def _round(booked: Booked, posting: Posting, gap: int, marks: Marks) -> Booked:
     if posting.asset == QUOTE:
         return money(booked, posting, gap, marks)
-    if gap > 0 and booked.book.ledger.holding(symbol_of(posting.asset)).qty:
+    others = booked.book.ledger.foreign.get(posting.asset, 0)
+    if gap > 0 and not others and booked.book.ledger.holding(symbol_of(posting.asset)).qty:
         return coins_in(booked, posting, gap, marks)
-    if gap > 0:
+    if gap > 0:  # fills of others are rounded down, too: what may be theirs is not ours to sell
         return booked.post(marks, evolve(posting, foreign=gap))
-    others = min(-gap, booked.book.ledger.foreign.get(posting.asset, 0))
+    others = min(-gap, others)
     if others:
         booked = booked.post(marks, evolve(posting, foreign=-others))
     rest = -gap - others

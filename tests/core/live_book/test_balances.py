@@ -84,6 +84,14 @@ def test_coins_are_rounded_by_a_unit_a_fill_and_the_book_takes_it_where_it_holds
     assert codes(less) == []
 
 
+def test_a_unit_that_may_be_anothers_is_not_the_book_s_to_sell() -> None:
+    came = read(holding_book(), 20, listed("coin:1", "BTC", "0.5", 15), TRY="8000", BTC="1.5").book
+    more = read(came, 30, TRY="8000", BTC="1.50000001")
+    assert [(one.kind, one.qty, one.foreign) for one in more.postings] == [(Kind.ROUNDING, 0, 1)]
+    less = read(more.book, 40, TRY="8000", BTC="1.5")
+    assert [(one.kind, one.qty, one.foreign) for one in less.postings] == [(Kind.ROUNDING, 0, -1)]
+
+
 # -- Flows that the exchange lists ----------------------------------------------------------------------
 
 
