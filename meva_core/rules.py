@@ -265,6 +265,11 @@ def symbol_rules(symbol: str, entry: Mapping[str, Any] | None, fallback: Fallbac
     )
 
 
+def unread_rules(symbol: str) -> SymbolRules:
+    """Return the rules of a symbol of which the exchange has not said anything."""
+    return SymbolRules(symbol, RuleStatus.MISSING, reason="the rules cannot be read", quote=_quote(symbol))
+
+
 def fallback_rules(symbol: str, fallback: FallbackRules) -> SymbolRules:
     """Return the configured rules for a symbol of a dataset that has no metadata at all."""
     return SymbolRules(

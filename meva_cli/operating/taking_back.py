@@ -70,7 +70,11 @@ def take_back(work: AtWork, clock: Timepiece, stops: Callable[[], bool] = lambda
             find_resting(work.desk, work.runner.name, work.runner.process.first_cycle)
 
     work.renew()
-    permitted = nullcontext() if work.permits is None else work.permits.planned(Mode.OBSERVE_ONLY)
+    permitted = (
+        nullcontext()
+        if work.permits is None
+        else work.permits.planned(Mode.OBSERVE_ONLY, work.permits.moment())
+    )
     try:
         with permitted:
             done = taken_back_in_time(work.desk, finds, stops, clock.sleep)

@@ -54,6 +54,7 @@ def due(
     orders: Iterable[OwnOrder],
     balances: Mapping[str, Balance],
     universe: Collection[str],
+    unread: Iterable[str] = (),
     *,
     starts: bool,
 ) -> list[str]:
@@ -61,11 +62,12 @@ def due(
 
     Those with an own order that is not fill-complete, or with another base balance than at their last read
     (one that was not told says nothing); of the universe, and held ones, also every tenth cycle and at the
-    start; those of which something waits, or whose balance nothing has explained yet: the fill that does may
+    start; those that were `unread` when they were asked for last, until they answer; those of which something
+    waits, or whose balance nothing has explained yet: the fill that does may
     have been shown after the read that found none. Those, too, in which what TRY lacks or has beyond the book
     may have been traded, and, for some minutes, those in which what was booked unproven may have been.
     """
-    wanted = {order.symbol for order in orders if not order.complete}
+    wanted = {*unread, *(order.symbol for order in orders if not order.complete)}
     wanted |= {wait.symbol for wait in book.waits.values()}
     wanted |= {symbol_of(asset) for asset, look in book.looks.items() if look.gap}
     wanted |= _unproven(book) | _of_money(book, balances, universe)

@@ -177,13 +177,14 @@ class Runner:
         steps, began = Steps(self.ticks), self.world.desk.clock.micros()
         stood = self._kill_switch()
         read = self._read(steps, stood, cuts)
+        at = None if self.permits is None else self.permits.moment()
         steps.at("decide")
         decided = decide(read.inputs, self.strategies, self.call)
         cycle = Cycle(decided=decided, settings=self.about.settings, code_version=self.about.code_version)
         book, carried, killed = self._store_decided(cycle, read)
         steps.at("execute")
         file = BookFile(self.world.desk, whose(book), cycle.inputs.cycle, read.marks, _lots(read.inputs))
-        executed = self._execute(cycle, book, file, read.current)
+        executed = self._execute(cycle, book, file, self._planned(cycle, read.current, at))
         if executed.broken is not None:
             raise executed.broken
         steps.at("record")
@@ -238,25 +239,30 @@ class Runner:
         self.process = self.process.after(cycle.inputs.time)
         return book, carried, killed
 
-    def _execute(self, cycle: Cycle, book: LiveBook, file: BookFile, current: Mapping[str, int]) -> Executed:
+    def _execute(
+        self, cycle: Cycle, book: LiveBook, file: BookFile, planned: AbstractContextManager[None]
+    ) -> Executed:
         """Step 7. A cycle that only observes plans nothing that may be sent."""
         actions = cycle.decisions.actions
         if self.run.observe or not actions:
             return Executed()
         rules = {one.name: one.rules for one in cycle.inputs.symbols}
         replacer = Replacer(Sender(desk_of(self.world.desk, book), book, rules), file)
-        with self._planned(cycle, current):
+        with planned:
             executed = Executor(replacer, self.world.rules, self.stops).execute(actions)
         if executed.last_write is not None:
             self.process = evolve(self.process, last_write=executed.last_write)
         return executed
 
-    def _planned(self, cycle: Cycle, current: Mapping[str, int]) -> AbstractContextManager[None]:
+    def _planned(
+        self, cycle: Cycle, current: Mapping[str, int], at: tuple[int, int] | None
+    ) -> AbstractContextManager[None]:
+        """Return what permits the cycle's writes; strategies may have thought for long since `at`."""
         if self.permits is None:
             return nullcontext()
         marks = {one.name: to_decimal(one.mark) for one in cycle.inputs.symbols if one.mark is not None}
         good = Current(current, cycle.inputs.limits.stale_market_data_seconds)
-        return self.permits.planned(cycle.decisions.mode.mode, marks, self.canary, good)
+        return self.permits.planned(cycle.decisions.mode.mode, at, marks, self.canary, good)
 
     def _store_done(self, told: Told, carried: Carried) -> Told:
         """T4; with its link."""

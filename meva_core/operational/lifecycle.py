@@ -174,7 +174,7 @@ def _beside_its_own(scene: Scene, draft: Draft, stale: dict[str, Because]) -> Dr
     if not own:
         return draft
     for order in own:
-        if order.client_id not in stale and _is_same(order, draft):
+        if why_stale(scene, order) is None and _is_same(order, draft):
             return because(Cause.DEDUPED, STEP, draft.symbol, order.client_id, setting=PROGRAM)
     [first, *others] = own
     if scene.inputs.stage == 4 and not others and first.client_id in stale:

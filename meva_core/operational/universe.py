@@ -13,6 +13,7 @@ from meva_core.operational.because import EXCHANGE, Because, Cause, because, cou
 from meva_core.operational.inputs import QUOTE, SymbolView
 from meva_core.operational.scene import Scene
 from meva_core.reasons import Code
+from meva_core.rules import RuleStatus
 from meva_core.steps.assess import spread_above
 from meva_core.steps.shape import rules_code
 from meva_core.steps.wishes import worth
@@ -89,7 +90,8 @@ def _of_the_pair(scene: Scene, seen: SymbolView) -> Iterator[Because]:
     ):
         if asked and quote != wanted:
             yield because(Cause.OTHER_QUOTE, STEP, seen.name, quote, wanted, setting=setting)
-    if limits.universe_require_active and not (seen.listed and seen.rules.tradable):
+    is_told = seen.rules.status is not RuleStatus.MISSING  # else its rules are what lacks
+    if limits.universe_require_active and not (seen.listed and (seen.rules.tradable or not is_told)):
         yield because(Cause.NOT_ACTIVE, STEP, seen.name, setting="UNIVERSE_REQUIRE_ACTIVE")
 
 

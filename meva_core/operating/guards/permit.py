@@ -228,20 +228,26 @@ class Permits:
     doors: Doors
     plan: Plan | None = None
 
+    def moment(self) -> tuple[int, int] | None:
+        """Return what a plan counts from, if now is when all was known that it is made by; None where the
+        time cannot be told."""
+        try:
+            return Permit._read("clock", "the plan of the cycle", self.doors.now)
+        except NotPermitted:
+            return None
+
     @contextmanager
     def planned(
         self,
         mode: Mode,
+        at: tuple[int, int] | None,
         marks: Mapping[str, Decimal] | None = None,
         canary: Canary | None = None,
         current: Current | None = None,
     ) -> Iterator[None]:
-        """Permit what is planned now, as far as the rules do. Without the time there is no plan."""
-        try:
-            time, monotonic = Permit._read("clock", "the plan of the cycle", self.doors.now)
-            self.plan = Plan(time, monotonic, mode, marks or {}, canary, current)
-        except NotPermitted:
-            self.plan = None  # each write says so itself
+        """Permit what is planned by what was known `at` a moment, as far as the rules do. Without one there
+        is no plan, and each write says so."""
+        self.plan = None if at is None else Plan(*at, mode, marks or {}, canary, current)
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from meva_core.live_book.own_orders import OwnOrder
 from meva_core.market import MICROS
 from meva_core.operating.guards.permit import DAY_SECONDS
 from meva_core.operating.steps.measuring import Measured
+from meva_core.operational.inputs import SymbolView
 
 
 def assess(
@@ -23,18 +24,20 @@ def assess(
     measured: Measured,
     found: Iterable[Alarm],
     unread: Collection[str] = (),
+    *,
+    stale_seconds: int,
 ) -> LiveBook:
     """Return the book with its figures and alarms after a cycle's reads; `found` is what those steps found
     alarming, `unread` the symbols whose fills could not be read.
 
-    A cycle in which a symbol that is held had no mark makes no peak; one that is listed no more counts as
-    fresh at its last.
+    A cycle in which a symbol that is held had no mark, or a last price for one that is older than
+    `stale_seconds`, makes no peak; one that is listed no more counts as fresh at its last.
     """
     ours, now = list(orders), measured.time * MICROS
     seen = {symbol.name: symbol for symbol in measured.symbols}
     held = [symbol for symbol, holding in book.ledger.holdings.items() if holding.qty]
     listed = [name for name in held if name not in seen or seen[name].listed]
-    fresh = all(seen[name].mark is not None or not seen[name].listed for name in held if name in seen)
+    fresh = all(_is_fresh(seen[name], stale_seconds) for name in held if name in seen)
     marks = measured.valuations
     alarms = [
         *found,
@@ -45,3 +48,12 @@ def assess(
     equity = book.ledger.equity(marks)
     figures = assessed(book.figures, equity, measured.time // DAY_SECONDS, fresh=fresh)
     return evolve(raised(book, alarms, now), figures=figures)
+
+
+def _is_fresh(symbol: SymbolView, stale_seconds: int) -> bool:
+    """Whether what a symbol counts at is of now. A last price that stands in for the middle of a book may be
+    of any age; one that was chosen to be the mark is that."""
+    if not symbol.listed or symbol.mark is None:
+        return not symbol.listed
+    age = symbol.data_age(by_last=False)
+    return age is not None and age <= stale_seconds

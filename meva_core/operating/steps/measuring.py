@@ -18,7 +18,7 @@ from meva_core.operating.steps.live_bars import BarsSeen, LiveBars
 from meva_core.operating.steps.timing import cycle_time
 from meva_core.operational.inputs import MICROS, Bars, SymbolView
 from meva_core.ports import Clock, MarketData, RulesSource
-from meva_core.rules import RuleStatus, SymbolRules
+from meva_core.rules import RuleStatus, SymbolRules, unread_rules
 from meva_core.venue import EXACT, Book, Level, Ticker
 
 NO_MARK: Final = "no_mark"
@@ -177,12 +177,12 @@ def _view(
     ticker = (tickers or {}).get(name)
     last = None if ticker is None else _amount(ticker.last)
     buys, sells = (None if level is None else _amount(level.price) for level in (bid, ask))
-    mark = _mark(buys, sells, last, by_last=wanted.by_last)
+    # Of a book that was not read there is no mark: a last price, of whatever age, says nothing of now.
+    mark = None if book is None else _mark(buys, sells, last, by_last=wanted.by_last)
     is_gone = tickers is not None and ticker is None and rules is not None and _is_unlisted(rules)
-    missing = SymbolRules(name, RuleStatus.MISSING, reason="the rules cannot be read")
     return SymbolView(
         name=name,
-        rules=missing if rules is None else rules,
+        rules=unread_rules(name) if rules is None else rules,
         bid=buys,
         ask=sells,
         bid_size=None if bid is None else _amount(bid.qty),
@@ -200,7 +200,7 @@ def _view(
 
 
 def _mark(bid: int | None, ask: int | None, last: int | None, *, by_last: bool) -> int | None:
-    """Return the middle of the book; the last price where that is wanted, or the book has no middle."""
+    """Return the middle of a book that was read; the last price where that is wanted, or it has no middle."""
     if not by_last and bid and ask and bid <= ask:
         return midpoint(bid, ask)
     return last or None

@@ -147,7 +147,8 @@ def read_cycle(
     world.at("assess")
     measured = measured.aged(world.desk.clock.micros())  # the account may have taken minutes to answer
     unread = _tradable(found.fills.unread, measured)
-    assessed = assess(found.compared.book, found.orders, measured, found.alarms, unread)
+    stale = run.limits.stale_market_data_seconds
+    assessed = assess(found.compared.book, found.orders, measured, found.alarms, unread, stale_seconds=stale)
     stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
     learnt = _learnt(world, run, process, measured, found, stalls)
     after = evolve(
@@ -229,6 +230,7 @@ def _book_account(
         file.own_orders(),
         balances or {},
         run.limits.symbols,
+        _tradable(carried.stalls, measured),
         starts=process.first_cycle is None,
     )
     fills = reader.read(book, symbols, balances or {})

@@ -58,6 +58,7 @@ def test_due_are_incomplete_orders_moved_balances_and_what_waits() -> None:
     ]
     waiting = evolve(book, waits={"5": Wait("AAVETRY", OPENED)})
     assert due(waiting, PAIRS, [], same, (), starts=False) == ["AAVETRY"]
+    assert due(book, PAIRS, [], same, (), ["ETHTRY"], starts=False) == ["ETHTRY"], "it was not read last time"
 
 
 def test_an_asset_that_was_not_told_has_not_moved() -> None:

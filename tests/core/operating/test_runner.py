@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -31,16 +33,18 @@ from meva_core.live_history.books import pick
 from meva_core.live_history.cycles import cycles_in, each_opened, opened
 from meva_core.live_history.explain import document, explained
 from meva_core.live_history.many import many_of
+from meva_core.modes import Mode
 from meva_core.operating.guards.kill import Level, stored_kills
 from meva_core.operating.held_store import HeldStore
 from meva_core.operating.records import recording
 from meva_core.operating.records.outcomes import Verdict
 from meva_core.operating.records.stored_cycles import StoredCycle, difference, stored_cycles
 from meva_core.operating.starting import taken_up
+from meva_core.operational.asking import plain_call
 from meva_core.orders import Side
 from meva_core.ports import UnitOfWork
 from meva_core.strategy.built_in import BaselineMeanReversionV1
-from meva_core.venue import Accepted, NewOrder
+from meva_core.venue import Accepted, NewOrder, Ticker
 
 STRATEGIES = {NAME: BaselineMeanReversionV1()}
 
@@ -280,6 +284,61 @@ def test_a_market_that_goes_stale_while_orders_are_sent_sends_no_further_one(
         (Verdict.BLOCKED, "stale_market_data"),
     ]
     assert [one.status for one in cycles_of(store)] == ["done"]
+
+
+def test_what_a_strategy_thought_about_for_too_long_is_not_sent(store: SqlStore) -> None:
+    """Its mark is good for two minutes here, and what was decided by it is not."""
+    book = running(store, settings={"STALE_MARKET_DATA_SECONDS": "120"})
+
+    def slow(*asked: Any) -> Any:
+        book.account.exchange.pass_time(40)
+        return plain_call(*asked)
+
+    book.runner.call = slow
+    told = book.cycle()
+    assert {(one.verdict, one.code) for one in told.executed.outcomes} == {(Verdict.BLOCKED, "plan_too_old")}
+    assert book.account.exchange.sent == []
+
+
+def test_a_book_that_is_silent_while_its_last_price_is_old_is_no_loss_and_no_peak(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = running(store, settings={"RISK_MAX_DAILY_DRAWDOWN_TRY": "20", "RISK_MAX_DRAWDOWN_TRY": "20"})
+    book.cycle()
+    exchange, tickers = book.account.exchange, Scripted.tickers
+    for number, order in list(exchange.orders.items()):
+        exchange.trade(number, f"{order.left:f}")
+    before, frozen = book.cycle().book.figures, exchange.now - 7_200 * SECOND
+    for share in (Decimal("0.5"), Decimal(2)):
+
+        def old(self: Scripted, share: Decimal = share) -> dict[str, Ticker]:
+            found = tickers(self)
+            return {name: evolve(one, ts=frozen, last=one.last * share) for name, one in found.items()}
+
+        monkeypatch.setattr(Scripted, "tickers", old)
+        for _ in range(2):
+            with exchange.failing("book", "BTCTRY"):
+                told = book.cycle()
+            assert (told.killed, told.book.figures.peak) == (None, before.peak)
+            assert told.cycle.decisions.assessed.equity == before.equity
+    assert book.cycle().cycle.decisions.mode.mode is Mode.NORMAL
+
+
+def test_a_last_price_that_stands_in_for_half_a_book_makes_no_peak_once_it_is_old(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = running(store)
+    book.cycle()
+    exchange, tickers, whole = book.account.exchange, Scripted.tickers, Scripted.book
+    for number, order in list(exchange.orders.items()):
+        exchange.trade(number, f"{order.left:f}")
+    book.cycle()
+    monkeypatch.setattr(Scripted, "book", lambda self, symbol: evolve(whole(self, symbol), asks=()))
+    assert book.cycle().book.figures.fresh
+    frozen = exchange.now - 7_200 * SECOND
+    old = lambda self: {name: evolve(one, ts=frozen) for name, one in tickers(self).items()}  # noqa: E731
+    monkeypatch.setattr(Scripted, "tickers", old)
+    assert not book.cycle().book.figures.fresh
 
 
 # -- What keeps it from sending -----------------------------------------------------------------------

@@ -84,6 +84,7 @@ def test_without_a_two_sided_book_nothing_drifts():
         ({"left": e8("0.00009899")}, "order_open"),
         ({"standing": "cancel_requested"}, "deduped"),
         ({"standing": "cancel_requested", "price": "2900000"}, "order_open"),
+        ({"standing": "cancel_requested", "age": 500}, "order_open"),
         ({"standing": "unknown"}, "symbol_blocked:unknown_order"),
     ],
 )

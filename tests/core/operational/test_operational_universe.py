@@ -32,6 +32,18 @@ def test_a_pair_that_nothing_is_against_is_in_it():
         ({"listed": False}, {}, "not_active", "UNIVERSE_REQUIRE_ACTIVE"),
         ({"rules": {"status": RuleStatus.INVALID}}, {}, "rules_unavailable:invalid", "exchange"),
         ({"rules": {"status": RuleStatus.MISSING}}, {}, "rules_unavailable:missing", "exchange"),
+        (
+            {"rules": {"status": RuleStatus.MISSING, "tradable": False}},
+            {},
+            "rules_unavailable:missing",
+            "exchange",
+        ),
+        (
+            {"rules": {"status": RuleStatus.MISSING}, "listed": False},
+            {},
+            "not_active",
+            "UNIVERSE_REQUIRE_ACTIVE",
+        ),
     ],
 )
 def test_each_rule_drops_a_pair(pair: Any, settings: dict[str, str], code: str, setting: str):

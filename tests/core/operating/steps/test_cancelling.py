@@ -38,7 +38,7 @@ def taken_back(
     before = calls["cancel"]
     desk, left = book.account.desk, [None] * (1_000 if rounds is None else rounds - 1)
     assert book.runner.permits is not None
-    with book.runner.permits.planned(Mode.OBSERVE_ONLY):
+    with book.runner.permits.planned(Mode.OBSERVE_ONLY, book.runner.permits.moment()):
         return cancel_open(
             desk,
             lambda: stops_after is None and (bool(left) and left.pop() is None),

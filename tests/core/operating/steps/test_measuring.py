@@ -67,6 +67,14 @@ def test_without_book_and_ticker_the_last_mark_values_what_is_held(exchange: Scr
     assert found.valuations == {"BTCTRY": parse_e8("2950"), "ETHTRY": parse_e8("100")}
 
 
+def test_of_a_book_that_was_not_read_a_last_price_is_no_mark(exchange: Scripted) -> None:
+    for by_last in (False, True):
+        with exchange.failing("book", "BTCTRY"):
+            found = measured(exchange, valuations={"BTCTRY": parse_e8("2950")}, by_last=by_last)
+        seen = found.symbols[0]
+        assert (seen.last, seen.mark, seen.valuation) == (parse_e8("3000"), None, parse_e8("2950"))
+
+
 def test_a_book_is_as_old_as_the_call_that_brought_it(exchange: Scripted) -> None:
     class Slow:
         def __init__(self) -> None:
@@ -129,6 +137,7 @@ def test_without_rules_nothing_of_a_symbol_is_usable_and_it_is_measured_all_the_
     with exchange.failing("rules"):
         seen = btc(exchange)
     assert (seen.rules.usable, seen.mark, seen.listed) == (False, parse_e8("3000"), True)
+    assert seen.rules.quote == "TRY", "its name says that much"
 
 
 def test_bars_lie_on_the_full_grid_and_one_symbols_failure_leaves_its_cells_empty(

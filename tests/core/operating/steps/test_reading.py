@@ -225,6 +225,21 @@ def test_a_fill_whose_row_names_its_order_by_our_name_alone_counts_for_it_in_eve
     assert read.inputs.blocked == {}
 
 
+def test_a_pair_whose_fills_were_not_read_is_asked_until_they_are_and_rests_as_long(account: Lived) -> None:
+    """Nothing else makes it due in these cycles."""
+    with account.exchange.failing("fills", "ETHTRY"):
+        for _ in range(12):
+            account.cycle()
+            if account.last.inputs.signals.stalls:
+                break
+        for times in (2, 3):
+            account.cycle()
+            assert account.last.inputs.signals.stalls == {"ETHTRY": times}
+            assert account.last.inputs.blocked == {"ETHTRY": UNREAD}
+    account.cycle()
+    assert (account.last.inputs.signals.stalls, account.last.inputs.blocked) == ({}, {})
+
+
 @pytest.mark.parametrize(("call", "about", "why"), [("book", "ETHTRY", NO_MARK), ("fills", "ETHTRY", UNREAD)])
 def test_what_cannot_be_read_of_a_symbol_costs_that_symbol_alone(
     account: Lived, call: str, about: str, why: str
