@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from meva_core.errors import BadInput, MevaError, NotShown, Refused, Unavailable, VenueError, VenueReason
 from meva_core.live.booking import sum_of
 from meva_core.live.live_orders import Record, add, change, records
-from meva_core.live.matching import Alarm, Look, described, is_same
+from meva_core.live.matching import Alarm, Look, is_same, under_one_name
 from meva_core.live.owner import Owner
 from meva_core.live.standing import ENDED, MAY_REST, Standing, after, reported
 from meva_core.live.watch import Watch, Watches, has_namesake, load, save, unbooked
@@ -238,7 +238,7 @@ class Inquiry:
                 work.commit()
         alarms += [*more, *self._namesakes(changed, watch)]
         if record.name not in self.shared:
-            alarms += _under_one_name(record, look, is_new)
+            alarms += under_one_name(record, look, is_new)
         is_absence = changed.standing is Standing.ABSENT and bool(more) and alarms == more
         return evolve(_alarmed(changed, alarms), is_absence=is_absence)
 
@@ -390,19 +390,6 @@ def _begins(before: Record, now: Record) -> bool:
     if now.standing is before.standing:
         return False
     return now.standing in ENDED or before.standing not in MAY_REST or before.standing is Standing.SENDING
-
-
-def _under_one_name(record: Record, look: Look, is_new: bool) -> list[Alarm]:
-    """Say what else is there under an order's name."""
-    alarms: list[Alarm] = []
-    same = [*([] if look.own is None else [look.own]), *look.twins]
-    if is_new or sum(not order.state.ended for order in same) > 1:
-        text = f"{len(same)} orders at the exchange share the name {record.name}"
-        alarms.append((text, Mode.OBSERVE_ONLY))
-    for order in look.strangers:
-        text = f"order {order.order_id} at the exchange is under our name or number, and is another: "
-        alarms.append((text + described(order), Mode.OBSERVE_ONLY))
-    return alarms
 
 
 def _alarmed(record: Record, alarms: Sequence[Alarm]) -> Settled:

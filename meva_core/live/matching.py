@@ -54,7 +54,20 @@ def is_same(record: Record, order: VenueOrder) -> bool:
     return order.price == record.price or (better and has_filled)
 
 
-def described(order: VenueOrder) -> str:
+def _described(order: VenueOrder) -> str:
     """Return what an order asks, for people."""
     price = "the market" if order.price is None else f"{order.price:f}"
     return f"{order.symbol} {order.side.name} {order.qty:f} at {price}"
+
+
+def under_one_name(record: Record, look: Look, is_new: bool) -> list[Alarm]:
+    """Say what else is there under an order's name."""
+    alarms: list[Alarm] = []
+    same = [*([] if look.own is None else [look.own]), *look.twins]
+    if is_new or sum(not order.state.ended for order in same) > 1:
+        text = f"{len(same)} orders at the exchange share the name {record.name}"
+        alarms.append((text, Mode.OBSERVE_ONLY))
+    for order in look.strangers:
+        text = f"order {order.order_id} at the exchange is under our name or number, and is another: "
+        alarms.append((text + _described(order), Mode.OBSERVE_ONLY))
+    return alarms
