@@ -1,8 +1,8 @@
 """The composition root of `meva run stage3` and `stage4`: settings and options in, a runner out.
 
 A live run, and one that observes, hold the account (by a lock of this host) and its book (by the database's
-lease), and ask a permit before each write. A dry run holds its own book, asks nothing private and reads no
-key: its desk is over a simulated exchange.
+lease). A live run asks a permit before each write, one that observes has nothing to write with. A dry run
+holds its own book, asks nothing private and reads no key: its desk is over a simulated exchange.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ def _live(
     from meva_cli.operating.kill_switch import KillSwitch
     from meva_core.live.desk import Desk
     from meva_core.live_book.opening import account_of
+    from meva_core.operating.guards.observing import Observed
     from meva_core.operating.guards.permit import Permits
     from meva_core.operating.starting import check_account
 
@@ -118,7 +119,8 @@ def _live(
         raise BadInput("there is no account without a key")
     doors.clock = opened.client.clock
     held = _held_store(store, lease.require)
-    desk = Desk(opened.venue, opened.account, held, opened.client.clock, _pausing(clock))
+    venue = Observed(opened.venue) if plan.way is Way.OBSERVE else opened.venue
+    desk = Desk(venue, opened.account, held, opened.client.clock, _pausing(clock))
     now = _time_of(opened)
     rests = _opened_account(desk, opened, plan.book, account, settings, store)
     taken = _taken_up(desk, plan.book, now, rests=rests)

@@ -111,6 +111,7 @@ NOT_SENT: Final[Mapping[str, Told]] = {
     "mode": Told("the mode of the cycle forbids it", "`meva why` names what bound it"),
     "price_collar": Told("its limit was more than 5 % on the wrong side of the mark", "look at the market"),
     "canary": Told("the canary's orders or TRY of 24 hours were used up", "they come back as a day passes"),
+    "observe": Told("the run only observes", "`meva run stage3` and `stage4` send without --observe"),
     INTERRUPTED: Told("the process was told to end", "the next cycle plans afresh"),
     NO_RULES: Told("the exchange has no rules for it", "it ends when it has"),
     BELOW_MINIMUM: Told("it is below the exchange's least order", "the next cycle plans afresh"),

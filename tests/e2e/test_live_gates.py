@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,17 @@ from stage7_runs import rows_of
 
 from meva_adapters.emulator.api.calls import Call
 from meva_adapters.sql import writer
+from meva_cli.database import address_of
+from meva_cli.operating.plan import Plan, Way
+from meva_cli.operating.run import at_work
+from meva_cli.pace import EMULATOR, timepiece
+from meva_core.amounts import to_decimal
+from meva_core.modes import Mode
 from meva_core.operating.guards.kill import lift_kills
+from meva_core.operating.guards.permit import NotPermitted
+from meva_core.orders import Side
+from meva_core.settings import build_settings
+from meva_core.venue import NewOrder
 
 PAIRS = ("BTCTRY", "ETHTRY")
 STEADY = '''
@@ -240,6 +251,37 @@ def test_s6_i25_whatever_shuts_between_plan_and_send_stops_the_send(account: Liv
 def test_i24_where_only_observed_is_cancels_go_and_then_the_books_agree(account: LiveAccount) -> None:
     assert ran_in(account, "OBSERVE_ONLY", "RISK_MAX_DAILY_DRAWDOWN_TRY") == {"cancel"}
     assert differences(account, account.folder / "a.db") == []
+
+
+# -- A run that only observes ------------------------------------------------------------------------------
+
+
+def test_i24_an_observing_run_has_nothing_to_write_with_though_all_gates_are_open(
+    account: LiveAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its permit would let this order through: it is given a plan."""
+    monkeypatch.chdir(account.folder)
+    environment = armed(account, **SETTINGS)
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+    settings = build_settings(environment)
+    url, plan = address_of("a.db"), Plan(stage=4, way=Way.OBSERVE)
+    writes: list[str] = []
+    account.hears(lambda call: writes.append(call.method) if call.method in ("POST", "DELETE") else None)
+    with (
+        timepiece(EMULATOR, account.doors.base_url) as clock,
+        at_work(plan, settings, url, clock, lambda: False) as work,
+    ):
+        told = work.runner.cycle()
+        assert told.read.account_read
+        assert work.permits is not None
+        mark = to_decimal(next(one.mark for one in told.inputs.symbols if one.name == "BTCTRY"))
+        order = NewOrder(f"s4:{told.inputs.cycle}:BTCTRY:B:9", "BTCTRY", Side.BUY, mark, Decimal("0.0001"))
+        with work.permits.planned(Mode.NORMAL, {"BTCTRY": mark}):
+            with pytest.raises(NotPermitted) as refused:
+                work.desk.place(order)
+            assert refused.value.why == "observe"
+    assert writes == []
 
 
 # -- Before it begins --------------------------------------------------------------------------------------

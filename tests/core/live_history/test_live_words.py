@@ -17,7 +17,7 @@ from meva_core.gates import BlockCode
 from meva_core.live_book.alarms import BLOCKING, AlarmCode
 from meva_core.live_history.block_words import ALARMS, BLOCKS, NOT_SENT
 from meva_core.live_history.words import WORDS, alarm_words, explain, say, whose_limit
-from meva_core.operating.guards import permit
+from meva_core.operating.guards import observing, permit
 from meva_core.operating.steps import (
     comparing,
     executing,
@@ -181,9 +181,10 @@ def test_no_step_has_a_block_that_words_do_not_know():
 
 
 def test_every_rule_of_the_permit_has_words():
-    source = Path(permit.__file__).read_text("utf-8")
+    sources = [Path(module.__file__).read_text("utf-8") for module in (permit, observing)]
     whys = {
         keyword.value.value
+        for source in sources
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
         for keyword in node.keywords
@@ -191,7 +192,7 @@ def test_every_rule_of_the_permit_has_words():
     }
     read = {"kill_switch", "gates", "lease", "clock", "canary"}
     live = {BlockCode.KILL_SWITCH, BlockCode.DRY_RUN, BlockCode.LIVE_NOT_ARMED}
-    assert whys
+    assert {"plan", "observe"} <= whys
     assert {*whys, *read, *(code.value for code in live), executing.INTERRUPTED} <= NOT_SENT.keys()
 
 
