@@ -222,6 +222,11 @@ def tell_opening(found: Opened) -> None:
     for row in found.adoption.disagreements:
         said = ", ".join(f"{name} {value}" for name, value in row.said.items())
         say(events.BOOK_OPENS, f"  {row.about}: {said}; {row.taken} counts", account="")
+    if (peak := found.old_peak) is not None:
+        when = f" of {peak.date}" if peak.date else ""
+        ours = f"the book's begins at its equity, {format_e8(book.figures.peak)} TRY"
+        words = f"  the earlier system's peak was {as_text(peak.equity)} TRY{when}; {ours}"
+        say(events.BOOK_OPENS, f"{words}: flows since are not known", account="")
     if found.adopted:
         say(
             events.BOOK_OPENS,

@@ -48,13 +48,23 @@ names, and what the fee was paid in."""
 
 
 @frozen
+class OldPeak:
+    """The highest equity that the earlier system knew of, in TRY, and its date as stored."""
+
+    equity: Decimal
+    date: str | None
+
+
+@frozen
 class Opened:
     """A book that was opened, and what it was made of; `adopted` says that the earlier system left
-    something: then nothing is submitted in the first cycle."""
+    something: then nothing is submitted in the first cycle. `old_peak` is no peak of the book's: what came
+    and went since is not known. The first cycle writes over its row, so it is said, or forgotten."""
 
     book: LiveBook
     adoption: Adoption
     adopted: bool
+    old_peak: OldPeak | None = None
 
 
 def open_account(
@@ -72,7 +82,7 @@ def open_account(
     """
     desk.settle()
     with desk.store.read() as view:
-        old, tables = old_fills(view), old_positions(view)
+        old, tables, peak = old_fills(view), old_positions(view), old_peak(view)
     asked = list(_asked(desk))
     there = {one.fill.symbol for one in old} | {one.symbol for table in tables for one in table}
     names = sorted({*symbols, *there, *(fill.symbol for fill in asked)})
@@ -81,7 +91,7 @@ def open_account(
     marks = dict(value(sorted(adoption.positions)))
     book = opened(name, account, read, marks, adoption.positions)
     _store(desk.store, book, marks)
-    return Opened(book, adoption, adopted=bool(old or asked or tables[0] or tables[1]))
+    return Opened(book, adoption, bool(old or asked or tables[0] or tables[1]), peak)
 
 
 def open_simulated(
@@ -127,6 +137,14 @@ def old_positions(view: Reads) -> tuple[list[OldPosition], list[OldPosition]]:
     """Return the rows of Stage 4's positions, and of Stage 3's."""
     stage4 = _positions(view, "stage4_positions", "avg_cost_try")
     return stage4, _positions(view, "positions", "avg_cost")
+
+
+def old_peak(view: Reads) -> OldPeak | None:
+    """Return the peak that the earlier system's risk state has, None where it has none that can be read."""
+    for peak, date in view.rows("risk_state_current", ("peak_equity_try", "peak_equity_date")):
+        if isinstance(peak, Decimal) and is_usable(peak):
+            return OldPeak(peak, date)
+    return None
 
 
 def _positions(view: Reads, table: str, cost: str) -> list[OldPosition]:

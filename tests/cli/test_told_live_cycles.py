@@ -4,16 +4,21 @@ cycle once."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from fresh_database import fresh_file
+from live_cycles import a_book
 from running import running
 
 from meva_adapters.sql.store import SqlStore, writer
-from meva_cli.operating.told import Teller, _caps
+from meva_cli.operating.told import Teller, _caps, tell_opening
+from meva_core.amounts import format_e8
+from meva_core.live_book.adoption import Adoption
 from meva_core.live_book.alarms import Alarm, AlarmCode
+from meva_core.operating.adopting import OldPeak, Opened
 from meva_core.operating.runner import Told
 from meva_core.settings import build_settings
 
@@ -80,3 +85,21 @@ def test_a_difference_of_balances_that_has_ended_says_where_to_look(
         lines
     )
     assert "alarm absent:77 has ended" in lines
+
+
+@pytest.mark.parametrize(
+    ("peak", "said"),
+    [
+        (None, []),
+        (OldPeak(Decimal("99000.50"), "2025-11-30"), ["99000.50 TRY of 2025-11-30"]),
+        (OldPeak(Decimal("1E+5"), None), ["100000 TRY"]),
+    ],
+)
+def test_the_peak_of_the_earlier_system_is_told_and_not_taken(
+    capsys: pytest.CaptureFixture[str], peak: OldPeak | None, said: list[str]
+) -> None:
+    book = a_book()
+    tell_opening(Opened(book, Adoption({}, ()), adopted=True, old_peak=peak))
+    lines = [line for line in capsys.readouterr().err.splitlines() if "peak" in line]
+    begins = f"the book's begins at its equity, {format_e8(book.figures.peak)} TRY: flows since are not known"
+    assert lines == [f"  the earlier system's peak was {words}; {begins}" for words in said]

@@ -20,7 +20,7 @@ from meva_core.live.desk import Desk
 from meva_core.live.live_orders import stamp
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.book import accepted
-from meva_core.operating.adopting import open_account
+from meva_core.operating.adopting import OldPeak, open_account
 from meva_core.operating.dry import forgets, venue_of
 from meva_core.operating.records import stored
 from meva_core.operating.runner import About, Runner
@@ -52,6 +52,7 @@ def test_a_fresh_account_begins_with_its_lira_and_leaves_its_coins_alone(store: 
     exchange = Scripted(dict(PRICES), {"TRY": Decimal("1234.5"), "BTC": Decimal("0.5")})
     found = open_account(desk_of(store, exchange), "live", ACCOUNT, ("BTCTRY",), marks)
     assert not found.adopted
+    assert found.old_peak is None
     assert found.book.ledger.cash == 123_450_000_000
     assert found.book.ledger.holdings == {}
     assert found.book.ledger.foreign == {"BTC": 50_000_000}
@@ -93,12 +94,16 @@ def test_what_the_earlier_system_left_is_asked_for_and_taken_over_once(store: Sq
             ("symbol", "qty", "avg_cost_try", "realized_pnl_try", "last_update_ts"),
             [("BTCTRY", "1", "2815", "0", now)],
         )
+        peak = {"peak_equity_try": "99000.5", "peak_equity_date": "2025-11-30"}
+        work.upsert("risk_state_current", {"state_id": 1, **peak, "updated_at": now})
         work.commit()
     found = open_account(desk, "live", ACCOUNT, ("BTCTRY",), marks)
     assert found.adopted
     holding = found.book.ledger.holdings["BTCTRY"]
     assert holding.qty == 100_000_000, "what the rows, the table and the balance all have"
     assert holding.cost == 2815 * 10**8
+    assert found.old_peak == OldPeak(Decimal("99000.5"), "2025-11-30")
+    assert found.book.figures.peak == found.book.figures.equity, "the peak is equity, whatever it was before"
     taken = taken_up(store, "live", exchange.now, rests=True)
     run = running_over(store, exchange, desk)
     run.process = taken.process
