@@ -17,6 +17,7 @@ from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_history.block_words import BLOCKS
 
 if TYPE_CHECKING:
+    from meva_adapters.listed_strategies import AtHand
     from meva_cli.operating.plan import AtWork, Plan
     from meva_core.operating.adopting import Opened
     from meva_core.operating.runner import Told
@@ -163,6 +164,7 @@ def tell_armed(plan: Plan, work: AtWork, settings: Settings) -> None:
     lines += [
         f"symbols {', '.join(settings.exchange.symbols)}",
         f"strategies {names}",
+        *_without_anchor(work.strategies, settings),
         _caps(plan.stage, settings),
     ]
     if plan.canary is not None:
@@ -172,6 +174,20 @@ def tell_armed(plan: Plan, work: AtWork, settings: Settings) -> None:
     lines.append(f"open orders of ours: {open_orders}")
     for line in lines:
         say(events.LIVE_BEGINS, line)
+
+
+def _without_anchor(strategies: AtHand, settings: Settings) -> list[str]:
+    """Return what a mean reversion does that was given nothing to revert to, where one is listed: it looks
+    armed, and would hold what it bought for ever."""
+    from meva_core.strategy.built_in import BaselineMeanReversionV1
+
+    does = "buys first positions" if settings.live.stage4_bootstrap_intents else "buys nothing"
+    return [
+        f"{name} has no anchor: it {does} and never sells; set anchor, a price or closes:SECONDS:N, under "
+        f"[strategies.{name}] of meva.toml"
+        for name, one in strategies.chosen.items()
+        if isinstance(one.strategy, BaselineMeanReversionV1) and not one.strategy.anchor
+    ]
 
 
 def _caps(stage: int, settings: Settings) -> str:

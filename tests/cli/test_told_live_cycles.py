@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from attrs import evolve
@@ -13,8 +15,10 @@ from fresh_database import fresh_file
 from live_cycles import a_book
 from running import running
 
+from meva_adapters.listed_strategies import of_stage
 from meva_adapters.sql.store import SqlStore, writer
-from meva_cli.operating.told import Teller, _caps, tell_opening
+from meva_cli.operating.plan import Plan, Way
+from meva_cli.operating.told import Teller, _caps, tell_armed, tell_opening
 from meva_core.amounts import format_e8
 from meva_core.live_book.adoption import Adoption
 from meva_core.live_book.alarms import Alarm, AlarmCode
@@ -22,6 +26,7 @@ from meva_core.operating.adopting import OldPeak, Opened
 from meva_core.operating.runner import Told
 from meva_core.settings import build_settings
 
+BASELINE = "baseline_mean_reversion_v1"
 SETTINGS = {
     "NOTIONAL_CAP_TRY_PER_CYCLE": "1000",
     "MAX_ORDERS_PER_CYCLE": "2",
@@ -47,6 +52,42 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 )
 def test_a_stage_tells_the_caps_that_it_keeps(stage: int, said: str) -> None:
     assert _caps(stage, build_settings(SETTINGS)) == said
+
+
+@pytest.mark.parametrize(
+    ("listed", "anchor", "bootstrap", "said"),
+    [
+        (BASELINE, "", "true", ["buys first positions and never sells"]),
+        (BASELINE, "", "false", ["buys nothing and never sells"]),
+        (BASELINE, "closes:3600:24", "true", []),
+        ("profit_aware_v1", "", "true", []),
+    ],
+)
+def test_a_mean_reversion_without_an_anchor_is_told_once_with_what_sets_one(
+    store: SqlStore,
+    capsys: pytest.CaptureFixture[str],
+    listed: str,
+    anchor: str,
+    bootstrap: str,
+    said: list[str],
+) -> None:
+    given = build_settings({"STAGE4_STRATEGIES": listed, "STAGE4_BOOTSTRAP_INTENTS": bootstrap})
+    tables = {BASELINE: {"anchor": anchor}}
+    settings = evolve(given, strategy=evolve(given.strategy, tables=tables))
+    account = running(store).account
+    work = SimpleNamespace(
+        desk=account.desk,
+        strategies=of_stage(4, settings),
+        account="",
+        taken=SimpleNamespace(book=account.book),
+    )
+    tell_armed(Plan(stage=4, way=Way.LIVE), cast(Any, work), settings)
+    lines = capsys.readouterr().err.splitlines()
+    assert f"strategies {listed}:100" in lines
+    wants = f"set anchor, a price or closes:SECONDS:N, under [strategies.{BASELINE}] of meva.toml"
+    assert [line for line in lines if "anchor" in line] == [
+        f"{BASELINE} has no anchor: it {words}; {wants}" for words in said
+    ]
 
 
 def noting(told: Told, *notes: str) -> Told:
