@@ -33,7 +33,8 @@ LIVE: Final = "live"
     multiple=True,
     is_flag=False,
     flag_value="",
-    help="Accept an open alarm, named as CODE:OBJECT; may be given more than once. Without ALARM: show them.",
+    help="Accept an open alarm, named as CODE:OBJECT, or as CODE where one alone has that code; may be given "
+    "more than once. Without ALARM: show them.",
 )
 @click.option("--book", metavar="NAME", default=LIVE, show_default=True, help="Whose alarms.")
 @DB
@@ -51,7 +52,7 @@ def arm(
     says. Of the book of a dry run alarms are accepted only: it has no part in the switch.
 
     Exit code 0: the switch is off everywhere. 1: it still stands somewhere, or such an alarm is open. 2: an
-    alarm to accept is not open.
+    alarm to accept is not open, or several have the code that was given alone.
     """
     from meva_adapters.sql import writer
     from meva_core.operating.accepting import open_alarms
@@ -105,12 +106,15 @@ def _ask_which(alarms: tuple[Alarm, ...], book: str) -> None:
 
 def _accept(store: SqlStore, book: str, pairs: tuple[str, ...], reason: str) -> list[Alarm]:
     """Accept all of these alarms, or none of them."""
-    from meva_core.operating.accepting import accept
+    from meva_core.operating.accepting import accept, named, open_alarms
 
     if not pairs:
         return []
     with store.unit() as work:
-        found = [accept(work, book, pair, reason, _now()) for pair in dict.fromkeys(pairs)]
+        # All are named by what is open now: a code alone must not come to mean what another one left of it.
+        alarms = open_alarms(work, book)
+        asked = dict.fromkeys(named(alarms, text, book).pair for text in pairs)
+        found = [accept(work, book, pair, reason, _now()) for pair in asked]
         work.commit()
     return found
 

@@ -49,6 +49,24 @@ def open_alarms(view: Reads, name: str) -> tuple[Alarm, ...]:
     return () if found is None else tuple(alarm for alarm in found[0].alarms if alarm.pair not in waiting)
 
 
+def named(alarms: tuple[Alarm, ...], text: str, name: str) -> Alarm:
+    """Return the one of a book's open alarms that a person names: by code and object, or by its code alone.
+
+    Raises BadInput for one that is not open, and for a code that several have: nobody accepts what they may
+    not have looked at.
+    """
+    found = [one for one in alarms if text in (one.pair, str(one.code))]
+    if not found:
+        raise BadInput(f"{text!r}: no such alarm of book {name} is open", action=_listed(alarms))
+    if len(found) > 1:
+        pairs = ", ".join(one.pair for one in found)
+        raise BadInput(
+            f"{text!r}: {len(found)} alarms of book {name} have that code: {pairs}",
+            action="name each that is to be accepted as CODE:OBJECT",
+        )
+    return found[0]
+
+
 def acceptances(view: Reads, name: str) -> list[Acceptance]:
     """Return all that was ever accepted of a book, in its order. Raises StoreCorrupt."""
     key = _key(name)
@@ -65,12 +83,11 @@ def acceptances(view: Reads, name: str) -> list[Acceptance]:
 def accept(work: UnitOfWork, name: str, pair: str, reason: str, now: str) -> Alarm:
     """Keep that a person accepts an alarm, at a time as stored text, and return the alarm.
 
-    Raises BadInput for one that is not open, and for one that nobody can accept; StoreError.
+    Raises BadInput as `named` does, and for one that nobody can accept; StoreError.
     """
     alarms = open_alarms(work, name)
-    alarm = next((one for one in alarms if one.pair == pair), None)
-    if alarm is None:
-        raise BadInput(f"{pair!r}: no such alarm of book {name} is open", action=_listed(alarms))
+    alarm = named(alarms, pair, name)
+    pair = alarm.pair
     if alarm.code not in ACCEPTABLE:
         raise BadInput(
             f"{pair}: it ends by itself once what it is about has ended, and nobody can accept it",

@@ -77,7 +77,7 @@ def test_an_open_integrity_alarm_keeps_the_switch_on_until_it_is_accepted(arm: C
     ]
 
 
-@pytest.mark.parametrize("wrong", ["K5:78", "K5", "stray", "K1:77"])
+@pytest.mark.parametrize("wrong", ["K5:78", "K", "stray", "K1:77", "K1", "absent:"])
 def test_a_wrong_alarm_is_bad_input_that_names_what_is_open(arm: Call, tmp_path: Path, wrong: str) -> None:
     refused = arm("--accept", "absent:s4:y", "--accept", wrong, "--reason", "x", alarms=(STRAY, ABSENT))
     assert refused.code == 2
@@ -86,6 +86,32 @@ def test_a_wrong_alarm_is_bad_input_that_names_what_is_open(arm: Call, tmp_path:
     assert is_killed(tmp_path)
     with reader(tmp_path / "live.db") as store, store.read() as view:
         assert acceptances(view, "live") == [], "all of them, or none"
+
+
+@pytest.mark.parametrize("given", [("K5",), ("K5", "K5:77"), ("K5:77", "K5", "K5")])
+def test_a_code_alone_names_the_one_alarm_that_has_it(
+    arm: Call, tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    asked = [part for one in given for part in ("--accept", one)]
+    done = arm(*asked, "--reason", "my other program", "--json", alarms=(STRAY, ABSENT))
+    assert (done.code, done.document["accepted"]) == (0, ["K5:77"])
+    assert [one["alarm"] for one in done.document["open"]] == ["absent:s4:y"]
+    with reader(tmp_path / "live.db") as store, store.read() as view:
+        assert [one.pair for one in acceptances(view, "live")] == ["K5:77"]
+
+
+@pytest.mark.parametrize("given", [("K5",), ("K5:77", "K5"), ("K5", "K5:77")])
+def test_a_code_that_several_alarms_have_names_none_of_them(
+    arm: Call, tmp_path: Path, given: tuple[str, ...]
+) -> None:
+    asked = [part for one in given for part in ("--accept", one)]
+    refused = arm(*asked, "--reason", "x", alarms=(STRAY, evolve(STRAY, about="78"), ABSENT))
+    assert refused.code == 2
+    assert "'K5': 2 alarms of book live have that code: K5:77, K5:78" in refused.err
+    assert "name each that is to be accepted as CODE:OBJECT" in refused.err
+    assert is_killed(tmp_path)
+    with reader(tmp_path / "live.db") as store, store.read() as view:
+        assert acceptances(view, "live") == []
 
 
 def test_without_an_alarm_those_that_are_open_are_listed(arm: Call, tmp_path: Path) -> None:
