@@ -73,6 +73,30 @@ def of_stage(stage: int, settings: Settings) -> AtHand:
     return AtHand(tuple(Listed(name, weight, chosen[name].identity) for name, weight in named), chosen)
 
 
+def and_named(found: AtHand, specs: Sequence[str], settings: Settings) -> AtHand:
+    """Return what is at hand and, beside it, the strategies that specs name as `strategies.load` takes them,
+    each under the id that it says it has, with the weight of one that is listed without any.
+
+    Raises BadInput that lists every fault: what `load` refuses, an id that is at hand already, and bars that
+    cannot be seen.
+    """
+    places, listed, chosen = places_of(settings.strategy.path), list(found.listed), dict(found.chosen)
+    problems: list[Problem] = []
+    for spec in specs:
+        try:
+            one = load(spec, tables=settings.strategy.tables, places=places)
+            bars_wanted(one.strategy)
+            if (own := one.strategy.name()) in chosen:
+                raise BadInput(f"there are two strategies {own!r}", action="leave one of them out")
+        except BadInput as error:
+            problems.append(Problem("bad_strategy", "--strategy", spec, str(error), error.action))
+            continue
+        chosen[own] = one
+        listed.append(Listed(own, identity=one.identity))
+    refuse_all(problems)
+    return AtHand(tuple(listed), chosen)
+
+
 def load_listed(
     name: str,
     values: Mapping[str, Any] | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ import click
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, json_option
 from meva_cli.render import print_json, print_line, print_pairs
+from meva_cli.strategy_options import hosting
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -30,7 +32,12 @@ _TAIL: Final = 12
     help="Whose cycles.",
 )
 @click.option(
-    "--strategy", "strategies", multiple=True, metavar="ID", help="Instead of those that the settings list."
+    "--strategy",
+    "strategies",
+    multiple=True,
+    metavar="SPEC",
+    help="Instead of those that the settings list: an id, FILE.py:Class or package.module:Class; may be "
+    "given more than once.",
 )
 @click.option("--seeds", type=COUNT, default=5, show_default=True, help="How many worlds.")
 @click.option(
@@ -70,19 +77,30 @@ def rehearse(
     strategy cannot be used.
     """
     number = int(stage.removeprefix("stage"))
-    listed = {f"STAGE{number}_STRATEGIES": ",".join(strategies) or None}
+    specs = tuple(filter(_is_class, strategies))
+    ids = ",".join(one for one in strategies if one not in specs)
+    listed = {f"STAGE{number}_STRATEGIES": ids if strategies else None}
     settings = settings_for(
         "exchange", "live", "risk", "degrade", "universe", "strategy", options=listed, warn=False
     ).settings
     given = {"seeds": seeds, "first": first, "steps": steps, "interval": interval, "by_hand": by_hand}
-    report = _rehearsed(number, settings, minutes, as_json=as_json, **given)
-    print_json(_document(report)) if as_json else _print(report, f"--stage {stage} --interval {interval}")
+    report = _rehearsed(number, settings, specs, minutes, as_json=as_json, **given)
+    chosen = "".join(f" --strategy {shlex.quote(one)}" for one in strategies)
+    options = f"--stage {stage} --interval {interval} --by-hand {by_hand}{chosen}"
+    print_json(_document(report)) if as_json else _print(report, options)
     ctx.exit(0 if report.broken is None else 1)
+
+
+def _is_class(spec: str) -> bool:
+    """Whether a strategy is named by its class: what follows the colon of an id is a weight."""
+    _, colon, last = spec.rpartition(":")
+    return bool(colon) and last.isidentifier()
 
 
 def _rehearsed(
     stage: int,
     settings: Settings,
+    specs: tuple[str, ...],
     minutes: int | None,
     *,
     seeds: int,
@@ -92,14 +110,15 @@ def _rehearsed(
     by_hand: int,
     as_json: bool,
 ) -> Report:
-    from meva_adapters.listed_strategies import of_stage
+    from meva_adapters.listed_strategies import and_named, of_stage
     from meva_adapters.rehearsal.faults import Fault
     from meva_adapters.rehearsal.process_there import Trader
     from meva_adapters.rehearsal.rehearsing import rehearse as run
     from meva_adapters.rehearsal.rehearsing import texts_of
     from meva_adapters.rehearsal.worlds import Shape
 
-    at_hand = of_stage(stage, settings)
+    with hosting():
+        at_hand = and_named(of_stage(stage, settings), specs, settings)
     shape = Shape(
         stage=stage,
         settings=texts_of(settings),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from meva_core.live_book import fills
 
 Call = Callable[..., Any]
+MOMENTUM = "meva_core.strategy.built_in:Momentum"
 FEW = ("--seeds", 1, "--steps", 5)
 
 
@@ -27,10 +30,47 @@ def test_what_does_not_hold_is_told_with_what_repeats_it(meva: Call, monkeypatch
 
     trade = fills._trade
     monkeypatch.setattr(fills, "_trade", lambda *given: evolve(trade(*given), fee=0))
-    ended = meva("rehearse", "--seeds", 9, "--steps", 8, "--stage", "stage3")
+    chosen = ("--by-hand", 5000, "--strategy", "profit_aware_v1")
+    ended = meva("rehearse", "--seeds", 9, "--steps", 8, "--stage", "stage3", *chosen)
     assert ended.code == 1
     assert "I5: own fills moved" in ended.out
-    assert "again: meva rehearse --first " in ended.out
+    *_, last = ended.out.splitlines()
+    assert last.startswith("again: meva rehearse --first ")
+    again = meva(*shlex.split(last.removeprefix("again: meva ")))
+    assert again.code == 1
+    assert again.out.splitlines()[-2:] == [*ended.out.splitlines()[-2:]]
+
+
+OWN = """
+from pathlib import Path
+from meva_core.strategy import Strategy
+
+print("hello")
+
+class Idle(Strategy):
+    id = "idle"
+    version = 1
+
+    def decide(self, view, memory):
+        Path("asked").touch()
+        return []
+"""
+
+
+def test_a_strategy_of_a_file_is_rehearsed_alone_or_beside_listed_ones(meva: Call, tmp_path: Path) -> None:
+    """It wants nothing, so what is bought is what the other one wants; what it prints is no JSON."""
+    (tmp_path / "idle.py").write_text(OWN)
+    alone = meva("rehearse", *FEW, "--strategy", "idle.py:Idle", "--json").document
+    assert (tmp_path / "asked").exists()
+    built_in = "meva_core.strategy.built_in:ProfitAwareV1"
+    beside = meva("rehearse", *FEW, "--strategy", "idle.py:Idle", "--strategy", built_in, "--json").document
+    weighed = meva(
+        "rehearse", *FEW, "--strategy", "profit_aware_v1:7", "--strategy", "idle.py:Idle", "--json"
+    )
+    assert alone["holds"]
+    assert beside["holds"]
+    assert beside["seen"]["actions"] > alone["seen"].get("actions", 0)
+    assert weighed.document["seen"]["actions"] == beside["seen"]["actions"]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +78,9 @@ def test_what_does_not_hold_is_told_with_what_repeats_it(meva: Call, monkeypatch
     [
         ("BTCTRY,ETHUSDT", (), "ETHUSDT is no pair with TRY"),
         ("BTCTRY", ("--strategy", "nobodys"), "there is no strategy 'nobodys'"),
+        ("BTCTRY", ("--strategy", "momentum:many"), "--strategy: strategy momentum:many cannot be loaded"),
+        ("BTCTRY", ("--strategy", "gone.py:Gone"), "gone.py: there is no such file"),
+        ("BTCTRY", ("--strategy", "momentum", "--strategy", MOMENTUM), "there are two strategies 'momentum'"),
     ],
 )
 def test_what_cannot_be_rehearsed_is_refused(
