@@ -36,6 +36,7 @@ def test_what_does_not_hold_is_told_with_what_repeats_it(meva: Call, monkeypatch
     assert "I5: own fills moved" in ended.out
     *_, last = ended.out.splitlines()
     assert last.startswith("again: meva rehearse --first ")
+    assert last.endswith(" --stage stage3 --interval 60 --by-hand 5000 --strategy profit_aware_v1")
     again = meva(*shlex.split(last.removeprefix("again: meva ")))
     assert again.code == 1
     assert again.out.splitlines()[-2:] == [*ended.out.splitlines()[-2:]]
