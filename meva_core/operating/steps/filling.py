@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from meva_core.errors import BadInput, VenueError
+from meva_core.errors import BadInput, MevaError, Refused, VenueError, VenueReason
 from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Whose, of_fill
@@ -46,9 +46,10 @@ class Fills:
     """What step 3 came to.
 
     `unread` are the due symbols whose fills could not be read, `unasked` those of which some fills' orders
-    are still to be asked for, `blocked` says of symbols why nothing may be submitted there. `looked_up` is
-    how many calls were made for single orders, `booked` counts all fills that came, `own` are those of ours,
-    `flows` counts what else was booked; `notes` are for people.
+    are still to be asked for, `by_number` those of the unread of which every order's own fills were read all
+    the same. `blocked` says of symbols why nothing may be submitted there. `looked_up` is how many calls were
+    made for single orders, `booked` counts all fills that came, `own` are those of ours, `flows` counts what
+    else was booked; `notes` are for people.
     """
 
     book: LiveBook
@@ -56,6 +57,7 @@ class Fills:
     blocked: Mapping[str, str] = field(factory=dict)
     unread: tuple[str, ...] = ()
     unasked: tuple[str, ...] = ()
+    by_number: tuple[str, ...] = ()
     looked_up: int = 0
     booked: int = 0
     own: tuple[Filled, ...] = ()
@@ -96,14 +98,9 @@ class FillReader:
             try:
                 so_far = self._symbol(so_far, symbol, balances.get(asset_of(symbol)))
             except (VenueError, BadInput) as error:
-                so_far = evolve(
-                    so_far,
-                    book=added(so_far.book, self._found, self.clock.micros()),
-                    alarms=(*so_far.alarms, *self._found),
-                    unread=(*so_far.unread, symbol),
-                    blocked={**so_far.blocked, symbol: UNREAD},
-                    notes=(*so_far.notes, f"{symbol}: its fills cannot be read: {error}"),
-                )
+                book = added(so_far.book, self._found, self.clock.micros())
+                found = evolve(so_far, book=book, alarms=(*so_far.alarms, *self._found))
+                so_far = _without(found, symbol, error)
         return evolve(so_far, looked_up=most - self.look_ups)
 
     def _symbol(self, so_far: Fills, symbol: str, balance: Balance | None) -> Fills:
@@ -111,7 +108,7 @@ class FillReader:
         mine = [order for order in self.file.own_orders() if order.symbol == symbol]
         cursor = book.cursors.get(symbol, first_cursor(book, mine))
         start, now = window(cursor, self.lookback_minutes, self.clock.micros())
-        fills = list(self.account.fills(symbol, start, now))
+        fills, refused = self._list(symbol, start, now)
         known = self.file.known(fills)
         if more := self._of_incomplete(mine, fills, known):
             fills += more
@@ -131,7 +128,7 @@ class FillReader:
         asked = symbol not in self.unasked and not unasked and not _lacks_buys(mine)
         batch = Batch(symbol, told, known, asked, now)
         came = book_batch(taken.booked.book, batch, taken.ours, self.marks)
-        is_whole = came.is_whole and taken.is_whole and not unasked
+        is_whole = came.is_whole and taken.is_whole and not unasked and refused is None
         is_behind = any(one.code is AlarmCode.FILE_BEHIND for one in came.booked.alarms)
         is_asked = not unasked and not (is_behind and self.look_ups <= 0)
         moved = read(came.booked.book, symbol, cursor, now, balance, whole=is_whole)
@@ -148,16 +145,32 @@ class FillReader:
         self.file.store_fills(stored)
         self.file.look_again(_doubted(named(told, known), came))
         made = filled(stored.postings, stored.fills, came.ours.orders)
+        so_far = so_far if refused is None else self._by_number(so_far, symbol, refused)
         return evolve(
             so_far,
             book=moved,
             alarms=(*so_far.alarms, *self._found, *taken.booked.alarms, *came.booked.alarms),
-            blocked=so_far.blocked if is_whole else {**so_far.blocked, symbol: WAITS},
+            blocked=so_far.blocked if is_whole or refused else {**so_far.blocked, symbol: WAITS},
             unasked=so_far.unasked if is_asked else (*so_far.unasked, symbol),
             booked=so_far.booked + len(came.fills),
             own=(*so_far.own, *made),
             flows=so_far.flows + len(stored.postings) - len(made),
         )
+
+    def _list(self, symbol: str, start: int, now: int) -> tuple[list[VenueFill], Refused | None]:
+        """Return the fills of a window. Of a pair that is listed no more there is no list: those of our own
+        orders are there by the orders' numbers."""
+        try:
+            return list(self.account.fills(symbol, start, now)), None
+        except Refused as error:
+            if error.reason is not VenueReason.UNKNOWN_SYMBOL:
+                raise
+            return [], error
+
+    def _by_number(self, so_far: Fills, symbol: str, refused: Refused) -> Fills:
+        """Say of a symbol that it has no list, and whether each of its orders could be asked for instead."""
+        asked = (symbol,) if self.look_ups > 0 else ()
+        return evolve(_without(so_far, symbol, refused), by_number=(*so_far.by_number, *asked))
 
     def _ours(self, book: LiveBook, fills: Sequence[VenueFill]) -> Ours:
         """Return our orders that some of these fills may be of."""
@@ -253,6 +266,16 @@ class FillReader:
         if said is None or said.filled is None:
             return order, said is not None
         return evolve(order, filled=max(said.filled, order.filled or said.filled)), True
+
+
+def _without(so_far: Fills, symbol: str, error: MevaError) -> Fills:
+    """Return what came, and that the list of a symbol's fills did not."""
+    return evolve(
+        so_far,
+        unread=(*so_far.unread, symbol),
+        blocked={**so_far.blocked, symbol: UNREAD},
+        notes=(*so_far.notes, f"{symbol}: its fills cannot be read: {error}"),
+    )
 
 
 def _doubted(fills: Iterable[VenueFill], came: BatchBooked) -> list[OwnOrder]:

@@ -146,7 +146,7 @@ def read_cycle(
     found = _book_account(world, run, process, book, measured, carried)
     world.at("assess")
     measured = measured.aged(world.desk.clock.micros())  # the account may have taken minutes to answer
-    unread = _tradable(found.fills.unread, measured)
+    unread = set(found.fills.unread).difference(found.fills.by_number)
     stale = run.limits.stale_market_data_seconds
     assessed = assess(found.compared.book, found.orders, measured, found.alarms, unread, stale_seconds=stale)
     stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}

@@ -276,6 +276,33 @@ def test_k10_comes_of_a_pair_that_is_listed_no_more_as_well(account: Lived) -> N
     assert f"K10:{name}" in pairs(account)
 
 
+def test_fills_of_a_pair_that_is_listed_no_more_are_asked_for_by_their_orders(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(number, "1")
+    del account.exchange.prices["BTCTRY"]
+    account.exchange.delisted.add("BTCTRY")
+    account.cycle(2 * DAY)
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
+    assert account.last.inputs.blocked["BTCTRY"]
+    assert pairs(account) == ["delisted:BTCTRY"]
+
+
+def test_k10_does_not_come_of_one_answer_that_a_pair_off_the_list_did_not_give(account: Lived) -> None:
+    """A backup of yesterday is put back while its pair is away, and the first call fails."""
+    number = account.place("BTCTRY", Side.BUY, "1", "2990")
+    account.exchange.trade(number, "0.25")
+    account.exchange.trade(number, "0.75", late=500)
+    account.cycle()
+    del account.exchange.prices["BTCTRY"]
+    account.exchange.delisted.add("BTCTRY")
+    for call, about in (("fills", "BTCTRY"), ("order_fills", number)):
+        with account.exchange.failing(call, about):
+            restart(account, DAY)
+        assert not [pair for pair in pairs(account) if pair.startswith("K10")]
+    account.cycle()
+    assert account.book.ledger.holding("BTCTRY").qty == parse_e8("1")
+
+
 # -- What a person has to have seen ----------------------------------------------------------------------
 
 
