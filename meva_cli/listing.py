@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -11,7 +12,7 @@ import click
 from attrs import field, frozen
 
 from meva_cli.options import COUNT, SYMBOL, TIME, json_option
-from meva_cli.render import print_json, print_line, print_pairs, print_spared_table
+from meva_cli.render import counted, print_json, print_line, print_pairs, print_spared_table
 from meva_cli.writing import check_target, write_to
 from meva_core.errors import BadInput
 
@@ -82,7 +83,8 @@ def rows_options(command: F) -> F:
 class Listing:
     """Records of some fields under one name. `shown` are the columns of the table, and the fields that they
     show; `spared` what a narrow terminal does without, the first of them first. `for_people` are fields, the
-    last ones, that are for the table alone. `none` is said in place of an empty table."""
+    last ones, that are for the table alone. `none` is said in place of an empty table, and `note` beside one
+    that does not show all."""
 
     what: str
     head: Mapping[str, Any]
@@ -92,6 +94,7 @@ class Listing:
     spared: Sequence[str]
     none: str
     for_people: int = 0
+    note: str = ""
 
     @property
     def _kept(self) -> Sequence[Field]:
@@ -131,11 +134,42 @@ class Listing:
         places = [names.index(name) for name in self.shown.values()]
         rows = [[_shown(record[place]) for place in places] for record in self.records]
         print_spared_table(list(self.shown), rows, self.spared)
+        say_beside(self.note)
 
 
 def _shown(value: Any) -> Any:
     """Return a value as people look at it: a time to the second."""
     return value.replace(microsecond=0) if isinstance(value, datetime) else value
+
+
+def say_beside(note: str) -> None:
+    """Say what is to be said of a table: below it on a terminal, elsewhere on stderr, where it is no row."""
+    if not note:
+        return
+    if sys.stdout.isatty():
+        print_line(note)
+    else:
+        click.echo(f"note: {note}", err=True)
+
+
+def newest_of(shown: int, total: int, what: str = "row") -> str:
+    """Return what to say of a table that shows the newest of more; nothing where it shows all."""
+    if shown >= total:
+        return ""
+    return f"The newest {shown} of {counted(total, what)}; --last N shows more."
+
+
+def none_found(whose: str, what: str, symbol: str | None, then: bool, there: Iterable[str]) -> str:
+    """Return what is said where nothing is found: of what was asked for, and no more than that.
+
+    `whose` is a book or a run, `then` says that a time was asked for, and `there` are the symbols that there
+    are such rows of, whatever the time; they are looked for where a symbol was asked for that is none of
+    them: it may be a typing error.
+    """
+    of, when = f" of {symbol}" if symbol else "", " in that time" if then else ""
+    others = sorted(set(there)) if symbol else []
+    hint = f"; it has some of {', '.join(others)}" if others and symbol not in others else ""
+    return f"{whose} has no {what}{of}{when}{hint}."
 
 
 def check_form(form: str, out: Path | None, as_json: bool, url: URL) -> None:

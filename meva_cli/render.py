@@ -18,6 +18,7 @@ import click
 
 from meva_adapters.texts.layout import drawn_lines, pair_lines, texts_lines, without_spared, wrapped
 from meva_adapters.texts.words import as_text as as_text  # commands show values by it
+from meva_adapters.texts.words import counted as counted
 from meva_adapters.texts.words import to_the_second as to_the_second
 from meva_adapters.texts.words import visible
 

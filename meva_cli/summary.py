@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 BOOK: Final = click.option("--book", metavar="NAME", help="All runs of this book together.")
 
 
+def named(account: Account) -> str:
+    """Return what an account is called at the beginning of a sentence."""
+    return f"Run {account.run_ids[-1]}" if account.book is None else f"Book {account.book}"
+
+
 def assumed_data(account: Account) -> str | None:
     """Return what of an account's data nobody recorded, None where all was."""
     from meva_adapters.codec import CODEC

@@ -36,6 +36,11 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
+def counted(number: int, what: str, plural: str = "") -> str:
+    """Return a number with what it counts, which has its own word where it is not one."""
+    return f"{number} {what if number == 1 else plural or f'{what}s'}"
+
+
 def duration(seconds: float) -> str:
     """Return a length of time in its two largest units."""
     minutes = round(seconds / 60)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.listing import LAST, STAGE7_FILLS, TABLE, Listing, check_form, form_options, rows_options
+from meva_cli.listing import (
+    LAST,
+    STAGE7_FILLS,
+    TABLE,
+    Listing,
+    check_form,
+    form_options,
+    newest_of,
+    none_found,
+    rows_options,
+)
 from meva_cli.live_history.asked import BOOK, asked_live, head_of
 from meva_cli.window import moment
 from meva_core.errors import BadInput
@@ -77,8 +88,7 @@ def fills(
     check_form(form, out, as_json, url)
     if flows and symbol is not None:
         raise click.UsageError("--flows are of assets; leave out --symbol")
-    if last is None and (start, end) == (None, None) and form == TABLE and not as_json:
-        last = LAST
+    is_cut = last is None and (start, end) == (None, None) and form == TABLE and not as_json
     bounds = {"start": moment(start), "end": moment(end)}
     with reading(url) as reads:
         listed = asked_live(reads, book)
@@ -88,47 +98,74 @@ def fills(
                 action="name a book of Stages 3 and 4 with --book",
             )
         if listed is None:
-            listing = _of_account(reads, book, symbol, bounds, last)
+            listing = _of_account(reads, book, symbol, bounds, last, is_cut)
         else:
-            listing = (_flows if flows else _fills)(reads, listed, symbol, bounds, last)
+            listing = (_flows if flows else _fills)(reads, listed, symbol, bounds, last, is_cut)
         listing.put(form, out, as_json=as_json)
 
 
 def _fills(
-    reads: Reads, listed: Listed, symbol: str | None, bounds: dict[str, Any], last: int | None
+    reads: Reads,
+    listed: Listed,
+    symbol: str | None,
+    bounds: dict[str, Any],
+    last: int | None,
+    is_cut: bool,
 ) -> Listing:
     from itertools import islice
 
-    from meva_core.live_history.fills import FIELDS, booked_fills
+    from meva_core.live_history.fills import FIELDS, booked_fills, symbols_filled
 
     newest = booked_fills(reads, listed, symbol=symbol, newest_first=True, **bounds)
-    found = [one.record(listed) for one in islice(newest, last)][::-1]
-    return Listing(
-        "fills", head_of(listed), FIELDS, found, _SHOWN, _SPARED, f"Book {listed.name} has no fill."
-    )
+    found = [one.record(listed) for one in islice(newest, LAST if is_cut else last)][::-1]
+    none, note = "", ""
+    if not found:
+        none = _none(f"Book {listed.name}", symbol, bounds, symbols_filled(reads, listed))
+    elif is_cut:
+        total = sum(symbol in (None, one) for one in symbols_filled(reads, listed))
+        note = newest_of(LAST, total, "fill")
+    return Listing("fills", head_of(listed), FIELDS, found, _SHOWN, _SPARED, none, note=note)
+
+
+def _none(whose: str, symbol: str | None, bounds: Mapping[str, Any], there: Iterable[str]) -> str:
+    return none_found(whose, "fill", symbol, any(bounds.values()), there)
 
 
 def _flows(
-    reads: Reads, listed: Listed, symbol: str | None, bounds: dict[str, Any], last: int | None
+    reads: Reads,
+    listed: Listed,
+    symbol: str | None,
+    bounds: dict[str, Any],
+    last: int | None,
+    is_cut: bool,
 ) -> Listing:
     from meva_core.live_history.fills import FLOW_FIELDS, flows_of
 
     found = list(flows_of(reads, listed, **bounds))
+    last, note = (LAST, newest_of(LAST, len(found), "flow")) if is_cut else (last, "")
     shown = found if last is None else found[-last:]
-    none = f"Nothing came to book {listed.name}, or went, but by its trades."
-    return Listing("flows", head_of(listed), FLOW_FIELDS, shown, _FLOWS, ("id",), none)
+    when = " in that time" if any(bounds.values()) else ""
+    none = f"Nothing came to book {listed.name}, or went, but by its trades{when}."
+    return Listing("flows", head_of(listed), FLOW_FIELDS, shown, _FLOWS, ("id",), none, note=note)
 
 
 def _of_account(
-    reads: Reads, book: str | None, symbol: str | None, bounds: dict[str, Any], last: int | None
+    reads: Reads,
+    book: str | None,
+    symbol: str | None,
+    bounds: dict[str, Any],
+    last: int | None,
+    is_cut: bool,
 ) -> Listing:
     """Return the fills of a book, or the last run, of Stage 7."""
-    from meva_cli.summary import asked_account
-    from meva_core.history.record_export import FILLS, table_records
+    from meva_cli.summary import asked_account, named
+    from meva_core.history.record_export import FILLS, symbols_of, table_records
 
     account = asked_account(reads, None, book)
     runs = account.run_ids
     found = [one for run in runs for one in table_records(reads, "fills", run, symbol=symbol, **bounds)]
+    last, note = (LAST, newest_of(LAST, len(found), "fill")) if is_cut else (last, "")
+    there = () if found else symbols_of(reads, "fills", runs)
     return Listing(
         what="fills",
         head={"book": account.book, "runs": runs},
@@ -136,5 +173,6 @@ def _of_account(
         records=found if last is None else found[-last:],
         shown=STAGE7_FILLS,
         spared=("liquidity", "slippage", "fee"),
-        none="No fill.",
+        none=_none(named(account), symbol, bounds, there),
+        note=note,
     )

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from meva_cli.database import DB, database, reading
-from meva_cli.listing import LAST, Listing, check_form, form_options, rows_options
+from meva_cli.listing import (
+    LAST,
+    TABLE,
+    Listing,
+    check_form,
+    form_options,
+    newest_of,
+    none_found,
+    rows_options,
+)
 from meva_cli.live_history.asked import BOOK, asked_live, head_of
-from meva_cli.render import print_line, to_the_second
+from meva_cli.render import counted, print_line, to_the_second
 from meva_cli.window import moment
 
 if TYPE_CHECKING:
@@ -76,15 +86,20 @@ def orders(
     """
     url = database(db)
     check_form(form, out, as_json, url)
-    if last is None and (start, end) == (None, None) and form == "table" and not as_json:
-        last = LAST
+    is_cut = last is None and (start, end) == (None, None) and form == TABLE and not as_json
     with reading(url) as reads:
         listed = asked_live(reads, book)
         if listed is None:
-            listing, found = _of_account(reads, book, symbol, start, end, last, open_only), []
+            listing, found = _of_account(reads, book, symbol, start, end, last, open_only, is_cut), []
         else:
-            found = _found(reads, listed, symbol, start, end, last, open_only)
-            listing = _listing(listed, found, open_only)
+            found = _found(reads, listed, symbol, start, end, LAST if is_cut else last, open_only)
+            none, note = "", ""
+            if not found:
+                none = _none(f"Book {listed.name}", symbol, start, end, open_only, _symbols(reads, listed))
+            elif is_cut and not open_only:
+                total = sum(symbol in (None, one) for one in _symbols(reads, listed))
+                note = newest_of(LAST, total, "order")
+            listing = _listing(listed, found, none, note)
         if listing.put(form, out, as_json=as_json):
             _say_unsettled(found)
             _say_why_not(found)
@@ -111,12 +126,26 @@ def _found(
     return [*(one for one in still_open if not one.settled and one.key not in shown), *found]
 
 
-def _listing(listed: Listed, found: list[Order], open_only: bool) -> Listing:
+def _symbols(reads: Reads, listed: Listed) -> Iterator[str]:
+    from meva_core.live_history.orders import symbols_ordered
+
+    return symbols_ordered(reads, listed)
+
+
+def _none(
+    whose: str, symbol: str | None, start: int | None, end: int | None, open_only: bool, there: Iterable[str]
+) -> str:
+    """Return what is said where there is no such order. The resting ones are shown whatever the time."""
+    if open_only:
+        return none_found(whose, "resting or unsettled order", symbol, False, there)
+    return none_found(whose, "order", symbol, (start, end) != (None, None), there)
+
+
+def _listing(listed: Listed, found: list[Order], none: str, note: str) -> Listing:
     from meva_core.history.fields import Field
     from meva_core.live_history.orders import FIELDS
 
     records = [(*one.record(listed), "!" if one.attention else "") for one in found]
-    which = "resting or unsettled order" if open_only else "order"
     return Listing(
         what="orders",
         head=head_of(listed),
@@ -124,8 +153,9 @@ def _listing(listed: Listed, found: list[Order], open_only: bool) -> Listing:
         records=records,
         shown=_SHOWN,
         spared=_SPARED,
-        none=f"Book {listed.name} has no {which}.",
+        none=none,
         for_people=1,
+        note=note,
     )
 
 
@@ -139,7 +169,7 @@ def _say_unsettled(found: list[Order]) -> None:
     if told:
         print_line()
     for attention, names in told.items():
-        print_line(f"! {len(names)} {'order' if len(names) == 1 else 'orders'}: {attention}")
+        print_line(f"! {counted(len(names), 'order')}: {attention}")
         for name in names:
             print_line(f"    {name}")
 
@@ -163,10 +193,11 @@ def _of_account(
     end: int | None,
     last: int | None,
     open_only: bool,
+    is_cut: bool,
 ) -> Listing:
     """Return the orders of a book, or the last run, of Stage 7."""
-    from meva_cli.summary import asked_account
-    from meva_core.history.record_export import ORDERS, table_records
+    from meva_cli.summary import asked_account, named
+    from meva_core.history.record_export import ORDERS, symbols_of, table_records
     from meva_core.orders import TERMINAL
 
     account = asked_account(reads, None, book)
@@ -177,6 +208,8 @@ def _of_account(
     if open_only:
         place, ended = [one.name for one in ORDERS].index("status"), {status.name for status in TERMINAL}
         found = [one for one in found if str(one[place]).upper() not in ended]
+    total, last = len(found), LAST if is_cut else last
+    there = () if found else symbols_of(reads, "orders", account.run_ids)
     return Listing(
         what="orders",
         head={"book": account.book, "runs": account.run_ids},
@@ -184,5 +217,6 @@ def _of_account(
         records=found if last is None else found[-last:],
         shown=_OF_STAGE7,
         spared=("end", "avg_price"),
-        none="No order.",
+        none=_none(named(account), symbol, start, end, open_only, there),
+        note=newest_of(LAST, total, "order") if is_cut else "",
     )

@@ -110,10 +110,11 @@ def pnl(
                 action="`meva positions` shows what it was opened with",
             )
         rows = rows_of(spans, by)
+    traded = sorted({row["symbol"] for row in rows if "symbol" in row})
     if symbol is not None:
         rows = [row for row in rows if row["symbol"] == symbol]
     head, span = head_of(listed), joined(spans)
-    listing = _listing(head, rows, by, cost, f"Book {listed.name} has traded nothing then.")
+    listing = _listing(head, rows, by, cost, _none(listed.name, symbol, traded))
     if form != "table":
         listing.put(form, out, as_json=as_json)
     elif as_json:
@@ -121,6 +122,12 @@ def pnl(
     else:
         listing.put(form, out, as_json=False)
         _say(span)
+
+
+def _none(book: str, symbol: str | None, traded: Sequence[str]) -> str:
+    if symbol is None or not traded:
+        return f"Book {book} has traded nothing then."
+    return f"Book {book} made nothing of {symbol} then, but of {', '.join(traded)}."
 
 
 def _listing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,6 +71,7 @@ def positions(
             asked_account(reads, run_id, book)  # refuses both
         listed = asked_live(reads, book, run_id)
         found = _of_account(reads, run_id, book) if listed is None else _of_book(reads, listed)
+    held = [one["symbol"] for one in found["positions"]]
     if symbol is not None:
         found["positions"] = [one for one in found["positions"] if one["symbol"] == symbol]
     if form == TABLE and as_json:
@@ -81,7 +82,7 @@ def positions(
         return
     if found["positions"]:
         _listing(found).put(form, out, as_json=False)
-    _say(found)
+    _say(found, symbol, held)
 
 
 def _of_account(reads: Reads, run_id: str | None, book: str | None) -> dict[str, Any]:
@@ -122,12 +123,14 @@ def _listing(found: Mapping[str, Any]) -> Listing:
     )
 
 
-def _say(found: Mapping[str, Any]) -> None:
+def _say(found: Mapping[str, Any], symbol: str | None, every: Sequence[str]) -> None:
     share = found["cash_try"] / found["equity_try"] if found["equity_try"] else None
     cash, equity = as_text(found["cash_try"]), f"{as_text(found['equity_try'])} {found['quote']}"
     part = "" if share is None else f", {Decimal(f'{100 * share:.2f}')} % of it"
     after = "at its opening" if found["ts"] is None else f"after {as_text(found['ts'])}"
     held = "" if found["positions"] else "Nothing is held. "
+    if held and every:
+        held = f"Nothing is held of {symbol}; held are {', '.join(sorted(every))}. "
     print_line(f"{held}Cash {cash} of an equity of {equity}{part}, {after}.")
     if found.get("others"):
         coins = ", ".join(f"{as_text(one['qty'])} {one['asset']}" for one in found["others"])

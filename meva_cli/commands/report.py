@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.listing import newest_of, say_beside
 from meva_cli.live_history.asked import asked_live
 from meva_cli.options import FOLDER, json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
@@ -132,7 +133,8 @@ def _report(
     from meva_core.history.summaries import Totals, report_lines
 
     account = asked_account(reads, run_id, book)
-    last = LAST if (start, end, last) == (None, None, None) else last
+    is_cut = (start, end, last) == (None, None, None)
+    last = LAST if is_cut else last
     windows = asked_windows(reads, account.run_ids, start, end, last)
     shown, market = [window.run_id for window in windows], _market(reads, account.run_ids[-1])
     totals = Totals()
@@ -147,6 +149,9 @@ def _report(
     else:
         named = f"Run {shown[-1]}" if book is None else f"Book {book}, {_runs_named(shown)}"
         print_report(named, lines, totals, market)
+        if is_cut:
+            every = sum((row or {}).get("cycles") or 0 for row in map(reads.run, account.run_ids))
+            say_beside(newest_of(LAST, every, "cycle"))
 
 
 class _Market(NamedTuple):

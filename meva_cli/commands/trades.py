@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from meva_adapters.texts.words import duration
 from meva_cli.database import DB, database, reading
-from meva_cli.listing import STAGE7_FILLS
+from meva_cli.listing import STAGE7_FILLS, none_found
 from meva_cli.options import SYMBOL, json_option
 from meva_cli.records import TRADES, Records
 from meva_cli.render import print_json, print_line, print_pairs, print_spared_table
-from meva_cli.summary import BOOK, asked_account, assumed_data, say_assumed
+from meva_cli.summary import BOOK, asked_account, assumed_data, named, say_assumed
 from meva_cli.window import asked_windows, window_options
 from meva_cli.writing import check_target, write_to
 from meva_core.errors import BadInput
-
-if TYPE_CHECKING:
-    from meva_core.history.fields import Field
 
 TABLE: Final = "table"
 FILLS: Final = "fills"
@@ -107,7 +104,8 @@ def trades(
         if as_json:
             print_json(_document(records))
         else:
-            _print_table(what, records.fields(), records)
+            is_part = (start, end, last) != (None, None, None)
+            _print_table(records, lambda: _none(records, is_part))
 
 
 def _document(records: Records) -> dict[str, Any]:
@@ -118,16 +116,29 @@ def _document(records: Records) -> dict[str, Any]:
     return {**head, records.what: found}
 
 
-def _print_table(what: str, fields: Sequence[Field], records: Iterable[tuple[Any, ...]]) -> None:
-    columns = _SHOWN[what]
-    names = [field.name for field in fields]
+def _none(records: Records, is_part: bool) -> str:
+    """Return what is said where there is no such row."""
+    from attrs import evolve
+
+    what, there = "fill", iter(())
+    if records.what == TRADES:
+        what = "round trip"
+    if records.symbol is not None:
+        place = [field.name for field in records.fields()].index("symbol")
+        there = (record[place] for record in evolve(records, symbol=None))
+    return none_found(named(records.account), what, records.symbol, is_part, there)
+
+
+def _print_table(records: Records, none: Callable[[], str]) -> None:
+    what, columns = records.what, _SHOWN[records.what]
+    names = [field.name for field in records.fields()]
     places = [names.index(name) for name in columns.values()]
     rows = [
         [_cell(name, record[place]) for name, place in zip(columns, places, strict=True)]
         for record in records
     ]
     if not rows:
-        print_line(f"No {'round trip' if what == TRADES else 'fill'}.")
+        print_line(none())
         return
     print_spared_table(list(columns), rows, _SPARED[what])
 

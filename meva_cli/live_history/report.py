@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from meva_cli.listing import TABLE, Listing
+from meva_cli.listing import TABLE, Listing, newest_of, say_beside
 from meva_cli.live_history.asked import head_of, standing_of, texts
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.window import LAST
@@ -48,7 +48,8 @@ def report_book(
     from meva_core.live_history.cycles import cycles_in
     from meva_core.live_history.lines import FIELDS, Totals, lines_of
 
-    last = LAST if (start, end, last) == (None, None, None) else last
+    is_cut = (start, end, last) == (None, None, None)
+    last = LAST if is_cut else last
     standing, totals = standing_of(reads, listed), Totals()
     cycles = cycles_in(reads, listed, start, end, last)
     records = [one.record(standing) for one in totals.counted(lines_of(reads, standing, cycles))]
@@ -59,6 +60,8 @@ def report_book(
         print_json({**head_of(listed), "cycles": shown, "totals": totals.document()})
         return
     Listing("cycles", head_of(listed), FIELDS, records, _SHOWN, _SPARED, "").put(TABLE, None, as_json=False)
+    if is_cut:
+        say_beside(newest_of(LAST, standing.book.cycles, "cycle"))
     if sys.stdout.isatty():
         print_line()
         for text in totals_lines(standing, totals):

@@ -88,6 +88,14 @@ def table_records(
         yield SCHEMA_VERSION, run_id, *row
 
 
+def symbols_of(reads: Reads, what: str, run_ids: Iterable[str]) -> Iterator[str]:
+    """Yield the symbol of each record of some runs, of fills or orders."""
+    table = FIELDS[what][len(_HEAD)].table
+    for run_id in run_ids:
+        for (symbol,) in reads.rows(table, ("symbol",), run_id=run_id, where=_ONLY.get(table)):
+            yield symbol
+
+
 def trade_records(
     trips: Iterable[RoundTrip],
     run_id: str,

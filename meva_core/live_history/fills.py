@@ -152,6 +152,12 @@ def booked_fills(
         yield Booked(posting_in(event, meta), fill_in(event, meta), cycle or "", taken)
 
 
+def symbols_filled(reads: Reads, listed: Listed) -> Iterator[str]:
+    """Yield the symbol of each own fill of a book."""
+    for (symbol,) in reads.rows(LEDGER, ("symbol",), run_id=listed.run, where={"type": FILL}):
+        yield symbol
+
+
 def postings_with_cycles(reads: Reads, listed: Listed) -> list[tuple[str, Posting]]:
     """Return all that was booked in a book with the cycle that booked it, in the order of booking."""
     found = []

@@ -150,6 +150,11 @@ def open_orders(reads: Reads, listed: Listed) -> list[Order]:
     return _with_fills(reads, listed, sorted(found, key=lambda row: -row["id"]))
 
 
+def symbols_ordered(reads: Reads, listed: Listed) -> Iterator[str]:
+    """Yield the symbol of each order of a book."""
+    return (row["symbol"] for row in _rows(reads, listed, {}, ("symbol",)))
+
+
 def order_named(reads: Reads, listed: Listed, client_id: str) -> Order | None:
     """Return the order of a book under our name for it, None for one that was never on record."""
     return next(
@@ -157,12 +162,14 @@ def order_named(reads: Reads, listed: Listed, client_id: str) -> Order | None:
     )
 
 
-def _rows(reads: Reads, listed: Listed, where: Mapping[str, Any]) -> Iterator[_Row]:
+def _rows(
+    reads: Reads, listed: Listed, where: Mapping[str, Any], columns: Sequence[str] = _COLUMNS
+) -> Iterator[_Row]:
     """Yield rows, newest first. Rows of the live book name none, as those of the earlier system do; what that
     one made up, or saw of others, is no order of ours."""
     of = {"book": None, "mode": "live"} if listed.name == LIVE else {"book": listed.name}
-    for row in reads.rows(_TABLE, _COLUMNS, where={**of, **where}, newest_first=True):
-        yield dict(zip(_COLUMNS, row, strict=True))
+    for row in reads.rows(_TABLE, columns, where={**of, **where}, newest_first=True):
+        yield dict(zip(columns, row, strict=True))
 
 
 def _with_fills(reads: Reads, listed: Listed, newest_first: Sequence[_Row]) -> list[Order]:

@@ -153,6 +153,56 @@ def test_a_database_without_books_says_what_to_do(meva: Meva, tmp_path: Path):
     assert (ended.code, "'main' is no book of Stages 3 and 4" in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("orders",), "Book live has no order of BTCTYR; it has some of BTCTRY, ETHTRY, SOLTRY."),
+        (
+            ("orders", "--open"),
+            "Book live has no resting or unsettled order of BTCTYR; it has some of BTCTRY, ETHTRY, SOLTRY.",
+        ),
+        (("orders", "--end", "2020-01-01"), "Book live has no order of BTCTYR in that time; it has some of "),
+        (("fills",), "Book live has no fill of BTCTYR; it has some of BTCTRY, ETHTRY, SOLTRY."),
+        (
+            ("positions",),
+            "Nothing is held of BTCTYR; held are BTCTRY, ETHTRY, SOLTRY. Cash 10379.49703728 of ",
+        ),
+        (("pnl",), "Book live made nothing of BTCTYR then, but of "),
+    ],
+)
+def test_a_symbol_that_is_none_of_the_books_is_named_beside_those_that_are(
+    meva: Meva, live: Path, command: tuple[str, ...], said: str
+):
+    ended = meva(*command, "--db", live, "--symbol", "BTCTYR")
+    assert (ended.code, ended.out.splitlines()[0][: len(said)]) == (0, said)
+
+
+def test_a_time_without_a_row_is_not_taken_for_the_whole_book(meva: Meva, live: Path):
+    never = ("--db", live, "--end", "2020-01-01")
+    assert meva("orders", *never).out == "Book live has no order in that time.\n"
+    assert (
+        meva("fills", *never, "--symbol", "BTCTRY").out == "Book live has no fill of BTCTRY in that time.\n"
+    )
+    assert meva("fills", *never, "--flows").out == (
+        "Nothing came to book live, or went, but by its trades in that time.\n"
+    )
+
+
+def test_a_table_that_does_not_show_all_says_so_beside_the_rows(
+    meva: Meva, live: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for command in ("orders", "fills"):
+        monkeypatch.setattr(f"meva_cli.commands.{command}.LAST", 2)
+    assert meva("fills", "--db", live).err == "note: The newest 2 of 7 fills; --last N shows more.\n"
+    assert meva("fills", "--db", live, "--symbol", "SOLTRY").err == (
+        "note: The newest 2 of 3 fills; --last N shows more.\n"
+    )
+    assert "note: The newest 2 of 5 flows; --last" in meva("fills", "--db", live, "--flows").err
+    assert meva("orders", "--db", live).err == "note: The newest 2 of 9 orders; --last N shows more.\n"
+    for complete in (["--last", 7], ["--start", "2020-01-01"], ["--json"], ["--format", "csv"]):
+        assert meva("fills", "--db", live, *complete).err == ""
+
+
 def test_a_book_that_has_just_been_opened_has_nothing_to_show(meva: Meva, tmp_path: Path):
     db = fresh_file(tmp_path / "state.db")
     with writer(db, durable=False) as store, store.unit() as work:
@@ -239,6 +289,8 @@ def test_report_lists_the_cycles_of_a_book(meva: Meva, live: Path):
         ["2025-10-10T08:49:20Z", "4", "NORMAL"],
         ["2025-10-10T08:50:20Z", "4", "OBSERVE_ONLY"],
     ]
+    assert ended.err == ""
+    assert meva("report", "--db", live).err == "note: The newest 20 of 27 cycles; --last N shows more.\n"
     found = meva("report", "--db", live, "--start", "2025-10-10", "--json").document
     assert found["totals"]["cycles"] == len(found["cycles"]) == 14
     assert found["cycles"][-1]["net_pnl_try"] == "25.29798196" == found["totals"]["net_pnl_try"]

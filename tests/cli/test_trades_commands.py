@@ -85,8 +85,45 @@ def test_one_symbol_is_chosen_as_settings_write_it(meva, db):
         found = meva("trades", "--db", db, "--book", "main", "--symbol", name, "--json").document["fills"]
         assert {fill["symbol"] for fill in found} == {"ETHTRY"}
     assert meva("trades", "--db", db, "--symbol", "ETHTRY,BTCTRY").code == 2
-    assert meva("trades", "--db", db, "--symbol", "AAATRY").out == "No fill.\n"
-    assert meva("trades", "--db", db, "--symbol", "AAATRY", "--round-trips").out == "No round trip.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (["trades"], "fill"),
+        (["trades", "--round-trips"], "round trip"),
+        (["fills"], "fill"),
+        (["orders"], "order"),
+    ],
+)
+def test_a_symbol_that_is_none_of_the_books_is_named_beside_those_that_are(meva, db, command, what):
+    ended = meva(*command, "--db", db, "--book", "main", "--symbol", "BTCTYR")
+    assert ended.code == 0
+    assert ended.out.startswith(f"Book main has no {what} of BTCTYR; it has some of ")
+    assert "ETHTRY" in ended.out
+    run = meva("runs", "--db", db, "--json").document["runs"][-1]["run_id"]
+    assert meva(*command, "--db", db, "--symbol", "BTCTYR").out.startswith(
+        f"Run {run} has no {what} of BTCTYR"
+    )
+
+
+@pytest.mark.parametrize(("command", "what"), [("fills", "fill"), ("orders", "order")])
+def test_a_time_without_a_row_is_not_taken_for_the_whole_book(meva, db, command, what):
+    options = ["--db", db, "--book", "main", "--start", "2031-01-01"]
+    assert meva(command, *options).out == f"Book main has no {what} in that time.\n"
+    assert meva(command, *options, "--symbol", "ETHTRY").out == (
+        f"Book main has no {what} of ETHTRY in that time.\n"
+    )
+
+
+@pytest.mark.parametrize(("command", "what"), [("fills", "fill"), ("orders", "order")])
+def test_a_table_that_does_not_show_all_says_so_beside_the_rows(meva, db, monkeypatch, command, what):
+    every = len(meva(command, "--db", db, "--book", "main", "--json").document[f"{what}s"])
+    monkeypatch.setattr(f"meva_cli.commands.{command}.LAST", 3)
+    ended = meva(command, "--db", db, "--book", "main")
+    assert len(ended.out.splitlines()) == 4
+    assert ended.err == f"note: The newest 3 of {every} {what}s; --last N shows more.\n"
+    assert meva(command, "--db", db, "--book", "main", "--last", every).err == ""
 
 
 def test_the_last_cycles_of_a_book_may_lie_in_two_runs(meva, db, stored):
@@ -180,7 +217,7 @@ def test_positions_are_shown_with_what_is_left_of_cash(meva, db):
     assert lines[-1].startswith("Cash ")
     assert lines[-1].endswith("after 2026-01-01T00:54:00Z.")
     none = meva("positions", "--db", db, "--symbol", "AAATRY").out
-    assert none.startswith("Nothing is held. Cash ")
+    assert none.startswith("Nothing is held of AAATRY; held are BTCTRY, ETHTRY, XRPTRY. Cash ")
 
 
 # -- Older databases ----------------------------------------------------------------------------------
