@@ -26,10 +26,14 @@ _LAST = 100
 @click.command()
 @DB
 @click.option("--last", type=COUNT, default=_LAST, show_default=True, help="Only so many of its last cycles.")
-@click.option("--book", metavar="NAME", default="live", show_default=True, help="Whose cycles.")
+@click.option(
+    "--book",
+    metavar="NAME",
+    help="Whose cycles: live, stage3-dry or stage4-dry.  [default: the one of these written last]",
+)
 @json_option
 @click.pass_context
-def recheck(ctx: click.Context, db: str | None, last: int, book: str, as_json: bool) -> None:
+def recheck(ctx: click.Context, db: str | None, last: int, book: str | None, as_json: bool) -> None:
     """Decide the last cycles of Stages 3 and 4 again by what is stored of them, and compare.
 
     What a cycle was decided by is stored with what was decided. No network and no key are needed, but the
@@ -40,13 +44,22 @@ def recheck(ctx: click.Context, db: str | None, last: int, book: str, as_json: b
     """
     from meva_core.errors import StoreCorrupt
 
+    name = book or "live"
     try:
         with reading(database(db)) as reads, hosting():
-            report = _checked(reads, book, last)
+            name = book or _newest(reads) or name
+            report = _checked(reads, name, last)
     except StoreCorrupt as error:
-        report = {"book": book, "equal": False, "damage": str(error), "action": error.action}
+        report = {"book": name, "equal": False, "damage": str(error), "action": error.action}
     print_json(report) if as_json else _print(report)
     ctx.exit(0 if report["equal"] else 1)
+
+
+def _newest(reads: Reads) -> str | None:
+    """Return the book of Stages 3 and 4 that was written last, None where there is none."""
+    from meva_core.live_history.books import listed_books
+
+    return next((one.name for one in listed_books(reads)), None)
 
 
 def _checked(reads: Reads, book: str, last: int) -> dict[str, Any]:

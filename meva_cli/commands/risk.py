@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.live_history.asked import BOOK, newest_name
 from meva_cli.live_history.risk import is_live_name, reset_risk, show_risk
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table, to_the_second
+from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from meva_core.history.limits import Limits
     from meva_core.history.risk import RiskStanding
     from meva_core.reasons import Reason
     from meva_core.stages.resets import Reset
 
-BOOK: Final = click.option("--book", "name", default="main", show_default=True, help="The book.")
+_NO_NAME: Final = "  [default: main; to be named where the database has books of Stages 3 and 4]"
 
 
 @click.command()
 @BOOK
 @DB
 @json_option
-def show(name: str, db: str | None, as_json: bool) -> None:
+def show(book: str | None, db: str | None, as_json: bool) -> None:
     """Show how a book stands with the rules of risk.
 
     Shown is what every rule measured in the book's last cycle, whether it fired or not, against which limit
@@ -42,14 +46,15 @@ def show(name: str, db: str | None, as_json: bool) -> None:
     from meva_core.stages.resets import waiting_resets
 
     with reading(database(db)) as reads:
+        name = book or newest_name(reads)
         if is_live_name(name):
             from meva_core.live_history.books import pick
 
             show_risk(reads, pick(reads, name), as_json=as_json)
             return
-        book = pick_book(reads, name)
+        row = pick_book(reads, name)
         waiting = waiting_resets(reads, name)
-        run = None if book.run_id is None else reads.run(book.run_id)
+        run = None if row.run_id is None else reads.run(row.run_id)
         found = None if run is None else risk_of(reads, run, CODEC.decode, CODEC.columns)
         limits = limits_of(run["run_id"], run, CODEC.decode) if run is not None else None
     if as_json:
@@ -61,11 +66,11 @@ def show(name: str, db: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@BOOK
+@click.option("--book", metavar="NAME", help=f"The book.{_NO_NAME}")
 @click.option("--reason", required=True, help="What was looked into, and why trading may go on.")
 @DB
 @json_option
-def reset(name: str, reason: str, db: str | None, as_json: bool) -> None:
+def reset(book: str | None, reason: str, db: str | None, as_json: bool) -> None:
     """Let a book trade again after a drawdown breach, which stays latched until a person says so.
 
     The reason is stored with the time and what the book is worth. The book's next cycle takes the reset in:
@@ -76,14 +81,16 @@ def reset(name: str, reason: str, db: str | None, as_json: bool) -> None:
     a row in the audit. While a process runs the book that is refused (exit code 2): end it first. A kill
     switch that the loss pulled stays until `meva arm`.
     """
+    url = database(db)
+    name = book or _only_main(url)
     if is_live_name(name):
-        reset_risk(database(db), name, reason, as_json=as_json)
+        reset_risk(url, name, reason, as_json=as_json)
         return
     from meva_adapters.codec import CODEC
     from meva_adapters.sql import writer
     from meva_core.stages.resets import ask_for_reset, waiting_resets
 
-    with writer(database(db)) as store, store.unit() as work:
+    with writer(url) as store, store.unit() as work:
         before = {waiting.number for waiting in waiting_resets(work, name)}
         found = ask_for_reset(work, CODEC, name, reason, datetime.now(UTC))
         work.commit()
@@ -97,6 +104,22 @@ def reset(name: str, reason: str, db: str | None, as_json: bool) -> None:
         print_line(f"reset of book {name} is stored, at {worth} TRY: its next cycle takes it in")
     else:
         print_line(f"a reset of {to_the_second(found.ts)} waits for book {name}'s next cycle: {found.reason}")
+
+
+def _only_main(url: URL) -> str:
+    """Return whose drawdown a person means who names no book. Raises BadInput where that may be another's:
+    `risk show` then shows the one that was written last, and a reset should not be of another one."""
+    from meva_core.stages.book_runs import MAIN, books_of
+
+    with reading(url) as reads:
+        live = [str(name) for (name,) in reads.rows("live_books", ("book",))]
+        others = [book.name for book in books_of(reads)]
+    if not live:
+        return MAIN
+    raise BadInput(
+        f"it has to be said which book: the database has {', '.join(sorted([*live, *others]))}",
+        action="name one of them with --book",
+    )
 
 
 # -- As JSON ----------------------------------------------------------------------------------------------

@@ -39,6 +39,18 @@ def asked_live(reads: Reads, book: str | None, run_id: str | None = None) -> Lis
     return books.pick(reads, book) if book in books.NAMES else None
 
 
+def newest_name(reads: Reads) -> str:
+    """Return the name of the book that was written last, of all stages, or that of those who name none where
+    there is no book."""
+    from meva_core.live_history.books import listed_books
+    from meva_core.stages.book_runs import MAIN, books_of
+
+    last = {row["book"]: row["last_ts"] for row in reads.runs() if row["last_ts"] is not None}
+    written = [(one.written, one.name) for one in listed_books(reads)]
+    written += [(last.get(book.name, book.created_at), book.name) for book in books_of(reads)]
+    return max(written, default=(None, MAIN))[1]
+
+
 def required_live(reads: Reads, book: str | None, url: URL, what: str) -> Listed:
     """Return the book that was asked for. Raises BadInput for one of Stage 7, of which there is no `what`,
     StoreUnready where no book of Stages 3 and 4 is."""

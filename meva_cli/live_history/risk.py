@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from meva_cli.live_history.asked import standing_of, texts
 from meva_cli.render import as_text, print_json, print_line, print_pairs, print_table, to_the_second
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_core.live_history.books import Listed
+    from meva_core.live_history.risk import Rule
     from meva_core.ports import Reads
+
+_NEWEST: Final = 3
+"""So many resets are shown; --json has all."""
 
 
 def is_live_name(name: str) -> bool:
@@ -26,7 +31,8 @@ def show_risk(reads: Reads, listed: Listed, *, as_json: bool) -> None:
     """Show how a book stands with its limits."""
     from meva_core.live_history.risk import risk_of
 
-    found = risk_of(reads, standing_of(reads, listed), texts()).document()
+    risk = risk_of(reads, standing_of(reads, listed), texts())
+    found = risk.document()
     if as_json:
         print_json(found)
         return
@@ -55,11 +61,23 @@ def show_risk(reads: Reads, listed: Listed, *, as_json: bool) -> None:
         print_line()
         columns = ["rule", "fired", "measured", "limit", "setting"]
         print_table(columns, [_row(one) for one in found["rules"]])
-    for one in found["resets"][-3:]:
+    if len(found["resets"]) > _NEWEST:
+        print_line(f"It was reset {len(found['resets'])} times, the newest of them:")
+    for one in found["resets"][-_NEWEST:]:
         peaks = f"{one['peak_before_try']} to {one['peak_try']} TRY"
         print_line(f"Reset on {to_the_second(one['ts'])}, peak {peaks}: {one['reason']}")
-    if any(one["fired"] and one["code"] in ("DRAWDOWN_LIMIT", "max_drawdown") for one in found["rules"]):
-        print_line(f"To do: `meva risk reset --book {listed.name} --reason TEXT` lets the peak begin anew")
+    _say_what_ends(listed.name, [one for one in risk.rules if one.fired])
+
+
+def _say_what_ends(name: str, fired: Sequence[Rule]) -> None:
+    """Say what ends each breach: a reset helps those alone that count from the peak."""
+    from meva_core.live_history.words import ends
+
+    for one in fired:
+        if not one.of_peak and (said := ends(one.reason)):
+            print_line(f"{one.reason.code} by {one.reason.setting}: {said}")
+    if any(one.of_peak for one in fired):
+        print_line(f"To do: `meva risk reset --book {name} --reason TEXT` lets the peak begin anew")
 
 
 def _row(one: dict[str, Any]) -> list[object]:

@@ -26,6 +26,7 @@ _PERCENT: Final = 100
 RESET: Final = "risk_reset"
 _REACHED: Final = frozenset({Cause.DRAWDOWN_LIMIT, Cause.MAX_DAILY_LOSS, Cause.MAX_DRAWDOWN})
 """Limits that are breached once they are reached; the others once they are passed."""
+_OF_PEAK: Final = frozenset({"RISK_MAX_DRAWDOWN_TRY", "MAX_DRAWDOWN_PCT"})
 _OF_STAGE4: Final = frozenset({Cause.MAX_DAILY_LOSS, Cause.MAX_DRAWDOWN})
 """Limits that Stage 3 does not look at."""
 
@@ -36,6 +37,12 @@ class Rule:
 
     fired: bool
     reason: Because
+
+    @property
+    def of_peak(self) -> bool:
+        """Whether it counts from the peak, which a person may reset; DRAWDOWN_LIMIT is that of a day's loss,
+        too, which ends with the day."""
+        return self.reason.setting in _OF_PEAK
 
 
 @frozen

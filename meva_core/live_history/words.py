@@ -182,6 +182,11 @@ def explain(reason: Because, settings: Mapping[str, Any] | None = None) -> str:
     return "; ".join(part for part in (*said, whose) if part)
 
 
+def ends(reason: Because) -> str:
+    """Return what would let through what a reason stopped, empty where nothing is said of that."""
+    return "; ".join(_flip(reason))
+
+
 def measured(reason: Because) -> str:
     """Return what was measured, in one clause."""
     code, _, rest = reason.code.partition(":")

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from html import unescape
 from pathlib import Path
@@ -17,7 +18,7 @@ from attrs import evolve
 from command_line import meva
 from fresh_database import fresh_file
 from live_cycles import a_book
-from told_books import dry_file, live_file
+from told_books import dry_file, fill_open, live_file, recorded
 
 from meva_adapters.sql import writer
 from meva_adapters.sql.lease import Leases
@@ -452,6 +453,56 @@ def test_risk_of_a_book_is_shown_and_its_peak_reset(meva: Meva, live: Path):
     shown = meva("risk", "show", "--book", "live", "--db", live)
     assert "peak 10725.47530515 to 10725.17798196 TRY: looked into it" in shown.out
     assert "drawdown_try\t0\n" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (
+            {"RISK_MAX_DAILY_DRAWDOWN_TRY": "20"},
+            "DRAWDOWN_LIMIT by RISK_MAX_DAILY_DRAWDOWN_TRY: it ends with the UTC day\n",
+        ),
+        (
+            {"RISK_MAX_DRAWDOWN_TRY": "20"},
+            "To do: `meva risk reset --book live --reason TEXT` lets the peak begin anew\n",
+        ),
+    ],
+)
+def test_a_breach_is_shown_with_what_ends_it(meva: Meva, tmp_path: Path, limits: dict[str, str], said: str):
+    db = fresh_file(tmp_path / "state.db")
+    with writer(db, durable=False) as store:
+        account = recorded(store, NOTIONAL_CAP_TRY_PER_CYCLE="5000", **limits)
+        account.go_on()
+        fill_open(account)
+        for price in (3000, 2200, 2200):
+            account.exchange.prices["BTCTRY"] = Decimal(price)
+            account.go_on()
+    shown = meva("risk", "show", "--book", "live", "--db", db)
+    fired = [line for line in shown.out.splitlines() if "\ttrue\t" in line]
+    assert [line.rpartition("\t")[2] for line in fired] == [
+        f"{name}={value}" for name, value in limits.items()
+    ]
+    assert shown.out.rpartition("\t")[2].partition("\n")[2] == said
+
+
+def test_the_newest_resets_are_shown_with_how_many_there_were(meva: Meva, live: Path):
+    run = meva("risk", "show", "--book", "live", "--db", live, "--json").document["run_id"]
+    with writer(live, durable=False) as store, store.unit() as work:
+        for n in range(4):
+            said = json.dumps({"reason": f"for the {n}th time", "peak_before_try": "2", "peak_try": "1"})
+            row = {
+                "cycle_id": f"{run}-reset-{n}",
+                "ts": datetime(2026, 1, 1 + n, tzinfo=UTC),
+                "counts_json": '{"risk_reset":1}',
+                "decisions_json": said,
+                "envelope_json": "{}",
+                "run_id": run,
+            }
+            work.insert("cycle_audit", tuple(row), [tuple(row.values())])
+        work.commit()
+    shown = meva("risk", "show", "--book", "live", "--db", live)
+    assert "It was reset 4 times, the newest of them:\nReset on 2026-01-02T00:00:00Z" in shown.out
+    assert len(meva("risk", "show", "--book", "live", "--db", live, "--json").document["resets"]) == 4
 
 
 def test_a_peak_is_not_reset_while_a_process_holds_the_book(meva: Meva, live: Path):

@@ -108,8 +108,14 @@ def test_a_dry_book_is_asked_for_by_its_name(meva: Meva, db: Path):
     assert ended.code == 2
     record(db, load_listed(BASELINE), name="stage4-dry")
     assert meva("recheck", "--db", db, "--book", "stage4-dry").code == 0
-    ended = meva("recheck", "--db", db)
+    ended = meva("recheck", "--db", db, "--book", "live")
     assert (ended.code, "there is no book 'live'; there are stage4-dry" in ended.err) == (2, True)
+
+
+def test_without_a_name_it_is_the_book_that_was_written_last(meva: Meva, db: Path):
+    record(db, load_listed(BASELINE), cycles=1)
+    record(db, load_listed(BASELINE), cycles=2, name="stage4-dry")
+    assert meva("recheck", "--db", db, "--json").document["book"] == "stage4-dry"
 
 
 def test_a_strategy_of_ones_own_has_to_be_at_hand_as_it_was(

@@ -10,6 +10,7 @@ import pytest
 from played_books import FIRST, recorded_market, run_book
 from played_market import Played
 from stage7_runs import rows_of
+from told_books import dry_file
 
 Meva = Callable[..., Any]
 DB = ("--db", "state.db")
@@ -87,6 +88,27 @@ def test_where_nothing_is_latched_that_is_said_and_nothing_is_stored(
         assert ended.out == "book main has no drawdown breach that is latched: nothing was stored\n"
         run_book(tmp_path / "state.db", market, minutes(cycle, cycle + 1))
     assert rows_of(tmp_path / "state.db", "SELECT * FROM stage7_risk_resets") == []
+
+
+def test_without_a_name_it_shows_the_book_that_was_written_last(
+    meva: Meva, tmp_path: Path, market: Played
+) -> None:
+    meva("books", "new", "main", *DB)
+    assert meva("risk", "show", *DB, "--json").document["book"] == "main"
+    run_book(tmp_path / "state.db", market, minutes(0, 1), "other")
+    run_book(tmp_path / "state.db", market, minutes(1, 2))
+    assert meva("risk", "show", *DB, "--json").document["book"] == "main"
+    run_book(tmp_path / "state.db", market, minutes(2, 3), "other")
+    assert meva("risk", "show", *DB, "--json").document["book"] == "other"
+
+
+def test_beside_books_of_stages_3_and_4_a_reset_wants_a_name(meva: Meva, tmp_path: Path) -> None:
+    dry_file(tmp_path / "state.db")
+    assert meva("risk", "show", *DB, "--json").document["book"] == "stage4-dry"
+    ended = meva("risk", "reset", "--reason", "seen", *DB)
+    assert (ended.code, "the database has stage4-dry" in ended.err) == (2, True)
+    assert "meva books new" not in ended.err
+    assert meva("risk", "reset", "--reason", "seen", "--book", "stage4-dry", *DB).code == 0
 
 
 @pytest.mark.parametrize("reason", ["", " \n ", "x" * 501])
