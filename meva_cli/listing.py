@@ -83,8 +83,8 @@ def rows_options(command: F) -> F:
 class Listing:
     """Records of some fields under one name. `shown` are the columns of the table, and the fields that they
     show; `spared` what a narrow terminal does without, the first of them first. `for_people` are fields, the
-    last ones, that are for the table alone. `none` is said in place of an empty table, and `note` beside one
-    that does not show all."""
+    last ones, that are for the table alone. `none` is said in place of an empty table, and `notes` beside
+    any other."""
 
     what: str
     head: Mapping[str, Any]
@@ -94,7 +94,7 @@ class Listing:
     spared: Sequence[str]
     none: str
     for_people: int = 0
-    note: str = ""
+    notes: Sequence[str] = ()
 
     @property
     def _kept(self) -> Sequence[Field]:
@@ -134,7 +134,7 @@ class Listing:
         places = [names.index(name) for name in self.shown.values()]
         rows = [[_shown(record[place]) for place in places] for record in self.records]
         print_spared_table(list(self.shown), rows, self.spared)
-        say_beside(self.note)
+        say_beside(*self.notes)
 
 
 def _shown(value: Any) -> Any:
@@ -142,14 +142,14 @@ def _shown(value: Any) -> Any:
     return value.replace(microsecond=0) if isinstance(value, datetime) else value
 
 
-def say_beside(note: str) -> None:
-    """Say what is to be said of a table: below it on a terminal, elsewhere on stderr, where it is no row."""
-    if not note:
-        return
-    if sys.stdout.isatty():
-        print_line(note)
-    else:
-        click.echo(f"note: {note}", err=True)
+def say_beside(*notes: str) -> None:
+    """Say what is to be said of a table, if anything: below it on a terminal, elsewhere on stderr, where it is
+    no row."""
+    for note in filter(None, notes):
+        if sys.stdout.isatty():
+            print_line(note)
+        else:
+            click.echo(f"note: {note}", err=True)
 
 
 def newest_of(shown: int, total: int, what: str = "row") -> str:

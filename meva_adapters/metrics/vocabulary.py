@@ -155,7 +155,9 @@ DAY_PNL: Final = _gauge("meva_day_pnl_try", "What equity gained since the UTC da
 NET_PNL: Final = _gauge(
     "meva_net_pnl_try", "What the book gained since it began, after fees and slippage, TRY"
 )
-UNREALIZED_PNL: Final = _gauge("meva_unrealized_pnl_try", "What holdings are worth above their cost, TRY")
+UNREALIZED_PNL: Final = _gauge(
+    "meva_unrealized_pnl_try", "What holdings are worth above their cost, before fees and slippage, TRY"
+)
 DRAWDOWN: Final = _gauge(
     "meva_drawdown_ratio", "How far equity is below its peak since the last reset, of that"
 )

@@ -11,7 +11,14 @@ from attrs import field, frozen
 
 from meva_adapters.arrow_tables import STAMP
 from meva_adapters.texts.comparison import figure_rows, setting_rows
-from meva_adapters.texts.figures_page import SYMBOL_COLUMNS, page_lines, page_text, symbol_rows, title
+from meva_adapters.texts.figures_page import (
+    SYMBOL_COLUMNS,
+    SYMBOLS_NOTE,
+    page_lines,
+    page_text,
+    symbol_rows,
+    title,
+)
 from meva_adapters.texts.layout import drawn_lines
 from meva_adapters.texts.why_page import CYCLE_COLUMNS, cycle_rows, head_lines
 from meva_adapters.texts.why_page import SYMBOL_COLUMNS as WHY_COLUMNS
@@ -41,7 +48,7 @@ def page_html(document: Document, picture: object, fingerprint: str) -> str:
     )
     return (
         f"<p>{escape(title(document))}</p>\n<table>\n{lines}</table>\n{picture}\n"
-        f"{_table(SYMBOL_COLUMNS, list(symbol_rows(document)))}"
+        f"{_table(SYMBOL_COLUMNS, list(symbol_rows(document)))}<p>{SYMBOLS_NOTE}</p>\n"
         f"<p>fingerprint <code>{escape(fingerprint)}</code></p>\n"
     )
 

@@ -38,7 +38,8 @@ def page_text(document: Document, width: int) -> str:
         for line in texts_lines(name, list(map(visible, parts)), width)
     ]
     rows = list(symbol_rows(document))
-    return "\n".join([*lines, *(drawn_lines(SYMBOL_COLUMNS, rows, width) if rows else ())])
+    table = [*drawn_lines(SYMBOL_COLUMNS, rows, width), SYMBOLS_NOTE] if rows else []
+    return "\n".join([*lines, *table])
 
 
 def title(document: Document) -> str:
@@ -153,6 +154,9 @@ def _modes(d: Document) -> list[str]:
 
 
 SYMBOL_COLUMNS: Final = ("symbol", "fills", "realized", "unrealized", "fees", "slippage", "net", "share_%")
+
+
+SYMBOLS_NOTE: Final = "Realized and unrealized are before fees and slippage, net is after them."
 
 
 def symbol_rows(d: Document) -> Iterator[Sequence[object]]:

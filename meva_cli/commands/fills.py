@@ -42,6 +42,10 @@ _SHOWN: Final = {
     "order": "order_id",
 }
 _SPARED: Final = ("order", "of", "slippage", "fee")
+_RESULT_NOTE: Final = (
+    "The result of a SELL is after its own fee and slippage, and before those of its buys: "
+    "a round trip's, of `meva export --what trades`, is after both."
+)
 _FLOWS: Final = {
     "time": "ts",
     "kind": "kind",
@@ -77,8 +81,9 @@ def fills(
 ) -> None:
     """Show every own fill of a book, oldest first, by the time that the exchange gave it.
 
-    The result of a SELL is what it made of the lots that it took, first in, first out, after its fee;
-    slippage is against the mark of the cycle that decided the order.
+    The result of a SELL is what it made of the lots that it took, first in, first out, after its own fee and
+    slippage and before those of its buys: a round trip (`meva export --what trades`) is after both. Slippage
+    is against the mark of the cycle that decided the order.
 
     With --flows it shows what came and went otherwise: its value is what equity moved by with it, and is
     neither profit nor loss; coins that are not the book's have none. One that is not proven was booked from
@@ -116,6 +121,8 @@ def _fills(
 
     from meva_core.live_history.fills import FIELDS, booked_fills, symbols_filled
 
+    result = [one.name for one in FIELDS].index("result_try")
+
     newest = booked_fills(reads, listed, symbol=symbol, newest_first=True, **bounds)
     found = [one.record(listed) for one in islice(newest, LAST if is_cut else last)][::-1]
     none, note = "", ""
@@ -124,7 +131,9 @@ def _fills(
     elif is_cut:
         total = sum(symbol in (None, one) for one in symbols_filled(reads, listed))
         note = newest_of(LAST, total, "fill")
-    return Listing("fills", head_of(listed), FIELDS, found, _SHOWN, _SPARED, none, note=note)
+    has_sold = any(one[result] is not None for one in found)
+    notes = (_RESULT_NOTE if has_sold else "", note)
+    return Listing("fills", head_of(listed), FIELDS, found, _SHOWN, _SPARED, none, notes=notes)
 
 
 def _none(whose: str, symbol: str | None, bounds: Mapping[str, Any], there: Iterable[str]) -> str:
@@ -146,7 +155,7 @@ def _flows(
     shown = found if last is None else found[-last:]
     when = " in that time" if any(bounds.values()) else ""
     none = f"Nothing came to book {listed.name}, or went, but by its trades{when}."
-    return Listing("flows", head_of(listed), FLOW_FIELDS, shown, _FLOWS, ("id",), none, note=note)
+    return Listing("flows", head_of(listed), FLOW_FIELDS, shown, _FLOWS, ("id",), none, notes=[note])
 
 
 def _of_account(
@@ -174,5 +183,5 @@ def _of_account(
         shown=STAGE7_FILLS,
         spared=("liquidity", "slippage", "fee"),
         none=_none(named(account), symbol, bounds, there),
-        note=note,
+        notes=[note],
     )

@@ -155,7 +155,7 @@ def _listing(listed: Listed, found: list[Order], none: str, note: str) -> Listin
         spared=_SPARED,
         none=none,
         for_people=1,
-        note=note,
+        notes=[note],
     )
 
 
@@ -218,5 +218,5 @@ def _of_account(
         shown=_OF_STAGE7,
         spared=("end", "avg_price"),
         none=_none(named(account), symbol, start, end, open_only, there),
-        note=newest_of(LAST, total, "order") if is_cut else "",
+        notes=[newest_of(LAST, total, "order")] if is_cut else [],
     )

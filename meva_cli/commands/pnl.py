@@ -121,6 +121,8 @@ def pnl(
         print_json({**head, "by": list(by), "rows": rows, "adds_up": span.document()})
     else:
         listing.put(form, out, as_json=False)
+        if rows:
+            print_line(_before_or_after(cost))
         _say(span)
 
 
@@ -128,6 +130,13 @@ def _none(book: str, symbol: str | None, traded: Sequence[str]) -> str:
     if symbol is None or not traded:
         return f"Book {book} has traded nothing then."
     return f"Book {book} made nothing of {symbol} then, but of {', '.join(traded)}."
+
+
+def _before_or_after(cost: Sequence[str]) -> str:
+    """Return which of the figures are before fees and slippage, and which after."""
+    fifo = "realized and unrealized are before fees and slippage, net is after them"
+    average = "avg_realized and avg_unrealized are after fees and slippage"
+    return f"{'; '.join(([fifo] if 'fifo' in cost else []) + ([average] if 'average' in cost else []))}."
 
 
 def _listing(

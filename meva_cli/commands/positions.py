@@ -131,6 +131,8 @@ def _say(found: Mapping[str, Any], symbol: str | None, every: Sequence[str]) -> 
     held = "" if found["positions"] else "Nothing is held. "
     if held and every:
         held = f"Nothing is held of {symbol}; held are {', '.join(sorted(every))}. "
+    if found["positions"]:
+        print_line("Average cost has the fees and the slippage of the buys in it: unrealized is after them.")
     print_line(f"{held}Cash {cash} of an equity of {equity}{part}, {after}.")
     if found.get("others"):
         coins = ", ".join(f"{as_text(one['qty'])} {one['asset']}" for one in found["others"])

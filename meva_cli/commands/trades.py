@@ -11,7 +11,7 @@ import click
 
 from meva_adapters.texts.words import duration
 from meva_cli.database import DB, database, reading
-from meva_cli.listing import STAGE7_FILLS, none_found
+from meva_cli.listing import STAGE7_FILLS, none_found, say_beside
 from meva_cli.options import SYMBOL, json_option
 from meva_cli.records import TRADES, Records
 from meva_cli.render import print_json, print_line, print_pairs, print_spared_table
@@ -141,6 +141,8 @@ def _print_table(records: Records, none: Callable[[], str]) -> None:
         print_line(none())
         return
     print_spared_table(list(columns), rows, _SPARED[what])
+    if what == TRADES:
+        say_beside("The result is after the fees and the slippage of the buys and of the sale.")
 
 
 def _cell(column: str, value: Any) -> Any:

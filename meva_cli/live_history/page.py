@@ -116,7 +116,8 @@ def _profit(reads: Reads, standing: Standing) -> Part:
         "profit",
         "Profit by day",
         "Opening + flows + gross - fees - slippage = equity, to the last digit. Gross is first in, first "
-        "out; average cost makes the same net of other parts.",
+        "out, before fees and slippage; average cost makes the same net of other parts, which are after "
+        "them.",
         tables=[
             Table(
                 f"By day (UTC), {TRY}",

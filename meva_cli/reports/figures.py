@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meva_adapters.texts.figures_page import SYMBOL_COLUMNS, Document, page_lines, symbol_rows
-from meva_cli.render import print_table, print_texts
+from meva_adapters.texts.figures_page import SYMBOL_COLUMNS, SYMBOLS_NOTE, Document, page_lines, symbol_rows
+from meva_cli.render import print_line, print_table, print_texts
 
 
 def print_page(document: Document) -> None:
@@ -13,3 +13,4 @@ def print_page(document: Document) -> None:
     rows = list(symbol_rows(document))
     if rows:
         print_table(SYMBOL_COLUMNS, rows)
+        print_line(SYMBOLS_NOTE)

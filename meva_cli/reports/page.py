@@ -17,12 +17,12 @@ from meva_adapters.pictures.charts import (
     results_chart,
 )
 from meva_adapters.pictures.gathered import Gathered
-from meva_adapters.texts.figures_page import SYMBOL_COLUMNS, page_lines, span, symbol_rows
+from meva_adapters.texts.figures_page import SYMBOL_COLUMNS, SYMBOLS_NOTE, page_lines, span, symbol_rows
 from meva_adapters.texts.summary_document import summary_document
 from meva_adapters.texts.why_page import CYCLE_COLUMNS, cycle_rows
 from meva_adapters.texts.why_page import SYMBOL_COLUMNS as REASON_COLUMNS
 from meva_adapters.texts.why_page import symbol_rows as reason_rows
-from meva_cli.render import as_text
+from meva_cli.render import as_text, counted
 from meva_core.amounts import E8, to_decimal
 
 if TYPE_CHECKING:
@@ -104,8 +104,13 @@ def symbols_part(document: Mapping[str, Any], told: Gathered, drawn: Sequence[st
     return Part(
         "symbols",
         "Symbols",
-        "Marks as candles, with the fills at their prices."
-        + (f" {left} symbols without a fill, or of the least turnover, are not drawn." if left else ""),
+        f"{SYMBOLS_NOTE} Marks as candles, with the fills at their prices."
+        + (
+            f" {counted(left, 'symbol')} without a fill, or of the least turnover, "
+            f"{'is' if left == 1 else 'are'} not drawn."
+            if left
+            else ""
+        ),
         pictures,
         [Table(f"What each symbol did, {quote}", SYMBOL_COLUMNS, rows, range(1, len(SYMBOL_COLUMNS)))],
     )

@@ -47,8 +47,8 @@ FIELDS: Final = (
 )
 """A fill of ours. `seq` is its place in the order of booking; `reference_try` what it would have come to at
 the mark of the decision; of a SELL, `cost_try` is what the lots that it took cost by that, first in, first
-out, and `result_try` what it made of them, after fee and slippage. `fee` is what was charged, in its
-asset."""
+out, and `result_try` what it made of them, after its own fee and slippage and before those of its
+buys. `fee` is what was charged, in its asset."""
 
 FLOW_FIELDS: Final = (
     Field("schema_version", "integer"),

@@ -18,7 +18,7 @@ def test_it_ends_with_the_figures_and_says_why(meva: Meva, tmp_path: Path) -> No
     assert "blocked for 292 of 720 cycles by daily_loss_breach" in done.out
     page, _, after = done.out.partition("\nRun x1yi6vf")[2].partition("\nEquity\t")[2].partition("\n\n")
     assert page.startswith("100 000 -> 96 992.87 TRY"), "the page of figures comes last"
-    assert page.splitlines()[-1].startswith("XRPTRY\t62\t")
+    assert page.splitlines()[-2].startswith("XRPTRY\t62\t")
     assert done.out.count("\nEquity\t") == 1, "and is there once"
     assert after.startswith("Next: `meva report --db demo.db --html")
     assert "$ meva backtest --data " in done.err

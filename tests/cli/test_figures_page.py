@@ -104,7 +104,8 @@ def test_the_page_names_the_book_and_says_it_in_lines(meva, book):
     assert lines[0] == "book main, 2 runs: 25 cycles, 2026-01-01 00:30 to 00:54 UTC"
     assert [line.partition("\t")[0] for line in lines[1:6]] == NAMES
     assert lines[6].split("\t")[:3] == ["symbol", "fills", "realized"]
-    assert len(lines) == 7 + 4
+    assert lines[-1] == "Realized and unrealized are before fees and slippage, net is after them."
+    assert len(lines) == 7 + 4 + 1
 
 
 def test_what_cash_earns_is_taken_into_the_ratios(meva, book):

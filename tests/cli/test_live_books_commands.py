@@ -123,6 +123,51 @@ def test_profit_is_shown_with_the_sum_that_it_adds_up_to(meva: Meva, live: Path)
     assert (ended.code, "'week' is none of day, symbol" in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            ("fills",),
+            "The result of a SELL is after its own fee and slippage, and before those of its buys: "
+            "a round trip's, of `meva export --what trades`, is after both.",
+        ),
+        (
+            ("positions",),
+            "Average cost has the fees and the slippage of the buys in it: unrealized is after them.",
+        ),
+        (
+            ("pnl",),
+            "realized and unrealized are before fees and slippage, net is after them; "
+            "avg_realized and avg_unrealized are after fees and slippage.",
+        ),
+        (("pnl", "--cost", "average"), "avg_realized and avg_unrealized are after fees and slippage."),
+        (("report", "--summary"), "Realized and unrealized are before fees and slippage, net is after them."),
+    ],
+)
+def test_it_is_said_whether_a_figure_is_before_fees_or_after(
+    meva: Meva, live: Path, command: tuple[str, ...], said: str
+):
+    ended = meva(*command, "--db", live)
+    assert said in [line.removeprefix("note: ") for line in f"{ended.out}{ended.err}".splitlines()]
+
+
+def test_what_is_said_of_fees_is_true_of_the_figures(meva: Meva, live: Path):
+    def sum_of(what: str, *command: object) -> Decimal:
+        lines = meva(*command, "--db", live, "--format", "jsonl").out.splitlines()
+        return sum((Decimal(json.loads(line)[what] or 0) for line in lines), Decimal(0))
+
+    of_all = meva("pnl", "--by", "symbol", "--db", live, "--json").document["adds_up"]
+    made = {name: Decimal(of_all[name]) for name in of_all if name.endswith("_try")}
+    fills = [row for row in meva("fills", "--db", live, "--json").document["fills"] if row["side"] == "SELL"]
+    own = sum(Decimal(row["fee_try"]) + Decimal(row["slippage_try"]) for row in fills)
+    assert sum_of("result_try", "fills") == made["realized_try"] - own
+    assert sum_of("unrealized_try", "positions") == made["average_unrealized_try"]
+    assert sum_of("fifo_unrealized_try", "positions") == made["unrealized_try"]
+    assert made["net_try"] == made["average_realized_try"] + made["average_unrealized_try"]
+    bought = sum_of("result_try", "fills") - sum_of("result_try", "export", "--what", "trades")
+    assert 0 < bought < made["fees_try"] + made["slippage_try"]
+
+
 def test_positions_say_what_of_the_account_is_not_the_books(meva: Meva, live: Path):
     ended = meva("positions", "--db", live)
     assert "Not the book's, and never sold: 0.5 ETH, 10 SOL." in ended.out
@@ -194,14 +239,16 @@ def test_a_table_that_does_not_show_all_says_so_beside_the_rows(
 ):
     for command in ("orders", "fills"):
         monkeypatch.setattr(f"meva_cli.commands.{command}.LAST", 2)
-    assert meva("fills", "--db", live).err == "note: The newest 2 of 7 fills; --last N shows more.\n"
-    assert meva("fills", "--db", live, "--symbol", "SOLTRY").err == (
-        "note: The newest 2 of 3 fills; --last N shows more.\n"
+    assert meva("fills", "--db", live).err.splitlines()[-1] == (
+        "note: The newest 2 of 7 fills; --last N shows more."
+    )
+    assert "note: The newest 2 of 3 fills; --last N shows more.\n" in (
+        meva("fills", "--db", live, "--symbol", "SOLTRY").err
     )
     assert "note: The newest 2 of 5 flows; --last" in meva("fills", "--db", live, "--flows").err
     assert meva("orders", "--db", live).err == "note: The newest 2 of 9 orders; --last N shows more.\n"
     for complete in (["--last", 7], ["--start", "2020-01-01"], ["--json"], ["--format", "csv"]):
-        assert meva("fills", "--db", live, *complete).err == ""
+        assert "The newest" not in meva("fills", "--db", live, *complete).err
 
 
 def test_a_book_that_has_just_been_opened_has_nothing_to_show(meva: Meva, tmp_path: Path):
