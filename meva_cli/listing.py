@@ -143,8 +143,8 @@ def _shown(value: Any) -> Any:
 
 
 def say_beside(*notes: str) -> None:
-    """Say what is to be said of a table, if anything: below it on a terminal, elsewhere on stderr, where it is
-    no row."""
+    """Say what is to be said of a table, if anything: below it on a terminal, elsewhere on stderr, where it
+    is no row."""
     for note in filter(None, notes):
         if sys.stdout.isatty():
             print_line(note)

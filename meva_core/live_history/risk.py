@@ -16,13 +16,12 @@ from meva_core.live_book import figures as measured
 from meva_core.live_history.books import Standing, pick, standing
 from meva_core.live_history.cycles import Opened, cycles_in, opened
 from meva_core.operating.records.recording import saved
-from meva_core.operating.records.rounding import divided
 from meva_core.operational.because import Because, Cause, because
 from meva_core.operational.budget import PEAK
+from meva_core.operational.filters_stage4 import fallen_percent
 from meva_core.ports import Reads, TextCodec, UnitOfWork
 
 _STEP: Final = "risk"
-_PERCENT: Final = 100
 RESET: Final = "risk_reset"
 _REACHED: Final = frozenset({Cause.DRAWDOWN_LIMIT, Cause.MAX_DAILY_LOSS, Cause.MAX_DRAWDOWN})
 """Limits that are breached once they are reached; the others once they are passed."""
@@ -68,8 +67,8 @@ class Risk:
         """Return it as JSON holds it; the keys that Stage 7's has as well mean the same."""
         figures, book = self.standing.book.figures, self.standing.book
         degrade, today = self.standing.carried.degrade, book.ledger.day(figures.day)
-        percent = divided(max(0, figures.peak_percent - figures.equity) * _PERCENT * E8, figures.peak_percent)
-        ratio = divided(figures.drawdown * E8, figures.peak)
+        percent = fallen_percent(figures.peak_percent, figures.equity)
+        ratio = figures.drawdown * E8 // figures.peak if figures.peak > 0 else 0
         return {
             "book": self.standing.name,
             "run_id": book.run,
@@ -122,8 +121,7 @@ def rules_of(cycle: Opened) -> Iterator[Rule]:
     not."""
     limits, found, risk = cycle.inputs.limits, cycle.decisions.assessed, cycle.inputs.risk
     day_loss, realized = max(0, -found.day_pnl), max(0, -risk.realized_today)
-    peak = risk.percent_peak
-    percent = max(0, peak - found.equity) * _PERCENT * E8 // peak if peak > 0 else 0
+    percent = fallen_percent(risk.percent_peak, found.equity)
     largest, most, unit = found.largest, limits.risk_max_position_pct, "ratio"
     if found.equity > 0:
         largest = -(-largest * E8 // found.equity)  # up: above the limit where the budget finds it above

@@ -41,6 +41,12 @@ def filter_stage4(scene: Scene, found: Assessed, drafts: Sequence[Draft]) -> Fil
     return Filtered(tuple(passed.drafts), tuple(dropped))
 
 
+def fallen_percent(peak: int, equity: int) -> int:
+    """Return by how many percent of a peak an equity lies below it, e8. Down, as the ledger's drawdown is: so
+    what is shown is the limit, or beyond it, exactly where the limit is reached."""
+    return max(0, peak - equity) * _PERCENT * E8 // peak if peak > 0 else 0
+
+
 def _loss(scene: Scene, found: Assessed) -> Because | None:
     """Return which limit of loss stops BUYs: realized today, at average cost, or the fall from the peak."""
     limits, risk = scene.inputs.limits, scene.inputs.risk
@@ -51,7 +57,7 @@ def _loss(scene: Scene, found: Assessed) -> Because | None:
         )  # fmt: skip
     fallen = risk.percent_peak - found.equity
     if risk.percent_peak > 0 and fallen * _PERCENT * E8 >= limits.max_drawdown_pct * risk.percent_peak:
-        percent = fallen * _PERCENT * E8 // risk.percent_peak
+        percent = fallen_percent(risk.percent_peak, found.equity)
         return because(
             Cause.MAX_DRAWDOWN, STEP, "", percent, limits.max_drawdown_pct,
             unit="percent", setting="MAX_DRAWDOWN_PCT",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import Factory, asdict, frozen
 
-from meva_core.amounts import E6, E8, format_e8
+from meva_core.amounts import E6, format_e8
 from meva_core.figures.ratios import quotient
 from meva_core.ids import DAY, canonical_json
 from meva_core.live.booking import sum_of
@@ -19,13 +19,12 @@ from meva_core.live_book.ledger import Marks, asset_of
 from meva_core.live_book.postings import FILLS, Kind
 from meva_core.operating.records.decided_rows import Cycle
 from meva_core.operating.records.filled import Filled
-from meva_core.operating.records.rounding import divided
 from meva_core.operating.records.whose import Whose
 from meva_core.operational.documents import document_of
+from meva_core.operational.filters_stage4 import fallen_percent
 from meva_core.ports import UnitOfWork
 
 _BPS: Final = 10**4
-_PERCENT: Final = 100
 
 
 @frozen
@@ -123,12 +122,11 @@ def worth(book: LiveBook, marks: Marks, time: int) -> dict[str, str]:
     """Return what a snapshot says of a book: equity, realized today and in all by average cost, and the
     drawdown in percent of the percent rule's own peak; amounts as text."""
     ledger, equity, peak = book.ledger, book.ledger.equity(marks), book.figures.peak_percent
-    down = divided(max(0, peak - equity) * _PERCENT * E8, peak)
     return {
         "total_equity_try": format_e8(equity),
         "realized_today_try": format_e8(ledger.day(time // DAY).realized),
         "realized_total_try": format_e8(ledger.realized_average),
-        "drawdown_pct": format_e8(down),
+        "drawdown_pct": format_e8(fallen_percent(peak, equity)),
     }
 
 

@@ -72,6 +72,7 @@ def test_every_limit_is_told_with_what_was_measured_and_whether_it_was_breached(
     document = found.document()
     assert document["drawdown_try"] == document["peak_try"] - document["equity_try"] > 20
     assert document["rules"][0]["setting_value"] == "20"
+    assert f"{document['drawdown_pct']:f}" == rules["MAX_DRAWDOWN_PCT"].reason.value
 
 
 @pytest.mark.parametrize(

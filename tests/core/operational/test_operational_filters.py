@@ -10,7 +10,7 @@ from operational_cases import TIME, buy, decided, e8, inputs, order, sell, sent,
 
 from meva_core.operational.assess import assess
 from meva_core.operational.draft import draft_of
-from meva_core.operational.filters_stage4 import filter_stage4
+from meva_core.operational.filters_stage4 import fallen_percent, filter_stage4
 from meva_core.operational.inputs import Sent
 from meva_core.operational.scene import scene_of
 from meva_core.orders import Side
@@ -52,6 +52,20 @@ def test_the_fall_from_the_peak_stops_buys_at_its_percent():
     assert reason(found, BTC) == ("max_drawdown", "10", "10", "MAX_DRAWDOWN_PCT")
     assert why(decided(THREE, cash="9000.00000001", risk={"percent_peak": e8(10_000)}), BTC) == "sent"
     assert why(decided(THREE, cash="9000", risk={"percent_peak": 0}), BTC) == "sent"
+
+
+@pytest.mark.parametrize(
+    ("peak", "equity", "shown"),
+    [
+        # a hair above: to the nearest it would be the limit, which is not reached
+        (3 * 10**11, 97 * 3 * 10**9 + 1, "2.99999999"),
+        (3 * 10**11, 97 * 3 * 10**9, "3"),
+        (10, 11, "0"),
+        (0, -1, "0"),
+    ],
+)
+def test_the_fall_is_shown_at_its_limit_exactly_where_that_is_reached(peak: int, equity: int, shown: str):
+    assert fallen_percent(peak, equity) == e8(shown)
 
 
 def test_so_many_orders_a_cycle_and_the_first_in_sending_order_pass():
