@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meva_adapters.texts.layout import drawn_lines, texts_lines
-from meva_adapters.texts.words import as_text, duration, visible
+from meva_adapters.texts.words import as_text, counted, duration, signed, visible
 from meva_core.provenance import MODEL
 
 _ENOUGH: Final = 1000
@@ -46,15 +46,14 @@ def title(document: Document) -> str:
     """Return what the figures are of."""
     runs = len(document["runs"])
     of = f"book {document['book']}" if document["book"] else f"run {document['run_id']}"
-    several = f", {runs} runs" if runs > 1 else ""
+    several = f", {counted(runs, 'run')}" if runs > 1 else ""
     return f"{of}{several}: {span(document)}"
 
 
 def span(document: Document) -> str:
     """Return over how many cycles the figures are, and when these were."""
     begun, ended = document["start"], document["end"]
-    cycles = f"{document['cycles']} cycle{'s' * (document['cycles'] != 1)}"
-    return f"{cycles}, {_moment(begun)} to {_moment(ended, begun)} UTC"
+    return f"{counted(document['cycles'], 'cycle')}, {_moment(begun)} to {_moment(ended, begun)} UTC"
 
 
 def page_lines(document: Document) -> Iterator[tuple[str, list[str]]]:
@@ -92,7 +91,9 @@ def _risk(d: Document) -> list[str]:
         recovered = d["drawdown_recovered"]
         until = f"recovered {_moment(recovered, low)}" if recovered else "not recovered"
         span = f"{_moment(since, d['start'])} to {_moment(low, since)}"
-        parts = [f"worst fall {_percent(-d['max_drawdown_ratio'])}, {span}, {until}"]
+        fall = _percent(-d["max_drawdown_ratio"])
+        deep = fall if fall.startswith("-") else "of less than 0.01 %"
+        parts = [f"worst fall {deep}, {span}, {until}"]
     if d["exposure_ratio"] is not None:
         parts.append(f"invested {d['exposure_ratio']:.0%}".replace("%", " %"))
     if d["worst_day"] is not None:
@@ -133,7 +134,7 @@ def _trades(d: Document) -> list[str]:
     count = d["round_trips"]
     if not count:
         return ["no round trip: nothing was sold"]
-    parts = [f"{count} round trip{'s' * (count != 1)}", f"won {_percent(d['won_ratio'], '', 0)}"]
+    parts = [counted(count, "round trip"), f"won {_percent(d['won_ratio'], '', 0)}"]
     factor = d["profit_factor_ratio"]
     parts.append("profit factor " + ("- (no loss)" if factor is None else f"{factor:.2f}"))
     means = (d["mean_win_try"], d["mean_loss_try"])
@@ -189,7 +190,8 @@ def _signed(d: Document, amount: Decimal) -> str:
 def _percent(ratio: Any, sign: str = "+", places: int = 2) -> str:
     if ratio is None:
         return "-"
-    return f"{round(100 * float(ratio), places) + 0.0:{sign}.{places}f} %"
+    text = signed(100 * float(ratio), places)
+    return f"{text if sign else text.removeprefix('+')} %"
 
 
 def _why(d: Document, name: str) -> str:

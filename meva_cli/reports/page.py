@@ -22,7 +22,8 @@ from meva_adapters.texts.summary_document import summary_document
 from meva_adapters.texts.why_page import CYCLE_COLUMNS, cycle_rows
 from meva_adapters.texts.why_page import SYMBOL_COLUMNS as REASON_COLUMNS
 from meva_adapters.texts.why_page import symbol_rows as reason_rows
-from meva_cli.render import as_text, counted
+from meva_adapters.texts.words import counted, signed
+from meva_cli.render import as_text
 from meva_core.amounts import E8, to_decimal
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def trades_part(trips: Sequence[RoundTrip], quote: str) -> Part:
                 _amount(trip.cost),
                 _amount(trip.notional - trip.fee),
                 _amount(trip.result),
-                "" if trip.share is None else f"{100 * trip.share:+.2f}",
+                "" if trip.share is None else signed(100 * trip.share),
                 trip.reason,
             ]
             for trip in listed
@@ -264,7 +265,7 @@ def _amount(e8: int) -> str:
 
 
 def _percent(after: int, before: int) -> str:
-    return "" if not before else f"{Decimal(after - before) / Decimal(before) * 100:+.2f}"
+    return "" if not before else signed(Decimal(after - before) / Decimal(before) * 100)
 
 
 def _moment(seconds: int) -> str:
