@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.render import print_line, print_pairs
+from meva_cli.render import counted, print_line, print_pairs
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset, Fault
@@ -36,7 +36,8 @@ def all_notes(dataset: Dataset, plan: RunPlan, loaded: Loaded, recorded: int) ->
     rest = [fault for fault in dataset.warnings if fault not in grave]
     other = [] if dataset.run is None else settings_notes(dataset.run, plan)
     asked = len(plan.times)
-    more = f"{asked} cycles were asked for; the figures are of all that are recorded"
+    were = "was" if asked == 1 else "were"
+    more = f"{counted(asked, 'cycle')} {were} asked for; the figures are of all that are recorded"
     return [
         *([more] if recorded > asked else []),
         *map(_to_do, grave),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from meva_cli.render import as_text
+from meva_cli.render import as_text, counted
 
 if TYPE_CHECKING:
     from meva_core.history.last_cycle import LastCycle
@@ -35,11 +35,7 @@ def cycle_texts(cycle: LastCycle) -> list[str]:
         cycle.mode,
         f"equity {as_text(cycle.equity_try)}",
         f"today {gained if gained.startswith('-') else f'+{gained}'}",
-        _counted(cycle.orders, "order"),
-        _counted(cycle.fills, "fill"),
+        counted(cycle.orders, "order"),
+        counted(cycle.fills, "fill"),
         *([cycle.reason] if cycle.reason else []),
     ]
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

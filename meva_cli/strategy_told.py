@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from meva_cli.render import print_line, print_pairs
+from meva_cli.render import counted, print_line, print_pairs
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def print_check(document: Mapping[str, Any]) -> None:
     bars = f", bars {said['bars']}" if said["bars"] else ""
     print_line(f"Strategy {identity_text(said)}{bars}")
     span = f"{document['start']} to {document['end']}"
-    print_line(f"over {document['cycles']} cycles of {len(document['symbols'])} symbols, {span}")
+    symbols = counted(len(document["symbols"]), "symbol")
+    print_line(f"over {counted(document['cycles'], 'cycle')} of {symbols}, {span}")
     print_line()
     print_pairs({LABELS[one["name"]]: f"{WORDS[one['status']]}: {one['said']}" for one in document["checks"]})
     print_line()

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import evolve
 
-from meva_adapters.texts.words import as_text
+from meva_adapters.texts.words import as_text, counted
 from meva_core.history.explain_many import Held, Many
 from meva_core.history.recorded import told_code
 from meva_core.history.window import Window
@@ -20,12 +20,12 @@ SYMBOL_COLUMNS: Final = ("symbol", "reason", "step", "cycles", "of", "nearest to
 def head_lines(window: Window, found: Many) -> Iterator[str]:
     """Yield how many cycles there were, and what became of them."""
     span = f"{as_text(window.first_ts)} to {as_text(window.last_ts)}"
-    yield f"Run {window.run_id}, {found.cycles} cycles from {span}"
+    yield f"Run {window.run_id}, {counted(found.cycles, 'cycle')} from {span}"
     yield f"{found.cycles - found.idle} placed orders, {found.idle} did not"
     if on_target := found.on_target():
-        yield f"  on target for {on_target} of {found.cycles} cycles, within one least order"
+        yield f"  on target for {on_target} of {counted(found.cycles, 'cycle')}, within one least order"
     for code, count in found.blocked().items():
-        yield f"  blocked for {count} of {found.cycles} cycles by {code}"
+        yield f"  blocked for {count} of {counted(found.cycles, 'cycle')} by {code}"
 
 
 def cycle_rows(found: Many, telling: Telling) -> list[list[object]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from meva_adapters.texts.words import counted
 from meva_cli.checks.check import Check, Look, World
 
 LOOK: Final = Look("data")
@@ -36,9 +37,9 @@ def _validated(named: str) -> Iterator[Check]:
         place = f"{fault.file} row {fault.row}" if fault.row else fault.file
         yield LOOK.failed("dataset", f"{place}: {fault.message}", fault.action or more)
     if len(report.errors) > SHOWN:
-        yield LOOK.failed("dataset", f"and {len(report.errors) - SHOWN} errors more", more)
+        yield LOOK.failed("dataset", f"and {counted(len(report.errors) - SHOWN, 'error')} more", more)
     if report.warnings:
-        count = f"{named} has {len(report.warnings)} warnings"
+        count = f"{named} has {counted(len(report.warnings), 'warning')}"
         yield LOOK.warned("dataset", count, more)
     if report.ok:
-        yield LOOK.passed("dataset", f"{named} can be run: {len(report.symbols)} symbols")
+        yield LOOK.passed("dataset", f"{named} can be run: {counted(len(report.symbols), 'symbol')}")

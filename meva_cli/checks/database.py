@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from meva_adapters.texts.words import counted
 from meva_cli.checks.check import STAGE7, Check, Look, World
 from meva_cli.render import as_text, to_the_second
 from meva_core.errors import MevaError
@@ -188,7 +189,7 @@ def _room(world: World, folder: Path, cycles: int, symbols: int, path: Path | No
         a_cycle, told = path.stat().st_size // cycles, f"by its {cycles} cycles so far"
     else:
         count = symbols or _USUAL_SYMBOLS
-        a_cycle, told = a_cycle_takes(count), f"reckoned for {count} symbols"
+        a_cycle, told = a_cycle_takes(count), f"reckoned for {counted(count, 'symbol')}"
     a_day = a_cycle * _DAY // world.interval
     seen = f"{free // MB} MB are free; a day of cycles each {world.interval} s takes {a_day // MB} MB, {told}"
     action = f"make room in {folder}, run less often, or name a file elsewhere with --db"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from meva_adapters.texts.words import counted
 from meva_cli.checks.answers import RIGHTS, STREAM, Answered
 from meva_cli.checks.check import STAGE7, Check, Look, World
 from meva_core.errors import BadInput
@@ -66,7 +67,8 @@ def _others(found: Answered) -> Iterator[Check]:
     books, bars = (found.others.get(one.quota, 0) for one in (endpoints.BOOK, endpoints.KLINES))
     if total:
         seen = (
-            f"processes of this host asked it {total} times in the last minute, {books} books and {bars} bars"
+            f"processes of this host asked it {counted(total, 'time')} in the last minute, "
+            f"{counted(books, 'book')} and {counted(bars, 'bar')}"
         )
         yield LOOK.passed("others", f"{seen}: all share one budget")
     elif not found.blocked:
@@ -97,7 +99,7 @@ def _answers(found: Answered) -> Iterator[Check]:
         if name not in (*RIGHTS, STREAM):  # what the key may do, and the stream, are looked at by themselves
             yield from LOOK.refused(name, error)
     if found.metadata is not None and "metadata" not in found.errors:
-        yield LOOK.passed("metadata", f"API {API_VERSION}, {len(found.metadata.pairs)} pairs")
+        yield LOOK.passed("metadata", f"API {API_VERSION}, {counted(len(found.metadata.pairs), 'pair')}")
     if found.tickers is not None:
         yield LOOK.passed("tickers", f"{len(found.tickers)} tickers in one answer")
     if (book := found.book) is not None:
@@ -196,7 +198,7 @@ def certificate(address: str, trusted: str | None = None) -> Iterator[Check]:
         return
     ends = shown.get("notAfter")
     days = int((ssl.cert_time_to_seconds(str(ends)) - time.time()) // 86_400)
-    seen = f"the exchange's certificate is good for {days} days"
+    seen = f"the exchange's certificate is good for {counted(days, 'day')}"
     if days < CERTIFICATE_DAYS:
         yield LOOK.warned("certificate", seen, "nothing; it is theirs to renew, and requests fail if not")
     else:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
+from meva_adapters.texts.words import counted
 from meva_cli.checks.check import STAGE7, Check, Look, World
 from meva_cli.strategy_options import strategy_of
 from meva_core.errors import BadInput
@@ -105,8 +106,10 @@ def _for_live(world: World, chosen: Chosen) -> Iterator[Check]:
     seconds, base = live_bars_of(chosen.strategy.bars, RESOLUTIONS, chosen.strategy.name())
     pages = ceil(most_cells(needs, seconds // base) / BARS_PER_PAGE)
     symbols = int(rate_of(endpoints.KLINES) * 60 / pages) if needs else 0
-    said = f"{needs} bars of {seconds} s, made of the exchange's of {base} s" if needs else "no bars"
-    more = f"; the past of {symbols} symbols a minute can be asked for" if needs else ""
+    said = (
+        f"{counted(needs, 'bar')} of {seconds} s, made of the exchange's of {base} s" if needs else "no bars"
+    )
+    more = f"; the past of {counted(symbols, 'symbol')} a minute can be asked for" if needs else ""
     yield LOOK.passed("bars", f"it needs {said}{more}")
     if limit * 2 > world.interval:
         yield LOOK.warned(

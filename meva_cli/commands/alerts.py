@@ -12,7 +12,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.live_history.asked import BOOK, asked_live, head_of, standing_of
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
-from meva_cli.render import print_json, print_line, print_table, to_the_second
+from meva_cli.render import counted, print_json, print_line, print_table, to_the_second
 from meva_cli.stage4 import STAGE, stage4_rows
 from meva_cli.summary import asked_account
 from meva_cli.window import LAST, asked_window, moment, window_options
@@ -141,7 +141,7 @@ def _of_book(
         print_line()
         rows = [[one.kind, one.what, one.cycles, one.first, one.last, meaning(one)] for one in found.raised]
         print_table(["kind", "what", "cycles", "first", "last", "meaning"], rows)
-    print_line(f"Looked at {found.cycles} cycles. docs/live.md says what to do about each.")
+    print_line(f"Looked at {counted(found.cycles, 'cycle')}. docs/live.md says what to do about each.")
 
 
 def _test(as_json: bool) -> bool:
@@ -190,7 +190,9 @@ def alerts_document(found: Alerts, listed: deque[Raised]) -> dict[str, Any]:
 
 def print_alerts(run_id: str, found: Alerts, listed: deque[Raised]) -> None:
     """Print what was raised for people: how often, then the newest cycles."""
-    print_line(f"Run {run_id}: {found.raised} of {found.cycles} cycles raised an alert or a quality flag")
+    print_line(
+        f"Run {run_id}: {found.raised} of {counted(found.cycles, 'cycle')} raised an alert or a quality flag"
+    )
     if found.unrecorded:
         print_line(f"Of {found.unrecorded} of them no flags were recorded: what they raised is not known")
     if not found.raised:

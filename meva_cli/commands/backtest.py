@@ -27,7 +27,7 @@ from meva_cli.recorded_runs import (
     refuse_beside_recorded,
     strategy_recorded,
 )
-from meva_cli.render import print_json
+from meva_cli.render import counted, print_json
 from meva_cli.strategy_options import (
     has_weights,
     hosting,
@@ -324,7 +324,7 @@ def _trace_reason(asked: str, figures: dict[str, Any], done: Done) -> str:
     from meva_core.stages.levels import AUTO, FULL, MOST_FULL
 
     if done.level is None:
-        return "recorded so" if not done.filled else f"{done.filled} cycles filled"
+        return "recorded so" if not done.filled else f"{counted(done.filled, 'cycle')} filled"
     size = f"{'at most' if done.level == FULL else 'more than'} {MOST_FULL} cycles"
     why = f"auto: {size}" if asked == AUTO else "as asked for"
     return why if figures["trace"] == done.level else f"this part {done.level}, {why}"

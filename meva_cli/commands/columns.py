@@ -10,7 +10,7 @@ import click
 from meva_cli.database import DB, database, shown_database
 from meva_cli.options import TIME, json_option
 from meva_cli.progress import make_progress
-from meva_cli.render import print_json, print_line
+from meva_cli.render import counted, print_json, print_line
 from meva_cli.runs import pick_run
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def fill(db: str | None, run_id: str | None, start: int | None, end: int | None,
             click.echo(
                 f"warning: run {one['run_id']}: {left_out}: there is nothing to make rows of", err=True
             )
-        cycles = one["cycles"]
-        print_line(f"run {one['run_id']}: {f'{cycles} cycles filled' if cycles else 'nothing to fill'}")
+        said = f"{counted(one['cycles'], 'cycle')} filled" if one["cycles"] else "nothing to fill"
+        print_line(f"run {one['run_id']}: {said}")
 
 
 @click.command()
@@ -93,9 +93,10 @@ def _print_slimmed(report: dict[str, Any]) -> None:
     for differing in report["differing"]:
         click.echo(f"warning: kept: {differing}", err=True)
     if report["recent"]:
-        print_line(f"{report['recent']} cycles of the last 30 days keep their rows")
-    cycles = report["cycles"]
-    print_line(f"run {report['run_id']}: {f'{cycles} cycles slimmed' if cycles else 'nothing to take away'}")
+        keep = "keeps its" if report["recent"] == 1 else "keep their"
+        print_line(f"{counted(report['recent'], 'cycle')} of the last 30 days {keep} rows")
+    slimmed = f"{counted(report['cycles'], 'cycle')} slimmed" if report["cycles"] else "nothing to take away"
+    print_line(f"run {report['run_id']}: {slimmed}")
 
 
 def _runs(reads: Reads, run_id: str | None) -> list[str]:

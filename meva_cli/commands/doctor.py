@@ -8,7 +8,7 @@ from attrs import asdict
 from meva_cli.database import DB
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import COUNT, json_option
-from meva_cli.render import print_json, print_line, print_table
+from meva_cli.render import counted, print_json, print_line, print_table
 from meva_cli.strategy_options import strategy_options
 
 
@@ -87,5 +87,6 @@ def doctor(
         rows = [[c.category, c.name, str(c.status), c.message, c.action] for c in found]
         print_table(["category", "check", "status", "seen", "to do"], rows)
         warned = sum(check.status is Status.WARN for check in found)
-        print_line(f"for {world.purpose}: {len(failed)} failed, {warned} warnings, {len(found)} checks")
+        counts = f"{len(failed)} failed, {counted(warned, 'warning')}, {counted(len(found), 'check')}"
+        print_line(f"for {world.purpose}: {counts}")
     ctx.exit(1 if failed else 0)

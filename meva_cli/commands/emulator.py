@@ -13,7 +13,7 @@ import click
 
 from meva_cli.exchange import now_seconds
 from meva_cli.options import AMOUNT, TIME, json_option
-from meva_cli.render import print_json, print_line
+from meva_cli.render import counted, print_json, print_line
 from meva_cli.signals import INTERRUPTED
 from meva_core.amounts import parse_e8
 from meva_core.errors import BadInput
@@ -201,7 +201,9 @@ def _announce(options: Options, doors: Doors, world: World, as_json: bool) -> No
     if as_json:
         print_json({"ready": True, "pairs": len(world.venue.exchange.pairs), "environment": variables})
     else:
-        print_line(f"ready: {len(world.venue.exchange.pairs)} pairs on {doors.base_url}, stop with Ctrl-C")
+        print_line(
+            f"ready: {counted(len(world.venue.exchange.pairs), 'pair')} on {doors.base_url}, stop with Ctrl-C"
+        )
         for name, value in variables.items():
             print_line(f"export {name}={value}")
     sys.stdout.flush()

@@ -12,7 +12,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, ENGINE, json_option
 from meva_cli.progress import make_progress
-from meva_cli.render import as_text, print_json, print_line, print_pairs
+from meva_cli.render import as_text, counted, print_json, print_line, print_pairs
 from meva_cli.runs import pick_run, run_option
 from meva_cli.strategy_options import hosting, strategy_of, strategy_options, watch_of
 from meva_core.errors import StoreUnready
@@ -168,8 +168,8 @@ def _print(report: dict[str, Any]) -> None:
         for left_out in proof["left_out"]:
             click.echo(f"warning: not proved: run {proof['run_id']}: {left_out}", err=True)
     if report["proved"]:
-        runs = f"{len(proofs)} run{'s' if len(proofs) > 1 else ''}"
-        print_line(f"proved: {report['cycles']} cycles, {runs}, fingerprint {report['fingerprint']}")
+        counts = f"{counted(report['cycles'], 'cycle')}, {counted(len(proofs), 'run')}"
+        print_line(f"proved: {counts}, fingerprint {report['fingerprint']}")
         return
     last = proofs[-1]
     print_pairs({name: last[name] for name in ("run_id", "proved", "cycles", "recorded_by")})

@@ -10,7 +10,7 @@ import click
 from meva_cli.database import DB, database, reading
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, json_option
-from meva_cli.render import as_text, print_json, print_line, print_pairs
+from meva_cli.render import as_text, counted, print_json, print_line, print_pairs
 from meva_cli.strategy_options import hosting
 from meva_core.errors import BadInput, StoreUnready
 
@@ -182,8 +182,9 @@ def _print(report: dict[str, Any]) -> None:
         more = f", {report['interrupted']} interrupted" if report["interrupted"] else ""
         span = f"{as_text(report['from'])} to {as_text(report['to'])}"
         link = f", link {report['link']}" if report["link"] else ""
-        cycles = f"{report['cycles']} cycle{'s' if report['cycles'] > 1 else ''}"
-        print_line(f"equal: {cycles} of book {report['book']}{more}, {span}{link}")
+        print_line(
+            f"equal: {counted(report['cycles'], 'cycle')} of book {report['book']}{more}, {span}{link}"
+        )
         return
     print_pairs({name: report[name] for name in ("book", "equal", "cycles")})
     print_pairs({f"difference.{name}": as_text(value) for name, value in report["difference"].items()})

@@ -10,7 +10,7 @@ import click
 
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, json_option
-from meva_cli.render import print_json, print_line, print_pairs
+from meva_cli.render import counted, print_json, print_line, print_pairs
 from meva_cli.strategy_options import hosting
 from meva_core.errors import BadInput
 
@@ -132,7 +132,7 @@ def _rehearsed(
     def told(ended: Ended) -> None:
         if not as_json:
             word = ended.broken or "holds"
-            print_line(f"seed {ended.seed}  {ended.seen['cycles']} cycles  {word}")
+            print_line(f"seed {ended.seed}  {counted(ended.seen['cycles'], 'cycle')}  {word}")
 
     return run(
         shape,
@@ -188,7 +188,9 @@ def _print(report: Report, options: str) -> None:
     speed = f"{report.seconds:.1f} s, {pace:.1f} cycles a second"
     broken = report.broken
     if broken is None:
-        print_line(f"everything held: {report.worlds} worlds, {report.cycles} cycles, {speed}")
+        print_line(
+            f"everything held: {counted(report.worlds, 'world')}, {counted(report.cycles, 'cycle')}, {speed}"
+        )
         return
     for line in broken.tail[-_TAIL:]:
         print_line(f"  {line}")

@@ -13,7 +13,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.dataset import dataset_folder
 from meva_cli.load import settings_for
 from meva_cli.options import FOLDER, SYMBOLS, VERIFY, json_option
-from meva_cli.render import print_json, print_line, print_pairs, print_table
+from meva_cli.render import counted, print_json, print_line, print_pairs, print_table
 from meva_cli.runs import pick_run, run_option
 from meva_cli.strategy_options import hosting
 from meva_core.errors import BadInput
@@ -92,7 +92,13 @@ def _print_report(report: Report) -> None:
     if rows:
         print_table(["level", "file", "row", "column", "value", "message", "to do"], rows)
     verdict = "can be run" if report.ok else "cannot be run"
-    counts = f"{len(report.errors)} errors, {len(report.warnings)} warnings, {len(report.symbols)} symbols"
+    counts = ", ".join(
+        (
+            counted(len(report.errors), "error"),
+            counted(len(report.warnings), "warning"),
+            counted(len(report.symbols), "symbol"),
+        )
+    )
     print_line(f"{report.dataset}: {verdict}: {counts}")
 
 
@@ -161,7 +167,8 @@ def export(folder: Path, db: str | None, run_id: str | None, book: str | None, a
     for one in written:
         where = folder if book is None else folder / one.run_id
         print_line(
-            f"run {one.run_id}: {one.cycles} cycles, {one.symbols} symbols, {one.rows} rows in {where}"
+            f"run {one.run_id}: {counted(one.cycles, 'cycle')}, {counted(one.symbols, 'symbol')}, "
+            f"{counted(one.rows, 'row')} in {where}"
         )
     last = folder if book is None else folder / written[-1].run_id
     print_line(f"next: {_decided_again(last, written[-1].strategy)}")
@@ -190,7 +197,7 @@ def convert(folder: Path, into: Path, form: str | None, as_json: bool) -> None:
         document = {"dataset": str(into), "content_sha256": made.content_sha256, "files": sorted(made.files)}
         print_json({**document, "bytes_before": sizes[0], "bytes": sizes[1]})
         return
-    print_line(f"made {into}: {len(made.files)} files, {sizes[1]} bytes, of {sizes[0]}")
+    print_line(f"made {into}: {counted(len(made.files), 'file')}, {sizes[1]} bytes, of {sizes[0]}")
     print_line(f"content_sha256: {made.content_sha256}, as that of {folder}")
     print_line(f"next: meva backtest --data {into} --db FILE")
 

@@ -15,7 +15,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.listing import newest_of, say_beside
 from meva_cli.live_history.asked import asked_live
 from meva_cli.options import FOLDER, json_option
-from meva_cli.render import as_text, print_json, print_line, print_table
+from meva_cli.render import as_text, counted, print_json, print_line, print_table
 from meva_cli.stage4 import STAGE, refuse_run, stage4_rows
 from meva_cli.window import LAST, asked_windows, moment, window_options
 from meva_core.errors import StoreUnready
@@ -331,7 +331,7 @@ def totals_lines(which: str, totals: Totals, quote: str = TRY) -> Iterator[str]:
     """Yield what the cycles add up to, in words."""
     figures = totals_of(totals)
     yield (
-        f"{which}: {totals.cycles} cycles, {totals.cycles_with_orders} placed orders, "
+        f"{which}: {counted(totals.cycles, 'cycle')}, {totals.cycles_with_orders} placed orders, "
         f"{totals.cycles_with_fills} had fills. "
         f"Orders {totals.orders}, fills {totals.fills}, rejected {totals.rejected}, "
         f"canceled {totals.canceled}."

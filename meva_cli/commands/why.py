@@ -11,7 +11,7 @@ import click
 from meva_cli.database import DB, database, reading
 from meva_cli.live_history.asked import BOOK, asked_live
 from meva_cli.options import json_option
-from meva_cli.render import as_text, print_json, print_line, print_table
+from meva_cli.render import as_text, counted, print_json, print_line, print_table
 from meva_cli.summary import asked_account, assumed_data, say_assumed
 from meva_cli.telling import telling_of
 from meva_cli.window import asked_window, moment, window_options
@@ -272,7 +272,7 @@ def headline(found: Explained) -> str:
     if binding := found.mode.binding():
         mode += f", bound by {' and '.join(binding)}"
     if ordered:
-        return f"It placed orders for {ordered} of {len(found.fates)} symbols; {mode}."
+        return f"It placed orders for {ordered} of {counted(len(found.fates), 'symbol')}; {mode}."
     if found.main == "on_target":
         return f"It placed no order: what is held is on target within one least order; {mode}."
     return f"It placed no order, mainly because of {found.main}; {mode}."

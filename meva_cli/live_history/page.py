@@ -10,6 +10,7 @@ from meva_adapters.pages.chart_data import bands, equity_charts, symbol_chart
 from meva_adapters.pages.page import Page, Part, Table
 from meva_adapters.pictures.live_gathered import gathered_of
 from meva_adapters.texts.figures_page import page_lines, span
+from meva_adapters.texts.words import counted
 from meva_cli.live_history.asked import standing_of, texts
 from meva_cli.render import as_text
 from meva_cli.reports.page import (
@@ -151,7 +152,11 @@ def _flows(reads: Reads, listed: Listed) -> Part:
 
 
 def _why(many: Many, total: int) -> Part:
-    which = f"{many.cycles} cycles" if many.cycles >= total else f"the newest {many.cycles} of {total} cycles"
+    which = (
+        counted(many.cycles, "cycle")
+        if many.cycles >= total
+        else f"the newest {many.cycles} of {counted(total, 'cycle')}"
+    )
     return Part(
         "why",
         "Why it did not trade more",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from meva_cli.listing import TABLE, Listing, newest_of, say_beside
 from meva_cli.live_history.asked import head_of, standing_of, texts
-from meva_cli.render import as_text, print_json, print_line
+from meva_cli.render import as_text, counted, print_json, print_line
 from meva_cli.window import LAST
 
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def totals_lines(standing: Standing, totals: Totals) -> Iterator[str]:
     """Yield what cycles add up to, in words."""
     found = totals.document()
     yield (
-        f"Book {standing.name}: {found['cycles']} cycles, {found['cycles_with_orders']} placed orders, "
-        f"{found['cycles_with_fills']} had fills. Orders {found['orders']}, canceled {found['canceled']}, "
-        f"fills {found['fills']}, rejected {found['rejected']}, unknown {found['unknown']}."
+        f"Book {standing.name}: {counted(found['cycles'], 'cycle')}, "
+        f"{found['cycles_with_orders']} placed orders, {found['cycles_with_fills']} had fills. "
+        f"Orders {found['orders']}, canceled {found['canceled']}, fills {found['fills']}, "
+        f"rejected {found['rejected']}, unknown {found['unknown']}."
     )
     yield f"Modes: {_counted(found['modes'])}."
     if found["reasons"]:

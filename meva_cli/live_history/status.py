@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from meva_cli.holders import held_by, is_active, lease_document
 from meva_cli.live_history.asked import standing_of
-from meva_cli.render import as_text, print_line, print_pairs, print_table, to_the_second
+from meva_cli.render import as_text, counted, print_line, print_pairs, print_table, to_the_second
 
 if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
@@ -78,8 +78,8 @@ def _line(entry: Mapping[str, Any]) -> str:
         entry["mode"] or "not done",
         f"equity {as_text(entry['equity_try'])}",
         f"today {day if day.startswith('-') else f'+{day}'}",
-        f"{entry['orders']} order{'s' * (entry['orders'] != 1)}",
-        f"{entry['fills']} fill{'s' * (entry['fills'] != 1)}",
+        counted(entry["orders"], "order"),
+        counted(entry["fills"], "fill"),
     ]
     return "  ".join([*parts, *([] if entry["main_reason"] == "ok" else [entry["main_reason"]])])
 

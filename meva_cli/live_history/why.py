@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from meva_cli.live_history.asked import texts
-from meva_cli.render import as_text, print_json, print_line, print_table
+from meva_cli.render import as_text, counted, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
@@ -125,11 +125,7 @@ def _headline(found: Explained) -> str:
     tail = f"mode {mode.mode.name}"
     if mode.bound is not None:
         tail += f", bound by {mode.bound.part}: {mode.bound.reason.code}"
-    parts = [
-        f"{n} {what}{'s' * (n != 1)}"
-        for n, what in ((found.ordered, "order"), (found.canceled, "cancel"))
-        if n
-    ]
+    parts = [counted(n, what) for n, what in ((found.ordered, "order"), (found.canceled, "cancel")) if n]
     if found.ordered:
         return f"It decided on {' and '.join(parts)}; {tail}."
     after = f", {parts[0]}" if parts else ""
@@ -267,9 +263,8 @@ def why_many(
 def _print_many(listed: Listed, names: Sequence[tuple[datetime, str]], many: Many) -> None:
     from meva_core.live_history.many import COLUMNS
 
-    print_line(
-        f"Book {listed.name}: {many.cycles} cycles from {as_text(names[0][0])} to {as_text(names[-1][0])}"
-    )
+    span = f"{as_text(names[0][0])} to {as_text(names[-1][0])}"
+    print_line(f"Book {listed.name}: {counted(many.cycles, 'cycle')} from {span}")
     for line in many.lines():
         print_line(line)
     if rows := many.rows():

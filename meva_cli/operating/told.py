@@ -11,7 +11,7 @@ from attrs import define, field
 
 from meva_adapters.system import events
 from meva_cli.notes import log_only, say
-from meva_cli.render import as_text, print_json, print_line
+from meva_cli.render import as_text, counted, print_json, print_line
 from meva_core.amounts import format_e8, to_decimal
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_history.block_words import BLOCKS
@@ -61,7 +61,7 @@ def line_of(document: dict[str, Any]) -> str:
     day = _kurus(document["day_result_try"])
     parts = [
         f"{document['stage']} {document['cycle_id']} {document['mode']}",
-        f"{document['symbols']} symbols",
+        counted(document["symbols"], "symbol"),
         f"fills {document['fills']}",
         f"sent {document['submitted']} canceled {document['canceled']}",
         *([f"rejected {document['rejected']}"] if document["rejected"] else []),
@@ -197,7 +197,8 @@ def _caps(stage: int, settings: Settings) -> str:
     if stage == 4:  # Stage 3 bounds cycles and positions, and so orders
         position = min(position, live.max_position_notional_try)
         order = f"{as_text(risk.max_order_notional_try)} TRY an order, "
-    cycle = f"{as_text(live.notional_cap_try_per_cycle)} TRY and {live.max_orders_per_cycle} orders a cycle"
+    orders = counted(live.max_orders_per_cycle, "order")
+    cycle = f"{as_text(live.notional_cap_try_per_cycle)} TRY and {orders} a cycle"
     in_all = as_text(risk.max_gross_exposure_try)
     return f"caps: {cycle}, {order}{as_text(position)} TRY a symbol, {in_all} TRY in all"
 

@@ -165,7 +165,11 @@ def trades_part(trips: Sequence[RoundTrip], quote: str) -> Part:
 
 def _why(many: Many, telling: Telling, account: Account) -> Part:
     total = sum(row["cycles"] for row in account.runs)
-    which = f"{total} cycles" if many.cycles >= total else f"the newest {many.cycles} of {total} cycles"
+    which = (
+        counted(total, "cycle")
+        if many.cycles >= total
+        else f"the newest {many.cycles} of {counted(total, 'cycle')}"
+    )
     runs = f" of its {len(account.runs)} runs" if len(account.runs) > 1 else ""
     tables = [
         Table("Rules for the whole cycle", CYCLE_COLUMNS, texts_of(cycle_rows(many, telling)), (1, 2)),

@@ -329,6 +329,11 @@ def test_why_of_a_dry_book_says_that_nothing_is_sent(meva: Meva, tmp_path: Path)
     assert (ended.code, "has no cycle" in ended.err) == (2, True)
 
 
+def test_one_cycle_is_told_as_one(meva: Meva, live: Path):
+    assert "Looked at 1 cycle. docs/live.md" in meva("alerts", "--db", live, "--last", 1).out
+    assert ": 1 cycle from 2025-10-10" in meva("why", "--db", live, "--last", 1).out
+
+
 def test_report_lists_the_cycles_of_a_book(meva: Meva, live: Path):
     ended = meva("report", "--db", live, "--last", 3)
     rows = [line.split("\t") for line in ended.out.splitlines()]
