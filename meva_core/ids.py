@@ -111,6 +111,12 @@ def stamp_text(seconds: int) -> str:
     return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.000000+00:00"
 
 
+def told_time(seconds: int) -> str:
+    """Return a time in seconds since 1970 as people are told it, and as JSON holds it: to the second, with a
+    Z."""
+    return f"{stamp_text(seconds)[:19]}Z"
+
+
 def client_id(cycle: str, symbol: str, side: Side | str, n: int, *, stage: int = 7) -> str:
     """Return the client order id of the n-th intent of a cycle of a stage; a long symbol is cut.
 

@@ -105,12 +105,20 @@ def _period(start: int | None, end: int | None, interval: int, now: int) -> Peri
     """Return the period asked for; by default the day before now, of bars that no longer change."""
     from meva_adapters.replay.recording.capture import SETTLE_SECONDS
     from meva_adapters.replay.recording.fetch import Period
+    from meva_core.ids import told_time
 
     end = now - SETTLE_SECONDS if end is None else end
-    period = Period(end - DAY if start is None else start, end, interval)
-    if not 0 <= period.start < period.end:
-        raise BadInput("--from lies behind --to", action="give the earlier time with --from")
-    return period
+    start = end - DAY if start is None else start
+    if start < 0:
+        raise BadInput("the period begins before 1970", action="check --from and --to")
+    if start >= end:
+        raise BadInput(
+            f"the period ends, {told_time(end)}, before it begins, {told_time(start)}"
+            if start > end
+            else f"the period begins and ends at {told_time(end)}",
+            action="give the earlier time with --from, the later one with --to",
+        )
+    return Period(start, end, interval)
 
 
 def patient_manners() -> Manners:

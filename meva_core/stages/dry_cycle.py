@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from attrs import frozen
 
 from meva_core.errors import Unavailable
-from meva_core.ids import stamp_text
+from meva_core.ids import told_time
 from meva_core.live_market import Answers
 from meva_core.params import Params
 from meva_core.ports import Reads, UnitOfWork
@@ -77,8 +77,8 @@ def cycle_time(answers: Answers, last: int | None, book: str, wait: Callable[[fl
     behind = last + 1 - answers.time
     if behind > MOST_BEHIND:
         raise ClockBehind(
-            f"the exchange's clock shows {stamp_text(answers.time)}, and the last cycle of book {book} is "
-            f"that of {stamp_text(last)}",
+            f"the exchange's clock shows {told_time(answers.time)}, and the last cycle of book {book} is "
+            f"that of {told_time(last)}",
             action="wait until the clock has passed it, or see which of clock and database is wrong",
         )
     wait(behind)

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput
 from meva_core.fingerprint import FIRST_FORM, form_of
-from meva_core.ids import content_hash, run_id, stamp_text
+from meva_core.ids import content_hash, run_id, stamp_text, told_time
 from meva_core.params import STRATEGY, Params, own_tuned, params_from, with_lists, with_strategy
 from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, rules_columns, symbol_rules
 from meva_core.settings import Settings, settings_document
@@ -249,7 +249,7 @@ def cycle_times(start: int, end: int, step: int, cycles: int | None = None) -> A
         raise BadInput("the window starts before 1970", action="check --start")
     if end < start:
         raise BadInput(
-            f"the window ends, {stamp_text(end)}, before it starts, {stamp_text(start)}",
+            f"the window ends, {told_time(end)}, before it starts, {told_time(start)}",
             action="check --start and --end",
         )
     count = (end - start) // step + 1

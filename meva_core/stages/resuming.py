@@ -9,7 +9,7 @@ from attrs import define, field
 
 from meva_core.errors import BadInput
 from meva_core.fingerprint import FIRST_FORM, form_of
-from meva_core.ids import stamp_text
+from meva_core.ids import told_time
 from meva_core.ports import Reads
 from meva_core.stages.books import InBook
 from meva_core.stages.codec import Codec
@@ -82,7 +82,7 @@ def find_run(
     goes_on = len(plan.times_after(found.book.last_time)) > 0
     if goes_on and not resume:
         raise BadInput(
-            f"run {plan.run_id} is recorded up to {stamp_text(found.book.last_time or 0)} only",
+            f"run {plan.run_id} is recorded up to {told_time(found.book.last_time or 0)} only",
             action="add --resume to continue it from there",
         )
     if trace_level == FULL and found.trace_level == CHANGES and not goes_on:
@@ -121,7 +121,7 @@ def _refuse_other_times(plan: RunPlan, reads: Reads) -> None:
         if wanted != int(ts.timestamp()):
             raise BadInput(
                 f"run {plan.run_id} is recorded with other cycle times: "
-                f"{stamp_text(int(ts.timestamp()))} where {stamp_text(wanted)} was asked for",
+                f"{told_time(int(ts.timestamp()))} where {told_time(wanted)} was asked for",
                 action="record these times into a database of their own",
             )
 

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from meva_core.cycle import Out
 from meva_core.errors import StoreCorrupt
-from meva_core.ids import stamp_text
+from meva_core.ids import told_time
 from meva_core.market import Market
 from meva_core.rules import Rules, letters_of
 from meva_core.steps.inputs import Inputs
@@ -321,7 +321,7 @@ def made_of(stored: StoredStretch) -> Iterator[None]:
 
 def named(stored: StoredStretch) -> str:
     """Return what a stretch is called in messages."""
-    return f"run {stored.run_id}, cycles {stamp_text(stored.start)} to {stamp_text(stored.end)}"
+    return f"run {stored.run_id}, cycles {told_time(stored.start)} to {told_time(stored.end)}"
 
 
 def damaged(stored: StoredStretch, what: str) -> StoreCorrupt:

@@ -46,6 +46,25 @@ def sometimes(at: int) -> bool:
     return at // 60 * 7919 % 100 >= 20
 
 
+@pytest.mark.parametrize(
+    ("period", "told"),
+    [
+        (
+            ("--from", "2026-01-02", "--to", "2026-01-01T12:00:00+03:00"),
+            "the period ends, 2026-01-01T09:00:00Z, before it begins, 2026-01-02T00:00:00Z",
+        ),
+        (("--from", "2026-01-02", "--to", "2026-01-02"), "begins and ends at 2026-01-02T00:00:00Z"),
+        (("--from", "1960-01-01", "--to", "2026-01-02"), "begins before 1970"),
+    ],
+)
+def test_a_period_that_cannot_be_is_told_with_its_times(
+    bring: Callable[..., Any], host: CandleHost, period: tuple[str, ...], told: str
+) -> None:
+    ended = bring(*period)
+    assert (ended.code, host.asked) == (2, [])
+    assert told in ended.document["error"]["message"]
+
+
 def test_minutes_without_trades_are_answered_for_once(bring: Callable[..., Any], host: CandleHost) -> None:
     host.traded = sometimes
     first = bring()

@@ -62,7 +62,12 @@ def test_cycle_times_are_every_step_from_start_to_end_inclusive(
 
 
 @pytest.mark.parametrize(
-    ("end", "step", "named"), [(9, 60, "before it starts"), (20, 0, "step: 0"), (20, -5, "step: -5")]
+    ("end", "step", "named"),
+    [
+        (9, 60, "ends, 1970-01-01T00:00:09Z, before it starts, 1970-01-01T00:00:10Z"),
+        (20, 0, "step: 0"),
+        (20, -5, "step: -5"),
+    ],
 )
 def test_times_that_cannot_be_are_refused(end: int, step: int, named: str) -> None:
     with pytest.raises(BadInput, match=named):
