@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import Enum
 
 from meva_core.amounts import digits_of
+from meva_core.counting import counted as counted
 
 
 def as_text(value: object) -> str:
@@ -40,11 +41,6 @@ def signed(number: float | Decimal, places: int = 2) -> str:
     """Return a number with its sign; what rounds to nothing has none: it would be wrong for half of it."""
     text = f"{number:+.{places}f}"
     return text if text.strip("+-0.") else text[1:]
-
-
-def counted(number: int, what: str, plural: str = "") -> str:
-    """Return a number with what it counts, which has its own word where it is not one."""
-    return f"{number} {what if number == 1 else plural or f'{what}s'}"
 
 
 def duration(seconds: float) -> str:

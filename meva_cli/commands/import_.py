@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from meva_cli.options import AMOUNT, COUNT, FOLDER, json_option
 from meva_cli.progress import make_progress
-from meva_cli.render import print_json, print_line, print_pairs
+from meva_cli.render import counted, print_json, print_line, print_pairs
 from meva_core.amounts import to_decimal
 from meva_core.errors import BadInput
 from meva_core.symbols import canonical_symbol
@@ -164,7 +164,9 @@ def _say_what_was_done(found: Import, into: Path, *, written: bool) -> None:
 
     for pair in found.pairs:
         first, last = _span(pair.candles.ts)
-        print_line(f"{pair.symbol}: {len(pair.candles.ts)} candles, complete from {first} to {last}")
+        print_line(
+            f"{pair.symbol}: {counted(len(pair.candles.ts), 'candle')}, complete from {first} to {last}"
+        )
         for repair in repairs_told(pair):
             print_line(f"  repaired: {repair}")
     other = [pair.symbol for pair in found.pairs if not pair.symbol.endswith(found.quote)]

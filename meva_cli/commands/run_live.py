@@ -26,7 +26,7 @@ from meva_cli.operating.taking_back import is_asked_to_cancel, take_back
 from meva_cli.operating.told import Teller, tell_armed, tell_left
 from meva_cli.options import AMOUNT, COUNT, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
-from meva_cli.render import print_json
+from meva_cli.render import counted, print_json
 from meva_cli.signals import Ending
 
 if TYPE_CHECKING:
@@ -247,7 +247,8 @@ def _cycles(asked: Asked, work: AtWork, teller: Teller, heard: Heard, pace: Cloc
     )  # fmt: skip
     ends = loop.run()
     if loop.skipped:
-        words = f"{loop.skipped} points of time passed without a cycle, and were skipped"
+        points = counted(loop.skipped, "point of time", "points of time")
+        words = f"skipped: {points} that passed without a cycle"
         say(events.POINTS_SKIPPED, words, points=loop.skipped)
     _tell_ends(alarms, observes=asked.observe)
     heard.ended(ends, pace.micros() // MICROS)

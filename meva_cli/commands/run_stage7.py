@@ -26,7 +26,7 @@ from meva_cli.metering import Address, Watch, metrics_options, watching
 from meva_cli.notes import log_only, say
 from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
-from meva_cli.render import as_text, print_json, print_line
+from meva_cli.render import as_text, counted, print_json, print_line
 from meva_cli.signals import Whole
 from meva_cli.strategy_options import strategy_of, strategy_options
 
@@ -221,7 +221,8 @@ def _loop(dry: DryRun, asked: Asked, shown: Callable[[Told], None], pace: ClockP
     going = DryLoop(dry, pace, asked.interval, shown, note, *when, Whole, heard.trouble, heard.watch.missed)
     going.run()
     if going.skipped:
-        words = f"{going.skipped} points of time passed without a cycle, and were skipped"
+        points = counted(going.skipped, "point of time", "points of time")
+        words = f"skipped: {points} that passed without a cycle"
         say(events.POINTS_SKIPPED, words, points=going.skipped)
     return True
 

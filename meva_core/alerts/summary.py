@@ -10,6 +10,7 @@ from typing import Any, Final
 from meva_core.alerts.conditions import Kind
 from meva_core.alerts.message import Alert, moment, signed
 from meva_core.amounts import digits_of, parse_e8
+from meva_core.counting import counted
 from meva_core.history.window import RUN_METRICS
 from meva_core.ids import DAY, alert_id, stamp_text
 from meva_core.ports import Reads
@@ -48,13 +49,14 @@ def summary(reads: Reads, book: str, end: int) -> Alert | None:
     fell = max(_falls([began, *(row[4] for row in rows)]))
     state = stamp_text(end)[:13]
     name = alert_id(book, Kind.SUMMARY, "day", state, end)
+    in_modes = ", ".join(f"{mode} {count}" for mode, count in sorted(modes.items()))
     lines = [
         f"Meva, book {book}: {signed(digits_of(gained))} TRY{_share(gained, began)} in a day",
         f"the 24 hours to {moment(end)} UTC",
         f"equity {digits_of(equity)} TRY, largest fall {digits_of(fell)} TRY",
-        f"{sum(row[2] for row in rows)} orders, {sum(row[3] for row in rows)} fills, "
+        f"{counted(sum(row[2] for row in rows), 'order')}, {counted(sum(row[3] for row in rows), 'fill')}, "
         f"fees {digits_of(fees - fees_began)} TRY",
-        f"{len(rows)} cycles: {', '.join(f'{mode} {count}' for mode, count in sorted(modes.items()))}",
+        f"{counted(len(rows), 'cycle')}: {in_modes}",
         f"alert {name}",
     ]
     return Alert(name, Kind.SUMMARY, "day", state, end, "\n".join(lines))

@@ -17,7 +17,7 @@ from stage7_runs import BUSY, make_dataset, rows_of
 
 from meva_adapters.sql import ensure
 from meva_adapters.texts.figures_page import _amount, _moment, _percent, page_lines
-from meva_adapters.texts.words import counted, duration
+from meva_adapters.texts.words import duration
 from meva_cli.commands.demo import DEMO
 
 D = Decimal
@@ -307,20 +307,6 @@ def test_a_fall_that_rounds_to_nothing_is_told_as_one(meva, book):
     for ratio, told in (("0.0000000456", "of less than 0.01 %"), ("0.0000500001", "-0.01 %")):
         lines = dict(page_lines({**document, "max_drawdown_ratio": D(ratio)}))
         assert lines["Risk"][0].startswith(f"worst fall {told}, 00:30 to ")
-
-
-@pytest.mark.parametrize(
-    ("number", "what", "plural", "told"),
-    [
-        (1, "symbol", "", "1 symbol"),
-        (0, "symbol", "", "0 symbols"),
-        (2, "cycle", "", "2 cycles"),
-        (1, "entry", "entries", "1 entry"),
-        (3, "entry", "entries", "3 entries"),
-    ],
-)
-def test_what_is_counted_has_its_own_word_where_it_is_not_one(number, what, plural, told):
-    assert counted(number, what, plural) == told
 
 
 def test_a_run_without_a_trade_has_a_page(meva, tmp_path, monkeypatch):

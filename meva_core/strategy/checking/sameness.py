@@ -8,6 +8,7 @@ import numpy as np
 from attrs import evolve
 
 from meva_core.amounts import ABSENT
+from meva_core.counting import counted
 from meva_core.strategy.answers import StrategyFailed
 from meva_core.strategy.checking.altering import WEEKS_52, jittered, moved_by, reordered
 from meva_core.strategy.checking.comparing import Compared, compared
@@ -36,21 +37,17 @@ def enough_history(ask: Ask, tape: Piece, needs: int, seed: int) -> Finding:
     much it takes, up to 16 times as much."""
     found = _with_twice(ask, tape, needs, seed)
     if found is None:
-        why = f"needs() says {needs}; the data have no cycle with {_bars(_twice(needs))} before it"
+        why = f"needs() says {needs}; the data have no cycle with {counted(_twice(needs), 'bar')} before it"
         return not_checked(ENOUGH, why)
     if isinstance(found, Finding):
         return _with_what_it_needs(ask, tape, needs, seed, found)
     return passed(
-        ENOUGH, f"needs() says {needs}, and with {_bars(_twice(needs))} no weight is another", found
+        ENOUGH, f"needs() says {needs}, and with {counted(_twice(needs), 'bar')} no weight is another", found
     )
 
 
 def _twice(bars: int) -> int:
     return max(1, 2 * bars)
-
-
-def _bars(count: int) -> str:
-    return "1 bar" if count == 1 else f"{count} bars"
 
 
 def _and(found: Finding, more: str) -> Finding:
@@ -65,9 +62,9 @@ def _with_what_it_needs(ask: Ask, tape: Piece, needs: int, seed: int, found: Fin
         if more is None:
             return _and(found, f"; the data are too short to say whether {asked} would be enough")
         if not isinstance(more, Finding):
-            return _and(found, f"; {_bars(asked)} would be enough")
+            return _and(found, f"; {counted(asked, 'bar')} would be enough")
         asked = _twice(asked)
-    return _and(found, f"; {_bars(asked)} would not be enough either")
+    return _and(found, f"; {counted(asked, 'bar')} would not be enough either")
 
 
 def _with_twice(ask: Ask, tape: Piece, bars: int, seed: int) -> Compared | Finding | None:
@@ -88,7 +85,7 @@ def _with_twice(ask: Ask, tape: Piece, bars: int, seed: int) -> Compared | Findi
         except StrategyFailed as error:
             return failed(ENOUGH, f"with {bars} and with {more} bars before the first cycle: {error}")
         if found.first is not None:
-            when = f"with {_bars(more)} before the first cycle instead of {bars}"
+            when = f"with {counted(more, 'bar')} before the first cycle instead of {bars}"
             return differs(ENOUGH, pieces[0].time, tape.symbols, found.first, when)
         close = close.and_also(found)
     return close
