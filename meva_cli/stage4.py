@@ -9,7 +9,7 @@ import click
 
 from meva_cli.render import as_text
 from meva_cli.runs import held_of_earlier_stages
-from meva_cli.window import moment
+from meva_cli.window import LAST, moment
 from meva_core.errors import BadInput, StoreUnready
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ def stage4_rows(
     run_id: str | None,
     start: int | None,
     end: int | None,
-    last: int,
+    last: int | None,
 ) -> list[tuple[Any, ...]]:
-    """Return the newest rows of the live book in a table of Stage 4, oldest first; raise BadInput or
-    StoreUnready for none."""
+    """Return the newest rows of the live book in a table of Stage 4, oldest first: LAST of them where nothing
+    else is asked for. Raises BadInput or StoreUnready for none."""
     refuse_run(run_id)
+    last = LAST if is_cut(start, end, last) else last
     found = reads.rows(
         table, columns, start=moment(start), end=moment(end), where=_LIVE, newest_first=True, limit=last
     )
@@ -46,6 +47,16 @@ def stage4_rows(
     if not rows:
         raise _no_rows(reads, table, columns[0])
     return rows
+
+
+def is_cut(start: int | None, end: int | None, last: int | None) -> bool:
+    """Whether nothing is asked for, and so the newest rows alone are shown."""
+    return (start, end, last) == (None, None, None)
+
+
+def every_row(reads: Reads, table: str) -> int:
+    """Return how many rows the live book has in a table of Stage 4."""
+    return sum(1 for _ in reads.rows(table, ("book",), where=_LIVE))
 
 
 def refuse_run(run_id: str | None) -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.database import DB, database, reading
+from meva_cli.listing import newest_of, say_beside
 from meva_cli.live_history.asked import BOOK, asked_live, head_of, standing_of
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import counted, print_json, print_line, print_table, to_the_second
-from meva_cli.stage4 import STAGE, stage4_rows
+from meva_cli.stage4 import STAGE, every_row, is_cut, stage4_rows
 from meva_cli.summary import asked_account
-from meva_cli.window import LAST, asked_window, moment, window_options
+from meva_cli.window import asked_window, moment, window_options
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
@@ -216,8 +217,10 @@ def _anomalies(
 ) -> None:
     from meva_core.history.summaries import ANOMALY_COLUMNS
 
-    rows = stage4_rows(reads, "anomaly_events", ANOMALY_COLUMNS, run_id, start, end, last or LAST)
+    rows = stage4_rows(reads, "anomaly_events", ANOMALY_COLUMNS, run_id, start, end, last)
     if as_json:
         print_json({"anomalies": [dict(zip(ANOMALY_COLUMNS, row, strict=True)) for row in rows]})
     else:
         print_table(list(ANOMALY_COLUMNS), rows)
+        if is_cut(start, end, last):
+            say_beside(newest_of(len(rows), every_row(reads, "anomaly_events")))

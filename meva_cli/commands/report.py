@@ -16,7 +16,7 @@ from meva_cli.listing import newest_of, say_beside
 from meva_cli.live_history.asked import asked_live
 from meva_cli.options import FOLDER, json_option
 from meva_cli.render import as_text, counted, print_json, print_line, print_table
-from meva_cli.stage4 import STAGE, refuse_run, stage4_rows
+from meva_cli.stage4 import STAGE, every_row, is_cut, refuse_run, stage4_rows
 from meva_cli.window import LAST, asked_windows, moment, window_options
 from meva_core.errors import StoreUnready
 
@@ -133,8 +133,8 @@ def _report(
     from meva_core.history.summaries import Totals, report_lines
 
     account = asked_account(reads, run_id, book)
-    is_cut = (start, end, last) == (None, None, None)
-    last = LAST if is_cut else last
+    is_newest = is_cut(start, end, last)
+    last = LAST if is_newest else last
     windows = asked_windows(reads, account.run_ids, start, end, last)
     shown, market = [window.run_id for window in windows], _market(reads, account.run_ids[-1])
     totals = Totals()
@@ -149,7 +149,7 @@ def _report(
     else:
         named = f"Run {shown[-1]}" if book is None else f"Book {book}, {_runs_named(shown)}"
         print_report(named, lines, totals, market)
-        if is_cut:
+        if is_newest:
             every = sum((row or {}).get("cycles") or 0 for row in map(reads.run, account.run_ids))
             say_beside(newest_of(LAST, every, "cycle"))
 
@@ -368,8 +368,7 @@ def _report_stage4(
             action="leave out --stage to see Stage 7's cycles, or check --db",
         )
     found = {
-        name: stage4_rows(reads, name, STAGE4_TABLES[name][1], run_id, start, end, last or LAST)
-        for name in tables
+        name: stage4_rows(reads, name, STAGE4_TABLES[name][1], run_id, start, end, last) for name in tables
     }
     documents = {
         STAGE4_TABLES[name][0]: (["ts", *STAGE4_TABLES[name][1][1:]], rows) for name, rows in found.items()
@@ -384,7 +383,9 @@ def _report_stage4(
         return
     if "cycles" not in documents:
         click.echo("no metrics of cycles were recorded yet; this is what there is", err=True)
-    for what, (names, rows) in documents.items():
+    for name, (what, (names, rows)) in zip(tables, documents.items(), strict=True):
         if len(documents) > 1:
             print_line(f"{what}:")
         print_table(names, rows)
+        if is_cut(start, end, last):
+            say_beside(newest_of(len(rows), every_row(reads, name)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from meva_core.counting import counted
 from meva_core.errors import BadInput, StoreUnready
 from meva_core.ports import Reads
 from meva_core.stages.accounts import Account, account_of_book, account_of_run
@@ -40,16 +41,17 @@ def pick_run(reads: Reads, wanted: str | None) -> str:
 
 
 OTHERS: Final = {
-    "cycle_metrics": "cycles of Stage 4",
-    "cycle_audit": "audits of Stage 4's cycles",
-    "pnl_snapshots": "snapshots of profit and loss",
-    "account_snapshots": "snapshots of the account",
-    "anomaly_events": "anomalies",
-    "stage4_orders": "orders of Stage 4",
-    "orders": "orders of Stage 3",
-    "actions": "actions of Stage 3",
+    "cycle_metrics": ("cycle of Stage 4", "cycles of Stage 4"),
+    "cycle_audit": ("audit of Stage 4's cycles", "audits of Stage 4's cycles"),
+    "pnl_snapshots": ("snapshot of profit and loss", "snapshots of profit and loss"),
+    "account_snapshots": ("snapshot of the account", "snapshots of the account"),
+    "anomaly_events": ("anomaly", "anomalies"),
+    "stage4_orders": ("order of Stage 4", "orders of Stage 4"),
+    "orders": ("order of Stage 3", "orders of Stage 3"),
+    "actions": ("action of Stage 3", "actions of Stage 3"),
 }
-"""What a database of the earlier system may hold beside runs of Stage 7, by table."""
+"""What a database of the earlier system may hold beside runs of Stage 7, by table: what one and more of it
+are called."""
 _SHOWN_BY: Final = {
     "cycle_metrics": "meva report --stage stage4",
     "cycle_audit": "meva report --stage stage4",
@@ -62,7 +64,7 @@ _SHOWN_BY: Final = {
 def held_of_earlier_stages(reads: Reads) -> str:
     """Return what a database has of earlier stages, as the end of a sentence; empty for nothing."""
     counts = reads.count()
-    held = [f"{counts[table]} {what}" for table, what in OTHERS.items() if counts.get(table)]
+    held = [counted(counts[table], *called) for table, called in OTHERS.items() if counts.get(table)]
     return f"; it has {', '.join(held)}" if held else ""
 
 

@@ -612,14 +612,36 @@ def test_a_database_of_earlier_stages_is_told_for_what_it_is(
     for command in ("report", "alerts", "export", "why"):
         ended = meva(command, "--db", path)
         assert ended.code == 2
-        assert "it has 1 audits of Stage 4's cycles" in ended.err
+        assert "it has 1 audit of Stage 4's cycles" in ended.err
         assert "`meva report --stage stage4` shows" in ended.err
-    assert "it has 1 audits of Stage 4's cycles" in meva("runs", "--db", path).out
+    assert "it has 1 audit of Stage 4's cycles" in meva("runs", "--db", path).out
     shown = meva("report", "--db", path, "--stage", "stage4", "--json").document
     assert [audit["cycle_id"] for audit in shown["audits"]] == ["c4-1"]
     assert "c4-1" in meva("report", "--db", path, "--stage", "stage4").out
     beyond = meva("report", "--db", path, "--stage", "stage4", "--end", "2020-01-01")
     assert (beyond.code, "its rows are from 2026-01-01T00:00:00Z to" in beyond.err) == (2, True)
+
+
+def test_the_newest_rows_of_earlier_stages_are_shown_with_how_many_there_are(
+    meva: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = fresh_file(tmp_path / "old.db")
+    audits = [(f"c4-{n}", f"2026-01-01T00:{n:02}:00+00:00", "{}", "[]") for n in range(25)]
+    oddities = [
+        (f"c4-{n}:X", f"c4-{n}", f"2026-01-01T00:{n:02}:00+00:00", "X", "WARN", "{}") for n in range(25)
+    ]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        columns = "cycle_id, ts, counts_json, decisions_json"
+        connection.executemany(f"INSERT INTO cycle_audit ({columns}) VALUES (?, ?, ?, ?)", audits)
+        columns = "id, cycle_id, ts, code, severity, details_json"
+        connection.executemany(f"INSERT INTO anomaly_events ({columns}) VALUES (?, ?, ?, ?, ?, ?)", oddities)
+    for command in ("report", "alerts"):
+        cut = meva(command, "--db", path, "--stage", "stage4")
+        assert len(cut.out.splitlines()) == 1 + 20
+        assert cut.err.endswith("note: The newest 20 of 25 rows; --last N shows more.\n")
+        every = meva(command, "--db", path, "--stage", "stage4", "--start", "2026-01-01")
+        assert len(every.out.splitlines()) == 1 + 25
+        assert "note: " not in every.err
 
 
 def test_a_misspelt_database_is_met_with_the_near_name(meva: Callable[..., Any], tmp_path: Path) -> None:
