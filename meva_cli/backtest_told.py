@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from meva_cli.render import counted, print_line, print_pairs
+from meva_cli.render import print_line, print_pairs
+from meva_core.counting import counted, were
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset, Fault
@@ -36,8 +37,7 @@ def all_notes(dataset: Dataset, plan: RunPlan, loaded: Loaded, recorded: int) ->
     rest = [fault for fault in dataset.warnings if fault not in grave]
     other = [] if dataset.run is None else settings_notes(dataset.run, plan)
     asked = len(plan.times)
-    were = "was" if asked == 1 else "were"
-    more = f"{counted(asked, 'cycle')} {were} asked for; the figures are of all that are recorded"
+    more = f"{counted(asked, 'cycle')} {were(asked)} asked for; the figures are of all that are recorded"
     return [
         *([more] if recorded > asked else []),
         *map(_to_do, grave),

@@ -20,6 +20,7 @@ from meva_adapters.importing.sources import Source, find_sources
 from meva_adapters.importing.symbols import quote_of
 from meva_adapters.importing.unsaid import AllUnsaid, Unsaid, with_all_asked
 from meva_adapters.replay.format.layout import CANDLES, KINDS
+from meva_core.counting import counted, were
 from meva_core.errors import BadInput, Problem
 
 _LEAST_ROWS: Final = KINDS[CANDLES].min_rows
@@ -225,17 +226,19 @@ def repairs_told(pair: Pair) -> list[str]:
     if done.falling:
         told.append("rows stood in falling order and were turned round")
     elif done.reordered:
-        told.append(f"{done.reordered} rows were put in order")
+        told.append(f"{counted(done.reordered, 'row')} {were(done.reordered)} put in order")
     if done.duplicates:
-        told.append(f"{done.duplicates} exact duplicates were left out")
+        told.append(f"{counted(done.duplicates, 'exact duplicate')} {were(done.duplicates)} left out")
     if done.missing_values:
-        told.append(f"{done.missing_values} rows without a value were left out")
+        rows = counted(done.missing_values, "row without a value", "rows without a value")
+        told.append(f"{rows} {were(done.missing_values)} left out")
     if done.rounded:
         largest = f"{done.largest_change:.1E}"
         told.append(
-            f"{done.rounded} cells were rounded half even to 8 places, by {largest} of the value at most"
+            f"{counted(done.rounded, 'cell')} {were(done.rounded)} rounded half even to 8 places, "
+            f"by {largest} of the value at most"
         )
     if done.absent:
-        told.append(f"{done.absent} intervals have no candle, and stay so")
+        told.append(f"{counted(done.absent, 'interval')} without a candle, which stays so")
     told += [f"left out ({count}): {why}" for why, count in sorted(done.dropped.items())]
     return told

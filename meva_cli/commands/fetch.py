@@ -14,6 +14,7 @@ from meva_cli.load import settings_for
 from meva_cli.options import AMOUNT, FOLDER, SYMBOLS, TIME, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import print_json, print_line, print_table
+from meva_core.counting import counted, were
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ def wait(seconds: float) -> None:
 
 def _say_kept(fetched: Fetched) -> None:
     kept = sum(fetched.added.values())
-    click.echo(f"{kept} candles were fetched and are kept; the same command goes on after them", err=True)
+    said = f"{counted(kept, 'candle')} {were(kept)} fetched, and kept"
+    click.echo(f"{said}; the same command goes on from there", err=True)
     _say_faults(fetched)
 
 

@@ -123,7 +123,7 @@ def test_a_fault_that_stays_is_said_and_what_came_is_kept(
     assert ended.code == 1
     assert ended.document["error"]["code"] == "unavailable"
     assert said in ended.document["error"]["message"]
-    assert "2000 candles were fetched and are kept" in ended.err
+    assert "2000 candles were fetched, and kept" in ended.err
     assert len(rows(tmp_path)) == 2000
     assert replay.validate(tmp_path / "data").ok
     host.spoil = lambda page: None

@@ -103,6 +103,11 @@ def test_what_to_do_stands_on_a_line_of_its_own(shown: Callable[[str, int], str]
     assert not any("to do" in line and "message" in line for line in lines)
 
 
+def test_a_table_of_the_newest_rows_says_so_below_it(shown: Callable[[str, int], str]) -> None:
+    assert "\nThe newest 20 of 60 cycles; --last N shows more.\n" in shown("report --db a.db", 120)
+    assert "The newest" not in shown("report --db a.db --last 3", 120)
+
+
 def test_the_amounts_of_a_report_are_whole(shown: Callable[[str, int], str]) -> None:
     wide = shown("report --db a.db", 10_000)
     amounts = {word for word in wide.split("\n\n")[0].split() if word.count(".") == 1 and word > "9000"}

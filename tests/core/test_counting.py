@@ -2,7 +2,7 @@
 
 import pytest
 
-from meva_core.counting import counted
+from meva_core.counting import counted, were
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,4 @@ from meva_core.counting import counted
 )
 def test_what_is_counted_has_its_own_word_where_it_is_not_one(number, what, plural, told):
     assert counted(number, what, plural) == told
+    assert were(number) == ("was" if told.startswith("1 ") else "were")

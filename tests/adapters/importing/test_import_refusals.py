@@ -289,7 +289,7 @@ def test_binary_noise_is_rounded_and_told_and_more_is_refused(tmp_path: Path) ->
     noisy = noisy.replace(str(float(BARS[0].volume)), f"{float(BARS[0].volume)!r}0000000000001", 1)
     found = imported(put(tmp_path, "BTC_USDT-1m.json", noisy.encode()), into=tmp_path / "data")
     assert candles_of(tmp_path / "data", "BTCUSDT") == as_rows(BARS)
-    assert any("1 cells were rounded half even to 8 places" in told for told in repairs_told(found.pairs[0]))
+    assert any("1 cell was rounded half even to 8 places" in told for told in repairs_told(found.pairs[0]))
     finer = with_line(plain(BARS), 3, row(BARS[1], volume="0.123456785"))
     path = put(tmp_path, "BTCTRY.csv", finer)
     assert "'0.123456785' has more than 8 decimal places" in str(refused(path, stamp="open"))
@@ -304,8 +304,8 @@ def test_rows_without_values_and_missing_minutes_stay_out_and_are_counted(tmp_pa
     found = imported(put(tmp_path, "BTCTRY.csv", text(lines)), into=tmp_path / "data", stamp="open")
     assert candles_of(tmp_path / "data", "BTCTRY") == as_rows(BARS[:6] + BARS[7:19] + BARS[22:])
     assert repairs_told(found.pairs[0]) == [
-        "1 rows without a value were left out",
-        "4 intervals have no candle, and stay so",
+        "1 row without a value was left out",
+        "4 intervals without a candle, which stays so",
     ]
 
 
