@@ -121,6 +121,8 @@ def _print(found: Explained, told: Mapping[str, Any]) -> None:
 
 
 def _headline(found: Explained) -> str:
+    from meva_core.live_history.explain import mostly
+
     mode = found.cycle.decisions.mode
     tail = f"mode {mode.mode.name}"
     if mode.bound is not None:
@@ -131,6 +133,9 @@ def _headline(found: Explained) -> str:
         if n
     ]
     if found.ordered:
+        if unsent := len(found.refused):
+            codes = mostly(one.code or one.verdict for one in found.refused)
+            tail = f"{unsent} of the orders not sent, or not taken, mainly because of {codes}; {tail}"
         return f"It decided on {' and '.join(parts)}; {tail}."
     after = f", {parts[0]}" if parts else ""
     why = "nothing was asked for" if found.main == "nothing_asked" else f"mainly because of {found.main}"

@@ -13,6 +13,7 @@ from meva_core.amounts import to_decimal
 from meva_core.live_history.cycles import Opened
 from meva_core.live_history.words import explain
 from meva_core.operating.records.done_rows import NotDone
+from meva_core.operating.records.outcomes import Verdict
 from meva_core.operational.actions import Action, Kind
 from meva_core.operational.allocation import Allocated, Status
 from meva_core.operational.asked import Asked
@@ -96,9 +97,16 @@ class Explained:
         return sum(one.kind is Kind.CANCEL for one in self.cycle.decisions.actions)
 
     @property
+    def refused(self) -> tuple[NotDone, ...]:
+        """The orders that it decided on and that were not sent, or not taken."""
+        return refused(self.cycle.not_done.values())
+
+    @property
     def main(self) -> str:
-        """The code that says most about a cycle without an order: what bound its mode, else what stopped most
-        of what was asked for."""
+        """The code that says most about a cycle without an order: what kept those from going out that it
+        decided on, else what bound its mode, else what stopped most of what was asked for."""
+        if (unsent := self.refused) and len(unsent) == self.ordered:
+            return mostly(one.code or one.verdict for one in unsent)
         bound = self.cycle.decisions.mode.bound
         if bound is not None:
             return bound.reason.code
@@ -110,6 +118,13 @@ def mostly(codes: Iterable[str]) -> str:
     """Return the most frequent of some codes, the first by name of equals; nothing for none."""
     counted = Counter(codes)
     return min(counted, key=lambda code: (-counted[code], code), default="")
+
+
+def refused(not_done: Iterable[NotDone]) -> tuple[NotDone, ...]:
+    """Return the orders among what was not done that were not sent, or not taken; nothing of cancels, nor of
+    what may be there."""
+    none = (Verdict.BLOCKED, Verdict.REJECTED)
+    return tuple(one for one in not_done if one.kind != Kind.CANCEL and one.verdict in none)
 
 
 def explained(cycle: Opened) -> Explained:

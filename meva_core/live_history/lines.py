@@ -15,9 +15,10 @@ from meva_core.amounts import to_decimal
 from meva_core.errors import StoreCorrupt
 from meva_core.history.fields import Field
 from meva_core.live_history.books import Standing
-from meva_core.live_history.explain import NOTHING_ASKED, mostly
+from meva_core.live_history.explain import NOTHING_ASKED, mostly, refused
 from meva_core.live_history.fills import SCHEMA_VERSION, units
 from meva_core.operating.records.decided_rows import CYCLES
+from meva_core.operating.records.done_rows import NotDone
 from meva_core.ports import Reads
 
 FIELDS: Final = (
@@ -134,12 +135,13 @@ def _of_audit(name: str, audit: tuple[Any, ...] | None, status: str) -> dict[str
         counts, decisions, envelope = map(json.loads, audit)
         bound = envelope["bound"]
         orders = counts["submitted"] + counts["simulated"] + counts["unknown"]
-        counted = ("canceled", "fills", "rejected", "unknown", "blocked", "flows")
+        counted = ("canceled", "fills", "rejected", "unknown", "flows")
         return {
             "mode": envelope["mode"],
             "bound": None if bound is None else bound["part"],
             "orders": orders,
             "reason": _OK if orders else _main(decisions, bound, counts),
+            "blocked": _blocked(counts),
             **{one: counts[one] for one in counted},
         }
     except (KeyError, TypeError, ValueError) as error:
@@ -149,12 +151,24 @@ def _of_audit(name: str, audit: tuple[Any, ...] | None, status: str) -> dict[str
         ) from error
 
 
+def _blocked(counts: Mapping[str, int]) -> int:
+    """Return how many actions were not sent: a rule of ours held them back, or what must permit each one."""
+    return counts["blocked"] + counts.get("blocked_by_policy", 0)
+
+
 def _main(decisions: Mapping[str, Any], bound: Mapping[str, Any] | None, counts: Mapping[str, int]) -> str:
-    """Return what says most about a cycle that sent no order."""
+    """Return what says most about a cycle that sent no order: what kept those from going out that it decided
+    on, else what bound its mode, else what stopped most of what was asked for."""
+    not_done = [NotDone(**one) for one in decisions.get("not_done", ())]
+    if unsent := mostly(one.code or one.verdict for one in refused(not_done)):
+        return unsent
     if bound is not None:
         return str(bound["reason"]["code"])
     stopped = mostly(one["reason"]["code"] for one in decisions["dropped"])
-    return stopped or next((name for name in ("rejected", "blocked") if counts[name]), NOTHING_ASKED)
+    undone = mostly(one.code or one.verdict for one in not_done)
+    if stopped or undone:
+        return stopped or undone
+    return "rejected" if counts["rejected"] else "blocked" if _blocked(counts) else NOTHING_ASKED
 
 
 def _of_money(
