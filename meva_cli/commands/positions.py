@@ -11,7 +11,7 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.listing import TABLE, Listing, check_form, form_options
-from meva_cli.live_history.asked import BOOK, asked_live, standing_of
+from meva_cli.live_history.asked import BOOK, asked_live, standing_of, unbooked_words
 from meva_cli.options import SYMBOL
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.runs import run_option
@@ -95,10 +95,11 @@ def _of_account(reads: Reads, run_id: str | None, book: str | None) -> dict[str,
 
 
 def _of_book(reads: Reads, listed: Listed) -> dict[str, Any]:
-    from meva_core.live_history.orders import open_orders
+    from meva_core.live_history.orders import open_orders, unbooked_orders
     from meva_core.live_history.positions import positions_of
 
-    return positions_of(standing_of(reads, listed), open_orders(reads, listed))
+    found = positions_of(standing_of(reads, listed), open_orders(reads, listed))
+    return {**found, "unbooked_orders": len(unbooked_orders(reads, listed))}
 
 
 def _listing(found: Mapping[str, Any]) -> Listing:
@@ -132,6 +133,8 @@ def _say(found: Mapping[str, Any]) -> None:
     if found.get("others"):
         coins = ", ".join(f"{as_text(one['qty'])} {one['asset']}" for one in found["others"])
         print_line(f"Not the book's, and never sold: {coins}.")
+    if words := unbooked_words(found.get("unbooked_orders", 0), found["book"]):
+        print_line(f"! {words}")
 
 
 def _percent(one: Mapping[str, Any]) -> Decimal | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from meva_cli.holders import held_by, is_active, lease_document
-from meva_cli.live_history.asked import standing_of
+from meva_cli.live_history.asked import standing_of, unbooked_words
 from meva_cli.render import as_text, print_line, print_pairs, print_table, to_the_second
 
 if TYPE_CHECKING:
@@ -58,11 +58,14 @@ def print_status(entry: Mapping[str, Any], held_by: str, ago: str) -> None:
         "lease": held_by,
         "open_orders": entry["open_orders"],
         "unsettled_orders": entry["unsettled_orders"] or "",
+        "unbooked_orders": entry["unbooked_orders"] or "",
         "kill_switch": "; ".join(entry["kill_switch"]),
         "alerts_waiting": entry["alerts_waiting"],
         "alerts_lost": entry["alerts_lost"] or "",
     }
     print_pairs({name: value for name, value in told.items() if value not in (None, "")})
+    if words := unbooked_words(entry["unbooked_orders"], entry["book"]):
+        print_line(f"! {words}")
     for alarm in entry["alarms"]:
         since = to_the_second(alarm["since"])
         print_line(f"! {alarm['alarm']} since {since}: {alarm['means']}; {alarm['ends']}")

@@ -1,0 +1,46 @@
+"""What the commands say of a live book whose orders filled after its last cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import meva
+from fresh_database import fresh_file
+from told_books import fill_open, recorded
+
+from meva_adapters.sql import writer
+from meva_core.operating.steps.cancelling import cancel_open
+
+__all__ = ["meva"]
+Meva = Callable[..., Any]
+TOLD = (
+    "! 2 orders have filled, and not all of that is booked yet; the next cycle books it, or "
+    "`meva run stage4 --observe` where no process runs the book\n"
+)
+
+
+@pytest.mark.parametrize("command", ["positions", "pnl", "status"])
+def test_what_filled_after_the_last_cycle_is_told_until_it_is_booked(
+    meva: Meva, tmp_path: Path, command: str
+) -> None:
+    db = tmp_path / "live.db"
+
+    def unbooked() -> int:
+        found = meva(command, "--db", db, "--json").document
+        of_book = found["books"][0] if command == "status" else found
+        count: int = of_book["unbooked_orders"]
+        return count
+
+    with writer(fresh_file(db), durable=False) as store:
+        account = recorded(store)
+        account.go_on()
+        fill_open(account)
+        cancel_open(account.runner.world.desk, lambda: False)
+        assert TOLD in meva(command, "--db", db).out
+        assert unbooked() == 2
+        account.go_on()
+        assert "not all of that is booked" not in meva(command, "--db", db).out
+        assert unbooked() == 0
