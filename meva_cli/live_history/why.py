@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from meva_cli.live_history.asked import texts
 from meva_cli.render import as_text, print_json, print_line, print_table
+from meva_cli.window import named_time
 
 if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
@@ -19,29 +20,31 @@ if TYPE_CHECKING:
 
 
 def why_cycle(reads: Reads, listed: Listed, cycle: str | None, *, as_json: bool) -> None:
-    """Explain the cycle with this id, the newest one at or before this time, or the last one."""
+    """Explain the cycle with this id, the one that sent an order at this time, else the newest up to it, or
+    the last one."""
     from meva_core.live_history.cycles import opened
     from meva_core.live_history.explain import document, explained
 
-    found = explained(opened(reads, listed, texts(), _named(reads, listed, cycle)))
+    name, which = _named(reads, listed, cycle)
+    found = explained(opened(reads, listed, texts(), name))
     told = {**document(found), "gates": _gates(found.cycle), "orders_now": _orders_now(reads, listed, found)}
     if as_json:
         print_json(told)
-    else:
-        _print(found, told)
+        return
+    if which:
+        print_line(which)
+    _print(found, told)
 
 
-def _named(reads: Reads, listed: Listed, cycle: str | None) -> str:
+def _named(reads: Reads, listed: Listed, cycle: str | None) -> tuple[str, str]:
+    """Return the id of a cycle, and in words which one it is where a time named it."""
+    from meva_core.live_history.at import cycle_at
     from meva_core.live_history.cycles import cycles_in
 
     if cycle is None:
-        return cycles_in(reads, listed, last=1)[0][1]
-    try:
-        moment = datetime.fromisoformat(cycle)
-    except ValueError:
-        return cycle
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return cycles_in(reads, listed, end=aware, last=1)[0][1]
+        return cycles_in(reads, listed, last=1)[0][1], ""
+    given = named_time(cycle)
+    return (cycle, "") if given is None else cycle_at(reads, listed, texts(), given)
 
 
 def _gates(cycle: Opened) -> dict[str, Any]:
