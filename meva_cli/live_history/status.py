@@ -64,6 +64,10 @@ def print_status(entry: Mapping[str, Any], held_by: str, ago: str) -> None:
         "alerts_lost": entry["alerts_lost"] or "",
     }
     print_pairs({name: value for name, value in told.items() if value not in (None, "")})
+    if entry["account_read"] is False:
+        print_line("! the account could not be read in the last cycle: equity is that of the last read")
+    for note in entry["notes"]:
+        print_line(f"! {note}")
     if words := unbooked_words(entry["unbooked_orders"], entry["book"]):
         print_line(f"! {words}")
     for alarm in entry["alarms"]:

@@ -100,6 +100,7 @@ def _print(found: Explained, told: Mapping[str, Any]) -> None:
     print_line()
     print_table(["part of the mode", "mode", "binds", "why"], list(_parts(found)))
     for title, lines in (
+        ("What could not be read:", list(cycle.notes)),
         ("Alarms that are open:", list(_alarms(cycle))),
         (
             "What was odd:",

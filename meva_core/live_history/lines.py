@@ -15,7 +15,7 @@ from meva_core.amounts import to_decimal
 from meva_core.errors import StoreCorrupt
 from meva_core.history.fields import Field
 from meva_core.live_history.books import Standing
-from meva_core.live_history.explain import NOTHING_ASKED, mostly, refused
+from meva_core.live_history.explain import NOTHING_ASKED, main_code
 from meva_core.live_history.fills import SCHEMA_VERSION, units
 from meva_core.operating.records.decided_rows import CYCLES
 from meva_core.operating.records.done_rows import NotDone
@@ -54,7 +54,8 @@ _OK: Final = "ok"
 
 @frozen
 class Line:
-    """One cycle; what was not recorded is None."""
+    """One cycle; what was not recorded is None. Where the account was not read equity is that of the last
+    read at the marks of this cycle; `notes` say what could not be read."""
 
     ts: datetime
     cycle: str
@@ -76,6 +77,8 @@ class Line:
     drawdown: Decimal | None
     reason: str
     code_version: str
+    account_read: bool = True
+    notes: tuple[str, ...] = ()
 
     def record(self, standing: Standing) -> tuple[Any, ...]:
         """Return it in the order of FIELDS."""
@@ -140,7 +143,9 @@ def _of_audit(name: str, audit: tuple[Any, ...] | None, status: str) -> dict[str
             "mode": envelope["mode"],
             "bound": None if bound is None else bound["part"],
             "orders": orders,
-            "reason": _OK if orders else _main(decisions, bound, counts),
+            "reason": _OK if orders else _main(decisions, bound, counts, envelope.get("account_read", True)),
+            "account_read": envelope.get("account_read", True),
+            "notes": tuple(decisions.get("notes", ())),
             "blocked": _blocked(counts),
             **{one: counts[one] for one in counted},
         }
@@ -156,19 +161,20 @@ def _blocked(counts: Mapping[str, int]) -> int:
     return counts["blocked"] + counts.get("blocked_by_policy", 0)
 
 
-def _main(decisions: Mapping[str, Any], bound: Mapping[str, Any] | None, counts: Mapping[str, int]) -> str:
-    """Return what says most about a cycle that sent no order: what kept those from going out that it decided
-    on, else what bound its mode, else what stopped most of what was asked for."""
+def _main(
+    decisions: Mapping[str, Any],
+    bound: Mapping[str, Any] | None,
+    counts: Mapping[str, int],
+    account_read: bool,
+) -> str:
+    """Return what says most about a cycle that sent no order; of an older version, which did not record what
+    was not done, that there was something."""
     not_done = [NotDone(**one) for one in decisions.get("not_done", ())]
-    if unsent := mostly(one.code or one.verdict for one in refused(not_done)):
-        return unsent
-    if bound is not None:
-        return str(bound["reason"]["code"])
-    stopped = mostly(one["reason"]["code"] for one in decisions["dropped"])
-    undone = mostly(one.code or one.verdict for one in not_done)
-    if stopped or undone:
-        return stopped or undone
-    return "rejected" if counts["rejected"] else "blocked" if _blocked(counts) else NOTHING_ASKED
+    code = None if bound is None else str(bound["reason"]["code"])
+    dropped = [one["reason"]["code"] for one in decisions["dropped"]]
+    found = main_code(not_done, code, dropped, account_read=account_read)
+    undone = "rejected" if counts["rejected"] else "blocked" if _blocked(counts) else ""
+    return undone or found if found == NOTHING_ASKED else found
 
 
 def _of_money(

@@ -72,6 +72,8 @@ class Status:
             "fills": 0 if line is None else line.fills,
             "main_reason": None if line is None else line.reason,
             "bound_by": None if line is None else line.bound,
+            "account_read": None if line is None else line.account_read,
+            "notes": [] if line is None else list(line.notes),
             "open_orders": sum(one.rests for one in self.orders),
             "unsettled_orders": self.unsettled,
             "unbooked_orders": self.unbooked,

@@ -1,4 +1,4 @@
-"""What the commands say of a live book whose orders filled after its last cycle."""
+"""What the commands say of a live book that is not quite as its last cycle left, or saw, it."""
 
 from __future__ import annotations
 
@@ -44,3 +44,18 @@ def test_what_filled_after_the_last_cycle_is_told_until_it_is_booked(
         account.go_on()
         assert "not all of that is booked" not in meva(command, "--db", db).out
         assert unbooked() == 0
+
+
+def test_status_says_that_the_account_was_not_read_and_why(meva: Meva, tmp_path: Path) -> None:
+    db = tmp_path / "live.db"
+    with writer(fresh_file(db), durable=False) as store:
+        account = recorded(store)
+        account.go_on()
+        assert "could not be read" not in meva("status", "--db", db).out
+        with account.exchange.failing("balances"):
+            account.go_on()
+    told = meva("status", "--db", db).out
+    assert "! the account could not be read in the last cycle: equity is that of the last read\n" in told
+    assert "! the balances cannot be read: balances : no answer\n" in told
+    why = meva("why", "--db", db).out
+    assert "What could not be read:\n  the balances cannot be read: balances : no answer\n" in why
