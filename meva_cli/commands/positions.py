@@ -34,6 +34,7 @@ _SHOWN: Final = {
 _ON_ORDER: Final = {"buying": "buying_qty", "selling": "selling_qty"}
 _NOT_AMOUNTS: Final = {
     "symbol": "text",
+    "valued_at": "text",
     "lots": "integer",
     "share_ratio": "ratio",
     "mark_age_seconds": "integer",
@@ -62,7 +63,8 @@ def positions(
     shows the sum, is before fees and slippage.
 
     Of a book of Stages 3 and 4 it also shows what open orders may still bring or take, and the coins of the
-    account that are not the book's: Meva counts them for nothing and never sells them.
+    account that are not the book's: Meva counts them for nothing and never sells them. What its last cycle
+    had no mark of counts at the cost of its lots, as in equity, and a line says so.
     """
     url = database(db)
     check_form(form, out, as_json, url)
@@ -133,6 +135,9 @@ def _say(found: Mapping[str, Any]) -> None:
     if found.get("others"):
         coins = ", ".join(f"{as_text(one['qty'])} {one['asset']}" for one in found["others"])
         print_line(f"Not the book's, and never sold: {coins}.")
+    if at_cost := [one["symbol"] for one in found["positions"] if one.get("valued_at") == "cost"]:
+        verb = "has no mark, and counts" if len(at_cost) == 1 else "have no mark, and count"
+        print_line(f"{', '.join(at_cost)} {verb} at the cost of the lots, as in equity.")
     if words := unbooked_words(found.get("unbooked_orders", 0), found["book"]):
         print_line(f"! {words}")
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import meva
 from fresh_database import fresh_file
-from told_books import fill_open, recorded
+from told_books import SETTINGS, fill_open, recorded
 
 from meva_adapters.sql import writer
 from meva_core.operating.steps.cancelling import cancel_open
+from meva_core.operational.limits import limits_from
+from meva_core.settings import build_settings
 
 __all__ = ["meva"]
 Meva = Callable[..., Any]
@@ -59,3 +62,25 @@ def test_status_says_that_the_account_was_not_read_and_why(meva: Meva, tmp_path:
     assert "! the balances cannot be read: balances : no answer\n" in told
     why = meva("why", "--db", db).out
     assert "What could not be read:\n  the balances cannot be read: balances : no answer\n" in why
+
+
+def test_what_has_no_mark_is_shown_with_the_value_that_equity_counts(meva: Meva, tmp_path: Path) -> None:
+    db = tmp_path / "live.db"
+    with writer(fresh_file(db), durable=False) as store:
+        account = recorded(store)
+        account.go_on()
+        fill_open(account)
+        cancel_open(account.runner.world.desk, lambda: False)
+        settings = build_settings({**SETTINGS, "SYMBOLS": "SOLTRY"})
+        account.under(limits=limits_from(settings))
+        account.go_on()
+    found = meva("positions", "--db", db, "--json").document
+    assert {one["mark_try"] for one in found["positions"]} == {None}
+    for one in found["positions"]:
+        assert (one["valued_at"], one["value_try"]) == ("cost", one["fifo_cost_try"])
+        assert Decimal(one["unrealized_try"]) == Decimal(one["value_try"]) - Decimal(one["paid_try"])
+    values = sum(Decimal(one["value_try"]) for one in found["positions"])
+    assert Decimal(found["cash_try"]) + values == Decimal(found["equity_try"])
+    shown = meva("positions", "--db", db).out
+    assert "ETHTRY, BTCTRY have no mark, and count at the cost of the lots, as in equity.\n" in shown
+    assert ",cost," in meva("positions", "--db", db, "--format", "csv").out
