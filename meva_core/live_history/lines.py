@@ -46,9 +46,11 @@ FIELDS: Final = (
     Field("reason", "text"),
     Field("code_version", "text"),
 )
-"""A cycle. `orders` were sent, those of which nothing was heard among them. `net_pnl_try` counts since the
-book was opened, flows out; `realized_total_try` is average cost's. `reason` says why it sent no order, or is
-`ok`; of a cycle that did not end there is only its status."""
+"""A cycle. `orders` were sent, those of which nothing was heard among them. `canceled` are the cancels that
+it asked for itself: what `meva kill` and `--cancel-on-exit` ask for is of no cycle. `blocked` were not sent,
+by a rule of ours or for want of a permit. `net_pnl_try` counts since the book was opened, flows out;
+`realized_total_try` is average cost's. `reason` says why it sent no order, or is `ok`; of a cycle that did
+not end there is only its status."""
 _OK: Final = "ok"
 
 

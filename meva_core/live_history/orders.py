@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
@@ -14,6 +14,7 @@ from meva_core.amounts import E8, to_decimal
 from meva_core.history.fields import Field
 from meva_core.live.live_orders import ACTIVE
 from meva_core.live.standing import UNSETTLED, Standing
+from meva_core.live_book.names import cycle_named_in
 from meva_core.live_book.opening import LIVE
 from meva_core.live_history.books import Listed
 from meva_core.live_history.fills import SCHEMA_VERSION, Booked, booked_fills, trimmed
@@ -167,6 +168,13 @@ def unbooked_orders(reads: Reads, listed: Listed) -> list[Order]:
         found += _rows(reads, listed, {"status": str(word), "fill_complete": 0})
     newest_first = sorted(found, key=lambda row: -row["id"])
     return [one for one in _with_fills(reads, listed, newest_first) if one.unbooked]
+
+
+def canceled_of(reads: Reads, listed: Listed, cycles: Collection[str]) -> int:
+    """Return how many orders that some cycles sent stand as canceled, whoever asked for that."""
+    rows = _rows(reads, listed, {"status": str(Standing.CANCELED)})
+    names = (str(row["client_order_id"] or row["exchange_client_id"] or "") for row in rows)
+    return sum(cycle_named_in(name) in cycles for name in names)
 
 
 def order_named(reads: Reads, listed: Listed, client_id: str) -> Order | None:
