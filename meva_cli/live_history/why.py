@@ -139,7 +139,7 @@ def _headline(found: Explained) -> str:
     if found.ordered:
         if unsent := len(found.refused):
             codes = mostly(one.code or one.verdict for one in found.refused)
-            tail = f"{unsent} of the orders not sent, or not taken, mainly because of {codes}; {tail}"
+            tail = f"{unsent} of {found.ordered} came to nothing, mainly because of {codes}; {tail}"
         return f"It decided on {' and '.join(parts)}; {tail}."
     after = f", {parts[0]}" if parts else ""
     why = "nothing was asked for" if found.main == "nothing_asked" else f"mainly because of {found.main}"

@@ -110,7 +110,7 @@ class Explained:
             tuple(self.cycle.not_done.values()),
             None if mode.bound is None else mode.bound.reason.code,
             (one.reason.code for one in dropped),
-            account_read=self.cycle.account_read,
+            account_read=not self.cycle.account_unread,
         )
 
 
@@ -212,7 +212,7 @@ def document(found: Explained) -> dict[str, Any]:
                 for one in mode.parts
             ],
         },
-        "account_read": cycle.account_read,
+        "account_read": not cycle.account_unread,
         "notes": list(cycle.notes),
         "kill_switch": inputs.kill_switch or None,
         "kill": None

@@ -79,7 +79,7 @@ class Line:
     drawdown: Decimal | None
     reason: str
     code_version: str
-    account_read: bool = True
+    account_unread: str = ""
     notes: tuple[str, ...] = ()
 
     def record(self, standing: Standing) -> tuple[Any, ...]:
@@ -145,8 +145,10 @@ def _of_audit(name: str, audit: tuple[Any, ...] | None, status: str) -> dict[str
             "mode": envelope["mode"],
             "bound": None if bound is None else bound["part"],
             "orders": orders,
-            "reason": _OK if orders else _main(decisions, bound, counts, envelope.get("account_read", True)),
-            "account_read": envelope.get("account_read", True),
+            "reason": _OK
+            if orders
+            else _main(decisions, bound, counts, is_read="account_unread" not in envelope),
+            "account_unread": envelope.get("account_unread", ""),
             "notes": tuple(decisions.get("notes", ())),
             "blocked": _blocked(counts),
             **{one: counts[one] for one in counted},
@@ -167,14 +169,15 @@ def _main(
     decisions: Mapping[str, Any],
     bound: Mapping[str, Any] | None,
     counts: Mapping[str, int],
-    account_read: bool,
+    *,
+    is_read: bool,
 ) -> str:
     """Return what says most about a cycle that sent no order; of an older version, which did not record what
     was not done, that there was something."""
     not_done = [NotDone(**one) for one in decisions.get("not_done", ())]
     code = None if bound is None else str(bound["reason"]["code"])
     dropped = [one["reason"]["code"] for one in decisions["dropped"]]
-    found = main_code(not_done, code, dropped, account_read=account_read)
+    found = main_code(not_done, code, dropped, account_read=is_read)
     undone = "rejected" if counts["rejected"] else "blocked" if _blocked(counts) else ""
     return undone or found if found == NOTHING_ASKED else found
 

@@ -47,7 +47,7 @@ def ran_of(read: Read, executed: Executed, outcomes: tuple[Outcome, ...], *, dry
         flows=read.flows,
         fills=read.filled,
         notes=(*read.notes, *executed.notes),
-        account_read=read.account_read,
+        account_unread=read.account_unread,
     )
 
 

@@ -55,13 +55,18 @@ def test_status_says_that_the_account_was_not_read_and_why(meva: Meva, tmp_path:
         account = recorded(store)
         account.go_on()
         assert "could not be read" not in meva("status", "--db", db).out
-        with account.exchange.failing("balances"):
+        with account.exchange.failing("balances"), account.exchange.failing("fills"):
             account.go_on()
     told = meva("status", "--db", db).out
-    assert "! the account could not be read in the last cycle: equity is that of the last read\n" in told
-    assert "! the balances cannot be read: balances : no answer\n" in told
+    unread = "the balances cannot be read: balances : no answer\n"
+    assert f"! equity is that of the last read of the account: {unread}" in told
+    assert told.count(unread) == 1
+    assert told.count("its fills cannot be read") == 1
+    assert "! and 1 more that could not be read; `meva why --book live` names all\n" in told
     why = meva("why", "--db", db).out
-    assert "What could not be read:\n  the balances cannot be read: balances : no answer\n" in why
+    assert "What could not be read:\n  BTCTRY: its fills" in why
+    assert why.count("its fills cannot be read") == 2
+    assert f"  {unread}" in why
 
 
 def test_what_has_no_mark_is_shown_with_the_value_that_equity_counts(meva: Meva, tmp_path: Path) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from command_line import meva
-from told_books import live_file
+from fresh_database import fresh_file
+from permits import Gate
+from told_books import live_file, recorded
+
+from meva_adapters.sql import writer
+from meva_core.operating.guards.permit import NotPermitted
 
 __all__ = ["meva"]
 Meva = Callable[..., Any]
@@ -39,3 +44,17 @@ def test_an_order_leads_to_its_cycle_by_its_name_and_its_time(meva: Meva, live: 
         cycle = order["client_order_id"].split(":")[1]
         for asked in (order["client_order_id"], order["created"]):
             assert meva("why", asked, "--db", live, "--json").document["cycle_id"] == cycle
+
+
+def test_orders_that_were_decided_on_and_not_sent_are_told_in_the_first_line(
+    meva: Meva, tmp_path: Path
+) -> None:
+    db = tmp_path / "canary.db"
+    with writer(fresh_file(db), durable=False) as store:
+        account = recorded(store)
+        account.exchange.permit = Gate(NotPermitted("not sent", why="canary"))
+        account.go_on()
+    told = meva("why", "--db", db).out.splitlines()
+    assert told[1] == "It decided on 2 orders; 2 of 2 came to nothing, mainly because of canary; mode NORMAL."
+    assert meva("report", "--db", db).out.splitlines()[1].endswith("\tcanary")
+    assert "0 orders  0 fills  canary\n" in meva("status", "--db", db).out

@@ -56,7 +56,7 @@ class Ran:
 
     Counts are of actions; `rejects` are by the code that the exchange, or a rule before it, gave. `foreign`
     counts the orders of others that were seen open, `flows` those that were booked; `notes` say what could
-    not be read, `account_read` whether the balances could. `step_ms` are the
+    not be read, `account_unread` why the balances could not. `step_ms` are the
     milliseconds of each step, by name; `start` and `end` microseconds.
     """
 
@@ -74,7 +74,7 @@ class Ran:
     flows: int = 0
     fills: tuple[Filled, ...] = ()
     notes: tuple[str, ...] = ()
-    account_read: bool = True
+    account_unread: str = ""
     step_ms: Mapping[str, int] = Factory(dict)
     start: int = 0
     end: int = 0
@@ -169,7 +169,7 @@ def _audit(work: UnitOfWork, whose: Whose, cycle: Cycle, ran: Ran) -> None:
         "mode": mode["mode"],
         "bound": mode["bound"],
         "parts": mode["parts"],
-        **({} if ran.account_read else {"account_read": False}),
+        **({"account_unread": ran.account_unread} if ran.account_unread else {}),
     }
     values = {
         "cycle_id": cycle.inputs.cycle,

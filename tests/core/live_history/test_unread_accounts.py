@@ -51,9 +51,13 @@ def test_a_refused_key_is_told_where_people_look_afterwards(
         status = status_of(view, book, ()).document()
         why = document(explained(opened(view, listed, TEXTS, account.ids[1])))
         before, line = lines_of(view, book, cycles_in(view, listed))
-    assert (status["account_read"], REFUSED in status["notes"]) == (False, True)
+    assert (status["account_read"], status["account_unread"], REFUSED in status["notes"]) == (
+        False,
+        REFUSED,
+        True,
+    )
     assert (why["account_read"], REFUSED in why["notes"]) == (False, True)
-    assert (before.account_read, before.notes, before.reason) == (True, (), "nothing_asked")
+    assert (before.account_unread, before.notes, before.reason) == ("", (), "nothing_asked")
     assert line.reason == status["main_reason"] == why["main_reason"] == "balances_unread"
     account.go_on()
     with store.read() as view:
@@ -74,4 +78,4 @@ def test_a_cycle_that_read_all_is_recorded_as_it_always_was(store: SqlStore) -> 
     with store.read() as view:
         [(decisions, envelope)] = view.rows("cycle_audit", ("decisions_json", "envelope_json"))
     assert json.loads(decisions).keys() == {"dropped", "cancels", "universe", "not_done"}
-    assert "account_read" not in json.loads(envelope)
+    assert "account_unread" not in json.loads(envelope)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from attrs import frozen
 from fresh_database import fresh_file
+from permits import Gate
 from told_books import TEXTS, Recorded, recorded
 
 from meva_adapters.sql.store import SqlStore, writer
@@ -18,20 +18,6 @@ from meva_core.live_history.explain import Explained, document, explained
 from meva_core.live_history.lines import Line, Totals, lines_of
 from meva_core.live_history.status import status_of
 from meva_core.operating.guards.permit import NotPermitted
-from meva_core.venue import NewOrder
-
-
-@frozen
-class Shut:
-    """Permits nothing, for one reason."""
-
-    why: str
-
-    def submit(self, order: NewOrder) -> None:
-        raise NotPermitted(f"{order.client_id}: not sent", why=self.why)
-
-    def cancel(self, order_id: str) -> None:
-        raise NotPermitted(f"{order_id}: not sent", why=self.why)
 
 
 @pytest.fixture
@@ -52,7 +38,7 @@ def told(store: SqlStore, account: Recorded) -> tuple[Line, Explained, Totals]:
 @pytest.mark.parametrize("why", ["canary", "dry_run", "lease"])
 def test_what_was_refused_at_the_door_is_counted_and_named(store: SqlStore, why: str):
     account = recorded(store)
-    account.exchange.permit = Shut(why)
+    account.exchange.permit = Gate(NotPermitted("not sent", why=why))
     ran = account.go_on().ran
     assert ran.blocked_by_policy > 0
     line, found, totals = told(store, account)
