@@ -42,6 +42,10 @@ class AtHand:
         return dict(sorted(found.items()))
 
 
+class NotAtHand(BadInput):
+    """There is no strategy with an id, neither of those that come with Meva nor in any folder."""
+
+
 NUMBERS: Final = {"stage3": 3, "stage4": 4}
 """The stages that list strategies, by their names."""
 
@@ -133,15 +137,15 @@ def load_listed(
     return found
 
 
-def _unknown(name: str, folders: Sequence[Path]) -> BadInput:
+def _unknown(name: str, folders: Sequence[Path]) -> NotAtHand:
     there = ", ".join(sorted({*OF_LIVE_STAGES, *ids_of(folders)}))
     if name == "equal_weight":
-        return BadInput(
+        return NotAtHand(
             f"{name} is what Stage 7 does without a strategy, which these stages do not; there are {there}",
             action="list one of them: fixed_weights holds given shares, buy_and_hold equal parts",
         )
     where = ", ".join(map(str, folders)) or "is not set"
-    return BadInput(
+    return NotAtHand(
         f"there is no strategy {name!r}; there are {there}",
         action=f"list one of them, or put its file into a folder of MEVA_STRATEGY_PATH ({where})",
     )

@@ -43,6 +43,15 @@ def moment(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
+def named_time(text: str) -> datetime | None:
+    """Return the time that an argument names which may as well be an id; None where it names none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
 def asked_window(
     reads: Reads,
     run_id: str | None,

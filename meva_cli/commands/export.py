@@ -71,10 +71,12 @@ def export(
     Every record carries the version of the export's schema and its run. The file appears when it is complete,
     or not at all. With --json says what was written; it needs --out.
 
-    Of a book of Stages 3 and 4, flows are what came and went otherwise than by its trades. tax has the lots
-    that each sale took, first in, first out, by the time of each fill (the ledger goes by when they were
-    booked), with the gain of each and what the rates of --rates make of it, as CSV unless told otherwise. It
-    is an estimate: rates, and what may be set off against what, are for whoever declares it.
+    Of a book of Stages 3 and 4, canceled of a cycle are the cancels that it asked for itself: those of `meva
+    kill` and --cancel-on-exit are of no cycle, and --what orders has them. Flows are what came and went
+    otherwise than by its trades. tax has the lots that each sale took, first in, first out, by the time of
+    each fill (the ledger goes by when they were booked), with the gain of each and what the rates of --rates
+    make of it, as CSV unless told otherwise. It is an estimate: rates, and what may be set off against what,
+    are for whoever declares it.
     """
     url = database(db)
     if what == TAX and ctx.get_parameter_source("form") is ParameterSource.DEFAULT:

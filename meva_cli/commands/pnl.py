@@ -11,7 +11,7 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.listing import Listing, check_form, form_options
-from meva_cli.live_history.asked import head_of, required_live, standing_of, texts
+from meva_cli.live_history.asked import head_of, required_live, standing_of, texts, unbooked_words
 from meva_cli.options import COUNT, SYMBOL, TIME
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.window import moment
@@ -100,6 +100,7 @@ def pnl(
         by = (*by, "symbol") if by != ("day",) else ("symbol",)
     with reading(url) as reads:
         listed = required_live(reads, book, url, "profit")
+        from meva_core.live_history.orders import unbooked_orders
         from meva_core.live_history.profit import joined, rows_of, spans_of
 
         standing = standing_of(reads, listed)
@@ -110,6 +111,7 @@ def pnl(
                 action="`meva positions` shows what it was opened with",
             )
         rows = rows_of(spans, by)
+        unbooked = len(unbooked_orders(reads, listed))
     traded = sorted({row["symbol"] for row in rows if "symbol" in row})
     if symbol is not None:
         rows = [row for row in rows if row["symbol"] == symbol]
@@ -118,12 +120,16 @@ def pnl(
     if form != "table":
         listing.put(form, out, as_json=as_json)
     elif as_json:
-        print_json({**head, "by": list(by), "rows": rows, "adds_up": span.document()})
+        print_json(
+            {**head, "by": list(by), "rows": rows, "adds_up": span.document(), "unbooked_orders": unbooked}
+        )
     else:
         listing.put(form, out, as_json=False)
         if rows:
             print_line(_before_or_after(cost))
         _say(span)
+        if words := unbooked_words(unbooked, listed.name):
+            print_line(f"! {words}")
 
 
 def _none(book: str, symbol: str | None, traded: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import click
 
 from meva_cli.database import DB, database, reading
 from meva_cli.listing import TABLE, Listing, check_form, form_options
-from meva_cli.live_history.asked import BOOK, asked_live, standing_of
+from meva_cli.live_history.asked import BOOK, asked_live, standing_of, unbooked_words
 from meva_cli.options import SYMBOL
 from meva_cli.render import as_text, print_json, print_line
 from meva_cli.runs import run_option
@@ -34,6 +34,7 @@ _SHOWN: Final = {
 _ON_ORDER: Final = {"buying": "buying_qty", "selling": "selling_qty"}
 _NOT_AMOUNTS: Final = {
     "symbol": "text",
+    "valued_at": "text",
     "lots": "integer",
     "share_ratio": "ratio",
     "mark_age_seconds": "integer",
@@ -62,7 +63,8 @@ def positions(
     shows the sum, is before fees and slippage.
 
     Of a book of Stages 3 and 4 it also shows what open orders may still bring or take, and the coins of the
-    account that are not the book's: Meva counts them for nothing and never sells them.
+    account that are not the book's: Meva counts them for nothing and never sells them. What its last cycle
+    had no mark of counts at the cost of its lots, as in equity, and a line says so.
     """
     url = database(db)
     check_form(form, out, as_json, url)
@@ -96,10 +98,11 @@ def _of_account(reads: Reads, run_id: str | None, book: str | None) -> dict[str,
 
 
 def _of_book(reads: Reads, listed: Listed) -> dict[str, Any]:
-    from meva_core.live_history.orders import open_orders
+    from meva_core.live_history.orders import open_orders, unbooked_orders
     from meva_core.live_history.positions import positions_of
 
-    return positions_of(standing_of(reads, listed), open_orders(reads, listed))
+    found = positions_of(standing_of(reads, listed), open_orders(reads, listed))
+    return {**found, "unbooked_orders": len(unbooked_orders(reads, listed))}
 
 
 def _listing(found: Mapping[str, Any]) -> Listing:
@@ -137,6 +140,11 @@ def _say(found: Mapping[str, Any], symbol: str | None, every: Sequence[str]) -> 
     if found.get("others"):
         coins = ", ".join(f"{as_text(one['qty'])} {one['asset']}" for one in found["others"])
         print_line(f"Not the book's, and never sold: {coins}.")
+    if at_cost := [one["symbol"] for one in found["positions"] if one.get("valued_at") == "cost"]:
+        verb = "has no mark, and counts" if len(at_cost) == 1 else "have no mark, and count"
+        print_line(f"{', '.join(at_cost)} {verb} at the cost of the lots, as in equity.")
+    if words := unbooked_words(found.get("unbooked_orders", 0), found["book"]):
+        print_line(f"! {words}")
 
 
 def _percent(one: Mapping[str, Any]) -> Decimal | None:

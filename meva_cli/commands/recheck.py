@@ -136,17 +136,20 @@ class _AtHand:
         return self._loaded[key]
 
     def _load(self, cycle: StoredCycle, identity: Mapping[str, Any]) -> Strategy:
-        from meva_adapters.listed_strategies import load_listed
+        from meva_adapters.listed_strategies import NotAtHand, load_listed
         from meva_adapters.strategy_files import places_of
 
         name = identity["id"]
+        missing = f"cycle {cycle.cycle}: its strategy {name} is not at hand"
         try:
             found = load_listed(name, identity.get("parameters", {}), places=places_of(self._places))
+        except NotAtHand as error:
+            folder = "a folder of MEVA_STRATEGY_PATH"
+            action = f"put its file, as it was when the cycle ran, into {folder}, then recheck"
+            raise BadInput(f"{missing}: {error}", action=action) from error
         except BadInput as error:
-            raise BadInput(
-                f"cycle {cycle.cycle}: its strategy {name} is not at hand: {error}",
-                action=error.action or "put it where it was when the cycle ran",
-            ) from error
+            action = error.action or "put it where it was when the cycle ran"
+            raise BadInput(f"{missing}: {error}", action=action) from error
         for part, was in identity.items():
             if (now := found.identity.get(part)) != was:
                 raise BadInput(

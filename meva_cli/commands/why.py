@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,7 @@ from meva_cli.options import json_option
 from meva_cli.render import as_text, counted, print_json, print_line, print_table
 from meva_cli.summary import asked_account, assumed_data, say_assumed
 from meva_cli.telling import telling_of
-from meva_cli.window import asked_window, moment, window_options
+from meva_cli.window import asked_window, moment, named_time, window_options
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -46,13 +45,15 @@ def why(
 ) -> None:
     """Say why a cycle did, or did not, trade.
 
-    CYCLE is an id as `meva report --json` shows it, or a time: then it is the newest cycle up to it. Without
-    it the last cycle is explained. Shown are the gates, the parts of the mode and which of them bound, every
-    rule that fired and the fate of every symbol, each with its value, its limit, the setting or the rule of
-    the exchange that is behind the limit, and what would have let it trade. A symbol that differs from its
-    target by less than the least order is on target; with --json `code` is what is recorded, `told` what is
-    told. Of a cycle on the live market it also shows the best prices that it saw, their age, and where they
-    came from: an order book that answered, one of the stream, a ticker, or carried over where none was newer.
+    CYCLE is an id as `meva report --json` shows it, or a time: then it is the newest cycle up to it; of a
+    book of Stages 3 and 4 it is the one that sent an order then, if one did, and an order's name does as
+    well. Without it the last cycle is explained. Shown are the gates, the parts of the mode and which of them
+    bound, every rule that fired and the fate of every symbol, each with its value, its limit, the setting or
+    the rule of the exchange that is behind the limit, and what would have let it trade. A symbol that differs
+    from its target by less than the least order is on target; with --json `code` is what is recorded, `told`
+    what is told. Of a cycle on the live market it also shows the best prices that it saw, their age, and
+    where they came from: an order book that answered, one of the stream, a ticker, or carried over where none
+    was newer.
 
     With --last, --start or --end it says how often each reason held in these cycles.
 
@@ -64,9 +65,11 @@ def why(
         raise BadInput(
             "CYCLE names one cycle, and --last, --start and --end name many", action="give one or the others"
         )
+    from meva_core.live_book.names import cycle_named_in
     from meva_core.stages.accounts import account_of_run
 
     with reading(database(db)) as reads:
+        cycle = cycle if cycle is None else cycle_named_in(cycle) or cycle
         listed = _live(reads, cycle, book, run_id)
         if listed is not None:
             from meva_cli.live_history.why import why_cycle, why_many
@@ -85,6 +88,8 @@ def why(
         account = account_of_run(reads, window.run_id)
         if not as_json:
             say_assumed(account)
+            if cycle is not None and (given := named_time(cycle)) is not None:
+                print_line(f"The newest cycle up to {as_text(given)}:")
         report = (_many if many else _one)(reads, window, as_json)
     if as_json:
         print_json({**report, "assumed": assumed_data(account)})
@@ -109,12 +114,10 @@ def _window_of(reads: Reads, cycle: str | None, run_id: str | None) -> Window:
         return asked_window(reads, run_id, None, None, 1)
     if not reads.runs():
         raise nothing_recorded(reads)
-    try:
-        given = datetime.fromisoformat(cycle)
-    except ValueError:
+    given = named_time(cycle)
+    if given is None:
         return cycle_named(reads, cycle, run_id)
-    aware = given.replace(tzinfo=UTC) if given.tzinfo is None else given
-    return cycle_at(reads, pick_run(reads, run_id), aware)
+    return cycle_at(reads, pick_run(reads, run_id), given)
 
 
 # -- One cycle ------------------------------------------------------------------------------------------

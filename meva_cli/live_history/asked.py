@@ -85,3 +85,14 @@ def texts() -> TextCodec:
 def head_of(listed: Listed) -> dict[str, Any]:
     """Return what every document about a book begins with."""
     return {"book": listed.name, "run_id": listed.run}
+
+
+def unbooked_words(count: int, book: str) -> str:
+    """Return what is to be said of orders of a book that filled beyond what is booked; nothing of none."""
+    from meva_core.live_book.opening import LIVE
+
+    if not count:
+        return ""
+    has = "order has" if count == 1 else "orders have"
+    how = ", or `meva run stage4 --observe` where no process runs the book" if book == LIVE else ""
+    return f"{count} {has} filled, and not all of that is booked yet; the next cycle books it{how}"

@@ -27,7 +27,7 @@ from meva_core.live_history.cycles import cycles_in, each_opened, opened
 from meva_core.live_history.explain import explained
 from meva_core.live_history.fills import flows_of
 from meva_core.live_history.many import COLUMNS, Many, many_of
-from meva_core.live_history.orders import open_orders
+from meva_core.live_history.orders import open_orders, unbooked_orders
 from meva_core.live_history.profit import rows_of, spans_of
 from meva_core.live_history.status import alarm_document
 from meva_core.live_history.summary import summary_of
@@ -78,6 +78,8 @@ def _standing(reads: Reads, standing: Standing) -> list[Part]:
     """Return what wants a person, if anything does: open alarms, and orders that are not settled."""
     alarms = [alarm_document(alarm) for alarm in standing.book.alarms]
     orders = [one for one in open_orders(reads, standing.listed) if one.attention]
+    known = {one.key for one in orders}
+    orders += [one for one in unbooked_orders(reads, standing.listed) if one.key not in known]
     if not alarms and not orders:
         return []
     columns = ("alarm", "since", "mode", "means", "ends")

@@ -47,24 +47,28 @@ def report_book(
     """Show the cycles of a window, the newest ones where none was asked for, and what they add up to."""
     from meva_core.live_history.cycles import cycles_in
     from meva_core.live_history.lines import FIELDS, Totals, lines_of
+    from meva_core.live_history.orders import canceled_of
 
     is_cut = (start, end, last) == (None, None, None)
     last = LAST if is_cut else last
     standing, totals = standing_of(reads, listed), Totals()
     cycles = cycles_in(reads, listed, start, end, last)
     records = [one.record(standing) for one in totals.counted(lines_of(reads, standing, cycles))]
+    canceled = canceled_of(reads, listed, {name for _, name in cycles})
     if as_json:
         names = [one.name for one in FIELDS]
         documents = [dict(zip(names, record, strict=True)) for record in records]
         shown = [{name: one[name] for name in names[3:]} for one in documents]
-        print_json({**head_of(listed), "cycles": shown, "totals": totals.document()})
+        print_json(
+            {**head_of(listed), "cycles": shown, "totals": {**totals.document(), "orders_canceled": canceled}}
+        )
         return
     Listing("cycles", head_of(listed), FIELDS, records, _SHOWN, _SPARED, "").put(TABLE, None, as_json=False)
     if is_cut:
         say_beside(newest_of(LAST, standing.book.cycles, "cycle"))
     if sys.stdout.isatty():
         print_line()
-        for text in totals_lines(standing, totals):
+        for text in totals_lines(standing, totals, canceled):
             print_line(text)
 
 
@@ -75,8 +79,8 @@ def summary_of_book(reads: Reads, listed: Listed, cash_rate: float) -> BookSumma
     return summary_of(reads, standing_of(reads, listed), texts(), cash_rate=cash_rate)
 
 
-def totals_lines(standing: Standing, totals: Totals) -> Iterator[str]:
-    """Yield what cycles add up to, in words."""
+def totals_lines(standing: Standing, totals: Totals, canceled: int) -> Iterator[str]:
+    """Yield what cycles add up to, in words. `canceled` counts their orders that stand so, whoever asked."""
     found = totals.document()
     yield (
         f"Book {standing.name}: {counted(found['cycles'], 'cycle')}, "
@@ -84,6 +88,11 @@ def totals_lines(standing: Standing, totals: Totals) -> Iterator[str]:
         f"Orders {found['orders']}, canceled {found['canceled']}, fills {found['fills']}, "
         f"rejected {found['rejected']}, unknown {found['unknown']}."
     )
+    if canceled > found["canceled"]:
+        yield (
+            f"Of these orders {canceled} stand as canceled: `meva kill`, --cancel-on-exit and people cancel, "
+            "too."
+        )
     yield f"Modes: {_counted(found['modes'])}."
     if found["reasons"]:
         yield f"Without an order: {_counted(found['reasons'])}."

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from meva_cli.holders import held_by, is_active, lease_document
-from meva_cli.live_history.asked import standing_of
+from meva_cli.live_history.asked import standing_of, unbooked_words
 from meva_cli.render import as_text, counted, print_line, print_pairs, print_table, to_the_second
 
 if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
     from meva_core.operating.guards.kill import Kill
     from meva_core.ports import Reads
+
+_NOTED: Final = 1
+"""So much of what a cycle could not read is told; `meva why` has all."""
 
 
 def live_books(reads: Reads, name: str | None = None) -> list[Listed]:
@@ -58,14 +61,30 @@ def print_status(entry: Mapping[str, Any], held_by: str, ago: str) -> None:
         "lease": held_by,
         "open_orders": entry["open_orders"],
         "unsettled_orders": entry["unsettled_orders"] or "",
+        "unbooked_orders": entry["unbooked_orders"] or "",
         "kill_switch": "; ".join(entry["kill_switch"]),
         "alerts_waiting": entry["alerts_waiting"],
         "alerts_lost": entry["alerts_lost"] or "",
     }
     print_pairs({name: value for name, value in told.items() if value not in (None, "")})
+    for line in _unread(entry):
+        print_line(f"! {line}")
+    if words := unbooked_words(entry["unbooked_orders"], entry["book"]):
+        print_line(f"! {words}")
     for alarm in entry["alarms"]:
         since = to_the_second(alarm["since"])
         print_line(f"! {alarm['alarm']} since {since}: {alarm['means']}; {alarm['ends']}")
+
+
+def _unread(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the last cycle could not read: the account in full, and the first of all else."""
+    why = entry["account_unread"]
+    if why is not None:
+        yield f"equity is that of the last read of the account: {why}"
+    others = [note for note in entry["notes"] if note != why]
+    yield from others[:_NOTED]
+    if (more := len(others) - _NOTED) > 0:
+        yield f"and {more} more that could not be read; `meva why --book {entry['book']}` names all"
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from meva_cli.live_history.asked import texts
 from meva_cli.render import as_text, counted, print_json, print_line, print_table
+from meva_cli.window import named_time
 
 if TYPE_CHECKING:
     from meva_core.live_history.books import Listed
@@ -19,29 +20,31 @@ if TYPE_CHECKING:
 
 
 def why_cycle(reads: Reads, listed: Listed, cycle: str | None, *, as_json: bool) -> None:
-    """Explain the cycle with this id, the newest one at or before this time, or the last one."""
+    """Explain the cycle with this id, the one that sent an order at this time, else the newest up to it, or
+    the last one."""
     from meva_core.live_history.cycles import opened
     from meva_core.live_history.explain import document, explained
 
-    found = explained(opened(reads, listed, texts(), _named(reads, listed, cycle)))
+    name, which = _named(reads, listed, cycle)
+    found = explained(opened(reads, listed, texts(), name))
     told = {**document(found), "gates": _gates(found.cycle), "orders_now": _orders_now(reads, listed, found)}
     if as_json:
         print_json(told)
-    else:
-        _print(found, told)
+        return
+    if which:
+        print_line(which)
+    _print(found, told)
 
 
-def _named(reads: Reads, listed: Listed, cycle: str | None) -> str:
+def _named(reads: Reads, listed: Listed, cycle: str | None) -> tuple[str, str]:
+    """Return the id of a cycle, and in words which one it is where a time named it."""
+    from meva_core.live_history.at import cycle_at
     from meva_core.live_history.cycles import cycles_in
 
     if cycle is None:
-        return cycles_in(reads, listed, last=1)[0][1]
-    try:
-        moment = datetime.fromisoformat(cycle)
-    except ValueError:
-        return cycle
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return cycles_in(reads, listed, end=aware, last=1)[0][1]
+        return cycles_in(reads, listed, last=1)[0][1], ""
+    given = named_time(cycle)
+    return (cycle, "") if given is None else cycle_at(reads, listed, texts(), given)
 
 
 def _gates(cycle: Opened) -> dict[str, Any]:
@@ -97,6 +100,7 @@ def _print(found: Explained, told: Mapping[str, Any]) -> None:
     print_line()
     print_table(["part of the mode", "mode", "binds", "why"], list(_parts(found)))
     for title, lines in (
+        ("What could not be read:", list(cycle.notes)),
         ("Alarms that are open:", list(_alarms(cycle))),
         (
             "What was odd:",
@@ -121,12 +125,17 @@ def _print(found: Explained, told: Mapping[str, Any]) -> None:
 
 
 def _headline(found: Explained) -> str:
+    from meva_core.live_history.explain import mostly
+
     mode = found.cycle.decisions.mode
     tail = f"mode {mode.mode.name}"
     if mode.bound is not None:
         tail += f", bound by {mode.bound.part}: {mode.bound.reason.code}"
     parts = [counted(n, what) for n, what in ((found.ordered, "order"), (found.canceled, "cancel")) if n]
     if found.ordered:
+        if unsent := len(found.refused):
+            codes = mostly(one.code or one.verdict for one in found.refused)
+            tail = f"{unsent} of {found.ordered} came to nothing, mainly because of {codes}; {tail}"
         return f"It decided on {' and '.join(parts)}; {tail}."
     after = f", {parts[0]}" if parts else ""
     why = "nothing was asked for" if found.main == "nothing_asked" else f"mainly because of {found.main}"

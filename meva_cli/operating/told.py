@@ -51,6 +51,7 @@ def cycle_told(told: Told) -> dict[str, Any]:
         "open_orders": sum(order.rests for order in found.orders),
         "equity_try": to_decimal(assessed.equity),
         "day_result_try": to_decimal(assessed.day_pnl),
+        "account_read": told.read.account_read,
         "alarms": [alarm.pair for alarm in told.book.alarms],
         "link": told.link,
     }
@@ -70,6 +71,8 @@ def line_of(document: dict[str, Any]) -> str:
         f"equity {_kurus(document['equity_try'])} TRY",
         f"day {'+' if not day.startswith('-') else ''}{day}",
     ]
+    if not document["account_read"]:
+        parts.append("(account not read: equity is of the last read)")
     if document["bound"]:
         parts.append(f"({document['bound']['part']}: {document['bound']['code']})")
     return "  ".join(parts)

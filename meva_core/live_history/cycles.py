@@ -29,7 +29,7 @@ class Opened:
     """A cycle as it was decided. `settings` are those that are recorded of it, by name. `outcomes` are, by
     the name of each order, where it stood at the end and how much of it had filled by the exchange's word;
     none of a cycle that did not end. `not_done` are the actions that did not come to what was decided, by the
-    names of their orders."""
+    names of their orders; `notes` say what could not be read, `account_unread` why there are no balances."""
 
     book: str
     run: str
@@ -44,6 +44,8 @@ class Opened:
     decisions: Decisions
     outcomes: Mapping[str, tuple[str, str]]
     not_done: Mapping[str, NotDone]
+    notes: tuple[str, ...] = ()
+    account_unread: str = ""
 
 
 def cycles_in(
@@ -102,6 +104,7 @@ def opened(reads: Reads, listed: Listed, texts: TextCodec, name: str) -> Opened:
             action=f"look at it with meva {found['code_version']}, which decided it",
         ) from error
     outcomes = json.loads(found["outcomes_json"] or "[]")
+    not_done, notes, account_unread = _audited(reads, name)
     return Opened(
         book=listed.name,
         run=listed.run,
@@ -115,17 +118,22 @@ def opened(reads: Reads, listed: Listed, texts: TextCodec, name: str) -> Opened:
         inputs=inputs,
         decisions=decisions,
         outcomes={order: (standing, filled) for order, standing, filled in outcomes},
-        not_done={one.order: one for one in _not_done(reads, name)},
+        not_done=not_done,
+        notes=notes,
+        account_unread=account_unread,
     )
 
 
-def _not_done(reads: Reads, name: str) -> Iterator[NotDone]:
-    """Yield what a cycle did not do of what it decided; none where it did not end, or recorded none yet."""
-    row = next(reads.rows("cycle_audit", ("decisions_json",), where={"cycle_id": name}), None)
+def _audited(reads: Reads, name: str) -> tuple[dict[str, NotDone], tuple[str, ...], str]:
+    """Return what a cycle did not do of what it decided, what it could not read, and why it did not read
+    the balances, if so; nothing of one that did not end, or of a version that did not record it."""
+    columns, where = ("decisions_json", "envelope_json"), {"cycle_id": name}
+    row = next(reads.rows("cycle_audit", columns, where=where), None)
     try:
-        found = {} if row is None else json.loads(row[0])
-        for one in found.get("not_done", ()):
-            yield NotDone(**one)
+        found, envelope = ({}, {}) if row is None else map(json.loads, row)
+        not_done = [NotDone(**one) for one in found.get("not_done", ())]
+        notes = tuple(map(str, found.get("notes", ())))
+        return {one.order: one for one in not_done}, notes, str(envelope.get("account_unread", ""))
     except (AttributeError, TypeError, ValueError) as error:
         raise StoreCorrupt(
             f"cycle_audit, {name}: cannot be read ({error})", action="keep the database, and restore a backup"

@@ -4,7 +4,7 @@ symbol of which nothing was."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from attrs import frozen
@@ -13,6 +13,8 @@ from meva_core.amounts import to_decimal
 from meva_core.live_history.cycles import Opened
 from meva_core.live_history.words import explain
 from meva_core.operating.records.done_rows import NotDone
+from meva_core.operating.records.outcomes import Verdict
+from meva_core.operating.steps.comparing import BALANCES_UNREAD
 from meva_core.operational.actions import Action, Kind
 from meva_core.operational.allocation import Allocated, Status
 from meva_core.operational.asked import Asked
@@ -96,20 +98,46 @@ class Explained:
         return sum(one.kind is Kind.CANCEL for one in self.cycle.decisions.actions)
 
     @property
+    def refused(self) -> tuple[NotDone, ...]:
+        """The orders that it decided on and that were not sent, or not taken."""
+        return refused(self.cycle.not_done.values())
+
+    @property
     def main(self) -> str:
-        """The code that says most about a cycle without an order: what bound its mode, else what stopped most
-        of what was asked for."""
-        bound = self.cycle.decisions.mode.bound
-        if bound is not None:
-            return bound.reason.code
-        stopped = mostly(one.reason.code for one in self.cycle.decisions.dropped)
-        return stopped or NOTHING_ASKED
+        """The code that says most about a cycle that sent no order."""
+        mode, dropped = self.cycle.decisions.mode, self.cycle.decisions.dropped
+        return main_code(
+            tuple(self.cycle.not_done.values()),
+            None if mode.bound is None else mode.bound.reason.code,
+            (one.reason.code for one in dropped),
+            account_read=not self.cycle.account_unread,
+        )
+
+
+def main_code(
+    not_done: Collection[NotDone], bound: str | None, dropped: Iterable[str], *, account_read: bool
+) -> str:
+    """Return the code that says most about a cycle that sent no order: of what kept those from going out that
+    it decided on, else of what bound its mode, else of what stopped most of what was asked for, else of
+    cancels that came to nothing. Where there is none of these, nothing was asked for; but what could have
+    been is not known without balances."""
+    if unsent := refused(not_done):
+        return mostly(one.code or one.verdict for one in unsent)
+    found = bound or mostly(dropped) or mostly(one.code or one.verdict for one in not_done)
+    return found or (NOTHING_ASKED if account_read else BALANCES_UNREAD)
 
 
 def mostly(codes: Iterable[str]) -> str:
     """Return the most frequent of some codes, the first by name of equals; nothing for none."""
     counted = Counter(codes)
     return min(counted, key=lambda code: (-counted[code], code), default="")
+
+
+def refused(not_done: Iterable[NotDone]) -> tuple[NotDone, ...]:
+    """Return the orders among what was not done that were not sent, or not taken; nothing of cancels, nor of
+    what may be there."""
+    none = (Verdict.BLOCKED, Verdict.REJECTED)
+    return tuple(one for one in not_done if one.kind != Kind.CANCEL and one.verdict in none)
 
 
 def explained(cycle: Opened) -> Explained:
@@ -184,6 +212,8 @@ def document(found: Explained) -> dict[str, Any]:
                 for one in mode.parts
             ],
         },
+        "account_read": not cycle.account_unread,
+        "notes": list(cycle.notes),
         "kill_switch": inputs.kill_switch or None,
         "kill": None
         if decisions.kill is None

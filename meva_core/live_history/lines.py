@@ -15,9 +15,10 @@ from meva_core.amounts import to_decimal
 from meva_core.errors import StoreCorrupt
 from meva_core.history.fields import Field
 from meva_core.live_history.books import Standing
-from meva_core.live_history.explain import NOTHING_ASKED, mostly
+from meva_core.live_history.explain import NOTHING_ASKED, main_code
 from meva_core.live_history.fills import SCHEMA_VERSION, units
 from meva_core.operating.records.decided_rows import CYCLES
+from meva_core.operating.records.done_rows import NotDone
 from meva_core.ports import Reads
 
 FIELDS: Final = (
@@ -45,15 +46,18 @@ FIELDS: Final = (
     Field("reason", "text"),
     Field("code_version", "text"),
 )
-"""A cycle. `orders` were sent, those of which nothing was heard among them. `net_pnl_try` counts since the
-book was opened, flows out; `realized_total_try` is average cost's. `reason` says why it sent no order, or is
-`ok`; of a cycle that did not end there is only its status."""
+"""A cycle. `orders` were sent, those of which nothing was heard among them. `canceled` are the cancels that
+it asked for itself: what `meva kill` and `--cancel-on-exit` ask for is of no cycle. `blocked` were not sent,
+by a rule of ours or for want of a permit. `net_pnl_try` counts since the book was opened, flows out;
+`realized_total_try` is average cost's. `reason` says why it sent no order, or is `ok`; of a cycle that did
+not end there is only its status."""
 _OK: Final = "ok"
 
 
 @frozen
 class Line:
-    """One cycle; what was not recorded is None."""
+    """One cycle; what was not recorded is None. Where the account was not read equity is that of the last
+    read at the marks of this cycle; `notes` say what could not be read."""
 
     ts: datetime
     cycle: str
@@ -75,6 +79,8 @@ class Line:
     drawdown: Decimal | None
     reason: str
     code_version: str
+    account_unread: str = ""
+    notes: tuple[str, ...] = ()
 
     def record(self, standing: Standing) -> tuple[Any, ...]:
         """Return it in the order of FIELDS."""
@@ -134,12 +140,17 @@ def _of_audit(name: str, audit: tuple[Any, ...] | None, status: str) -> dict[str
         counts, decisions, envelope = map(json.loads, audit)
         bound = envelope["bound"]
         orders = counts["submitted"] + counts["simulated"] + counts["unknown"]
-        counted = ("canceled", "fills", "rejected", "unknown", "blocked", "flows")
+        counted = ("canceled", "fills", "rejected", "unknown", "flows")
         return {
             "mode": envelope["mode"],
             "bound": None if bound is None else bound["part"],
             "orders": orders,
-            "reason": _OK if orders else _main(decisions, bound, counts),
+            "reason": _OK
+            if orders
+            else _main(decisions, bound, counts, is_read="account_unread" not in envelope),
+            "account_unread": envelope.get("account_unread", ""),
+            "notes": tuple(decisions.get("notes", ())),
+            "blocked": _blocked(counts),
             **{one: counts[one] for one in counted},
         }
     except (KeyError, TypeError, ValueError) as error:
@@ -149,12 +160,26 @@ def _of_audit(name: str, audit: tuple[Any, ...] | None, status: str) -> dict[str
         ) from error
 
 
-def _main(decisions: Mapping[str, Any], bound: Mapping[str, Any] | None, counts: Mapping[str, int]) -> str:
-    """Return what says most about a cycle that sent no order."""
-    if bound is not None:
-        return str(bound["reason"]["code"])
-    stopped = mostly(one["reason"]["code"] for one in decisions["dropped"])
-    return stopped or next((name for name in ("rejected", "blocked") if counts[name]), NOTHING_ASKED)
+def _blocked(counts: Mapping[str, int]) -> int:
+    """Return how many actions were not sent: a rule of ours held them back, or what must permit each one."""
+    return counts["blocked"] + counts.get("blocked_by_policy", 0)
+
+
+def _main(
+    decisions: Mapping[str, Any],
+    bound: Mapping[str, Any] | None,
+    counts: Mapping[str, int],
+    *,
+    is_read: bool,
+) -> str:
+    """Return what says most about a cycle that sent no order; of an older version, which did not record what
+    was not done, that there was something."""
+    not_done = [NotDone(**one) for one in decisions.get("not_done", ())]
+    code = None if bound is None else str(bound["reason"]["code"])
+    dropped = [one["reason"]["code"] for one in decisions["dropped"]]
+    found = main_code(not_done, code, dropped, account_read=is_read)
+    undone = "rejected" if counts["rejected"] else "blocked" if _blocked(counts) else ""
+    return undone or found if found == NOTHING_ASKED else found
 
 
 def _of_money(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final
 
 from attrs import frozen
@@ -14,6 +14,7 @@ from meva_core.amounts import E8, to_decimal
 from meva_core.history.fields import Field
 from meva_core.live.live_orders import ACTIVE
 from meva_core.live.standing import UNSETTLED, Standing
+from meva_core.live_book.names import cycle_named_in
 from meva_core.live_book.opening import LIVE
 from meva_core.live_history.books import Listed
 from meva_core.live_history.fills import SCHEMA_VERSION, Booked, booked_fills, trimmed
@@ -27,6 +28,8 @@ _COLUMNS: Final = (
     "status", "strategy", "purpose", "decision_mark_try", "client_order_id", "exchange_client_id",
     "exchange_order_id", "last_error",
 )  # fmt: skip
+_UNIT: Final = Decimal("1e-8")
+_ENDED: Final = (Standing.FILLED, Standing.CANCELED)
 _WATCHED: Final = timedelta(days=1)
 _CLOCKS_APART: Final = timedelta(hours=1)
 """Stamps of the exchange may lie before our own."""
@@ -105,11 +108,17 @@ class Order:
         return self.status in ACTIVE
 
     @property
+    def unbooked(self) -> bool:
+        """Whether more of it filled, by the exchange's word, than the ledger has so far."""
+        lacks = self.filled is not None and self.booked < _whole(self.filled)
+        return lacks and (self.rests or self.complete is False)
+
+    @property
     def attention(self) -> str:
         """What is open about it."""
         if self.status in ATTENTION:
             return ATTENTION[self.status] if self.watched or not self.settled else ""
-        has_ended = self.status in (Standing.FILLED, Standing.CANCELED)
+        has_ended = self.status in _ENDED
         lacks = self.filled is not None and self.booked < self.filled
         return INCOMPLETE if has_ended and lacks and not self.complete else ""
 
@@ -155,6 +164,24 @@ def symbols_ordered(reads: Reads, listed: Listed) -> Iterator[str]:
     return (row["symbol"] for row in _rows(reads, listed, {}, ("symbol",)))
 
 
+def unbooked_orders(reads: Reads, listed: Listed) -> list[Order]:
+    """Return the orders of a book that have filled beyond what is booked of them, whenever they were made;
+    oldest first. A program that ended after it sent them, or asked them to end, leaves them so: the next
+    cycle books what came."""
+    found = [row for word in ACTIVE for row in _rows(reads, listed, {"status": word})]
+    for word in _ENDED:
+        found += _rows(reads, listed, {"status": str(word), "fill_complete": 0})
+    newest_first = sorted(found, key=lambda row: -row["id"])
+    return [one for one in _with_fills(reads, listed, newest_first) if one.unbooked]
+
+
+def canceled_of(reads: Reads, listed: Listed, cycles: Collection[str]) -> int:
+    """Return how many orders that some cycles sent stand as canceled, whoever asked for that."""
+    rows = _rows(reads, listed, {"status": str(Standing.CANCELED)})
+    names = (str(row["client_order_id"] or row["exchange_client_id"] or "") for row in rows)
+    return sum(cycle_named_in(name) in cycles for name in names)
+
+
 def order_named(reads: Reads, listed: Listed, client_id: str) -> Order | None:
     """Return the order of a book under our name for it, None for one that was never on record."""
     return next(
@@ -183,6 +210,11 @@ def _with_fills(reads: Reads, listed: Listed, newest_first: Sequence[_Row]) -> l
     return [
         _order(row, fills.get(row["exchange_order_id"], []), listed.written) for row in reversed(newest_first)
     ]
+
+
+def _whole(qty: Decimal) -> Decimal:
+    """Return a quantity down to the last digit that the ledger counts in."""
+    return qty.quantize(_UNIT, ROUND_DOWN)
 
 
 def _order(row: _Row, fills: Sequence[Booked], now: datetime) -> Order:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -16,12 +16,16 @@ from meva_core.live_history.orders import Order
 from meva_core.operating.records.rounding import divided
 from meva_core.orders import Side
 
+AT_MARK: Final = "mark"
+AT_COST: Final = "cost"
+"""What a holding is valued at: its mark, or, where its last cycle had none, what its lots had cost."""
+
 
 @frozen
 class Position:
     """A holding. `paid` is what was paid for it at average cost, with fees; its lots cost what they would
-    have at the marks of their decisions. `on_order` are what open orders may still bring, and take. Without a
-    mark it counts at the cost of its lots. Amounts in e8."""
+    have at the marks of their decisions. `buying` and `selling` are what open orders may still bring, and
+    take. Without a mark it counts at the cost of its lots, here as in equity. Amounts in e8."""
 
     symbol: str
     holding: Holding
@@ -41,10 +45,11 @@ class Position:
             "average_cost_try": to_decimal(divided(held.paid * E8, held.qty)),
             "mark_try": None if self.mark is None else to_decimal(self.mark),
             "paid_try": to_decimal(held.paid),
-            "value_try": None if self.mark is None else to_decimal(value),
-            "unrealized_try": None if self.mark is None else to_decimal(value - held.paid),
+            "value_try": to_decimal(value),
+            "valued_at": AT_COST if self.mark is None else AT_MARK,
+            "unrealized_try": to_decimal(value - held.paid),
             "fifo_cost_try": to_decimal(held.cost),
-            "fifo_unrealized_try": None if self.mark is None else to_decimal(value - held.cost),
+            "fifo_unrealized_try": to_decimal(value - held.cost),
             "realized_average_try": to_decimal(held.realized_average),
             "share_ratio": self.share,
             "buying_qty": self.buying,

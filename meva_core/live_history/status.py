@@ -15,7 +15,7 @@ from meva_core.live_book.opening import LIVE
 from meva_core.live_history.block_words import ALARMS
 from meva_core.live_history.books import Standing
 from meva_core.live_history.lines import Line, lines_of
-from meva_core.live_history.orders import Order, open_orders
+from meva_core.live_history.orders import Order, open_orders, unbooked_orders
 from meva_core.operating.guards.kill import Kill
 from meva_core.operating.records.decided_rows import CYCLES
 from meva_core.operating.records.stored import moment
@@ -28,13 +28,15 @@ _TOLD_BY: Final = 3
 
 @frozen
 class Status:
-    """A book at one moment. `apart` is how far its newest cycles are apart, None where too few tell; `kills`
-    are the places of the kill switch that keep writes from being sent: of the live book alone."""
+    """A book at one moment. `apart` is how far its newest cycles are apart, None where too few tell;
+    `unbooked` counts the orders that filled beyond what the ledger has; `kills` are the places of the kill
+    switch that keep writes from being sent: of the live book alone."""
 
     standing: Standing
     line: Line | None
     apart: timedelta | None
     orders: tuple[Order, ...]
+    unbooked: int
     kills: tuple[Kill, ...]
     alerts_waiting: int
     alerts_lost: int
@@ -70,8 +72,12 @@ class Status:
             "fills": 0 if line is None else line.fills,
             "main_reason": None if line is None else line.reason,
             "bound_by": None if line is None else line.bound,
+            "account_read": None if line is None else not line.account_unread,
+            "account_unread": (line.account_unread or None) if line is not None else None,
+            "notes": [] if line is None else list(line.notes),
             "open_orders": sum(one.rests for one in self.orders),
             "unsettled_orders": self.unsettled,
+            "unbooked_orders": self.unbooked,
             "alarms": [alarm_document(one) for one in self.alarms],
             "kill_switch": [str(one) for one in self.kills],
         }
@@ -88,6 +94,7 @@ def status_of(reads: Reads, standing: Standing, kills: Iterable[Kill]) -> Status
         line=line,
         apart=_apart([ts for ts, _ in cycles]),
         orders=tuple(open_orders(reads, standing.listed)),
+        unbooked=len(unbooked_orders(reads, standing.listed)),
         kills=tuple(kills) if name == LIVE else (),
         alerts_waiting=_unsent(reads, name, 0),
         alerts_lost=_unsent(reads, name, 1),

@@ -34,6 +34,7 @@ from meva_core.live_history.cycles import Opened, opened
 from meva_core.live_history.fills import postings_with_cycles, units
 from meva_core.live_history.orders import orders_of
 from meva_core.live_history.trips import LiveTrips
+from meva_core.live_history.words import is_behind
 from meva_core.modes import Mode
 from meva_core.operational.scene import scene_of
 from meva_core.ports import Reads, TextCodec
@@ -58,6 +59,11 @@ class Point:
     def time(self) -> int:
         """Its time in seconds."""
         return int(self.ts.timestamp())
+
+    @property
+    def reason(self) -> tuple[str, str] | None:
+        """The code and the setting of what bound its mode, None where nothing did."""
+        return (self.bound["reason"]["code"], self.bound["reason"]["setting"]) if self.bound else None
 
 
 @frozen
@@ -119,9 +125,7 @@ def summary_of(reads: Reads, standing: Standing, texts: TextCodec, *, cash_rate:
     done = trips.done(orders_of(reads, standing.listed))
     ledger, flows = standing.book.ledger, sum(point.flow for point in points)
     symbols = named.symbol_rows(_symbols(standing, marks, postings))
-    bound = Counter(
-        (one.bound["reason"]["code"], one.bound["reason"]["setting"]) for one in points if one.bound
-    )
+    bound = Counter(one.reason for one in points if one.reason is not None)
     figures = Figures(
         start=points[0].time,
         end=points[-1].time,
@@ -143,13 +147,8 @@ def summary_of(reads: Reads, standing: Standing, texts: TextCodec, *, cash_rate:
         **_modes(points, bound),
         symbols=symbols,
     )
-    setting = min(bound, key=lambda key: (-bound[key], key), default=("", ""))[1]
-    last = opened(reads, standing.listed, texts, points[-1].cycle)
-    value = last.settings.get(setting)
-    return BookSummary(
-        standing, figures, flows, setting if value is not None else "", value, points, chained, done,
-        curve.days.months(),
-    )  # fmt: skip
+    setting, value = _mostly_setting(reads, standing, texts, points, bound)
+    return BookSummary(standing, figures, flows, setting, value, points, chained, done, curve.days.months())
 
 
 # -- What cycles stored -----------------------------------------------------------------------------------
@@ -252,18 +251,43 @@ def _gains(ledger: Ledger, marks: Marks) -> dict[str, int]:
     return {name: held.value(marks.get(name)) - held.cost for name, held in ledger.holdings.items()}
 
 
-def _modes(points: Sequence[Point], bound: Mapping[tuple[str, str], int]) -> dict[str, Any]:
-    counts = {mode.name: sum(point.mode == mode.name for point in points) for mode in Mode}
+def _mostly(bound: Mapping[tuple[str, str], int]) -> str | None:
+    """Return the code that bound most cycles, whichever of its settings it came from."""
     by_code: Counter[str] = Counter()
     for (code, _), count in bound.items():
         by_code[code] += count
-    mostly = min(by_code, key=lambda code: (-by_code[code], code), default=None)
+    return min(by_code, key=lambda code: (-by_code[code], code), default=None)
+
+
+def _mostly_setting(
+    reads: Reads,
+    standing: Standing,
+    texts: TextCodec,
+    points: Sequence[Point],
+    bound: Mapping[tuple[str, str], int],
+) -> tuple[str, Any]:
+    """Return the setting behind what bound most cycles, with the value that it had in the last of them;
+    nothing where no setting was."""
+    code = _mostly(bound)
+    keys = [key for key in bound if key[0] == code]
+    if code is None or not keys:
+        return "", None
+    setting = min(keys, key=lambda key: (-bound[key], key))[1]
+    last = next(one for one in reversed(points) if one.reason == (code, setting))
+    settings = opened(reads, standing.listed, texts, last.cycle).settings
+    value = settings.get(setting)
+    return (setting, value) if value is not None and is_behind(setting, settings) else ("", None)
+
+
+def _modes(points: Sequence[Point], bound: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    counts = {mode.name: sum(point.mode == mode.name for point in points) for mode in Mode}
+    mostly = _mostly(bound)
     return {
         "modes": counts,
         "mode_ratios": {name: quotient(count, len(points)) for name, count in counts.items()},
         "mostly": Undefined.NO_RESTRICTION if mostly is None else mostly,
         "mostly_unit": "",
-        "mostly_cycles": 0 if mostly is None else by_code[mostly],
+        "mostly_cycles": sum(count for (code, _), count in bound.items() if code == mostly),
     }
 
 

@@ -202,9 +202,9 @@ def measured(reason: Because) -> str:
 
 def whose_limit(reason: Because, settings: Mapping[str, Any]) -> str:
     """Return whose limit a reason's is: a setting with the value that it had, the exchange's, or nothing
-    where the program alone says so. The switch may stand elsewhere than in the settings."""
+    where the program alone says so."""
     name = reason.setting
-    if not name or name == PROGRAM or (name == "KILL_SWITCH" and _shown(settings.get(name)) != "true"):
+    if not is_behind(name, settings):
         return ""
     if name.startswith("--"):
         return f"{name} says so"
@@ -212,6 +212,14 @@ def whose_limit(reason: Because, settings: Mapping[str, Any]) -> str:
         return "the limit is the exchange's" if reason.limit is not None else ""
     value = settings.get(name)
     return f"your {name}" + ("" if value is None else f"={_shown(value)}")
+
+
+def is_behind(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether something stands behind a reason besides the program, by the name that stands as its setting
+    and the settings of its cycle. The kill switch may have been thrown elsewhere than in them."""
+    if not name or name == PROGRAM:
+        return False
+    return name != "KILL_SWITCH" or _shown(settings.get(name)) == "true"
 
 
 def _flip(reason: Because) -> list[str]:

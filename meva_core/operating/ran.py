@@ -46,6 +46,8 @@ def ran_of(read: Read, executed: Executed, outcomes: tuple[Outcome, ...], *, dry
         foreign=read.foreign,
         flows=read.flows,
         fills=read.filled,
+        notes=(*read.notes, *executed.notes),
+        account_unread=read.account_unread,
     )
 
 

@@ -219,6 +219,7 @@ def test_a_time_means_the_newest_cycle_up_to_it(meva: Callable[..., Any], record
     earlier = last[0]
     moment = earlier["ts"].replace(":00Z", ":30Z")
     assert meva("why", moment, "--db", recorded, "--json").document["cycle_id"] == earlier["cycle_id"]
+    assert meva("why", moment, "--db", recorded).out.startswith(f"The newest cycle up to {moment}:\n")
     assert meva("why", "--db", recorded, "--json").document["cycle_id"] == last[1]["cycle_id"]
 
 

@@ -127,6 +127,10 @@ def test_a_strategy_of_ones_own_has_to_be_at_hand_as_it_was(
     record(db, load("buys", {"amount": "200"}, places=[folder]))
     ended = meva("recheck", "--db", db)
     assert (ended.code, "its strategy buys is not at hand" in ended.err) == (2, True)
+    assert (
+        "To do: put its file, as it was when the cycle ran, into a folder of MEVA_STRATEGY_PATH" in ended.err
+    )
+    assert "list one" not in ended.err
     monkeypatch.setenv("MEVA_STRATEGY_PATH", str(folder))
     ended = meva("recheck", "--db", db, "--json")
     assert (ended.code, ended.document["equal"]) == (0, True)

@@ -54,7 +54,8 @@ class Ran:
     """What was carried out of a cycle, and what it read before.
 
     Counts are of actions; `rejects` are by the code that the exchange, or a rule before it, gave. `foreign`
-    counts the orders of others that were seen open, `flows` those that were booked. `step_ms` are the
+    counts the orders of others that were seen open, `flows` those that were booked; `notes` say what could
+    not be read, `account_unread` why the balances could not. `step_ms` are the
     milliseconds of each step, by name; `start` and `end` microseconds.
     """
 
@@ -71,6 +72,8 @@ class Ran:
     foreign: int = 0
     flows: int = 0
     fills: tuple[Filled, ...] = ()
+    notes: tuple[str, ...] = ()
+    account_unread: str = ""
     step_ms: Mapping[str, int] = Factory(dict)
     start: int = 0
     end: int = 0
@@ -153,6 +156,7 @@ def _audit(work: UnitOfWork, whose: Whose, cycle: Cycle, ran: Ran) -> None:
         ],
         "universe": [document_of(one) for one in found.universe.dropped],
         "not_done": [asdict(one) for one in ran.not_done],
+        **({"notes": list(ran.notes)} if ran.notes else {}),
     }
     mode = document_of(found.mode)
     envelope = {
@@ -163,6 +167,7 @@ def _audit(work: UnitOfWork, whose: Whose, cycle: Cycle, ran: Ran) -> None:
         "mode": mode["mode"],
         "bound": mode["bound"],
         "parts": mode["parts"],
+        **({"account_unread": ran.account_unread} if ran.account_unread else {}),
     }
     values = {
         "cycle_id": cycle.inputs.cycle,

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from meva_core.errors import BadInput, VenueError
+from meva_core.errors import BadInput, MevaError, VenueError, VenueReason
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.balances import explained, flows_window, needs_flows, quiet, standing_alarms
 from meva_core.live_book.book import LiveBook
@@ -43,10 +43,17 @@ def read_balances(account: Account) -> tuple[Mapping[str, Balance] | None, str]:
     try:
         balances = account.balances()
     except (VenueError, BadInput) as error:
-        return None, f"the balances cannot be read: {error}"
+        return None, f"the balances cannot be read: {error}{_to_do(error)}"
     if QUOTE not in balances:
         return None, f"the balances do not show {QUOTE}"
     return balances, ""
+
+
+def _to_do(error: MevaError) -> str:
+    """Return what a person has to do about a key that is refused; what else there is may pass by itself."""
+    if not isinstance(error, VenueError) or error.reason is not VenueReason.UNAUTHORIZED:
+        return ""
+    return f". To do: {error.action}; `meva health --account` says whether it is taken then"
 
 
 def compare(

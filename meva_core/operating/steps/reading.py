@@ -100,8 +100,8 @@ class Read:
 
     `current` is when marks were last known to be current (`Measured`). `foreign` counts the open orders that
     are not ours, `flows` what was booked that is no fill of ours; `orders` are ours that may move something,
-    `marks` the valuation marks. `account_read` says whether the balances could be read; `notes` are for
-    people.
+    `marks` the valuation marks. `account_unread` says why there are no balances, where they could not be
+    read; `notes`, for people, say it, too.
     """
 
     inputs: Inputs
@@ -114,8 +114,13 @@ class Read:
     flows: int = 0
     foreign: int = 0
     marks: Marks = field(factory=dict)
-    account_read: bool = True
+    account_unread: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def account_read(self) -> bool:
+        """Whether the balances could be read."""
+        return not self.account_unread
 
     @property
     def ends(self) -> tuple[Alarm, ...]:
@@ -173,7 +178,7 @@ def read_cycle(
         flows=found.fills.flows + found.compared.flows,
         foreign=found.foreign,
         marks=measured.valuations,
-        account_read=found.balances is not None,
+        account_unread=found.unread,
         notes=tuple(note for note in notes if note),
     )
 

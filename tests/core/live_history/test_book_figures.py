@@ -8,11 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from fresh_database import fresh_file
 from hypothesis import given
 from hypothesis import strategies as st
 from live_cycles import a_book
-from told_books import TEXTS, dry_file, live_file
+from told_books import TEXTS, dry_file, live_file, recorded
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import E8
@@ -21,6 +22,7 @@ from meva_core.figures.result import Undefined
 from meva_core.live_history.books import pick, standing
 from meva_core.live_history.profit import joined, spans_of
 from meva_core.live_history.summary import BookSummary, Point, chain, points_of, summary_of
+from meva_core.operating.guards.kill import Kill, Level
 from meva_core.operating.records import recording
 from meva_core.operating.records.carried import Carried
 
@@ -129,3 +131,19 @@ def test_a_book_before_its_first_cycle_has_no_figures(tmp_path: Path):
             work.commit()
         with pytest.raises(StoreUnready, match="book live has no cycle that is done"):
             of_book(store)
+
+
+def test_the_setting_that_mostly_bound_has_the_value_that_it_had_then(tmp_path: Path):
+    with writer(fresh_file(tmp_path / "x.db"), durable=False) as store:
+        account = recorded(store)
+        for switch, cycles in (("true", 3), ("false", 2)):
+            texts = {**account.runner.about.settings, "KILL_SWITCH": switch == "true"}
+            account.runner.about = evolve(account.runner.about, settings=texts)
+            for _ in range(cycles):
+                account.go_on(kill=Kill(Level.ALL, "KILL_SWITCH") if switch == "true" else None)
+        by_setting = of_book(store).document()
+        account.go_on(kill=Kill(Level.ALL, "MEVA_KILL_FILE", "a look"))
+        by_file = of_book(store).document()
+    names = ("mostly", "mostly_setting", "mostly_setting_value")
+    assert [by_setting[name] for name in names] == ["KILL_SWITCH", "KILL_SWITCH", True]
+    assert [by_file[name] for name in names] == ["KILL_SWITCH", None, None]
