@@ -35,10 +35,19 @@ def read_kill_file(path: Path) -> Kill | None:
 
 
 def write_kill_file(path: Path, level: Level, reason: str) -> None:
-    """Put a kill file there, or another in its place; it is on the disk when this returns. Raises OSError."""
-    make_folder(path.parent)
-    with replacing(path) as file:
-        file.write(f"{level.name.lower()}\n{' '.join(reason.split())}\n".encode())
+    """Put a kill file there, or another in its place; it is on the disk when this returns.
+
+    Where that is refused, a full disk say, an empty one that is to stop everything is there without a word.
+    Raises OSError where that cannot be either.
+    """
+    try:
+        make_folder(path.parent)
+        with replacing(path) as file:
+            file.write(f"{level.name.lower()}\n{' '.join(reason.split())}\n".encode())
+    except OSError:
+        if level is not Level.ALL:
+            raise
+        path.open("wb").close()
 
 
 def remove_kill_file(path: Path) -> bool:
