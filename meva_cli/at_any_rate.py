@@ -29,10 +29,12 @@ class Readable(NamedTuple):
     """What could be read, and what could not: the variables without a good value, each with what is wrong;
     the lines and files that were passed over, in words; and the files of which nothing is known, by name.
 
-    `named` are the variables that the command line or the environment says, which no file can change.
+    `origin` says where each variable that is not at its default was given, `named` are those that the command
+    line or the environment says, which no file can change.
     """
 
     settings: Settings
+    origin: Mapping[str, str]
     faults: Mapping[str, str]
     passed_over: tuple[str, ...]
     unread: tuple[str, ...]
@@ -54,7 +56,8 @@ def readable_settings(*groups: str) -> Readable:
     if invocation := context.find_object(Invocation):
         invocation.settled(settings)
     named = frozenset(name for source in sources[:2] for name in source)
-    return Readable(settings, faults, (*passed_over, *faults.values()), tuple(unread), named)
+    origin = {name: value.origin for name, value in given.items()}
+    return Readable(settings, origin, faults, (*passed_over, *faults.values()), tuple(unread), named)
 
 
 def _group(group: type, given: Mapping[str, Given], faults: dict[str, str]) -> Any:

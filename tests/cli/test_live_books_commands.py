@@ -327,6 +327,30 @@ def test_a_kill_shows_in_the_status_of_the_live_book_wherever_it_stands(
     assert shown()[0] == f"MEVA_KILL_FILE, {stop}: cancels"
 
 
+def test_status_names_the_line_that_keeps_orders_from_being_sent(
+    meva: Meva, live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(*lines: str) -> tuple[list[str], list[str]]:
+        (tmp_path / ".env").write_text("".join(f"{line}\n" for line in lines))
+        [entry] = meva("status", "--db", live, "--json").document["books"]
+        plain = meva("status", "--db", live).out.splitlines()
+        return entry["gates_shut"], [line for line in plain if line.startswith("live_writes")]
+
+    for name in ("BTCTURK_API_KEY", "BTCTURK_API_SECRET"):
+        monkeypatch.setenv(name, "a")
+    armed = ("KILL_SWITCH=false", "LIVE_TRADING=true", "LIVE_TRADING_ACK=I_UNDERSTAND")
+    assert told() == ([], []), "nothing asks for live"
+    assert told(*armed, "DRY_RUN=false") == ([], [])
+    shut = "dry_run (.env line 4)"
+    assert told(*armed, "DRY_RUN=true") == ([shut], [f"live_writes\tblocked by {shut}"])
+    shut = "live_not_armed (LIVE_TRADING is not set)"
+    assert told(armed[0], armed[2], "DRY_RUN=false") == ([shut], [f"live_writes\tblocked by {shut}"])
+    # What cannot be read is shut, and keeps nothing from being shown.
+    bad = "DRY_RUN: 'fals' from .env line 4; expected true or false"
+    [found, _], _ = told(*armed, "DRY_RUN=fals")
+    assert found.startswith(bad.partition(";")[0])
+
+
 def test_books_lists_those_of_all_stages(meva: Meva, live: Path):
     assert meva("books", "new", "main", "--db", live).code == 0
     ended = meva("books", "--db", live)
