@@ -205,6 +205,7 @@ def test_why_tells_the_last_cycle_of_the_live_book_and_any_other(meva: Meva, liv
         "BTCTRY\tBUY\t101\t\t\tobserve_only\tthe mode is OBSERVE_ONLY because of unknown_orders" in ended.out
     )
     ids = cycle_ids(meva, live)
+    assert "Orders that it decided on, as they stand now:\n" in meva("why", ids[0], "--db", live).out
     found = meva("why", ids[0], "--db", live, "--json").document
     assert (found["cycle_id"], found["orders"], found["book"]) == (ids[0], 2, "live")
     assert {one["status"] for one in found["orders_now"]} == {"filled"}
