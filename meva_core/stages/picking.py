@@ -57,13 +57,20 @@ _SHOWN_BY: Final = {
     "account_snapshots": "meva report --stage stage4",
     "anomaly_events": "meva alerts --stage stage4",
 }
+_OF_AN_ACCOUNT: Final = "`meva run stage4 --observe` opens the book of an account"
 
 
 def held_of_earlier_stages(reads: Reads) -> str:
     """Return what a database has of earlier stages, as the end of a sentence; empty for nothing."""
     counts = reads.count()
-    held = [f"{counts[table]} {what}" for table, what in OTHERS.items() if counts.get(table)]
+    held = [_counted(counts[table], what) for table, what in OTHERS.items() if counts.get(table)]
     return f"; it has {', '.join(held)}" if held else ""
+
+
+def _counted(count: int, what: str) -> str:
+    thing, blank, rest = what.partition(" ")
+    one = f"{thing[:-3]}y" if thing.endswith("ies") else thing[:-1]
+    return f"{count} {one if count == 1 else thing}{blank}{rest}"
 
 
 def nothing_recorded(reads: Reads) -> StoreUnready:
@@ -72,13 +79,15 @@ def nothing_recorded(reads: Reads) -> StoreUnready:
     held = {table: counts[table] for table in OTHERS if counts.get(table)}
     if not held:
         return StoreUnready(
-            "the database holds no run yet",
-            action="record one, for instance with `meva backtest --data DIR --db FILE`",
+            "the database holds no run and no book yet",
+            action=f"{_OF_AN_ACCOUNT}; `meva backtest --data DIR --db FILE` records a run over data",
         )
     shown = list(dict.fromkeys(_SHOWN_BY[table] for table in held if table in _SHOWN_BY))
     commands = " and ".join(f"`{command}`" for command in shown) or "`meva count`"
     show = f"{'show' if len(shown) > 1 else 'shows'} {'them' if shown else 'how many'}"
+    # Its cycles may have failed before a book was opened: then it is one that is to be opened still.
+    no_book, begins = ("", "") if counts.get("live_books") else (" and no book", f"; {_OF_AN_ACCOUNT}")
     return StoreUnready(
-        f"the database holds no run of Stage 7{held_of_earlier_stages(reads)}",
-        action=f"{commands} {show}; `meva backtest` records a run",
+        f"the database holds no run of Stage 7{no_book}{held_of_earlier_stages(reads)}",
+        action=f"{commands} {show}{begins}; `meva backtest` records a run",
     )

@@ -607,9 +607,9 @@ def test_a_database_of_earlier_stages_is_told_for_what_it_is(
     for command in ("report", "alerts", "export", "why"):
         ended = meva(command, "--db", path)
         assert ended.code == 2
-        assert "it has 1 audits of Stage 4's cycles" in ended.err
+        assert "it has 1 audit of Stage 4's cycles" in ended.err
         assert "`meva report --stage stage4` shows" in ended.err
-    assert "it has 1 audits of Stage 4's cycles" in meva("runs", "--db", path).out
+    assert "it has 1 audit of Stage 4's cycles" in meva("runs", "--db", path).out
     shown = meva("report", "--db", path, "--stage", "stage4", "--json").document
     assert [audit["cycle_id"] for audit in shown["audits"]] == ["c4-1"]
     assert "c4-1" in meva("report", "--db", path, "--stage", "stage4").out

@@ -153,6 +153,30 @@ def test_a_database_without_books_says_what_to_do(meva: Meva, tmp_path: Path):
     assert (ended.code, "'main' is no book of Stages 3 and 4" in ended.err) == (2, True)
 
 
+def test_a_database_that_is_not_there_is_no_reason_to_run_a_backtest(meva: Meva, tmp_path: Path):
+    for command in ("orders", "fills", "positions", "alerts", "arm --reason seen"):
+        ended = meva(*command.split(), "--db", tmp_path / "live.db")
+        assert ended.code == 2, command
+        action = ended.err.splitlines()[-1]
+        assert action.startswith("To do: is the path right? It is that of --db, else of the settings; "), (
+            command
+        )
+        assert "made by `meva run stage4 --observe` for an account" in action, command
+
+
+def test_a_database_in_which_no_book_could_be_opened_says_what_opens_one(meva: Meva, tmp_path: Path):
+    db = fresh_file(tmp_path / "live.db")
+    with writer(db, durable=False) as store, store.unit() as work:
+        recording.blocked_by_policy(work, 4, ["kill_switch"], 1_767_225_600_000_000)
+        work.commit()
+    for command in ("orders", "why"):
+        said, action = meva(command, "--db", db).err.splitlines()
+        assert said.endswith(
+            "the database holds no run of Stage 7 and no book; it has 1 audit of Stage 4's cycles"
+        ), command
+        assert "`meva run stage4 --observe` opens the book of an account" in action, command
+
+
 def test_a_book_that_has_just_been_opened_has_nothing_to_show(meva: Meva, tmp_path: Path):
     db = fresh_file(tmp_path / "state.db")
     with writer(db, durable=False) as store, store.unit() as work:
