@@ -81,10 +81,11 @@ def _entries(url: URL, name: str | None) -> list[dict[str, Any]]:
 
 
 class _Account(NamedTuple):
-    """What the settings of here say of live orders: the gates, and which of them are shut, each with the line
-    that shuts it; none where nothing there asks for live."""
+    """What the settings of here say of live orders: the gates, where the kill switch was given, and which
+    gates are shut, each with the line that shuts it; none where nothing there asks for live."""
 
     gates: Gates
+    origin: str
     shut: tuple[str, ...]
 
     @classmethod
@@ -94,13 +95,14 @@ class _Account(NamedTuple):
         faults = [found.faults[one.name] for one in variables_of(Gates).values() if one.name in found.faults]
         asks = gates.live_trading or not gates.dry_run or gates.live_trading_ack == LIVE_ACKNOWLEDGEMENT
         blocks = live_blocks(gates, found.settings.exchange) if asks else ()
-        return cls(gates, (*faults, *(_shut(block, found.origin) for block in blocks)))
+        shut = (*faults, *(_shut(block, found.origin) for block in blocks))
+        return cls(gates, found.origin.get("KILL_SWITCH", ""), shut)
 
     def kills(self, reads: Reads) -> Iterator[Kill]:
         """Yield where the kill switch is thrown: in the settings of here, in its file, in the database."""
         from meva_cli.operating.kill_switch import KillSwitch
 
-        yield from KillSwitch(self.gates, None, lambda: nullcontext(reads)).kills()
+        yield from KillSwitch(self.gates, None, lambda: nullcontext(reads), self.origin).kills()
 
 
 def _shut(block: Block, origin: Mapping[str, str]) -> str:

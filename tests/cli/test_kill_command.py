@@ -73,6 +73,23 @@ def test_a_kill_is_seen_by_whoever_looks_and_an_arm_takes_it_back(call: Call, sw
     assert switch.strictest() is None
 
 
+def test_a_second_kill_keeps_the_reason_of_the_first_on_record(
+    call: Call, switch: KillSwitch, tmp_path: Path
+) -> None:
+    settings = {**OPEN, "MEVA_KILL_FILE": str(tmp_path / "STOP")}
+    for reason in ("flash crash", "flash crash", "a look", ""):
+        assert call("kill", "--reason", reason, *DB, **settings).code == 0
+    assert (tmp_path / "STOP").read_text() == "all\na look; before: flash crash\n"
+    looked = KillSwitch(Gates(kill_switch=False), tmp_path, switch.views)
+    assert [one.reason for one in looked.kills()] == ["a look; before: flash crash"]
+    armed = call("arm", "--reason", "seen", "--json", *DB, **settings).document
+    assert {one["reason"] for one in armed["lifted"]} == {"a look; before: flash crash"}
+    call("kill", "--reason", "another day", *DB, **settings)
+    found = switch.strictest()
+    assert found is not None
+    assert found.reason == "another day", "what was lifted is over"
+
+
 def test_with_a_kill_file_both_are_written_and_one_is_enough(
     call: Call, switch: KillSwitch, tmp_path: Path
 ) -> None:
@@ -183,10 +200,24 @@ def test_what_stands_in_the_place_of_the_kill_file_and_cannot_be_taken_away_is_n
     assert (armed.code, stands["where"]) == (1, f"MEVA_KILL_FILE, {tmp_path / 'STOP'}")
 
 
-def test_an_arm_leaves_the_setting_and_says_so(call: Call, db: Path) -> None:
-    armed = call("arm", "--reason", "seen", *DB, KILL_SWITCH="true")
-    assert armed.code == 1
-    assert "stands  KILL_SWITCH: all" in armed.out
+def test_an_arm_leaves_the_setting_and_says_which_line_it_is(call: Call, db: Path, tmp_path: Path) -> None:
+    again = "a loop that began with it is to be begun anew"
+    (tmp_path / ".env").write_text("# here\nKILL_SWITCH=true\n")
+    armed = call("arm", "--reason", "seen", *DB)
+    assert (armed.code, armed.out.splitlines()) == (
+        1,
+        [
+            "stands  KILL_SWITCH: all (the settings say so: .env line 2)",
+            f"set KILL_SWITCH=false: .env line 2; {again}",
+            "the kill switch is still on",
+        ],
+    )
+    assert (
+        "set KILL_SWITCH=false: the environment; " in call("arm", "--reason", "x", *DB, KILL_SWITCH="1").out
+    )
+    (tmp_path / ".env").unlink()
+    said = f"it is on by default: add KILL_SWITCH=false to .env; {again}"
+    assert said in call("arm", "--reason", "seen", *DB).out
     assert call("arm", "--reason", "  ", *DB, **OPEN).code == 2
 
 
