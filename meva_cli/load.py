@@ -186,7 +186,10 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path.name}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        raise BadInput(
+            f"{path.name}: not UTF-8 text ({error.reason} at byte {error.start})",
+            action=f"save {path.name} as UTF-8, or move it away",
+        ) from None
 
 
 def read_dotenv(path: Path, problems: list[Problem]) -> dict[str, Given]:
@@ -243,14 +246,15 @@ def read_toml(
     text = _read(path)
     if text is None:
         return {}
+    mend = f"mend {path.name}, or move it away: the defaults hold without it"
     try:
         tree = tomllib.loads(text, parse_float=_digits)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path.name}: not TOML: {error}") from None
+        raise BadInput(f"{path.name}: not TOML: {error}", action=mend) from None
     except RecursionError:
-        raise BadInput(f"{path.name}: not TOML that is read: nested too deeply") from None
+        raise BadInput(f"{path.name}: not TOML that is read: nested too deeply", action=mend) from None
     except ValueError:  # Python's own limit, which the parser hands on
-        raise BadInput(f"{path.name}: a whole number in it has thousands of digits") from None
+        raise BadInput(f"{path.name}: a whole number in it has thousands of digits", action=mend) from None
     given: dict[str, Given] = {}
     for heading, table in tree.items():
         if heading == STRATEGIES and isinstance(table, dict):

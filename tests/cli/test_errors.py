@@ -148,6 +148,16 @@ def test_the_systems_refusals_name_the_file(error: OSError, code: int) -> None:
     ending = ending_of(error)
     assert (ending.exit_code, ending.code) == (code, "os_error")
     assert ending.message == f"x.csv: {error.strerror}"
+    assert ending.action, "each says what to do"
+
+
+def test_a_path_that_is_not_there_says_how_far_it_is(tmp_path: Path) -> None:
+    def to_do(path: Path) -> str:
+        return ending_of(FileNotFoundError(2, "No such file or directory", str(path))).action
+
+    assert to_do(tmp_path / "x.csv") == f"mend the path: there is no x.csv in {tmp_path}"
+    there = tmp_path / "none"
+    assert to_do(there / "x.csv") == f"mend the path, or make the folder: there is no {there}"
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,25 @@ def test_contradicting_gates_are_shown_with_what_they_block_and_each_way_out(
     assert document.document["live"]["blocks"] == ["dry_run", "live_not_armed"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "action"),
+    [
+        (
+            ".env",
+            b"LIVE_TRADING=fals\n",
+            "mend LIVE_TRADING in .env line 1, or leave it out: its default is false (asks for live)",
+        ),
+        (".env", b"\xff\xfe\n", "save .env as UTF-8, or move it away"),
+        ("meva.toml", b"[gates\n", "mend meva.toml, or move it away: the defaults hold without it"),
+    ],
+)
+def test_what_to_do_about_a_setting_is_something_to_do(
+    meva: Callable[..., Any], tmp_path: Path, name: str, text: bytes, action: str
+) -> None:
+    (tmp_path / name).write_bytes(text)
+    assert meva("gates", "--json").document["error"]["action"] == action
+
+
 def test_a_bad_secret_is_masked_in_text_and_document(
     meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ from meva_adapters.emulator.faults.kinds import FRAME, HANDSHAKE, KINDS, Kind
 from meva_core.errors import BadInput
 
 _RULE_FIELDS: Final = ("fault", "on", "probability", "after", "times")
+_FORM: Final = "write it as docs/emulator.md shows"
 _LONGEST_PATTERN: Final = 200
 _LONGEST: Final[Mapping[str, int]] = {"path": 200, "message": 1_000}
 """Characters of a setting, where they are fewer than of any text."""
@@ -126,12 +127,12 @@ def read_fault_file(path: Path) -> FaultFile:
     try:
         tree = read_document(path.read_bytes())
     except BadInput as e:
-        raise BadInput(f"{path}: {e}") from e
+        raise BadInput(f"{path}: {e}", action=_FORM) from e
     if not isinstance(tree, dict) or set(tree) - {"seed", "rules", "policy"}:
-        raise BadInput(f"{path}: expected an object with any of 'seed', 'rules' and 'policy'")
+        raise BadInput(f"{path}: expected an object with any of 'seed', 'rules' and 'policy'", action=_FORM)
     seed, policy = tree.get("seed"), tree.get("policy", {})
     if (seed is not None and type(seed) is not int) or not isinstance(policy, dict):
-        raise BadInput(f"{path}: 'seed' has to be a whole number and 'policy' an object")
+        raise BadInput(f"{path}: 'seed' has to be a whole number and 'policy' an object", action=_FORM)
     return FaultFile(seed, rules_of(tree.get("rules", []), str(path)), policy)
 
 
