@@ -44,7 +44,7 @@ def _print(report: Mapping[str, Any]) -> None:
     if report["contradictions"]:
         print_line("Contradictions: no run begins with them, but one that observes")
     for one in report["contradictions"]:
-        print_line(f"  {one['message']}, {_place(one['origin'])}: {one['action']}")
+        print_line(f"  {_place(one['origin'])}, {one['message']}: {one['action']}")
     for note in report["notes"]:
         print_line(f"Note: {note}")
 
@@ -140,4 +140,4 @@ def _where(origin: str) -> str:
 
 
 def _place(origin: str) -> str:
-    return "by default" if origin == "default" else f"from {origin}"
+    return "by default" if origin == "default" else origin

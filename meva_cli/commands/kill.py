@@ -116,8 +116,8 @@ def _places(db: str | None) -> _Places:
     else:
         try:
             url = address_of(db or named_by(found.settings.state))
-        except MevaError as error:
-            faults.append(str(error))
+        except (MevaError, OSError) as error:  # the folder of a path may be gone
+            faults.append(f"the database: {error}")
     is_known = db or found.named.intersection(_DATABASE)
     return _Places(path, url, tuple(faults), () if is_known else found.unread)
 

@@ -95,9 +95,9 @@ def test_contradicting_gates_are_shown_with_what_they_block_and_each_way_out(
     assert "Live writes to the exchange: blocked by dry_run, live_not_armed" in lines
     at = lines.index("Contradictions: no run begins with them, but one that observes")
     assert lines[at + 1 : at + 3] == [
-        "  DRY_RUN: is true, but LIVE_TRADING=true needs false, from .env line 4: "
+        "  .env line 4, DRY_RUN: is true, but LIVE_TRADING=true needs false: "
         "set DRY_RUN=false (it is true), or set LIVE_TRADING=false",
-        "  BTCTURK_API_SECRET: is empty, but LIVE_TRADING=true needs <the account's secret>, by default: "
+        "  by default, BTCTURK_API_SECRET: is empty, but LIVE_TRADING=true needs <the account's secret>: "
         "set BTCTURK_API_SECRET=<the account's secret> (it is empty), or set LIVE_TRADING=false",
     ]
     document = meva("gates", "--json")

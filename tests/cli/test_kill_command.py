@@ -165,6 +165,17 @@ def test_what_names_its_places_and_cannot_be_read_is_said_and_the_other_one_is_w
     assert lone.document["not_written"][0].startswith("MEVA_KILL_FILE, ~nobody-")
 
 
+def test_a_working_folder_that_is_gone_does_not_keep_the_file_from_being_written(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = call("kill", "--json", MEVA_KILL_FILE=str(tmp_path / "STOP"), STATE_DB_PATH="live.db")
+    assert (done.code, (tmp_path / "STOP").exists()) == (0, True)
+    assert done.document["not_written"][0].startswith("the database: ")
+
+
 def test_where_nothing_can_be_written_it_says_what_else_ends_it(call: Call, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = call("kill", "--db", "none.db", MEVA_KILL_FILE=str(tmp_path / "file" / "the STOP"))
