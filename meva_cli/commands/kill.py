@@ -75,6 +75,8 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
     if not cancel_open:
         document["resting"] = _resting(places.url)
     document["not_known"] = list(places.not_known)
+    for words in places.passed_over:
+        say(events.SETTING_WARNED, f"{words}; passed over", before="warning: ")
     print_json(document) if as_json else _say(document, places)
     done = document["written"] and not document["not_known"] and not document.get("left")
     ctx.exit(0 if done else 1)
@@ -86,23 +88,22 @@ def kill(ctx: click.Context, cancel_open: bool, reason: str, db: str | None, as_
 @attrs.frozen
 class _Places:
     """The kill file and the database, as far as they are known, and why one is not; `not_known` are the files
-    of settings that may name others, and could not be read."""
+    of settings that may name others, and could not be read, `passed_over` is what is wrong with settings."""
 
     path: Path | None
     url: URL | None
     faults: tuple[str, ...]
     not_known: tuple[str, ...]
+    passed_over: tuple[str, ...]
 
 
 def _places(db: str | None) -> _Places:
     """Return where the switch is to be written. No fault of any setting keeps it from being thrown: what else
-    is wrong is told, and passed over."""
+    is wrong is passed over, and told once that is done."""
     from meva_cli.at_any_rate import readable_settings
     from meva_cli.operating.kill_switch import kill_path
 
     found = readable_settings("gates")
-    for words in found.passed_over:
-        say(events.SETTING_WARNED, f"{words}; passed over", before="warning: ")
     faults, path, url = [], None, None
     if (fault := found.faults.get(_FILE)) is not None:
         faults.append(fault)
@@ -119,7 +120,7 @@ def _places(db: str | None) -> _Places:
         except (MevaError, OSError) as error:  # the folder of a path may be gone
             faults.append(f"the database: {error}")
     is_known = db or found.named.intersection(_DATABASE)
-    return _Places(path, url, tuple(faults), () if is_known else found.unread)
+    return _Places(path, url, tuple(faults), () if is_known else found.unread, found.passed_over)
 
 
 # -- What they do -----------------------------------------------------------------------------------------

@@ -165,6 +165,19 @@ def test_what_names_its_places_and_cannot_be_read_is_said_and_the_other_one_is_w
     assert lone.document["not_written"][0].startswith("MEVA_KILL_FILE, ~nobody-")
 
 
+def test_what_is_wrong_is_told_once_the_switch_is_on(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        assert (tmp_path / "STOP").exists()
+        raise BrokenPipeError
+
+    (tmp_path / ".env").write_text(f"MEVA_KILL_FILE={tmp_path / 'STOP'}\nMAX_OPN_ORDERS=5\n")
+    monkeypatch.setattr("meva_cli.commands.kill.say", closed)
+    assert call("kill", *DB).code == 1
+    assert (tmp_path / "STOP").read_text() == "all\n\n"
+
+
 def test_a_working_folder_that_is_gone_does_not_keep_the_file_from_being_written(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
