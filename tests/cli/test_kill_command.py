@@ -170,7 +170,7 @@ def test_what_is_wrong_is_told_once_the_switch_is_on(
 ) -> None:
     def closed(*_: object, **__: object) -> None:
         assert (tmp_path / "STOP").exists()
-        raise BrokenPipeError
+        raise OSError(5, "the terminal is gone")
 
     (tmp_path / ".env").write_text(f"MEVA_KILL_FILE={tmp_path / 'STOP'}\nMAX_OPN_ORDERS=5\n")
     monkeypatch.setattr("meva_cli.commands.kill.say", closed)
