@@ -150,7 +150,7 @@ def _rule(row: Any, where: str) -> Rule:
     if not isinstance(row, dict) or not isinstance(given, str) or given not in KINDS:
         near = get_close_matches(brief(given).strip("'"), KINDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise BadInput(f"{where}: {brief(given)} is no fault{hint}", action=f"one of {', '.join(KINDS)}")
+        raise BadInput(f"{where}: {brief(given)} is no fault{hint}", action=f"name one of {', '.join(KINDS)}")
     kind = KINDS[given]
     settings = {
         name: _setting(kind, name, value, where) for name, value in row.items() if name not in _RULE_FIELDS
@@ -176,7 +176,7 @@ def _setting(kind: Kind, name: str, value: Any, where: str) -> Any:
     if name not in kind.takes:
         raise BadInput(
             f"{where}: {brief(name)} is no setting",
-            action=f"one of {', '.join([*_RULE_FIELDS, *kind.takes])}",
+            action=f"name one of {', '.join([*_RULE_FIELDS, *kind.takes])}",
         )
     default, what = kind.takes[name], f"{where}: {name}"
     if default is None:
