@@ -119,7 +119,7 @@ def _places(db: str | None) -> _Places:
             url = address_of(db or named_by(found.settings.state))
         except (MevaError, OSError) as error:  # the folder of a path may be gone
             faults.append(f"the database: {error}")
-    is_known = db or found.named.intersection(_DATABASE)
+    is_known = db or _DATABASE[0] in found.named  # nothing wins over these
     return _Places(path, url, tuple(faults), () if is_known else found.unread, found.passed_over)
 
 
@@ -241,8 +241,8 @@ def _say(document: dict[str, Any], places: _Places) -> None:
         print_line(f"nothing was written: {_otherwise(places)}")
     elif places.not_known:
         files = " and ".join(places.not_known)
-        print_line(f"what {files} names could not be read: whether that is what the processes that trade")
-        print_line(f"look at is not known. Name their database with --db; else {_otherwise(places)}")
+        print_line(f"what {files} names could not be read: processes that trade may look elsewhere")
+        print_line(f"name their database with --db; else {_otherwise(places)}")
     else:
         print_line("nothing is sent to the exchange any more; `meva arm --reason TEXT` lets it go on")
     for name in document.get("resting", ()):

@@ -205,8 +205,11 @@ def test_files_of_settings_that_may_name_other_places_and_cannot_be_read_make_it
     unsure = call("kill")
     assert (unsure.code, "written  " in unsure.out, "nothing is sent" in unsure.out) == (1, True, False)
     assert "what .env names could not be read" in unsure.out
-    sure = call("kill", "--json", STATE_DB_PATH="live.db")
+    # A MEVA_DATABASE_URL there would win over this one:
+    assert call("kill", "--json", STATE_DB_PATH="live.db").document["not_known"] == [".env"]
+    sure = call("kill", "--json", MEVA_DATABASE_URL=f"sqlite:///{db}")
     assert (sure.code, sure.document["not_known"]) == (0, [])
+    assert call("kill", *DB).code == 0
     assert "warning: .env cannot be read: Is a directory; passed over" in sure.err
 
 
