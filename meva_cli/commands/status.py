@@ -14,7 +14,7 @@ import click
 from meva_cli.at_any_rate import readable_settings
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database, reading, shown_database
-from meva_cli.holders import is_active, lease_document
+from meva_cli.holders import HOW_TO_BEGIN, is_active, lease_document
 from meva_cli.live_history.status import live_books, print_status, status_entry
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, to_the_second
@@ -147,7 +147,7 @@ def _ahead(reads: Reads, name: str) -> timedelta:
 
 def _print(url: URL, entries: list[dict[str, Any]]) -> None:
     if not entries:
-        print_line(f"{shown_database(url)} holds no open book. To do: `meva books new main` makes one")
+        print_line(f"{shown_database(url)} holds no open book. To do: {HOW_TO_BEGIN}")
     for place, entry in enumerate(entries):
         if place:
             print_line()
