@@ -230,7 +230,7 @@ def _known(kind: type[Strategy], name: str) -> bool:
     said = f"; did you mean {near[0]}?" if near else ""
     raise BadInput(
         f"strategy {kind.name()} has no parameter {name!r}{said}",
-        action=f"it has {', '.join(there)}" if there else "leave it out: it has none",
+        action=f"name one that it has: {', '.join(there)}" if there else "leave it out: it has none",
     )
 
 

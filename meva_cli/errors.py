@@ -186,9 +186,30 @@ def _ending_of_os(error: OSError) -> Ending:
     if error.filename is not None or full:
         # Files are written under their names; what has none is what the command prints.
         message = f"{os.fsdecode(error.filename) if error.filename is not None else 'stdout'}: {message}"
-    action = "free some disk space, or send the output to another disk" if full else ""
+    action = "free some disk space, or send the output to another disk" if full else _other_path(error)
     exit_code = MAY_NOT_START if isinstance(error, wrong_path) else FAILED
     return Ending(exit_code, "os_error", message, action)
+
+
+def _other_path(error: OSError) -> str:
+    """Return what to do about a path that the system refuses; nothing where it is another refusal."""
+    if error.filename is None:
+        return ""
+    path = os.fsdecode(error.filename)
+    folder, name = os.path.split(os.path.abspath(path))
+    if isinstance(error, FileNotFoundError):
+        if not os.path.isdir(folder):
+            return f"mend the path, or make the folder: there is no {folder}"
+        return f"mend the path: there is no {name} in {folder}"
+    if isinstance(error, IsADirectoryError):
+        return "name a file in it"
+    if isinstance(error, NotADirectoryError):
+        return "mend the path: what should be a folder in it is none"
+    if isinstance(error, FileExistsError):
+        return "name another path, or move away what is there"
+    return (
+        "name another path, or let this user read and write it" if isinstance(error, PermissionError) else ""
+    )
 
 
 def _ending_of_meva(error: BaseException) -> Ending:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from meva_core.ports import Reads
+
+HOW_TO_BEGIN: Final = (
+    "`meva run stage4 --observe` opens the book of an account, `meva books new main` makes one of simulated "
+    "money"
+)
+"""What to do in a database without a book."""
 
 
 def lease_document(reads: Reads, book: str, now: datetime) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import tomllib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -114,12 +114,7 @@ def load_settings(
     if folder is not None:
         toml = read_toml(folder / TOML, problems, tables)
         files = {DOTENV: read_dotenv(folder / DOTENV, problems), TOML: toml}
-    sources = [
-        own_of({name: Given(text, COMMAND_LINE) for name, text in options.items() if text is not None}),
-        own_of({name: Given(text, "the environment") for name, text in environment.items()}),
-        *map(own_of, files.values()),
-        own_of({name: Given(text, "the earlier system") for name, text in (fallback or {}).items()}),
-    ]
+    sources = sources_of(options, environment, files.values(), fallback)
     given = {name: value for source in reversed(sources) for name, value in source.items()}
     texts = {name: value.text for name, value in given.items()}
     origin = {name: value.origin for name, value in given.items()}
@@ -134,6 +129,21 @@ def load_settings(
     }
     exposed = (*filter(None, (_exposed(folder / f, files[f]) for f in files if folder)),)
     return Loaded(settings, origin, unused, [*_misspelt(environment), *exposed], exposed)
+
+
+def sources_of(
+    options: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    files: Iterable[Mapping[str, Given]],
+    fallback: Mapping[str, str] | None = None,
+) -> list[dict[str, Given]]:
+    """Return what each source says about our variables, the one that wins first."""
+    return [
+        own_of({name: Given(text, COMMAND_LINE) for name, text in options.items() if text is not None}),
+        own_of({name: Given(text, "the environment") for name, text in environment.items()}),
+        *map(own_of, files),
+        own_of({name: Given(text, "the earlier system") for name, text in (fallback or {}).items()}),
+    ]
 
 
 def _misspelt(environment: Mapping[str, str]) -> Iterator[str]:
@@ -176,7 +186,10 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path.name}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        raise BadInput(
+            f"{path.name}: not UTF-8 text ({error.reason} at byte {error.start})",
+            action=f"save {path.name} as UTF-8, or move it away",
+        ) from None
 
 
 def read_dotenv(path: Path, problems: list[Problem]) -> dict[str, Given]:
@@ -186,8 +199,11 @@ def read_dotenv(path: Path, problems: list[Problem]) -> dict[str, Given]:
     name that is probably a misspelt setting, a setting that no file may hold.
     """
     text = _read(path)
-    if text is None:
-        return {}
+    return {} if text is None else dotenv_in(text, path.name, problems)
+
+
+def dotenv_in(text: str, file: str, problems: list[Problem]) -> dict[str, Given]:
+    """Return the assignments in the text of a `.env`, as `read_dotenv` does of a file."""
     from dotenv.parser import parse_stream  # here, since most folders have no such file
 
     given: dict[str, Given] = {}
@@ -195,7 +211,7 @@ def read_dotenv(path: Path, problems: list[Problem]) -> dict[str, Given]:
         # The parser counts from the blank lines before a statement.
         blank = len(binding.original.string) - len(binding.original.string.lstrip())
         line = binding.original.line + binding.original.string[:blank].count("\n")
-        origin = f"{path.name} line {line}"
+        origin = f"{file} line {line}"
         if binding.error or (binding.key in VARIABLES and binding.value is None):
             problems.append(_fault(origin, "is no assignment; expected NAME=value"))
         elif binding.key and (wrong := _wrong_name(binding.key)):
@@ -230,14 +246,15 @@ def read_toml(
     text = _read(path)
     if text is None:
         return {}
+    mend = f"mend {path.name}, or move it away: the defaults hold without it"
     try:
         tree = tomllib.loads(text, parse_float=_digits)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path.name}: not TOML: {error}") from None
+        raise BadInput(f"{path.name}: not TOML: {error}", action=mend) from None
     except RecursionError:
-        raise BadInput(f"{path.name}: not TOML that is read: nested too deeply") from None
+        raise BadInput(f"{path.name}: not TOML that is read: nested too deeply", action=mend) from None
     except ValueError:  # Python's own limit, which the parser hands on
-        raise BadInput(f"{path.name}: a whole number in it has thousands of digits") from None
+        raise BadInput(f"{path.name}: a whole number in it has thousands of digits", action=mend) from None
     given: dict[str, Given] = {}
     for heading, table in tree.items():
         if heading == STRATEGIES and isinstance(table, dict):
@@ -246,7 +263,7 @@ def read_toml(
         if heading not in GROUPS or not isinstance(table, dict):
             problems.append(_unknown_heading(path.name, heading))
             continue
-        names = _toml_names(heading)
+        names = toml_names(heading)
         for key, value in table.items():
             if key in names and not _in_files(names[key]):
                 problems.append(_fault(f"{path.name} [{heading}]", _wrong_name(names[key]), key))
@@ -279,7 +296,7 @@ def _digits(number: str) -> str:
     return number.replace("_", "")
 
 
-def _toml_names(heading: str) -> dict[str, str]:
+def toml_names(heading: str) -> dict[str, str]:
     """Return the names of variables by the keys of a heading."""
     found = {}
     for variable in variables_of(GROUPS[heading]).values():
@@ -294,7 +311,7 @@ def _unknown_heading(where: str, heading: str) -> Problem:
 
 
 def _unknown_key(where: str, key: str) -> Problem:
-    homes = {name: group for group in GROUPS for name in _toml_names(group)}
+    homes = {name: group for group in GROUPS for name in toml_names(group)}
     near = get_close_matches(key, homes, n=1, cutoff=0)[0]
     return _fault(where, f"unknown key {key!r}; the nearest known one is {near!r} under [{homes[near]}]", key)
 

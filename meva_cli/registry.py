@@ -179,7 +179,12 @@ COMMANDS: Final = (
         "Say whether what is needed is there and right, and what to do.",
         ("gates", "exchange", "live", "stage7", "alerts", "strategy"),
     ),
-    Command("status", "meva_cli.commands.status:status", "Show what every book is doing now.", ("gates",)),
+    Command(
+        "status",
+        "meva_cli.commands.status:status",
+        "Show what every book is doing now.",
+        ("gates", "exchange"),
+    ),
     Command(
         "kill",
         "meva_cli.commands.kill:kill",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,15 +26,20 @@ def check_target(form: str, out: Path | None, as_json: bool, url: URL) -> None:
             "--json says what was written to a file, and stdout is where the records go",
             action="name a file with --out FILE, or leave out --json: jsonl is the default format",
         )
-    if out is not None and out.is_dir():
-        raise BadInput(f"{out} is a folder", action="name a file in it")
     if out is None:
         return
-    if not out.parent.is_dir():
-        raise BadInput(f"there is no folder {out.parent}", action=f"mkdir -p {out.parent}")
+    check_place(out)
     from meva_adapters.sql.engine import refuse_overwriting
 
     refuse_overwriting(url, out)
+
+
+def check_place(out: Path) -> None:
+    """Raise BadInput for a path at which no file can be made: before what is to be written is worked out."""
+    if out.is_dir():
+        raise BadInput(f"{out} is a folder", action="name a file in it")
+    if not out.parent.is_dir():
+        raise BadInput(f"there is no folder {out.parent}", action=f"mkdir -p {shlex.quote(str(out.parent))}")
 
 
 def write_to(

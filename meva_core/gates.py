@@ -86,8 +86,16 @@ def _not_dry(gates: Gates) -> Iterator[Change]:
 def check_gates(settings: Settings) -> None:
     """Raise BadInput with every combination of gates that contradicts itself.
 
+    For the commands that load the gates to run something; others do not care.
+    """
+    refuse_all(contradictions(settings))
+
+
+def contradictions(settings: Settings) -> list[Problem]:
+    """Return every combination of gates that contradicts itself.
+
     Stage 7 excludes live; live excludes the dry run and the kill switch, and needs the acknowledgement and
-    both credentials. For the commands that load the gates; others do not care.
+    both credentials.
     """
     gates = settings.gates
     changes: list[tuple[str, Change]] = []
@@ -96,7 +104,7 @@ def check_gates(settings: Settings) -> None:
     if gates.live_trading:
         blocks = live_blocks(gates, settings.exchange)
         changes += [("LIVE_TRADING=true", change) for block in blocks for change in block.changes]
-    refuse_all(_contradiction(asked, change) for asked, change in changes)
+    return [_contradiction(asked, change) for asked, change in changes]
 
 
 def _contradiction(asked: str, change: Change) -> Problem:

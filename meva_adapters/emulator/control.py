@@ -205,7 +205,7 @@ def add_account(world: World, body: Mapping[str, Any]) -> dict[str, Any]:
     if permissions - PERMISSIONS:
         raise BadInput(
             f"permissions: {brief(sorted(permissions - PERMISSIONS))} are not known",
-            action=f"any of {', '.join(sorted(PERMISSIONS))}",
+            action=f"name any of {', '.join(sorted(PERMISSIONS))}",
         )
     world.venue.open_user(
         key,

@@ -97,7 +97,7 @@ def _of_tree(tree: Any, name: str) -> Table:
             return _of_texts(lists, name, "JSON, an object of lists")
     raise BadInput(
         f"{name}: is no list of candles",
-        action="expected [[time, open, high, low, close, volume], ...], or columns by name",
+        action="write it as [[time, open, high, low, close, volume], ...], or as columns by name",
     )
 
 

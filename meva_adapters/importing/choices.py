@@ -91,7 +91,9 @@ def parse_columns(text: str) -> dict[str, str]:
                 f"--columns: {part!r} is not ROLE=COLUMN", action="write --columns ts=date,close=last"
             )
         if role not in ROLES:
-            raise BadInput(f"--columns: {role!r} is no role", action=f"the roles are {', '.join(ROLES)}")
+            raise BadInput(
+                f"--columns: {role!r} is no role", action=f"name roles of these: {', '.join(ROLES)}"
+            )
         if role in found:
             raise BadInput(f"--columns: {role} is named twice", action="name each role once")
         found[role] = column

@@ -89,7 +89,8 @@ class _Recognition:
                 alike = [names[int(said) - 1]]
             if not alike:
                 raise BadInput(
-                    f"{self.table.name}: has no column {said!r}", action=f"its columns are {_listed(names)}"
+                    f"{self.table.name}: has no column {said!r}",
+                    action=f"name one of its columns: {_listed(names)}",
                 )
             self.roles[role] = alike[0]
 

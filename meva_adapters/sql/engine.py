@@ -300,7 +300,10 @@ def _instead_of(path: Path) -> str:
     except OSError:
         return f"check the path: there is no folder {path.parent} that can be read"
     near = get_close_matches(path.name, sorted(others), n=3, cutoff=0.5)
-    record = f"`meva backtest --data DIR --db {path}` records into a new one"
+    record = (
+        "a new one is made by `meva run stage4 --observe` for an account, and by "
+        "`meva backtest --data DIR` for a run over data"
+    )
     if near:
         return f"did you mean {' or '.join(str(path.parent / name) for name in near)}? {record}"
-    return f"check --db and the settings; {record}"
+    return f"is the path right? It is that of --db, else of the settings; {record}"

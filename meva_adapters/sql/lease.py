@@ -365,10 +365,14 @@ def _when(time: int | None) -> str:
 
 
 def _held(found: Holding, database: str) -> LeaseHeld:
+    from meva_core.stages.book_runs import RESERVED  # here: most processes never have to say so
+
+    # `meva run stage3` and `stage4` know no other book: there is one of an account, and one dry one of each.
+    others = "wait until its lease has ended" if found.book in RESERVED else "name another book with --book"
     return LeaseHeld(
         f"book {found.book} of {database} is held by {named(found.process)} since {_shown(found.acquired)}; "
         f"its lease ends {_shown(found.expires)} unless it is moved on; nothing was written",
-        action="end that process, or name another book with --book",
+        action=f"end that process, or {others}",
         expires=found.expires,
     )
 

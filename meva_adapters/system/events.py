@@ -107,6 +107,8 @@ SYMBOL_FREE: Final = Event("symbol_free", _INFO, "orders may be submitted in a s
 KILLED: Final = Event("killed", _ERROR, "a cycle pulled the kill switch", ("reason",))
 KILL_STANDS: Final = Event("kill_stands", _WARNING, "the kill switch is on, and where", ("reason",))
 KILL_LIFTED: Final = Event("kill_lifted", _INFO, "the kill switch is off again", ())
+GATE_SHUT: Final = Event("gate_shut", _WARNING, "a gate was shut while a run goes on", ("reason",))
+GATES_OPEN: Final = Event("gates_open", _INFO, "all gates are open again", ())
 ORDER_NOT_SENT: Final = Event(
     "order_not_sent", _WARNING, "an order or cancel was refused, not sent, or is not known", ("code",)
 )

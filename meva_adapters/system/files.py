@@ -41,9 +41,11 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # why it ended is the error to raise
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == os.fspath(temporary):
+            error.filename, error.filename2 = os.fspath(path), None  # the other name is nobody's to know
         raise
     _sync_folder(path.parent)
 

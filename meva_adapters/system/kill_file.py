@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from meva_adapters.system.files import make_folder, replacing
-from meva_core.operating.guards.kill import Kill, Level
+from meva_core.operating.guards.kill import Kill, Level, with_earlier
 
 _MOST: Final = 4096
 """Bytes that are read of it."""
@@ -35,10 +35,22 @@ def read_kill_file(path: Path) -> Kill | None:
 
 
 def write_kill_file(path: Path, level: Level, reason: str) -> None:
-    """Put a kill file there, or another in its place; it is on the disk when this returns. Raises OSError."""
-    make_folder(path.parent)
-    with replacing(path) as file:
-        file.write(f"{level.name.lower()}\n{' '.join(reason.split())}\n".encode())
+    """Put a kill file there, or another in its place, which keeps its reason; it is on the disk when this
+    returns.
+
+    Where that is refused, a full disk say, an empty one that is to stop everything is there without a word.
+    Raises OSError where that cannot be either.
+    """
+    earlier = read_kill_file(path) if path.is_file() else None
+    said = with_earlier(" ".join(reason.split()), "" if earlier is None else earlier.reason)
+    try:
+        make_folder(path.parent)
+        with replacing(path) as file:
+            file.write(f"{level.name.lower()}\n{said}\n".encode())
+    except OSError:
+        if level is not Level.ALL:
+            raise
+        path.open("wb").close()
 
 
 def remove_kill_file(path: Path) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meva_core.settings import Gates
 
 LIVE: Final = "live"
+SWITCH: Final = "KILL_SWITCH"
 
 
 @click.command()
@@ -57,7 +58,8 @@ def arm(
     from meva_adapters.sql import writer
     from meva_core.operating.accepting import open_alarms
 
-    gates, reason = settings_for("gates").settings.gates, " ".join(reason.split())
+    loaded, reason = settings_for("gates"), " ".join(reason.split())
+    gates, origin = loaded.settings.gates, loaded.origin.get(SWITCH, "")
     if book != LIVE and not pairs:
         raise click.UsageError(f"--book {book} goes with --accept: a dry run has no part in the kill switch")
     with writer(database(db)) as store:
@@ -71,7 +73,7 @@ def arm(
             alarms = open_alarms(view, book)
         barring = [alarm for alarm in alarms if alarm.ends_process]
         lifted, failed = ([], []) if barring or book != LIVE else _lift(store, gates, reason)
-        stands = _standing(store, gates) if book == LIVE else []
+        stands = _standing(store, gates, origin) if book == LIVE else []
     document = {
         "accepted": [alarm.pair for alarm in accepted],
         "open": [_alarm(alarm) for alarm in alarms],
@@ -82,7 +84,7 @@ def arm(
     if as_json:
         print_json(document)
     else:
-        _say(accepted, alarms, barring, lifted, failed, stands, is_live=book == LIVE)
+        _say(accepted, alarms, barring, lifted, failed, stands, origin, is_live=book == LIVE)
     ctx.exit(1 if stands or barring else 0)
 
 
@@ -140,10 +142,10 @@ def _lift(store: SqlStore, gates: Gates, reason: str) -> tuple[list[Kill], list[
     return [*lifted, in_file], []
 
 
-def _standing(store: SqlStore, gates: Gates) -> list[Kill]:
+def _standing(store: SqlStore, gates: Gates, origin: str) -> list[Kill]:
     from meva_cli.operating.kill_switch import KillSwitch
 
-    return list(KillSwitch(gates, Path.cwd(), store.read).kills())
+    return list(KillSwitch(gates, Path.cwd(), store.read, origin).kills())
 
 
 # -- What it says -----------------------------------------------------------------------------------------
@@ -156,6 +158,7 @@ def _say(
     lifted: list[Kill],
     failed: list[str],
     stands: list[Kill],
+    origin: str,
     *,
     is_live: bool,
 ) -> None:
@@ -169,6 +172,11 @@ def _say(
         print_line(f"not lifted  {line}")
     for one in stands:
         print_line(f"stands  {one}")
+    if any(one.where == SWITCH for one in stands):
+        where = (
+            f"set {SWITCH}=false: {origin}" if origin else f"it is on by default: add {SWITCH}=false to .env"
+        )
+        print_line(f"{where}; a loop that began with it is to be begun anew")
     if barring:
         asked = " ".join(f"--accept {shlex.quote(alarm.pair)}" for alarm in barring)
         print_line(

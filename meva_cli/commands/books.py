@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meva_cli.database import DB, database, shown_database
-from meva_cli.holders import held_by, lease_document
+from meva_cli.holders import HOW_TO_BEGIN, held_by, lease_document
 from meva_cli.live_history.status import book_row, live_books, print_books
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
@@ -108,7 +108,7 @@ def _show(url: URL, as_json: bool) -> None:
     if live:
         print_books(live)
     if not found and not live:
-        print_line(f"{shown_database(url)} holds no book. To do: `meva books new main` makes one")
+        print_line(f"{shown_database(url)} holds no book. To do: {HOW_TO_BEGIN}")
 
 
 def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:

@@ -44,7 +44,9 @@ class BalanceParam(click.ParamType[tuple[str, Decimal]]):
         """Read both, or fail with what was expected."""
         if isinstance(value, tuple):
             return value
-        asset, _, amount = value.partition("=")
+        asset, equals, amount = value.partition("=")
+        if not equals:
+            self.fail(f"{value!r} is no ASSET=AMOUNT; expected one such as TRY=1000", param, ctx)
         if not (asset.isascii() and asset.isalnum() and asset.isupper()):
             self.fail(f"{value!r} does not start with an asset in capitals; expected TRY=1000", param, ctx)
         number = AMOUNT.convert(amount, param, ctx)

@@ -13,7 +13,7 @@ from meva_cli.operating.kill_switch import thrown_beside
 from meva_cli.options import json_option
 from meva_cli.render import print_json, print_line, print_table
 from meva_core.errors import BadInput
-from meva_core.gates import Block, BlockCode, check_gates, live_blocks, stage7_block
+from meva_core.gates import Block, BlockCode, contradictions, live_blocks, stage7_block
 from meva_core.settings import Exchange, Gates, Settings, settings_texts, variables_of
 
 if TYPE_CHECKING:
@@ -22,22 +22,29 @@ if TYPE_CHECKING:
 
 @click.command()
 @json_option
-def gates(as_json: bool) -> None:
+@click.pass_context
+def gates(ctx: click.Context, as_json: bool) -> None:
     """Show what the settings allow: live writes to the exchange, Stage 7, simulated orders.
 
     For each thing that is blocked it names every setting to change and where that setting stands, and where
     the kill switch is on beside the settings: in its file, or in the database that they name. Gates that
-    contradict each other are an error (exit 2).
+    contradict each other are shown as well, with each way out; no run but one that observes begins with them
+    (exit 2).
     """
     loaded = settings_for("gates", "exchange", "live")
-    check_gates(loaded.settings)
     report = gates_report(loaded)
-    if as_json:
-        print_json(report)
-        return
+    print_json(report) if as_json else _print(report)
+    ctx.exit(2 if report["contradictions"] else 0)
+
+
+def _print(report: Mapping[str, Any]) -> None:
     print_table(["gate", "value", "where"], [list(gate.values()) for gate in report["gates"]])
     for title, name in (("Live writes to the exchange", "live"), ("Stage 7", "stage7")):
         _print_permission(title, report[name], report["kill_switch"] if name == "live" else ())
+    if report["contradictions"]:
+        print_line("Contradictions: no run begins with them, but one that observes")
+    for one in report["contradictions"]:
+        print_line(f"  {_place(one['origin'])}, {one['message']}: {one['action']}")
     for note in report["notes"]:
         print_line(f"Note: {note}")
 
@@ -56,8 +63,15 @@ def gates_report(loaded: Loaded) -> dict[str, Any]:
         "kill_switch": [str(kill) for kill in kills],
         "stage7": _permission([block] if block else [], origin),
         "gates": list(_gate_rows(settings, origin)),
+        "contradictions": list(_contradictions(loaded)),
         "notes": [*_notes(settings), *said],
     }
+
+
+def _contradictions(loaded: Loaded) -> Iterator[dict[str, str]]:
+    for problem in contradictions(loaded.settings):
+        where = loaded.origin.get(problem.where, "default")
+        yield {"name": problem.where, "message": str(problem), "origin": where, "action": problem.action}
 
 
 def _thrown(gates: Gates) -> tuple[list[Kill], str]:
@@ -123,3 +137,7 @@ def _print_permission(title: str, permission: Mapping[str, Any], kills: Iterable
 
 def _where(origin: str) -> str:
     return "the default: add the line to .env" if origin == "default" else f"from {origin}"
+
+
+def _place(origin: str) -> str:
+    return "by default" if origin == "default" else origin

@@ -18,6 +18,7 @@ from meva_cli.options import FOLDER, json_option
 from meva_cli.render import as_text, counted, print_json, print_line, print_table
 from meva_cli.stage4 import STAGE, every_row, is_cut, refuse_run, stage4_rows
 from meva_cli.window import LAST, asked_windows, moment, window_options
+from meva_cli.writing import check_place
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def report(
     page = _page_asked(asked, runs, book, cash_rate, opened)
     if page is not None:
         _refuse_window(page, start, end, last, stage)
+        if html is not None:
+            check_place(html)
         with reading(database(db)) as reads:
             if html is not None:
                 _write(reads, db, run_id, book, cash_rate or 0, html, opened)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from meva_cli.at_any_rate import readable_settings
 from meva_cli.cycles import cycle_document, cycle_texts
 from meva_cli.database import DB, database, reading, shown_database
-from meva_cli.holders import is_active, lease_document
+from meva_cli.holders import HOW_TO_BEGIN, is_active, lease_document
 from meva_cli.live_history.status import live_books, print_status, status_entry
-from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, to_the_second
+from meva_core.gates import Block, live_blocks
+from meva_core.settings import LIVE_ACKNOWLEDGEMENT, Gates, variables_of
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -46,7 +48,7 @@ def status(name: str | None, watch: bool, db: str | None, as_json: bool) -> None
 
     Of a book of Stages 3 and 4 it also shows orders that rest or are not settled, where the kill switch is
     thrown (in the settings of here, in its file, in the database), and each alarm that is open, with what
-    ends it.
+    ends it. Where the settings of here ask for live, it shows which of them keeps orders from being sent.
     """
     url = database(db)
     if watch and (as_json or not sys.stdout.isatty()):
@@ -68,22 +70,44 @@ def _entries(url: URL, name: str | None) -> list[dict[str, Any]]:
     from meva_core.stages.book_runs import books_of, pick_book
 
     with reading(url) as reads:
-        now, live = datetime.now(UTC), live_books(reads, name)
+        now, live, account = datetime.now(UTC), live_books(reads, name), _Account.of_here()
         if name is not None and live:
-            return [status_entry(reads, live[0], now, _kills(reads))]
+            return [status_entry(reads, live[0], now, account.kills(reads), account.shut)]
         chosen = [book for book in books_of(reads) if book.closed_at is None]
         if name is not None:
             chosen = [pick_book(reads, name)]
         entries = [book_entry(reads, book, now) for book in chosen]
-        return [*entries, *(status_entry(reads, one, now, _kills(reads)) for one in live)]
+        return [*entries, *(status_entry(reads, x, now, account.kills(reads), account.shut) for x in live)]
 
 
-def _kills(reads: Reads) -> Iterator[Kill]:
-    """Yield where the kill switch is thrown: in the settings of here, in its file, in the database."""
-    from meva_cli.operating.kill_switch import KillSwitch
+class _Account(NamedTuple):
+    """What the settings of here say of live orders: the gates, where the kill switch was given, and which
+    gates are shut, each with the line that shuts it; none where nothing there asks for live."""
 
-    gates = settings_for("gates").settings.gates
-    yield from KillSwitch(gates, None, lambda: nullcontext(reads)).kills()
+    gates: Gates
+    origin: str
+    shut: tuple[str, ...]
+
+    @classmethod
+    def of_here(cls) -> _Account:
+        found = readable_settings("gates", "exchange")
+        gates = found.settings.gates
+        faults = [found.faults[one.name] for one in variables_of(Gates).values() if one.name in found.faults]
+        asks = gates.live_trading or not gates.dry_run or gates.live_trading_ack == LIVE_ACKNOWLEDGEMENT
+        blocks = live_blocks(gates, found.settings.exchange) if asks else ()
+        shut = (*faults, *(_shut(block, found.origin) for block in blocks))
+        return cls(gates, found.origin.get("KILL_SWITCH", ""), shut)
+
+    def kills(self, reads: Reads) -> Iterator[Kill]:
+        """Yield where the kill switch is thrown: in the settings of here, in its file, in the database."""
+        from meva_cli.operating.kill_switch import KillSwitch
+
+        yield from KillSwitch(self.gates, None, lambda: nullcontext(reads), self.origin).kills()
+
+
+def _shut(block: Block, origin: Mapping[str, str]) -> str:
+    places = (origin.get(one.name, f"{one.name} is not set") for one in block.changes)
+    return f"{block.code.value} ({', '.join(places)})"
 
 
 def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:
@@ -123,7 +147,7 @@ def _ahead(reads: Reads, name: str) -> timedelta:
 
 def _print(url: URL, entries: list[dict[str, Any]]) -> None:
     if not entries:
-        print_line(f"{shown_database(url)} holds no open book. To do: `meva books new main` makes one")
+        print_line(f"{shown_database(url)} holds no open book. To do: {HOW_TO_BEGIN}")
     for place, entry in enumerate(entries):
         if place:
             print_line()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,8 +32,12 @@ def live_books(reads: Reads, name: str | None = None) -> list[Listed]:
 # -- meva status ------------------------------------------------------------------------------------------
 
 
-def status_entry(reads: Reads, listed: Listed, now: datetime, kills: Iterable[Kill]) -> dict[str, Any]:
-    """Return what a book is doing at a time, as JSON holds it. `kills` is where the kill switch is thrown."""
+def status_entry(
+    reads: Reads, listed: Listed, now: datetime, kills: Iterable[Kill], shut: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a book is doing at a time, as JSON holds it. `kills` is where the kill switch is thrown,
+    `shut` the gates that keep orders of the account from being sent."""
+    from meva_core.live_book.opening import LIVE
     from meva_core.live_history.status import status_of
 
     found = status_of(reads, standing_of(reads, listed), kills)
@@ -41,6 +45,7 @@ def status_entry(reads: Reads, listed: Listed, now: datetime, kills: Iterable[Ki
     ago = None if found.line is None else int((now - found.line.ts).total_seconds())
     return {
         **found.document(),
+        "gates_shut": list(shut) if listed.name == LIVE else [],
         "state": "open",
         "ago_seconds": ago,
         "next_cycle_about": found.next_about() if is_active(lease) else None,
@@ -63,6 +68,7 @@ def print_status(entry: Mapping[str, Any], held_by: str, ago: str) -> None:
         "unsettled_orders": entry["unsettled_orders"] or "",
         "unbooked_orders": entry["unbooked_orders"] or "",
         "kill_switch": "; ".join(entry["kill_switch"]),
+        "live_writes": f"blocked by {', '.join(entry['gates_shut'])}" if entry["gates_shut"] else "",
         "alerts_waiting": entry["alerts_waiting"],
         "alerts_lost": entry["alerts_lost"] or "",
     }

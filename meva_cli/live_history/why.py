@@ -208,7 +208,7 @@ def _print_orders(orders: Sequence[Mapping[str, Any]]) -> None:
     if not orders:
         return
     print_line()
-    print_line("Orders that it sent, as they stand now:")
+    print_line("Orders that it decided on, as they stand now:")
     columns = ["symbol", "side", "qty", "price_try", "filled_qty", "status", "error"]
     print_table(columns, [[one[name] for name in columns] for one in orders])
 
@@ -264,6 +264,10 @@ def why_many(
             "not_done": dict(many.not_done.most_common()),
             "reasons": [
                 {"cycles": one.cycles, **reason_document(one.last, one.settings)} for one in many.held()
+            ],
+            "not_done_by_symbol": [
+                {"symbol": one.last.symbol, "code": one.code, "cycles": one.cycles, "text": one.last.text}
+                for one in many.left_undone()
             ],
         }
     )

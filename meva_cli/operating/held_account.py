@@ -72,11 +72,12 @@ class LiveDoors:
 
 
 @contextmanager
-def held_desk(settings: Settings, url: URL) -> Iterator[Desk]:
-    """Hold the account's book, and open a desk over it that cancels and places nothing.
+def held_desk(load: Callable[[], Settings], url: URL) -> Iterator[Desk]:
+    """Hold the account's book, and open a desk over it that cancels and places nothing. The settings are
+    loaded once it is held: a process that has it already has settings of its own.
 
-    Raises BadInput without a key, LeaseHeld while another process has the book, and what opening a database
-    or an exchange raises.
+    Raises BadInput without a key, LeaseHeld while another process has the book, and what loading settings and
+    opening a database or an exchange raises.
     """
     from meva_adapters.sql import reader, writer
     from meva_adapters.sql.lease import held
@@ -88,6 +89,7 @@ def held_desk(settings: Settings, url: URL) -> Iterator[Desk]:
 
     ours = SystemClock()
     with writer(url) as store, reader(url) as looks, held(url, LIVE, ours) as (_, heart):
+        settings = load()
         switch = KillSwitch(settings.gates, Path.cwd(), looks.read)
         files = GateFiles(settings, Path.cwd())
         doors = LiveDoors(files, switch, heart, ours, looks.read)

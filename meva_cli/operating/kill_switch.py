@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from meva_core.ports import Reads
 
-_SWITCH: Final = "KILL_SWITCH"
+SWITCH: Final = "KILL_SWITCH"
 
 
 def kill_path(gates: Gates) -> Path | None:
@@ -83,6 +83,8 @@ class KillSwitch:
     folder: Path | None
     views: Callable[[], AbstractContextManager[Reads]]
     """Opens a view of the database as it is now."""
+    origin: str = ""
+    """Where the setting was given, if that is to be told."""
     _seen: dict[str, _Said] = field(factory=dict, init=False)
     _is_of_files: bool = field(default=False, init=False)
     """Whether a file, and nothing that wins over it, said how it stands when the program began."""
@@ -91,7 +93,7 @@ class KillSwitch:
         # What the files say now is in the settings already, as far as nothing else won over it.
         if self.folder is not None:
             self._seen = {name: evolve(_said_in(self.folder / name), kill=None) for name in READERS}
-            self._is_of_files = self._is_said() and _SWITCH not in os.environ
+            self._is_of_files = self._is_said() and SWITCH not in os.environ
 
     def strictest(self) -> Kill | None:
         """Return what wants writes to end, the strictest. Raises StoreError where rows cannot be read."""
@@ -100,12 +102,13 @@ class KillSwitch:
     def kills(self) -> Iterator[Kill]:
         """Yield all that want writes to end."""
         if self.gates.kill_switch:
-            yield Kill(Level.ALL, _SWITCH, "the settings say so")
+            where = f": {self.origin}" if self.origin else ""
+            yield Kill(Level.ALL, SWITCH, f"the settings say so{where}")
         elif self.folder is not None:
             yield from filter(None, (self._of_settings(self.folder / name) for name in READERS))
             if self._is_of_files and not self._is_said():
                 why = "it is on where nothing says otherwise, and no file does any more"
-                yield Kill(Level.ALL, _SWITCH, why)
+                yield Kill(Level.ALL, SWITCH, why)
         path = kill_path(self.gates)
         if path is not None and (found := read_kill_file(path)) is not None:
             yield found
@@ -126,7 +129,7 @@ def _said_in(path: Path) -> _Said:
     """Return what a file of settings says of the switch; one that cannot be read has closed it."""
     mark, problems = mark_of(path), list[Problem]()
     try:
-        given = READERS[path.name](path, problems).get(_SWITCH)
+        given = READERS[path.name](path, problems).get(SWITCH)
         is_on = given is not None and _is_on(given)
     except BadInput as error:
         return _Said(mark, True, Kill(Level.ALL, path.name, str(error)))
@@ -136,9 +139,9 @@ def _said_in(path: Path) -> _Said:
         return _Said(mark, True, Kill(Level.ALL, path.name, str(problems[0])))
     if given is None:
         return _Said(mark)
-    return _Said(mark, True, Kill(Level.ALL, given.origin, f"{_SWITCH} is true there") if is_on else None)
+    return _Said(mark, True, Kill(Level.ALL, given.origin, f"{SWITCH} is true there") if is_on else None)
 
 
 def _is_on(given: Given) -> bool:
-    variable = next(v for v in variables_of(Gates).values() if v.name == _SWITCH)
+    variable = next(v for v in variables_of(Gates).values() if v.name == SWITCH)
     return bool(variable.parse(given.text, given.origin))

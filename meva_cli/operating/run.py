@@ -127,7 +127,7 @@ def _live(
     book = check_account(held, opened.account, taken.book, account, now)
     runner = _runner(plan, settings, opened, desk, strategies, clock, slowest, stops)
     runner.process, runner.permits, runner.canary = taken.process, permits, plan.canary
-    runner.kill = switch.strictest
+    runner.kill, runner.gates = switch.strictest, doors.gates
     return AtWork(
         runner=runner, desk=desk, lease=lease, heart=heart, store=store,
         taken=attrs.evolve(taken, book=book), strategies=strategies, renew=opened.client.patience.renew,

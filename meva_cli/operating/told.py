@@ -88,6 +88,7 @@ class Teller:
     _blocked: dict[str, str] = field(factory=dict)
     _notes: frozenset[str] = frozenset()
     _stood: str = ""
+    _shut: tuple[str, ...] = ()
 
     def tell(self, told: Told) -> None:
         """Tell of a cycle."""
@@ -97,6 +98,7 @@ class Teller:
         self._tell_alarms(told)
         self._tell_blocked(told)
         self._tell_switch(told)
+        self._tell_gates(told)
         for outcome in told.executed.outcomes:
             if outcome.text and outcome.verdict.value in ("rejected", "unknown", "blocked"):
                 say(events.ORDER_NOT_SENT, f"{outcome.verdict.value}: {outcome.text}", code=outcome.code)
@@ -131,6 +133,15 @@ class Teller:
         elif self._stood and not now:
             say(events.KILL_LIFTED, "the kill switch is off again")
         self._stood = now
+
+    def _tell_gates(self, told: Told) -> None:
+        for shut in told.shut:
+            if shut not in self._shut:
+                words = f"a gate is shut, and nothing is sent: {shut}"
+                say(events.GATE_SHUT, words, colour="red", reason=shut)
+        if self._shut and not told.shut:
+            say(events.GATES_OPEN, "all gates are open again")
+        self._shut = told.shut
 
     def _tell_blocked(self, told: Told) -> None:
         now = dict(told.inputs.blocked)

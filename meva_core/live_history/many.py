@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field
 
 from meva_core.live_history.explain import NOTHING_ASKED, Explained, reasons_of
 from meva_core.live_history.words import explain
+from meva_core.operating.records.done_rows import NotDone
 from meva_core.operational.because import Because
 
 
@@ -28,10 +29,24 @@ class Held:
 
 
 @define
+class Undone:
+    """What kept orders and cancels of a symbol from being sent, or taken: in how many cycles, and the last
+    one."""
+
+    cycles: int
+    last: NotDone
+
+    @property
+    def code(self) -> str:
+        """Why it was not done."""
+        return self.last.code or self.last.verdict
+
+
+@define
 class Many:
     """What many cycles say. `bound` counts the parts that bound the mode, `main` what says most about cycles
     without an order, `sent` the orders that were decided on, by symbol, `not_done` why those and cancels were
-    not sent or not taken, by code."""
+    not sent or not taken, by code, `undone` the same by symbol and code."""
 
     cycles: int = 0
     ordered: int = 0
@@ -40,6 +55,7 @@ class Many:
     main: Counter[str] = field(factory=Counter)
     sent: Counter[str] = field(factory=Counter)
     not_done: Counter[str] = field(factory=Counter)
+    undone: dict[tuple[str, str], Undone] = field(factory=dict)
     reasons: dict[tuple[str, str, str], Held] = field(factory=dict)
 
     def add(self, found: Explained) -> None:
@@ -57,6 +73,9 @@ class Many:
             if fate.action is not None:
                 self.sent[fate.symbol] += 1
         self.not_done.update(one.code or one.verdict for one in found.cycle.not_done.values())
+        for pair, last in {(one.symbol, one.code): one for one in found.cycle.not_done.values()}.items():
+            so_far = self.undone.get(pair)
+            self.undone[pair] = Undone((so_far.cycles if so_far else 0) + 1, last)
         for key, reason in {(one.scope, one.code, one.step): one for one in reasons_of(found)}.items():
             before = self.reasons.get(key)
             count = (before.cycles if before else 0) + 1
@@ -66,9 +85,16 @@ class Many:
         """Return the reasons, the most frequent first."""
         return sorted(self.reasons.values(), key=lambda one: (-one.cycles, one.last.scope, one.last.code))
 
+    def left_undone(self) -> list[Undone]:
+        """Return what was decided and not done, the most frequent first."""
+        return sorted(self.undone.values(), key=lambda one: (-one.cycles, one.last.symbol, one.code))
+
     def rows(self) -> list[list[object]]:
-        """Return a row for each reason: symbol, code, step, in how many cycles, what it said last."""
-        return [[one.last.scope, one.last.code, one.last.step, one.cycles, one.text] for one in self.held()]
+        """Return a row for what was decided and not done, and for each reason: symbol, code, step, in how
+        many cycles, what it said last."""
+        sent = [[one.last.symbol, one.code, SENDING, one.cycles, one.last.text] for one in self.left_undone()]
+        held = [[one.last.scope, one.last.code, one.last.step, one.cycles, one.text] for one in self.held()]
+        return [*sent, *held]
 
     def lines(self) -> list[str]:
         """Return what they came to, in words."""
@@ -85,6 +111,8 @@ class Many:
         return found
 
 
+SENDING: Final = "send"
+"""The step in which what was decided is sent; the others are of the decision."""
 COLUMNS = ("symbol", "reason", "step", "cycles", "the last time")
 """What `Many.rows` are called."""
 

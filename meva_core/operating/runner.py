@@ -11,7 +11,7 @@ cycle begins with are read anew from the store each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any, Final
@@ -31,6 +31,7 @@ from meva_core.errors import (
     Unavailable,
     VenueReason,
 )
+from meva_core.gates import Block
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import LiveBook
 from meva_core.operating.accepting import taken_in
@@ -72,9 +73,9 @@ class About:
 class Told:
     """What a cycle came to.
 
-    `book` is as it stands after it. `stood` is the kill switch as it stood when the cycle was read, `killed`
-    the one that it pulled, if it did; `unmeasured` why how it ran could not be stored: nothing is decided by
-    that.
+    `book` is as it stands after it. `stood` is the kill switch as it stood when the cycle was read, `shut`
+    the gates that were, each in words, `killed` the switch that it pulled, if it did; `unmeasured` why how it
+    ran could not be stored: nothing is decided by that.
     """
 
     cycle: Cycle
@@ -84,6 +85,7 @@ class Told:
     ran: Ran
     link: str = ""
     stood: Kill | None = None
+    shut: tuple[str, ...] = ()
     killed: Kill | None = None
     unmeasured: StoreError | None = None
 
@@ -131,10 +133,10 @@ class Runner:
 
     `strategies` are those of `run` by their ids, `call` asks one of them. `permits` are asked by the venue
     before each write; None for a simulated one, and in a cycle that only observes there is never a plan in
-    them. `kill` says what wants writes to end. `begin` begins a cycle: it asks the exchange's time anew, and
-    returns how far that is ahead of ours, in microseconds. `stops` says that the program is to end: no
-    further submit is sent then. `tells` is given each cycle in the unit of work that records it, `after` its
-    time once that is stored.
+    them. `kill` says what wants writes to end, `gates` which gates are shut beside it. `begin` begins a
+    cycle: it asks the exchange's time anew, and returns how far that is ahead of ours, in microseconds.
+    `stops` says that the program is to end: no further submit is sent then. `tells` is given each cycle in
+    the unit of work that records it, `after` its time once that is stored.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Runner:
     permits: Permits | None = None
     canary: Canary | None = None
     kill: Callable[[], Kill | None] = lambda: None
+    gates: Callable[[], Sequence[Block]] = tuple
     begin: Callable[[], int] | None = None
     stops: Callable[[], bool] = lambda: False
     ticks: Callable[[], int] = lambda: 0
@@ -175,7 +178,7 @@ class Runner:
     def _cycle(self, cuts: Callable[[], bool]) -> Told:
         self._learn_time()
         steps, began = Steps(self.ticks), self.world.desk.clock.micros()
-        stood = self._kill_switch()
+        stood, shut = self._kill_switch(), self._shut()
         read = self._read(steps, stood, cuts)
         at = None if self.permits is None else self.permits.moment()
         steps.at("decide")
@@ -192,7 +195,7 @@ class Runner:
         told = Told(cycle=cycle, read=read, book=book, executed=executed, ran=ran, killed=killed)
         told = self._store_done(told, carried_on(carried, executed))
         self.after(cycle.inputs.time)
-        return self._store_how(evolve(told, stood=stood), steps, began)
+        return self._store_how(evolve(told, stood=stood, shut=shut), steps, began)
 
     # -- Its steps ------------------------------------------------------------------------------------
 
@@ -229,6 +232,17 @@ class Runner:
             return self.kill()
         except MevaError as error:
             return Kill(Level.ALL, "the kill switch", f"it cannot be read: {error}")
+
+    def _shut(self) -> tuple[str, ...]:
+        """Return the gates that are shut, to be told: each write asks again. Those of what sends nothing
+        anyway are none."""
+        if self.run.dry or self.run.observe:
+            return ()
+        try:
+            blocks = self.gates()
+        except MevaError as error:
+            return (f"the gates cannot be read: {error}",)
+        return tuple(f"{block.code.value}: {'; '.join(map(str, block.changes))}" for block in blocks)
 
     def _store_decided(self, cycle: Cycle, read: Read) -> tuple[LiveBook, Carried, Kill | None]:
         """T3. From here on the cycle's names are taken."""

@@ -108,7 +108,8 @@ class Variable:
             where=self.name,
             value=shown,
             message=f"{shown}{source}{reason}; expected {self.expected}",
-            action=f"{self.name}: {self.doc}. Default: {self.default_text}.",
+            action=f"mend {self.name}{f' in {origin}' if origin else ''}, or leave it out: its default is "
+            f"{self.default_text} ({self.doc})",
         )
 
     @property

@@ -59,6 +59,7 @@ _SHOWN_BY: Final = {
     "account_snapshots": "meva report --stage stage4",
     "anomaly_events": "meva alerts --stage stage4",
 }
+_OF_AN_ACCOUNT: Final = "`meva run stage4 --observe` opens the book of an account"
 
 
 def held_of_earlier_stages(reads: Reads) -> str:
@@ -74,13 +75,15 @@ def nothing_recorded(reads: Reads) -> StoreUnready:
     held = {table: counts[table] for table in OTHERS if counts.get(table)}
     if not held:
         return StoreUnready(
-            "the database holds no run yet",
-            action="record one, for instance with `meva backtest --data DIR --db FILE`",
+            "the database holds no run and no book yet",
+            action=f"{_OF_AN_ACCOUNT}; `meva backtest --data DIR --db FILE` records a run over data",
         )
     shown = list(dict.fromkeys(_SHOWN_BY[table] for table in held if table in _SHOWN_BY))
     commands = " and ".join(f"`{command}`" for command in shown) or "`meva count`"
     show = f"{'show' if len(shown) > 1 else 'shows'} {'them' if shown else 'how many'}"
+    # Its cycles may have failed before a book was opened: then it is one that is to be opened still.
+    no_book, begins = ("", "") if counts.get("live_books") else (" and no book", f"; {_OF_AN_ACCOUNT}")
     return StoreUnready(
-        f"the database holds no run of Stage 7{held_of_earlier_stages(reads)}",
-        action=f"{commands} {show}; `meva backtest` records a run",
+        f"the database holds no run of Stage 7{no_book}{held_of_earlier_stages(reads)}",
+        action=f"{commands} {show}{begins}; `meva backtest` records a run",
     )

@@ -34,7 +34,10 @@ def test_a_book_begins_with_the_balance_of_when_it_was_made(
 
 def test_without_books_it_says_how_to_make_one(meva: Meva, tmp_path: Path) -> None:
     meva("db", "upgrade", *DB)
-    said = "holds no book. To do: `meva books new main` makes one\n"
+    said = (
+        "holds no book. To do: `meva run stage4 --observe` opens the book of an account, "
+        "`meva books new main` makes one of simulated money\n"
+    )
     assert meva("books", *DB).out == f"{tmp_path}/state.db {said}"
     assert meva("books", *DB, "--json").document == {"books": []}
 

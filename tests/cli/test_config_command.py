@@ -157,7 +157,8 @@ def groups_asked_for(target: str) -> set[str]:
     if any(isinstance(node, ast.ImportFrom) and node.module == "meva_cli.telling" for node in nodes):
         nodes += ast.walk(ast.parse(inspect.getsource(import_module("meva_cli.telling"))))
     calls = [node for node in nodes if isinstance(node, ast.Call)]
-    asked = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "settings_for"]
+    asks = ("settings_for", "readable_settings")
+    asked = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in asks]
     return {argument.value for call in asked for argument in call.args if isinstance(argument, ast.Constant)}
 
 

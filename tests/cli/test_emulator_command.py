@@ -89,13 +89,15 @@ def test_a_port_that_is_taken_is_named(meva: Callable[..., Any]) -> None:
     [
         (["--balance", "try=5"], "does not start with an asset in capitals"),
         (["--balance", "TRY=-5"], "is negative"),
-        (["--balance", "TRY"], "is not a plain decimal number"),
+        (["--balance", "TRY"], "'TRY' is no ASSET=AMOUNT; expected one such as TRY=1000"),
+        (["--balance", "TRY=x"], "is not a plain decimal number"),
         (["--speed", "-1"], "is negative"),
         (["--secret", "not base64!"], "the secret is not standard Base64"),
         (["--begin", "2026-01-01"], "--begin goes with --clock manual"),
         (["--clock", "manual", "--begin", "1999-12-31"], "2000 to 2199"),
         (["--data", "nowhere"], "nowhere"),
-        (["--faults", "nowhere.json"], "nowhere.json"),
+        (["--faults", "nowhere.json"], "To do: mend the path: there is no nowhere.json in "),
+        (["--faults", "."], "To do: name a file in it"),
         (["--exchangeinfo", "nowhere.json"], "nowhere.json"),
     ],
 )

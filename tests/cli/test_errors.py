@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -147,6 +148,16 @@ def test_the_systems_refusals_name_the_file(error: OSError, code: int) -> None:
     ending = ending_of(error)
     assert (ending.exit_code, ending.code) == (code, "os_error")
     assert ending.message == f"x.csv: {error.strerror}"
+    assert ending.action, "each says what to do"
+
+
+def test_a_path_that_is_not_there_says_how_far_it_is(tmp_path: Path) -> None:
+    def to_do(path: Path) -> str:
+        return ending_of(FileNotFoundError(2, "No such file or directory", str(path))).action
+
+    assert to_do(tmp_path / "x.csv") == f"mend the path: there is no x.csv in {tmp_path}"
+    there = tmp_path / "none"
+    assert to_do(there / "x.csv") == f"mend the path, or make the folder: there is no {there}"
 
 
 @pytest.mark.parametrize(
@@ -369,3 +380,19 @@ def test_a_dataset_whose_name_is_no_text_can_be_run(meva: Callable[..., Any]) ->
     run = ("backtest", "--data", "odd\udcff", "--db", "a.db", "--engine", "interpreted", "--cycles", 2)
     assert meva(*run, "--json").document["dataset"] == "odd\\udcff"
     assert meva("runs", "--db", "a.db", "--json").document["runs"][0]["data"] == "odd\\udcff"
+
+
+def test_every_code_of_an_error_is_in_the_table_of_operations() -> None:
+    root = Path(__file__).parents[2]
+    found = set()
+    for package in ("meva_core", "meva_adapters", "meva_cli"):
+        for file in (root / package).rglob("*.py"):
+            text = file.read_text()
+            found |= {*re.findall(r'^    code = "(\w+)"$', text, re.MULTILINE)}
+            found |= {*re.findall(r'"error": \{"code": "(\w+)"', text)}
+            found |= {*re.findall(r'Ending\(\s*\w+,\s*"(\w+)"', text)}
+    assert found >= {"bad_input", "blocked_by_policy", "bug"}
+    rows = (root / "docs" / "operations.md").read_text().partition("## Error codes")[2]
+    told = {*re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)}
+    bases = {"error", "venue_error"}  # of which each has a name of its own
+    assert found - bases - told == set()

@@ -27,7 +27,7 @@ def test_in_a_fresh_folder_everything_is_blocked_and_every_line_named(meva: Call
 def test_the_document_names_blocks_changes_and_places(meva: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("STAGE7_ENABLED=true\nNOTIONAL_CAP_TRY_PER_CYCLE=0\nDRY_RUN=true\n")
     document = meva("gates", "--json").document
-    assert list(document) == ["live", "kill_switch", "stage7", "gates", "notes"]
+    assert list(document) == ["live", "kill_switch", "stage7", "gates", "contradictions", "notes"]
     assert document["kill_switch"] == []
     assert document["stage7"] == {"allowed": True, "blocks": [], "changes": []}
     assert document["live"]["blocks"] == ["kill_switch", "dry_run", "live_not_armed"]
@@ -82,19 +82,47 @@ def test_what_the_database_says_of_the_switch_is_not_known_where_it_cannot_be_lo
     assert "Note: whether the database has the kill switch on is not known: " in ended.out
 
 
-def test_contradicting_gates_are_an_error_with_one_line_each(
-    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+def test_contradicting_gates_are_shown_with_what_they_block_and_each_way_out(
+    meva: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LIVE_TRADING", "true")
     monkeypatch.setenv("LIVE_TRADING_ACK", "I_UNDERSTAND")
+    (tmp_path / ".env").write_text("LIVE_TRADING=true\nKILL_SWITCH=false\nBTCTURK_API_KEY=a\nDRY_RUN=true\n")
+    (tmp_path / ".env").chmod(0o600)
     ended = meva("gates")
-    assert (ended.code, ended.out) == (2, "")
-    assert [line.split()[1] for line in ended.err.splitlines() if line.startswith("Error")] == [
-        "KILL_SWITCH:",
-        "DRY_RUN:",
-        "BTCTURK_API_KEY:",
-        "BTCTURK_API_SECRET:",
+    assert (ended.code, ended.err) == (2, "")
+    lines = ended.out.splitlines()
+    assert "DRY_RUN\ttrue\t.env line 4" in lines
+    assert "Live writes to the exchange: blocked by dry_run, live_not_armed" in lines
+    at = lines.index("Contradictions: no run begins with them, but one that observes")
+    assert lines[at + 1 : at + 3] == [
+        "  .env line 4, DRY_RUN: is true, but LIVE_TRADING=true needs false: "
+        "set DRY_RUN=false (it is true), or set LIVE_TRADING=false",
+        "  by default, BTCTURK_API_SECRET: is empty, but LIVE_TRADING=true needs <the account's secret>: "
+        "set BTCTURK_API_SECRET=<the account's secret> (it is empty), or set LIVE_TRADING=false",
     ]
+    document = meva("gates", "--json")
+    assert document.code == 2
+    assert [one["name"] for one in document.document["contradictions"]] == ["DRY_RUN", "BTCTURK_API_SECRET"]
+    assert document.document["live"]["blocks"] == ["dry_run", "live_not_armed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "action"),
+    [
+        (
+            ".env",
+            b"LIVE_TRADING=fals\n",
+            "mend LIVE_TRADING in .env line 1, or leave it out: its default is false (asks for live)",
+        ),
+        (".env", b"\xff\xfe\n", "save .env as UTF-8, or move it away"),
+        ("meva.toml", b"[gates\n", "mend meva.toml, or move it away: the defaults hold without it"),
+    ],
+)
+def test_what_to_do_about_a_setting_is_something_to_do(
+    meva: Callable[..., Any], tmp_path: Path, name: str, text: bytes, action: str
+) -> None:
+    (tmp_path / name).write_bytes(text)
+    assert meva("gates", "--json").document["error"]["action"] == action
 
 
 def test_a_bad_secret_is_masked_in_text_and_document(

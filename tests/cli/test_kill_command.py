@@ -19,7 +19,7 @@ from meva_adapters.system.clock import SystemClock
 from meva_adapters.system.process import this_process
 from meva_cli.operating.kill_switch import KillSwitch
 from meva_core.live.desk import Desk
-from meva_core.operating.guards.kill import Level
+from meva_core.operating.guards.kill import Level, stored_kills
 from meva_core.operating.steps.cancelling import resting_of
 from meva_core.orders import Side
 from meva_core.settings import Gates
@@ -73,6 +73,23 @@ def test_a_kill_is_seen_by_whoever_looks_and_an_arm_takes_it_back(call: Call, sw
     assert switch.strictest() is None
 
 
+def test_a_second_kill_keeps_the_reason_of_the_first_on_record(
+    call: Call, switch: KillSwitch, tmp_path: Path
+) -> None:
+    settings = {**OPEN, "MEVA_KILL_FILE": str(tmp_path / "STOP")}
+    for reason in ("flash crash", "flash crash", "a look", ""):
+        assert call("kill", "--reason", reason, *DB, **settings).code == 0
+    assert (tmp_path / "STOP").read_text() == "all\na look; before: flash crash\n"
+    looked = KillSwitch(Gates(kill_switch=False), tmp_path, switch.views)
+    assert [one.reason for one in looked.kills()] == ["a look; before: flash crash"]
+    armed = call("arm", "--reason", "seen", "--json", *DB, **settings).document
+    assert {one["reason"] for one in armed["lifted"]} == {"a look; before: flash crash"}
+    call("kill", "--reason", "another day", *DB, **settings)
+    found = switch.strictest()
+    assert found is not None
+    assert found.reason == "another day", "what was lifted is over"
+
+
 def test_with_a_kill_file_both_are_written_and_one_is_enough(
     call: Call, switch: KillSwitch, tmp_path: Path
 ) -> None:
@@ -93,6 +110,109 @@ def test_with_a_kill_file_both_are_written_and_one_is_enough(
     assert not (tmp_path / "run" / "STOP").exists()
 
 
+BROKEN = {
+    "a bad value": ("MAX_OPEN_ORDERS=abc\n", "", {}),
+    "a bad symbol": ("SYMBOLS=btc-try!\n", "", {}),
+    "an unknown name": ("MAX_OPN_ORDERS=5\n", "", {}),
+    "no assignment": ("what is this\n", "", {}),
+    "a bad gate": ("LIVE_TRADING=fals\n", "", {}),
+    "a bad key": ("BTCTURK_API_KEY=two words\n", "", {}),
+    "a quote that stays open": ('LOG_LEVEL="INFO\n', "", {}),
+    "no text": (b"# \xff\xfe\n", "", {}),
+    "no TOML": ("", "[gates\nkill_switch = false\n", {}),
+    "an unknown heading": ("", "[gatez]\nkill_switch = false\n", {}),
+    "a bad value in TOML": ("", "[live]\nmax_open_orders = 'abc'\n", {}),
+    "a bad gate in the environment": ("", "", {"LIVE_TRADING": "yess"}),
+    "a bad level of logs": ("", "", {"LOG_LEVEL": "LOUD"}),
+    "a bad address of the exchange": ("", "", {"BTCTURK_BASE_URL": "nowhere"}),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("home", [".env", "meva.toml", "the environment"])
+@pytest.mark.parametrize("asked", [(), ("--cancel-open",)], ids=["plain", "cancels"])
+def test_no_fault_of_the_settings_keeps_the_switch_from_going_on(
+    call: Call, switch: KillSwitch, tmp_path: Path, fault: str, home: str, asked: tuple[str, ...]
+) -> None:
+    stop, (dotenv, toml, environment) = tmp_path / "STOP", BROKEN[fault]
+    places = {"MEVA_KILL_FILE": str(stop), "STATE_DB_PATH": "live.db"}
+    lines = "".join(f"{name}={text}\n" for name, text in places.items()) if home == ".env" else ""
+    (tmp_path / ".env").write_bytes(
+        lines.encode() + (dotenv if isinstance(dotenv, bytes) else dotenv.encode())
+    )
+    headed = f"[gates]\nmeva_kill_file = '{stop}'\n[state]\nstate_db_path = 'live.db'\n"
+    (tmp_path / "meva.toml").write_text((headed if home == "meva.toml" else "") + toml)
+    there = places if home == "the environment" else {}
+    done = call("kill", *asked, "--reason", "in trouble", "--json", **there, **environment)
+    assert (done.document["not_written"], len(done.document["written"])) == ([], 2), done.err
+    assert stop.read_text() == "all\nin trouble\n"
+    with reader("live.db") as looks, looks.read() as view:
+        assert [str(one) for one in stored_kills(view)] == ["op_state, kill_switch:meva: all (in trouble)"]
+    # What canceling takes is said, and only that is not done.
+    assert (done.code, bool(done.document.get("left"))) == ((1, True) if asked else (0, False))
+
+
+def test_what_names_its_places_and_cannot_be_read_is_said_and_the_other_one_is_written(
+    call: Call, db: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"MEVA_KILL_FILE={tmp_path / 'STOP'}\nMEVA_DATABASE_URL=nothing\n")
+    lone = call("kill", "--json")
+    assert (lone.code, len(lone.document["written"]), (tmp_path / "STOP").exists()) == (0, 1, True)
+    assert "MEVA_DATABASE_URL: <secret> from .env line 2" in lone.document["not_written"][0]
+    (tmp_path / ".env").write_text(f"MEVA_KILL_FILE=~nobody-{tmp_path.name}/STOP\nSTATE_DB_PATH=live.db\n")
+    lone = call("kill", "--json")
+    assert (lone.code, len(lone.document["written"])) == (0, 1)
+    assert lone.document["not_written"][0].startswith("MEVA_KILL_FILE, ~nobody-")
+
+
+def test_what_is_wrong_is_told_once_the_switch_is_on(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        assert (tmp_path / "STOP").exists()
+        raise OSError(5, "the terminal is gone")
+
+    (tmp_path / ".env").write_text(f"MEVA_KILL_FILE={tmp_path / 'STOP'}\nMAX_OPN_ORDERS=5\n")
+    monkeypatch.setattr("meva_cli.commands.kill.say", closed)
+    assert call("kill", *DB).code == 1
+    assert (tmp_path / "STOP").read_text() == "all\n\n"
+
+
+def test_a_working_folder_that_is_gone_does_not_keep_the_file_from_being_written(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = call("kill", "--json", MEVA_KILL_FILE=str(tmp_path / "STOP"), STATE_DB_PATH="live.db")
+    assert (done.code, (tmp_path / "STOP").exists()) == (0, True)
+    assert done.document["not_written"][0].startswith("the database: ")
+
+
+def test_where_nothing_can_be_written_it_says_what_else_ends_it(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = call("kill", "--db", "none.db", MEVA_KILL_FILE=str(tmp_path / "file" / "the STOP"))
+    assert done.code == 1
+    touch = f"nothing was written: `touch '{tmp_path / 'file' / 'the STOP'}'` as somebody who may, set "
+    assert touch in done.out
+
+
+def test_files_of_settings_that_may_name_other_places_and_cannot_be_read_make_it_uncertain(
+    call: Call, db: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").mkdir()
+    (tmp_path / "btcbot_state.db").write_bytes(db.read_bytes())
+    unsure = call("kill")
+    assert (unsure.code, "written  " in unsure.out, "nothing is sent" in unsure.out) == (1, True, False)
+    assert "what .env names could not be read" in unsure.out
+    # A MEVA_DATABASE_URL there would win over this one:
+    assert call("kill", "--json", STATE_DB_PATH="live.db").document["not_known"] == [".env"]
+    sure = call("kill", "--json", MEVA_DATABASE_URL=f"sqlite:///{db}")
+    assert (sure.code, sure.document["not_known"]) == (0, [])
+    assert call("kill", *DB).code == 0
+    assert "warning: .env cannot be read: Is a directory; passed over" in sure.err
+
+
 def test_what_stands_in_the_place_of_the_kill_file_and_cannot_be_taken_away_is_named(
     call: Call, db: Path, tmp_path: Path
 ) -> None:
@@ -107,10 +227,24 @@ def test_what_stands_in_the_place_of_the_kill_file_and_cannot_be_taken_away_is_n
     assert (armed.code, stands["where"]) == (1, f"MEVA_KILL_FILE, {tmp_path / 'STOP'}")
 
 
-def test_an_arm_leaves_the_setting_and_says_so(call: Call, db: Path) -> None:
-    armed = call("arm", "--reason", "seen", *DB, KILL_SWITCH="true")
-    assert armed.code == 1
-    assert "stands  KILL_SWITCH: all" in armed.out
+def test_an_arm_leaves_the_setting_and_says_which_line_it_is(call: Call, db: Path, tmp_path: Path) -> None:
+    again = "a loop that began with it is to be begun anew"
+    (tmp_path / ".env").write_text("# here\nKILL_SWITCH=true\n")
+    armed = call("arm", "--reason", "seen", *DB)
+    assert (armed.code, armed.out.splitlines()) == (
+        1,
+        [
+            "stands  KILL_SWITCH: all (the settings say so: .env line 2)",
+            f"set KILL_SWITCH=false: .env line 2; {again}",
+            "the kill switch is still on",
+        ],
+    )
+    assert (
+        "set KILL_SWITCH=false: the environment; " in call("arm", "--reason", "x", *DB, KILL_SWITCH="1").out
+    )
+    (tmp_path / ".env").unlink()
+    said = f"it is on by default: add KILL_SWITCH=false to .env; {again}"
+    assert said in call("arm", "--reason", "seen", *DB).out
     assert call("arm", "--reason", "  ", *DB, **OPEN).code == 2
 
 
@@ -266,6 +400,9 @@ def test_orders_that_may_not_be_taken_back_are_named(
     [left] = busy.document["left"]
     assert "has not canceled it in 0 s: book live" in left["why"]
     assert (busy.code, busy.document["level"]) == (1, "all")
+    # The settings of here are none of the holder's: it is waited for all the same.
+    faulty = call("kill", "--cancel-open", "--json", *DB, **ARMED, MAX_OPEN_ORDERS="abc")
+    assert "has not canceled it in 0 s" in faulty.document["left"][0]["why"]
     lease.release()
     without = call("kill", "--cancel-open", "--json", *DB, **OPEN)
     assert "BTCTURK_API_KEY" in without.document["left"][0]["why"]

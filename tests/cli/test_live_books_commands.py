@@ -251,6 +251,30 @@ def test_a_table_that_does_not_show_all_says_so_beside_the_rows(
         assert "The newest" not in meva("fills", "--db", live, *complete).err
 
 
+def test_a_database_that_is_not_there_is_no_reason_to_run_a_backtest(meva: Meva, tmp_path: Path):
+    for command in ("orders", "fills", "positions", "alerts", "arm --reason seen"):
+        ended = meva(*command.split(), "--db", tmp_path / "live.db")
+        assert ended.code == 2, command
+        action = ended.err.splitlines()[-1]
+        assert action.startswith("To do: is the path right? It is that of --db, else of the settings; "), (
+            command
+        )
+        assert "made by `meva run stage4 --observe` for an account" in action, command
+
+
+def test_a_database_in_which_no_book_could_be_opened_says_what_opens_one(meva: Meva, tmp_path: Path):
+    db = fresh_file(tmp_path / "live.db")
+    with writer(db, durable=False) as store, store.unit() as work:
+        recording.blocked_by_policy(work, 4, ["kill_switch"], 1_767_225_600_000_000)
+        work.commit()
+    for command in ("orders", "why"):
+        said, action = meva(command, "--db", db).err.splitlines()
+        assert said.endswith(
+            "the database holds no run of Stage 7 and no book; it has 1 audit of Stage 4's cycles"
+        ), command
+        assert "`meva run stage4 --observe` opens the book of an account" in action, command
+
+
 def test_a_book_that_has_just_been_opened_has_nothing_to_show(meva: Meva, tmp_path: Path):
     db = fresh_file(tmp_path / "state.db")
     with writer(db, durable=False) as store, store.unit() as work:
@@ -303,6 +327,7 @@ def test_why_tells_the_last_cycle_of_the_live_book_and_any_other(meva: Meva, liv
         "BTCTRY\tBUY\t101\t\t\tobserve_only\tthe mode is OBSERVE_ONLY because of unknown_orders" in ended.out
     )
     ids = cycle_ids(meva, live)
+    assert "Orders that it decided on, as they stand now:\n" in meva("why", ids[0], "--db", live).out
     found = meva("why", ids[0], "--db", live, "--json").document
     assert (found["cycle_id"], found["orders"], found["book"]) == (ids[0], 2, "live")
     assert {one["status"] for one in found["orders_now"]} == {"filled"}
@@ -430,6 +455,30 @@ def test_a_kill_shows_in_the_status_of_the_live_book_wherever_it_stands(
     stop.write_text("cancels")
     monkeypatch.setenv("MEVA_KILL_FILE", str(stop))
     assert shown()[0] == f"MEVA_KILL_FILE, {stop}: cancels"
+
+
+def test_status_names_the_line_that_keeps_orders_from_being_sent(
+    meva: Meva, live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(*lines: str) -> tuple[list[str], list[str]]:
+        (tmp_path / ".env").write_text("".join(f"{line}\n" for line in lines))
+        [entry] = meva("status", "--db", live, "--json").document["books"]
+        plain = meva("status", "--db", live).out.splitlines()
+        return entry["gates_shut"], [line for line in plain if line.startswith("live_writes")]
+
+    for name in ("BTCTURK_API_KEY", "BTCTURK_API_SECRET"):
+        monkeypatch.setenv(name, "a")
+    armed = ("KILL_SWITCH=false", "LIVE_TRADING=true", "LIVE_TRADING_ACK=I_UNDERSTAND")
+    assert told() == ([], []), "nothing asks for live"
+    assert told(*armed, "DRY_RUN=false") == ([], [])
+    shut = "dry_run (.env line 4)"
+    assert told(*armed, "DRY_RUN=true") == ([shut], [f"live_writes\tblocked by {shut}"])
+    shut = "live_not_armed (LIVE_TRADING is not set)"
+    assert told(armed[0], armed[2], "DRY_RUN=false") == ([shut], [f"live_writes\tblocked by {shut}"])
+    # What cannot be read is shut, and keeps nothing from being shown.
+    bad = "DRY_RUN: 'fals' from .env line 4; expected true or false"
+    [found, _], _ = told(*armed, "DRY_RUN=fals")
+    assert found.startswith(bad.partition(";")[0])
 
 
 def test_books_lists_those_of_all_stages(meva: Meva, live: Path):

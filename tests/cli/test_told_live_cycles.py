@@ -20,6 +20,8 @@ from meva_adapters.sql.store import SqlStore, writer
 from meva_cli.operating.plan import Plan, Way
 from meva_cli.operating.told import Teller, _caps, tell_armed, tell_opening
 from meva_core.amounts import format_e8
+from meva_core.errors import BadInput
+from meva_core.gates import Block, BlockCode, Change
 from meva_core.live_book.adoption import Adoption
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.operating.adopting import OldPeak, Opened
@@ -144,3 +146,26 @@ def test_the_peak_of_the_earlier_system_is_told_and_not_taken(
     lines = [line for line in capsys.readouterr().err.splitlines() if "peak" in line]
     begins = f"the book's begins at its equity, {format_e8(book.figures.peak)} TRY: flows since are not known"
     assert lines == [f"  the earlier system's peak was {words}; {begins}" for words in said]
+
+
+def test_a_gate_that_is_shut_is_said_when_it_begins_and_when_all_are_open_again(
+    store: SqlStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shut = Block(BlockCode.DRY_RUN, (Change("DRY_RUN", "true in .env line 4", "false"),))
+
+    def unread() -> list[Block]:
+        raise BadInput(".env line 5: is no assignment")
+
+    teller, book = Teller(), running(store)
+    looks = (list, lambda: [shut], lambda: [shut], unread, list, list)
+    for gates in looks:
+        book.runner.gates = gates
+        teller.tell(book.cycle())
+    assert [line for line in capsys.readouterr().err.splitlines() if "gate" in line] == [
+        "a gate is shut, and nothing is sent: dry_run: set DRY_RUN=false (it is true in .env line 4)",
+        "a gate is shut, and nothing is sent: the gates cannot be read: .env line 5: is no assignment",
+        "all gates are open again",
+    ]
+    book.runner.gates = lambda: [shut]
+    book.runner.run = evolve(book.runner.run, observe=True)
+    assert book.cycle().shut == (), "what only looks sends nothing anyway"

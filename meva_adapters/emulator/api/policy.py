@@ -55,7 +55,7 @@ class Policy:
                 near = get_close_matches(name[:100], known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise BadInput(
-                    f"policy: {brief(name)} is no switch{hint}", action=f"one of {', '.join(known)}"
+                    f"policy: {brief(name)} is no switch{hint}", action=f"name one of {', '.join(known)}"
                 )
             if type(value) is not kind:
                 raise BadInput(f"policy: {name} is {brief(value)}; expected a {kind.__name__}")

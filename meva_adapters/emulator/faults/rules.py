@@ -27,6 +27,7 @@ from meva_adapters.emulator.faults.kinds import FRAME, HANDSHAKE, KINDS, Kind
 from meva_core.errors import BadInput
 
 _RULE_FIELDS: Final = ("fault", "on", "probability", "after", "times")
+_FORM: Final = "write it as docs/emulator.md shows"
 _LONGEST_PATTERN: Final = 200
 _LONGEST: Final[Mapping[str, int]] = {"path": 200, "message": 1_000}
 """Characters of a setting, where they are fewer than of any text."""
@@ -126,12 +127,12 @@ def read_fault_file(path: Path) -> FaultFile:
     try:
         tree = read_document(path.read_bytes())
     except BadInput as e:
-        raise BadInput(f"{path}: {e}") from e
+        raise BadInput(f"{path}: {e}", action=_FORM) from e
     if not isinstance(tree, dict) or set(tree) - {"seed", "rules", "policy"}:
-        raise BadInput(f"{path}: expected an object with any of 'seed', 'rules' and 'policy'")
+        raise BadInput(f"{path}: expected an object with any of 'seed', 'rules' and 'policy'", action=_FORM)
     seed, policy = tree.get("seed"), tree.get("policy", {})
     if (seed is not None and type(seed) is not int) or not isinstance(policy, dict):
-        raise BadInput(f"{path}: 'seed' has to be a whole number and 'policy' an object")
+        raise BadInput(f"{path}: 'seed' has to be a whole number and 'policy' an object", action=_FORM)
     return FaultFile(seed, rules_of(tree.get("rules", []), str(path)), policy)
 
 
@@ -149,7 +150,7 @@ def _rule(row: Any, where: str) -> Rule:
     if not isinstance(row, dict) or not isinstance(given, str) or given not in KINDS:
         near = get_close_matches(brief(given).strip("'"), KINDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise BadInput(f"{where}: {brief(given)} is no fault{hint}", action=f"one of {', '.join(KINDS)}")
+        raise BadInput(f"{where}: {brief(given)} is no fault{hint}", action=f"name one of {', '.join(KINDS)}")
     kind = KINDS[given]
     settings = {
         name: _setting(kind, name, value, where) for name, value in row.items() if name not in _RULE_FIELDS
@@ -175,7 +176,7 @@ def _setting(kind: Kind, name: str, value: Any, where: str) -> Any:
     if name not in kind.takes:
         raise BadInput(
             f"{where}: {brief(name)} is no setting",
-            action=f"one of {', '.join([*_RULE_FIELDS, *kind.takes])}",
+            action=f"name one of {', '.join([*_RULE_FIELDS, *kind.takes])}",
         )
     default, what = kind.takes[name], f"{where}: {name}"
     if default is None:

@@ -76,7 +76,7 @@ def require_live(row: Mapping[str, Any]) -> None:
         raise BadInput(
             f"run {row['run_id']} is no run on the live market: what it saw is stored in columns, which hold "
             "neither base volume nor closes",
-            action="its dataset is the one that it was run over; `meva runs` lists the runs",
+            action="take the dataset that it was run over; `meva runs` lists the runs",
         )
 
 

@@ -18,6 +18,8 @@ from meva_core.ports import Reads, UnitOfWork
 
 _TABLE: Final = "op_state"
 _COLUMNS: Final = ("key", "int_value", "text_value")
+_BEFORE: Final = "; before: "
+_LONGEST: Final = 2000
 _PREFIX: Final = "kill_switch:"
 OWN_ROW: Final = "kill_switch:meva"
 CANCEL_OPEN: Final = "cancel_open"
@@ -101,15 +103,22 @@ def wants_canceled(reads: Reads) -> bool:
         return False  # what cannot be read is a switch at `all`
 
 
+def with_earlier(reason: str, earlier: str) -> str:
+    """Return a reason together with that of a switch which was on already: a second one says no less."""
+    if not reason or reason == earlier or earlier.startswith(f"{reason}{_BEFORE}"):
+        return earlier
+    return f"{reason}{_BEFORE}{earlier}"[:_LONGEST] if earlier else reason
+
+
 def store_kill(work: UnitOfWork, kill: Stored, now: str, *, milder_too: bool = False) -> None:
     """Store that writes must end, at a time as stored text. What our row says already becomes no milder,
-    unless that is asked for."""
-    own = None if milder_too else own_kill(work)
-    level = kill.level if own is None else max(kill.level, own.level)
+    unless that is asked for, and its reason stays there."""
+    own = own_kill(work)
+    level = kill.level if own is None or milder_too else max(kill.level, own.level)
     document: dict[str, Any] = {
         "enabled": level > Level.NONE,
         "level": level.name.lower(),
-        "reason": kill.reason,
+        "reason": kill.reason if own is None else with_earlier(kill.reason, own.reason),
     }
     if kill.code:
         document |= {"code": kill.code, "numbers": dict(kill.numbers)}

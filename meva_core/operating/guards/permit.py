@@ -204,8 +204,8 @@ class Permit:
         count, notional = self._read("canary", what, lambda: self.doors.bought(time - DAY_SECONDS * MICROS))
         if count > canary.count or notional > canary.notional_try:
             raise NotPermitted(
-                f"{what}: not sent, with it {count} BUYs of {notional:f} TRY were sent in 24 hours; the "
-                f"canary may send {canary.count} of {canary.notional_try:f} TRY",
+                f"{what}: not sent, with it {count} BUYs of {notional:f} TRY would have been sent in 24 "
+                f"hours; the canary may send {canary.count} of {canary.notional_try:f} TRY",
                 why="canary",
             )
 

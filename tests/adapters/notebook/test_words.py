@@ -104,7 +104,9 @@ def test_a_window_and_a_database_are_asked_for_by_their_arguments(tmp_path: Path
     assert "choose start= and end= within the data" in said_of(refused.value)
     with pytest.raises(MevaError) as refused:
         open_run(tmp_path / "nothing.db")
-    assert "check db= and the settings; `meva backtest --data DIR --db" in said_of(refused.value)
+    assert "is the path right? It is that of db=, else of the settings; a new one is made by" in said_of(
+        refused.value
+    )
 
 
 # -- Nothing else speaks of options ---------------------------------------------------------------------

@@ -111,6 +111,23 @@ def test_a_book_is_held_by_one_process_and_the_next_is_told_by_whom(world: World
     assert world.rows() == [("book:main", "here", 100, "active"), ("book:other", "here", 200, "active")]
 
 
+@pytest.mark.parametrize(
+    ("book", "action"),
+    [
+        ("main", "end that process, or name another book with --book"),
+        ("live", "end that process, or wait until its lease has ended"),
+        ("stage4-dry", "end that process, or wait until its lease has ended"),
+    ],
+)
+def test_what_to_do_about_a_held_book_names_no_option_that_its_command_lacks(
+    world: World, book: str, action: str
+) -> None:
+    world.leases(HERE).take(book)
+    with pytest.raises(LeaseHeld) as held:
+        world.leases(ELSEWHERE).take(book)
+    assert held.value.action == action
+
+
 def test_a_beat_moves_its_end_on(world: World) -> None:
     lease = world.leases(HERE).take("main")
     for _ in range(10):

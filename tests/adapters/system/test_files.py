@@ -134,3 +134,14 @@ def test_an_empty_folder_is_taken_and_nothing_else_is(tmp_path: Path) -> None:
         late()
     assert (tmp_path / "late" / "d").read_text() == "4"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "full", "late", "link"]
+
+
+def test_a_file_that_cannot_be_made_is_named_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for path, refusal in (
+        (tmp_path / "none" / "a", FileNotFoundError),
+        (tmp_path / "folder", IsADirectoryError),
+    ):
+        with pytest.raises(refusal) as refused, replacing(path) as file:
+            file.write(b"x")
+        assert (refused.value.filename, refused.value.filename2) == (str(path), None)

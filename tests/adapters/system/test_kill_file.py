@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from meva_adapters.system.kill_file import read_kill_file, remove_kill_file, write_kill_file
-from meva_core.operating.guards.kill import Level
+from meva_core.operating.guards.kill import Kill, Level
 
 
 @pytest.fixture
@@ -65,3 +66,20 @@ def test_what_is_written_is_read_and_taken_away(path: Path) -> None:
     write_kill_file(path, Level.ALL, "")
     assert remove_kill_file(path)
     assert read_kill_file(path) is None
+
+
+def test_where_its_words_find_no_room_it_is_there_without_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_kill_file(path, Level.CANCELS, "before")
+    monkeypatch.setattr("meva_adapters.system.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_kill_file(path, Level.CANCELS, "mild")
+    found = read_kill_file(path)
+    assert found is not None
+    assert found.reason == "before", "an empty one would stop cancels, too"
+    write_kill_file(path, Level.ALL, "flash crash")
+    assert read_kill_file(path) == Kill(Level.ALL, f"MEVA_KILL_FILE, {path}")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from told_books import TEXTS, live_file
 
 from meva_adapters.sql.store import SqlStore, writer
@@ -16,7 +17,9 @@ from meva_core.live_history.books import Listed, pick, standing
 from meva_core.live_history.cycles import cycle_named, cycles_in, each_opened, opened
 from meva_core.live_history.explain import NOTHING_ASKED, Explained, document, explained, reasons_of
 from meva_core.live_history.lines import FIELDS, Totals, lines_of
+from meva_core.live_history.many import many_of
 from meva_core.live_history.words import explain
+from meva_core.operating.records.done_rows import NotDone
 from meva_core.ports import Reads
 
 
@@ -167,3 +170,16 @@ def test_lines_tell_money_orders_and_the_main_reason(store: SqlStore):
             assert one["reason"] == known.main
     assert totals.document()["cycles"] == len(found)
     assert sum(totals.document()["modes"].values()) == len(found)
+
+
+def test_what_was_decided_and_not_sent_has_a_row_by_its_symbol(store: SqlStore):
+    with store.read() as view:
+        one, two, *_ = all_of(view)
+
+    def unsent(found: Explained, *names: str) -> Explained:
+        late = [NotDone("submit", "SOLTRY", name, "blocked", "canary", f"{name}: not sent") for name in names]
+        return evolve(found, cycle=evolve(found.cycle, not_done={each.order: each for each in late}))
+
+    many = many_of([unsent(one, "a", "b"), unsent(two, "c")])
+    assert many.not_done == {"canary": 3}
+    assert [row for row in many.rows() if "canary" in row] == [["SOLTRY", "canary", "send", 2, "c: not sent"]]

@@ -155,6 +155,12 @@ def test_a_canary_buys_so_often_and_so_much_in_a_day(sent: tuple[int, Decimal], 
     assert refused(World(sent=sent)) == [None, None, None]
 
 
+def test_what_a_canary_refuses_is_not_said_to_have_been_sent() -> None:
+    plan = evolve(PLAN, canary=Canary(2, Decimal(300)))
+    with pytest.raises(NotPermitted, match=r"with it 3 BUYs of 329\.97 TRY would have been sent in 24 hours"):
+        Permit(World(sent=(3, Decimal("329.97"))), plan).submit(BUY)
+
+
 def test_what_cannot_be_read_is_shut() -> None:
     plan = evolve(PLAN, canary=Canary(3, Decimal(300)))
     assert refused(World(unreadable={"kill"}), plan) == ["kill_switch"] * 3
