@@ -39,7 +39,7 @@ def check_document(
     chosen: Chosen, tape: Piece, report: Report, universe_size: int, folder: str
 ) -> dict[str, Any]:
     """Return what checking a strategy found, as `--json` shows it."""
-    from meva_core.strategy.checking.finding import moment
+    from meva_core.ids import told_time
     from meva_core.strategy.wished import universe_note
 
     most = report.most_wished_for
@@ -50,8 +50,8 @@ def check_document(
         "dataset": folder,
         "symbols": list(tape.symbols),
         "cycles": len(tape.time),
-        "start": moment(int(tape.time[0])),
-        "end": moment(int(tape.time[-1])),
+        "start": told_time(int(tape.time[0])),
+        "end": told_time(int(tape.time[-1])),
         "checks": [_as_json(finding) for finding in report.findings],
         "most_wished_for": most,
         "notes": [] if note is None else [note],
@@ -60,12 +60,12 @@ def check_document(
 
 
 def _as_json(finding: Any) -> dict[str, Any]:
-    from meva_core.strategy.checking.finding import moment
+    from meva_core.ids import told_time
 
     found: dict[str, Any] = attrs.asdict(finding)
     for name in ("weight", "otherwise"):
         found[name] = None if found[name] is None or found[name] != found[name] else repr(found[name])
-    found["cycle"] = None if finding.cycle is None else moment(finding.cycle)
+    found["cycle"] = None if finding.cycle is None else told_time(finding.cycle)
     return found
 
 

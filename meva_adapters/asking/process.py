@@ -23,7 +23,7 @@ from meva_adapters.asking.frames import Ended, Late, Pipes, packed
 from meva_adapters.asking.question import Question
 from meva_adapters.strategies import Chosen
 from meva_adapters.system.environments import child_environment
-from meva_core.ids import stamp_text
+from meva_core.ids import told_time
 from meva_core.strategy.asking import Failure, Shown
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ class StrategyProcess:
         the strategy does, this returns, and raises nothing.
         """
         name = f"strategy {self.chosen.strategy.name()}"
-        at = stamp_text(int(shown.market.time[0]))
+        at = told_time(int(shown.market.time[0]))
         try:
             asked = {**given, "question": question}
             return self._answered(asked, shown, read)

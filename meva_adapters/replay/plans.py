@@ -15,7 +15,7 @@ from meva_adapters.replay.format.faults import Fault
 from meva_adapters.system import events
 from meva_adapters.system.strict_json import read_json_file
 from meva_core.errors import BadInput
-from meva_core.ids import stamp_text
+from meva_core.ids import told_time
 from meva_core.settings import Settings
 from meva_core.stages.plan import BACKTEST, Pairs, RunPlan, choose_pairs, cycle_times
 from meva_core.symbols import canonical_symbol
@@ -73,16 +73,12 @@ def source_of(dataset: Dataset) -> str:
     return dataset.root.name.encode(errors="backslashreplace").decode()
 
 
-def _time(seconds: int) -> str:
-    return stamp_text(seconds).replace(".000000+00:00", "Z")
-
-
 def _refuse_outside(dataset: Dataset, start: int, end: int) -> None:
     """Raise BadInput for a window that begins after the data end, or ends before they begin."""
     if start > dataset.end:
-        asked = f"the window begins at {_time(start)}"
+        asked = f"the window begins at {told_time(start)}"
     elif end < dataset.start:
-        asked = f"the window ends at {_time(end)}"
+        asked = f"the window ends at {told_time(end)}"
     else:
         return
     raise BadInput(
@@ -97,11 +93,11 @@ def window_notes(dataset: Dataset, plan: RunPlan) -> list[str]:
     first, last = int(plan.times[0]), int(plan.times[-1])
     notes = []
     if first < dataset.start:
-        notes.append(f"the window begins at {_time(first)}; {_span(dataset)}: cycles before see nothing")
+        notes.append(f"the window begins at {told_time(first)}; {_span(dataset)}: cycles before see nothing")
     # The last row holds until the next one would come.
     if last > dataset.end + max(dataset.step_seconds, plan.step_seconds or 0):
         notes.append(
-            f"the window ends at {_time(last)}; {_span(dataset)}: cycles after see the last row grow old"
+            f"the window ends at {told_time(last)}; {_span(dataset)}: cycles after see the last row grow old"
         )
     return notes
 
@@ -112,7 +108,7 @@ def look_ahead(dataset: Dataset) -> list[Fault]:
 
 
 def _span(dataset: Dataset) -> str:
-    return f"the order books of {dataset.root} go from {_time(dataset.start)} to {_time(dataset.end)}"
+    return f"the order books of {dataset.root} go from {told_time(dataset.start)} to {told_time(dataset.end)}"
 
 
 def dataset_pairs(

@@ -26,7 +26,7 @@ from meva_adapters.sql.store import writer
 from meva_adapters.system import events
 from meva_adapters.system.process import Process, started_at, this_process
 from meva_core.errors import LeaseHeld, LeaseLost, StoreError
-from meva_core.ids import stamp_text
+from meva_core.ids import told_time
 from meva_core.ports import Clock, Reads, UnitOfWork
 
 EXPIRES_AFTER: Final = 30
@@ -357,11 +357,11 @@ def _now(clock: Clock) -> datetime:
 
 
 def _shown(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
+    return told_time(int(moment.timestamp()))
 
 
 def _when(time: int | None) -> str:
-    return "none" if time is None else stamp_text(time)
+    return "none" if time is None else told_time(time)
 
 
 def _held(found: Holding, database: str) -> LeaseHeld:

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BadInput
 from meva_core.fingerprint import FIRST_FORM, form_of
-from meva_core.ids import content_hash, run_id, stamp_text, told_time
+from meva_core.ids import content_hash, run_id, told_time
 from meva_core.params import STRATEGY, Params, own_tuned, params_from, with_lists, with_strategy
 from meva_core.rules import FallbackRules, Rules, SymbolRules, fallback_rules, rules_columns, symbol_rules
 from meva_core.settings import Settings, settings_document
@@ -220,7 +220,7 @@ class RunPlan(RunTerms):
             raise BadInput("the window holds no cycle", action="check --start and --end")
         super().__attrs_post_init__()
         if self.begins is not None and int(self.times[0]) <= self.begins.last_time:
-            first, last = stamp_text(int(self.times[0])), stamp_text(self.begins.last_time)
+            first, last = told_time(int(self.times[0])), told_time(self.begins.last_time)
             raise BadInput(
                 f"the window begins at {first}, and the run goes on after the cycle at {last}",
                 action="choose a later --start, or begin with a new book: --fresh",

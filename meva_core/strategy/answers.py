@@ -12,7 +12,7 @@ import numpy as np
 
 from meva_core.amounts import ABSENT, E6, E8
 from meva_core.errors import MevaError
-from meva_core.ids import stamp_text
+from meva_core.ids import told_time
 from meva_core.strategy.base import SLACK, Strategy
 from meva_core.strategy.history import History
 from meva_core.strategy.intents import Intent, Target
@@ -166,7 +166,7 @@ def rounded(strategy: Strategy, weights: Any, history: History) -> Any:
     if len(over):
         c = int(over[0])
         raise StrategyFailed(
-            f"{name}: cycle at {stamp_text(int(history.seconds[c]))}: the weights sum up to "
+            f"{name}: cycle at {told_time(int(history.seconds[c]))}: the weights sum up to "
             f"{total[c].item()!r}; expected at most 1",
             action="divide the weights of a row by their sum",
         )
@@ -185,7 +185,7 @@ def _refuse(name: str, history: History, weights: Any, bad: Any) -> None:
     if bad.any():
         c, i = (int(place) for place in np.argwhere(bad)[0])
         raise StrategyFailed(
-            f"{name}: cycle at {stamp_text(int(history.seconds[c]))}, {history.symbols[i]}: weight "
+            f"{name}: cycle at {told_time(int(history.seconds[c]))}, {history.symbols[i]}: weight "
             f"{weights[c, i].item()!r}; expected 0 to 1, or NaN to go on as decided",
             action=_MEND,
         )
@@ -193,5 +193,5 @@ def _refuse(name: str, history: History, weights: Any, bad: Any) -> None:
 
 def span_of(history: History) -> str:
     """Return the cycles of a history in words."""
-    first, last = stamp_text(int(history.seconds[0])), stamp_text(int(history.seconds[-1]))
+    first, last = told_time(int(history.seconds[0])), told_time(int(history.seconds[-1]))
     return f"the cycle at {first}" if first == last else f"the cycles from {first} to {last}"

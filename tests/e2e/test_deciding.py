@@ -199,7 +199,7 @@ FAILING = {
         '{"BTCTR": 0.5}',
         "weight 0.5 for 'BTCTR', which is none of its symbols; did you mean BTCTRY?",
     ),
-    "text": ('{"BTCTRY": "half"}', "2026-01-01T00:29:00.000000+00:00, BTCTRY: weight 'half' is a str"),
+    "text": ('{"BTCTRY": "half"}', "2026-01-01T00:29:00Z, BTCTRY: weight 'half' is a str"),
     "memory": ("memory.update(x=view) or {}", "memory['x']: View("),
 }
 

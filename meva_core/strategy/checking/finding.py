@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_core.ids import stamp_text
+from meva_core.ids import told_time
 from meva_core.strategy.checking.comparing import Cell, Compared
 from meva_core.strategy.checking.piece import Piece
 
@@ -64,13 +64,8 @@ def not_checked(name: str, why: str) -> Finding:
 def differs(name: str, time: Any, symbols: Sequence[str], cell: Cell, when: str) -> Finding:
     """Return that a weight is another `when` it must not be."""
     second, symbol = int(time[cell.row]), symbols[cell.symbol]
-    said = f"{symbol} at {moment(second)}: weight {value(cell.one)}, but {value(cell.other)} {when}"
+    said = f"{symbol} at {told_time(second)}: weight {value(cell.one)}, but {value(cell.other)} {when}"
     return Finding(name, FAILED, said, second, symbol, cell.one, cell.other)
-
-
-def moment(second: int) -> str:
-    """Return a time as people read it."""
-    return stamp_text(second).replace(".000000+00:00", "Z")
 
 
 def value(weight: float) -> str:

@@ -8,10 +8,11 @@ from typing import Any, Final
 import numpy as np
 from attrs import frozen
 
+from meva_core.ids import told_time
 from meva_core.strategy.answers import StrategyFailed
 from meva_core.strategy.checking.altering import cut_off, emptied, punched, walked
 from meva_core.strategy.checking.comparing import Compared, compared
-from meva_core.strategy.checking.finding import Ask, Finding, differs, failed, moment, passed
+from meva_core.strategy.checking.finding import Ask, Finding, differs, failed, passed
 from meva_core.strategy.checking.piece import Piece
 
 NAME: Final = "no_look_ahead"
@@ -34,7 +35,7 @@ class Cut:
     @property
     def at(self) -> str:
         """When it is."""
-        return moment(int(self.piece.time[self.row]))
+        return told_time(int(self.piece.time[self.row]))
 
     @property
     def random(self) -> np.random.Generator:

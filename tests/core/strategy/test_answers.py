@@ -47,9 +47,9 @@ def test_what_rounding_left_below_0_is_0_and_above_1_is_1() -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ([[0.0, 0.0], [0.5, -0.25]], "cycle at 1970-01-01T00:01:00.000000+00:00, BBB: weight -0.25"),
-        ([[INF, 0.0], [0.0, 0.0]], "cycle at 1970-01-01T00:00:00.000000+00:00, AAA: weight inf"),
-        ([[0.5, 0.5], [0.75, 0.5]], r"00:01:00.000000\+00:00: the weights sum up to 1.25"),
+        ([[0.0, 0.0], [0.5, -0.25]], "cycle at 1970-01-01T00:01:00Z, BBB: weight -0.25"),
+        ([[INF, 0.0], [0.0, 0.0]], "cycle at 1970-01-01T00:00:00Z, AAA: weight inf"),
+        ([[0.5, 0.5], [0.75, 0.5]], r"00:01:00Z: the weights sum up to 1.25"),
         ([0.5, 0.5], r"returned float64 \[2\] .* expected float64 \[2, 2\]"),
         ([["a", "b"], ["c", "d"]], r"returned <U1 \[2, 2\]"),
         (None, "returned None"),
@@ -57,7 +57,7 @@ def test_what_rounding_left_below_0_is_0_and_above_1_is_1() -> None:
     ],
 )
 def test_what_can_be_no_weights_is_named_with_cycle_symbol_and_value(answer: Any, said: str) -> None:
-    with pytest.raises(StrategyFailed, match=said.replace("+00:00,", r"\+00:00,")):
+    with pytest.raises(StrategyFailed, match=said):
         asked(lambda h: answer)
 
 
