@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib
-import inspect
 import json
-import linecache
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +17,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from meva_adapters.strategy_files import classes_in, file_module, loading
+from meva_adapters.strategy_sources import source_sha256
 from meva_core.errors import BadInput
 from meva_core.strategy.base import Strategy, expected, fields_of, identity_of
 from meva_core.strategy.built_in import BUILT_IN, OF_LIVE_STAGES
@@ -260,84 +257,3 @@ def _value(kind: type[Strategy], name: str, text: str) -> Any:
         raise BadInput(
             f"strategy {kind.name()}: parameter {name}: {text[:60]!r}; expected {expected(attribute)}"
         ) from None
-
-
-# -- Sources ----------------------------------------------------------------------------------------------
-
-
-def source_sha256(kind: type[Strategy]) -> str:
-    """Return the SHA-256 of a strategy's source: of its module and of those beside it that this imports, or,
-    of one that was written in a notebook, of the class.
-
-    Raises BadInput where the source is not at hand.
-    """
-    module = sys.modules.get(kind.__module__)
-    file = getattr(module, "__file__", None)
-    if file and kind.__module__ != "__main__" and Path(file).is_file():
-        return _sha256_of(sorted(_with_beside(Path(file)).items()))
-    text = _written(kind)
-    if text is None:
-        raise BadInput(
-            f"strategy {kind.name()}: its source is not at hand, so a run could not say what it was",
-            action="write it into a file, or into a cell of a notebook",
-        )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _written(kind: type[Strategy]) -> str | None:
-    """Return the lines of a class; None where they are not at hand.
-
-    Python finds those of a notebook's cell by the functions in it alone: a class there knows no file.
-    """
-    try:
-        return inspect.getsource(kind)
-    except (OSError, TypeError):
-        pass
-    codes = (one.__code__ for one in vars(kind).values() if inspect.isfunction(one))
-    for code in codes:
-        lines = linecache.getlines(code.co_filename)
-        for node in ast.walk(_parsed(lines)):
-            if not isinstance(node, ast.ClassDef) or node.name != kind.__name__:
-                continue
-            if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
-                return "".join(lines[node.lineno - 1 : node.end_lineno])
-    return None
-
-
-def _parsed(lines: list[str]) -> ast.Module:
-    try:
-        return ast.parse("".join(lines))
-    except SyntaxError:
-        return ast.parse("")
-
-
-def _sha256_of(files: list[tuple[str, bytes]]) -> str:
-    lines = (f"{name} {hashlib.sha256(text).hexdigest()}\n" for name, text in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _with_beside(file: Path) -> dict[str, bytes]:
-    """Return a module's source and that of the modules beside it that it imports, and these, by name."""
-    folder, found, waiting = file.parent, dict[str, bytes](), [file]
-    while waiting:
-        path = waiting.pop()
-        name = path.relative_to(folder).as_posix()
-        if name in found:
-            continue
-        found[name] = path.read_bytes()
-        for imported in _imports(found[name]):
-            beside = (folder / f"{imported}.py", folder / imported / "__init__.py")
-            waiting += [one for one in beside if one.is_file()]
-    return found
-
-
-def _imports(source: bytes) -> Iterator[str]:
-    """Yield the first parts of the names of modules that a source imports."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.module:
-                yield node.module.partition(".")[0]
-            else:
-                yield from (alias.name for alias in node.names)

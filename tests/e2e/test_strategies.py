@@ -101,6 +101,19 @@ def test_a_file_is_named_by_its_source_and_what_it_imports_beside_it(run: Meva) 
     assert run("--strategy", "own.py:Rising", "-p", "closes=3").document["run_id"] != other["run_id"]
 
 
+def test_an_edit_in_a_package_beside_it_is_another_run_of_other_weights(run: Meva) -> None:
+    answer = "h.on_cycles(top(change(h.close, self.closes), 1) * SHARE)"
+    text = OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", answer)
+    Path("own.py").write_text("from signals.core import SHARE\n" + text)
+    Path("signals").mkdir()
+    runs = []
+    for share in ("0.1", "0.9"):
+        Path("signals/core.py").write_text(f"SHARE = {share}\n")
+        runs.append(run("--strategy", "own.py:Rising").document)
+    assert runs[0]["run_id"] != runs[1]["run_id"]
+    assert float(runs[0]["turnover_try"]) < float(runs[1]["turnover_try"])
+
+
 def test_the_code_that_runs_is_that_of_the_source_that_is_named(run: Meva) -> None:
     stamp = 1_700_000_000
     versions = []

@@ -190,6 +190,17 @@ def test_one_whose_source_is_another_by_now_is_not_asked(asker: AskedBeside, tmp
     assert "strategy odd is another one than when the run was begun: source_sha256" in failure.message
 
 
+def test_nor_is_one_whose_package_beside_it_is_another(tmp_path: Path) -> None:
+    (tmp_path / "signals").mkdir()
+    (tmp_path / "signals" / "core.py").write_text("SHARE = 0.1")
+    (tmp_path / "odd.py").write_text(f"from signals.core import SHARE\n{ODD}")
+    spec = f"{tmp_path}/odd.py:Odd"
+    with closing(AskedBeside(spec, load(spec), seconds=30)) as asker:
+        (tmp_path / "signals" / "core.py").write_text("SHARE = 0.9")
+        failure = ask(asker, PLAIN)
+    assert "strategy odd is another one than when the run was begun: source_sha256" in failure.message
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="a system that does not show it")
 def test_its_process_is_given_no_secret_of_the_settings(
     asker: AskedBeside, monkeypatch: pytest.MonkeyPatch
