@@ -9,7 +9,7 @@ import inspect
 import linecache
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple
@@ -80,12 +80,17 @@ class _Reading:
     """Reads each source once; what was `loaded`, by path, as it was then."""
 
     loaded: Mapping[str, bytes]
+    _texts: dict[Path, bytes] = field(factory=dict, init=False)
     _imports: dict[Path, tuple[_Imported, ...]] = field(factory=dict, init=False)
 
     def text(self, path: Path) -> bytes:
         """Return the bytes of a source. Raises BadInput where it cannot be read."""
-        if str(path) in self.loaded:
-            return self.loaded[str(path)]
+        if path not in self._texts:
+            loaded = self.loaded.get(str(path))
+            self._texts[path] = self._read(path) if loaded is None else loaded
+        return self._texts[path]
+
+    def _read(self, path: Path) -> bytes:
         try:
             return path.read_bytes()
         except OSError as error:
@@ -95,7 +100,7 @@ class _Reading:
             ) from None
 
     def followed(
-        self, begin: Iterable[Path], files: Callable[[Path, _Imported], Iterator[Path]]
+        self, begin: Sequence[Path], files: Callable[[Path, _Imported], Iterator[Path]]
     ) -> set[Path]:
         """Return some files, those that their imports lead to by `files`, and so on."""
         waiting, found = [*begin], set[Path]()
@@ -106,8 +111,8 @@ class _Reading:
             found.add(path)
             if len(found) > MOST:
                 raise BadInput(
-                    f"more than {MOST} modules belong to the strategy in {path}: all that it imports out of "
-                    "its own folder, and these",
+                    f"more than {MOST} modules belong to the strategy in {begin[0]}: all that it imports out "
+                    "of its own folder, and these",
                     action="keep strategies in a folder of their own, or install what is no part of them",
                 )
             for said in self._imported_by(path):
