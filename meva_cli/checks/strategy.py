@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from meva_adapters.texts.words import counted
 from meva_cli.checks.check import STAGE7, Check, Look, World
+from meva_cli.checks.proof import proof_checks
 from meva_cli.strategy_options import strategy_of
 from meva_core.errors import BadInput
 from meva_core.strategy.built_in import is_of_meva
 
 if TYPE_CHECKING:
+    from meva_adapters.listed_strategies import AtHand
     from meva_adapters.strategies import Chosen
 
 LOOK: Final = Look("strategy")
@@ -35,6 +37,8 @@ def strategy_checks(world: World) -> Iterator[Check]:
         yield LOOK.passed("policy", _named(chosen))
         if world.purpose == STAGE7:
             yield from _for_live(world, chosen)
+        if world.proves_strategy and spec is not None:
+            yield from proof_checks(world, spec, chosen)
     except BadInput as error:
         yield from LOOK.refused("policy", error)
 
@@ -67,6 +71,19 @@ def _listed(world: World) -> Iterator[Check]:
     yield LOOK.passed("bars", f"they look at the newest {bars} of each symbol" if bars else "no bars")
     beside = len([one for one in found.chosen.values() if not is_of_meva(one.strategy)])
     yield from _time(world, beside)
+    if world.proves_strategy:
+        yield from _proofs(world, found)
+
+
+def _proofs(world: World, found: AtHand) -> Iterator[Check]:
+    """Ask those about the dataset that can be: what comes with Meva for these stages answers with orders."""
+    from meva_core.strategy.built_in import OF_LIVE_STAGES
+
+    for name, one in found.chosen.items():
+        if name in OF_LIVE_STAGES:
+            yield LOOK.passed("proof", f"{name} is not asked about a dataset: it answers with orders")
+        else:
+            yield from proof_checks(world, name, one)
 
 
 def _time(world: World, beside: int) -> Iterator[Check]:
