@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -136,6 +136,27 @@ def _class_of(spec: str, places: Sequence[Path]) -> tuple[type[Strategy], dict[s
 def ids_of(places: Sequence[Path]) -> set[str]:
     """Return the ids that there are: built in, installed, in the files of some folders, which are run."""
     return {*BUILT_IN, *installed(), *(one.id for one in _in_files(places, None))}
+
+
+def unknown_headings(
+    tables: Mapping[str, Mapping[str, Any]], places: Sequence[Path], loaded: Collection[str] = ()
+) -> list[str]:
+    """Return a sentence for each heading `[strategies.<id>]` that is the id of no strategy: neither of one
+    that is `loaded`, nor of any that an id names, as far as sources show. Nothing is run.
+
+    What stands below such a heading counts for nothing: it is mistyped, or of a file that is not at hand.
+    """
+    if not tables.keys() - loaded:
+        return []
+    written = (name for name, _, _ in classes_in(places))
+    known = {*loaded, "equal_weight", *BUILT_IN, *OF_LIVE_STAGES, *installed(), *written}
+    return [_unknown_heading(name, known) for name in sorted(tables.keys() - known)]
+
+
+def _unknown_heading(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    meant = f"; did you mean [strategies.{near[0]}]?" if near else ""
+    return f"meva.toml [strategies.{name}]: no id here is {name}, so nothing goes by what stands there{meant}"
 
 
 @frozen

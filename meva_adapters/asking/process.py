@@ -103,7 +103,9 @@ class StrategyProcess:
                 action = "make it quicker, or allow more: STRATEGY_TIMEOUT_SEC"
             else:
                 what = f"was not loaded within {BEGINS_WITHIN:g} s"
-                action = "leave out what its modules do or import that no answer needs: no setting allows more"
+                action = (
+                    "leave out what its modules do or import that no answer needs: no setting allows more"
+                )
             return Failure(f"{name} {what} at the cycle of {at}; its process was ended", action)
         except (Ended, OSError) as error:
             ended = "" if self._running is None else self._running.how_it_ended()

@@ -11,7 +11,7 @@ import click
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, json_option
 from meva_cli.render import counted, print_json, print_line, print_pairs
-from meva_cli.strategy_options import hosting
+from meva_cli.strategy_options import hosting, say_unknown_headings
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _rehearsed(
 
     with hosting():
         at_hand = and_named(of_stage(stage, settings), specs, settings)
+    say_unknown_headings(settings, at_hand.chosen)
     shape = Shape(
         stage=stage,
         settings=texts_of(settings),

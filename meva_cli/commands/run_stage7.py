@@ -116,7 +116,8 @@ def stage7(ctx: click.Context, /, **given: Any) -> None:
 
 def _run(asked: Asked, settings: Settings) -> bool:
     """Run what is asked for; return whether it came to its end as it should."""
-    chosen, loop, name = strategy_of(settings, asked.parameters), asked.loop, asked.name
+    chosen = strategy_of(settings, asked.parameters, warn=False)  # the preflight has said all
+    loop, name = asked.loop, asked.name
     url, watcher = database(asked.db), supervisor()
     beat, interval = watcher.alive, asked.interval if loop else None
     with (

@@ -12,7 +12,7 @@ from meva_cli.dataset import dataset_folder
 from meva_cli.load import settings_for
 from meva_cli.options import FOLDER, json_option
 from meva_cli.render import print_json, print_line, print_table
-from meva_cli.strategy_options import PARAMETERS, strategy_of
+from meva_cli.strategy_options import PARAMETERS, say_unknown_headings, strategy_of
 from meva_cli.strategy_told import check_document, listed, print_check
 from meva_core.errors import BadInput
 
@@ -97,14 +97,12 @@ def list_(as_json: bool) -> None:
     """
     from meva_adapters.strategy_files import places_of
 
-    chosen = settings_for("strategy").settings.strategy
-    rows = list(listed(places_of(chosen.path), chosen.tables))
+    settings = settings_for("strategy").settings
+    rows = list(listed(places_of(settings.strategy.path), settings.strategy.tables))
     for row in rows:
         if row["problem"]:
             click.echo(f"warning: {row['problem']}", err=True)
-    unknown = sorted(set(chosen.tables) - {row["id"] for row in rows})
-    for name in unknown:
-        click.echo(f"warning: meva.toml [strategies.{name}]: no id here is {name}", err=True)
+    say_unknown_headings(settings, {row["id"] for row in rows})
     if as_json:
         print_json({"strategies": rows})
         return

@@ -18,6 +18,7 @@ import attrs
 from meva_adapters.system import events
 from meva_cli.notes import say
 from meva_cli.operating.plan import AtWork, Plan, Way
+from meva_cli.strategy_options import say_unknown_headings
 from meva_core.errors import BadInput
 from meva_core.market import MICROS
 
@@ -59,6 +60,7 @@ def at_work(
     from meva_adapters.listed_strategies import of_stage
 
     strategies = of_stage(plan.stage, settings)
+    say_unknown_headings(settings, strategies.chosen)
     seconds, beat = float(settings.strategy.timeout_sec), plan.waits or _unheard
     with ExitStack() as stack:
         call = calls_beside([*strategies.chosen.values()], seconds, beat, _say_failure)
