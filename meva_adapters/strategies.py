@@ -18,13 +18,21 @@ from attrs import field, frozen
 
 from meva_adapters.strategy_files import classes_in, file_module, loading
 from meva_adapters.strategy_sources import source_sha256
+from meva_adapters.texts.numerals import number_of, whole_of
 from meva_core.errors import BadInput
+from meva_core.settings.kinds import lower
 from meva_core.strategy.base import Strategy, expected, fields_of, identity_of
 from meva_core.strategy.built_in import BUILT_IN, OF_LIVE_STAGES
 
 GROUP: Final = "meva.strategies"
 """The group of entry points that installed strategies stand under."""
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_READS: Final[Mapping[type, Callable[[str], Any]]] = {
+    bool: lambda text: _FLAGS[lower(text)],
+    int: whole_of,
+    float: number_of,
+}
+"""What reads a parameter of a kind out of the text that it is written as."""
 
 
 @frozen
@@ -271,9 +279,7 @@ def _value(kind: type[Strategy], name: str, text: str) -> Any:
     attribute = fields_of(kind)[name]
     wanted = attribute.metadata["kind"]
     try:
-        if wanted is bool:
-            return _FLAGS[text.strip().lower()]
-        return wanted(text.strip()) if wanted in (int, float) else text
+        return text if wanted is str else _READS[wanted](text.strip(" \t"))
     except (ValueError, KeyError):
         raise BadInput(
             f"strategy {kind.name()}: parameter {name}: {text[:60]!r}; expected {expected(attribute)}"

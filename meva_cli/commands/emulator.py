@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.exchange import now_seconds
-from meva_cli.options import AMOUNT, TIME, json_option
+from meva_cli.options import AMOUNT, TIME, WHOLE, WholeRange, json_option
 from meva_cli.render import counted, print_json, print_line
 from meva_cli.signals import INTERRUPTED
 from meva_core.amounts import parse_e8
@@ -59,14 +59,12 @@ class BalanceParam(click.ParamType[tuple[str, Decimal]]):
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=WholeRange(0, 65535),
     default=_PORT,
     show_default=True,
     help="Port; 0 takes a free one.",
 )
-@click.option(
-    "--graph-port", type=click.IntRange(0, 65535), help="Port of the candle host.  [default: --port]"
-)
+@click.option("--graph-port", type=WholeRange(0, 65535), help="Port of the candle host.  [default: --port]")
 @click.option("--exchangeinfo", type=_FILE, help="Pairs, in the exchange's own shape.  [default: built in]")
 @click.option("--data", type=_FILE, help="A dataset whose rows move books and trades.")
 @click.option(
@@ -89,7 +87,9 @@ class BalanceParam(click.ParamType[tuple[str, Decimal]]):
 @click.option(
     "--balance", type=BalanceParam(), multiple=True, help="Funds, repeatable.  [default: TRY=1000000]"
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same markets.")
+@click.option(
+    "--seed", type=WHOLE, default=0, show_default=True, help="The same seed makes the same markets."
+)
 @click.option(
     "--allow-host",
     multiple=True,

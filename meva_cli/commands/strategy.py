@@ -10,7 +10,7 @@ import click
 
 from meva_cli.dataset import dataset_folder
 from meva_cli.load import settings_for
-from meva_cli.options import FOLDER, json_option
+from meva_cli.options import FOLDER, WholeRange, json_option
 from meva_cli.render import print_json, print_line, print_table
 from meva_cli.strategy_options import PARAMETERS, say_unknown_headings, strategy_of
 from meva_cli.strategy_told import check_document, listed, print_check
@@ -21,7 +21,7 @@ from meva_core.errors import BadInput
 @click.argument("spec")
 @click.option("--data", "folder", type=FOLDER, help="The dataset.  [default: MEVA_REPLAY_DATASET]")
 @PARAMETERS
-@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the cuts.")
+@click.option("--seed", type=WholeRange(0, 2**31), default=0, show_default=True, help="Of the cuts.")
 @json_option
 @click.pass_context
 def check(

@@ -228,6 +228,11 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
     [
         ("[strategies.rising]\nclosed = 5", "[strategies.rising]: strategy rising has no parameter 'closed'"),
         ("[strategies.rising]\ncloses = 51", "[strategies.rising]: strategy rising: parameter closes: 51"),
+        (
+            '[strategies.rising]\ncloses = "4_8"',
+            "[strategies.rising]: strategy rising: parameter closes: '4_8'",
+        ),
+        ("[strategies.rising]\nshare = nan", "[strategies.rising]: strategy rising: parameter share: 'nan'"),
         ("[strategies.rising]\ncloses = [1]", "[strategies.rising]: closes is neither a number"),
         ("[strategies]\nrising = 5", "[strategies.rising]: is no heading"),
     ],

@@ -262,6 +262,10 @@ def test_a_strategy_that_needs_more_memory_than_there_is_is_named(run: Meva) -> 
         (["--strategy", "own.py:Falling"], "there is no 'Falling' in it; it has Rising"),
         (["--strategy", "momentum", "-p", "close=9"], "has no parameter 'close'; did you mean closes?"),
         (["--strategy", "momentum", "-p", "closes=many"], "closes: 'many'; expected a whole number >= 1"),
+        (["--strategy", "momentum", "-p", "closes=4_8"], "closes: '4_8'; expected a whole number >= 1"),
+        (["--strategy", "momentum", "-p", "closes=٤٨"], "closes: '٤٨'; expected a whole number >= 1"),
+        (["--strategy", "own.py:Rising", "-p", "share=nan"], "share: 'nan'; expected a number >= 0.0"),
+        (["--strategy", "own.py:Rising", "-p", "share=0_1.5"], "share: '0_1.5'; expected a number >= 0.0"),
         (["--strategy", "momentum", "-p", "closes=0"], "closes: 0; expected a whole number >= 1"),
         (["-p", "closes=9"], "parameters of a strategy were given, but no strategy"),
         (["--strategy", "broken.py:Rising"], "broken.py cannot be loaded: SyntaxError"),
@@ -271,7 +275,7 @@ def test_a_strategy_that_needs_more_memory_than_there_is_is_named(run: Meva) -> 
 def test_what_may_not_start_is_said_before_anything_is_written(
     run: Meva, arguments: list[str], said: str
 ) -> None:
-    Path("own.py").write_text(OWN)
+    Path("own.py").write_text(OWN + "    share = param(0.5, least=0.0)\n")
     Path("broken.py").write_text("class Rising(:")
     Path("odd.py").write_text(OWN.replace('"5m"', '"90s"'))
     Path("leaves.py").write_text("import sys\nsys.exit(0)\n")
