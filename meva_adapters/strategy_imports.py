@@ -134,14 +134,14 @@ def _finder(own: _Own, read: dict[str, bytes], path: str) -> FileFinder:
 
 def _forget_finders(own: _Own) -> None:
     """Have those of a folder, and below it, chosen anew: Python keeps one for each folder."""
-    for path in [path for path in sys.path_importer_cache if _is_in(path, own.folder)]:
-        del sys.path_importer_cache[path]
+    for path in [path for path in list(sys.path_importer_cache) if _is_in(path, own.folder)]:
+        sys.path_importer_cache.pop(path, None)
 
 
 def _aside(own: _Own) -> dict[str, ModuleType]:
     """Take what is one's own, and what other files of strategies brought, out of the modules that are there;
-    with the folders without a file that these lie in."""
-    found = {name for name, module in sys.modules.items() if _gives_way(own, name, module)}
+    with the folders without a file that these lie in. Another thread may import meanwhile."""
+    found = {name for name, module in sys.modules.copy().items() if _gives_way(own, name, module)}
     for name in list(found):
         while name := name.rpartition(".")[0]:
             if getattr(sys.modules.get(name), "__file__", None) is None:
@@ -164,7 +164,7 @@ def _gives_way(own: _Own, name: str, module: ModuleType) -> bool:
 
 def _put_back(aside: dict[str, ModuleType]) -> None:
     """Put back what was not imported again, whole packages at a time: their parts know each other."""
-    gone = aside.keys() - sys.modules.keys()
+    gone = {name for name in aside if name not in sys.modules}
     sys.modules.update({name: one for name, one in aside.items() if _top_of(name, aside) in gone})
 
 
