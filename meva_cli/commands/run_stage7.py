@@ -72,6 +72,7 @@ class Asked:
 @click.option("--cycles", type=COUNT, help="End the loop after so many cycles.")
 @click.option("--until", type=TIME, help="Begin no cycle of the loop after this time.")
 @click.option("--stream", is_flag=True, help="Take the books of the loop from the stream where it has them.")
+@click.option("--dry-run", is_flag=True, expose_value=False, help="Say what holds anyway: it is always dry.")
 @click.option(
     "--include-adaptation/--no-include-adaptation", "adapt", default=False, help="Let parameters adapt."
 )
