@@ -151,7 +151,7 @@ def market_of(recorded: Any, change: Change, **more: Any) -> Arriving:
     return Arriving(arriving, pairs, **more)
 
 
-@pytest.mark.parametrize("name", every(2, [*MARKETS]))
+@pytest.mark.parametrize("name", every(3, [*MARKETS]))
 def test_a_live_run_equals_its_replay(name: str, live: Live, recorded: Any, equal: Any) -> None:
     market = market_of(recorded, MARKETS[name])
     first = FIRST + 8 * (name == "stamps ahead and back")
