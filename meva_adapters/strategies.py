@@ -20,7 +20,7 @@ from meva_adapters.strategy_files import classes_in, file_module, loading
 from meva_adapters.strategy_sources import source_sha256
 from meva_adapters.texts.numerals import number_of, whole_of
 from meva_core.errors import BadInput
-from meva_core.settings.kinds import lower
+from meva_core.settings.kinds import each_once, lower
 from meva_core.strategy.base import Strategy, expected, fields_of, identity_of
 from meva_core.strategy.built_in import BUILT_IN, OF_LIVE_STAGES
 
@@ -97,9 +97,10 @@ def _seen(place: str) -> tuple[int, ...]:
 
 
 def json_values(text: str) -> dict[str, Any]:
-    """Return the parameters of a JSON object. Raises BadInput for another text."""
+    """Return the parameters of a JSON object. Raises BadInput for another text, and for a name that stands
+    there twice."""
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=each_once)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -21,7 +21,7 @@ from attrs import evolve
 
 from meva_cli.context import Invocation
 from meva_cli.named import ALONE, FALLBACK, SET
-from meva_cli.names import ENVIRONMENT_ONLY, near_name
+from meva_cli.names import ENVIRONMENT_ONLY, known_names, near_name
 from meva_core.errors import BadInput, Problem
 from meva_core.settings import GROUPS, VARIABLES, Settings, build_settings, variables_of
 from meva_core.settings.variables import refuse_all
@@ -217,8 +217,19 @@ def dotenv_in(text: str, file: str, problems: list[Problem]) -> dict[str, Given]
         elif binding.key and (wrong := _wrong_name(binding.key)):
             problems.append(_fault(origin, wrong, binding.key))
         elif binding.key and binding.value is not None:
+            if said_before := _otherwise(given, binding.key, binding.value):
+                problems.append(_fault(origin, said_before, binding.key))
             given[binding.key] = Given(binding.value, origin)
     return given
+
+
+def _otherwise(given: Mapping[str, Given], name: str, text: str) -> str:
+    """Return how a setting was given another value before in the same file, or nothing: which of two lines
+    is meant cannot be known, and one of them may be a kill switch."""
+    before = given.get(name)
+    if before is None or before.text == text or name not in known_names():
+        return ""
+    return f"gives {name} another value than {before.origin}; leave one of them out"
 
 
 def _wrong_name(name: str) -> str:

@@ -7,9 +7,12 @@ nothing. Imported with the first help: it imports no setting before one is named
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
+
+if TYPE_CHECKING:
+    from meva_core.errors import BadInput
 
 SET_NAME: Final = "named_settings"
 SET: Final = "meva.set"
@@ -41,11 +44,12 @@ def named_settings(given: Iterable[str], path: str, groups: Collection[str]) -> 
     """Return texts by the names of variables.
 
     Raises BadInput for what is no NAME=VALUE, an unknown name, a value that the setting does not take, a
-    name that stands there twice, and a setting of a group that the command does not read.
+    name that stands there twice, and a setting that the command does not read.
     """
     from meva_cli.names import ENVIRONMENT_ONLY, near_name
     from meva_core.errors import BadInput
     from meva_core.settings import GROUPS, VARIABLES, variables_of
+    from meva_core.settings.build import STAGE7_READS
 
     homes = {
         variable.name: name for name, group in GROUPS.items() for variable in variables_of(group).values()
@@ -66,12 +70,25 @@ def named_settings(given: Iterable[str], path: str, groups: Collection[str]) -> 
         if name in texts:
             raise BadInput(f"--set: {name} is named twice", action="leave one of them out")
         if homes[name] not in groups:
-            raise BadInput(
-                f"--set: meva {path} does not read {name}: it would change nothing",
-                action=f"leave it out; {path} reads {', '.join(f'[{g}]' for g in GROUPS if g in groups)}",
-            )
+            read = f"{path} reads {', '.join(f'[{g}]' for g in GROUPS if g in groups)}"
+            raise _changes_nothing(path, name, f"leave it out; {read}")
+        if homes[name] == "live" and _is_of_stage7(groups) and name not in STAGE7_READS:
+            own = f"STAGE7_{name}"
+            instead = f"set {own}" if own in VARIABLES else "leave it out"
+            raise _changes_nothing(path, name, f"{instead}; of [live] it reads {', '.join(STAGE7_READS)}")
         VARIABLES[name].parse(text, "the command line")
         if VARIABLES[name].secret and homes[name] == "exchange":
             click.echo(f"warning: {name} on a command line is seen by others; use .env", err=True)
         texts[name] = text
     return texts
+
+
+def _is_of_stage7(groups: Collection[str]) -> bool:
+    """Whether what reads these groups is about Stage 7 alone, which of `live` reads little."""
+    return "stage7" in groups and "risk" not in groups
+
+
+def _changes_nothing(path: str, name: str, action: str) -> BadInput:
+    from meva_core.errors import BadInput
+
+    return BadInput(f"--set: meva {path} does not read {name}: it would change nothing", action=action)

@@ -151,8 +151,14 @@ def subject_of(spec: str, chosen: Chosen) -> Subject:
 
 
 def pairs_of(parameters: Sequence[str]) -> dict[str, str]:
-    """Return what `-p` says, by name. Raises a usage error for what is no NAME=VALUE."""
-    return dict(map(_pair, parameters))
+    """Return what `-p` says, by name. Raises a usage error for what is no NAME=VALUE, and for a name that is
+    given twice."""
+    found: dict[str, str] = {}
+    for name, value in map(_pair, parameters):
+        if name in found:
+            raise click.UsageError(f"-p {name} is given twice, {found[name]!r} and {value!r}; leave one out")
+        found[name] = value
+    return found
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -28,18 +28,19 @@ def check_target(form: str, out: Path | None, as_json: bool, url: URL) -> None:
         )
     if out is None:
         return
-    check_place(out)
-    from meva_adapters.sql.engine import refuse_overwriting
-
-    refuse_overwriting(url, out)
+    check_place(out, url)
 
 
-def check_place(out: Path) -> None:
-    """Raise BadInput for a path at which no file can be made: before what is to be written is worked out."""
+def check_place(out: Path, url: URL, option: str = "--out") -> None:
+    """Raise BadInput for a path at which no file can be made, or where one would take the place of the
+    database that is read: before what is to be written is worked out."""
     if out.is_dir():
         raise BadInput(f"{out} is a folder", action="name a file in it")
     if not out.parent.is_dir():
         raise BadInput(f"there is no folder {out.parent}", action=f"mkdir -p {shlex.quote(str(out.parent))}")
+    from meva_adapters.sql.engine import refuse_overwriting
+
+    refuse_overwriting(url, out, option)
 
 
 def write_to(

@@ -28,14 +28,21 @@ class BlockCode(Enum):
 
 @frozen
 class Change:
-    """A setting that must change for a gate to open."""
+    """A setting that must change for a gate to open; what is `wanted` in words stands in <>."""
 
     name: str
     now: str
     wanted: str
 
     def __str__(self) -> str:
-        return f"set {self.name}={self.wanted} (it is {self.now or 'empty'})"
+        is_text = self.in_words == self.wanted
+        wanted = f"={self.wanted}" if is_text else f" to {self.in_words}"
+        return f"set {self.name}{wanted} (it is {self.now or 'empty'})"
+
+    @property
+    def in_words(self) -> str:
+        """What is wanted, as a sentence says it."""
+        return self.wanted.removeprefix("<").removesuffix(">")
 
 
 @frozen
@@ -113,6 +120,6 @@ def _contradiction(asked: str, change: Change) -> Problem:
         code="gates_contradict",
         where=change.name,
         value=change.now,
-        message=f"is {change.now or 'empty'}, but {asked} needs {change.wanted}",
+        message=f"is {change.now or 'empty'}, but {asked} needs {change.in_words}",
         action=f"{change}, or set {name}=false",
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from meva_core.amounts import mul_e8, parse_e8
+from meva_core.live_history.cycles import Opened
 from meva_core.operational.decide import Decided, decide
 from meva_core.operational.inputs import (
     Balances,
@@ -168,6 +170,26 @@ def saying(answer: Any) -> Says:
 def decided(answer: Any = (), **given: Any) -> Decided:
     """Return what is decided of these inputs when the one strategy answers so."""
     return decide(inputs(**given), {"says": saying(answer)})
+
+
+def opened(found: Decided) -> Opened:
+    """Return a cycle as it is read back, after it was decided so."""
+    made = found.inputs
+    return Opened(
+        book=made.book,
+        run="aaaaaaa",
+        cycle=made.cycle,
+        ts=datetime.fromtimestamp(made.time, UTC),
+        stage=made.stage,
+        is_dry=made.dry,
+        status="done",
+        code_version="0",
+        settings={},
+        inputs=made,
+        decisions=found.decisions,
+        outcomes={},
+        not_done={},
+    )
 
 
 def buy(name: str, amount: str, **given: Any) -> Intent:

@@ -44,8 +44,9 @@ _OF_BOOK: Final = ("live_books", "ledger_events", "positions", "stage4_positions
 # -- Left -------------------------------------------------------------------------------------------------
 
 
-def leave(world: World, truth: Truth, path: Path) -> None:
-    """Put an earlier system's rows into a database, and its orders to the exchange."""
+def leave(world: World, truth: Truth, path: Path) -> bool:
+    """Put an earlier system's rows into a database, and its orders to the exchange; return whether there are
+    any."""
     random = stream(world.seed, "left")
     with closing(sqlite3.connect(path, isolation_level="IMMEDIATE")) as there, there:
         rows = _Rows(there, datetime.fromtimestamp((truth.time.now - _BEFORE) / SECOND, UTC).isoformat())
@@ -53,6 +54,7 @@ def leave(world: World, truth: Truth, path: Path) -> None:
             _position(rows, truth, truth.pairs[name], random)
             for number in range(random.randint(0, 3)):
                 _order(rows, truth, truth.pairs[name], random, f"older-{name}-{number}")
+        return there.total_changes > 0
 
 
 @define

@@ -61,8 +61,6 @@ class Machine:
     interlude: Callable[[], None]
     process: ProcessThere | None = None
     observes: bool = False
-    rests: bool = False
-    """Whether the next process submits nothing in its first cycle: it took a book over."""
     starts: int = 0
     alive: set[int] = field(factory=set)
     fails: Fails = field(factory=Fails)
@@ -96,14 +94,13 @@ class Machine:
                 real=real, store=store, lease=lease, clock=MachineClock(self.time, -self.time.off),
                 time=self.time, exchange=self.shown, venue=partial(self._venue, lease.token), run=self._run(),
                 trader=self.trader, settings=self.settings(), in_file=self.in_file,
-                shut=self.gates, pid=pid, rests=self.rests,
-                canary=self.world.canary,
+                shut=self.gates, pid=pid, canary=self.world.canary,
             )  # fmt: skip
         except BaseException:
             real.close()
             self.alive.discard(pid)
             raise
-        self.process, self.calls.beat, self.rests = process, process.heart.beat, False
+        self.process, self.calls.beat = process, process.heart.beat
         return process
 
     def end(self, process: ProcessThere | None) -> None:

@@ -144,7 +144,6 @@ def put_together(
     in_file: Callable[[], Kill | None],
     shut: Callable[[], Sequence[Block]],
     pid: int,
-    rests: bool = False,
     canary: Canary | None = None,
 ) -> ProcessThere:
     """Return a process that has taken the book up. Raises StoreError."""
@@ -152,7 +151,7 @@ def put_together(
     permits = Permits(Doors(real, clock, time, heart, in_file, shut))
     held = HeldStore(store, lease.require)
     desk = Desk(venue(permits), exchange, held, clock, time.pause)
-    taken = taken_up(held, BOOK, clock.micros(), rests=rests)
+    taken = taken_up(held, BOOK, clock.micros())
 
     def begin() -> int:
         """Measure how far the exchange's time is ahead of this machine's."""

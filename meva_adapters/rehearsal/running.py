@@ -85,7 +85,7 @@ class Rehearsal:
             self.truth, self.shown, self.faults, stream(world.seed, "person"), world.hand_every
         )
         shutil.copy(self.template, self.folder / "live.db")
-        self._open_book()
+        adopted = self._open_book()
         file = FileThere(self.folder / "live.db")
         self.audit = Audit(self.truth, file)
         self.peaks = begun(self.audit.book())
@@ -93,17 +93,18 @@ class Rehearsal:
         self.machine = Machine(
             world=world, folder=self.folder, trader=self.trader, time=self.time, faults=self.faults,
             random=stream(world.seed, "ends"), calls=self.calls, shown=self.shown,
-            sent=Sent(self.truth, file, self.operator.killed, world.canary), file=file,
+            sent=Sent(self.truth, file, self.operator.killed, world.canary, adopted), file=file,
             settings=lambda: self.operator.settings, in_file=self.operator.in_file,
-            gates=self.operator.shut_gates, rests=world.adopted, interlude=self._interlude,
+            gates=self.operator.shut_gates, interlude=self._interlude,
         )  # fmt: skip
         self.calls.switch, self.calls.stall = self.operator.throw, self.machine.stalls
 
-    def _open_book(self) -> None:
+    def _open_book(self) -> bool:
+        """Open the book; return whether it was taken over from an earlier system."""
         if self.world.adopted:
-            leave(self.world, self.truth, self.folder / "live.db")
+            adopted = leave(self.world, self.truth, self.folder / "live.db")
             self.truth.run = take_over(self.world, self.shown, self.folder / "live.db", ACCOUNT)
-            return
+            return adopted
         balances = {
             asset: Balance(asset, decimal_of(units, 18 if asset == QUOTE else 10), decimal_of(0, 8))
             for asset, units in self.truth.there.items()
@@ -113,6 +114,7 @@ class Rehearsal:
         with writer(self.folder / "live.db", durable=False) as store, store.unit() as work:
             recording.opened(work, book, Carried())
             work.commit()
+        return False
 
     # -- Time goes on -----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ I1   no order twice          I24  the mode, the gates, the lease and the canary 
 I10  it is on disk first     I25  no kill switch is on
 I18  it sells what it has    I26  what it replaces has ended, with all its fills on record
 I27  what is not ours is left alone
+I31  the first cycle of a book that was taken over sends nothing
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ _CLOCKS_OFF: Final = 300
 @define
 class Sent:
     """Watches what leaves. `killed` is the strictest level that any switch has by now, as it is, not as it is
-    read; `canary` is what the program is held to."""
+    read; `canary` is what the program is held to, `adopted` says that the book was taken over."""
 
     truth: Truth
     file: FileThere
     killed: Callable[[], str]
     canary: Canary | None = None
+    adopted: bool = False
     bought: dict[str, tuple[int, Decimal]] = field(factory=dict)
     """When each BUY left that was not refused, and its notional, TRY."""
     may_be_there: set[str] = field(factory=set)
@@ -59,6 +61,7 @@ class Sent:
         self._open("submit", name, shut)
         if self.killed():
             raise Violated("I25", f"{name} is sent while the kill switch is at {self.killed()}")
+        self._adoption(name)
         self._mode(order)
         self._canary(order)
         self._collar(order, row["decision_mark_try"])
@@ -89,6 +92,12 @@ class Sent:
     def _open(self, kind: str, name: str, shut: str) -> None:
         if shut:
             raise Violated("I24", f"{kind} {name} is sent while {shut}")
+
+    def _adoption(self, name: str) -> None:
+        """Another cycle is on record than the one that sends."""
+        before = "SELECT 1 FROM live_cycles WHERE book = 'live' LIMIT 1 OFFSET 1"
+        if self.adopted and self.file.one(before) is None:
+            raise Violated("I31", f"{name} is sent in the first cycle of a book that was taken over")
 
     def _mode(self, order: NewOrder) -> None:
         cycle, status, mode = self.file.newest_cycle()

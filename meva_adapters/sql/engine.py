@@ -39,8 +39,9 @@ def file_of(url: sa.URL) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
-def refuse_overwriting(url: sa.URL, out: Path) -> None:
-    """Raise BadInput for an output file that is, by any name, an SQLite database or a file beside it."""
+def refuse_overwriting(url: sa.URL, out: Path, option: str = "--out") -> None:
+    """Raise BadInput for an output file, named with an option, that is, by any name, an SQLite database or a
+    file beside it."""
     database = file_of(url)
     if database is None:
         return
@@ -49,7 +50,7 @@ def refuse_overwriting(url: sa.URL, out: Path) -> None:
         if os.path.realpath(out) == name or (out.exists() and os.path.exists(name) and out.samefile(name)):
             raise BadInput(
                 f"{out} belongs to the database {database}, which would be lost",
-                action="name another file with --out",
+                action=f"name another file with {option}",
             )
 
 

@@ -98,7 +98,7 @@ def report(
     if page is not None:
         _refuse_window(page, start, end, last, stage)
         if html is not None:
-            check_place(html)
+            check_place(html, database(db), "--html")
         with reading(database(db)) as reads:
             if html is not None:
                 _write(reads, db, run_id, book, cash_rate or 0, html, opened)

@@ -124,8 +124,8 @@ def _live(
     venue = Observed(opened.venue) if plan.way is Way.OBSERVE else opened.venue
     desk = Desk(venue, opened.account, held, opened.client.clock, _pausing(clock))
     now = _time_of(opened)
-    rests = _opened_account(desk, opened, plan.book, account, settings, store)
-    taken = _taken_up(desk, plan.book, now, rests=rests)
+    _open_account(desk, opened, plan.book, account, settings, store)
+    taken = _taken_up(desk, plan.book, now)
     book = check_account(held, opened.account, taken.book, account, now)
     runner = _runner(plan, settings, opened, desk, strategies, clock, slowest, stops)
     runner.process, runner.permits, runner.canary = taken.process, permits, plan.canary
@@ -150,11 +150,10 @@ def _hold_account(stack: ExitStack, account: str) -> None:
     stack.enter_context(locked_account(folder, account))
 
 
-def _opened_account(
+def _open_account(
     desk: Desk, opened: Btcturk, name: str, account: str, settings: Settings, store: SqlStore
-) -> bool:
-    """Open the book of the account where there is none, and say what it begins with; return whether something
-    of the earlier system's was taken over."""
+) -> None:
+    """Open the book of the account where there is none, and say what it begins with."""
     from meva_cli.operating.told import tell_opening
     from meva_core.operating.adopting import open_account
     from meva_core.operating.answered import answered
@@ -164,7 +163,7 @@ def _opened_account(
 
     with store.read() as view:
         if stored_book(view, name) is not None:
-            return False
+            return
 
     def value(symbols: Any) -> dict[str, int]:
         wanted = Wanted(symbols=tuple(symbols))
@@ -175,7 +174,6 @@ def _opened_account(
     with answered():
         found = open_account(desk, name, account, symbols, value)
     tell_opening(found)
-    return found.adopted
 
 
 # -- A simulated account ----------------------------------------------------------------------------------
@@ -272,10 +270,10 @@ def _held_store(store: SqlStore, hold: Callable[[Any], None]) -> Any:
     return HeldStore(store, hold)
 
 
-def _taken_up(desk: Desk, name: str, now: int, *, rests: bool = False) -> TakenUp:
+def _taken_up(desk: Desk, name: str, now: int) -> TakenUp:
     from meva_core.operating.starting import taken_up
 
-    taken = taken_up(desk.store, name, now, rests=rests)
+    taken = taken_up(desk.store, name, now)
     for cycle in taken.interrupted:
         say(events.CYCLE_INTERRUPTED, f"cycle {cycle} was decided and not done: its orders are looked for")
     if taken.abandoned:

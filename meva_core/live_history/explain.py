@@ -12,6 +12,7 @@ from attrs import frozen
 from meva_core.amounts import to_decimal
 from meva_core.live_history.cycles import Opened
 from meva_core.live_history.words import explain
+from meva_core.live_history.worked_out import worked_out
 from meva_core.operating.records.done_rows import NotDone
 from meva_core.operating.records.outcomes import Verdict
 from meva_core.operating.steps.comparing import BALANCES_UNREAD
@@ -20,7 +21,7 @@ from meva_core.operational.allocation import Allocated, Status
 from meva_core.operational.asked import Asked
 from meva_core.operational.because import Because, Cause
 from meva_core.operational.draft import blocked_symbols
-from meva_core.operational.scene import scene_of
+from meva_core.operational.scene import Scene, scene_of
 
 NOTHING_ASKED: Final = "nothing_asked"
 """Of a symbol that no strategy asked for anything of."""
@@ -29,9 +30,9 @@ NOTHING_ASKED: Final = "nothing_asked"
 @frozen
 class Fate:
     """What became of what was asked for, or would have been: `action` is what was decided on for it, `reason`
-    why it was not, or not all of it, `bound` which cap had left too little of it for that, if one had,
-    `not_done` why that was not sent, or not taken. Of a symbol that nothing was asked of, there is none of
-    them."""
+    why it was not, or not all of it, with numbers that are not stored as well (`worked_out`), `bound` which
+    cap had left too little of it for that, if one had, `not_done` why that was not sent, or not taken. Of a
+    symbol that nothing was asked of, there is none of them."""
 
     symbol: str
     strategy: str = ""
@@ -143,10 +144,10 @@ def refused(not_done: Iterable[NotDone]) -> tuple[NotDone, ...]:
 def explained(cycle: Opened) -> Explained:
     """Return why a cycle did, or did not, trade."""
     scene = scene_of(cycle.inputs)
-    return Explained(cycle, tuple(_fates(cycle)), blocked_symbols(scene))
+    return Explained(cycle, tuple(_fates(cycle, scene)), blocked_symbols(scene))
 
 
-def _fates(cycle: Opened) -> Iterator[Fate]:
+def _fates(cycle: Opened, scene: Scene) -> Iterator[Fate]:
     found = cycle.decisions
     sent = {one.symbol: one for one in found.actions if one.kind is not Kind.CANCEL}
     stopped = {one.n: one.reason for one in found.dropped if one.n >= 0}
@@ -163,14 +164,15 @@ def _fates(cycle: Opened) -> Iterator[Fate]:
         )
         amount = None if allocated is None else allocated.allocated
         not_done = cycle.not_done.get(action.client_id or "") if action else None
+        why = None if reason is None else worked_out(scene, reason, asked, allocated)
         yield Fate(
-            asked.symbol, asked.strategy, asked, amount, action, reason, standing, filled, not_done,
+            asked.symbol, asked.strategy, asked, amount, action, why, standing, filled, not_done,
             bound=_bound(allocated, reason),
         )  # fmt: skip
     for one in found.dropped:
         if one.n < 0:
             named.add(one.symbol)
-            yield Fate(one.symbol, one.strategy, reason=one.reason)
+            yield Fate(one.symbol, one.strategy, reason=worked_out(scene, one.reason, None, None))
     for symbol in cycle.inputs.symbols:
         if symbol.name not in named:
             yield Fate(symbol.name)

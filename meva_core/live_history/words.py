@@ -18,7 +18,7 @@ _NEXT: Final = "the next cycle plans afresh"
 
 class Words(NamedTuple):
     """What was measured, with `{value}` and `{limit}`; what would have let it through; and what is said in
-    place of both where nothing could be measured."""
+    place of both where nothing could be measured, which may have a `{limit}`."""
 
     measured: str
     flip: str = ""
@@ -77,12 +77,17 @@ WORDS: Final[Mapping[str, Words]] = {
     Cause.NEAR_TARGET: Words("{value} from its target, {limit} is the least that is traded", _MORE),
     Cause.OBSERVE_ONLY: Words("the mode is OBSERVE_ONLY because of {value}: nothing is submitted"),
     Cause.MODE_REDUCE_RISK_ONLY: Words("the mode is REDUCE_RISK_ONLY because of {value}: nothing is bought"),
-    Cause.NO_MARK_PRICE: Words("it had no price in this cycle"),
-    "no_mark_price:program": Words("its book had no middle to buy by: it was one-sided or crossed"),
+    Cause.NO_MARK_PRICE: Words(
+        "it had no price in this cycle: {value}", absent="it had no price in this cycle"
+    ),
+    "no_mark_price:program": Words(
+        "its book had no middle to buy by: {value}",
+        absent="its book had no middle to buy by: it was one-sided or crossed",
+    ),
     Cause.STALE_MARKET_DATA: Words(
         "what its mark is made of was {value} old when it was decided, {limit} is allowed",
         "data {distance} younger would have passed",
-        "what its mark is made of could not be read",
+        "what its mark is made of could not be read, so that nobody knows its age; {limit} is allowed",
     ),
     Cause.NO_POSITION: Words("nothing of it is held"),
     Cause.DUST: Words("all that is held, {value}, is less than the least order of {limit}", _MORE),
@@ -131,12 +136,33 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     Cause.INSUFFICIENT_POSITION: Words("it sells {value}, {limit} may be sold", "{distance} more would do"),
     # the exchange's rules
-    "price_rounds_to_zero": Words("its price is below one tick"),
-    "price_out_of_range": Words("its limit is outside what the exchange takes"),
-    "qty_rounds_to_zero": Words("it buys less than one lot"),
-    "min_qty": Words("its quantity is less than the exchange takes"),
-    "max_qty": Words("its quantity is more than the exchange takes"),
-    "tick_too_coarse": Words("one tick would move its price by more than one percent"),
+    "price_rounds_to_zero": Words(
+        "its price is {value}, one tick is {limit}",
+        "a price {distance} higher would have passed",
+        "its price is below one tick",
+    ),
+    "price_out_of_range": Words(
+        "its price is {value}, the exchange's prices end at {limit}",
+        absent="its price is outside what the exchange takes",
+    ),
+    "qty_rounds_to_zero": Words(
+        "{value} was asked for, one lot is {limit}", _MORE, "it is less than one lot"
+    ),
+    "min_qty": Words(
+        "its quantity is {value}, the exchange takes {limit} at least",
+        _MORE,
+        "its quantity is less than the exchange takes",
+    ),
+    "max_qty": Words(
+        "its quantity is {value}, the exchange takes {limit} at most",
+        _LESS,
+        "its quantity is more than the exchange takes",
+    ),
+    "tick_too_coarse": Words(
+        "its tick moves its price by {value}, {limit} is allowed",
+        _LESS,
+        "one tick would move its price by more than one percent",
+    ),
     # oddities
     "STALE_MARKET_DATA": Words("of {value} the data are old, of {limit} they may be"),
     "EXCHANGE_LATENCY_SPIKE": Words("the slowest call took {value}, {limit} is odd"),
@@ -196,7 +222,7 @@ def measured(reason: Because) -> str:
         return alarm
     words = _words(reason)
     if words.absent and reason.value is None:
-        return words.absent
+        return words.absent.format(**_values(reason))
     return words.measured.format(**_values(reason))
 
 

@@ -19,6 +19,7 @@ from attrs import frozen
 
 from meva_core.amounts import is_usable
 from meva_core.live.desk import Desk
+from meva_core.live.live_orders import Record
 from meva_core.live_book.adoption import Adoption, OldFill, OldPosition, plan
 from meva_core.live_book.book import LiveBook
 from meva_core.live_book.opening import Read, opened
@@ -58,8 +59,9 @@ class OldPeak:
 @frozen
 class Opened:
     """A book that was opened, and what it was made of; `adopted` says that the earlier system left
-    something: then nothing is submitted in the first cycle. `old_peak` is no peak of the book's: what came
-    and went since is not known. The first cycle writes over its row, so it is said, or forgotten."""
+    something: the book is stored with that (`Carried`), and its first cycle submits nothing. `old_peak` is no
+    peak of the book's: what came and went since is not known. The first cycle writes over its row, so it is
+    said, or forgotten."""
 
     book: LiveBook
     adoption: Adoption
@@ -83,15 +85,17 @@ def open_account(
     desk.settle()
     with desk.store.read() as view:
         old, tables, peak = old_fills(view), old_positions(view), old_peak(view)
-    asked = list(_asked(desk))
+    orders = desk.unbooked()
+    asked = list(_asked(desk, orders))
     there = {one.fill.symbol for one in old} | {one.symbol for table in tables for one in table}
     names = sorted({*symbols, *there, *(fill.symbol for fill in asked)})
     read = opening_read(desk.account, desk.clock, desk.pause, names)
     adoption = plan(old, asked, *tables, read.balances)
     marks = dict(value(sorted(adoption.positions)))
     book = opened(name, account, read, marks, adoption.positions)
-    _store(desk.store, book, marks)
-    return Opened(book, adoption, bool(old or asked or tables[0] or tables[1]), peak)
+    adopted = bool(old or orders or tables[0] or tables[1])
+    _store(desk.store, book, Carried(valuations=marks, adopted=adopted))
+    return Opened(book, adoption, adopted, peak)
 
 
 def open_simulated(
@@ -99,19 +103,19 @@ def open_simulated(
 ) -> LiveBook:
     """Open the book of a simulated account, which begins with what is there at a time in microseconds."""
     book = opened(name, account, Read(now, balances), {})
-    _store(store, book, {})
+    _store(store, book, Carried())
     return book
 
 
-def _store(store: Store, book: LiveBook, marks: Mapping[str, int]) -> None:
+def _store(store: Store, book: LiveBook, carried: Carried) -> None:
     with store.unit() as work:
-        recording.opened(work, book, Carried(valuations=marks))
+        recording.opened(work, book, carried)
         work.commit()
 
 
-def _asked(desk: Desk) -> Iterator[VenueFill]:
+def _asked(desk: Desk, orders: Iterable[tuple[Record, Decimal]]) -> Iterator[VenueFill]:
     """Yield the fills that the exchange has of the orders which the earlier system left."""
-    for record, _ in desk.unbooked():
+    for record, _ in orders:
         if record.order_id is not None:
             yield from desk.account.order_fills(record.order_id)
 

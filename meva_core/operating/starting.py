@@ -35,12 +35,12 @@ class TakenUp:
     abandoned: int = 0
 
 
-def taken_up(store: Store, name: str, now: int, *, rests: bool = False) -> TakenUp:
+def taken_up(store: Store, name: str, now: int) -> TakenUp:
     """Take up a book that is there, at a time in microseconds.
 
     What the earlier process left under way is said to have ended: what became of its orders, the first cycle
-    finds out. A book that its rows do not make is alarming (K2), and so stored. With `rests` the first cycle
-    submits nothing. Raises KeyError for no book, and StoreError.
+    finds out. A book that its rows do not make is alarming (K2), and so stored. Raises KeyError for no book,
+    and StoreError.
     """
     found = taken_in(store, name, now)
     if found is None:
@@ -54,7 +54,7 @@ def taken_up(store: Store, name: str, now: int, *, rests: bool = False) -> Taken
         if new := [alarm for alarm in alarms if alarm.pair not in open_now]:
             book = evolve(book, alarms=(*book.alarms, *(evolve(one, since=now) for one in new)))
             recording.saved(work, book)
-        process = Process(runs=stored.runs(work, name), newest=_newest(work, name), rests=rests)
+        process = Process(runs=stored.runs(work, name), newest=_newest(work, name))
         work.commit()
     return TakenUp(book, process, tuple(left), replacing.abandon(store, whose(book), now))
 

@@ -387,7 +387,7 @@ class ScoreWeights:
 _WEIGHTS: Final = ("liquidity", "spread", "volatility")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Take a JSON object, unless a key stands in it twice."""
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a key twice")
@@ -396,8 +396,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 @frozen
 class Weights:
-    """The three weights of a score, none negative and not all zero."""
+    """The three weights of a score, none negative and not all zero. `usual` is what `none`, or nothing,
+    stands for."""
 
+    usual: ScoreWeights
     _weight: ClassVar[Number] = Number(NOT_NEGATIVE)
 
     @property
@@ -405,14 +407,16 @@ class Weights:
         """Show the form."""
         return (
             'a JSON object such as {"liquidity": 0.5, "spread": 0.3, "volatility": 0.2}, '
-            "each >= 0 with at most 8 decimal places, sum > 0"
+            "each >= 0 with at most 8 decimal places, sum > 0, or none"
         )
 
     def parse(self, text: str) -> ScoreWeights:
-        """Read a JSON object whose numbers, or texts of numbers, are taken exactly."""
+        """Read a JSON object whose numbers, or texts of numbers, are taken exactly; or `none`."""
+        if text in ("", "none", "None", "NONE"):
+            return self.usual
         try:
             tree = json.loads(
-                text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object
+                text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=each_once
             )
         except RecursionError:
             raise ValueError from None

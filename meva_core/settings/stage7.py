@@ -54,6 +54,7 @@ class InvalidRules(Enum):
 
 
 _BPS_BELOW_ALL: Final = Interval(low=Decimal(0), high=Decimal(10000), open_high=True)
+_WEIGHTS: Final = ScoreWeights(Decimal("0.5"), Decimal("0.3"), Decimal("0.2"))
 
 
 @frozen(kw_only=True)
@@ -102,8 +103,8 @@ class Stage7:
     score_weights: ScoreWeights = setting(
         Variable(
             "STAGE7_SCORE_WEIGHTS",
-            Weights(),
-            ScoreWeights(Decimal("0.5"), Decimal("0.3"), Decimal("0.2")),
+            Weights(_WEIGHTS),
+            _WEIGHTS,
             "what makes a symbol's score; only the ratios count",
         )
     )

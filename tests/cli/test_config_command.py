@@ -104,6 +104,17 @@ def test_gates_that_contradict_are_told_and_shown_all_the_same(
     assert "Gates contradict: DRY_RUN: is false, but STAGE7_ENABLED=true needs true" in ended.out
 
 
+def test_a_file_that_gives_a_setting_two_values_is_refused_with_both_places(
+    meva: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("KILL_SWITCH=true\nPATH=a\nPATH=b\nKILL_SWITCH=false\n")
+    ended = meva("gates")
+    assert (ended.code, ended.out) == (2, "")
+    assert ".env line 4: gives KILL_SWITCH another value than .env line 1" in ended.err
+    (tmp_path / ".env").write_text("DRY_RUN=false\nDRY_RUN=false\n")
+    assert "DRY_RUN\tfalse\ttrue\t.env line 2" in meva("config").out
+
+
 # -- --set ------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +138,8 @@ def test_what_is_set_counts_before_the_environment(
         (["config", "--set", "MEVA_CACHE_DIR=x"], "taken from the environment alone"),
         (["report", "--db", "x.db", "--set", "LOG_LEVEL=LOUD"], "LOG_LEVEL: 'LOUD' from the command line"),
         (["backtest", "--set", "KILL_SWITCH=true"], "meva backtest does not read KILL_SWITCH"),
+        (["backtest", "--set", "MAX_DAILY_LOSS_TRY=0"], "To do: set STAGE7_MAX_DAILY_LOSS_TRY; of [live]"),
+        (["run", "stage7", "--set", "FEE_BPS_TAKER=9"], "meva run stage7 does not read FEE_BPS_TAKER"),
         (
             ["backtest", "--fill-model", "touch", "--set", "STAGE7_FILL_MODEL=instant"],
             "STAGE7_FILL_MODEL is named by --set and by an option of its own",
@@ -149,14 +162,17 @@ def test_a_key_on_the_command_line_is_taken_masked_and_warned_of(meva: Callable[
     assert CANARY not in ended.out + ended.err
 
 
+def nodes_of(module: str) -> list[ast.AST]:
+    """Return all of a module's source, and of what tells reasons for it."""
+    nodes = list(ast.walk(ast.parse(inspect.getsource(import_module(module)))))
+    taken = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    told = {name for name in taken if name.startswith(("meva_cli.explaining", "meva_cli.telling"))}
+    return nodes + [node for name in sorted(told) for node in nodes_of(name)]
+
+
 def groups_asked_for(target: str) -> set[str]:
-    """Return the groups that a command's module asks for by name, or what tells reasons for it, read from
-    their sources."""
-    tree = ast.parse(inspect.getsource(import_module(target.partition(":")[0])))
-    nodes = list(ast.walk(tree))
-    if any(isinstance(node, ast.ImportFrom) and node.module == "meva_cli.telling" for node in nodes):
-        nodes += ast.walk(ast.parse(inspect.getsource(import_module("meva_cli.telling"))))
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    """Return the groups that a command asks for by name, read from its sources."""
+    calls = [node for node in nodes_of(target.partition(":")[0]) if isinstance(node, ast.Call)]
     asks = ("settings_for", "readable_settings")
     asked = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in asks]
     return {argument.value for call in asked for argument in call.args if isinstance(argument, ast.Constant)}

@@ -97,8 +97,8 @@ def test_contradicting_gates_are_shown_with_what_they_block_and_each_way_out(
     assert lines[at + 1 : at + 3] == [
         "  .env line 4, DRY_RUN: is true, but LIVE_TRADING=true needs false: "
         "set DRY_RUN=false (it is true), or set LIVE_TRADING=false",
-        "  by default, BTCTURK_API_SECRET: is empty, but LIVE_TRADING=true needs <the account's secret>: "
-        "set BTCTURK_API_SECRET=<the account's secret> (it is empty), or set LIVE_TRADING=false",
+        "  by default, BTCTURK_API_SECRET: is empty, but LIVE_TRADING=true needs the account's secret: "
+        "set BTCTURK_API_SECRET to the account's secret (it is empty), or set LIVE_TRADING=false",
     ]
     document = meva("gates", "--json")
     assert document.code == 2

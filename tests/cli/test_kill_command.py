@@ -90,6 +90,18 @@ def test_a_second_kill_keeps_the_reason_of_the_first_on_record(
     assert found.reason == "another day", "what was lifted is over"
 
 
+@pytest.mark.parametrize("lines", [("true", "false"), ("false", "true")])
+def test_a_switch_that_is_typed_above_or_below_another_value_kills(
+    switch: KillSwitch, tmp_path: Path, lines: tuple[str, str]
+) -> None:
+    (tmp_path / ".env").write_text("KILL_SWITCH=false\n")
+    assert switch.strictest() is None
+    (tmp_path / ".env").write_text("".join(f"KILL_SWITCH={line}\n" for line in lines))
+    found = switch.strictest()
+    assert found is not None
+    assert found.level is Level.ALL
+
+
 def test_with_a_kill_file_both_are_written_and_one_is_enough(
     call: Call, switch: KillSwitch, tmp_path: Path
 ) -> None:

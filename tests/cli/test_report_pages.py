@@ -41,6 +41,17 @@ def two_runs(meva: Meva, both_runs: Path, tmp_path: Path) -> list[str]:
     return [one["run_id"] for one in meva("runs", "--db", "x.db", "--json").document["runs"]]
 
 
+@pytest.mark.parametrize("name", ["x.db", "x.db-wal", "link"])
+def test_no_page_is_written_over_the_database_it_shows(meva, two_runs, tmp_path, name):
+    (tmp_path / "link").symlink_to("x.db")
+    before = (tmp_path / "x.db").read_bytes()
+    ended = meva("report", "--db", "x.db", "--html", name)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{name} belongs to the database" in ended.err
+    assert ended.err.endswith("To do: name another file with --html\n")
+    assert (tmp_path / "x.db").read_bytes() == before
+
+
 def test_runs_stand_side_by_side_with_the_settings_that_differ(meva, two_runs):
     done = meva("report", "--db", "x.db", "--compare", *two_runs, "--json")
     assert [run["run_id"] for run in done.document["runs"]] == two_runs

@@ -223,6 +223,13 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
     assert parameters("-p", "closes=7") == {"closes": 7, "share": 0.25}
 
 
+def test_a_parameter_that_is_given_two_values_is_refused(run: Meva, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = run("--strategy", "rising", "-p", "closes=5", "-p", "closes=6")
+    assert (ended.code, "-p closes is given twice, '5' and '6'" in str(ended.document)) == (2, True)
+    monkeypatch.setenv("STRATEGY_PARAMS", '{"closes": 5, "closes": 6}')
+    assert run("--strategy", "rising").code == 2
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [

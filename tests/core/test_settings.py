@@ -305,6 +305,7 @@ def test_optional_values_take_nothing_or_none() -> None:
 
 
 def test_weights_are_exact_whether_numbers_or_texts() -> None:
+    assert one("STAGE7_SCORE_WEIGHTS", "none") == one("STAGE7_SCORE_WEIGHTS", "") == Stage7().score_weights
     weights = one("STAGE7_SCORE_WEIGHTS", '{"spread": 0.3, "volatility": "0", "liquidity": 2}')
     assert weights == ScoreWeights(Decimal(2), Decimal("0.3"), Decimal(0))
 
@@ -312,7 +313,6 @@ def test_weights_are_exact_whether_numbers_or_texts() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "[]",
         "0.5",
         '{"liquidity": 1}',

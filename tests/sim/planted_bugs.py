@@ -30,6 +30,7 @@ from meva_core.operating.guards import permit
 from meva_core.operating.guards.permit import Canary, Permit
 from meva_core.operating.records import recording, stored
 from meva_core.operating.records.book_file import BookFile
+from meva_core.operating.records.carried import Carried
 from meva_core.operating.records.whose import Whose
 from meva_core.operating.steps import filling
 from meva_core.operating.steps.executing import Executor
@@ -230,6 +231,11 @@ def _(patch: pytest.MonkeyPatch) -> None:
         return evolve(found, positions=more)
 
     patch.setattr(adopting, "plan", all_of_it)
+
+
+@bug("a book that was taken over trades at once", "I31", adopted=True)
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(adopting, "Carried", lambda valuations, **_: Carried(valuations=valuations))
 
 
 @bug("the gates are asked as a process begins", "I24", rates={Fault.GATE_SHUT: 0.3})

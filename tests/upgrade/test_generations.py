@@ -83,7 +83,7 @@ def write_own_rows(path: Path) -> int:
     return written
 
 
-@pytest.mark.parametrize("name", [*every(3, MADE), *FOUND])
+@pytest.mark.parametrize("name", [*every(5, MADE), *FOUND])
 def test_an_old_file_upgrades_and_keeps_everything(name: str, old_file: OldFile) -> None:
     """All that were found, and every third of those that are made: each adds little to the one before it."""
     path = old_file(name)

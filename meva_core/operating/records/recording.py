@@ -171,12 +171,12 @@ def decided(
     work: UnitOfWork, book: LiveBook, cycle: Cycle, carried: Carried, texts: TextCodec
 ) -> tuple[LiveBook, Carried]:
     """T3: store a cycle that is decided, and return what its decisions make of the book and of what the next
-    cycle begins with, which is stored as well."""
+    cycle begins with, which is stored as well: the first one of a book that was taken over is behind it."""
     found = cycle.decisions
     after = evolve(book, memories=found.memories, wanted=found.wanted, cycles=book.cycles + 1)
     risk, degrade = found.risk, found.degraded.state
     asked = carried.asked(cycle.inputs.strategies, cycle.inputs.time)
-    state = evolve(asked, risk=risk, degrade=degrade, failed=found.failed)
+    state = evolve(asked, risk=risk, degrade=degrade, failed=found.failed, adopted=False)
     decided_rows.write(work, whose(book), cycle, texts)
     saved(work, after, state)
     return after, state

@@ -54,26 +54,17 @@ JUST_ADOPTED: Final = "just_adopted"
 class Process:
     """What a process knows of its own run of cycles: the runs of its file, the time of its first cycle, in
     seconds, None before that, when it sent something last, in microseconds, and the time of the book's newest
-    cycle, in seconds, whoever made that.
-
-    With `rests` its first cycle submits nothing: the book was taken over from the earlier system.
-    """
+    cycle, in seconds, whoever made that."""
 
     runs: frozenset[str]
     first_cycle: int | None = None
     last_write: int | None = None
     newest: int = 0
-    rests: bool = False
 
     def after(self, time: int) -> Process:
         """Return what it knows after a cycle at a time, in seconds, is stored."""
         first = time if self.first_cycle is None else self.first_cycle
         return evolve(self, first_cycle=first, newest=time)
-
-    @property
-    def why_not(self) -> str:
-        """Why nothing at all is submitted in the cycle that begins; nothing where something may be."""
-        return JUST_ADOPTED if self.rests and self.first_cycle is None else ""
 
 
 @frozen(kw_only=True)
@@ -155,7 +146,7 @@ def read_cycle(
     stale = run.limits.stale_market_data_seconds
     assessed = assess(found.compared.book, found.orders, measured, found.alarms, unread, stale_seconds=stale)
     stalls = {symbol: carried.stalls.get(symbol, 0) + 1 for symbol in found.fills.unread}
-    learnt = _learnt(world, run, process, measured, found, stalls)
+    learnt = _learnt(world, run, carried, measured, found, stalls)
     after = evolve(
         carried,
         stalls=stalls,
@@ -321,7 +312,7 @@ def _rests(file: BookFile, settling: Settling, book: LiveBook, runs: frozenset[s
 def _learnt(
     world: World,
     run: Run,
-    process: Process,
+    carried: Carried,
     measured: Measured,
     found: _Account,
     stalls: Mapping[str, int],
@@ -329,9 +320,10 @@ def _learnt(
     """Return what steps 1 to 4 came to, as inputs are made of it."""
     slowest, skew = world.signals()
     since = (measured.time - run.limits.cooldown_seconds) * MICROS
+    adopted = JUST_ADOPTED if carried.adopted else ""
     blocked = _blocked(
         [symbol.name for symbol in measured.symbols],
-        process.why_not or (ORDERS_UNREAD if None in found.hidden else "") or found.compared.why_not,
+        adopted or (ORDERS_UNREAD if None in found.hidden else "") or found.compared.why_not,
         measured.blocked,
         found.settling.blocked,
         dict.fromkeys(sorted(found.lacked.unread), ORDERS_UNREAD),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from attrs import evolve
 from cycles import PRICES, a_run, lived
 from fresh_database import fresh_file
-from running import running
+from running import BUYS, STRATEGIES, running
 from scripted_account import SECOND, Scripted
 
 from meva_adapters.sql.store import SqlStore, writer
@@ -26,8 +27,10 @@ from meva_core.operating.records import stored
 from meva_core.operating.runner import About, Runner
 from meva_core.operating.starting import check_account, taken_up
 from meva_core.operating.steps.reading import JUST_ADOPTED, Process, World
+from meva_core.operational.inputs import Listed
 from meva_core.orders import Side
 from meva_core.simulated.terms import Terms
+from meva_core.strategy import Strategy
 from meva_core.venue import NewOrder
 
 TERMS = Terms(maker=12 * 10**8, taker=24 * 10**8)
@@ -104,9 +107,8 @@ def test_what_the_earlier_system_left_is_asked_for_and_taken_over_once(store: Sq
     assert holding.cost == 2815 * 10**8
     assert found.old_peak == OldPeak(Decimal("99000.5"), "2025-11-30")
     assert found.book.figures.peak == found.book.figures.equity, "the peak is equity, whatever it was before"
-    taken = taken_up(store, "live", exchange.now, rests=True)
     run = running_over(store, exchange, desk)
-    run.process = taken.process
+    run.process = taken_up(store, "live", exchange.now).process
     first = run.cycle()
     assert set(first.inputs.blocked.values()) == {JUST_ADOPTED}
     assert [order.exchange_id for order in first.inputs.orders] == [number]
@@ -151,7 +153,7 @@ def test_an_open_order_that_had_filled_before_it_was_taken_over_goes_on_with_tho
     found = open_account(desk, "live", ACCOUNT, ("BTCTRY",), marks)
     assert found.book.ledger.holding("BTCTRY").qty == 43_750_000, "the third only the exchange has"
     run = running_over(store, exchange, desk)
-    run.process = taken_up(store, "live", exchange.now, rests=True).process
+    run.process = taken_up(store, "live", exchange.now).process
     for more, left in (("0", 56_250_000), ("0.5", 6_250_000), ("0.0625", 0)):
         if more != "0":
             exchange.trade(number, more)
@@ -174,18 +176,58 @@ def test_an_open_order_that_had_filled_before_it_was_taken_over_goes_on_with_tho
     assert third.fill_id in trades
 
 
-def running_over(store: SqlStore, exchange: Scripted, desk: Desk) -> Runner:
-    """Return a runner over a book that is there, without a strategy."""
+def running_over(
+    store: SqlStore, exchange: Scripted, desk: Desk, strategies: Mapping[str, Strategy] = MappingProxyType({})
+) -> Runner:
+    """Return a runner over a book that is there, without a strategy unless some are given."""
     return Runner(
         name="live",
         world=World(market=exchange, rules=exchange, desk=desk),
-        run=a_run(),
+        run=a_run(settings=BUYS, strategies=tuple(map(Listed, strategies))),
         store=store,
         texts=ZstdTexts(),
         about=About(settings={}, code_version="0"),
         process=Process(runs=frozenset()),
-        strategies={},
+        strategies=strategies,
     )
+
+
+@pytest.mark.parametrize("left", ["", "stage4_positions", "stage4_orders"])
+def test_the_first_cycle_after_a_takeover_submits_nothing_whichever_process_comes_to_it(
+    store: SqlStore, left: str
+) -> None:
+    exchange = Scripted(dict(PRICES), {"TRY": Decimal(100_000)})
+    desk = desk_of(store, exchange)
+    number = exchange.submit(NewOrder("1", "ETHTRY", Side.BUY, Decimal(90), Decimal(1))).order_id
+    at = stamp(exchange.now)
+    rows: dict[str, dict[str, str]] = {
+        "stage4_positions": {
+            "symbol": "BTCTRY", "qty": "0", "avg_cost_try": "0", "realized_pnl_try": "1", "last_update_ts": at
+        },
+        "stage4_orders": {
+            "symbol": "ETHTRY", "client_order_id": "1", "exchange_order_id": number, "side": "BUY",
+            "price": "90", "qty": "1", "status": "open", "mode": "live", "created_at": at, "updated_at": at,
+        },
+    }  # fmt: skip
+    if left:
+        with store.unit() as work:
+            work.insert(left, tuple(rows[left]), [tuple(rows[left].values())])
+            work.commit()
+    assert open_account(desk, "live", ACCOUNT, ("BTCTRY",), marks).adopted is bool(left)
+    run = running_over(store, exchange, desk, STRATEGIES)
+
+    def in_another_process() -> int:
+        run.process = taken_up(store, "live", exchange.now).process
+        exchange.pass_time(60)
+        return run.cycle().ran.submitted
+
+    exchange.silent = {("tickers", ""), ("book", "BTCTRY"), ("book", "ETHTRY")}
+    with pytest.raises(Unavailable):  # the process that opened it comes to no cycle
+        in_another_process()
+    exchange.silent.clear()
+    first = in_another_process()
+    assert (first == 0) is bool(left)
+    assert first or in_another_process()
 
 
 # -- Whose account it is ------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from attrs import evolve
 from drawn_cycles import drawn
 from hypothesis import given
 from hypothesis import strategies as st
-from operational_cases import order
+from operational_cases import opened, order
 from usable_funds import cost_left
 
 from meva_core.amounts import E12, format_e8, mul_e8, to_decimal
 from meva_core.ids import canonical_json
 from meva_core.live.standing import Standing
 from meva_core.live_book import own_orders as live_book
+from meva_core.live_history.explain import explained
 from meva_core.modes import Mode
 from meva_core.operational import scene
 from meva_core.operational.allocation import cash_left
@@ -81,6 +82,32 @@ def test_everything_that_is_asked_for_is_sent_or_has_one_reason_with_a_setting_b
         setting = one.reason.setting
         known = setting in VARIABLES or setting in ("exchange", PROGRAM, "--observe")
         assert known or setting == f"STAGE{found.inputs.stage}_STRATEGIES", one
+
+
+NAMED = (
+    "superseded", "order_open", "deduped", "observe_only", "mode_reduce_risk_only", "symbol_blocked",
+    "no_mark_price", "no_position", "not_in_universe:not_allowed",
+)  # fmt: skip
+"""Codes of what is no number: their value, or what stands behind a colon, names it."""
+
+
+@given(seeds)
+def test_everything_that_is_not_sent_is_told_with_its_value_and_its_limit_or_with_what_it_was(seed: int):
+    found = run(seed)
+    bound = found.decisions.mode.bound
+    for fate in explained(opened(found)).fates:
+        if (reason := fate.reason) is None:
+            continue
+        if reason.code in ("observe_only", "mode_reduce_risk_only"):  # whose numbers are those of the mode
+            assert bound is not None
+            assert reason.value == bound.reason.code
+        if reason.code.startswith(NAMED):
+            assert reason.value is not None or ":" in reason.code, fate
+        elif reason.code == "stale_market_data" and reason.value is None:
+            assert reason.limit is not None
+            assert "could not be read, so that nobody knows its age" in fate.why({})
+        else:
+            assert None not in (reason.value, reason.limit, reason.distance), fate
 
 
 @given(seeds)

@@ -76,6 +76,13 @@ def test_a_memory_waits_for_a_strategy_that_is_not_listed_now() -> None:
     assert carried_of(text_of(carried), "a row") == carried
 
 
+def test_that_a_book_was_taken_over_is_kept_with_it_and_books_of_before_were_not() -> None:
+    carried = Carried(adopted=True)
+    assert carried_of(text_of(carried), "a row") == carried
+    assert "adopted" not in text_of(Carried())
+    assert carried_of(text_of(Carried()), "a row") == Carried()
+
+
 def test_who_is_listed_is_a_matter_of_what_they_are_in_any_order() -> None:
     both = [own(), Listed("other")]
     assert listing_of(both) == listing_of([both[1], own(weight=1)]) != listing_of(both[:1])
