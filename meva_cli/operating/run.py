@@ -122,7 +122,7 @@ def _live(
     venue = Observed(opened.venue) if plan.way is Way.OBSERVE else opened.venue
     desk = Desk(venue, opened.account, held, opened.client.clock, _pausing(clock))
     now = _time_of(opened)
-    rests = _opened_account(desk, opened, plan.book, account, settings, store)
+    rests = _opened_account(desk, opened, plan.book, account, settings, store, url)
     taken = _taken_up(desk, plan.book, now, rests=rests)
     book = check_account(held, opened.account, taken.book, account, now)
     runner = _runner(plan, settings, opened, desk, strategies, clock, slowest, stops)
@@ -149,10 +149,11 @@ def _hold_account(stack: ExitStack, account: str) -> None:
 
 
 def _opened_account(
-    desk: Desk, opened: Btcturk, name: str, account: str, settings: Settings, store: SqlStore
+    desk: Desk, opened: Btcturk, name: str, account: str, settings: Settings, store: SqlStore, url: URL
 ) -> bool:
     """Open the book of the account where there is none, and say what it begins with; return whether something
-    of the earlier system's was taken over."""
+    of the earlier system's was taken over. Raises StoreCorrupt for a damaged file: its book may be there."""
+    from meva_adapters.sql.check import require_whole
     from meva_cli.operating.told import tell_opening
     from meva_core.operating.adopting import open_account
     from meva_core.operating.answered import answered
@@ -163,6 +164,7 @@ def _opened_account(
     with store.read() as view:
         if stored_book(view, name) is not None:
             return False
+    require_whole(url)
 
     def value(symbols: Any) -> dict[str, int]:
         wanted = Wanted(symbols=tuple(symbols))
