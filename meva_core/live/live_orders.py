@@ -122,6 +122,11 @@ class Unread:
     why: str
 
 
+def is_number(order_id: str) -> bool:
+    """Whether a text is a number as exchanges give orders."""
+    return order_id.isascii() and order_id.isdecimal()
+
+
 def records(view: Reads, owner: Owner, **where: Any) -> list[Record]:
     """Return the orders of an owner with these values that can be read, oldest first."""
     return [found for found in rows(view, owner, **where) if isinstance(found, Record)]

@@ -583,6 +583,21 @@ def test_open_orders_of_stage_3_are_taken_over_and_asked_for(desk: Desk, order: 
     assert desk.cancel(order.client_id).record.standing is Standing.CANCEL_REQUESTED
 
 
+def test_an_order_that_was_at_the_exchange_is_no_rehearsals_whatever_its_number_says(
+    desk: Desk, order: NewOrder
+) -> None:
+    desk.place(order)
+    with desk.store.unit() as work:
+        columns = ("exchange_order_id", "client_order_id")
+        work.update("stage4_orders", "id", columns, [(1, "-7", "unseen")])
+        work.commit()
+    for _ in range(3):
+        (settled,) = desk.settle()
+        assert settled.record.standing is Standing.OPEN
+        assert "'-7' is not the number of an order" in settled.alarm
+        pass_time(desk, 61)
+
+
 @pytest.mark.parametrize("column", ["price", "qty"])
 @pytest.mark.parametrize("amount", ["1E+999999", "1E-999999", "NaN"])
 def test_a_row_with_an_amount_that_nothing_can_be_added_to_is_named_and_costs_no_other(
