@@ -120,7 +120,9 @@ class Inquiry:
     def is_due(self, record: Record, watch: Watch) -> bool:
         """Whether an order that no longer rests is to be asked for all the same."""
         if record.standing is Standing.ABSENT:
-            is_watched = not _is_made_up(record, watch) and not self._is_older(record, self.grace.watch_seconds)
+            is_watched = not _is_made_up(record, watch) and not self._is_older(
+                record, self.grace.watch_seconds
+            )
             return watch.once or is_watched
         return record.standing in ENDED and self.is_check_due(record, watch)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from meva_core.amounts import is_usable
+from meva_core.errors import BadInput
 from meva_core.live.owner import Owner
 from meva_core.live.standing import MAY_REST, Standing
 from meva_core.orders import Side
@@ -244,8 +245,19 @@ def plain(amount: Decimal) -> str:
 
 
 def stamp(micros: int) -> str:
-    """Return a time in microseconds as stored text."""
-    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")
+    """Return a time in microseconds as stored text. Raises BadInput as `moment` does."""
+    return moment(micros).isoformat(timespec="microseconds")
+
+
+def moment(micros: int) -> datetime:
+    """Return a time in microseconds as a datetime. Raises BadInput for one that no calendar has."""
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError as error:
+        raise BadInput(
+            f"{micros} is no time in microseconds since 1970; expected one in the years 1 to 9999",
+            action="look at where it comes from: a clock, or a row of the exchange or of the database",
+        ) from error
 
 
 def _micros(moment: datetime) -> int:

@@ -599,7 +599,7 @@ def test_an_order_that_was_at_the_exchange_is_no_rehearsals_whatever_its_number_
 
 
 @pytest.mark.parametrize("column", ["price", "qty"])
-@pytest.mark.parametrize("amount", ["1E+999999", "1E-999999", "NaN"])
+@pytest.mark.parametrize("amount", ["1E+999999", "1E-999999", "NaN", "sNaN"])
 def test_a_row_with_an_amount_that_nothing_can_be_added_to_is_named_and_costs_no_other(
     desk: Desk, order: NewOrder, column: str, amount: str
 ) -> None:
@@ -612,6 +612,18 @@ def test_a_row_with_an_amount_that_nothing_can_be_added_to_is_named_and_costs_no
     assert (mine.record.client_id, mine.alarm) == (order.client_id, "")
     assert f"'{amount}' is not one" in odd.alarm
     assert [record.client_id for record, _ in desk.unbooked()] == [order.client_id]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_a_row_with_a_time_outside_of_the_calendar_is_named_and_costs_no_other(
+    desk: Desk, order: NewOrder, moment: str
+) -> None:
+    add_row(desk, left_behind(order, "odd", "1"), "open")
+    with desk.store.unit() as work:
+        work.update("stage4_orders", "client_order_id", ("created_at",), [("odd", moment)])
+        work.commit()
+    (odd,) = desk.settle()
+    assert f"its time of creation '{moment}' is not one" in odd.alarm
 
 
 def test_rows_that_cannot_be_read_are_named_each_time_and_never_left_out(desk: Desk, order: NewOrder) -> None:

@@ -44,6 +44,20 @@ def record_own_cycle(path: Path, moment: str) -> None:
         work.commit()
 
 
+def test_an_old_time_outside_of_the_calendar_hides_no_other(old_file: OldFile) -> None:
+    path, odd = old_file("gen-45"), ("0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00")
+    with closing(sqlite3.connect(path)) as file, file:
+        for place, text in enumerate(odd):
+            where = f"rowid = (SELECT min(rowid) + {place} FROM stage7_cycle_trace)"
+            file.execute(f"UPDATE stage7_cycle_trace SET ts = ? WHERE {where}", (text,))
+    upgrade(path)
+    with reader(path) as store, store.read() as view:
+        every = [ts for (ts,) in view.rows("stage7_cycle_trace", ("ts",), run_id="legacy")]
+        assert (every[0], every[-1]) == odd
+        since = view.rows("stage7_cycle_trace", ("ts",), run_id="legacy", start=every[1], end=every[-2])
+        assert [ts for (ts,) in since] == every[1:-1]
+
+
 def test_old_times_are_compared_as_instants_whatever_their_offset(old_file: OldFile) -> None:
     path = old_file("gen-45")
     upgrade(path)
