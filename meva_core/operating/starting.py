@@ -54,7 +54,9 @@ def taken_up(store: Store, name: str, now: int, *, rests: bool = False) -> Taken
         if new := [alarm for alarm in alarms if alarm.pair not in open_now]:
             book = evolve(book, alarms=(*book.alarms, *(evolve(one, since=now) for one in new)))
             recording.saved(work, book)
-        process = Process(runs=stored.runs(work, name), newest=_newest(work, name), rests=rests)
+        process = Process(
+            runs=stored.runs(work, name), newest=_newest(work, name), offset=carried.offset, rests=rests
+        )
         work.commit()
     return TakenUp(book, process, tuple(left), replacing.abandon(store, whose(book), now))
 

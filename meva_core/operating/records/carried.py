@@ -13,8 +13,8 @@ from meva_core.ids import canonical_json, content_hash
 from meva_core.operational.documents import Amount, document_of, from_document
 from meva_core.operational.inputs import DegradeState, Listed, RiskState
 
-_LATER: Final = "unlooked"
-"""What was not stored at first, and is not where there is nothing of it."""
+_LATER: Final[Mapping[str, object]] = {"unlooked": {}, "offset": None}
+"""What was not stored at first, and is not where there is nothing of it, with what it is then."""
 
 
 @frozen(kw_only=True)
@@ -35,6 +35,7 @@ class Carried:
     the last cycle. `versions` are those of the strategies whose memories the book has, `listing` says which
     strategies wished for what it wants (`listing_of`), empty before the first cycle, `asked_at` when they
     were asked last, in seconds. `unlooked` are the pairs whose orders of before are still to be looked at.
+    `offset` is how far the exchange's time was ahead of ours, in microseconds, None where nobody asked.
     """
 
     risk: RiskState | None = None
@@ -48,6 +49,7 @@ class Carried:
     listing: str = ""
     asked_at: int | None = None
     unlooked: Mapping[str, Unlooked] = Factory(dict)
+    offset: int | None = None
 
     def asked(self, strategies: Sequence[Listed], time: int) -> Carried:
         """Return what is carried on from a cycle, at a time in seconds, in which these strategies were
@@ -86,15 +88,14 @@ def _version(listed: Listed) -> int:
 def text_of(carried: Carried) -> str:
     """Return it as its canonical JSON, which is what is stored."""
     document = document_of(carried)
-    if not carried.unlooked:
-        del document[_LATER]
-    return canonical_json(document)
+    nothing = [name for name, at_first in _LATER.items() if document[name] == at_first]
+    return canonical_json({name: value for name, value in document.items() if name not in nothing})
 
 
 def carried_of(text: str, where: str) -> Carried:
     """Return what a text is of. Raises StoreCorrupt, naming `where`, for one that is of something else."""
     try:
-        return from_document(Carried, {_LATER: {}, **json.loads(text)})
+        return from_document(Carried, {**_LATER, **json.loads(text)})
     except (BadInput, ValueError) as error:
         raise StoreCorrupt(
             f"{where}: cannot be read ({error})", action="keep the database, and restore a backup"

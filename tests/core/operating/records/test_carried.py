@@ -76,6 +76,12 @@ def test_a_memory_waits_for_a_strategy_that_is_not_listed_now() -> None:
     assert carried_of(text_of(carried), "a row") == carried
 
 
+def test_how_far_the_clocks_were_apart_is_kept_where_somebody_asked() -> None:
+    assert "offset" not in text_of(Carried())
+    for micros in (0, -7_200_000_000):
+        assert carried_of(text_of(Carried(offset=micros)), "a row").offset == micros
+
+
 def test_who_is_listed_is_a_matter_of_what_they_are_in_any_order() -> None:
     both = [own(), Listed("other")]
     assert listing_of(both) == listing_of([both[1], own(weight=1)]) != listing_of(both[:1])
