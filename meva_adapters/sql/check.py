@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,7 +17,7 @@ from meva_adapters.sql.engine import looking_at
 from meva_adapters.sql.inspection import Shape, quoted, shape_of
 from meva_adapters.sql.revisions import HEAD, Found, identify, lacking, refusal
 from meva_adapters.sql.tables import META
-from meva_adapters.sql.totals import LEDGERS, ledger_sums
+from meva_adapters.sql.totals import LEDGERS, ledger_sums, number_in
 from meva_core.errors import StoreCorrupt
 
 LISTED: Final = 20
@@ -227,7 +226,8 @@ def _changed_sums(
         return
     now = ledger_sums(connection, table, condition)
     for name, amount in noted["ledger"].items():
-        if name.startswith(f"{table} ") and now.get(name) != Decimal(amount):
+        known = number_in(amount)  # None of what was noted of rows that are in no sum any more
+        if name.startswith(f"{table} ") and known is not None and now.get(name) != known:
             yield f"{name} was {amount} when it was adopted and is {now.get(name, 'gone')} now"
 
 

@@ -56,7 +56,7 @@ def taken_up(store: Store, name: str, now: int) -> TakenUp:
         if new := [alarm for alarm in alarms if alarm.pair not in open_now]:
             book = evolve(book, alarms=(*book.alarms, *(evolve(one, since=now) for one in new)))
             recording.saved(work, book)
-        process = Process(runs=stored.runs(work, name), newest=_newest(work, name))
+        process = Process(runs=stored.runs(work, name), newest=_newest(work, name), offset=carried.offset)
         work.commit()
     return TakenUp(book, process, tuple(left), replacing.abandon(store, whose(book), now))
 

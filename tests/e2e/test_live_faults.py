@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -23,6 +24,7 @@ from stage7_runs import rows_of
 ORDER, CANCEL = "POST /api/v1/order", "DELETE /api/v1/order*"
 ORDERS, OPEN = "GET /api/v1/allOrders*", "GET /api/v1/openOrders*"
 FILLS, BALANCES = "GET /api/v1/users/transactions/trade*", "GET /api/v1/users/balances*"
+TIME = "GET /api/v2/server/time*"
 BOOK, RULES, ANYTHING = "GET /api/v2/orderbook*", "GET /api/v2/server/exchangeinfo*", "GET /api/v1/*"
 MANY = '{"message":"TOO_MANY_REQUESTS","success":false,"code":429}'
 NO_KEY = '{"message":"Unauthorized","success":true,"code":1037}'
@@ -207,6 +209,22 @@ def test_nonsense_while_a_book_is_opened_is_a_fault_of_the_moment_and_no_input_o
     assert ended.returncode == 1, ended.stderr
     assert "balances: not a JSON document" in ended.stderr
     assert account.ours() == []
+
+
+@pytest.mark.parametrize(("before", "why"), [(0, "learnt anew since"), (1, "do not agree")])
+def test_n10_a_time_by_which_the_exchange_refuses_our_stamps_is_that_of_no_cycle(
+    account: LiveAccount, before: int, why: str
+) -> None:
+    """A process for each cycle; that of the book's first one has no offset to compare with."""
+    if before:
+        assert staged(account, STAGE4_STRATEGIES="brief").returncode == 0
+    wrong = account.looked(lambda world: world.venue.clock()) + 7_200_000
+    account.fault("edit", TIME, path="serverTime", value=wrong, times=4, after=1 - before)
+    ended = staged(account, STAGE4_STRATEGIES="brief")
+    assert ended.returncode == 0, ended.stderr
+    assert why in ended.stderr
+    [row] = rows_of(account.folder / "a.db", "SELECT max(ts) AS newest FROM live_cycles")
+    assert datetime.fromisoformat(row["newest"]).timestamp() * 1000 < wrong - 6_000_000
 
 
 def test_n7_what_was_waited_for_in_one_cycle_leaves_the_next_its_own_patience(account: LiveAccount) -> None:

@@ -9,7 +9,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
+from meva_core.amounts import is_usable
 from meva_core.errors import BadInput, StoreCorrupt
+from meva_core.live.live_orders import moment
 from meva_core.live_book.book import LiveBook, book_of
 from meva_core.live_book.documents import restored
 from meva_core.live_book.fills import FOREIGN
@@ -216,7 +218,10 @@ def _old_fill(
 ) -> VenueFill | None:  # fmt: skip
     """Return the fill that a row of the earlier system's is; None for one that makes no sense."""
     side_is_read = isinstance(side, str) and side.upper() in Side.__members__
-    if not side_is_read or not all(isinstance(one, Decimal) and one > 0 for one in (price, qty)):
+    amounts = (price, qty)
+    if not side_is_read or not all(
+        isinstance(one, Decimal) and is_usable(one) and one > 0 for one in amounts
+    ):
         return None
     micros = (ts - _EPOCH) // timedelta(microseconds=1) if isinstance(ts, datetime) else 0
     return VenueFill(
@@ -252,8 +257,3 @@ def _read(read: Callable[[], T], where: str) -> T:
             f"{where}: cannot be read ({type(error).__name__}: {error})",
             action="keep the database, and restore a backup",
         ) from error
-
-
-def moment(micros: int) -> datetime:
-    """Return a time in microseconds as a datetime."""
-    return _EPOCH + timedelta(microseconds=micros)

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 from cycles import Lived, lived
 from fresh_database import fresh_file
-from scripted_account import Scripted
+from scripted_account import SECOND, Scripted
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import parse_e8
@@ -72,6 +72,18 @@ def test_a_fill_is_booked_by_its_order_at_the_mark_of_its_decision(account: Live
     assert account.cycle().fills_booked == 0
     account.exchange.trade(number, "1.5")
     assert account.cycle().inputs.orders == ()
+    account.check()
+    assert account.off() == {}
+
+
+def test_a_fill_of_ours_that_is_stamped_before_the_opening_is_held_all_the_same(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "0.5", "2990")
+    account.exchange.trade(number, "0.5")
+    shown, fill = account.exchange.fills_shown.pop()
+    account.exchange.fills_shown.append((shown, evolve(fill, ts=account.book.opened - SECOND)))
+    inputs = account.cycle().inputs
+    assert (inputs.blocked, inputs.alarms, inputs.orders) == ({}, (), ())
+    assert [held.qty for held in inputs.positions.positions] == [parse_e8("0.5")]
     account.check()
     assert account.off() == {}
 
