@@ -443,6 +443,41 @@ def test_a_failure_in_unknown_words_with_a_good_status_is_asked_again(
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"success": None},
+        {"success": "false"},
+        {"success": "true", "code": 0},
+        {"success": True, "code": 500, "message": "INTERNAL_ERROR"},
+        {"code": 500, "message": "INTERNAL_ERROR"},
+    ],
+    ids=str,
+)
+def test_an_empty_list_that_does_not_say_that_it_is_a_success_is_no_answer(
+    server: Server, market: PublicData, account: PrivateData, said: dict[str, object]
+) -> None:
+    """Taken for one it would prove that nothing is there: no order, no fill, no coin."""
+    asks = {
+        BALANCES: account.balances,
+        ALL_ORDERS: lambda: account.all_orders("BTCTRY", 0, 1),
+        FILLS: lambda: account.order_fills("1"),
+        TICKERS: market.tickers,
+    }
+    for call, ask in asks.items():
+        server.on(call, doc({"data": [], **said}))
+        with pytest.raises(Unavailable, match="answered HTTP 200"):
+            ask()
+        assert len(server.calls(call)) == 3
+
+
+def test_a_refusal_that_calls_itself_a_success_is_a_refusal(server: Server, account: PrivateData) -> None:
+    server.on(FILLS, doc({"data": [], "success": True, "code": 1037, "message": "INVALID_REQUEST_ERROR"}))
+    with pytest.raises(Refused, match="INVALID_REQUEST_ERROR"):
+        account.order_fills("1")
+
+
+@pytest.mark.parametrize(
     ("header", "wait"),
     [("7", 7.0), (None, 5.0), ("-3", 5.0), ("soon", 5.0), ("9" * 12, MAX_BLOCK_SECONDS), ("1" * 13, 5.0)],
 )
