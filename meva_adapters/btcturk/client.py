@@ -220,6 +220,7 @@ class Client:
             if permit is not None:
                 permit()
             reply = self._sent(endpoint, signed)
+            reply = evolve(reply, body=signer.hidden_in(reply.body, stamp))
             mistimed = is_mistimed(reply)
             self._judge(reply, signer, mistimed=mistimed)
         finally:  # without an answer, too: the exchange may have taken it
