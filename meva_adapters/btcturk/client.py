@@ -309,7 +309,7 @@ class Client:
         try:
             tree, _ = self.read(SERVER_TIME)
             told = as_whole(member(tree, "serverTime"))
-            return NOW.micros(told, f"{SERVER_TIME.path}: serverTime") // 1000
+            return NOW.checked(told, f"{SERVER_TIME.path}: serverTime")
         except (BadInput, Refused) as error:
             action = "run again later: nothing is signed without the exchange's time"
             raise Unavailable(str(error), action=action, reason=VenueReason.CLOCK) from None

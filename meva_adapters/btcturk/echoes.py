@@ -48,13 +48,16 @@ def _without(body: bytes, text: str) -> bytes:
 def _places(body: bytes, text: str) -> Iterator[tuple[int, int]]:
     """Yield where a text stands, or its beginning alone."""
     each = [_unit(character) for character in text]
-    for found in re.compile(b"".join(each[:SHOWS]), re.IGNORECASE).finditer(body):
-        start, end, rest = found.start(), found.end(), each[SHOWS:]
+    begins, at = re.compile(b"".join(each[:SHOWS]), re.IGNORECASE), 0
+    while found := begins.search(body, at):
+        end, rest = found.end(), each[SHOWS:]
         while rest and (more := re.compile(rest[0], re.IGNORECASE).match(body, end)):
             end = more.end()
             del rest[0]
-        if not rest or (_BEFORE.match(body, start) and _BEHIND.match(body, end)):
-            yield start, end
+        at = found.start() + 1
+        if not rest or (_BEFORE.match(body, found.start()) and _BEHIND.match(body, end)):
+            yield found.start(), end
+            at = end
 
 
 def _unit(character: str) -> bytes:

@@ -37,7 +37,7 @@ def stamp_in(row: Any) -> int | None:
     """Return the time of a fill, ms, None if that cannot be told."""
     try:
         stamp = as_whole(member(row, "timestamp")) if isinstance(row, dict) else 0
-        return ROWS.micros(stamp, "timestamp") // 1000
+        return ROWS.checked(stamp, "timestamp")
     except (BadInput, TypeError, ValueError):
         return None
 

@@ -24,9 +24,13 @@ class Years:
     said: str
 
     def micros(self, milliseconds: int, what: str) -> int:
-        """Return a time in microseconds. Raises BadInput, naming `what` it is the time of, outside them."""
+        """Return a time in microseconds. Raises BadInput as `checked` does."""
+        return self.checked(milliseconds, what) * 1000
+
+    def checked(self, milliseconds: int, what: str) -> int:
+        """Return a time as it is. Raises BadInput, naming `what` it is, for one outside these years."""
         if self._has(milliseconds):
-            return milliseconds * 1000
+            return milliseconds
         expected = f"expected milliseconds of the years {self.said}"
         for unit, times, parts in _UNITS:
             if self._has(milliseconds * times // parts):

@@ -55,6 +55,11 @@ def test_a_beginning_of_eight_characters_is_hidden_where_it_stands_alone(text: s
     assert told(text[:7]) == text[:7]
 
 
+def test_texts_side_by_side_are_each_hidden() -> None:
+    assert told("".join(SENT)) == "<secret>" * 3
+    assert hidden(b"a" * 41, ["a" * 20]) == b"<secret>" * 2 + b"a"
+
+
 @pytest.mark.parametrize("number", ["00b7e1c0de", "b7e1c0de00", "s7:b7e1c0de9f"])
 def test_a_number_that_holds_a_beginning_by_chance_is_left_as_it_is(number: str) -> None:
     assert told(f'{{"txHash":"{number}"}}') == f'{{"txHash":"{number}"}}'
