@@ -177,8 +177,8 @@ def flow_of(row: rows.FlowRow, listed: str) -> VenueFlow | None:
 def _amount(whose: str, rounded: Written | None, precise: Decimal | None) -> tuple[Decimal, bool]:
     """Return how much it was, with its sign, and whether that is all of its digits.
 
-    The sign is that of the rounded amount, which is the documented one. Raises BadInput if the two are not of
-    one quantity: apart by a unit of the last place that was written, or negative in the precise one alone.
+    It is negative where either of the two is: one of them may stand without its sign. Raises BadInput if they
+    are not of one quantity: apart by a unit of the last place that was written.
     """
     if not precise:  # absent, or a zero that stands for absent
         if rounded is None:
@@ -188,15 +188,16 @@ def _amount(whose: str, rounded: Written | None, precise: Decimal | None) -> tup
         return precise, True
     unit = Decimal(1).scaleb(min(int(rounded.as_tuple().exponent), 0))
     apart = EXACT.subtract(precise.copy_abs(), rounded.copy_abs()).copy_abs()
-    if apart >= unit or precise < 0 < rounded:
+    if apart >= unit:
         raise BadInput(f"{whose}: an amount of {rounded}, and precisely of {precise}")
-    return precise.copy_sign(rounded) if rounded else precise, True
+    is_negative = precise < 0 or rounded < 0
+    return precise.copy_negate() if is_negative and precise > 0 else precise, True
 
 
 def _told_by_sign(row: rows.FillRow, signed: Decimal) -> Side | None:
-    """Return the side that the amount tells: sells leave the account negative. A precise amount without a
-    sign, beside one that was rounded to nothing, tells it only where no word does."""
-    if not signed or (signed > 0 and not row.amount and row.order_type is not None):
+    """Return the side that the amount tells: sells leave the account negative. One without a sign says
+    nothing against a word, for a fact is not given up over a sign that lacks."""
+    if not signed or (signed > 0 and row.order_type is not None):
         return None
     return Side.SELL if signed < 0 else Side.BUY
 

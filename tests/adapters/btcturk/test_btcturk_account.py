@@ -205,7 +205,6 @@ def test_a_fill_is_what_was_traded_and_not_what_is_shown_of_it(
         ("0.00", "0.4"),
         ("100.00000000", "100.99"),
         ("0,50", "0.4"),
-        ("0.5", "-0.5"),
     ],
 )
 def test_amounts_that_are_not_of_one_quantity_are_bad_input(
@@ -229,7 +228,9 @@ def test_amounts_that_are_not_of_one_quantity_are_bad_input(
         ("buy", "-0.5", "0.5", None),
         ("buy", "-0.5", "-0.5", None),
         ("buy", "0.00", "-0.004", None),
-        ("sell", "0.5", "0.5", None),
+        ("sell", "0.5", "0.5", Side.SELL),
+        ("sell", "0.5", "-0.5", Side.SELL),
+        ("buy", "0.5", "-0.5", None),
     ],
 )
 def test_the_side_of_a_fill_is_that_of_its_sign_and_of_its_word(
