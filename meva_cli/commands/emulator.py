@@ -27,9 +27,9 @@ _KEY: Final = "b7e1c0de-0000-4000-8000-000000000001"
 _SECRET: Final = "ZW11bGF0b3Itc2VjcmV0LWtleS0zMi1ieXRlcy14eXo="  # noqa: S105 - opens nothing but the emulator
 _BALANCES: Final = (("TRY", Decimal(1_000_000)),)
 _PORT: Final = 8765
-_EARLIEST: Final = 946_684_800
-_LATEST: Final = 7_258_118_400
-"""Between these times a market may begin, in seconds: 2000 and 2200."""
+_EARLIEST: Final = 1_577_836_800
+_LATEST: Final = 4_102_444_800
+"""Between these times a market may begin, in seconds: 2020 and 2100. The adapter takes no others from it."""
 _FILE = click.Path(path_type=Path)
 
 
@@ -126,7 +126,7 @@ def serve(
     if begin is not None and clock != "manual":
         raise click.UsageError("--begin goes with --clock manual")
     if begin is not None and not _EARLIEST <= begin < _LATEST:
-        raise click.BadParameter("expected a time in the years 2000 to 2199", param_hint="--begin")
+        raise click.BadParameter("expected a time in the years 2020 to 2099", param_hint="--begin")
     if speed < 0:
         raise click.BadParameter(f"{speed} is negative", param_hint="--speed")
     options = _options(
