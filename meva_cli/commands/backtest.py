@@ -368,13 +368,16 @@ def plan_of(loaded: Loaded, dataset: Dataset, options: Options, chosen: Chosen |
 
 
 def stored_times(db: URL, options: Options) -> Any:
-    """Return the cycle times of the last run of a database, within the window asked for."""
+    """Return the cycle times of the last run of a database, within the window asked for. Raises StoreCorrupt
+    where some are lost."""
     import numpy as np
 
     from meva_cli.runs import pick_run
+    from meva_core.chains import refuse_lost
 
     with reading(db) as reads:
         run_id = pick_run(reads, None)
+        refuse_lost(reads, run_id)
         found = [_seconds(ts) for (ts,) in reads.rows("stage7_ledger_metrics", ("ts",), run_id=run_id)]
     times = np.array(found, dtype=np.int64)
     if options.start is not None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from meva_core.chains import Chain, chains_of
 from meva_core.errors import BadInput, BrokenBooks, IllegalStep, StoreCorrupt, StoreUnready
 from meva_core.fingerprint import NO_LINK, STEPS, CycleDigests, Digester
 from meva_core.ids import cycle_id, stamp_text
@@ -20,10 +21,10 @@ from meva_core.loop import Loop
 from meva_core.market import Market
 from meva_core.params import columns_off
 from meva_core.ports import Progress, Reads
-from meva_core.stages.chains import Chain, chains_of, left_out, stray_states
 from meva_core.stages.codec import Codec
 from meva_core.stages.differing import Difference, differences, first_of, first_of_documents
 from meva_core.stages.figures import Tally
+from meva_core.stages.left_out import left_out, stray_states
 from meva_core.stages.remembered import memory_in, memory_of, with_memory
 from meva_core.stages.reweighed import Reweighing, refuse_another
 from meva_core.stages.run import Book, Part, Stretch
@@ -35,10 +36,9 @@ from meva_core.strategy.base import Strategy
 from meva_core.strategy.watching import Watch, unwatched
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.groups import Bars
-from meva_core.stretches.kept_state import RESTORE
 from meva_core.stretches.opened import Opened, Span, damaged, whole
 from meva_core.stretches.recorded import UNREADABLE, RecordedRun, recorded_run
-from meva_core.stretches.stored import ALL, unsealed
+from meva_core.stretches.stored import ALL, RESTORE, unsealed
 
 _DIGESTS: Final = tuple(f"{name}_sha256" for name in (*STEPS, "adapt", "link"))
 

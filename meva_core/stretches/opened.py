@@ -22,7 +22,7 @@ from meva_core.stretches.groups import Aside, Bars, RuleRows
 from meva_core.stretches.layout import ENDS, TABLES, Layout, kind_of
 from meva_core.stretches.possible import Sizes, impossible
 from meva_core.stretches.rule_rows import KnownSpans, RuleSpan, spans, wrong_rules
-from meva_core.stretches.stored import LINK_BYTES, StoredStretch
+from meva_core.stretches.stored import LINK_BYTES, RESTORE, StoredStretch
 
 G = TypeVar("G")
 Column = Callable[[str, str], Any]
@@ -328,5 +328,5 @@ def damaged(stored: StoredStretch, what: str) -> StoreCorrupt:
     """Return the error for a stretch that is not as it was written."""
     return StoreCorrupt(
         f"the stored columns of {named(stored)} are damaged: {what}",
-        action="keep the file and restore a backup; `meva db check --deep` names all that is damaged",
+        action=RESTORE,
     )
