@@ -99,22 +99,24 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
 
     Rows of the earlier system that break a rule of today are listed: they stay, and the rule is not applied
     to this database. Exit code 1: the file is damaged, has lost rows since it was upgraded, or lacks tables,
-    columns or indexes of its revision; keep it as it is then and restore a backup. With `--deep` also: stored
-    columns are damaged, or rows are not what they give.
+    columns or indexes of its revision; or the stored columns of a run are not what their SHA-256 is of, or
+    lost. Keep it as it is then and restore a backup. With `--deep` also: rows are not what the columns give.
     """
     from meva_adapters.sql import head
     from meva_adapters.sql.check import check_database
 
     url = database(db)
     found = check_database(url)
+    damaged = list(_damaged_columns(url)) if found.found.revision == head() else []
     apart = list(_rows_apart(url)) if deep and found.found.revision == head() else []
     report = {
         "database": found.database,
         **_found(found.found),
-        "sound": found.sound and not apart,
+        "sound": found.sound and not (damaged or apart),
         "tables": dict(found.tables),
         "integrity": found.integrity,
-        "rows_apart": apart,
+        "damaged_columns": damaged,
+        "rows_apart": [fault for fault in apart if fault not in damaged],
         "losses": found.losses,
         "missing": found.missing,
         "broken_references": found.broken_references,
@@ -127,6 +129,19 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
     else:
         _print_check(report)
     ctx.exit(0 if report["sound"] else 1)
+
+
+def _damaged_columns(url: URL) -> Iterator[str]:
+    """Yield what is damaged of the stored columns of all runs, as it is told without opening them."""
+    from meva_core.errors import StoreCorrupt
+    from meva_core.stages.damage import damaged_columns
+
+    try:
+        with reading(url) as reads:
+            for row in reads.runs():
+                yield from damaged_columns(reads, row["run_id"])
+    except StoreCorrupt as error:
+        yield str(error)
 
 
 def _rows_apart(url: URL) -> Iterator[str]:
@@ -250,7 +265,7 @@ def _print_check(report: dict[str, Any]) -> None:
     print_table(["table", "rows"], list(report["tables"].items()))
     pairs = {name: report[name] for name in ("database", "state", "revision", "generation", "sound")}
     print_pairs(pairs)
-    _print_list("Damage", report["integrity"])
+    _print_list("Damage", report["integrity"] + report["damaged_columns"])
     _print_list("Not what the stored columns give", report["rows_apart"])
     _print_list("Lost since the upgrade", report["losses"])
     _print_list("Missing of its revision", report["missing"])

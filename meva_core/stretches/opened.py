@@ -225,8 +225,7 @@ def open_stretch(
     compared before anything of it is unpacked, and a column must hold what it may (`possible`). The layout
     must be the one of its form.
     """
-    if stored.checksum() != stored.sha256:
-        raise damaged(stored, "its SHA-256 is another")
+    refuse_altered(stored)
     assert stored.form == layout.form(), "whoever opens a stretch has compared the form"
     if stored.cycles < 1 or len(stored.links) != LINK_BYTES * stored.cycles:
         raise damaged(stored, f"{len(stored.links)} bytes are not the links of {stored.cycles} cycles")
@@ -322,6 +321,12 @@ def made_of(stored: StoredStretch) -> Iterator[None]:
 def named(stored: StoredStretch) -> str:
     """Return what a stretch is called in messages."""
     return f"run {stored.run_id}, cycles {told_time(stored.start)} to {told_time(stored.end)}"
+
+
+def refuse_altered(stored: StoredStretch) -> None:
+    """Raise StoreCorrupt for a stretch that is not what its SHA-256 is of."""
+    if stored.checksum() != stored.sha256:
+        raise damaged(stored, "its SHA-256 is another")
 
 
 def damaged(stored: StoredStretch, what: str) -> StoreCorrupt:

@@ -226,6 +226,22 @@ def _has_columns_only(db: Path) -> bool:
     return rows_of(db, "SELECT rows FROM stage7_stretches LIMIT 1") == [{"rows": "few"}]
 
 
+def test_a_plain_check_names_stretches_that_are_not_what_their_sum_is_of(
+    meva: Meva, sound: Path, tmp_path: Path
+) -> None:
+    """Without opening one; those that are lost, it names where no rows stand for them."""
+    change = "UPDATE stage7_stretches SET sha256 = zeroblob(32) WHERE seq IN (14, 21)"
+    db = damaged(sound, tmp_path / "changed.db", change, "DELETE FROM stage7_stretches WHERE seq = 7")
+    ended = meva("db", "check", "--db", db, "--json")
+    named = ended.document["damaged_columns"]
+    assert (ended.code, ended.document["sound"]) == (1, False)
+    assert ["00:14:00Z" in named[-2], "00:21:00Z" in named[-1]] == [True, True]
+    assert ["nor all rows of cycles 7 to 13" in one for one in named[:-2]] == [True] * _has_columns_only(db)
+    assert "its SHA-256 is another" in meva("db", "check", "--db", db).out
+    deep = meva("db", "check", "--deep", "--db", db, "--json").document
+    assert (deep["damaged_columns"], {*named} & {*deep["rows_apart"]}) == (named, set())
+
+
 def test_rows_beside_columns_that_have_none_are_too_many(meva: Meva, sound: Path, tmp_path: Path) -> None:
     db = damaged(sound, tmp_path / "changed.db", "UPDATE stage7_stretches SET rows = 'few'")
     ended = meva("db", "check", "--deep", "--json", "--db", db).document
