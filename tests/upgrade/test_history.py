@@ -21,6 +21,7 @@ from meva_adapters.sql.tables import META
 from meva_adapters.sql.transfer import copy_database
 from meva_cli.progress import NoProgress
 from meva_core.errors import BadInput, StoreError
+from meva_core.history.window import choose_window, cycles
 
 __all__ = ["new_postgres"]
 OldFile = Callable[[str], Path]
@@ -58,7 +59,19 @@ def test_old_times_are_compared_as_instants_whatever_their_offset(old_file: OldF
         assert len(inside) == len([moment for moment in moments if moment > first])
         legacy = view.run("legacy")
         assert legacy is not None
-        assert (legacy["start_ts"], legacy["end_ts"], legacy["cycles"]) == (first, last, len(moments))
+        assert (legacy["start_ts"], legacy["end_ts"]) == (first, last)
+
+
+def test_half_a_cycle_counts_as_one_wherever_cycles_are_counted(old_file: OldFile) -> None:
+    """One of them left its metrics, and no trace."""
+    path = old_file("gen-45")
+    upgrade(path)
+    with reader(path) as store, store.read() as view:
+        traced = view.count()["stage7_cycle_trace"]
+        window = choose_window(view, "legacy")
+        told = [row["cycle_id"] for row in cycles(view, window, {})]
+        [legacy] = view.runs()
+    assert (len(told), legacy["cycles"], legacy["last_cycle_id"]) == (traced + 1, traced + 1, told[-1])
 
 
 def test_a_new_run_in_an_adopted_file_stays_apart_from_its_history(old_file: OldFile) -> None:
