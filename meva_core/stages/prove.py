@@ -86,11 +86,7 @@ def prove(
         raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
     chains = chains_of(reads, run_id)
     if not chains:
-        raise StoreUnready(
-            f"run {run_id} is recorded in rows only, by {row['code_version'] or 'the earlier system'}: "
-            "without what its cycles saw they cannot be decided again",
-            action="record it again, into a database of its own, or resume it: what comes then can be proved",
-        )
+        raise _in_rows_only(row)
     for fault in faults_of(row, row_as_stored(reads, run_id), codec.decode):
         raise StoreCorrupt(fault, action=RESTORE)
     run = recorded_run(row, codec.decode)
@@ -105,6 +101,19 @@ def prove(
             )
         prover.reweighing = Reweighing(asked, run.symbols, run.params, watch)
     return prover.prove(chains, last)
+
+
+def _in_rows_only(row: Mapping[str, Any]) -> StoreUnready:
+    """Return the error for a run without columns, with what can be done about it; nobody goes on with the
+    cycles of the earlier system."""
+    action = "record it again, into a database of its own, or resume it: what comes then can be proved"
+    if not row["settings_json"]:
+        action = "`meva report` and `meva why` show what they recorded, `meva parity` compares it"
+    return StoreUnready(
+        f"run {row['run_id']} is recorded in rows only, by {row['code_version'] or 'the earlier system'}: "
+        "without what its cycles saw they cannot be decided again",
+        action=action,
+    )
 
 
 @define
