@@ -31,12 +31,15 @@ def all_notes(dataset: Dataset, plan: RunPlan, loaded: Loaded, recorded: int) ->
     from meva_adapters.replay.plans import look_ahead, window_notes
     from meva_adapters.replay.run_plans import settings_notes
     from meva_core.provenance import books_note
+    from meva_core.stages.plan_notes import plan_notes
 
     grave = look_ahead(dataset)
     model = books_note(plan.manifest)
     rest = [fault for fault in dataset.warnings if fault not in grave]
     other = [] if dataset.run is None else settings_notes(dataset.run, plan)
     asked = len(plan.times)
+    ours = "SYMBOLS" in loaded.origin and plan.settings == loaded.settings
+    named = loaded.settings.exchange.symbols if ours else None
     more = f"{counted(asked, 'cycle')} {were(asked)} asked for; the figures are of all that are recorded"
     return [
         *([more] if recorded > asked else []),
@@ -44,30 +47,9 @@ def all_notes(dataset: Dataset, plan: RunPlan, loaded: Loaded, recorded: int) ->
         *([model] if model else []),
         *other,
         *window_notes(dataset, plan),
-        *notes_on(plan, loaded),
+        *plan_notes(plan, named),
         *map(str, rest),
     ]
-
-
-def notes_on(plan: RunPlan, loaded: Loaded) -> list[str]:
-    """Return what a user may not expect of a run, each said once."""
-    from meva_core.rules import RuleStatus
-    from meva_core.stages.written_lists import order_note
-
-    notes = [order_note(plan)] if plan.written else []
-    step, ttl = plan.step_seconds, plan.settings.live.ttl_seconds
-    if step is not None and step > ttl:
-        notes.append(
-            f"the step of {step} s is longer than TTL_SECONDS={ttl}: a resting order meets one later book"
-        )
-    fallen = [rule.symbol for rule in plan.pairs.rules if rule.status is RuleStatus.FALLBACK]
-    if fallen:
-        notes.append(f"the configured fallback rules stand in for {', '.join(fallen)}")
-    if "SYMBOLS" in loaded.origin and plan.settings == loaded.settings:
-        absent = [name for name in loaded.settings.exchange.symbols if name not in plan.pairs.symbols]
-        if absent:
-            notes.append(f"SYMBOLS names {', '.join(absent)}, of which the dataset has nothing")
-    return notes
 
 
 def print_backtest(result: dict[str, Any], *, with_page: bool = True) -> None:

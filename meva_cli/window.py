@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -60,7 +59,7 @@ def asked_window(
     last: int | None,
     default_last: int | None = None,
 ) -> Window:
-    """Return the cycles that were asked for. Raises BadInput for an unknown run or when there is none."""
+    """Return the cycles that were asked for. Raises BadInput for an unknown run, and as `choose_window`."""
     from meva_core.history.window import choose_window
 
     if last is None and start is None and end is None:
@@ -72,21 +71,7 @@ def asked_windows(
     reads: Reads, runs: Sequence[str], start: int | None, end: int | None, last: int | None
 ) -> list[Window]:
     """Return the cycles that were asked for of some runs that follow each other, the oldest first: a window
-    for each run that has any. `last` counts over all runs. Raises BadInput when there is none."""
-    from meva_core.history.window import Window, choose_window, spine
+    for each run that has any. `last` counts over all runs. Raises as `choose_windows` does."""
+    from meva_core.history.window import choose_windows
 
-    bounds, found, left = (moment(start), moment(end)), [], last
-    for run_id in reversed(runs):
-        newest_ones = spine(reads, run_id, *bounds, newest_first=True)
-        newest = next(newest_ones, None)
-        if newest is None:
-            continue
-        if left is None:
-            first = next(spine(reads, run_id, *bounds))
-        else:
-            rest = list(islice(newest_ones, left - 1))
-            first, left = (rest or [newest])[-1], left - 1 - len(rest)
-        found.append(Window(run_id, first[1], first[0], newest[0], *bounds))
-        if left == 0:
-            break
-    return found[::-1] or [choose_window(reads, runs[-1], start=bounds[0], end=bounds[1], last=last)]
+    return choose_windows(reads, runs, start=moment(start), end=moment(end), last=last)

@@ -91,6 +91,13 @@ def _row(run: Progressing, first: int, last: int, engine: str) -> dict[str, Any]
     }
 
 
+def _placed(stretch: StoredStretch) -> dict[str, Any]:
+    """Return where a stretch lies, as a row of stage7_stretches tells it."""
+    start, end = (datetime.fromtimestamp(time, UTC) for time in (stretch.start, stretch.end))
+    placed = {name: getattr(stretch, name) for name in ("seq", "cycles", "rows")}
+    return {**placed, "start_ts": start, "end_ts": end}
+
+
 class Memory:
     """The `Reads` of one run in memory: its row, its stretches, where it stands, and the rows that can be
     made of columns."""
@@ -129,14 +136,19 @@ class Memory:
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a table that every cycle has one in. No other table has any."""
+        """Yield the rows of a table that every cycle has one in, or where the stretches lie. No other table
+        has any."""
         from itertools import islice
 
         from meva_adapters.sql.asked import Asked
         from meva_adapters.sql.from_columns import RowsFromColumns
         from meva_core.trace import TABLES
 
-        if table not in TABLES or run_id not in (None, self.row["run_id"]):
+        if run_id not in (None, self.row["run_id"]):
+            return iter(())
+        if table == "stage7_stretches":
+            return (tuple(_placed(one)[name] for name in columns) for one in self._stretches)
+        if table not in TABLES:
             return iter(())
         if self._made is None:
             self._made = RowsFromColumns(self)

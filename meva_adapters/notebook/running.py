@@ -45,6 +45,7 @@ from meva_core.stages.accounts import Account, assumed_of
 from meva_core.stages.backtest import recorded, window_of
 from meva_core.stages.crowded import Crowded
 from meva_core.stages.plan import RunPlan
+from meva_core.stages.plan_notes import plan_notes
 from meva_core.stages.run import run
 from meva_core.stages.summary import Summary
 from meva_core.stages.weighing import Weighing
@@ -90,7 +91,9 @@ def backtest(
 
     Raises BadInput for a dataset, a setting or a window that is not right; `problems` has every fault. Warns
     of books that were assumed, over which fills are a model; of a window that the data do not fill; of
-    candles that seem stamped at their opening; of settings other than a live run's own; of looking ahead.
+    symbols that were named and of which they have nothing; of fallback rules that stand in; of a step longer
+    than an order lives; of candles that seem stamped at their opening; of settings other than a live run's
+    own; of looking ahead.
     """
     said = (dates, decimal, integers, exchangeinfo, round_cells, drop_bad)
     frames = Said(stamp, spread_bps, depth_try, tz, interval, columns, *said)
@@ -137,7 +140,8 @@ def _backtest(
         plan = plan_otherwise(dataset, chosen, window, configured=configured, **more)
         notes = settings_notes(dataset.run, plan)
     model = [note] if (note := books_note(plan.manifest)) else []
-    for note in (*model, *notes, *window_notes(dataset, plan), *map(str, look_ahead(dataset))):
+    notes += [*window_notes(dataset, plan), *plan_notes(plan, configured), *map(str, look_ahead(dataset))]
+    for note in (*model, *notes):
         warnings.warn(as_called(note), stacklevel=3)  # where the notebook called
     weighing = None
     if asked is not None:

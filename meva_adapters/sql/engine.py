@@ -307,4 +307,4 @@ def _instead_of(path: Path) -> str:
     )
     if near:
         return f"did you mean {' or '.join(str(path.parent / name) for name in near)}? {record}"
-    return f"is the path right? It is that of --db, else of the settings; {record}"
+    return f"is the path right? Where a command is given none, it is that of the settings; {record}"

@@ -140,7 +140,7 @@ def _conditions(form: Form, query: sa.Select[Any], table: sa.Table, dialect: str
     run_id = None if form.run is None else "" if form.run else LEGACY
     moment = moment_of(table, run_id, dialect)
     if form.run is not None:
-        query = query.where(_of_run(table, ours=form.run))
+        query = query.where(of_run(table, ours=form.run))
     if moment is None and (form.start or form.end):
         raise KeyError(f"{table.name} has no times")
     if form.start:
@@ -184,7 +184,8 @@ def moment_of(table: sa.Table, run_id: str | None, dialect: str) -> Any:
     return sa.func.meva_instant(column, type_=sa.Text())  # see engine.py
 
 
-def _of_run(table: sa.Table, *, ours: bool) -> Any:
+def of_run(table: sa.Table, *, ours: bool) -> Any:
+    """Return the condition for rows of one run of ours, a parameter, or for those of the earlier system."""
     if ours:
         return table.c["run_id"] == sa.bindparam(_RUN, type_=table.c["run_id"].type)
     none = table.c["run_id"].is_(None)

@@ -25,10 +25,11 @@ from meva_adapters.sql.direct import Direct
 from meva_adapters.sql.engine import translated
 from meva_adapters.sql.inspection import ONE_BY_ONE, STREAM, quoted, shape_of
 from meva_adapters.sql.newest import newest_query
-from meva_adapters.sql.prepared import IN_MICROSECONDS, LEGACY, TIMES, prepared
+from meva_adapters.sql.prepared import IN_MICROSECONDS, LEGACY, TIMES, of_run, prepared
 from meva_adapters.sql.stretches import stretch_of, stretches_query
 from meva_adapters.sql.tables import META
 from meva_adapters.sql.tables_stage7 import EVERY_CYCLE
+from meva_core.history.window import spine
 from meva_core.stretches.stored import FEW, StoredStretch
 
 if TYPE_CHECKING:
@@ -242,7 +243,24 @@ class SqlReads:
                 self._open.discard(result)
 
     def _legacy_run(self) -> dict[str, Any] | None:
-        trace = META.tables["stage7_cycle_trace"]
+        cycles = self._legacy_cycles()
+        if not cycles:
+            return None
+        first, last = (next(spine(self, LEGACY, newest_first=newest)) for newest in (False, True))
+        return {column.name: None for column in _RUNS.columns} | {
+            "run_id": LEGACY,
+            "kind": LEGACY,
+            "start_ts": first[0],
+            "end_ts": last[0],
+            "cycles": cycles,
+            "last_cycle_id": last[1],
+            "last_ts": last[0],
+            "status": "complete",
+        }
+
+    def _legacy_cycles(self) -> int:
+        """Return the number of the earlier system's cycles; as in `spine`, half a cycle counts as one."""
+        trace, metrics = (META.tables[name] for name in ("stage7_cycle_trace", "stage7_run_metrics"))
         with self._translated():
             # Both counts are those of an index; to look for rows without a run would be to read them all.
             counted = sa.select(sa.func.count()).select_from(trace)
@@ -250,21 +268,13 @@ class SqlReads:
                 int(self._connection.execute(query).scalar_one())
                 for query in (counted, counted.where(trace.c.run_id.is_not(None)))
             )
-        cycles = whole - ours
-        if not cycles:
-            return None
-        first = next(self.rows(trace.name, ("ts",), run_id=LEGACY, limit=1))
-        last = next(self.rows(trace.name, ("cycle_id", "ts"), run_id=LEGACY, newest_first=True, limit=1))
-        return {column.name: None for column in _RUNS.columns} | {
-            "run_id": LEGACY,
-            "kind": LEGACY,
-            "start_ts": first[0],
-            "end_ts": last[1],
-            "cycles": cycles,
-            "last_cycle_id": last[0],
-            "last_ts": last[1],
-            "status": "complete",
-        }
+            if whole == ours:
+                return 0
+            traced = sa.exists().where(trace.c.cycle_id == metrics.c.cycle_id)
+            halves = (
+                sa.select(sa.func.count()).select_from(metrics).where(of_run(metrics, ours=False), ~traced)
+            )
+            return whole - ours + int(self._connection.execute(halves).scalar_one())
 
     def _one(self, query: sa.Select[Any]) -> dict[str, Any] | None:
         with self._translated():

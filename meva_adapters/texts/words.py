@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -23,8 +24,15 @@ def as_text(value: object) -> str:
     if isinstance(value, Enum):
         return as_text(value.value) if isinstance(value.value, str) else value.name
     if isinstance(value, list | tuple):
-        return ", ".join(map(as_text, value))
+        return ", ".join(map(_part_as_text, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{as_text(name)} {_part_as_text(part)}" for name, part in value.items())
     return visible(str(value))
+
+
+def _part_as_text(value: object) -> str:
+    """Return a part of a value, in brackets where it has parts of its own."""
+    return f"({as_text(value)})" if isinstance(value, list | tuple | Mapping) else as_text(value)
 
 
 def to_the_second(moment: datetime) -> str:

@@ -18,6 +18,7 @@ import click
 from meva_cli.backtest_told import PAGE_LATER, all_notes, print_backtest
 from meva_cli.database import DB, address_of, database, reading, shown_database
 from meva_cli.dataset import dataset_folder
+from meva_cli.environment import is_warming
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, VERIFY, WholeRange, json_option
 from meva_cli.progress import make_progress
@@ -299,17 +300,7 @@ def may_compile_afterwards() -> bool:
 
     Raises BadInput for a MEVA_WARM that is neither on nor off.
     """
-    from meva_core.settings.kinds import Flag
-
-    text = os.environ.get("MEVA_WARM") or "on"
-    try:
-        allowed = Flag().parse(text)
-    except ValueError:
-        raise BadInput(
-            f"MEVA_WARM: {text!r} is neither on nor off",
-            action="set it to off, or take it out of the environment",
-        ) from None
-    return allowed and sys.stderr.isatty()
+    return is_warming(os.environ) and sys.stderr.isatty()
 
 
 def _engine_reason(figures: dict[str, Any], speed: Speed, ran: int) -> str:
@@ -368,13 +359,16 @@ def plan_of(loaded: Loaded, dataset: Dataset, options: Options, chosen: Chosen |
 
 
 def stored_times(db: URL, options: Options) -> Any:
-    """Return the cycle times of the last run of a database, within the window asked for."""
+    """Return the cycle times of the last run of a database, within the window asked for. Raises StoreCorrupt
+    where some are lost."""
     import numpy as np
 
     from meva_cli.runs import pick_run
+    from meva_core.chains import refuse_lost
 
     with reading(db) as reads:
         run_id = pick_run(reads, None)
+        refuse_lost(reads, run_id)
         found = [_seconds(ts) for (ts,) in reads.rows("stage7_ledger_metrics", ("ts",), run_id=run_id)]
     times = np.array(found, dtype=np.int64)
     if options.start is not None:

@@ -11,7 +11,7 @@ from meva_cli.database import DB, database, shown_database
 from meva_cli.options import TIME, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import counted, print_json, print_line
-from meva_cli.runs import pick_run
+from meva_cli.runs import nothing_recorded, pick_run
 
 if TYPE_CHECKING:
     from meva_core.ports import Reads
@@ -38,12 +38,15 @@ def fill(db: str | None, run_id: str | None, start: int | None, end: int | None,
     with writer(url, durable=False) as store:
         with store.read() as reads:
             runs = _runs(reads, run_id)
+            nothing = "" if runs else _nothing_to_fill(reads)
         for run in runs:
             filled = make(store, CODEC, run, make_progress(), start=_moment(start), end=_moment(end))
             done.append({"run_id": run, "cycles": filled.cycles, "left_out": list(filled.left_out)})
     if as_json:
         print_json({"database": shown_database(url), "runs": done})
         return
+    if nothing:
+        print_line(nothing)
     for one in done:
         for left_out in one["left_out"]:
             click.echo(
@@ -104,6 +107,13 @@ def _runs(reads: Reads, run_id: str | None) -> list[str]:
     if run_id is not None:
         return [pick_run(reads, run_id)]
     return [row["run_id"] for row in reads.runs() if row["settings_json"]]
+
+
+def _nothing_to_fill(reads: Reads) -> str:
+    """Return why there is no run whose cycles could lack rows."""
+    if reads.runs():
+        return "nothing to fill: the earlier system recorded its cycles in rows, and kept no columns"
+    return f"nothing to fill: {nothing_recorded(reads)}"
 
 
 def _moment(seconds: int | None) -> datetime | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from meva_cli.environment import is_warming
 from meva_cli.load import TOML, Loaded, settings_for
 from meva_cli.names import ENVIRONMENT_ONLY
 from meva_cli.options import json_option
@@ -27,6 +28,7 @@ def config(everything: bool, as_json: bool) -> None:
     Where several places name a setting, the last column lists those that do not count. Secrets are masked.
     A value that does not parse is an error (exit 2) that names its place.
     """
+    is_warming(os.environ)
     loaded = settings_for(*GROUPS)
     rows = [row for row in config_rows(loaded) if everything or row["changed"]]
     notes = list(contradictions(loaded))
@@ -91,8 +93,6 @@ def _shown(value: Any) -> Any:
 
 def _text(value: Any) -> Any:
     """Return a value as a cell: nothing is said as the reference says it."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {part}" for name, part in value.items())
     return "none" if value is None else value
 
 

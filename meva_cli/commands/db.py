@@ -101,9 +101,10 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
 
     Rows of the earlier system that break a rule of today are listed: they stay, and the rule is not applied
     to this database. Exit code 1: the file is damaged, has lost rows since it was upgraded, or lacks tables,
-    columns or indexes of its revision, or the row of a book of Stages 3 and 4 is not what was stored; keep it
-    as it is then and restore a backup. With `--deep` also: stored columns are damaged, or rows are not what
-    they give; what such a book booked, decided and sent is not what is stored of it.
+    columns or indexes of its revision, or the stored columns of a run are not what their SHA-256 is of, or
+    lost, or the row of a book of Stages 3 and 4 is not what was stored; keep it as it is then and restore a
+    backup. With `--deep` also: rows are not what the columns give; what such a book booked, decided and sent
+    is not what is stored of it.
     """
     from meva_adapters.sql import head
     from meva_adapters.sql.check import check_database
@@ -111,15 +112,17 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
     url = database(db)
     found = check_database(url)
     is_ours = found.found.revision == head() and not found.missing
+    damaged = list(_damaged_columns(url)) if is_ours else []
     apart = list(_rows_apart(url)) if deep and is_ours else []
     books = list(_books_apart(url, deep=deep)) if is_ours else []
     report = {
         "database": found.database,
         **_found(found.found),
-        "sound": found.sound and not apart and not books,
+        "sound": found.sound and not (damaged or apart or books),
         "tables": dict(found.tables),
         "integrity": found.integrity,
-        "rows_apart": apart,
+        "damaged_columns": damaged,
+        "rows_apart": [fault for fault in apart if fault not in damaged],
         "books_apart": books,
         "losses": found.losses,
         "missing": found.missing,
@@ -133,6 +136,19 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
     else:
         _print_check(report)
     ctx.exit(0 if report["sound"] else 1)
+
+
+def _damaged_columns(url: URL) -> Iterator[str]:
+    """Yield what is damaged of the stored columns of all runs, as it is told without opening them."""
+    from meva_core.errors import StoreCorrupt
+    from meva_core.stages.damage import damaged_columns
+
+    try:
+        with reading(url) as reads:
+            for row in reads.runs():
+                yield from damaged_columns(reads, row["run_id"])
+    except StoreCorrupt as error:
+        yield str(error)
 
 
 def _rows_apart(url: URL) -> Iterator[str]:
@@ -270,7 +286,7 @@ def _print_check(report: dict[str, Any]) -> None:
     print_table(["table", "rows"], list(report["tables"].items()))
     pairs = {name: report[name] for name in ("database", "state", "revision", "generation", "sound")}
     print_pairs(pairs)
-    _print_list("Damage", report["integrity"])
+    _print_list("Damage", report["integrity"] + report["damaged_columns"])
     _print_list("Not what the stored columns give", report["rows_apart"])
     _print_list("Not what was stored of a book", report["books_apart"])
     _print_list("Lost since the upgrade", report["losses"])

@@ -114,9 +114,9 @@ def _both(apart: dict[str, Any]) -> str:
 
 def in_words(difference: dict[str, Any], *, order_only: bool = False) -> str:
     """Return what a first difference means; `order_only`: its field is a list of the same names."""
-    values = f"{difference['a']} in A and {difference['b']} in B"
+    a, b = (as_text(difference[side]) or "nothing" for side in ("a", "b"))
+    values = f"{a} in A and {b} in B"
     if order_only:
-        values = f"{as_text(difference['a'])} in A and {as_text(difference['b'])} in B"
         return (
             f"Only the order of {difference['field']} differs: {values}, as it was written for a version "
             "that did not sort it. The names are the same, and so is what all steps after measure did."

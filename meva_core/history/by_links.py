@@ -18,7 +18,7 @@ from meva_core.history.differences import Explainer
 from meva_core.history.stored_cycles import Cycle
 from meva_core.history.verdict import Difference, Side, Span, Verdict
 from meva_core.history.window import DIGESTS
-from meva_core.stretches.opened import damaged
+from meva_core.stretches.opened import refuse_altered
 from meva_core.stretches.stored import LINK_BYTES, StoredStretch
 
 _LINK: Final = "link"
@@ -71,8 +71,7 @@ class ByLinks:
             if places[0] != places[1] or one.seq != at or not within:
                 return
             for stored in (one, other):
-                if stored.checksum() != stored.sha256:
-                    raise damaged(stored, "its SHA-256 is another")
+                refuse_altered(stored)
             yield one
             at += one.cycles
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from meva_core.chains import refuse_lost
 from meva_core.errors import BadInput
 from meva_core.history.limits import Limits, limits_of
 from meva_core.history.recorded import (
@@ -33,6 +34,7 @@ from meva_core.history.window import (
     document,
     find_cycle,
 )
+from meva_core.ids import run_and_time
 from meva_core.ports import Reads
 from meva_core.reasons import Reason
 
@@ -140,8 +142,11 @@ class Explained:
 
 
 def cycle_named(reads: Reads, cycle: str, run_id: str | None) -> Window:
-    """Return the window of the one cycle of that id. Raises BadInput if there is none, or not in that run."""
-    found = find_cycle(reads, cycle)
+    """Return the window of the one cycle of that id. Raises BadInput if there is none, or not in that run,
+    StoreCorrupt if it is of a run that lost cycles."""
+    found, named = find_cycle(reads, cycle), run_and_time(cycle)
+    if found is None and named is not None:
+        refuse_lost(reads, named[0])
     if found is None:
         raise BadInput(
             f"there is no cycle {cycle!r}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve
 
+from meva_core.chains import refuse_lost
 from meva_core.errors import StoreUnready
 from meva_core.history.by_links import ByLinks
 from meva_core.history.differences import Explainer
@@ -42,8 +43,11 @@ def parity(
 ) -> Verdict:
     """Compare two runs over a span; `codec` gives what makes columns of stored bytes.
 
-    Raises StoreUnready if one of them has no cycle in the span: nothing is never equal to nothing.
+    Raises StoreUnready if one of them has no cycle in the span: nothing is never equal to nothing;
+    StoreCorrupt where cycles of one are lost.
     """
+    for side in (a, b):
+        refuse_lost(side.reads, side.run_id)
     comparison: ByLinks | _ByRows
     explainer = Explainer(a.reads, b.reads, a.run_id, b.run_id, decode, codec)
     forms = _forms(a), _forms(b)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from meva_core.chains import refuse_lost
 from meva_core.errors import BadInput
 from meva_core.ports import Reads
 
@@ -59,8 +60,10 @@ def choose_window(
 ) -> Window:
     """Return the cycles of a run from `start` to `end`, both inclusive; the newest `last` of them if given.
 
-    Raises BadInput when there is none.
+    Raises BadInput when there is none, StoreCorrupt where cycles of the run are lost: which are the first and
+    the newest of a window could not be told.
     """
+    refuse_lost(reads, run_id)
     newest = next(spine(reads, run_id, start, end, newest_first=True), None)
     if newest is None:
         raise _nothing_there(reads, run_id, start, end)
@@ -71,6 +74,39 @@ def choose_window(
         newest_ones = islice(spine(reads, run_id, start, end, newest_first=True), last)
         first = deque(newest_ones, maxlen=1)[0]
     return Window(run_id, first[1], first[0], newest[0], start, end)
+
+
+def choose_windows(
+    reads: Reads,
+    runs: Sequence[str],
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    last: int | None = None,
+) -> list[Window]:
+    """Return the cycles of runs that follow each other from `start` to `end`, both inclusive; the newest
+    `last` over all runs if given. The oldest come first, a window for each run that has any.
+
+    Raises as `choose_window` does.
+    """
+    found, left = [], last
+    for run_id in reversed(runs):
+        refuse_lost(reads, run_id)
+        newest_ones = spine(reads, run_id, start, end, newest_first=True)
+        newest = next(newest_ones, None)
+        if newest is None:
+            continue
+        if left is None:
+            first = next(spine(reads, run_id, start, end))
+        else:
+            rest = list(islice(newest_ones, left - 1))
+            first, left = (rest or [newest])[-1], left - 1 - len(rest)
+        found.append(Window(run_id, first[1], first[0], newest[0], start, end))
+        if left == 0:
+            break
+    if not found:
+        raise _nothing_there(reads, runs[-1], start, end)
+    return found[::-1]
 
 
 def _nothing_there(reads: Reads, run_id: str, start: datetime | None, end: datetime | None) -> BadInput:

@@ -12,14 +12,15 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from meva_core.chains import chains_of
 from meva_core.errors import StoreCorrupt, StoreError
 from meva_core.fingerprint import CycleDigests
 from meva_core.ids import content_hash, run_and_time, stamp_text
 from meva_core.orders import TERMINAL
 from meva_core.ports import Progress, Reads
 from meva_core.stages.books import earlier_runs
-from meva_core.stages.chains import chains_of, left_out
 from meva_core.stages.codec import Codec
+from meva_core.stages.left_out import left_out
 from meva_core.stages.run_row import faults_of, row_as_stored
 from meva_core.state import open_gross, restore_state
 from meva_core.stretches.body import ColumnCodec

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from meva_core.chains import Kept, chains_of, gaps_of, refuse_lost
 from meva_core.errors import BadInput
 from meva_core.ports import Progress, Reads, Store, UnitOfWork
 from meva_core.stages.codec import Codec
@@ -61,8 +62,8 @@ def fill(
 ) -> Filled:
     """Make the rows that cycles of a run lack, of all stretches that touch [start, end].
 
-    Raises BadInput if there is no such run, StoreBusy while it is recorded, and what opening a stretch
-    raises.
+    Raises BadInput if there is no such run, StoreBusy while it is recorded, StoreCorrupt where cycles of it
+    are lost, and what opening a stretch raises.
     """
     work = _Work.on(store, codec, run_id)
     lacking = [kept for kept in work.kept(start, end) if kept.rows == FEW]
@@ -83,17 +84,6 @@ def slim(store: Store, codec: Codec, run_id: str, progress: Progress) -> Slimmed
     cycles = sum(kept.cycles for kept in old) - work.differing_cycles
     recent = sum(kept.cycles for kept in whole) - sum(kept.cycles for kept in old)
     return Slimmed(cycles, recent, tuple(work.differing))
-
-
-@frozen
-class _Kept:
-    """A stored stretch: its place, its times, its cycles, and which rows stand beside it."""
-
-    seq: int
-    start: datetime
-    end: datetime
-    cycles: int
-    rows: str
 
 
 @define
@@ -119,6 +109,7 @@ class _Work:
         store.take(run_id)
         with store.read() as reads:
             row = reads.run(run_id)
+            refuse_lost(reads, run_id)
         if row is None:
             raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
         if not row["settings_json"]:
@@ -128,18 +119,17 @@ class _Work:
             )
         return cls(store, codec, row, recorded_run(row, codec.decode))
 
-    def kept(self, start: datetime | None = None, end: datetime | None = None) -> list[_Kept]:
+    def kept(self, start: datetime | None = None, end: datetime | None = None) -> list[Kept]:
         """Return the stretches that touch [start, end]."""
-        names = ("seq", "start_ts", "end_ts", "cycles", "rows")
         with self.store.read() as reads:
-            found = [_Kept(*row) for row in reads.rows("stage7_stretches", names, run_id=self.run.run_id)]
+            chains = chains_of(reads, self.run.run_id)
         return [
             kept
-            for kept in found
+            for kept in chain.from_iterable(chains)
             if (start is None or kept.end >= start) and (end is None or kept.start <= end)
         ]
 
-    def each(self, stretches: list[_Kept], progress: Progress, label: str, done: Any) -> None:
+    def each(self, stretches: list[Kept], progress: Progress, label: str, done: Any) -> None:
         """Do something with every stretch, each as one unit of work."""
         progress.start(sum(kept.cycles for kept in stretches), label)
         try:
@@ -151,13 +141,13 @@ class _Work:
         finally:
             progress.done()
 
-    def fill(self, work: UnitOfWork, kept: _Kept, opened: Opened) -> None:
+    def fill(self, work: UnitOfWork, kept: Kept, opened: Opened) -> None:
         """Insert the rows of a stretch."""
         for table in TABLES:
             work.insert(table, FILLED[table], self.made.of(opened, table, FILLED[table]))
         self._note_rows(work, kept, ALL)
 
-    def slim(self, work: UnitOfWork, kept: _Kept, opened: Opened) -> None:
+    def slim(self, work: UnitOfWork, kept: Kept, opened: Opened) -> None:
         """Delete the rows of a stretch if the columns give them."""
         found = next(self._other_rows(work, kept, opened), None)
         if found is not None:
@@ -168,7 +158,7 @@ class _Work:
             work.delete(table, run_id=self.run.run_id, start=kept.start, end=kept.end)
         self._note_rows(work, kept, FEW)
 
-    def _other_rows(self, reads: Reads, kept: _Kept, opened: Opened) -> Iterator[str]:
+    def _other_rows(self, reads: Reads, kept: Kept, opened: Opened) -> Iterator[str]:
         """Yield the tables whose rows beside a stretch are not those that its columns give."""
         for table in TABLES:
             names = FILLED[table]
@@ -181,20 +171,17 @@ class _Work:
         """Yield which cycles lack documents, and columns to make them of."""
         if self.row["trace_level"] != CHANGES:
             return  # without columns they have all of their rows
-        at = 0
-        for kept in self.kept():
-            if kept.seq > at:
-                yield _no_columns(at, kept.seq)
-            at = kept.seq + kept.cycles
-        if self.row["cycles"] > at:
-            yield _no_columns(at, self.row["cycles"])
+        with self.store.read() as reads:
+            chains = chains_of(reads, self.run.run_id)
+        for gap in gaps_of(self.row, chains):
+            yield f"{gap.name} were recorded by a version that kept no columns"
 
-    def _open(self, work: Reads, kept: _Kept) -> Opened:
+    def _open(self, work: Reads, kept: Kept) -> Opened:
         [stored] = work.stretches(self.run.run_id, start=kept.start, end=kept.start)
         versions = dict(work.rows("stage7_forms", ("form", "code_version"), where={"form": stored.form}))
         return self.run.opened(stored, self.columns, versions.get(stored.form))
 
-    def _note_rows(self, work: UnitOfWork, kept: _Kept, rows: str) -> None:
+    def _note_rows(self, work: UnitOfWork, kept: Kept, rows: str) -> None:
         """Note what now stands beside a stretch, and what that makes of its run."""
         run_id = self.run.run_id
         work.update("stage7_stretches", _KEY, ("rows",), [(run_id, kept.seq, rows)])
@@ -202,7 +189,3 @@ class _Work:
             few = work.rows("stage7_stretches", ("seq",), run_id=run_id, where={"rows": FEW}, limit=1)
             level = FULL if next(few, None) is None else COLUMNS
             work.update("stage7_runs", "run_id", ("trace_level",), [(run_id, level)])
-
-
-def _no_columns(first: int, stop: int) -> str:
-    return f"cycles {first} to {stop - 1} were recorded by a version that kept no columns"

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from meva_core.chains import Chain, chains_of
 from meva_core.errors import BadInput, BrokenBooks, IllegalStep, StoreCorrupt, StoreUnready
 from meva_core.fingerprint import NO_LINK, STEPS, CycleDigests, Digester
 from meva_core.ids import cycle_id, stamp_text
@@ -20,10 +21,10 @@ from meva_core.loop import Loop
 from meva_core.market import Market
 from meva_core.params import columns_off
 from meva_core.ports import Progress, Reads
-from meva_core.stages.chains import Chain, chains_of, left_out, stray_states
 from meva_core.stages.codec import Codec
 from meva_core.stages.differing import Difference, differences, first_of, first_of_documents
 from meva_core.stages.figures import Tally
+from meva_core.stages.left_out import left_out, stray_states
 from meva_core.stages.remembered import memory_in, memory_of, with_memory
 from meva_core.stages.reweighed import Reweighing, refuse_another
 from meva_core.stages.run import Book, Part, Stretch
@@ -35,10 +36,9 @@ from meva_core.strategy.base import Strategy
 from meva_core.strategy.watching import Watch, unwatched
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.groups import Bars
-from meva_core.stretches.kept_state import RESTORE
 from meva_core.stretches.opened import Opened, Span, damaged, whole
 from meva_core.stretches.recorded import UNREADABLE, RecordedRun, recorded_run
-from meva_core.stretches.stored import ALL, unsealed
+from meva_core.stretches.stored import ALL, RESTORE, unsealed
 
 _DIGESTS: Final = tuple(f"{name}_sha256" for name in (*STEPS, "adapt", "link"))
 
@@ -86,11 +86,7 @@ def prove(
         raise BadInput(f"there is no run {run_id} in the database", action="`meva runs` lists them")
     chains = chains_of(reads, run_id)
     if not chains:
-        raise StoreUnready(
-            f"run {run_id} is recorded in rows only, by {row['code_version'] or 'the earlier system'}: "
-            "without what its cycles saw they cannot be decided again",
-            action="record it again, into a database of its own, or resume it: what comes then can be proved",
-        )
+        raise _in_rows_only(row)
     for fault in faults_of(row, row_as_stored(reads, run_id), codec.decode):
         raise StoreCorrupt(fault, action=RESTORE)
     run = recorded_run(row, codec.decode)
@@ -105,6 +101,19 @@ def prove(
             )
         prover.reweighing = Reweighing(asked, run.symbols, run.params, watch)
     return prover.prove(chains, last)
+
+
+def _in_rows_only(row: Mapping[str, Any]) -> StoreUnready:
+    """Return the error for a run without columns, with what can be done about it; nobody goes on with the
+    cycles of the earlier system."""
+    action = "record it again, into a database of its own, or resume it: what comes then can be proved"
+    if not row["settings_json"]:
+        action = "`meva report` and `meva why` show what they recorded, `meva parity` compares it"
+    return StoreUnready(
+        f"run {row['run_id']} is recorded in rows only, by {row['code_version'] or 'the earlier system'}: "
+        "without what its cycles saw they cannot be decided again",
+        action=action,
+    )
 
 
 @define

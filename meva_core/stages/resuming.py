@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from meva_core.chains import refuse_lost
 from meva_core.errors import BadInput
 from meva_core.fingerprint import FIRST_FORM, form_of
 from meva_core.ids import told_time
@@ -67,7 +68,7 @@ def find_run(
 
     Raises BadInput if it is there unfinished and `resume` was not asked for, if there is only another run to
     resume or this one with fingerprints of another form, if it went through other cycle times, and if rows
-    were asked for that nothing can be made of.
+    were asked for that nothing can be made of. Raises StoreCorrupt where cycles of it are lost.
     """
     row = reads.run(plan.run_id)
     if row is None:
@@ -76,6 +77,7 @@ def find_run(
         return Progressing(plan, plan.new_book(), plan.run_id, int(plan.times[-1]))
     stored = reads.state(plan.run_id)
     assert stored is not None, "a run and its state are written together"
+    refuse_lost(reads, plan.run_id)
     found = progress_of(plan, row, standing_of(stored, plan.run_id, codec.decode), int(plan.times[-1]))
     if plan.step_seconds is None:
         _refuse_other_times(plan, reads)

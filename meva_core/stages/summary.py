@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 from attrs import evolve, frozen
 
-from meva_core.errors import StoreUnready
+from meva_core.chains import refuse_lost
+from meva_core.errors import StoreCorrupt, StoreError, StoreUnready
 from meva_core.figures.cycles import Cycles, Opening, opening_of
 from meva_core.figures.motives import Motives
 from meva_core.figures.reckoning import Reckoning
@@ -120,7 +121,9 @@ def round_trips_of(reads: Reads, account: Account, codec: Codec) -> list[RoundTr
 
 def _has_rows_only(reads: Reads, account: Account) -> bool:
     """Whether an account is a run with cycles that have no columns, but rows: an earlier version kept none,
-    and had no books."""
+    and had no books. Raises StoreCorrupt where some have neither."""
+    for run in account.runs:
+        refuse_lost(reads, run["run_id"])
     [row, *others] = account.runs[::-1]
     kept = reads.rows("stage7_stretches", ("cycles",), run_id=row["run_id"])
     return not others and 0 < row["cycles"] != sum(cycles for (cycles,) in kept)
@@ -204,22 +207,27 @@ def _spans_of(
     versions = dict(reads.rows("stage7_forms", ("form", "code_version")))
     for stored in reads.stretches(run.run_id):
         if stored.seq != done:
-            raise _without_columns(row, stored.seq - done)
+            raise _without_columns(reads, row, stored.seq - done)
         for span in run.opened(stored, columns, versions.get(stored.form)).spans():
             yield stored, span
         done += stored.cycles
     if done != row["cycles"] or not done:
-        raise _without_columns(row, row["cycles"] - done)
+        raise _without_columns(reads, row, row["cycles"] - done)
 
 
-def _without_columns(row: Mapping[str, Any], cycles: int) -> StoreUnready:
+def _without_columns(reads: Reads, row: Mapping[str, Any], cycles: int) -> StoreError:
+    """Return the error for cycles without columns: that they are lost, or that they have rows only."""
+    run_id = row["run_id"]
     if not row["cycles"]:
-        return StoreUnready(f"run {row['run_id']} has no cycle yet", action="let it run, then ask again")
+        return StoreUnready(f"run {run_id} has no cycle yet", action="let it run, then ask again")
+    try:
+        refuse_lost(reads, run_id)
+    except StoreCorrupt as error:
+        return error
+    told = "`meva report` shows" if row["book"] else "`meva report --summary` shows"
     return StoreUnready(
-        f"{cycles} of the {row['cycles']} cycles of run {row['run_id']} have no columns, of which this is "
-        "made",
-        action="`meva report --summary` shows what their rows tell; `meva db check --deep` says whether "
-        "something is lost",
+        f"{cycles} of the {row['cycles']} cycles of run {run_id} have no columns, of which this is made",
+        action=f"{told} what their rows tell; `meva db check --deep` says whether something is lost",
     )
 
 

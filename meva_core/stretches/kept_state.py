@@ -9,8 +9,8 @@ from typing import Any, Final
 from meva_core.errors import BadInput, StoreCorrupt
 from meva_core.state import OtherVersion, State, restore_state
 from meva_core.stretches.recorded import UNREADABLE
+from meva_core.stretches.stored import RESTORE
 
-RESTORE: Final = "keep the file and restore a backup; `meva db check --deep` names all that is damaged"
 STANDS: Final = "how it stands"
 
 

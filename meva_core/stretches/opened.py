@@ -22,7 +22,7 @@ from meva_core.stretches.groups import Aside, Bars, RuleRows
 from meva_core.stretches.layout import ENDS, TABLES, Layout, kind_of
 from meva_core.stretches.possible import Sizes, impossible
 from meva_core.stretches.rule_rows import KnownSpans, RuleSpan, spans, wrong_rules
-from meva_core.stretches.stored import LINK_BYTES, StoredStretch
+from meva_core.stretches.stored import LINK_BYTES, RESTORE, StoredStretch
 
 G = TypeVar("G")
 Column = Callable[[str, str], Any]
@@ -225,8 +225,7 @@ def open_stretch(
     compared before anything of it is unpacked, and a column must hold what it may (`possible`). The layout
     must be the one of its form.
     """
-    if stored.checksum() != stored.sha256:
-        raise damaged(stored, "its SHA-256 is another")
+    refuse_altered(stored)
     assert stored.form == layout.form(), "whoever opens a stretch has compared the form"
     if stored.cycles < 1 or len(stored.links) != LINK_BYTES * stored.cycles:
         raise damaged(stored, f"{len(stored.links)} bytes are not the links of {stored.cycles} cycles")
@@ -324,9 +323,15 @@ def named(stored: StoredStretch) -> str:
     return f"run {stored.run_id}, cycles {told_time(stored.start)} to {told_time(stored.end)}"
 
 
+def refuse_altered(stored: StoredStretch) -> None:
+    """Raise StoreCorrupt for a stretch that is not what its SHA-256 is of."""
+    if stored.checksum() != stored.sha256:
+        raise damaged(stored, "its SHA-256 is another")
+
+
 def damaged(stored: StoredStretch, what: str) -> StoreCorrupt:
     """Return the error for a stretch that is not as it was written."""
     return StoreCorrupt(
         f"the stored columns of {named(stored)} are damaged: {what}",
-        action="keep the file and restore a backup; `meva db check --deep` names all that is damaged",
+        action=RESTORE,
     )

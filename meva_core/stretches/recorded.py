@@ -15,7 +15,7 @@ from meva_core.settings import in_order, settings_recorded
 from meva_core.state import State, new_state
 from meva_core.stretches.body import ColumnCodec
 from meva_core.stretches.layout import Layout, layout_of
-from meva_core.stretches.opened import Opened, damaged, named, open_stretch
+from meva_core.stretches.opened import Opened, named, open_stretch, refuse_altered
 from meva_core.stretches.rule_rows import KnownSpans
 from meva_core.stretches.stored import StoredStretch
 
@@ -41,8 +41,7 @@ class RecordedRun:
         Raises StoreUnready for a form that this version does not know, StoreCorrupt for damage.
         """
         if self.layout(stored.form) is None:
-            if stored.checksum() != stored.sha256:
-                raise damaged(stored, "its SHA-256 is another")
+            refuse_altered(stored)
             writer = f", {code_version}" if code_version else ""
             raise StoreUnready(
                 f"the stored columns of {named(stored)} are of form {stored.form[:12]}, which this version "

@@ -15,6 +15,8 @@ LINK_BYTES: Final = 32
 FEW: Final = "few"
 ALL: Final = "all"
 Rows = Literal["few", "all"]
+RESTORE: Final = "keep the file and restore a backup; `meva db check --deep` names all that is damaged"
+"""What to do about a run of which something is not as it was written."""
 STATES_APART: Final = 16_384
 """The first commit at or after so many cycles, and each time as many more, leaves its state for good."""
 

@@ -93,6 +93,17 @@ def test_no_login_of_a_mistyped_address_is_shown(
     assert CANARY not in plain.out + plain.err + document.out + document.err
 
 
+def test_what_only_the_environment_says_is_parsed_like_a_setting(
+    meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEVA_WARM", "maybe")
+    ended = meva("config")
+    assert (ended.code, ended.out) == (2, "")
+    assert "MEVA_WARM: 'maybe' from the environment is neither on nor off" in ended.err
+    monkeypatch.setenv("MEVA_WARM", "off")
+    assert "MEVA_WARM\toff" in meva("config").out
+
+
 def test_gates_that_contradict_are_told_and_shown_all_the_same(
     meva: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

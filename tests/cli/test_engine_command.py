@@ -62,5 +62,5 @@ def test_compiling_goes_on_after_a_run_only_where_somebody_sees_that(monkeypatch
 
 def test_a_wish_that_is_neither_on_nor_off_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEVA_WARM", "of")
-    with pytest.raises(BadInput, match="MEVA_WARM: 'of' is neither on nor off"):
+    with pytest.raises(BadInput, match="MEVA_WARM: 'of' from the environment is neither on nor off"):
         may_compile_afterwards()

@@ -256,9 +256,7 @@ def test_a_database_that_is_not_there_is_no_reason_to_run_a_backtest(meva: Meva,
         ended = meva(*command.split(), "--db", tmp_path / "live.db")
         assert ended.code == 2, command
         action = ended.err.splitlines()[-1]
-        assert action.startswith("To do: is the path right? It is that of --db, else of the settings; "), (
-            command
-        )
+        assert action.startswith("To do: is the path right? Where a command is given none, it is "), command
         assert "made by `meva run stage4 --observe` for an account" in action, command
 
 

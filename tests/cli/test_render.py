@@ -91,6 +91,8 @@ def test_pairs_are_aligned_on_a_terminal_and_tabbed_elsewhere(
         (Decimal("1E+3"), "1000"),
         (Mode.OBSERVE_ONLY, "OBSERVE_ONLY"),
         (("BTCTRY", "ETHTRY"), "BTCTRY, ETHTRY"),
+        ({"amount_try": Decimal("1E+3"), "side": "BUY"}, "amount_try 1000, side BUY"),
+        ({"BTCTRY": {"qty": 1, "lots": [2, 3]}, "of": None}, "BTCTRY (qty 1, lots (2, 3)), of "),
         (datetime(2026, 1, 1, 3, tzinfo=timezone(timedelta(hours=3))), "2026-01-01T00:00:00Z"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from damage import changes
 from made import Made
 from nightly import NIGHTLY, every
-from stage7_runs import BUSY
+from stage7_runs import BUSY, rows_of
 
 from meva_adapters.codec import CODEC
 from meva_adapters.replay import open_dataset
@@ -180,6 +180,66 @@ def test_what_lacks_is_too_much_or_out_of_place_is_found(
 ) -> None:
     db = damaged(sound, tmp_path / "changed.db", *CASES[case])
     assert 1 in found_by(meva, db).values()
+
+
+TELLING = (
+    *(("trades",), ("report", "--last", 3), ("report", "--summary"), ("why", "--last", 3), ("alerts",)),
+    *(("export", "--what", "equity"), ("trades", "--round-trips")),
+)
+"""What tells of a run, or of a window of it."""
+
+
+def test_nothing_is_told_of_a_run_as_if_lost_cycles_had_never_been(
+    meva: Meva, sound: Path, tmp_path: Path
+) -> None:
+    """Rows that stand for them tell what the columns told."""
+    db = damaged(sound, tmp_path / "lost.db", *CASES["the first stretch lacks"])
+    if not _has_columns_only(db):
+        for command in [one for one in TELLING if "--summary" not in one and "--round-trips" not in one]:
+            assert meva(*command, "--db", db) == meva(*command, "--db", sound), command
+        return
+    [run] = rows_of(db, "SELECT run_id FROM stage7_runs")
+    cycle = f"{run['run_id']}-20260101000300"
+    for command in (*TELLING, ("why", cycle), ("db", "fill"), ("report", "--html", tmp_path / "a.html")):
+        ended = meva(*command, "--db", db)
+        assert (ended.code, ended.out) == (2, ""), command
+        assert "are lost: there are neither columns nor all rows of cycles 0 to 6" in ended.err, command
+    assert meva("parity", db, sound, "--json").document["error"]["code"] == "store_corrupt"
+
+
+def test_a_backtest_neither_finds_a_run_recorded_that_lost_cycles_nor_goes_by_its_times(
+    meva: Meva, sound: Path, busy: pytest.MonkeyPatch, made: Made, tmp_path: Path
+) -> None:
+    backtest = ("backtest", "--data", made.data, "--include-adaptation", "--engine", "interpreted", "--json")
+    db = damaged(sound, tmp_path / "lost.db", *CASES["the first stretch lacks"])
+    lost = _has_columns_only(db)
+    for options in (("--db", db), ("--db", tmp_path / "b.db", "--times", db)):
+        ended = meva(*backtest, *options)
+        assert ended.code == 2 * lost, ended.err
+        if lost:
+            assert "nor all rows of cycles 0 to 6" in ended.document["error"]["message"]
+        else:
+            assert ended.document["cycles"] == 40
+
+
+def _has_columns_only(db: Path) -> bool:
+    return rows_of(db, "SELECT rows FROM stage7_stretches LIMIT 1") == [{"rows": "few"}]
+
+
+def test_a_plain_check_names_stretches_that_are_not_what_their_sum_is_of(
+    meva: Meva, sound: Path, tmp_path: Path
+) -> None:
+    """Without opening one; those that are lost, it names where no rows stand for them."""
+    change = "UPDATE stage7_stretches SET sha256 = zeroblob(32) WHERE seq IN (14, 21)"
+    db = damaged(sound, tmp_path / "changed.db", change, "DELETE FROM stage7_stretches WHERE seq = 7")
+    ended = meva("db", "check", "--db", db, "--json")
+    named = ended.document["damaged_columns"]
+    assert (ended.code, ended.document["sound"]) == (1, False)
+    assert ["00:14:00Z" in named[-2], "00:21:00Z" in named[-1]] == [True, True]
+    assert ["nor all rows of cycles 7 to 13" in one for one in named[:-2]] == [True] * _has_columns_only(db)
+    assert "its SHA-256 is another" in meva("db", "check", "--db", db).out
+    deep = meva("db", "check", "--deep", "--db", db, "--json").document
+    assert (deep["damaged_columns"], {*named} & {*deep["rows_apart"]}) == (named, set())
 
 
 def test_rows_beside_columns_that_have_none_are_too_many(meva: Meva, sound: Path, tmp_path: Path) -> None:

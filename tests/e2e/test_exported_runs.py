@@ -21,6 +21,7 @@ from stage7_runs import rows_of as stored
 
 from meva_adapters import notebook
 from meva_adapters.replay import info
+from meva_adapters.sql import writer
 from meva_cli import app
 from meva_core.live_market import TICKER, Answers, Asking
 from meva_core.modes import Mode
@@ -278,6 +279,21 @@ def test_nothing_is_written_over_and_a_backtest_is_not_written_out(
     assert (refused.code, "is no run on the live market" in refused.err) == (2, True)
     assert meva("replay", "export", "--db", live.db, "--book", "none", "elsewhere").code == 2
     assert sorted(p.name for p in tmp_path.iterdir() if not p.name.startswith("again.db")) == before
+
+
+def test_a_run_of_which_a_stretch_is_lost_is_not_written_out_as_a_shorter_one(
+    folder: Path, live: Live, meva: Meva
+) -> None:
+    """Its rows still tell of the cycle; what it saw was in the stretch."""
+    run = live.runs()[1]["run_id"]
+    moment = datetime.fromtimestamp(FIRST + 600, UTC)
+    with writer(live.db, durable=False) as store, store.unit() as work:
+        assert work.delete("stage7_stretches", run_id=run, start=moment, end=moment) == 1
+        work.commit()
+    refused = meva("replay", "export", "--db", live.db, "--run", run, "elsewhere")
+    assert refused.code == 2
+    assert f"stretches of run {run} are lost: there are no columns of cycle 6" in refused.err
+    assert meva("report", "--db", live.db, "--run", run, "--json").document["totals"]["cycles"] == 20
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ D = Decimal
 UNIT = D("1E-8")
 SAMPLE = Path(__file__).parents[2] / "replay/sample"
 NEAR = {"rel": 1e-12, "abs": 0}
-QUIET = {"STAGE7_MAX_DATA_AGE_SEC": "4000", "STAGE7_MAX_DAILY_LOSS_TRY": "900000"}
+QUIET = {"STAGE7_MAX_DATA_AGE_SEC": "4000", "TTL_SECONDS": "3600", "STAGE7_MAX_DAILY_LOSS_TRY": "900000"}
 
 
 class World(NamedTuple):

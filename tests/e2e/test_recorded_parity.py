@@ -7,7 +7,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from revision_0002 import RUNS, make_market, upgraded
 from stage7_runs import BUSY, START, edit_cell, make_dataset, rows_of
 
 from meva_cli.app import run
+from meva_cli.commands.parity import in_words
 from meva_core.settings.build import STAGE7_READS, VARIABLES, Settings, settings_document
 
 Meva = Callable[..., Any]
@@ -499,6 +501,22 @@ def test_a_verdict_says_of_what_it_is_one(meva: Meva, busy: pytest.MonkeyPatch, 
     told = meva("parity", "a.db", "b.db", "--quantize-try", "0.01").out.splitlines()
     assert [line.split("\t")[0] for line in told[:3]] == ["equal", "compared", "not_compared"]
     assert not any(line.startswith("fingerprint") for line in told)
+
+
+def test_a_difference_is_told_as_people_read_it() -> None:
+    first = {
+        "cycle_ts": datetime(2026, 1, 1, tzinfo=UTC),
+        "step": "stored",
+        "field": "portfolio_plan.actions[ETHTRY]",
+        "a": {"amount_try": Decimal("1E+3"), "side": "BUY"},
+        "b": None,
+        "inputs_equal": True,
+    }
+    assert in_words(first) == (
+        "Before 2026-01-01 00:00:00 UTC the runs agree. There, in the stored rows, a decision differs: "
+        "portfolio_plan.actions[ETHTRY] is amount_try 1000, side BUY in A and nothing in B. The data are "
+        "equal so far."
+    )
 
 
 def test_adaptation_is_compared_on_a_grid_when_asked(

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import meva
+from fresh_database import fresh_file
 from nightly import every
 from old_files import build
 from postgres_server import new_postgres
@@ -22,8 +24,9 @@ from meva_adapters.sql.tables import META
 from meva_adapters.sql.transfer import copy_database
 from meva_cli.progress import NoProgress
 from meva_core.errors import BadInput, StoreError
+from meva_core.history.window import choose_window, cycles
 
-__all__ = ["new_postgres"]
+__all__ = ["meva", "new_postgres"]
 OldFile = Callable[[str], Path]
 TRACE = (
     "cycle_id",
@@ -73,7 +76,39 @@ def test_old_times_are_compared_as_instants_whatever_their_offset(old_file: OldF
         assert len(inside) == len([moment for moment in moments if moment > first])
         legacy = view.run("legacy")
         assert legacy is not None
-        assert (legacy["start_ts"], legacy["end_ts"], legacy["cycles"]) == (first, last, len(moments))
+        assert (legacy["start_ts"], legacy["end_ts"]) == (first, last)
+
+
+def test_half_a_cycle_counts_as_one_wherever_cycles_are_counted(old_file: OldFile) -> None:
+    """One of them left its metrics, and no trace."""
+    path = old_file("gen-45")
+    upgrade(path)
+    with reader(path) as store, store.read() as view:
+        traced = view.count()["stage7_cycle_trace"]
+        window = choose_window(view, "legacy")
+        told = [row["cycle_id"] for row in cycles(view, window, {})]
+        [legacy] = view.runs()
+    assert (len(told), legacy["cycles"], legacy["last_cycle_id"]) == (traced + 1, traced + 1, told[-1])
+
+
+def test_what_needs_columns_says_that_the_earlier_system_kept_none(
+    old_file: OldFile, meva: Callable[..., Any]
+) -> None:
+    path = old_file("gen-45")
+    upgrade(path)
+    filled = meva("db", "fill", "--db", path)
+    assert (filled.code, filled.out) == (
+        0,
+        "nothing to fill: the earlier system recorded its cycles in rows, and kept no columns\n",
+    )
+    refused = meva("prove", "--db", path)
+    assert (refused.code, "resume" in refused.err) == (2, False)
+    assert "`meva report` and `meva why` show what they recorded" in refused.err
+
+
+def test_a_database_without_a_run_has_nothing_to_fill(meva: Callable[..., Any], tmp_path: Path) -> None:
+    filled = meva("db", "fill", "--db", fresh_file(tmp_path / "a.db"))
+    assert filled.out == "nothing to fill: the database holds no run and no book yet\n"
 
 
 def test_a_new_run_in_an_adopted_file_stays_apart_from_its_history(old_file: OldFile) -> None:

@@ -66,8 +66,8 @@ def test_its_run_is_read_as_it_was_recorded(name: str, meva: Meva, tmp_path: Pat
     assert len(report["cycles"]) == kept.recorded
     last = meva("why", "--db", "state.db", "--json").document["cycle_id"]
     assert last == report["cycles"][-1]["cycle_id"]
-    for command in ("report", "why", "export", "alerts", "count"):
-        ended = meva(command, "--db", "state.db")
+    for command in (("report", "--last", 100), ("why",), ("export",), ("alerts",), ("count",)):
+        ended = meva(*command, "--db", "state.db")
         assert (ended.code, ended.err) == (0, ""), command
 
 

@@ -40,6 +40,7 @@ from meva_adapters.replay.format.stamps import MICROS, iso_stamp
 from meva_adapters.replay.recording.rows_of_run import RowsOfRun
 from meva_adapters.replay.recording.writer import write_json, write_manifest
 from meva_adapters.system.files import make_folder, naming
+from meva_core.chains import chains_of, gaps_of, lost
 from meva_core.errors import BadInput, StoreCorrupt, StoreUnready
 from meva_core.live_market import bars_kind
 from meva_core.params import STRATEGY
@@ -83,8 +84,8 @@ def require_live(row: Mapping[str, Any]) -> None:
 def export_run(reads: Reads, codec: Codec, row: Mapping[str, Any], root: Path) -> Exported:
     """Write a run, as its row of stage7_runs, into `root`, an empty folder.
 
-    Raises BadInput for a run that is not of the live market, StoreUnready for one without columns, and what
-    opening a stretch raises.
+    Raises BadInput for a run that is not of the live market, StoreUnready for one without columns,
+    StoreCorrupt where some of its cycles have none, and what opening a stretch raises.
     """
     require_live(row)
     run = recorded_run(row, codec.decode)
@@ -228,6 +229,8 @@ class _Beside:
         return first, last, cycles
 
     def _stretches(self) -> Iterator[Opened]:
+        for gap in gaps_of(self.row, chains_of(self.reads, self.run.run_id)):
+            raise lost(self.run.run_id, f"there are no columns of {gap.name}, and so no market")
         columns = self.codec.columns()
         versions = dict(self.reads.rows("stage7_forms", ("form", "code_version")))
         for stored in self.reads.stretches(self.run.run_id):

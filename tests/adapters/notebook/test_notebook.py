@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -44,6 +45,29 @@ def test_it_is_the_run_that_the_command_records(run: Backtest, recorded: tuple[P
     assert mine == {name: printed[name] for name in mine}
     assert printed["fills_resting"] > 0
     assert printed["cycles_traded"] > 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "warned"),
+    [
+        ({"SYMBOLS": ["BTCTRY", "AVAXTRY"]}, "SYMBOLS names AVAXTRY, of which the dataset has nothing"),
+        ({"SYMBOLS": ["AVAXTRY"]}, "SYMBOLS names AVAXTRY, of which the dataset has nothing"),
+        ({"step": 300}, "the step of 300 s is longer than TTL_SECONDS=150"),
+    ],
+)
+def test_it_warns_of_what_the_command_warns_of(dataset: Path, asked: dict[str, Any], warned: str) -> None:
+    window = {"start": "2026-01-01T01:00:00Z", "end": "2026-01-01T01:10:00Z"}
+    with pytest.warns(UserWarning, match=warned) as warnings:
+        backtest(dataset, engine="interpreted", **window, **{**BUSY, **asked})
+    assert [one.filename for one in warnings] == [__file__]
+
+
+def test_it_warns_of_rules_that_nobody_told(dataset: Path, tmp_path: Path) -> None:
+    bare = Path(shutil.copytree(dataset, tmp_path / "bare"))
+    for name in ("exchangeinfo.json", "manifest.json"):
+        (bare / name).unlink()
+    with pytest.warns(UserWarning, match="fallback rules stand in for BTCTRY, ETHTRY, SOLTRY, XRPTRY"):
+        backtest(bare, engine="interpreted", end="2026-01-01T00:03:00Z", **BUSY)
 
 
 def test_its_cycles_hold_the_recorded_metrics(run: Backtest, recorded: tuple[Path, dict[str, Any]]) -> None:

@@ -87,7 +87,8 @@ def test_what_is_asked_can_be_answered() -> None:
     with pytest.raises(BadInput, match="things are not told"):
         backtest(frames)
     told: dict[str, Any] = {"stamp": "open", "tz": "UTC", "dates": "dmy", "round_cells": True}
-    with pytest.warns(UserWarning, match="fills are a model"):
+    of_rules = pytest.warns(UserWarning, match="fallback rules stand in for NEWTRY")
+    with of_rules, pytest.warns(UserWarning, match="fills are a model"):
         found = backtest(frames, **told, drop_bad=True, engine="interpreted")
     assert str(found.summary["start"]).startswith("2024-04-05")
 
