@@ -234,15 +234,6 @@ def unmarked(scene: Scene) -> None:
     scene.silence(("book", "ETHTRY"), ("tickers", ""))
 
 
-def slow(scene: Scene) -> None:
-    scene.kept = scene.book.runner.world
-    scene.book.runner.world = evolve(scene.kept, signals=lambda: (60_000, 0))
-
-
-def fast(scene: Scene) -> None:
-    scene.book.runner.world = scene.kept
-
-
 def leaking(scene: Scene) -> None:
     """TRY and coins go on leaving by turns: what stands as missing is booked in time, but never all of it."""
     scene.bought("BTCTRY", "1")
@@ -280,7 +271,11 @@ def passes(seconds: float) -> Act:
     return lambda scene: scene.exchange.pass_time(seconds)
 
 
-SLOW_COUNTS: Final = {"DEGRADE_WARN_THRESHOLD": "1", "DEGRADE_WARN_CODES_CSV": "EXCHANGE_LATENCY_SPIKE"}
+REFUSALS_COUNT: Final = {
+    "STAGE4_BOOTSTRAP_INTENTS": "1",
+    "REJECT_SPIKE_THRESHOLD": "1",
+    "DEGRADE_WARN_THRESHOLD": "1",
+}
 BLIND: Final = Turn(enter=lambda scene: scene.silence(("book", "BTCTRY")), leave=Scene.speak)
 TURNS: Final[Mapping[tuple[str, ...], Turn]] = {
     ("absent", "order_not_as_thought"): Turn(enter=gone, leave=passes(DAY)),
@@ -340,7 +335,7 @@ TURNS: Final[Mapping[tuple[str, ...], Turn]] = {
         before=unmarked, enter=lambda scene: scene.bought("ETHTRY", "1") and None, leave=Scene.speak
     ),
     ("degrade_override:REDUCE_RISK_ONLY",): Turn(
-        enter=slow, over=fast, leave=passes(15 * 60), settings=SLOW_COUNTS
+        enter=refused, over=taken, leave=passes(15 * 60), settings=REFUSALS_COUNT
     ),
     ("degrade_override:OBSERVE_ONLY",): Turn(enter=leaking, over=leaks_no_more, leave=passes(30 * 60)),
     ("strategy_failed:REDUCE_RISK_ONLY",): Turn(enter=failing, leave=answering),
