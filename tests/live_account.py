@@ -227,12 +227,14 @@ class LiveAccount:
 
 
 def differences(account: LiveAccount, db: Path | str) -> list[str]:
-    """Return what a database has otherwise than the exchange's own books: of orders, fills, cash and coins.
+    """Return what a database has otherwise than the exchange's own books: of orders, fills, cash and coins;
+    and what of its cycles is not decided again as it was.
 
     To be asked when all is quiet: nothing is under way. The live book's coins and the foreign ones make the
     balance together, and its cash is all the TRY there are.
     """
-    return [*_orders(account, db), *_fills(account, db), *_holdings(account, db), *account.broken()]
+    found = [*_orders(account, db), *_fills(account, db), *_holdings(account, db), *account.broken()]
+    return [*found, *_rechecked(account, db)]
 
 
 WORDS = {"Closed": "filled", "Canceled": "canceled", "Untouched": "open", "Partial": "partially_filled"}
@@ -295,6 +297,12 @@ def _holdings(account: LiveAccount, db: Path | str) -> Iterator[str]:
     for asset in sorted({*held, "TRY", *(pair.removesuffix("TRY") for pair in PAIRS)}):
         if held[asset] != account.total(asset):
             yield f"{asset}: {format_e8(held[asset])} in the book, {format_e8(account.total(asset))} there"
+
+
+def _rechecked(account: LiveAccount, db: Path | str) -> Iterator[str]:
+    done = called(account, "recheck", "--db", db, "--book", "live", "--last", 100_000)
+    if done.returncode:
+        yield f"recheck: {done.stdout}{done.stderr}"
 
 
 def book_of(db: Path | str, name: str = "live") -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from attrs import define, field, frozen
-from live_account import PAIRS, LiveAccount, called, differences, live_account, staged
+from live_account import PAIRS, LiveAccount, differences, live_account, staged
 from nightly import every
 from stage7_runs import rows_of
 
@@ -330,8 +330,6 @@ def test_books_agree_after(account: LiveAccount, row: Row) -> None:
     assert (ran.rested <= row.rests, bool(ran.rested)) == (True, bool(row.rests)), ran.rested
     assert {*ran.modes} == {*row.modes}, ended.stdout
     assert bool(account.ours()) == row.trades
-    again = called(account, "recheck", "--db", "a.db")
-    assert again.returncode == 0, again.stdout
 
 
 def test_nonsense_while_a_book_is_opened_is_a_fault_of_the_moment_and_no_input_of_the_user_s(
