@@ -35,7 +35,7 @@ LATE = {"fills_delay_ms": 4_000, "orders_delay_ms": 300, "balances_delay_ms": 2_
 OFTEN = {"TTL_SECONDS": "15", "STAGE3_STRATEGIES": "restless"}
 SIZES = {
     ("stage3", "sqlite"): (300, 300) if NIGHTLY else (6, 2),
-    ("stage4", "postgresql"): (100, 30) if NIGHTLY else (6, 2),
+    ("stage4", "postgresql"): (300, 60) if NIGHTLY else (6, 2),
     ("stage4", "sqlite"): (1_000, 300) if NIGHTLY else (16, 6),
 }
 """Cycles in all, and how many processes are killed on the way."""

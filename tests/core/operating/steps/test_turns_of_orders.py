@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 from attrs import define, evolve, field
 from fresh_database import fresh_file
-from run_by_hand import DAY, by_ourselves, cycle, restarted, see_to
+from run_by_hand import AT, DAY, by_ourselves, cycle, restarted, see_to
 from running import NAME, STRATEGIES, Running, running
 
 from meva_adapters.sql.store import SqlStore, writer
@@ -32,7 +32,6 @@ from meva_core.operational.because import Cause
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, VenueOrder
 
-AT: Final = "2025-10-09T09:00:00.000000+00:00"
 Act = Callable[["Scene"], None]
 
 
