@@ -101,7 +101,10 @@ def may_trace() -> bool:
 
 
 @pytest.mark.skipif(
-    not may_trace(), reason="strace is not here, or may not trace: no call can be made to fail"
+    not may_trace(),
+    reason="only strace makes a sync fail from outside, and it is not installed or may not trace here "
+    "(a container needs --cap-add SYS_PTRACE); what such an error becomes, tests/adapters/sql/test_engine.py "
+    "shows, and commits that fail without being undone, tests/sim/test_failing_disks.py",
 )
 @pytest.mark.parametrize("number", range(1, 40) if NIGHTLY else [20])
 def test_p5_a_sync_that_fails_ends_a_loop_and_what_it_was_for_is_read_anew(
