@@ -138,12 +138,13 @@ class Shown:
         return [one for one in known if one.pair.name == symbol and one.created in window]
 
     def _listed(self, orders: list[Order]) -> list[VenueOrder]:
-        """Return orders as a list has them, which may lack some."""
+        """Return orders as a list has them, which may lack some; the newest one lacks for less than the grace
+        after it was sent, however late it was taken: beyond that nothing could be believed of any order."""
         now = self.truth.time.now
         known = [one for one in orders if one.shown_at <= now]
         if known and self.faults.happens(Fault.LACKS_NEWEST):
             self.newest_hidden = now + self.random.randint(1, 100) * SECOND
-        if known and self.newest_hidden > now and now - known[-1].created < 100 * SECOND:
+        if known and self.newest_hidden > now and now - known[-1].sent < 100 * SECOND:
             known = known[:-1]
         if len(known) > 1 and self.faults.happens(Fault.LACKS_PAGE):
             known = known[: len(known) // 2]

@@ -45,7 +45,8 @@ class State(Enum):
 
 @define
 class Order:
-    """An order at the exchange. `name` is its client id; `shown_at` is from when lists have it."""
+    """An order at the exchange. `name` is its client id; `shown_at` is from when lists have it. `created` is
+    when it was taken, which may be after it was `sent`."""
 
     number: int
     name: str | None
@@ -55,6 +56,7 @@ class Order:
     qty: int
     created: int
     shown_at: int
+    sent: int
     filled: int = 0
     state: State = State.OPEN
     ends_at: int | None = None
@@ -122,8 +124,8 @@ class Truth:
     """Symbols in which an order of ours was taken twice, or after it had to be given up."""
     moved: Counter[tuple[bool, str]] = field(factory=Counter)
     """What fills and transfers moved of each asset: those of our own orders, and all else."""
-    late: list[tuple[int, str, Pair, Side, int, int]] = field(factory=list)
-    """Orders that were sent, and that the exchange takes at a later time."""
+    late: list[tuple[int, str, Pair, Side, int, int, int]] = field(factory=list)
+    """Orders that were sent, at the last of their times, and that the exchange takes at the first."""
 
     # -- Asked ------------------------------------------------------------------------------------------
 
@@ -162,10 +164,13 @@ class Truth:
         self.numbers += self.random.randint(1, 9)
         return self.numbers
 
-    def takes(self, name: str | None, pair: Pair, side: Side, price: int, qty: int, hidden: int = 0) -> Order:
-        """Take an order, and trade what trades at once; lists have it after so many microseconds."""
+    def takes(
+        self, name: str | None, pair: Pair, side: Side, price: int, qty: int, hidden: int = 0, sent: int = 0
+    ) -> Order:
+        """Take an order, and trade what trades at once; lists have it after so many microseconds. It was
+        sent at a time before, or now."""
         now = self.time.now
-        order = Order(self.number(), name, pair, side, price, qty, now, now + hidden)
+        order = Order(self.number(), name, pair, side, price, qty, now, now + hidden, sent or now)
         self.orders[order.number] = order
         best = pair.ask if side is Side.BUY else pair.bid
         crosses = price >= best if side is Side.BUY else price <= best
@@ -184,9 +189,9 @@ class Truth:
         now = self.time.now
         for one in [one for one in self.late if one[0] <= now]:
             self.late.remove(one)
-            _, name, pair, side, price, qty = one
+            _, name, pair, side, price, qty, sent = one
             if pair.listed and self.affords(pair, side, price, qty):
-                self.takes(name, pair, side, price, qty)
+                self.takes(name, pair, side, price, qty, sent=sent)
         for order in self.open():
             if not order.pair.listed or (order.ends_at is not None and order.ends_at <= now):
                 self.cancels(order)

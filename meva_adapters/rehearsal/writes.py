@@ -96,8 +96,8 @@ class Writes:
 
     def _later(self, order: NewOrder, seconds: int) -> None:
         pair, price, qty = self._read(order)
-        due = self.truth.time.now + seconds * SECOND
-        self.truth.late.append((due, order.client_id, pair, order.side, price, qty))
+        now = self.truth.time.now
+        self.truth.late.append((now + seconds * SECOND, order.client_id, pair, order.side, price, qty, now))
         raise OutcomeUnknown("no reply")
 
     def _again(self, order: NewOrder) -> None:

@@ -112,9 +112,23 @@ def of_fill(fill: VenueFill, ours: Ours) -> Owner:
 def _one_of_its_name(fill: VenueFill, order: OwnOrder, ours: Ours) -> OwnOrder:
     """Return which of the orders under a name a fill can be of, first one that lacks fills; the order that
     has the name where it can be of none of them."""
+    return max(_can_be(fill, order, ours), key=lambda one: (one.missing or 0) > 0, default=order)
+
+
+def _can_be(fill: VenueFill, order: OwnOrder, ours: Ours) -> list[OwnOrder]:
+    """Return the orders that share an order's name, it among them, and may have a fill."""
     twins = (one for one in ours.orders if one.twin_of is not None and one.twin_of == order.client_id)
-    can_be = [one for one in (order, *twins) if one.may_have(fill)]
-    return max(can_be, key=lambda one: (one.missing or 0) > 0, default=order)
+    return [one for one in (order, *twins) if one.may_have(fill)]
+
+
+def is_of_several(fill: VenueFill, ours: Ours) -> bool:
+    """Whether a fill without a number can be of several orders that share its name, and lack fills. Once all
+    fills with numbers are booked, they may leave one that it is of; booked before, it can take their room."""
+    order = None if fill.client_id is None else ours.by_name.get(fill.client_id)
+    if fill.order_id is not None or order is None:
+        return False
+    lacking = [one for one in _can_be(fill, order, ours) if one.missing is None or one.missing > 0]
+    return len(lacking) > 1
 
 
 def _owner(order_id: str | None, name: str | None, ours: Ours) -> Owner:

@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from meva_core.amounts import E6
 from meva_core.live.booking import entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
-from meva_core.live_book.attribution import Ours, Owner, Whose, of_fill
+from meva_core.live_book.attribution import Ours, Owner, Whose, is_of_several, of_fill
 from meva_core.live_book.book import SOLD, Booked, LiveBook, Wait
 from meva_core.live_book.fills import (
     foreign_fill,
@@ -42,6 +42,9 @@ NUMBERLESS_MICROS: Final = 3 * 3_600 * 10**6
 """How long a fill that gives our name alone, and can be none of the order that is known by it, waits for
 another of that name: the exchange may have made two of one request, and lists may lack the second for some
 cycles."""
+SEVERAL_MICROS: Final = 900 * 10**6
+"""How long one that two orders of that name may have waits for fills with numbers, which tell: lists have
+fills some minutes late at most."""
 
 _REFUSED: Final = {
     Whose.STRAY: AlarmCode.STRAY,
@@ -201,8 +204,10 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
     assert order is not None
     if owner.whose is Whose.NAMESAKE and not book.is_accepted(AlarmCode.SHARED_NAME, order.label):
         return (Alarm(AlarmCode.SHARED_NAME, order.label, fill.symbol, numbers_of(fill)),)
-    can_be = _order_of(fill, order).may_have(fill) and not predates(fill, order)
     waited = batch.now - book.waits[fill.fill_id].since if fill.fill_id in book.waits else 0
+    if waited < SEVERAL_MICROS and is_of_several(fill, so_far.ours):
+        return ()
+    can_be = _order_of(fill, order).may_have(fill) and not predates(fill, order)
     if not can_be and not book.is_accepted(AlarmCode.FILL_DIFFERS, fill.fill_id):
         if fill.order_id is None and waited < NUMBERLESS_MICROS:
             return ()

@@ -194,15 +194,32 @@ def test_a_fill_without_a_number_is_of_the_one_order_of_its_name_that_it_can_be_
     order = an_order(qty="1", order_id="9", client_id="s4:x", filled=Decimal(1))
     twin = an_order(qty="1", order_id="10", twin_of="s4:x", filled=Decimal(1))
     first, second = (a_fill("1", "100", order_id=None, client_id="s4:x", fill_id=one) for one in "56")
-    came = book_fills(a_book(), first, second, orders=(order, twin))
+    waiting = book_fills(a_book(), first, second, orders=(order, twin))
+    assert (codes(waiting.booked), waiting.waits) == ([], ("5", "6"))  # it may be of either
+    book = waiting.booked.book
+    came = book_fills(book, first, second, orders=(order, twin), now=920)
     assert (codes(came.booked), came.waits) == ([], ())
     assert [(one.order_id, one.sums.qty) for one in came.ours.orders] == [("9", 1), ("10", 1)]
     assert [(one.fill_id, one.order_id) for one in came.fills] == [("5", None), ("6", "10")]
     third = a_fill("1", "100", order_id=None, client_id="s4:x", fill_id="7")
-    more = book_fills(a_book(), first, second, third, orders=(order, twin))
+    more = book_fills(book, first, second, third, orders=(order, twin), now=920)
     assert (codes(more.booked), more.waits) == ([], ("7",))
-    late = book_fills(more.booked.book, third, orders=more.ours.orders, now=10_820)
+    late = book_fills(more.booked.book, third, orders=more.ours.orders, now=11_720)
     assert codes(late.booked) == ["K3"]
+
+
+def test_a_fill_that_two_orders_of_a_name_may_have_takes_no_room_of_fills_with_numbers() -> None:
+    order = an_order(qty="1", order_id="9", client_id="s4:x", filled=Decimal(1))
+    twin = an_order(qty="1", order_id="10", twin_of="s4:x", filled=Decimal(1))
+    part = a_fill("0.25", "100", order_id=None, client_id="s4:x", fill_id="5")
+    rest = a_fill("0.75", "100", order=twin, fill_id="6")
+    all_of_it = a_fill("1", "100", order=order, fill_id="7")
+    came = book_fills(a_book(), part, rest, orders=(order, twin))
+    assert (codes(came.booked), came.waits) == ([], ("5",))
+    whole = book_fills(came.booked.book, all_of_it, orders=came.ours.orders, now=300)
+    done = book_fills(whole.booked.book, part, orders=whole.ours.orders, now=330)
+    assert (codes(done.booked), done.waits) == ([], ())
+    assert [(one.order_id, one.sums.qty) for one in done.ours.orders] == [("9", 1), ("10", 1)]
 
 
 def test_one_that_the_known_order_of_its_name_cannot_have_waits_three_hours_for_another() -> None:
