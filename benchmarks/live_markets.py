@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from meva_core.live_market import BAR60, BOOK, TICKER, Answers, Asking, SeenRow, TouchFrom
+from meva_core.live_market import BAR60, BOOK, HISTORY_BARS, TICKER, Answers, Asking, SeenRow, TouchFrom
 from meva_core.market import MICROS
 from meva_core.venue import Metadata
 
@@ -66,7 +66,7 @@ class WalkingMarket:
     def _asked(self, asking: Asking) -> set[str]:
         """Return whose bars are asked for: of those whose last one is oldest, as many as there are calls."""
         passed = _BAR if asking.since_last_seconds is None else min(_BAR, asking.since_last_seconds)
-        oldest = sorted(self.symbols, key=lambda symbol: asking.bars_since.get(symbol, 0))
+        oldest = sorted(self.symbols, key=asking.bar_since)
         return set(oldest[: _BARS_A_MINUTE * passed // _BAR])
 
     def _walk(self) -> None:
@@ -76,10 +76,10 @@ class WalkingMarket:
             self._prices[symbol] = max(first // 2, price + step)
 
     def _bars(self, asking: Asking, symbol: str) -> list[SeenRow]:
-        """Return the bars that ended since the last one known, of a lookback at most."""
+        """Return the bars that ended since the last one known, as many as a book keeps of them at most."""
         end = (self.now - 3) // _BAR * _BAR
-        since = asking.bars_since.get(symbol, 0) // MICROS
-        first = max(since + _BAR, end - _BAR * (asking.lookback - 1))
+        since = asking.bar_since(symbol) // MICROS
+        first = max(since + _BAR, end - _BAR * (max(asking.lookback, HISTORY_BARS) - 1))
         found = []
         for ts in range(first, end + 1, _BAR):
             close = self._prices[symbol] + self._draws.randrange(-3, 4)

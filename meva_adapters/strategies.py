@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib
-import inspect
 import json
-import linecache
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -21,14 +17,22 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from meva_adapters.strategy_files import classes_in, file_module, loading
+from meva_adapters.strategy_sources import source_sha256
+from meva_adapters.texts.numerals import number_of, whole_of
 from meva_core.errors import BadInput
-from meva_core.settings.kinds import each_once
+from meva_core.settings.kinds import each_once, lower
 from meva_core.strategy.base import Strategy, expected, fields_of, identity_of
 from meva_core.strategy.built_in import BUILT_IN, OF_LIVE_STAGES
 
 GROUP: Final = "meva.strategies"
 """The group of entry points that installed strategies stand under."""
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_READS: Final[Mapping[type, Callable[[str], Any]]] = {
+    bool: lambda text: _FLAGS[lower(text)],
+    int: whole_of,
+    float: number_of,
+}
+"""What reads a parameter of a kind out of the text that it is written as."""
 
 
 @frozen
@@ -143,6 +147,27 @@ def ids_of(places: Sequence[Path]) -> set[str]:
     return {*BUILT_IN, *installed(), *(one.id for one in _in_files(places, None))}
 
 
+def unknown_headings(
+    tables: Mapping[str, Mapping[str, Any]], places: Sequence[Path], loaded: Collection[str] = ()
+) -> list[str]:
+    """Return a sentence for each heading `[strategies.<id>]` that is the id of no strategy: neither of one
+    that is `loaded`, nor of any that an id names, as far as sources show. Nothing is run.
+
+    What stands below such a heading counts for nothing: it is mistyped, or of a file that is not at hand.
+    """
+    if not tables.keys() - loaded:
+        return []
+    written = (name for name, _, _ in classes_in(places))
+    known = {*loaded, "equal_weight", *BUILT_IN, *OF_LIVE_STAGES, *installed(), *written}
+    return [_unknown_heading(name, known) for name in sorted(tables.keys() - known)]
+
+
+def _unknown_heading(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    meant = f"; did you mean [strategies.{near[0]}]?" if near else ""
+    return f"meva.toml [strategies.{name}]: no id here is {name}, so nothing goes by what stands there{meant}"
+
+
 @frozen
 class Available:
     """A strategy that an id names: where it comes from, and how it is loaded."""
@@ -255,91 +280,8 @@ def _value(kind: type[Strategy], name: str, text: str) -> Any:
     attribute = fields_of(kind)[name]
     wanted = attribute.metadata["kind"]
     try:
-        if wanted is bool:
-            return _FLAGS[text.strip().lower()]
-        return wanted(text.strip()) if wanted in (int, float) else text
+        return text if wanted is str else _READS[wanted](text.strip(" \t"))
     except (ValueError, KeyError):
         raise BadInput(
             f"strategy {kind.name()}: parameter {name}: {text[:60]!r}; expected {expected(attribute)}"
         ) from None
-
-
-# -- Sources ----------------------------------------------------------------------------------------------
-
-
-def source_sha256(kind: type[Strategy]) -> str:
-    """Return the SHA-256 of a strategy's source: of its module and of those beside it that this imports, or,
-    of one that was written in a notebook, of the class.
-
-    Raises BadInput where the source is not at hand.
-    """
-    module = sys.modules.get(kind.__module__)
-    file = getattr(module, "__file__", None)
-    if file and kind.__module__ != "__main__" and Path(file).is_file():
-        return _sha256_of(sorted(_with_beside(Path(file)).items()))
-    text = _written(kind)
-    if text is None:
-        raise BadInput(
-            f"strategy {kind.name()}: its source is not at hand, so a run could not say what it was",
-            action="write it into a file, or into a cell of a notebook",
-        )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _written(kind: type[Strategy]) -> str | None:
-    """Return the lines of a class; None where they are not at hand.
-
-    Python finds those of a notebook's cell by the functions in it alone: a class there knows no file.
-    """
-    try:
-        return inspect.getsource(kind)
-    except (OSError, TypeError):
-        pass
-    codes = (one.__code__ for one in vars(kind).values() if inspect.isfunction(one))
-    for code in codes:
-        lines = linecache.getlines(code.co_filename)
-        for node in ast.walk(_parsed(lines)):
-            if not isinstance(node, ast.ClassDef) or node.name != kind.__name__:
-                continue
-            if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0):
-                return "".join(lines[node.lineno - 1 : node.end_lineno])
-    return None
-
-
-def _parsed(lines: list[str]) -> ast.Module:
-    try:
-        return ast.parse("".join(lines))
-    except SyntaxError:
-        return ast.parse("")
-
-
-def _sha256_of(files: list[tuple[str, bytes]]) -> str:
-    lines = (f"{name} {hashlib.sha256(text).hexdigest()}\n" for name, text in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _with_beside(file: Path) -> dict[str, bytes]:
-    """Return a module's source and that of the modules beside it that it imports, and these, by name."""
-    folder, found, waiting = file.parent, dict[str, bytes](), [file]
-    while waiting:
-        path = waiting.pop()
-        name = path.relative_to(folder).as_posix()
-        if name in found:
-            continue
-        found[name] = path.read_bytes()
-        for imported in _imports(found[name]):
-            beside = (folder / f"{imported}.py", folder / imported / "__init__.py")
-            waiting += [one for one in beside if one.is_file()]
-    return found
-
-
-def _imports(source: bytes) -> Iterator[str]:
-    """Yield the first parts of the names of modules that a source imports."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.module:
-                yield node.module.partition(".")[0]
-            else:
-                yield from (alias.name for alias in node.names)

@@ -9,11 +9,12 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from meva_adapters.strategy_imports import OfThisVerySource, importing_anew
 from meva_core.errors import BadInput
 from meva_core.strategy.base import snake_case
 from meva_core.strategy.raised import told, undisturbed
@@ -61,34 +62,21 @@ def classes_in(places: Sequence[Path]) -> Iterator[tuple[str, Path, str]]:
                     yield _id_of(node), file, node.name
 
 
-class _OfThisVerySource(SourceFileLoader):
-    """Compiles a file anew each time. What Python keeps compiled is told apart by second and size: after a
-    quick edit the code from before would run, under the name of the new source."""
-
-    def path_stats(self, path: str) -> dict[str, float]:
-        """Say that nothing kept fits, and that nothing is to be kept."""
-        raise OSError(path)
-
-
 def file_module(path: Path) -> ModuleType:
-    """Return the module of a file, run anew; what it imports may lie beside it."""
+    """Return the module of a file, run anew with what it imports out of its own folder."""
     path = path.resolve()
     if not path.is_file():
         raise BadInput(
             f"{path}: there is no such file", action="write FILE.py:Class, with the path from here"
         )
     name = f"{_PREFIX}{hashlib.sha256(bytes(path)).hexdigest()[:16]}"
-    loader = _OfThisVerySource(name, str(path))
+    loader = OfThisVerySource(name, str(path), {})
     spec = ModuleSpec(name, loader, origin=str(path))
     spec.has_location = True
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))
-    try:
-        with loading(str(path)):
-            loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
+    with loading(str(path)), importing_anew(path.parent, loader.read):
+        sys.modules[name] = module
+        loader.exec_module(module)
     return module
 
 

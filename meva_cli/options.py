@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from meva_adapters.texts.numerals import number_of, whole_of
 from meva_core.amounts import parse_e8
 from meva_core.errors import BadInput
 from meva_core.settings.kinds import Symbols
@@ -83,8 +84,42 @@ class SymbolParam(click.ParamType[str]):
         return symbols[0]
 
 
+class _AsWritten(click.ParamType[Any]):
+    """A number in ASCII digits: by itself click takes `4_8`, and the digits of every script, for one."""
+
+    def reads(self, text: str) -> Any:
+        """Return the number. Raises ValueError for what is none."""
+        return whole_of(text)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number, or fail as click does."""
+        if isinstance(value, str):
+            try:
+                value = self.reads(value)
+            except ValueError:
+                self.fail(f"{value[:60]!r} is not a valid {self.name}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class WholeParam(_AsWritten, click.types.IntParamType):
+    """A whole number."""
+
+
+class WholeRange(_AsWritten, click.IntRange):
+    """A whole number within bounds."""
+
+
+class RealRange(_AsWritten, click.FloatRange):
+    """A number within bounds, not NaN and not infinite."""
+
+    def reads(self, text: str) -> float:
+        """Return the number. Raises ValueError for what is none."""
+        return number_of(text)
+
+
 TIME: Final = TimeParam()
-COUNT: Final = click.IntRange(1, 10**12)
+WHOLE: Final = WholeParam()
+COUNT: Final = WholeRange(1, 10**12)
 """How many of something; what is beyond would not fit where it is counted."""
 SYMBOLS: Final = SymbolsParam()
 SYMBOL: Final = SymbolParam()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
@@ -46,9 +46,10 @@ def strategy_options(command: F) -> F:
     )(command)
 
 
-def strategy_of(settings: Settings, parameters: Sequence[str]) -> Chosen | None:
+def strategy_of(settings: Settings, parameters: Sequence[str], *, warn: bool = True) -> Chosen | None:
     """Return the strategy that settings and `-p` name, None for none. Raises BadInput as loading it does, and
-    for parameters without a strategy."""
+    for parameters without a strategy. Headings of no strategy are warned of on stderr; `warn`: unless the
+    command tells them itself."""
     chosen = settings.strategy
     texts = pairs_of(parameters)
     if chosen.strategy is None or chosen.strategy == "equal_weight":
@@ -62,7 +63,30 @@ def strategy_of(settings: Settings, parameters: Sequence[str]) -> Chosen | None:
 
     values, places = json_values(chosen.params), places_of(chosen.path)
     with hosting():
-        return load(chosen.strategy, texts, values, tables=chosen.tables, places=places)
+        found = load(chosen.strategy, texts, values, tables=chosen.tables, places=places)
+    if warn:
+        say_unknown_headings(settings, [found.strategy.name()])
+    return found
+
+
+def headings_unknown(settings: Settings, loaded: Collection[str]) -> list[str]:
+    """Return a sentence for each heading of `meva.toml` that is the id of no strategy; `loaded` are ids of
+    those that are, wherever they were found."""
+    if not settings.strategy.tables:
+        return []
+    from meva_adapters.strategies import unknown_headings
+    from meva_adapters.strategy_files import places_of
+
+    return unknown_headings(settings.strategy.tables, places_of(settings.strategy.path), loaded)
+
+
+def say_unknown_headings(settings: Settings, loaded: Collection[str]) -> None:
+    """Warn of those headings on stderr: a strategy may run on defaults that was to have parameters."""
+    from meva_adapters.system.events import SETTING_WARNED
+    from meva_cli.notes import say
+
+    for said in headings_unknown(settings, loaded):
+        say(SETTING_WARNED, said, before="warning: ")
 
 
 @contextmanager

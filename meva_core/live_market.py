@@ -92,14 +92,14 @@ class Asking:
     `symbols` are those that the user configured, `candidates` all that rows are wanted of; where metadata
     come in this measure, `among` (default: the same) says which those are by them. Books and bars are asked
     for in this order: `first` (held, or with open orders), `then` (selected last), `symbols`, and the others
-    in turn. `bars_since` and `touches_since` have the stamp of the last bar and touch by symbol, in
-    microseconds: only what is newer is of use. `lookback` is how many closes the measures take, `own_bars`
-    are those that a strategy looks at, None where it needs none, `grids` the steps of prices by symbol.
-    Without answers the measure ends after `deadline_seconds`.
+    in turn. `last_bars` has the last bar of a minute by symbol, as it was first seen, `touches_since` the
+    stamp of the last touch, in microseconds: only what is newer is of use. `lookback` is how many closes the
+    measures take, `own_bars` are those that a strategy looks at, None where it needs none, `grids` the steps
+    of prices by symbol. Without answers the measure ends after `deadline_seconds`.
 
     `since_last_seconds` is how long ago the book's last cycle was, None for its first: so much of the budgets
     may be used. It and all else here come from what is stored, so that one process for all cycles and one for
-    each ask the same.
+    each ask the same, and count the same.
     """
 
     symbols: Sequence[str]
@@ -108,13 +108,18 @@ class Asking:
     deadline_seconds: float
     first: Sequence[str] = ()
     then: Sequence[str] = ()
-    bars_since: Mapping[str, int] = field(factory=dict)
+    last_bars: Mapping[str, SeenRow] = field(factory=dict)
     touches_since: Mapping[str, int] = field(factory=dict)
     grids: Mapping[str, Decimal] = field(factory=dict)
     own_bars: BarsWanted | None = None
     rules_due: bool = False
     since_last_seconds: int | None = None
     among: Callable[[Metadata], Sequence[str]] | None = None
+
+    def bar_since(self, symbol: str) -> int:
+        """Return the stamp of the last bar of a symbol, in microseconds; -1 where none is known."""
+        last = self.last_bars.get(symbol)
+        return -1 if last is None else last.stamp
 
 
 @frozen(kw_only=True)

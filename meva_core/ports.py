@@ -292,7 +292,10 @@ class Alignment(Protocol):
         """
 
     def since(self, kind: str) -> Mapping[str, int]:
-        """Return the stamp of the last row of each symbol, in microseconds."""
+        """Return the stamp of the last row of a kind by symbol, in microseconds."""
+
+    def last(self, kind: str) -> Mapping[str, SeenRow]:
+        """Return the last row of a kind by symbol, as it was taken."""
 
     def market(self, time: int, symbols: Sequence[str]) -> Market:
         """Return the market at a time in seconds, one row; `symbols` are its columns, in sorted order."""

@@ -22,6 +22,8 @@ PAIR = {
     "denominatorScale": 3,
     "hasFraction": True,
     "filters": [{"filterType": "PRICE_FILTER", "tickSize": "0.001", "minExchangeValue": "99.91"}],
+    "orderMethods": ["MARKET", "LIMIT"],
+    "commissionFromNumerator": False,
 }
 HTML = "<html><body>temporarily unavailable</body></html>"
 ERROR = json.dumps({"s": "error", "errmsg": "internal error"})
@@ -50,7 +52,7 @@ class CandleHost:
         if path.endswith("time"):
             return json.dumps({"serverTime": int(time.time() * 1000)})
         if path.endswith("exchangeinfo"):
-            return json.dumps({"success": True, "data": {"symbols": [PAIR]}})
+            return json.dumps({"data": {"symbols": [PAIR]}, "success": True, "message": None, "code": 0})
         first, last = int(query["from"]), int(query["to"])
         self.asked.append((first, last))
         return self.spoil(len(self.asked)) or self.bars(first, last)

@@ -24,7 +24,7 @@ _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 # The same examples in every run, so that a red test is red for everybody; `nightly` looks further each time.
 settings.register_profile(
-    "default", deadline=None, max_examples=30, derandomize=True, suppress_health_check=_SLOW
+    "default", deadline=None, max_examples=20, derandomize=True, suppress_health_check=_SLOW
 )
 settings.register_profile(
     "nightly", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=_SLOW

@@ -226,20 +226,22 @@ class LiveAccount:
         return self.looked(lambda world: Counter(world.faults.happened))
 
 
-def differences(account: LiveAccount, db: Path) -> list[str]:
-    """Return what a database has otherwise than the exchange's own books: of orders, fills, cash and coins.
+def differences(account: LiveAccount, db: Path | str) -> list[str]:
+    """Return what a database has otherwise than the exchange's own books: of orders, fills, cash and coins;
+    and what of its cycles is not decided again as it was.
 
     To be asked when all is quiet: nothing is under way. The live book's coins and the foreign ones make the
     balance together, and its cash is all the TRY there are.
     """
-    return [*_orders(account, db), *_fills(account, db), *_holdings(account, db), *account.broken()]
+    found = [*_orders(account, db), *_fills(account, db), *_holdings(account, db), *account.broken()]
+    return [*found, *_rechecked(account, db)]
 
 
 WORDS = {"Closed": "filled", "Canceled": "canceled", "Untouched": "open", "Partial": "partially_filled"}
 """How an order stands: in the exchange's word, and in ours."""
 
 
-def _orders(account: LiveAccount, db: Path) -> Iterator[str]:
+def _orders(account: LiveAccount, db: Path | str) -> Iterator[str]:
     rows = rows_of(db, "SELECT * FROM stage4_orders WHERE mode = 'live' AND book IS NULL")
     named = Counter(order.client_id for order in account.ours())
     yield from (f"{name}: {count} orders at the exchange" for name, count in named.items() if count > 1)
@@ -266,7 +268,7 @@ def _orders(account: LiveAccount, db: Path) -> Iterator[str]:
             yield f"{row['client_order_id']}: {row['status']}"
 
 
-def _fills(account: LiveAccount, db: Path) -> Iterator[str]:
+def _fills(account: LiveAccount, db: Path | str) -> Iterator[str]:
     rows = rows_of(db, "SELECT * FROM stage4_fills WHERE book IS NULL AND run_id IS NOT NULL")
     stored = {row["fill_id"]: _of_row(row) for row in rows}
     made = {str(fill.id): _of_fill(fill) for fill in account.fills()}
@@ -285,7 +287,7 @@ def _of_fill(fill: Fill) -> tuple[Any, ...]:
     return fill.pair, fill.side.word.upper(), str(fill.order_id), *amounts
 
 
-def _holdings(account: LiveAccount, db: Path) -> Iterator[str]:
+def _holdings(account: LiveAccount, db: Path | str) -> Iterator[str]:
     book = book_of(db)["ledger"]
     held = Counter({"TRY": parse_e8(book["cash"])})
     for symbol, holding in book["holdings"].items():
@@ -297,7 +299,13 @@ def _holdings(account: LiveAccount, db: Path) -> Iterator[str]:
             yield f"{asset}: {format_e8(held[asset])} in the book, {format_e8(account.total(asset))} there"
 
 
-def book_of(db: Path, name: str = "live") -> dict[str, Any]:
+def _rechecked(account: LiveAccount, db: Path | str) -> Iterator[str]:
+    done = called(account, "recheck", "--db", db, "--book", "live", "--last", 100_000)
+    if done.returncode:
+        yield f"recheck: {done.stdout}{done.stderr}"
+
+
+def book_of(db: Path | str, name: str = "live") -> dict[str, Any]:
     """Return the document of a book."""
     [row] = rows_of(db, "SELECT book_json FROM live_books WHERE book = ?", name)
     found: dict[str, Any] = row["book_json"]["book"]

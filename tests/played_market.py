@@ -62,9 +62,7 @@ class Played:
         for row in rows:
             if row.kind != BAR60:
                 newest[row.kind, row.symbol] = row
-        bars = [
-            row for row in rows if row.kind == BAR60 and row.stamp > asking.bars_since.get(row.symbol, -1)
-        ]
+        bars = [row for row in rows if row.kind == BAR60 and row.stamp > asking.bar_since(row.symbol)]
         due = asking.rules_due and not (self.fails or self.is_silent_on_rules)
         return Answers(
             time=self.now,

@@ -79,7 +79,11 @@ class Running:
 def running(store: SqlStore, there: Mapping[str, str] | None = None, **changes: Any) -> Running:
     """Return a book that was just opened, and its runner; `changes` are of the run."""
     settings = {**BUYS, **changes.pop("settings", {})}
-    account = lived(store, there, settings=settings, strategies=(Listed(NAME),), **changes)
+    return run_over(lived(store, there, settings=settings, strategies=(Listed(NAME),), **changes))
+
+
+def run_over(account: Lived) -> Running:
+    """Return a book with a runner that runs its cycles."""
     doors = Doors(account)
     permits = Permits(doors)
     account.exchange.permit = permits
@@ -87,7 +91,7 @@ def running(store: SqlStore, there: Mapping[str, str] | None = None, **changes: 
         name="live",
         world=account.world,
         run=account.run,
-        store=store,
+        store=account.store,
         texts=TEXTS,
         about=About(settings={"SYMBOLS": "BTCTRY,ETHTRY"}, code_version="0"),
         process=account.process,

@@ -9,6 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.rows import dict_row
+
 from meva_adapters.replay import write_synthetic
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -50,8 +53,12 @@ def edit_cell(file: Path, row: int, column: str, value: str) -> None:
     (file.parent.parent / "manifest.json").unlink(missing_ok=True)
 
 
-def rows_of(db: Path, query: str, *values: Any) -> list[dict[str, Any]]:
-    """Return the rows of a query as dicts, read by sqlite3 alone; `*_json` columns as documents."""
+def rows_of(db: Path | str, query: str, *values: Any) -> list[dict[str, Any]]:
+    """Return the rows of a query as dicts, read by the driver alone; `*_json` columns as documents."""
+    if isinstance(db, str) and "://" in db:
+        with psycopg.connect(db, row_factory=dict_row) as server:
+            found = server.execute(query.replace("?", "%s").encode(), values).fetchall()
+            return [dict(_decoded(row)) for row in found]
     with closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(_decoded(row)) for row in connection.execute(query, values)]
@@ -74,7 +81,7 @@ def contents(db: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _decoded(row: sqlite3.Row) -> Iterator[tuple[str, Any]]:
+def _decoded(row: sqlite3.Row | dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name in row.keys():  # noqa: SIM118 - a row iterates over its values
         value = row[name]
-        yield name, json.loads(value) if name.endswith("_json") and value is not None else value
+        yield name, json.loads(value) if name.endswith("_json") and isinstance(value, str) else value

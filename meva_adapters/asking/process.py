@@ -96,13 +96,17 @@ class StrategyProcess:
             asked = {**given, "question": question}
             return self._answered(asked, shown, read)
         except Late:
-            limit = self.seconds if self._is_ready else BEGINS_WITHIN
-            what = "did not answer" if self._is_ready else "was not loaded"
+            was_ready = self._is_ready
             self.close()
-            return Failure(
-                f"{name} {what} within {limit:g} s at the cycle of {at}; its process was ended",
-                "make it quicker, or allow more: STRATEGY_TIMEOUT_SEC",
-            )
+            if was_ready:
+                what = f"did not answer within {self.seconds:g} s"
+                action = "make it quicker, or allow more: STRATEGY_TIMEOUT_SEC"
+            else:
+                what = f"was not loaded within {BEGINS_WITHIN:g} s"
+                action = (
+                    "leave out what its modules do or import that no answer needs: no setting allows more"
+                )
+            return Failure(f"{name} {what} at the cycle of {at}; its process was ended", action)
         except (Ended, OSError) as error:
             ended = "" if self._running is None else self._running.how_it_ended()
             self.close()

@@ -18,6 +18,7 @@ from meva_adapters.btcturk.endpoints import CANCEL, SERVER_TIME, Endpoint, Host
 from meva_adapters.btcturk.limits import Limits, Patience, Sleep, retry_seconds
 from meva_adapters.btcturk.observed import ANSWERED, Observer, Unobserved, outcome_of
 from meva_adapters.btcturk.signing import Signer
+from meva_adapters.btcturk.times import NOW
 from meva_adapters.btcturk.transport import NoAnswer, NotSent, Reply, Request, Transport
 from meva_adapters.btcturk.verdicts import Garbled, is_mistimed, read_verdict, write_verdict
 from meva_adapters.btcturk.wire import as_whole, member
@@ -220,6 +221,7 @@ class Client:
             if permit is not None:
                 permit()
             reply = self._sent(endpoint, signed)
+            reply = evolve(reply, body=signer.hidden_in(reply.body, stamp))
             mistimed = is_mistimed(reply)
             self._judge(reply, signer, mistimed=mistimed)
         finally:  # without an answer, too: the exchange may have taken it
@@ -301,13 +303,16 @@ class Client:
         return self._signer
 
     def _ask_time(self) -> int:
-        """Return the exchange's time, ms. An answer that does not tell it is as none: the clock is asked in
-        the middle of other things. Raises Refused and Unavailable."""
+        """Return the exchange's time, ms. An answer that does not tell it is as none, and so is a refusal:
+        the clock is asked in the middle of other things, an order among them that is not sent yet, and would
+        be taken for refused. Raises Unavailable."""
         try:
             tree, _ = self.read(SERVER_TIME)
-            return as_whole(member(tree, "serverTime"))
-        except BadInput as error:
-            raise Unavailable(str(error), action=error.action, reason=VenueReason.CLOCK) from None
+            told = as_whole(member(tree, "serverTime"))
+            return NOW.checked(told, f"{SERVER_TIME.path}: serverTime")
+        except (BadInput, Refused) as error:
+            action = "run again later: nothing is signed without the exchange's time"
+            raise Unavailable(str(error), action=action, reason=VenueReason.CLOCK) from None
         except (AttributeError, TypeError, ValueError):
             raise Unavailable(
                 f"{SERVER_TIME.path}: no 'serverTime' in the answer", reason=VenueReason.CLOCK

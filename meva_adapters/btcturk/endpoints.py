@@ -25,7 +25,10 @@ class Host(Enum):
 
 @frozen
 class Endpoint:
-    """One call. Endpoints of one `quota` share their budgets."""
+    """One call. Endpoints of one `quota` share their budgets.
+
+    Answers come in the exchange's envelope, which says of itself that it is a success, unless `bare`.
+    """
 
     method: str
     path: str
@@ -34,6 +37,7 @@ class Endpoint:
     host: Host = Host.API
     private: bool = False
     write: bool = False
+    bare: bool = False
 
 
 # The documented limits; where there is none, one that no honest client would reach.
@@ -41,14 +45,14 @@ _UNLISTED: Final = (Budget(120, 60),)
 _ORDER: Final = (Budget(10, 1), Budget(300, 60))
 _GRAPH: Final = (Budget(120, 60), Budget(600, 600))
 
-SERVER_TIME: Final = Endpoint("GET", "/api/v2/server/time", "server/time", _UNLISTED)
+SERVER_TIME: Final = Endpoint("GET", "/api/v2/server/time", "server/time", _UNLISTED, bare=True)
 EXCHANGE_INFO: Final = Endpoint("GET", "/api/v2/server/exchangeinfo", "exchangeinfo", _UNLISTED)
 TICKER: Final = Endpoint("GET", "/api/v2/ticker", "ticker", (Budget(600, 60),))
 BOOK: Final = Endpoint("GET", "/api/v2/orderbook", "orderbook", (Budget(180, 60),))
 TRADES: Final = Endpoint("GET", "/api/v2/trades", "trades", _UNLISTED)
 STREAM: Final = Endpoint("GET", "/", "stream", (Budget(15, 60),))
 """A new connection to the stream; what is joined on it is not counted."""
-KLINES: Final = Endpoint("GET", "/v1/klines/history", "graph", _GRAPH, host=Host.GRAPH)
+KLINES: Final = Endpoint("GET", "/v1/klines/history", "graph", _GRAPH, host=Host.GRAPH, bare=True)
 
 BALANCES: Final = Endpoint("GET", "/api/v1/users/balances", "balances", (Budget(120, 60),), private=True)
 OPEN_ORDERS: Final = Endpoint("GET", "/api/v1/openOrders", "openOrders", (Budget(300, 60),), private=True)

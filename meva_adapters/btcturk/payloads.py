@@ -22,7 +22,16 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from meva_adapters.btcturk import rows
 from meva_adapters.btcturk.frames import FRAMES
-from meva_adapters.btcturk.wire import as_decimal, as_flag, as_text, as_whole, respelt, shown
+from meva_adapters.btcturk.wire import (
+    Written,
+    as_decimal,
+    as_flag,
+    as_text,
+    as_whole,
+    as_written,
+    respelt,
+    shown,
+)
 from meva_core.errors import BadInput
 
 T = TypeVar("T")
@@ -49,6 +58,7 @@ class Payloads:
         self._converter = Converter(detailed_validation=True)
         for kind, hook in ((Decimal, as_decimal), (int, as_whole), (str, as_text), (bool, as_flag)):
             self._converter.register_structure_hook(kind, _ignoring_type(hook))
+        self._converter.register_structure_hook(Written, _ignoring_type(as_written))
         pair = partial(eq, tuple[Decimal, Decimal])
         self._converter.register_structure_hook_func(pair, _ignoring_type(_pair))
         self._converter.register_structure_hook_factory(_is_list, _list_hook)

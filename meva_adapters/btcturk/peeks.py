@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from meva_adapters.btcturk.times import ROWS
 from meva_adapters.btcturk.values import asset_of, symbol_of
 from meva_adapters.btcturk.wire import as_text, as_whole, member, shown
 from meva_core.errors import BadInput
@@ -23,11 +24,22 @@ def data_in(tree: Any, kind: type) -> Any:
 
 def pair_in(row: Any) -> str | None:
     """Return the symbol that a ticker, trade, order or fill is of, None if that cannot be told."""
-    for name in ("pair", "pairSymbol"):
-        if (symbol := _told(row, name, symbol_of)) is not None:
-            return symbol
-    base, quote = _told(row, "numeratorSymbol", asset_of), _told(row, "denominatorSymbol", asset_of)
-    return None if base is None or quote is None else base + quote
+    return next(iter(_pairs_in(row)), None)
+
+
+def may_be_of(row: Any, symbol: str | None) -> bool:
+    """Whether an order or fill may be of a pair: it says so, in one place at least, or names none."""
+    told = _pairs_in(row)
+    return symbol is None or not told or symbol in told
+
+
+def stamp_in(row: Any) -> int | None:
+    """Return the time of a fill, ms, None if that cannot be told."""
+    try:
+        stamp = as_whole(member(row, "timestamp")) if isinstance(row, dict) else 0
+        return ROWS.checked(stamp, "timestamp")
+    except (BadInput, TypeError, ValueError):
+        return None
 
 
 def order_in(row: Any) -> str | None:
@@ -55,6 +67,13 @@ def named_in(what: str, row: Any) -> str:
     """Return words for a row, with its number where it has one."""
     number = member(row, "id") if isinstance(row, dict) else None
     return what if number is None else f"{what} {shown(number)}"
+
+
+def _pairs_in(row: Any) -> list[str]:
+    base, quote = _told(row, "numeratorSymbol", asset_of), _told(row, "denominatorSymbol", asset_of)
+    joined = None if base is None or quote is None else base + quote
+    told = (*(_told(row, name, symbol_of) for name in ("pair", "pairSymbol")), joined)
+    return [symbol for symbol in told if symbol is not None]
 
 
 def _number_in(row: Any, name: str) -> str | None:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from meva_adapters.btcturk import endpoints, rows
 from meva_adapters.btcturk.client import Client
 from meva_adapters.btcturk.listed_orders import Listed
 from meva_adapters.btcturk.payloads import Payloads
-from meva_adapters.btcturk.peeks import asset_in, data_in, named_in, order_in, pair_in, unread_order
+from meva_adapters.btcturk.peeks import (
+    asset_in,
+    data_in,
+    may_be_of,
+    named_in,
+    order_in,
+    stamp_in,
+    unread_order,
+)
 from meva_adapters.btcturk.remarks import Remarks
+from meva_adapters.btcturk.submitting import accepted, submission
 from meva_adapters.btcturk.values import balance_of, fill_of, flow_of, order_of
+from meva_adapters.btcturk.wire import member
 from meva_adapters.system import events
-from meva_core.errors import BadInput, NotShown, OutcomeUnknown, Refused, Unavailable, VenueReason
+from meva_core.errors import BadInput, NotShown, Refused, Unavailable, VenueReason
+from meva_core.ids import told_time
 from meva_core.orders import Side
 from meva_core.ports import Permit
-from meva_core.symbols import is_symbol
 from meva_core.venue import Accepted, Balance, NewOrder, VenueFill, VenueFlow, VenueOrder
 
 T = TypeVar("T")
@@ -33,8 +42,8 @@ FIND_SECONDS: Final = 86_460
 """How long after a time an order that is looked for by name may have come about."""
 _DAY: Final = 86_400
 _MAX_SPAN_MS: Final = 29 * 86_400_000
-_CLIENT_ID: Final = re.compile(r"[!-~]{1,50}", re.ASCII)
-_NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,16})?", re.ASCII)
+_ROUNDED_MS: Final = 86_400_000
+"""So far outside the time that is asked for an answer's rows may lie."""
 _ORDER_ID: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
@@ -150,35 +159,52 @@ class PrivateData:
 
         A span that holds more than the exchange gives is halved until it does not.
         """
-        listed = self._spans(endpoints.FILLS, {"pairSymbol": symbol}, start, end, f"{symbol}: fills")
-        found = map(self._fill, _of(symbol, listed))
-        return _in_time([fill for fill in found if fill.symbol == symbol and start <= fill.ts <= end])
+
+        def check(part: Sequence[Any], low: int, high: int) -> None:
+            _check_asked_for(symbol, _of(symbol, part), low, high)
+
+        listed = self._spans(endpoints.FILLS, {"pairSymbol": symbol}, start, end, f"{symbol}: fills", check)
+        found = [fill for fill in map(self._fill, _of(symbol, listed)) if fill.symbol == symbol]
+        return [fill for fill in _in_time(found) if start <= fill.ts <= end]
 
     def flows(self, start: int, end: int) -> Sequence[VenueFlow]:
-        """Return what came and went, out of both lists. A row that cannot be read is left out."""
+        """Return what came and went, out of both lists. A row that cannot be read is left out, and so are two
+        that say other things of one flow."""
         found: dict[str, VenueFlow] = {}
+        twofold: set[str] = set()
         for name, endpoint in (("fiat", endpoints.FIAT_FLOWS), ("crypto", endpoints.CRYPTO_FLOWS)):
             for tree in self._spans(endpoint, {}, start, end, f"the list of {name} flows: rows"):
                 what = named_in(f"{name} flow", tree)
                 try:
-                    flow = flow_of(self._payloads.take(tree, rows.FlowRow, what), name)
+                    flow = self._flow(tree, name, what, start, end)
+                    if flow is not None and found.setdefault(flow.flow_id, flow) != flow:
+                        twofold.add(flow.flow_id)
+                        raise BadInput("it is there twice, and differs")
                 except BadInput as error:
                     self._remarks.warn(events.ROW_LEFT_OUT, what, f"{what} is left out: {error}", what=what)
-                    continue
-                if flow is not None and start <= flow.ts <= end:
-                    found[flow.flow_id] = flow
-        return sorted(found.values(), key=lambda flow: (flow.ts, flow.flow_id))
+        kept = [flow for name, flow in found.items() if name not in twofold and start <= flow.ts <= end]
+        return sorted(kept, key=lambda flow: (flow.ts, flow.flow_id))
 
     def _spans(
-        self, endpoint: endpoints.Endpoint, query: Mapping[str, object], start: int, end: int, what: str
+        self,
+        endpoint: endpoints.Endpoint,
+        query: Mapping[str, object],
+        start: int,
+        end: int,
+        what: str,
+        check: Callable[[Sequence[Any], int, int], None] = lambda part, low, high: None,
     ) -> list[Any]:
-        """Return the rows of a span, halved until the exchange holds none back."""
+        """Return the rows of a span, halved until the exchange holds none back.
+
+        `check` raises what is wrong with an answer, by the first and the last millisecond asked for.
+        """
         first, last = start // 1000, end // 1000
         found: list[Any] = []
         spans = [(at, min(at + _MAX_SPAN_MS, last + 1) - 1) for at in range(first, last + 1, _MAX_SPAN_MS)]
         while spans:
             low, high = spans.pop()
             part = self._listed(endpoint, {**query, "startDate": low, "endDate": high})
+            check(part, low, high)
             if len(part) < FILLS_CAP:
                 found += part
             elif low < high:
@@ -200,16 +226,10 @@ class PrivateData:
 
     def submit(self, order: NewOrder) -> Accepted:
         """Place a limit order."""
-        body = _submission(order)
+        body = submission(order)
         self._check_sound(order)
         envelope = self._client.write(endpoints.SUBMIT, lambda: self._permit.submit(order), body=body)
-        try:
-            row = self._payloads.take(envelope.get("data"), rows.SubmittedRow, "$.data")
-        except BadInput as error:
-            raise _unclear(order, str(error)) from None
-        if (wrong := _difference(order, row)) is not None:
-            raise _unclear(order, f"as number {row.id} with another {wrong}")
-        return Accepted(str(row.id), order.client_id, row.datetime * 1000 if row.datetime else None)
+        return accepted(order, member(envelope, "data"), self._payloads)
 
     def cancel(self, order_id: str) -> None:
         """Ask for an order to be canceled."""
@@ -260,6 +280,13 @@ class PrivateData:
     def _fill(self, tree: Any) -> VenueFill:
         return fill_of(self._payloads.take(tree, rows.FillRow, named_in("fill", tree)))
 
+    def _flow(self, tree: Any, listed: str, what: str, start: int, end: int) -> VenueFlow | None:
+        flow = flow_of(self._payloads.take(tree, rows.FlowRow, what), listed)
+        rounded = _ROUNDED_MS * 1000
+        if flow is not None and not start - rounded <= flow.ts <= end + rounded:
+            raise BadInput(f"it is of {told_time(flow.ts // 1_000_000)}, which was not asked for")
+        return flow
+
     def _listed(self, endpoint: endpoints.Endpoint, query: Mapping[str, object]) -> list[Any]:
         tree, _ = self._client.read(endpoint, query)
         listed: list[Any] = data_in(tree, list)
@@ -272,7 +299,7 @@ class PrivateData:
 
 def _of(symbol: str | None, listed: Sequence[Any]) -> list[Any]:
     """Return the rows that may be of a pair: those of another need not be readable."""
-    return [tree for tree in listed if symbol is None or pair_in(tree) in (symbol, None)]
+    return [tree for tree in listed if may_be_of(tree, symbol)]
 
 
 def _order_of(fill: VenueFill) -> str:
@@ -288,9 +315,27 @@ def _below_zero(balance: Balance) -> str:
 
 def _in_time(fills: Sequence[VenueFill]) -> list[VenueFill]:
     """Return each fill once, by time, then by number, then by order. Where two orders of one account meet,
-    both may have a fill of the same number: those are two."""
-    found = {(int(fill.fill_id), int(fill.order_id or 0)): fill for fill in fills}
+    both may have a fill of the same number: those are two. Raises BadInput for one that is told in two ways.
+    """
+    found: dict[tuple[int, int], VenueFill] = {}
+    for fill in fills:
+        if found.setdefault((int(fill.fill_id), int(fill.order_id or 0)), fill) != fill:
+            raise BadInput(f"fill {fill.fill_id} is there twice, and differs")
     return [fill for _, fill in sorted(found.items(), key=lambda one: (one[1].ts, one[0]))]
+
+
+def _check_asked_for(symbol: str, listed: Sequence[Any], low: int, high: int) -> None:
+    """Raise Unavailable for a fill from far outside the milliseconds that were asked for, which an exchange
+    may round to its days: what has answered another question lacks the answer to ours."""
+    for tree in listed:
+        stamp = stamp_in(tree)
+        if stamp is not None and not low - _ROUNDED_MS <= stamp <= high + _ROUNDED_MS:
+            raise Unavailable(
+                f"{symbol}: {named_in('fill', tree)} of {told_time(stamp // 1000)} was given for those from "
+                f"{told_time(low // 1000)} to {told_time(high // 1000)}, of which some may be missing",
+                action="do not trade this pair until its fills were compared with the exchange's web site",
+                reason=VenueReason.INCOMPLETE,
+            )
 
 
 def _held_back(what: str) -> Unavailable:
@@ -298,57 +343,6 @@ def _held_back(what: str) -> Unavailable:
         f"{what}, and the exchange gives at most {FILLS_CAP}: some may be missing",
         action="do not trade this pair until its fills were compared with the exchange's web site",
         reason=VenueReason.INCOMPLETE,
-    )
-
-
-def _submission(order: NewOrder) -> dict[str, str]:
-    """Return the body that places an order.
-
-    Raises BadInput for what the exchange's own grammar does not take.
-    """
-    if not _CLIENT_ID.fullmatch(order.client_id):
-        raise BadInput(f"client id {order.client_id!r}: expected 1 to 50 printable ASCII characters")
-    if not is_symbol(order.symbol):
-        raise BadInput(f"{order.symbol!r} is not a pair symbol")
-    return {
-        "quantity": _plain(order.qty, "quantity"),
-        "price": _plain(order.price, "price"),
-        "newOrderClientId": order.client_id,
-        "orderMethod": "limit",
-        "orderType": "buy" if order.side is Side.BUY else "sell",
-        "pairSymbol": order.symbol,
-    }
-
-
-def _plain(amount: Decimal, field: str) -> str:
-    """Return an amount as the exchange validates it:
-
-    no exponent, 12 digits before and 16 behind the point.
-    """
-    text = f"{amount:f}" if amount.is_finite() else str(amount)
-    if not _NUMBER.fullmatch(text) or amount <= 0:
-        raise BadInput(f"{field}: {text} is not an amount above zero with at most 12 and 16 digits")
-    return text
-
-
-def _difference(order: NewOrder, row: rows.SubmittedRow) -> str | None:
-    """Name what the exchange confirmed otherwise than we asked, None if nothing."""
-    side = "buy" if order.side is Side.BUY else "sell"
-    asked = {
-        "pair": (order.symbol, row.pair_symbol.replace("_", "").upper()),
-        "side": (side, row.type.lower()),
-        "method": ("limit", (row.method or "limit").lower()),
-        "quantity": (order.qty, row.quantity),
-        "price": (order.price, order.price if row.price is None else row.price),
-        "client id": (order.client_id, row.new_order_client_id or order.client_id),
-    }
-    return next((what for what, (ours, theirs) in asked.items() if ours != theirs), None)
-
-
-def _unclear(order: NewOrder, what: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        f"the order {order.client_id} was accepted, but not clearly: {what}",
-        action="look the order up before anything else is done with it",
     )
 
 

@@ -9,15 +9,16 @@ from typing import Any, Final, TypeVar
 from meva_adapters.btcturk import endpoints, rows
 from meva_adapters.btcturk.bars import candles_of, log_bad_bar, refuse_error
 from meva_adapters.btcturk.client import Client
+from meva_adapters.btcturk.pair_entries import described, untraded
 from meva_adapters.btcturk.payloads import Payloads
 from meva_adapters.btcturk.peeks import data_in, pair_in
 from meva_adapters.btcturk.remarks import Remarks
 from meva_adapters.btcturk.values import book_of, symbol_of, ticker_of, trade_of, unique
-from meva_adapters.btcturk.wire import as_text, as_whole, member, respelt
+from meva_adapters.btcturk.wire import as_text, member
 from meva_adapters.system import events
 from meva_core.errors import BadInput, Refused, VenueReason
 from meva_core.ports import BadBar
-from meva_core.rules import FallbackRules, SymbolRules, symbol_rules
+from meva_core.rules import FallbackRules, RuleStatus, SymbolRules, symbol_rules
 from meva_core.venue import Book, Candle, Metadata, Ticker, Trade
 
 R = TypeVar("R")
@@ -134,7 +135,14 @@ class PublicData:
         known = self._metadata
         if known is None or self.now() - known.ts >= self._ttl_micros:
             known = self.metadata()
-        return [symbol_rules(symbol, known.pairs.get(symbol), self._fallback) for symbol in symbols]
+        return [self._rules_of(symbol, known.pairs.get(symbol)) for symbol in symbols]
+
+    def _rules_of(self, symbol: str, entry: Mapping[str, Any] | None) -> SymbolRules:
+        rules = symbol_rules(symbol, entry, self._fallback)
+        against = None if entry is None else untraded(entry)
+        if against is None:
+            return rules
+        return SymbolRules(symbol, RuleStatus.INVALID, reason=against, tradable=False, quote=rules.quote)
 
     def _row(self, tree: Any, kind: type[R], make: Callable[[R], T]) -> T:
         return make(self._payloads.take(tree, kind, kind.__name__))
@@ -165,34 +173,8 @@ class PublicData:
         found = {}
         for entry in symbols:
             try:
-                found[symbol_of(as_text(member(entry, "name")))] = _described(entry)
+                found[symbol_of(as_text(member(entry, "name")))] = described(entry)
             except (AttributeError, BadInput, TypeError, ValueError) as error:
                 said = f"a pair of exchangeinfo is left out: {error}"
                 self._remarks.warn(events.ROW_LEFT_OUT, f"pair {error}", said, what="pair")
         return found
-
-
-_RULES: Final = {
-    name.casefold(): name
-    for name in (
-        *("denominator", "denominatorScale", "filters", "hasFraction", "maximumLimitOrderPrice"),
-        *("minimumLimitOrderPrice", "minTotalAmount", "name", "numerator", "numeratorScale", "orderMethods"),
-        *("status", "stepSize", "tickSize", "filterType", "maxQty", "minExchangeValue", "minQty"),
-    )
-}
-"""The names of a pair's entry, and of its filters, that rules are made of."""
-
-
-def _described(entry: Any) -> Mapping[str, Any]:
-    """Return a pair's entry with those names as we spell them, and scales that are ints where they came as
-    text or as `8.0`."""
-    kept = respelt(entry, _RULES)
-    for name in ("numeratorScale", "denominatorScale"):
-        if kept.get(name) is not None:
-            try:
-                kept[name] = as_whole(kept[name])
-            except (TypeError, ValueError):
-                continue  # the rules say what is wrong with it
-    if isinstance(filters := kept.get("filters"), list):
-        kept["filters"] = [respelt(one, _RULES) if isinstance(one, dict) else one for one in filters]
-    return kept

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Final
 
 from attrs import frozen
 
+from meva_adapters.btcturk.wire import Written
+
 _NAMES: Final = frozenset({"pairNormalized", "pairSymbolNormalized", "numerator", "denominator"})
 
 
@@ -126,10 +128,10 @@ class FillRow:
 
     Sells have negative amounts; fee and tax leave the account negative. `amount` is rounded to the pair's
     decimals, down to nothing, `precise_amount` is what was traded. Older rows name neither their order nor
-    the precise amount.
+    the precise amount, and most do not name their pair.
     """
 
-    IGNORED: ClassVar = frozenset({"pairSymbol", "pairSymbolNormalized", "type"})
+    IGNORED: ClassVar = frozenset({"pairSymbolNormalized", "type"})
     id: int
     timestamp: int
     numerator_symbol: str
@@ -137,8 +139,9 @@ class FillRow:
     price: Decimal
     fee: Decimal
     tax: Decimal
-    amount: Decimal | None = None
+    amount: Written | None = None
     precise_amount: Decimal | None = None
+    pair_symbol: str | None = None
     order_type: str | None = None
     order_id: int | None = None
     order_client_id: str | None = None
@@ -157,7 +160,7 @@ class FlowRow:
     timestamp: int
     currency_symbol: str
     balance_type: str | None = None
-    amount: Decimal | None = None
+    amount: Written | None = None
     precise_amount: Decimal | None = None
     fee: Decimal | None = None
     tax: Decimal | None = None

@@ -10,6 +10,7 @@ from typing import Final
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
+from meva_adapters.btcturk.echoes import hidden
 from meva_core.errors import BadInput
 from meva_core.settings import Secret
 
@@ -49,6 +50,10 @@ class Signer:
         """Return the signature over key and stamp; neither path nor body is part of it."""
         message = f"{self._key.reveal()}{stamp}".encode()
         return b64encode(hmac.digest(b64decode(self._secret.reveal()), message, "sha256")).decode()
+
+    def hidden_in(self, body: bytes, stamp: int) -> bytes:
+        """Return an answer with what it repeats of a request of this stamp hidden: key, secret, signature."""
+        return hidden(body, (self._key.reveal(), self._secret.reveal(), self.sign(stamp)))
 
     def stamped(self, stamp: int) -> SignedRequest:
         """Return what signs one request with a stamp of its own, in milliseconds of the exchange's time."""

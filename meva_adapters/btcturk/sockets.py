@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import io
 import socket
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
+
+_MOST_INTERIM: Final = 10
+"""So many interim answers may come before the one that counts."""
+_SWITCHING: Final = 101
+"""Other words than HTTP follow; nobody asked for them."""
 
 
 class _TimedReads(io.RawIOBase):
@@ -50,6 +55,21 @@ class _TimedResponse(HTTPResponse):
         left = sock.gettimeout()
         self.fp.close()
         self.fp = io.BufferedReader(_TimedReads(sock, monotonic() + (60.0 if left is None else left)))
+
+    def begin(self) -> None:
+        """Read the head of the answer, past those of interim ones, of which http.client knows 100 alone: one
+        that is taken for the answer leaves the answer to the next request.
+
+        Raises HTTPException, which closes the connection, for 101 and for interim answers without an end.
+        """
+        for _ in range(_MOST_INTERIM):
+            super().begin()
+            if self.status >= 200:
+                return
+            if self.status == _SWITCHING:
+                break
+            self.headers = self.msg = None  # type: ignore[assignment]  # as before it has begun
+        raise HTTPException(f"status {self.status} is no answer")
 
 
 class _Connection(HTTPConnection):

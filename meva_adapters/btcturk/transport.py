@@ -7,6 +7,7 @@ to this machine only. One deadline holds for the whole answer, and one size for 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,6 +25,17 @@ from meva_core.settings.secret import masked_address
 
 MAX_BODY: Final = 4 * 2**20
 _PIECE: Final = 2**16
+_FAULTS: Final = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    HTTPException,
+    ArithmeticError,
+    EOFError,
+    OSError,
+    ValueError,
+)
+"""What the libraries raise for an answer that is not HTTP. Not all of it is wrapped: a chunk with a length
+below zero is a ValueError of the socket's file."""
 
 
 class NotSent(Exception):
@@ -92,7 +104,7 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             )
-        except requests.RequestException as error:
+        except _FAULTS as error:
             raise _failure(error) from None
         with response:
             return Reply(
@@ -112,7 +124,7 @@ class Transport:
                 if size > MAX_BODY:
                     raise NoAnswer(f"the answer is larger than {MAX_BODY} bytes")
                 parts.append(part)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except _FAULTS as error:
             raise NoAnswer(f"the answer broke off ({_brief(error)})") from None
         return b"".join(parts)
 
@@ -160,7 +172,7 @@ _NEVER_CONNECTED: Final = (
 )
 
 
-def _failure(error: requests.RequestException) -> NotSent | NoAnswer:
+def _failure(error: BaseException) -> NotSent | NoAnswer:
     """Return what a failure proves: only a connection that never came about was read by nobody."""
     for cause in _causes(error):
         if isinstance(cause, _NEVER_CONNECTED):

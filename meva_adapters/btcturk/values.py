@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from meva_adapters.btcturk import rows
-from meva_adapters.btcturk.wire import shown
+from meva_adapters.btcturk import rows, times
+from meva_adapters.btcturk.wire import Written, plain, shown
 from meva_core.errors import BadInput
 from meva_core.orders import Side
 from meva_core.symbols import is_symbol
@@ -99,26 +99,27 @@ def order_of(row: rows.OrderRow, side: Side | None = None) -> VenueOrder:
 
     `side` is that of the list in which the order stands, where it has one.
     """
+    whose = f"order {row.id}"
     qty = _not_negative(_quantity(row), "amount")
     left = row.left_amount
     if left is not None and not 0 <= left <= qty:
-        raise BadInput(f"order {row.id}: {left} of {qty} left")
+        raise BadInput(f"{whose}: {left} of {qty} left")
     state = _STATES.get((row.status or "").lower(), OrderState.UNKNOWN)
     if left is None and state is OrderState.FILLED:
         left = Decimal(0)
     return VenueOrder(
-        order_id=str(_named(row.id)),
+        order_id=str(number_of(row.id)),
         client_id=row.order_client_id or None,
         symbol=symbol_of(row.pair_symbol),
-        side=_side(f"order {row.id}", row.type, side),
+        side=_side(whose, row.type, side),
         method=_METHODS.get((row.method or "").lower(), Method.UNKNOWN),
         price=_or_none(row.price),
         qty=qty,
         left=left,
         state=state,
         status=row.status or "",
-        created_ts=_moment(row.time),
-        updated_ts=_moment(row.update_time),
+        created_ts=_moment(row.time, f"{whose}: time"),
+        updated_ts=_moment(row.update_time, f"{whose}: updateTime"),
     )
 
 
@@ -134,22 +135,24 @@ def _quantity(row: rows.OrderRow) -> Decimal:
 def fill_of(row: rows.FillRow) -> VenueFill:
     """Return a fill: amounts without their signs, fee and tax as one.
 
-    Raises BadInput if the rounded and the precise amount are not of one quantity.
+    Raises BadInput for a row that says two things: of its quantity, of its side or of its pair.
     """
-    signed, exact = _traded(row)
-    # Sells leave the account negative, which tells the side where no word does.
-    told = None if not signed else Side.SELL if signed < 0 else Side.BUY
+    whose = f"fill {row.id}"
+    signed, exact = _amount(whose, row.amount, row.precise_amount)
+    symbol = symbol_of(row.numerator_symbol + row.denominator_symbol)
+    if row.pair_symbol is not None and symbol_of(row.pair_symbol) != symbol:
+        raise BadInput(f"{whose}: of the pair {shown(row.pair_symbol)}, and of {symbol}")
     return VenueFill(
-        fill_id=str(_named(row.id)),
-        order_id=None if row.order_id is None else str(_named(row.order_id)),
+        fill_id=str(number_of(row.id)),
+        order_id=None if row.order_id is None else str(number_of(row.order_id)),
         client_id=row.order_client_id or None,
-        symbol=symbol_of(row.numerator_symbol + row.denominator_symbol),
-        side=_side(f"fill {row.id}", row.order_type, told),
+        symbol=symbol,
+        side=_side(whose, row.order_type, _told_by_sign(row, signed)),
         price=_above_zero(row.price, "price"),
         qty=signed.copy_abs(),
         fee=EXACT.add(row.fee.copy_abs(), row.tax.copy_abs()),
         fee_asset=asset_of(row.denominator_symbol),
-        ts=row.timestamp * 1000,
+        ts=times.ROWS.micros(row.timestamp, f"{whose}: timestamp"),
         exact=exact,
     )
 
@@ -158,29 +161,45 @@ def flow_of(row: rows.FlowRow, listed: str) -> VenueFlow | None:
     """Return a flow out of the list of that name; None for what is not confirmed, and so has not come."""
     if row.is_confirmed is False:
         return None
-    amount = row.precise_amount or row.amount
+    whose, kind = f"{listed} {row.id}", (row.balance_type or "").lower()
+    amount, _ = _amount(whose, row.amount, row.precise_amount)
     if not amount:
-        raise BadInput(f"{listed} {row.id}: no amount")
-    if "withdraw" in (row.balance_type or "").lower():
+        raise BadInput(f"{whose}: no amount")
+    if "deposit" in kind and amount < 0:
+        raise BadInput(f"{whose}: a deposit that takes {amount.copy_abs()} out of the account")
+    if "withdraw" in kind:
         amount = amount.copy_abs().copy_negate()
     fee = EXACT.add((row.fee or Decimal(0)).copy_abs(), (row.tax or Decimal(0)).copy_abs())
-    return VenueFlow(
-        f"{listed}:{_named(row.id)}", asset_of(row.currency_symbol), amount, fee, row.timestamp * 1000
-    )
+    ts = times.ROWS.micros(row.timestamp, f"{whose}: timestamp")
+    return VenueFlow(f"{listed}:{number_of(row.id)}", asset_of(row.currency_symbol), amount, fee, ts)
 
 
-def _traded(row: rows.FillRow) -> tuple[Decimal, bool]:
-    """Return what was traded, with its sign, and whether that is all of its digits."""
-    rounded, precise = row.amount, row.precise_amount
+def _amount(whose: str, rounded: Written | None, precise: Decimal | None) -> tuple[Decimal, bool]:
+    """Return how much it was, with its sign, and whether that is all of its digits.
+
+    It is negative where either of the two is: one of them may stand without its sign. Raises BadInput if they
+    are not of one quantity: apart by a unit of the last place that was written.
+    """
     if not precise:  # absent, or a zero that stands for absent
         if rounded is None:
-            raise BadInput(f"fill {row.id}: no amount")
-        return rounded, False
-    if rounded is not None:
-        unit = Decimal(1).scaleb(int(rounded.as_tuple().exponent)) if rounded else Decimal(1)
-        if EXACT.subtract(precise.copy_abs(), rounded.copy_abs()).copy_abs() >= unit:
-            raise BadInput(f"fill {row.id}: an amount of {rounded}, and precisely of {precise}")
-    return precise, True
+            raise BadInput(f"{whose}: no amount")
+        return plain(rounded), False
+    if rounded is None:
+        return precise, True
+    unit = Decimal(1).scaleb(min(int(rounded.as_tuple().exponent), 0))
+    apart = EXACT.subtract(precise.copy_abs(), rounded.copy_abs()).copy_abs()
+    if apart >= unit:
+        raise BadInput(f"{whose}: an amount of {rounded}, and precisely of {precise}")
+    is_negative = precise < 0 or rounded < 0
+    return precise.copy_negate() if is_negative and precise > 0 else precise, True
+
+
+def _told_by_sign(row: rows.FillRow, signed: Decimal) -> Side | None:
+    """Return the side that the amount tells: sells leave the account negative. One without a sign says
+    nothing against a word, for a fact is not given up over a sign that lacks."""
+    if not signed or (signed > 0 and row.order_type is not None):
+        return None
+    return Side.SELL if signed < 0 else Side.BUY
 
 
 def unique(values: Sequence[T], key: Callable[[T], str]) -> list[T]:
@@ -212,23 +231,25 @@ def asset_of(text: str) -> str:
     return text.upper()
 
 
-def _side(whose: str, word: str | None, told: Side | None) -> Side:
-    """Return the side that a word means, or the one that is told without it."""
-    if word is not None:
-        return side_of(word)
-    if told is None:
-        raise BadInput(f"{whose}: nothing says whether it buys or sells")
-    return told
-
-
-def _named(number: int) -> int:
+def number_of(number: int) -> int:
+    """Return the number of an order, fill or flow. Raises BadInput for what is none."""
     if number <= 0:
         raise BadInput(f"{number} is not the number of an order or fill")
     return number
 
 
-def _moment(milliseconds: int | None) -> int | None:
-    return milliseconds * 1000 if milliseconds else None
+def _side(whose: str, word: str | None, told: Side | None) -> Side:
+    """Return the side that a word means, and what is told without it. Raises BadInput where they differ."""
+    meant = told if word is None else side_of(word)
+    if meant is None:
+        raise BadInput(f"{whose}: nothing says whether it buys or sells")
+    if told is not None and told is not meant:
+        raise BadInput(f"{whose}: it says {shown(word)}, and its sign, or the list it is in, {told.name}")
+    return meant
+
+
+def _moment(milliseconds: int | None, what: str) -> int | None:
+    return times.ROWS.micros(milliseconds, what) if milliseconds else None
 
 
 def _or_none(price: Decimal | None) -> Decimal | None:

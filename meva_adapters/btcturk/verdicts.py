@@ -3,6 +3,9 @@
 The exchange sits behind a proxy that answers with pages of its own, and its 401 says `success: true`. Codes
 changed their numbers over the years, so the message decides and the code is only shown.
 
+A read is answered by an envelope that says in so many words that it is a success: whatever else has a list
+in it, an empty one of a program that failed, proves nothing of what is not in it.
+
 A write is refused by a message that is known to refuse it, and by nothing else: `success: false` with any
 other words is what a program says that failed after it had placed the order, too.
 """
@@ -104,11 +107,12 @@ def read_verdict(endpoint: Endpoint, reply: Reply) -> Any:
     """
     if reply.status == 200:
         tree = _tree(endpoint, reply)
-        if isinstance(tree, dict) and member(tree, "success") is False:
-            if _known(_message(tree), _REASONS) is None:
-                raise _failure(endpoint, reply)
-            raise _refusal(endpoint, reply, tree)
-        return tree
+        envelope = tree if isinstance(tree, dict) else None
+        if _succeeds(endpoint, envelope):
+            return tree
+        if _known(_message(envelope), _REASONS) is None:
+            raise _failure(endpoint, reply)
+        raise _refusal(endpoint, reply, envelope)
     if reply.status in (400, 401, 422) or (reply.status == 403 and _envelope(reply) is not None):
         raise _refusal(endpoint, reply, _envelope(reply))
     raise _failure(endpoint, reply)
@@ -130,6 +134,13 @@ def write_verdict(endpoint: Endpoint, reply: Reply) -> Mapping[str, Any]:
         action="look the order up before anything else is done with it",
         reason=_BY_STATUS.get(reply.status, VenueReason.OTHER),
     )
+
+
+def _succeeds(endpoint: Endpoint, envelope: Mapping[str, Any] | None) -> bool:
+    """Whether an answer to a read is one; without an envelope, unless it says that it is none."""
+    if endpoint.bare:
+        return envelope is None or member(envelope, "success") is not False
+    return envelope is not None and _accepts(envelope)
 
 
 def _accepts(envelope: Mapping[str, Any]) -> bool:
@@ -221,7 +232,9 @@ def _answered(reply: Reply) -> str:
 
 
 def _said(message: str, envelope: Mapping[str, Any] | None) -> str:
-    return f"{shown(message)}, code {shown(None if envelope is None else member(envelope, 'code'))}"
+    success, code = (None if envelope is None else member(envelope, name) for name in ("success", "code"))
+    told = "" if isinstance(success, bool) else f"success {shown(success)}, "
+    return f"{shown(message)}, {told}code {shown(code)}"
 
 
 def _name(endpoint: Endpoint) -> str:

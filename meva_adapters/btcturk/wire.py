@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NewType
 
 from meva_adapters.system.strict_json import read_json, shown
 
@@ -13,8 +13,21 @@ _PLAIN: Final = re.compile(r"-?[0-9]{1,60}(?:[.,][0-9]{1,60})?", re.ASCII)
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
+Written = NewType("Written", Decimal)
+"""A number with all of the zeros that were written behind its point: they tell to what it was rounded."""
 
-__all__ = ["as_decimal", "as_text", "as_whole", "member", "plain", "read_json", "respelt", "shown"]
+__all__ = [
+    "Written",
+    "as_decimal",
+    "as_text",
+    "as_whole",
+    "as_written",
+    "member",
+    "plain",
+    "read_json",
+    "respelt",
+    "shown",
+]
 
 
 def member(tree: Mapping[str, Any], name: str) -> Any:
@@ -44,13 +57,18 @@ def respelt(tree: Mapping[str, Any], spellings: Mapping[str, str]) -> dict[str, 
 
 def as_decimal(value: Any) -> Decimal:
     """Return a number given as text (with a point or a comma), int or Decimal, without its trailing zeros."""
+    return plain(as_written(value))
+
+
+def as_written(value: Any) -> Written:
+    """Return a number as `as_decimal` does, and with its trailing zeros."""
     if isinstance(value, str):
         if not _PLAIN.fullmatch(value):
             raise ValueError(f"{shown(value)} is not a decimal number")
         value = Decimal(value.replace(",", "."))
     elif isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise TypeError(f"expected a number, was {type(value).__name__}")
-    return plain(Decimal(value))
+    return Written(Decimal(value))
 
 
 def plain(number: Decimal) -> Decimal:

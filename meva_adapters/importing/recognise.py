@@ -85,7 +85,7 @@ class _Recognition:
             alike = [name for name in names if name == said] or [
                 name for name in names if bare(name) == bare(said)
             ]
-            if not alike and said.isdigit() and 1 <= int(said) <= len(names):
+            if not alike and said.isascii() and said.isdigit() and 1 <= int(said) <= len(names):
                 alike = [names[int(said) - 1]]
             if not alike:
                 raise BadInput(

@@ -27,7 +27,7 @@ from meva_adapters.measuring.asked import (
     Questions,
 )
 from meva_adapters.measuring.offset import ExchangeTime, StoredOffset
-from meva_adapters.measuring.shown import SKEW, Memory, Shown
+from meva_adapters.measuring.shown import SKEW, Shown
 from meva_adapters.measuring.streamed import StreamedBooks
 from meva_adapters.measuring.turns import (
     BAR,
@@ -90,7 +90,6 @@ class MeasuredMarket:
         """Whose books the stream has, in the measure that runs."""
         self._time = ExchangeTime(exchange.client.clock, clock, self._monotonic, stored)
         self._questions = Questions(self._monotonic, exchange.client.patience.until, beat, THREADS)
-        self._memory = Memory()
         self._remarks = Remarks(_LOG)
 
     def close(self) -> None:
@@ -218,7 +217,7 @@ class MeasuredMarket:
         failures: Counter[str] = Counter()
         metadata = _metadata_in(came)
         wanted = sorted({*_candidates(asking, metadata), *asking.first})
-        shown = Shown(asking, _grids(asking, metadata, wanted), self._memory, failures)
+        shown = Shown(asking, _grids(asking, metadata, wanted), self._remarks, failures)
         used: list[float] = []
         durations: dict[str, int] = {}
         for answer in came:

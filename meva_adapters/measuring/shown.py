@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -19,6 +18,7 @@ from meva_core.errors import BadInput
 from meva_core.live_market import (
     BAR60,
     BOOK,
+    HISTORY_BARS,
     TICKER,
     Asking,
     SeenRow,
@@ -31,7 +31,6 @@ from meva_core.venue import Book, Candle, Ticker
 
 SKEW: Final = "clock_skew"
 CHANGED: Final = "bar_changed"
-_LOG: Final = logging.getLogger(__name__)
 
 
 @frozen
@@ -43,23 +42,16 @@ class _Row:
 
 
 @define
-class Memory:
-    """What is kept between measures: each symbol's last bar as it was first seen, and what was said."""
-
-    bars: dict[str, _Row] = field(factory=dict)
-    remarks: Remarks = field(factory=lambda: Remarks(_LOG))
-
-
-@define
 class Shown:
     """The rows of one measure: of each symbol the newest book and ticker, and all bars that are new.
 
-    `grids` has the steps of prices by symbol. Times at which answers came are by the exchange's clock.
+    `grids` has the steps of prices by symbol, `remarks` what was said of rows in the measures before. Times
+    at which answers came are by the exchange's clock.
     """
 
     asking: Asking
     grids: Mapping[str, Decimal]
-    memory: Memory
+    remarks: Remarks
     failures: Counter[str] = field(factory=Counter)
     quotes: dict[str, Ticker] = field(factory=dict)
     """The newest ticker by symbol."""
@@ -100,8 +92,7 @@ class Shown:
     def take_bars(self, symbol: str, candles: Sequence[Candle]) -> None:
         """Take finished bars in time order. One that was seen stays as it was first seen; that it differs now
         is counted."""
-        seen = self.memory.bars.get(symbol)
-        since = self.asking.bars_since.get(symbol, -1)
+        last, since = self.asking.last_bars.get(symbol), self.asking.bar_since(symbol)
         new = self._bars.setdefault(symbol, {})
         for candle in candles:
             row = self._row(
@@ -109,7 +100,7 @@ class Shown:
             )
             if row is None:
                 continue
-            before = new.get(row.stamp) or (seen if seen and seen.stamp == row.stamp else None)
+            before = new.get(row.stamp) or (last if row.stamp == since else None)
             if before is not None and before.cells != row.cells:
                 self.failures[CHANGED] += 1
             if row.stamp > since:
@@ -138,7 +129,7 @@ class Shown:
         """Count and name what cannot be read."""
         kind = what.partition(" ")[0]
         self.failures[f"{kind}:unreadable"] += 1
-        self.memory.remarks.warn(events.ROW_LEFT_OUT, what, f"a {what} is left out: {error}", what=what)
+        self.remarks.warn(events.ROW_LEFT_OUT, what, f"a {what} is left out: {error}", what=what)
 
     def rows(self, known: int, symbols: Sequence[str]) -> Iterator[SeenRow]:
         """Yield the rows of these symbols as known from a second on."""
@@ -148,7 +139,6 @@ class Shown:
             if ticker := self._tickers.get(symbol):
                 yield SeenRow(known, TICKER, symbol, ticker.stamp, ticker.cells)
             for bar in self._newest_bars(symbol):
-                self.memory.bars[symbol] = bar
                 yield SeenRow(known, BAR60, symbol, bar.stamp, bar.cells)
             yield from self._own_rows(known, symbol)
 
@@ -181,8 +171,10 @@ class Shown:
         return next(newer, (TouchFrom.CARRIED, None))
 
     def _newest_bars(self, symbol: str) -> list[_Row]:
-        """Return as many of the new bars as the measures take, oldest first."""
-        return [row for _, row in sorted(self._bars.get(symbol, {}).items())][-self.asking.lookback :]
+        """Return as many of the new bars as the measures take, or a later run of the book may, oldest
+        first."""
+        most = max(self.asking.lookback, HISTORY_BARS)
+        return [row for _, row in sorted(self._bars.get(symbol, {}).items())][-most:]
 
     def _keep_newest(
         self, kept: dict[str, _Row], what: str, symbol: str, stamp: int, make: Callable[[], Sequence[str]]
@@ -197,7 +189,7 @@ class Shown:
         except BadInput as error:
             self.faulty(what, error)
             return None
-        self.memory.remarks.well(what)
+        self.remarks.well(what)
         return row
 
     def _is_ahead(self, what: str, stamp: int, came: int) -> bool:
@@ -208,5 +200,5 @@ class Shown:
             return False
         self.failures[SKEW] += 1
         said = f"a {what} is left out: stamped {ahead / MICROS:.1f} s after it came"
-        self.memory.remarks.warn(events.ROW_LEFT_OUT, f"time of {what}", said, what=what)
+        self.remarks.warn(events.ROW_LEFT_OUT, f"time of {what}", said, what=what)
         return True

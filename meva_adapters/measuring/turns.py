@@ -121,7 +121,7 @@ def newest_end(now: int, seconds: int = BAR) -> int:
 def span_of(asking: Asking, symbol: str, now: int) -> tuple[int, int]:
     """Return the bars to ask of a symbol: those that ended in (start, end], the last known one among them."""
     end = newest_end(now)
-    known = asking.bars_since.get(symbol, 0) // 10**6
+    known = asking.bar_since(symbol) // 10**6
     return max(known - BAR, end - BAR * max(asking.lookback, HISTORY_BARS)), end
 
 
@@ -150,7 +150,7 @@ def _quarters_left(ahead: int, calls: int) -> int:
 
 def _lacks(asking: Asking, symbol: str, end: int) -> bool:
     """Whether a symbol's bar that ended then did not come yet."""
-    return asking.bars_since.get(symbol, 0) < end * 10**6
+    return asking.bar_since(symbol) < end * 10**6
 
 
 def _without(busy: Collection[str], tiers: Iterable[Iterable[str]]) -> Iterator[str]:

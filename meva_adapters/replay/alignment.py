@@ -138,7 +138,11 @@ class Alignment:
 
     def since(self, kind: str) -> dict[str, int]:
         """Return the stamp of the last row of a kind by symbol, in microseconds."""
-        return {symbol: line.last.stamp for symbol, line in self._lines[kind].items()}
+        return {symbol: row.stamp for symbol, row in self.last(kind).items()}
+
+    def last(self, kind: str) -> dict[str, SeenRow]:
+        """Return the last row of a kind by symbol, as it was taken."""
+        return {symbol: line.last for symbol, line in self._lines[kind].items()}
 
 
 @frozen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,7 +17,8 @@ from meva_adapters.sql.engine import looking_at
 from meva_adapters.sql.inspection import Shape, quoted, shape_of
 from meva_adapters.sql.revisions import HEAD, Found, identify, lacking, refusal
 from meva_adapters.sql.tables import META
-from meva_adapters.sql.totals import LEDGERS, ledger_sums
+from meva_adapters.sql.totals import LEDGERS, ledger_sums, number_in
+from meva_core.errors import StoreCorrupt
 
 LISTED: Final = 20
 """So many faults of a kind are named; the rest is counted."""
@@ -74,6 +74,18 @@ def check_database(target: Target) -> Check:
             unknown=sorted(set(shape.columns) - set(META.tables) - {"alembic_version"}),
             actions=_actions(connection, found),
         )
+
+
+def require_whole(target: Target) -> None:
+    """Raise StoreCorrupt for a database that SQLite finds damaged, going through all of it: what a damaged
+    index does not find is not what is not there."""
+    url = database_url(target)
+    with looking_at(url) as connection:
+        if found := _integrity(connection):
+            raise StoreCorrupt(
+                f"{shown(url)} is damaged: {found[0]}",
+                action="keep the file as it is, with what is beside it, and restore a backup",
+            )
 
 
 def rows_of_no_run(target: Target) -> Iterator[str]:
@@ -214,7 +226,8 @@ def _changed_sums(
         return
     now = ledger_sums(connection, table, condition)
     for name, amount in noted["ledger"].items():
-        if name.startswith(f"{table} ") and now.get(name) != Decimal(amount):
+        known = number_in(amount)  # None of what was noted of rows that are in no sum any more
+        if name.startswith(f"{table} ") and known is not None and now.get(name) != known:
             yield f"{name} was {amount} when it was adopted and is {now.get(name, 'gone')} now"
 
 

@@ -61,9 +61,17 @@ def stamp_text(value: datetime) -> str:
 
 
 def parse_stamp(text: str) -> datetime:
-    """Return the instant of an ISO 8601 text, in UTC; a naive one counts as UTC. Raises ValueError."""
+    """Return the instant of an ISO 8601 text, in UTC; a naive one counts as UTC.
+
+    Raises ValueError for another text, and for an instant that lies outside of the years 1 to 9999.
+    """
     found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    if found.tzinfo is None:
+        return found.replace(tzinfo=UTC)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} lies outside of the years 1 to 9999 in UTC") from error
 
 
 class Amount(sa.types.TypeDecorator[Decimal]):
@@ -85,9 +93,10 @@ class Amount(sa.types.TypeDecorator[Decimal]):
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:
         if isinstance(value, str):
             try:
-                return Decimal(value)
+                found = Decimal(value)
             except InvalidOperation:
                 return value
+            return value if found.is_snan() else found  # which can be neither compared nor hashed
         return value
 
 

@@ -15,6 +15,9 @@ from meva_adapters.sql.inspection import STREAM, quoted, shape_of
 MAY_CHANGE: Final = ("alembic_version", "schema_changes")
 DIGITS: Final = 200
 """Old amounts have up to some forty digits on either side of the point; sums of them stay exact."""
+LARGEST: Final = 100
+"""Of amounts beyond so many digits before or behind the point, and of those that are not finite, no sum can
+be made."""
 AT_ONCE: Final = 100
 """Tables that one statement counts: the databases allow a thousand and more columns."""
 LEDGERS: Final = {
@@ -60,16 +63,18 @@ def ledger_sums(connection: sa.Connection, table: str, condition: str = "TRUE") 
             name = " ".join(str(part) for part in (table, *row[: len(groups)]) if part)
             for column, text in zip(amounts, row[len(groups) :], strict=True):
                 if text is not None:
-                    sums[f"{name} {column}"] += _number(text)
+                    sums[f"{name} {column}"] += number_in(text) or Decimal(0)
     return dict(sorted(sums.items()))
 
 
-def _number(text: object) -> Decimal:
-    """Return an amount; a text that is none counts as nothing, and is counted among the rows."""
+def number_in(text: object) -> Decimal | None:
+    """Return the amount of a text, None for one that cannot be summed: it counts as nothing, and is counted
+    among the rows. The earlier system wrote what its floats came to, NaN and infinities too."""
     try:
-        return Decimal(str(text))
+        found = Decimal(str(text))
     except InvalidOperation:
-        return Decimal(0)
+        return None
+    return found if found.is_finite() and abs(found.adjusted()) <= LARGEST else None
 
 
 def differences(before: Totals, after: Totals) -> list[str]:

@@ -28,8 +28,6 @@ from meva_core.strategy.wished import most_wished_for
 
 OPENS_NOTHING: Final = "opens_nothing"
 SPEED: Final = "speed"
-TIMEOUT: Final = 2.0
-"""Seconds after which a live cycle goes on without its strategy."""
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _NUMPY: Final = "NPY_DISABLE_CPU_FEATURES"
 _TAPE: Final = "../tape"
@@ -69,11 +67,20 @@ class Report:
 
 
 def check(
-    strategy: Strategy, subject: Subject, tape: Piece, seed: int, interval: int, terms: Terms | None = None
+    strategy: Strategy,
+    subject: Subject,
+    tape: Piece,
+    seed: int,
+    *,
+    interval: int,
+    timeout: float,
+    terms: Terms | None = None,
 ) -> Report:
-    """Ask a strategy in processes of its own all that can be checked; `interval` is that of a live loop,
-    seconds, and `terms` are the engine's, for a strategy that decides. Raises CheckFailed where such a
-    process dies."""
+    """Ask a strategy in processes of its own all that can be checked.
+
+    `interval` is that of a live loop, `timeout` how long a cycle of it waits for an answer, both in seconds,
+    and `terms` are the engine's, for a strategy that decides. Raises CheckFailed where such a process dies.
+    """
     count = CUTS if terms is None else SAMPLE
     with TemporaryDirectory(prefix="meva-check-") as folder, ExitStack() as stack:
         place = _Place(subject, Path(folder), seed, stack)
@@ -87,7 +94,7 @@ def check(
             if DETERMINISM not in [finding.name for finding in found]:
                 worlds = ((_ELSEWHERE, elsewhere), (_machines(), machine.answer()))
                 found.insert(_behind(found, ENOUGH), _determinism(place, tape, here.whole, worlds))
-            found.append(_speed(here, interval))
+            found.append(_speed(here, interval, timeout))
         refused = dict.fromkeys((*elsewhere.refused, *here.refused))
         whole = None if here.whole is None else rounded(strategy, here.whole, tape.history())
     return Report((_opens(refused), *found), None if whole is None else most_wished_for(whole))
@@ -184,14 +191,15 @@ def _opens(refused: Any) -> Finding:
     return failed(OPENS_NOTHING, f"it calls {', '.join(refused)}: what it knows must be in its source")
 
 
-def _speed(answer: Answer, interval: int) -> Finding:
+def _speed(answer: Answer, interval: int, timeout: float) -> Finding:
     """Return what a cycle costs, and whether a live loop would wait for it."""
     if answer.seconds_alone is None or answer.seconds_a_cycle is None:
         return not_checked(SPEED, "it did not answer")
     alone = answer.seconds_alone
-    most = min(TIMEOUT, interval)
     among = f"{answer.seconds_a_cycle * 1e6:.1f} us a cycle among many"
     said = f"{among}, {alone * 1e3:.2f} ms alone, as a live run asks"
-    if alone > most:
-        return failed(SPEED, f"{said}: a loop of {interval} s gives it {most:g} s")
+    if alone > timeout:
+        return failed(SPEED, f"{said}: a cycle waits {timeout:g} s for it (STRATEGY_TIMEOUT_SEC)")
+    if alone > interval:
+        return failed(SPEED, f"{said}: a loop of {interval} s has no more for a cycle")
     return passed(SPEED, f"{said}: a loop of {interval} s does not wait for it")

@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from meva_adapters.strategy_files import is_of_file
+from meva_adapters.strategy_imports import OF_MEVA
 from meva_core.strategy.base import Strategy
 
 _EXACTLY: Final = {
@@ -82,7 +83,8 @@ class Refusing:
             return True
         if self.own not in path.parents:
             return False
-        return not _INSTALLED & set(path.relative_to(self.own).parts)
+        inside = path.relative_to(self.own).parts
+        return inside[0] not in OF_MEVA and _INSTALLED.isdisjoint(inside)
 
 
 def own_place(kind: type[Strategy]) -> Path:

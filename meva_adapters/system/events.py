@@ -143,6 +143,12 @@ STRATEGY_FAILED: Final = Event(
     "a strategy gave no answer in a cycle: how often in a row, or, where several are listed, which one",
     ("times", "strategy", "action", "traceback"),
 )
+UNIVERSE_FULL: Final = Event(
+    "universe_full",
+    _WARNING,
+    "a strategy wishes for more symbols than the universe holds; said once a run",
+    ("wished", "universe_size"),
+)
 ROW_LEFT_OUT: Final = Event("row_left_out", _WARNING, "a row cannot be read, or used", ("what",))
 BALANCE_UNSOUND: Final = Event("balance_unsound", _WARNING, "an asset is not traded", ("asset",))
 CALL: Final = Event("call", logging.DEBUG, "a call to the exchange", ("method", "path", "status", "ms"))

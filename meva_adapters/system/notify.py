@@ -52,5 +52,6 @@ def supervisor() -> Supervisor:
     address = os.environ.get("NOTIFY_SOCKET") or None
     micros, process = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID")
     meant = process in (None, "", str(os.getpid()))
-    seconds = int(micros) / 1_000_000 / _THIRD if micros.isdigit() and int(micros) and meant else None
+    number = int(micros) if micros.isascii() and micros.isdigit() else 0
+    seconds = number / 1_000_000 / _THIRD if number and meant else None
     return Supervisor(address, seconds)

@@ -23,7 +23,7 @@ def hide(secrets: Iterable[Secret]) -> None:
     """Hide these from now on, and no others: as they are, as a login of an address, and as they are written
     in JSON, in an address, in Base64 and in hexadecimal digits."""
     global _hidden
-    found = {form for secret in secrets for text in _parts(secret.reveal()) for form in _forms(text)}
+    found = {form for secret in secrets for text in _parts(secret.reveal()) for form in forms_of(text)}
     _hidden = tuple(sorted(found, key=lambda text: (-len(text), text)))
 
 
@@ -47,7 +47,9 @@ def _parts(text: str) -> Iterator[str]:
         yield unquote(password)
 
 
-def _forms(text: str) -> Iterator[str]:
+def forms_of(text: str) -> Iterator[str]:
+    """Yield a secret as it may be written: as it is, in JSON, in an address, in Base64 and in hexadecimal
+    digits. Nothing of one that is too short to be looked for."""
     if len(text) < SHORTEST:
         return
     encoded = text.encode()

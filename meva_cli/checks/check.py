@@ -83,7 +83,8 @@ class World:
     read, `unread` then says why. `url` is the database, None where the settings do not tell. A file is gone
     through up to a size of `integrity_bytes`. `quick` is set before a run: only what takes no time. `stream`
     is set for a loop with the stream. A strategy has the `parameters` of the command line besides those of
-    the settings, and is loaded where `loads_strategy` says so: that runs its code.
+    the settings, and is loaded where `loads_strategy` says so: that runs its code; `proves_strategy` asks it
+    about the dataset, too.
     """
 
     purpose: str
@@ -97,6 +98,7 @@ class World:
     stream: bool = False
     parameters: Sequence[str] = ()
     loads_strategy: bool = True
+    proves_strategy: bool = False
 
     @property
     def settings(self) -> Settings:

@@ -82,7 +82,9 @@ def _there(world: World, url: URL, path: Path | None) -> Iterator[Check]:
         if path is not None:
             yield from _sound(world, connection, path)
     with glancing_at(url) as connection:
-        yield from _books(SqlReads(connection, name), world, path)
+        reads = SqlReads(connection, name)
+        yield from _books(reads, world, path)
+        yield from _account_books(reads)
 
 
 def _writable(path: Path) -> Iterator[Check]:
@@ -141,6 +143,24 @@ def _books(reads: Reads, world: World, path: Path | None) -> Iterator[Check]:
         counted = reads.rows("stage7_runs", ("cycles",))
         cycles = sum(count or 0 for (count,) in counted)
         yield from _room(world, path.absolute().parent, cycles, symbols, path)
+
+
+def _account_books(reads: Reads) -> Iterator[Check]:
+    """Look at the books of Stages 3 and 4: whether each stands as it was stored."""
+    if next(reads.rows("live_books", ("book",), limit=1), None) is None:
+        return  # without loading what reads them
+    from meva_core.live_history.apart import row_apart, views_apart
+    from meva_core.live_history.books import listed_books
+    from meva_core.operating.records.stored import RESTORE
+
+    for listed in listed_books(reads):
+        if apart := [*row_apart(reads, listed)]:
+            yield LOOK.failed("book", "; ".join(apart), RESTORE)
+        elif apart := [*views_apart(reads, listed)]:
+            action = "nothing is decided by that; keep a copy and find out who changed it"
+            yield LOOK.warned("book", "; ".join(apart), action)
+        else:
+            yield LOOK.passed("book", f"book {listed.name} stands as it was stored")
 
 
 def _lease(reads: Reads, book: str, now: datetime) -> Iterator[Check]:

@@ -81,7 +81,7 @@ def look_around(
         loaded, unread = _loaded(lambda: load(*LIVE_GROUPS))
     size = 2**62 if deep else QUICK_BYTES
     world = World(purpose, interval, loaded, unread, integrity_bytes=size, offline=offline, stream=stream)
-    world = evolve(world, parameters=parameters, loads_strategy=loads_strategy)
+    world = evolve(world, parameters=parameters, loads_strategy=loads_strategy, proves_strategy=deep)
     return _made(world, db, tuple(CHECKS))
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from meva_adapters.texts.words import counted
 from meva_cli.checks.check import STAGE7, Check, Look, World
-from meva_cli.strategy_options import strategy_of
+from meva_cli.checks.proof import proof_checks
+from meva_cli.strategy_options import headings_unknown, strategy_of
 from meva_core.errors import BadInput
 from meva_core.strategy.built_in import is_of_meva
 
 if TYPE_CHECKING:
+    from meva_adapters.listed_strategies import AtHand
     from meva_adapters.strategies import Chosen
 
 LOOK: Final = Look("strategy")
@@ -28,13 +30,16 @@ def strategy_checks(world: World) -> Iterator[Check]:
         yield LOOK.passed("policy", f"{spec or 'equal_weight'}; it was not loaded")
         return
     try:
-        chosen = strategy_of(world.settings, world.parameters)
+        chosen = strategy_of(world.settings, world.parameters, warn=False)
         if chosen is None:
             yield LOOK.passed("policy", f"Stage 7's own: the best pairs in equal shares, {most} at most")
             return
         yield LOOK.passed("policy", _named(chosen))
+        yield from _headings(world, [chosen.strategy.name()])
         if world.purpose == STAGE7:
             yield from _for_live(world, chosen)
+        if world.proves_strategy and spec is not None:
+            yield from proof_checks(world, spec, chosen)
     except BadInput as error:
         yield from LOOK.refused("policy", error)
 
@@ -63,10 +68,24 @@ def _listed(world: World) -> Iterator[Check]:
         return
     for one in found.chosen.values():
         yield LOOK.passed("policy", _named(one))
+    yield from _headings(world, found.chosen)
     bars = ", ".join(f"{count} of {seconds} s" for seconds, count in found.bars.items())
     yield LOOK.passed("bars", f"they look at the newest {bars} of each symbol" if bars else "no bars")
     beside = len([one for one in found.chosen.values() if not is_of_meva(one.strategy)])
     yield from _time(world, beside)
+    if world.proves_strategy:
+        yield from _proofs(world, found)
+
+
+def _proofs(world: World, found: AtHand) -> Iterator[Check]:
+    """Ask those about the dataset that can be: what comes with Meva for these stages answers with orders."""
+    from meva_core.strategy.built_in import OF_LIVE_STAGES
+
+    for name, one in found.chosen.items():
+        if name in OF_LIVE_STAGES:
+            yield LOOK.passed("proof", f"{name} is not asked about a dataset: it answers with orders")
+        else:
+            yield from proof_checks(world, name, one)
 
 
 def _time(world: World, beside: int) -> Iterator[Check]:
@@ -82,6 +101,12 @@ def _time(world: World, beside: int) -> Iterator[Check]:
         yield LOOK.passed(
             "time", f"{beside} of your own: each has {limit} s for an answer; later is a failure"
         )
+
+
+def _headings(world: World, loaded: Collection[str]) -> Iterator[Check]:
+    """Say which headings of `meva.toml` are the ids of no strategy."""
+    for said in headings_unknown(world.settings, loaded):
+        yield LOOK.warned("parameters", said, "mend the heading; `meva strategy list` shows all ids")
 
 
 def _named(chosen: Chosen) -> str:

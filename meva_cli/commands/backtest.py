@@ -20,7 +20,7 @@ from meva_cli.database import DB, address_of, database, reading, shown_database
 from meva_cli.dataset import dataset_folder
 from meva_cli.environment import is_warming
 from meva_cli.load import Loaded, settings_for
-from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, VERIFY, json_option
+from meva_cli.options import COUNT, ENGINE, FOLDER, TIME, VERIFY, WholeRange, json_option
 from meva_cli.progress import make_progress
 from meva_cli.recorded_runs import (
     against_recorded,
@@ -107,7 +107,7 @@ class Options:
 @click.option(
     "--times", "times_db", metavar="DB", help="Run the cycle times of the last run of this database."
 )
-@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the draws.")
+@click.option("--seed", type=WholeRange(0, 2**31), default=0, show_default=True, help="Of the draws.")
 @click.option("--fill-model", type=click.Choice(["touch", "instant"]), help="Overrides STAGE7_FILL_MODEL.")
 @ENGINE
 @strategy_options

@@ -10,7 +10,7 @@ import click
 
 from meva_cli.exchange import exchange, source_of, streamed
 from meva_cli.load import settings_for
-from meva_cli.options import FOLDER, SYMBOLS, json_option
+from meva_cli.options import FOLDER, SYMBOLS, RealRange, json_option
 from meva_cli.render import print_json, print_line, print_table
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option("--symbols", type=SYMBOLS, help="Symbols, with commas.  [default: SYMBOLS of the settings]")
-@click.option("--seconds", type=click.FloatRange(min=0), help="How long.  [default: until Ctrl-C]")
+@click.option("--seconds", type=RealRange(min=0), help="How long.  [default: until Ctrl-C]")
 @click.option(
     "--interval",
-    type=click.FloatRange(min=1),
+    type=RealRange(min=1),
     default=5.0,
     show_default=True,
     help="Seconds from poll to poll.",

@@ -90,7 +90,9 @@ def current(db: str | None, as_json: bool) -> None:
 @click.command()
 @DB
 @click.option(
-    "--deep", is_flag=True, help="Make all rows of all runs again out of their columns, and compare."
+    "--deep",
+    is_flag=True,
+    help="Go through all that was ever recorded: is it what it follows from?",
 )
 @json_option
 @click.pass_context
@@ -99,24 +101,29 @@ def check(ctx: click.Context, db: str | None, deep: bool, as_json: bool) -> None
 
     Rows of the earlier system that break a rule of today are listed: they stay, and the rule is not applied
     to this database. Exit code 1: the file is damaged, has lost rows since it was upgraded, or lacks tables,
-    columns or indexes of its revision; or the stored columns of a run are not what their SHA-256 is of, or
-    lost. Keep it as it is then and restore a backup. With `--deep` also: rows are not what the columns give.
+    columns or indexes of its revision, or the stored columns of a run are not what their SHA-256 is of, or
+    lost, or the row of a book of Stages 3 and 4 is not what was stored; keep it as it is then and restore a
+    backup. With `--deep` also: rows are not what the columns give; what such a book booked, decided and sent
+    is not what is stored of it.
     """
     from meva_adapters.sql import head
     from meva_adapters.sql.check import check_database
 
     url = database(db)
     found = check_database(url)
-    damaged = list(_damaged_columns(url)) if found.found.revision == head() else []
-    apart = list(_rows_apart(url)) if deep and found.found.revision == head() else []
+    is_ours = found.found.revision == head() and not found.missing
+    damaged = list(_damaged_columns(url)) if is_ours else []
+    apart = list(_rows_apart(url)) if deep and is_ours else []
+    books = list(_books_apart(url, deep=deep)) if is_ours else []
     report = {
         "database": found.database,
         **_found(found.found),
-        "sound": found.sound and not (damaged or apart),
+        "sound": found.sound and not (damaged or apart or books),
         "tables": dict(found.tables),
         "integrity": found.integrity,
         "damaged_columns": damaged,
         "rows_apart": [fault for fault in apart if fault not in damaged],
+        "books_apart": books,
         "losses": found.losses,
         "missing": found.missing,
         "broken_references": found.broken_references,
@@ -161,6 +168,20 @@ def _rows_apart(url: URL) -> Iterator[str]:
                     yield from rows_apart(reads, CODEC, row["run_id"], make_progress())
     except StoreCorrupt as error:
         yield str(error)
+
+
+def _books_apart(url: URL, *, deep: bool) -> Iterator[str]:
+    """Yield what is stored of the books of Stages 3 and 4 otherwise than it was."""
+    from meva_adapters.text_codec import ZstdTexts
+    from meva_core.live_history.apart import history_apart, row_apart, views_apart
+    from meva_core.live_history.books import listed_books
+
+    with reading(url) as reads:
+        for listed in listed_books(reads):
+            apart = [*row_apart(reads, listed)] or [*views_apart(reads, listed)]
+            yield from apart
+            if deep:
+                yield from history_apart(reads, listed, ZstdTexts(), make_progress())
 
 
 @click.command()
@@ -267,6 +288,7 @@ def _print_check(report: dict[str, Any]) -> None:
     print_pairs(pairs)
     _print_list("Damage", report["integrity"] + report["damaged_columns"])
     _print_list("Not what the stored columns give", report["rows_apart"])
+    _print_list("Not what was stored of a book", report["books_apart"])
     _print_list("Lost since the upgrade", report["losses"])
     _print_list("Missing of its revision", report["missing"])
     _print_list("Rows without their parent, kept", report["broken_references"])

@@ -28,7 +28,12 @@ from meva_cli.strategy_options import strategy_options
 @click.option(
     "--no-strategy", "leave_strategy", is_flag=True, help="Do not load the strategy: that runs its code."
 )
-@click.option("--deep", is_flag=True, help="Go through a database of any size.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Go through a database of any size, and ask strategies about the dataset of MEVA_REPLAY_DATASET, as "
+    "`meva strategy check` does: that may take minutes.",
+)
 @json_option
 @click.pass_context
 def doctor(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.exchange import now_seconds
-from meva_cli.options import AMOUNT, TIME, json_option
+from meva_cli.options import AMOUNT, TIME, WHOLE, WholeRange, json_option
 from meva_cli.render import counted, print_json, print_line
 from meva_cli.signals import INTERRUPTED
 from meva_core.amounts import parse_e8
@@ -27,9 +27,9 @@ _KEY: Final = "b7e1c0de-0000-4000-8000-000000000001"
 _SECRET: Final = "ZW11bGF0b3Itc2VjcmV0LWtleS0zMi1ieXRlcy14eXo="  # noqa: S105 - opens nothing but the emulator
 _BALANCES: Final = (("TRY", Decimal(1_000_000)),)
 _PORT: Final = 8765
-_EARLIEST: Final = 946_684_800
-_LATEST: Final = 7_258_118_400
-"""Between these times a market may begin, in seconds: 2000 and 2200."""
+_EARLIEST: Final = 1_577_836_800
+_LATEST: Final = 4_102_444_800
+"""Between these times a market may begin, in seconds: 2020 and 2100. The adapter takes no others from it."""
 _FILE = click.Path(path_type=Path)
 
 
@@ -59,14 +59,12 @@ class BalanceParam(click.ParamType[tuple[str, Decimal]]):
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=WholeRange(0, 65535),
     default=_PORT,
     show_default=True,
     help="Port; 0 takes a free one.",
 )
-@click.option(
-    "--graph-port", type=click.IntRange(0, 65535), help="Port of the candle host.  [default: --port]"
-)
+@click.option("--graph-port", type=WholeRange(0, 65535), help="Port of the candle host.  [default: --port]")
 @click.option("--exchangeinfo", type=_FILE, help="Pairs, in the exchange's own shape.  [default: built in]")
 @click.option("--data", type=_FILE, help="A dataset whose rows move books and trades.")
 @click.option(
@@ -89,7 +87,9 @@ class BalanceParam(click.ParamType[tuple[str, Decimal]]):
 @click.option(
     "--balance", type=BalanceParam(), multiple=True, help="Funds, repeatable.  [default: TRY=1000000]"
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same markets.")
+@click.option(
+    "--seed", type=WHOLE, default=0, show_default=True, help="The same seed makes the same markets."
+)
 @click.option(
     "--allow-host",
     multiple=True,
@@ -126,7 +126,7 @@ def serve(
     if begin is not None and clock != "manual":
         raise click.UsageError("--begin goes with --clock manual")
     if begin is not None and not _EARLIEST <= begin < _LATEST:
-        raise click.BadParameter("expected a time in the years 2000 to 2199", param_hint="--begin")
+        raise click.BadParameter("expected a time in the years 2020 to 2099", param_hint="--begin")
     if speed < 0:
         raise click.BadParameter(f"{speed} is negative", param_hint="--speed")
     options = _options(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @DB
 @run_option
 @click.option(
-    "--last", type=COUNT, help="Only so many of its last cycles, or some more: from a stored state on."
+    "--last", type=COUNT, help="Only so many of the last cycles, or some more: from a stored state on."
 )
 @click.option("--book", metavar="NAME", help="All runs of a book, and what each began with.")
 @strategy_options
@@ -51,25 +51,26 @@ def prove(
 
     What its cycles saw is stored with what they decided. The engine runs over it from the state before them,
     and columns, orders, fills, digests, links and states are compared with what is stored. No dataset, no
-    network and no key are needed. With --book that is done for all runs of the book, and what each began
-    with is reckoned out of what the one before left. Of a run with a strategy the stored weights count; with
-    --strategy they are computed again, too, from the stored bars, and so is what it has in mind: of a book
-    those of the runs with that very strategy, with --last those of the last cycles. Exit code 0: all is
-    equal. 1: something differs; the first cycle, step and field are named with both values, or what is
-    damaged. 2: something lacks, such as the columns of a run that has rows only.
+    network and no key are needed. With --book that is done for all runs of the book, with --last, too, for
+    those that its last cycles lie in, and what each began with is reckoned out of what the one before left.
+    Of a run with a strategy the stored weights count; with --strategy they are computed again, too, from the
+    stored bars, and so is what it has in mind: of a book those of the runs with that very strategy, with
+    --last those of the last cycles. Exit code 0: all is equal. 1: something differs; the first cycle, step
+    and field are named with both values, or what is damaged. 2: something lacks, such as the columns of a run
+    that has rows only.
     """
     from meva_core.errors import StoreCorrupt
 
     asked = _asked(strategy, parameters)
-    if book is not None and (run_id is not None or last is not None):
-        raise click.UsageError("--book takes neither --run nor --last: it proves all runs of the book")
+    if book is not None and run_id is not None:
+        raise click.UsageError("--book does not take --run: it proves the runs of the book, in order")
     try:
         url = database(db)
         with hosting():
             report = (
                 _of_run(url, run_id, last, engine, asked)
                 if book is None
-                else _of_book(url, book, engine, asked)
+                else _of_book(url, book, last, engine, asked)
             )
     except StoreCorrupt as error:
         name = {"run_id": run_id} if book is None else {"book": book}
@@ -111,7 +112,7 @@ def _of_run(db: URL, run_id: str | None, last: int | None, engine: str, asked: _
         return document_of(decide(reads, run, CODEC, speed.loop, progress, last=last, **asked))
 
 
-def _of_book(db: URL, name: str, engine: str, asked: _Asked) -> dict[str, Any]:
+def _of_book(db: URL, name: str, last: int | None, engine: str, asked: _Asked) -> dict[str, Any]:
     from meva_adapters.codec import CODEC
     from meva_adapters.system.compiled import choose
     from meva_core.stages.book_runs import pick_book, runs_of
@@ -119,18 +120,18 @@ def _of_book(db: URL, name: str, engine: str, asked: _Asked) -> dict[str, Any]:
 
     with reading(db) as reads:
         book = pick_book(reads, name)
-        speed = choose(engine, sum(row["cycles"] for row in runs_of(reads, book)))
+        speed = choose(engine, last or sum(row["cycles"] for row in runs_of(reads, book)))
         progress = make_progress(speed.doing)
-        found = prove_book(reads, book, CODEC, speed.loop, progress, **asked)
+        found = prove_book(reads, book, CODEC, speed.loop, progress, **asked, last=last)
         proofs = [document_of(proof) for proof in found]
     if not proofs:
         raise StoreUnready(f"book {name} has no cycle yet", action="`meva books` shows the books there are")
-    last = proofs[-1]
+    newest = proofs[-1]
     return {
         "book": name,
-        "proved": last["proved"],
+        "proved": newest["proved"],
         "cycles": sum(proof["cycles"] for proof in proofs),
-        "fingerprint": last["fingerprint"],
+        "fingerprint": newest["fingerprint"],
         "runs": proofs,
     }
 

@@ -38,9 +38,10 @@ def recheck(ctx: click.Context, db: str | None, last: int, book: str | None, as_
 
     What a cycle was decided by is stored with what was decided. No network and no key are needed, but the
     strategies of those cycles, as they were: same version, parameters and source. The digests and the link
-    to the cycle before are reckoned again, too. Exit code 0: all is equal. 1: something differs; the first
-    cycle, step and field are named with both values, or what is damaged. 2: there is no cycle, or a strategy
-    is not at hand.
+    to the cycle before are reckoned again, too; the orders that were sent are compared with what was decided
+    (step `orders`), and first of all the row of the book with its own SHA-256. Exit code 0: all is equal. 1:
+    something differs; the first cycle, step and field are named with both values, or what is damaged. 2:
+    there is no cycle, or a strategy is not at hand.
     """
     from meva_core.errors import StoreCorrupt
 
@@ -48,6 +49,7 @@ def recheck(ctx: click.Context, db: str | None, last: int, book: str | None, as_
     try:
         with reading(database(db)) as reads, hosting():
             name = book or _newest(reads) or name
+            _check_row(reads, name)
             report = _checked(reads, name, last)
     except StoreCorrupt as error:
         report = {"book": name, "equal": False, "damage": str(error), "action": error.action}
@@ -62,10 +64,20 @@ def _newest(reads: Reads) -> str | None:
     return next((one.name for one in listed_books(reads)), None)
 
 
+def _check_row(reads: Reads, book: str) -> None:
+    """Raise StoreCorrupt where the row of a book is not what was stored, or its last cycle another."""
+    from meva_core.live_history.books import listed_books, standing
+    from meva_core.operating.records.stored_cycles import check_head
+
+    for listed in listed_books(reads):
+        if listed.name == book:
+            check_head(reads, standing(reads, listed).book)
+
+
 def _checked(reads: Reads, book: str, last: int) -> dict[str, Any]:
     """Return what was found, as `--json` shows it: of the cycles up to the first that differs."""
     from meva_adapters.text_codec import ZstdTexts
-    from meva_core.operating.records.stored_cycles import stored_cycles
+    from meva_core.operating.records.stored_cycles import orders_apart, stored_cycles
 
     at_hand = _AtHand()
     first: StoredCycle | None = None
@@ -75,7 +87,7 @@ def _checked(reads: Reads, book: str, last: int) -> dict[str, Any]:
     for cycle in stored_cycles(reads, book, ZstdTexts(), last=last):
         first = first or cycle
         count, interrupted = count + 1, interrupted + (cycle.link is None)
-        found = _difference(cycle, at_hand)
+        found = _difference(cycle, at_hand) or next(orders_apart(reads, cycle), None)
         if found is not None:
             break
     if first is None or cycle is None:

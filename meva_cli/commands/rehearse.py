@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from meva_cli.load import settings_for
-from meva_cli.options import COUNT, json_option
+from meva_cli.options import COUNT, WholeRange, json_option
 from meva_cli.render import counted, print_json, print_line, print_pairs
-from meva_cli.strategy_options import hosting
+from meva_cli.strategy_options import hosting, say_unknown_headings
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -41,14 +41,12 @@ _TAIL: Final = 12
     "given more than once.",
 )
 @click.option("--seeds", type=COUNT, default=5, show_default=True, help="How many worlds.")
-@click.option(
-    "--first", type=click.IntRange(min=0), default=0, show_default=True, help="The first one's seed."
-)
+@click.option("--first", type=WholeRange(min=0), default=0, show_default=True, help="The first one's seed.")
 @click.option("--steps", type=COUNT, default=100, show_default=True, help="Cycles of each, before its end.")
 @click.option("--minutes", type=COUNT, help="Begin no world after so many minutes.")
 @click.option("--interval", type=COUNT, default=60, show_default=True, help="Seconds between cycles.")
 @click.option(
-    "--by-hand", type=click.IntRange(min=0), default=5400, show_default=True,
+    "--by-hand", type=WholeRange(min=0), default=5400, show_default=True,
     help="Seconds between two acts of a person on the same account, on average; 0: nobody acts.",
 )  # fmt: skip
 @json_option
@@ -120,6 +118,7 @@ def _rehearsed(
 
     with hosting():
         at_hand = and_named(of_stage(stage, settings), specs, settings)
+    say_unknown_headings(settings, at_hand.chosen)
     trader = Trader(at_hand.strategies, at_hand.listed, at_hand.bars)
     shape = Shape(
         stage=stage,

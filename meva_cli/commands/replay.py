@@ -12,7 +12,7 @@ import click
 from meva_cli.database import DB, database, reading
 from meva_cli.dataset import dataset_folder
 from meva_cli.load import settings_for
-from meva_cli.options import FOLDER, SYMBOLS, VERIFY, json_option
+from meva_cli.options import FOLDER, SYMBOLS, VERIFY, WHOLE, WholeRange, json_option
 from meva_cli.render import counted, print_json, print_line, print_pairs, print_table
 from meva_cli.runs import pick_run, run_option
 from meva_cli.strategy_options import hosting
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 @click.option("--symbols", type=SYMBOLS, help="Symbols, with commas.  [default: BTCTRY,ETHTRY,SOLTRY]")
 @click.option(
     "--minutes",
-    type=click.IntRange(2, 20_000_000),
+    type=WholeRange(2, 20_000_000),
     default=2880,
     show_default=True,
     help="Minutes of made-up markets.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same markets.")
+@click.option(
+    "--seed", type=WHOLE, default=1, show_default=True, help="The same seed makes the same markets."
+)
 @json_option
 def make(
     folder: Path, empty: bool, symbols: tuple[str, ...] | None, minutes: int, seed: int, as_json: bool

@@ -14,7 +14,7 @@ import click
 from meva_cli.database import DB, database, reading
 from meva_cli.listing import newest_of, say_beside
 from meva_cli.live_history.asked import asked_live
-from meva_cli.options import FOLDER, json_option
+from meva_cli.options import FOLDER, RealRange, json_option
 from meva_cli.render import as_text, counted, print_json, print_line, print_table
 from meva_cli.stage4 import STAGE, every_row, is_cut, refuse_run, stage4_rows
 from meva_cli.window import LAST, asked_windows, moment, window_options
@@ -55,7 +55,7 @@ SPARED: Final = ("universe", "slippage_try", "fees_try", "max_drawdown", "net_pn
 @click.option("--book", metavar="NAME", help="All runs of this book together.")
 @click.option(
     "--cash-rate",
-    type=click.FloatRange(-1, 100, min_open=True),
+    type=RealRange(-1, 100, min_open=True),
     metavar="RATIO",
     help="With figures: what cash earns in a year, such as 0.4, for Sharpe and Sortino.  [default: 0]",
 )

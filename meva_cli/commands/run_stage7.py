@@ -20,6 +20,7 @@ from meva_cli.database import DB, database
 from meva_cli.dry.book import live_book, strategy_beside
 from meva_cli.dry.heard import Heard
 from meva_cli.dry.held import held_book
+from meva_cli.dry.universe import UniverseNote
 from meva_cli.exchange import exchange, streamed_books
 from meva_cli.load import Loaded, settings_for
 from meva_cli.metering import Address, Watch, metrics_options, watching
@@ -117,7 +118,8 @@ def stage7(ctx: click.Context, /, **given: Any) -> None:
 
 def _run(asked: Asked, settings: Settings) -> bool:
     """Run what is asked for; return whether it came to its end as it should."""
-    chosen, loop, name = strategy_of(settings, asked.parameters), asked.loop, asked.name
+    chosen = strategy_of(settings, asked.parameters, warn=False)  # the preflight has said all
+    loop, name = asked.loop, asked.name
     url, watcher = database(asked.db), supervisor()
     beat, interval = watcher.alive, asked.interval if loop else None
     with (
@@ -141,7 +143,8 @@ def _run(asked: Asked, settings: Settings) -> bool:
             _bind_last(held.store, name)
             heard = Heard(watch, herald)
             tell = _json_line if asked.as_json else _line
-            dry.outbox, shown = herald, _shower(held.store, name, tell, heard)
+            noted = UniverseNote(held.store, name, run.stage7.universe_size)
+            dry.outbox, shown = herald, _shower(held.store, name, tell, heard, noted)
             if loop:
                 return _loop(dry, asked, shown, ClockPace(watcher, clock), heard)
             return _once(dry, shown, clock, heard)
@@ -232,7 +235,7 @@ def _loop(dry: DryRun, asked: Asked, shown: Callable[[Told], None], pace: ClockP
 
 
 def _shower(
-    store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None], heard: Heard
+    store: SqlStore, name: str, tell: Callable[[dict[str, Any]], None], heard: Heard, noted: UniverseNote
 ) -> Callable[[Told], None]:
     """Return what shows each cycle, as it is stored, to whoever hears of it and to whoever reads."""
     from meva_adapters.codec import CODEC
@@ -245,6 +248,7 @@ def _shower(
     def show(told: Told) -> None:
         events.bind(run_id=told.run_id, cycle_id=cycle_id(told.run_id, told.time))
         heard.stored(told)
+        noted.stored(told)
         if told.failure is not None:
             _say_failure(told.failure, int(told.stretch.inputs.strategy_failed[told.stretch.start]))
         run_id = told.run_id

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from meva_cli.dataset import dataset_folder
-from meva_cli.load import Loaded, settings_for
-from meva_cli.options import FOLDER, json_option
+from meva_cli.load import settings_for
+from meva_cli.options import FOLDER, WholeRange, json_option
 from meva_cli.render import print_json, print_line, print_table
-from meva_cli.strategy_options import PARAMETERS, strategy_of, subject_of, with_strategy
+from meva_cli.strategy_options import PARAMETERS, say_unknown_headings, strategy_of
 from meva_cli.strategy_told import check_document, listed, print_check
 from meva_core.errors import BadInput
-
-if TYPE_CHECKING:
-    from meva_adapters.replay import Dataset
-    from meva_core.stages.plan import RunPlan
 
 
 @click.command()
 @click.argument("spec")
 @click.option("--data", "folder", type=FOLDER, help="The dataset.  [default: MEVA_REPLAY_DATASET]")
 @PARAMETERS
-@click.option("--seed", type=click.IntRange(0, 2**31), default=0, show_default=True, help="Of the cuts.")
+@click.option("--seed", type=WholeRange(0, 2**31), default=0, show_default=True, help="Of the cuts.")
 @json_option
 @click.pass_context
 def check(
@@ -45,9 +41,7 @@ def check(
     nothing speaks against it. 1: something does; the first cycle and symbol that differ are named.
     """
     from meva_adapters.replay import open_dataset
-    from meva_adapters.strategy_checks.checking import check as check_all
-    from meva_adapters.strategy_checks.tapes import whole_tape
-    from meva_core.stages.asked_alone import Terms
+    from meva_cli.strategy_checking import checked
 
     given = {"STRATEGY": spec}
     loaded = settings_for("exchange", "live", "stage7", "strategy", options=given)
@@ -58,30 +52,10 @@ def check(
             action="name another strategy; `meva strategy list` shows what there is",
         )
     dataset = open_dataset(dataset_folder(folder))
-    plan = with_strategy(_plan(loaded, dataset), chosen)
-    tape = whole_tape(chosen.strategy, plan, dataset)
-    interval = plan.step_seconds or max(1, dataset.step_seconds)
-    terms = (
-        Terms(plan.params, plan.pairs.columns(), plan.starting_cash()) if chosen.strategy.decides() else None
-    )
-    report = check_all(chosen.strategy, subject_of(spec, chosen), tape, seed, interval, terms)
+    tape, report = checked(loaded, dataset, spec, chosen, seed=seed)
     document = check_document(chosen, tape, report, loaded.settings.stage7.universe_size, str(dataset.root))
     print_json(document) if as_json else print_check(document)
     ctx.exit(0 if report.ok else 1)
-
-
-def _plan(loaded: Loaded, dataset: Dataset) -> RunPlan:
-    """Return the run that a backtest over a dataset would be: its symbols and times."""
-    from meva_adapters.replay.plans import plan_backtest
-    from meva_adapters.replay.run_plans import Window, plan_otherwise
-
-    configured = loaded.settings.exchange.symbols if "SYMBOLS" in loaded.origin else None
-    if dataset.run is None:
-        return plan_backtest(dataset, loaded.settings, configured=configured)
-    window = Window(start=None, end=None, step=None, cycles=None)
-    return plan_otherwise(
-        dataset, loaded.settings, window, configured=configured, seed=0, adapt=False, fresh=False
-    )
 
 
 @click.command()
@@ -123,14 +97,12 @@ def list_(as_json: bool) -> None:
     """
     from meva_adapters.strategy_files import places_of
 
-    chosen = settings_for("strategy").settings.strategy
-    rows = list(listed(places_of(chosen.path), chosen.tables))
+    settings = settings_for("strategy").settings
+    rows = list(listed(places_of(settings.strategy.path), settings.strategy.tables))
     for row in rows:
         if row["problem"]:
             click.echo(f"warning: {row['problem']}", err=True)
-    unknown = sorted(set(chosen.tables) - {row["id"] for row in rows})
-    for name in unknown:
-        click.echo(f"warning: meva.toml [strategies.{name}]: no id here is {name}", err=True)
+    say_unknown_headings(settings, {row["id"] for row in rows})
     if as_json:
         print_json({"strategies": rows})
         return

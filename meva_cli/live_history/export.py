@@ -118,9 +118,9 @@ def _equity(asked: Asked) -> Records:
 
 def _tax(asked: Asked) -> Records:
     from meva_cli.tax_rates import read_rates
+    from meva_core.live.live_orders import moment
     from meva_core.live_history.fills import postings_with_cycles
     from meva_core.live_history.tax import FIELDS, taken_lots
-    from meva_core.operating.records.stored import moment
 
     rates = [] if asked.rates is None else read_rates(asked.rates)
     standing, window = standing_of(asked.reads, asked.listed), asked.window

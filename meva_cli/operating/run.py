@@ -18,6 +18,7 @@ import attrs
 from meva_adapters.system import events
 from meva_cli.notes import say
 from meva_cli.operating.plan import AtWork, Plan, Way
+from meva_cli.strategy_options import say_unknown_headings
 from meva_core.errors import BadInput
 from meva_core.market import MICROS
 
@@ -59,6 +60,7 @@ def at_work(
     from meva_adapters.listed_strategies import of_stage
 
     strategies = of_stage(plan.stage, settings)
+    say_unknown_headings(settings, strategies.chosen)
     seconds, beat = float(settings.strategy.timeout_sec), plan.waits or _unheard
     with ExitStack() as stack:
         call = calls_beside([*strategies.chosen.values()], seconds, beat, _say_failure)
@@ -122,7 +124,7 @@ def _live(
     venue = Observed(opened.venue) if plan.way is Way.OBSERVE else opened.venue
     desk = Desk(venue, opened.account, held, opened.client.clock, _pausing(clock))
     now = _time_of(opened)
-    _open_account(desk, opened, plan.book, account, settings, store)
+    _open_account(desk, opened, plan.book, account, settings, store, url)
     taken = _taken_up(desk, plan.book, now)
     book = check_account(held, opened.account, taken.book, account, now)
     runner = _runner(plan, settings, opened, desk, strategies, clock, slowest, stops)
@@ -149,9 +151,11 @@ def _hold_account(stack: ExitStack, account: str) -> None:
 
 
 def _open_account(
-    desk: Desk, opened: Btcturk, name: str, account: str, settings: Settings, store: SqlStore
+    desk: Desk, opened: Btcturk, name: str, account: str, settings: Settings, store: SqlStore, url: URL
 ) -> None:
-    """Open the book of the account where there is none, and say what it begins with."""
+    """Open the book of the account where there is none, and say what it begins with. Raises StoreCorrupt for
+    a damaged file: its book may be there."""
+    from meva_adapters.sql.check import require_whole
     from meva_cli.operating.told import tell_opening
     from meva_core.operating.adopting import open_account
     from meva_core.operating.answered import answered
@@ -162,6 +166,7 @@ def _open_account(
     with store.read() as view:
         if stored_book(view, name) is not None:
             return
+    require_whole(url)
 
     def value(symbols: Any) -> dict[str, int]:
         wanted = Wanted(symbols=tuple(symbols))

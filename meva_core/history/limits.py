@@ -38,6 +38,9 @@ _SETTINGS: Final[Mapping[str, str]] = {
 OWN_LEAST: Final = "MIN_ORDER_NOTIONAL_TRY"
 _ADAPTED: Final = {"below_min_volume", "above_max_spread", "universe_full", "max_orders"}
 """Codes whose limit adaptation may move away from the setting."""
+WISHED: Final = ("universe_full", "TRY")
+"""Code and unit of a strategy's wish that the universe left out: its limit is the least wish that was kept,
+which does not say how many were."""
 _LEAST: Final = {"min_notional", "share_below_minimum", "dust"}
 _OF_LOT: Final = {"qty_rounds_to_zero": "STAGE7_RULES_FALLBACK_LOT_SIZE"}
 _OF_EXCHANGE: Final = {"min_qty", "max_qty", "price_out_of_range"}
@@ -49,9 +52,9 @@ class Bound:
     """What is behind a limit: a setting of the user's, with the run's value, a rule of the exchange's, or the
     program itself.
 
-    `adapted` says that adaptation had moved the limit away from the setting. Where the limit is the least
-    order, the two minima it is the larger of stand beside it, in TRY; the exchange's is None where it named
-    none.
+    `adapted` says that adaptation had moved the limit away from the setting, as far as the limit tells. Where
+    the limit is the least order, the two minima it is the larger of stand beside it, in TRY; the exchange's
+    is None where it named none.
     """
 
     whose: str
@@ -68,6 +71,11 @@ class Limits:
 
     settings: Mapping[str, Any] = Factory(dict)
     rules: Mapping[str, Mapping[str, Any]] = Factory(dict)
+
+    @property
+    def adapt(self) -> bool:
+        """Whether parameters could adapt: a tuned one may then not have been the setting's."""
+        return bool(self.settings.get("include_adaptation"))
 
     @property
     def largest_position(self) -> Decimal | None:
@@ -96,7 +104,8 @@ class Limits:
         if setting is None or setting not in self.settings:
             return None
         value = self.settings[setting]
-        return Bound(USER, setting, value, reason.code in _ADAPTED and not _same(reason.limit, value))
+        tells = reason.code in _ADAPTED and reason.limit is not None and (reason.code, reason.unit) != WISHED
+        return Bound(USER, setting, value, tells and not _same(reason.limit, value))
 
     def _least(self, reason: Reason) -> Bound | None:
         """Return whose least order is meant: the larger of the user's and the exchange's holds."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import Factory, frozen
 
 from meva_core.amounts import digits_of
-from meva_core.history.limits import EXCHANGE, OWN_LEAST, USER, Bound, Limits
+from meva_core.history.limits import EXCHANGE, OWN_LEAST, USER, WISHED, Bound, Limits
 from meva_core.history.recorded import ON_TARGET, told_code
 from meva_core.reasons import Reason
 
@@ -209,6 +209,8 @@ def whose(reason: Reason, bound: Bound, telling: Telling) -> str:
     named = _named(bound.setting, bound.value, telling)
     if bound.adapted:
         return f"the limit was adapted from your {named}"
+    if (reason.code, reason.unit) == WISHED:
+        return f"the universe is your {named}{', unless it was adapted' if telling.limits.adapt else ''}"
     what = "the cap is" if reason.code == "turnover_cap" else "the limit is" if reason.limit else "set by"
     return f"{what} your {named}"
 
@@ -249,8 +251,8 @@ def _key(reason: Reason) -> str:
         return "stale_market_data:symbol"
     if reason.code == "market_liquidity_guardrail":
         return f"{reason.code}:{reason.unit}"
-    if (reason.code, reason.unit) == ("universe_full", "TRY"):
-        return "universe_full:TRY"
+    if (reason.code, reason.unit) == WISHED:
+        return f"{reason.code}:{reason.unit}"
     return reason.code
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import evolve
 
-from meva_core.live.live_orders import ACTIVE, KNOWN, Record, Unread, add, read_row, records, rows
+from meva_core.live.live_orders import ACTIVE, KNOWN, Record, Unread, add, is_number, read_row, records, rows
 from meva_core.live.owner import Owner
 from meva_core.live.standing import Standing
 from meva_core.live.watch import Watch, Watches
@@ -73,7 +73,7 @@ def _stage3(work: UnitOfWork, watches: Watches) -> Watches:
         elif found is not None and not records(work, watches.owner, exchange_order_id=key):
             add(work, watches.owner, [found])
             (taken,) = records(work, watches.owner, exchange_order_id=key)
-            watches = watches.having(taken.stored, Watch(known=True))
+            watches = watches.having(taken.stored, Watch(known=is_number(key)))
     return watches
 
 

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from meva_core.errors import BadInput, MevaError, NotShown, Refused, Unavailable, VenueError, VenueReason
 from meva_core.live.booking import sum_of
-from meva_core.live.live_orders import Record, add, change, records
+from meva_core.live.live_orders import Record, add, change, is_number, records
 from meva_core.live.matching import Alarm, Look, is_same, under_one_name
 from meva_core.live.owner import Owner
 from meva_core.live.standing import ENDED, MAY_REST, Standing, after, reported
@@ -120,7 +120,9 @@ class Inquiry:
     def is_due(self, record: Record, watch: Watch) -> bool:
         """Whether an order that no longer rests is to be asked for all the same."""
         if record.standing is Standing.ABSENT:
-            is_watched = not _is_made_up(record) and not self._is_older(record, self.grace.watch_seconds)
+            is_watched = not _is_made_up(record, watch) and not self._is_older(
+                record, self.grace.watch_seconds
+            )
             return watch.once or is_watched
         return record.standing in ENDED and self.is_check_due(record, watch)
 
@@ -194,7 +196,7 @@ class Inquiry:
         try:
             return self.account.order(order_id), []
         except BadInput as error:
-            if _is_number(order_id):
+            if is_number(order_id):
                 raise
             return None, [(str(error), Mode.OBSERVE_ONLY)]
 
@@ -293,7 +295,7 @@ class Inquiry:
             still = record.standing is Standing.ABSENT and watch.known and not (watch.once or watch.filled)
             alarms = [(f"{record.label} is not at the exchange", Mode.REDUCE_RISK_ONLY)] if still else []
             return record, evolve(watch, once=False), alarms
-        if _is_made_up(record):
+        if look.number is None and _is_made_up(record, watch):
             return self._changed(record, Standing.ABSENT), Watch(), []
         now = self.clock.micros()
         missing = now if watch.missing is None else watch.missing
@@ -373,14 +375,10 @@ class Inquiry:
         return self.clock.micros() - record.updated > seconds * MICROS
 
 
-def _is_number(order_id: str) -> bool:
-    return order_id.isascii() and order_id.isdecimal()
-
-
-def _is_made_up(record: Record) -> bool:
+def _is_made_up(record: Record, watch: Watch) -> bool:
     """Whether a row of the earlier system has a number that no exchange gave it: it is of a rehearsal, and
-    ends with the first look in vain."""
-    return record.order_id is not None and not _is_number(record.order_id)
+    ends with the first look in vain. What was at the exchange has whatever number that gave it."""
+    return record.order_id is not None and not is_number(record.order_id) and not watch.known
 
 
 def _begins(before: Record, now: Record) -> bool:

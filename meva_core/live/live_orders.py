@@ -15,10 +15,12 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from meva_core.amounts import is_usable
+from meva_core.errors import BadInput
 from meva_core.live.owner import Owner
 from meva_core.live.standing import MAY_REST, Standing
 from meva_core.orders import Side
 from meva_core.ports import Reads, UnitOfWork
+from meva_core.symbols import canonical_symbol, is_symbol
 
 _TABLE: Final = "stage4_orders"
 _COLUMNS: Final = (
@@ -122,6 +124,11 @@ class Unread:
     why: str
 
 
+def is_number(order_id: str) -> bool:
+    """Whether a text is a number as exchanges give orders."""
+    return order_id.isascii() and order_id.isdecimal()
+
+
 def records(view: Reads, owner: Owner, **where: Any) -> list[Record]:
     """Return the orders of an owner with these values that can be read, oldest first."""
     return [found for found in rows(view, owner, **where) if isinstance(found, Record)]
@@ -147,30 +154,42 @@ def read_row(
     """Return the order that a row of a table of orders is; of one whose amounts the earlier system did not
     keep, nothing is known but its name (`Record.asks`). A cycle reads most rows several times."""
     is_amount = is_usable if status in _NAME_ALONE and not (price or qty) else _is_positive
+    pair = symbol if is_symbol(symbol) else _pair(symbol)
     way = _SIDES.get(side) or Side.__members__.get(side.upper())
     if (
-        way is None
+        pair is None
+        or way is None
         or status not in KNOWN
         or not (isinstance(price, Decimal) and is_usable(price))
         or not (isinstance(qty, Decimal) and is_amount(qty))
         or not (isinstance(created, datetime) and isinstance(updated, datetime))
     ):
-        why = _why_not(side, price, qty, status, created, updated, is_amount)
+        why = _why_not(pair, symbol, side, price, qty, status, created, updated, is_amount)
         return Unread(table, str(key), why)
     standing = _standing(status, order_id)
     return Record(
-        name or None, symbol, way, price, qty, standing, order_id or None, error,
+        name or None, pair, way, price, qty, standing, order_id or None, error,
         _micros(created), _micros(updated), exchange_name or None,
         row=key if isinstance(key, int) else None, adopted=status not in (str(standing), _FAILED),
     )  # fmt: skip
 
 
+def _pair(spelt: str) -> str | None:
+    """Return a pair as the exchange spells it, whose old rows may have `BTC_TRY` or `btctry`; None for what
+    is no pair."""
+    try:
+        return canonical_symbol(spelt)
+    except BadInput:
+        return None
+
+
 def _why_not(
-    side: str, price: Any, qty: Any, status: str, created: Any, updated: Any,
+    pair: str | None, symbol: str, side: str, price: Any, qty: Any, status: str, created: Any, updated: Any,
     is_amount: Callable[[Decimal], bool],
 ) -> str:  # fmt: skip
     """Return why a row cannot be read: the first of its values that is not one."""
     values = (
+        ("symbol", pair is not None, symbol),
         ("status", status in KNOWN, status),
         ("side", side.upper() in Side.__members__, side),
         ("price", isinstance(price, Decimal) and is_usable(price), price),
@@ -209,11 +228,13 @@ def change(work: UnitOfWork, record: Record, filled: Decimal | None = None, *, c
     """Store how an order that was read from the database stands now, and how much the exchange says was
     filled, if it does; that is not `complete` where the ledger may lack some of it. Raises ValueError for an
     order that was not read."""
-    word: tuple[Any, ...] = () if filled is None else (plain(filled),)
-    columns: tuple[str, ...] = (*_COLUMNS, "filled_qty") if word else _COLUMNS
+    values = dict(zip(_COLUMNS, _row(record), strict=True))
+    del values["symbol"]  # which never changes, and stays as an old row spells it
+    if filled is not None:
+        values["filled_qty"] = plain(filled)
     if not complete:
-        columns, word = (*columns, "fill_complete"), (*word, 0)
-    work.update(_TABLE, "id", columns, [(record.stored, *_row(record), *word)])
+        values["fill_complete"] = 0
+    work.update(_TABLE, "id", tuple(values), [(record.stored, *values.values())])
 
 
 def _row(record: Record) -> tuple[Any, ...]:
@@ -239,8 +260,19 @@ def plain(amount: Decimal) -> str:
 
 
 def stamp(micros: int) -> str:
-    """Return a time in microseconds as stored text."""
-    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")
+    """Return a time in microseconds as stored text. Raises BadInput as `moment` does."""
+    return moment(micros).isoformat(timespec="microseconds")
+
+
+def moment(micros: int) -> datetime:
+    """Return a time in microseconds as a datetime. Raises BadInput for one that no calendar has."""
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError as error:
+        raise BadInput(
+            f"{micros} is no time in microseconds since 1970; expected one in the years 1 to 9999",
+            action="look at where it comes from: a clock, or a row of the exchange or of the database",
+        ) from error
 
 
 def _micros(moment: datetime) -> int:

@@ -96,7 +96,7 @@ def plan(
     for symbol in (name for name in names if name.endswith(QUOTE)):
         folded, beyond = _folded(by_symbol.get(symbol, ()))
         rows += beyond
-        sources = [*_tabled(symbol, *tables), _Source(FILLS, folded.qty, folded.paid)]
+        sources = [*_tabled(symbol, *tables), _Source(FILLS, folded.qty, max(0, folded.paid))]
         shown = balances.get(asset_of(symbol))
         sources.append(_Source(BALANCE, max(0, units_down(shown)) if shown else 0))
         taken = min(sources, key=lambda source: source.qty)  # of equals the first: the table

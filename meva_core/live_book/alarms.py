@@ -23,7 +23,8 @@ class AlarmCode(StrEnum):
     FOLD = "K2"
     """The stored book is not what its rows fold to, or an identity fails. Accepted: the fold is the book."""
     FILL_DIFFERS = "K3"
-    """A fill id with another order, side, price or quantity. Accepted: ours stays."""
+    """A fill id with another order, side, price or quantity, or a fill that its order cannot have. Accepted:
+    ours stays, and what is new is booked."""
     SHARED_NAME = "K4"
     """Two orders under one client id. Accepted: all are own."""
     STRAY = "K5"

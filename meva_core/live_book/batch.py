@@ -13,15 +13,25 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from meva_core.amounts import E6
 from meva_core.live.booking import entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Owner, Whose, of_fill
 from meva_core.live_book.book import SOLD, Booked, LiveBook, Wait
-from meva_core.live_book.fills import foreign_fill, held_text, numbers_of, own_fill, would_hold
+from meva_core.live_book.fills import (
+    foreign_fill,
+    held_text,
+    is_before,
+    numbers_of,
+    own_fill,
+    predates,
+    would_hold,
+)
 from meva_core.live_book.known import differs, named
 from meva_core.live_book.late_sales import given_back, rounded_back, told_before
 from meva_core.live_book.ledger import Marks
-from meva_core.live_book.own_orders import OwnOrder
+from meva_core.live_book.names import sent_at
+from meva_core.live_book.own_orders import STAMPS_MICROS, OwnOrder
 from meva_core.live_book.postings import Posting
 from meva_core.live_book.taking_back import taken_back
 from meva_core.orders import Side
@@ -147,9 +157,11 @@ def _one(
     owner = of_fill(fill, so_far.ours)
     booked = so_far.booked
     # Whoever traded under such names before the opening traded in no book of this file.
-    was_stray = owner.whose is Whose.STRAY and fill.ts < booked.book.opened
+    sent = (sent_at(fill.client_id) or 0) - STAMPS_MICROS
+    was_stray = owner.whose is Whose.STRAY and max(fill.ts, sent) < booked.book.opened
     if owner.whose is Whose.FOREIGN or was_stray:
         return evolve(so_far, booked=foreign_fill(booked, fill, marks), fills=(*so_far.fills, fill))
+    fill = _dated(fill, owner, booked.book)
     proved = _proving(so_far, fill, owner, batch, marks, again=again)
     alarms = _obstacle(proved, fill, owner, batch)
     if alarms is not None:
@@ -168,6 +180,15 @@ def _one(
     )
 
 
+def _dated(fill: VenueFill, owner: Owner, book: LiveBook) -> VenueFill:
+    """Return a fill with a time at which it can have been: where it is stamped long before its order, and a
+    person has said that it is of that all the same, the order's."""
+    if owner.order is None or not predates(fill, owner.order):
+        return fill
+    is_accepted = book.is_accepted(AlarmCode.FILL_DIFFERS, fill.fill_id)
+    return evolve(fill, ts=owner.order.created) if is_accepted else fill
+
+
 def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) -> tuple[Alarm, ...] | None:
     """Return what keeps a fill from being booked as ours: the alarms, if any, of which it waits; None if
     nothing does."""
@@ -180,12 +201,14 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
     assert order is not None
     if owner.whose is Whose.NAMESAKE and not book.is_accepted(AlarmCode.SHARED_NAME, order.label):
         return (Alarm(AlarmCode.SHARED_NAME, order.label, fill.symbol, numbers_of(fill)),)
-    can_be = _order_of(fill, order).may_have(fill)
+    can_be = _order_of(fill, order).may_have(fill) and not predates(fill, order)
     waited = batch.now - book.waits[fill.fill_id].since if fill.fill_id in book.waits else 0
     if not can_be and not book.is_accepted(AlarmCode.FILL_DIFFERS, fill.fill_id):
         if fill.order_id is None and waited < NUMBERLESS_MICROS:
             return ()
         numbers = {**numbers_of(fill), "asked": f"{order.side.name} {order.qty:f} {order.symbol}"}
+        if predates(fill, order):
+            numbers["seconds_before_its_order"] = str((order.created - fill.ts) // E6)
         return (Alarm(AlarmCode.FILL_DIFFERS, fill.fill_id, fill.symbol, numbers),)
     if order.was_absent and not book.is_accepted(AlarmCode.ABSENT_FILLED, order.label):
         return (Alarm(AlarmCode.ABSENT_FILLED, order.label, fill.symbol, numbers_of(fill)),)
@@ -203,9 +226,11 @@ def _proving(
     """Return it with what a sale proves to have been its own: what balances had told of it, or, of a sale of
     more than is held, whatever took its coins, once nothing else can bring them. What balances had told of
     one that is booked `again` was taken back with it."""
-    if owner.order is None or fill.side is Side.BUY or fill.ts < so_far.booked.book.opened:
+    if owner.order is None or fill.side is Side.BUY:
         return so_far
     order = _order_of(fill, owner.order)
+    if is_before(so_far.booked.book, fill, order):
+        return so_far
     entry = entry_of(fill, order.sums)
     told = so_far.booked if again else told_before(so_far.booked, fill, entry, marks)
     if would_hold(told, fill, order):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from meva_core.errors import BrokenBooks
 from meva_core.ids import canonical_json
 from meva_core.live_book import figures as measured
 from meva_core.live_book.alarms import ACCEPTABLE, LASTING, Alarm, AlarmCode
@@ -23,6 +24,8 @@ from meva_core.live_book.moves import Move, noted
 from meva_core.live_book.postings import Posting
 
 FORMAT: Final = 1
+SEAL: Final = "sha256"
+"""What beside the book may be in its document: the seal of its row (`operating.records.sealing`)."""
 
 
 @frozen
@@ -156,9 +159,11 @@ def text_of(book: LiveBook) -> str:
 
 
 def book_of(document: Any) -> LiveBook:
-    """Return the book that a parsed document is of. Raises BadInput for one that is not of a book."""
+    """Return the book that a parsed document is of. Raises BadInput for one that is not of a book, or has
+    more in it than that: one changed letter of a name must not hide what it named."""
     parts = document if isinstance(document, dict) else {}
-    return restored(parts.get("book") if parts.get("format") == FORMAT else None, LiveBook, "$.book")
+    is_one = parts.get("format") == FORMAT and parts.keys() <= {"book", "format", SEAL}
+    return restored(parts.get("book") if is_one else None, LiveBook, "$.book")
 
 
 @frozen
@@ -256,7 +261,11 @@ def refolded(book: LiveBook, opening: Ledger, postings: Iterable[Posting]) -> Li
 
 def proved(book: LiveBook, opening: Ledger, postings: Iterable[Posting], marks: Marks) -> tuple[Alarm, ...]:
     """Return K2 if the book is not what its rows make of its opening, or an identity of it fails."""
-    return broken(book, marks, is_folded=fold(opening, postings) == book.ledger)
+    try:
+        is_folded = fold(opening, postings) == book.ledger
+    except BrokenBooks:  # they make none
+        is_folded = False
+    return broken(book, marks, is_folded=is_folded)
 
 
 def broken(book: LiveBook, marks: Marks, *, is_folded: bool = True) -> tuple[Alarm, ...]:

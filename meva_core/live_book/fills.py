@@ -7,6 +7,9 @@ asset than TRY costs no TRY: its coins leave, as far as the book holds them.
 A foreign fill brings or takes TRY and moves coins that are not ours. What it sells beyond those went out of
 the book. Where balances had shown it before its row came, it proves what was booked then, or its part of
 that, and is no second flow.
+
+What filled before the book was opened moves nothing: the book began with it. A stamp alone does not say that
+of an order which was sent since.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ from attrs import evolve
 from meva_core.amounts import E6, format_e8
 from meva_core.live.booking import Entry, Sums, entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
-from meva_core.live_book.book import SOLD, Booked, Unproven
+from meva_core.live_book.book import SOLD, Booked, LiveBook, Unproven
 from meva_core.live_book.flows import coins_out, come_back, come_over, told_of
 from meva_core.live_book.holdings import reference_of, share
 from meva_core.live_book.ledger import QUOTE, Marks, asset_of, symbol_of
-from meva_core.live_book.own_orders import OwnOrder
+from meva_core.live_book.names import sent_at
+from meva_core.live_book.own_orders import STAMPS_MICROS, OwnOrder
 from meva_core.live_book.postings import Kind, Posting
 from meva_core.orders import Side
 from meva_core.venue import VenueFill
@@ -40,7 +44,7 @@ def own_fill(booked: Booked, fill: VenueFill, order: OwnOrder, marks: Marks) -> 
     accepted, or is not so.
     """
     entry = entry_of(fill, order.sums)
-    if fill.ts < booked.book.opened:
+    if is_before(booked.book, fill, order):
         return booked.post(marks, _posting(fill, Kind.BEFORE, f"fill:{fill.fill_id}"))
     held = booked.book.ledger.holding(fill.symbol).qty
     excess = max(0, entry.qty - held) if fill.side is Side.SELL else 0
@@ -53,9 +57,25 @@ def own_fill(booked: Booked, fill: VenueFill, order: OwnOrder, marks: Marks) -> 
 
 def would_hold(booked: Booked, fill: VenueFill, order: OwnOrder) -> bool:
     """Whether what a fill sells is held."""
-    if fill.side is Side.BUY or fill.ts < booked.book.opened:
+    if fill.side is Side.BUY or is_before(booked.book, fill, order):
         return True
     return entry_of(fill, order.sums).qty <= booked.book.ledger.holding(fill.symbol).qty
+
+
+def is_before(book: LiveBook, fill: VenueFill, order: OwnOrder) -> bool:
+    """Whether a fill of an order of ours was before the book was opened; of one that we have sent since, none
+    was, whatever it is stamped."""
+    return fill.ts < book.opened and not (_is_sent(fill, order) and order.created >= book.opened)
+
+
+def predates(fill: VenueFill, order: OwnOrder) -> bool:
+    """Whether a fill is stamped so long before its order was sent that clocks do not explain it."""
+    return _is_sent(fill, order) and fill.ts < order.created - STAMPS_MICROS
+
+
+def _is_sent(fill: VenueFill, order: OwnOrder) -> bool:
+    """Whether a program of ours has sent an order. What the earlier system left has times of any clock."""
+    return sent_at(order.client_id or order.twin_of or fill.client_id) is not None
 
 
 def foreign_fill(booked: Booked, fill: VenueFill, marks: Marks) -> Booked:

@@ -19,6 +19,8 @@ from meva_core.venue import EXACT, VenueFill
 _ZERO: Final = Decimal(0)
 _UNIT: Final = Decimal("0.00000001")
 _CANCELED: Final = (Standing.CANCEL_REQUESTED, Standing.CANCELED)
+STAMPS_MICROS: Final = 3_600 * 10**6
+"""So far stamps of the exchange may lie before our own of the same order."""
 
 
 @frozen

@@ -38,7 +38,9 @@ _ACCEPTED: Final = "it stays until `meva arm --accept` names it"
 ALARMS: Final[Mapping[AlarmCode, Told]] = {
     AlarmCode.OVERSELL: Told("a sale of ours goes beyond what the book holds", _ACCEPTED),
     AlarmCode.FOLD: Told("the stored book is not what its rows add up to", _ACCEPTED),
-    AlarmCode.FILL_DIFFERS: Told("a fill that is booked is shown with other figures now", _ACCEPTED),
+    AlarmCode.FILL_DIFFERS: Told(
+        "a fill is shown with other figures than are booked, or than its order can have", _ACCEPTED
+    ),
     AlarmCode.SHARED_NAME: Told("two orders bear one name of ours", _ACCEPTED),
     AlarmCode.STRAY: Told("an order is named as ours are, and this file did not send it", _ACCEPTED),
     AlarmCode.ABSENT_FILLED: Told("an order that had been given up was filled", _ACCEPTED),

@@ -11,10 +11,11 @@ from attrs import frozen
 
 from meva_core.amounts import to_decimal
 from meva_core.history.fields import Field
+from meva_core.live.live_orders import moment
 from meva_core.live_book.postings import FILLS, Kind, Posting
 from meva_core.live_history.books import Listed
 from meva_core.operating.records.ledger_rows import ADJUSTMENT, FILL, LEDGER
-from meva_core.operating.records.stored import fill_in, moment, posting_in
+from meva_core.operating.records.stored import fill_in, posting_in
 from meva_core.ports import Reads
 from meva_core.venue import VenueFill
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from meva_core.amounts import to_decimal
+from meva_core.live.live_orders import moment
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.opening import LIVE
 from meva_core.live_history.block_words import ALARMS
@@ -18,7 +19,6 @@ from meva_core.live_history.lines import Line, lines_of
 from meva_core.live_history.orders import Order, open_orders, unbooked_orders
 from meva_core.operating.guards.kill import Kill
 from meva_core.operating.records.decided_rows import CYCLES
-from meva_core.operating.records.stored import moment
 from meva_core.ports import Reads
 
 _LOOKED_AT: Final = 10

@@ -16,12 +16,12 @@ from attrs import define, frozen
 
 from meva_core.amounts import E6, E8, to_decimal
 from meva_core.history.fields import Field
+from meva_core.live.live_orders import moment
 from meva_core.live_book.ledger import Ledger
 from meva_core.live_book.postings import Kind, Posting, lasting
 from meva_core.live_history.books import Listed
 from meva_core.live_history.fills import SCHEMA_VERSION
 from meva_core.operating.records.rounding import divided
-from meva_core.operating.records.stored import moment
 
 BASIS: Final = "estimate: lots first in, first out, by the time of each fill; rates as given; no tax advice"
 SALE: Final = "sale"

@@ -152,9 +152,11 @@ def old_peak(view: Reads) -> OldPeak | None:
 
 
 def _positions(view: Reads, table: str, cost: str) -> list[OldPosition]:
-    rows = view.rows(table, ("symbol", "qty", cost))
-    found = (OldPosition(table, symbol, qty, average) for symbol, qty, average in rows)
-    return [one for one in found if is_usable(one.qty) and is_usable(one.average)]
+    return [
+        OldPosition(table, symbol, qty, average)
+        for symbol, qty, average in view.rows(table, ("symbol", "qty", cost))
+        if all(isinstance(one, Decimal) and is_usable(one) for one in (qty, average))
+    ]
 
 
 def _fill(

@@ -157,7 +157,6 @@ class Runner:
     ticks: Callable[[], int] = lambda: 0
     tells: Callable[[UnitOfWork, Told], None] = lambda work, told: None
     after: Callable[[int], None] = lambda _: None
-    _offset: int | None = field(default=None, init=False)
 
     def cycle(self, cuts: Callable[[], bool] = lambda: False) -> Told:
         """Run a cycle. `cuts` is asked between the calls by which it is read: whether something does not wait
@@ -204,7 +203,8 @@ class Runner:
         if self.begin is None:
             return
         try:
-            self._offset = offset_of(self.begin, self._offset, self.world.desk.pause)
+            offset = offset_of(self.begin, self.process.offset, self.world.desk.pause)
+            self.process = evolve(self.process, offset=offset)
         except (BadInput, Refused) as error:  # an answer, and none that tells the time
             raise Unavailable(
                 f"the exchange's time cannot be told: {error}",
@@ -222,7 +222,9 @@ class Runner:
         if found is None:
             raise StoreUnready(f"book {self.name} is not there any more", action="restore a backup")
         level = "" if kill is None or kill.level is Level.NONE else kill.level.name.lower()
-        return read_cycle(evolve(self.world, at=at), self.run, self.process, *found, level)
+        book, carried = found
+        carried = evolve(carried, offset=self.process.offset)
+        return read_cycle(evolve(self.world, at=at), self.run, self.process, book, carried, level)
 
     def _kill_switch(self) -> Kill | None:
         """Return how the kill switch stands; one that cannot be read is on."""

@@ -15,6 +15,7 @@ from meva_core.operating.accepting import taken_in
 from meva_core.operating.answered import answered
 from meva_core.operating.records import recording, stored
 from meva_core.operating.records.decided_rows import CYCLES
+from meva_core.operating.records.stored_cycles import check_head
 from meva_core.operating.records.whose import Whose, whose
 from meva_core.operating.steps import replacing
 from meva_core.operating.steps.reading import Process
@@ -40,13 +41,14 @@ def taken_up(store: Store, name: str, now: int) -> TakenUp:
 
     What the earlier process left under way is said to have ended: what became of its orders, the first cycle
     finds out. A book that its rows do not make is alarming (K2), and so stored. Raises KeyError for no book,
-    and StoreError.
+    StoreCorrupt for one whose row is not what was stored or whose last cycle is not there, and StoreError.
     """
     found = taken_in(store, name, now)
     if found is None:
         raise KeyError(name)
     book, carried = found
     with store.unit() as work:
+        check_head(work, book)
         left = recording.interrupted(work, name)
         rows = stored.postings(work, whose(book))
         alarms = proved(book, stored.opening(work, name), rows, carried.valuations)
@@ -54,7 +56,7 @@ def taken_up(store: Store, name: str, now: int) -> TakenUp:
         if new := [alarm for alarm in alarms if alarm.pair not in open_now]:
             book = evolve(book, alarms=(*book.alarms, *(evolve(one, since=now) for one in new)))
             recording.saved(work, book)
-        process = Process(runs=stored.runs(work, name), newest=_newest(work, name))
+        process = Process(runs=stored.runs(work, name), newest=_newest(work, name), offset=carried.offset)
         work.commit()
     return TakenUp(book, process, tuple(left), replacing.abandon(store, whose(book), now))
 

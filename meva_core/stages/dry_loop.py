@@ -112,8 +112,10 @@ class DryLoop:
     missed: Callable[[Missed, int], None] = unheard
     skipped: int = field(default=0, init=False)
     ran: int = field(default=0, init=False)
-    _behind_since: int | None = field(default=None, init=False)
-    _shut_since: int | None = field(default=None, init=False)
+    _lasting: Missed | None = field(default=None, init=False)
+    """Why there was no cycle at the last point; None where there was one."""
+    _since: int = field(default=0, init=False)
+    """Since when it has been that alone, by the monotonic clock, in seconds."""
 
     def run(self) -> None:
         """Run cycles to the end.
@@ -157,10 +159,10 @@ class DryLoop:
             self._is_done(told)
 
     def _is_done(self, told: Told | None) -> None:
-        self._behind_since = self._shut_since = None
         if told is None:
             self._was_none(NothingKnown())
             return
+        self._lasting = None
         self.ran += 1
         self.tell(told)
 
@@ -168,29 +170,31 @@ class DryLoop:
         self._lacks(error)
         self.note(f"no cycle: {error}", error)
 
-    def _lacks(self, error: Unavailable | StoreError) -> None:
-        """Tell that there is no cycle at this point."""
-        self.missed(why_missed(error), 1)
+    def _lacks(self, error: Unavailable | StoreError) -> int | None:
+        """Tell that there is no cycle at this point. Return for how many seconds nothing else has been the
+        reason; None where it is a new one: whatever it was before does not last any more."""
+        why, now = why_missed(error), self._passed()
+        self.missed(why, 1)
         self.trouble(error, self._now())
+        if why is self._lasting:
+            return now - self._since
+        self._lasting, self._since = why, now
+        return None
 
     def _is_behind(self, error: ClockBehind) -> None:
-        self._lacks(error)
-        now = self._passed()
-        if self._behind_since is None:
-            self._behind_since = now
+        lasts = self._lacks(error)
+        if lasts is None:
             self.note(f"no cycle: {error}", error)
-        elif now - self._behind_since >= BEHIND_FOR:
+        elif lasts >= BEHIND_FOR:
             raise error
 
     def _is_shut(self, error: StoreError) -> None:
         """Go on to the next point after a cycle that the store did not let begin, and then no further."""
-        self._lacks(error)
-        now = self._passed()
-        if self._shut_since is not None and now - self._shut_since >= self.interval:
-            raise not_stored(error) from error
-        if self._shut_since is None:
-            self._shut_since = now
+        lasts = self._lacks(error)
+        if lasts is None:
             self.note(f"no cycle: {error}", error)
+        elif lasts >= self.interval:
+            raise not_stored(error) from error
 
     def _stored_after_all(self, error: StoreError) -> Told:
         """Try to store the cycle again, each second for one interval; raise the last error."""

@@ -228,7 +228,7 @@ class DryRun:
             deadline_seconds=deadline,
             first=() if book is None else held(book),
             then=self._selected,
-            bars_since=self.alignment.since(BAR60),
+            last_bars=self.alignment.last(BAR60),
             own_bars=None if self.strategy is None else self.strategy.wanted(),
             touches_since=self.alignment.since(BOOK),
             grids=grids(known, self._rules),

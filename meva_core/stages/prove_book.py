@@ -1,4 +1,4 @@
-"""All runs of a book decided again, in order, and each genesis reckoned out of the run before."""
+"""The runs of a book decided again, in order, and each genesis reckoned out of the run before."""
 
 from __future__ import annotations
 
@@ -32,29 +32,47 @@ def prove_book(
     progress: Progress,
     strategy: tuple[Strategy, Mapping[str, Any]] | None = None,
     watch: Watch = unwatched,
+    *,
+    last: int | None = None,
 ) -> Iterator[Proof]:
-    """Yield the proof of each run of a book, the oldest first, up to the first that differs.
+    """Yield the proof of each run of a book, the oldest first, up to the first that differs; or, for `last`,
+    of those that at least so many of its last cycles lie in, the first of them from a stored state on.
 
-    What a run began with belongs to its proof: the state that `carried` makes of what the run before left,
-    and the hash over that and its last link. Given a strategy, with what it is, the weights of the runs that
-    were recorded with that very one are computed again. Raises as `prove` does, StoreCorrupt for a broken
-    chain, and BadInput for a strategy that no run was recorded with.
+    What a run began with belongs to its proof, where that reaches back so far: the state that `carried` makes
+    of what the run before left, and the hash over that and its last link. Given a strategy, with what it is,
+    the weights of the runs that were recorded with that very one are computed again. Raises as `prove` does,
+    StoreCorrupt for a broken chain, and BadInput for a strategy that none of these runs was recorded with.
     """
-    before: Mapping[str, Any] | None = None
-    rows = [*runs_of(reads, book)][::-1]
+    parts = _parts(reads, book, last)
+    rows = [row for row, *_ in parts]
     weighed = {row["run_id"] for row in rows if strategy is not None and _is_of(row, codec, strategy[1])}
     if strategy is not None and rows and not weighed:
         refuse_another(codec.decode(rows[-1]["settings_json"]), strategy[1])
-    for row in rows:
+    for row, before, newest in parts:
         asked = strategy if row["run_id"] in weighed else None
-        found = prove(reads, row["run_id"], codec, loop, progress, strategy=asked, watch=watch)
-        apart = _first_apart(reads, codec, before, row)
-        if apart is not None:  # it comes before all that the run decided
-            found = evolve(found, difference=apart)
+        found = prove(reads, row["run_id"], codec, loop, progress, last=newest, strategy=asked, watch=watch)
+        if newest is None or found.cycles == row["cycles"]:
+            apart = _first_apart(reads, codec, before, row)
+            if apart is not None:  # it comes before all that the run decided
+                found = evolve(found, difference=apart)
         yield found
         if found.difference is not None:
             return
-        before = row
+
+
+def _parts(
+    reads: Reads, book: BookRow, last: int | None
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any] | None, int | None]]:
+    """Return the runs that the last cycles of a book lie in, the oldest first: each with the run before it,
+    and how many of its own cycles these are, None for all."""
+    rows = [*runs_of(reads, book)]
+    left = sum(row["cycles"] for row in rows) if last is None else last
+    parts = []
+    for row, before in zip(rows, [*rows[1:], None], strict=False):  # without a row there is none before
+        if left > 0:
+            parts.append((row, before, left if left < row["cycles"] else None))
+        left -= row["cycles"]
+    return parts[::-1]
 
 
 def _is_of(row: Mapping[str, Any], codec: Codec, identity: Mapping[str, Any]) -> bool:

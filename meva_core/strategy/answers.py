@@ -16,6 +16,7 @@ from meva_core.ids import told_time
 from meva_core.strategy.base import SLACK, Strategy
 from meva_core.strategy.history import History
 from meva_core.strategy.intents import Intent, Target
+from meva_core.strategy.labels import misplaced_columns, misplaced_rows
 from meva_core.strategy.memory import memorised, recalled
 from meva_core.strategy.raised import file_of, told, undisturbed
 from meva_core.strategy.view import View
@@ -48,6 +49,11 @@ def doubles_of(strategy: Strategy, history: History, watch: Watch = unwatched) -
     with asking(strategy, type(strategy).weights, span, watch):
         answer = strategy.weights(history)
     shape = (len(history.seconds), len(history.symbols))
+    if (said := misplaced_columns(answer, history.symbols)) is not None:
+        raise StrategyFailed(
+            f"{name} returned {said}, for {span}: places count, not names",
+            action="return answer[list(h.symbols)]: a column for each symbol, in that order",
+        )
     found = _as_array(answer)
     if found.dtype.kind not in "fiub" or found.shape != shape:
         plain = answer is None or isinstance(answer, str | int | float)
@@ -57,6 +63,16 @@ def doubles_of(strategy: Strategy, history: History, watch: Watch = unwatched) -
             f"{name} returned {what} for {span}; expected float64 {list(shape)}: a row for each cycle, a "
             "column for each symbol",
             action="h.on_cycles(x) makes of rows by bar what is wanted: rows by cycle",
+        )
+    if (said := misplaced_rows(answer, history.seconds)) is not None:
+        raise StrategyFailed(
+            f"{name} returned {said}, for {span}",
+            action="return a row for each cycle, in time order; h.on_cycles(x) makes that of rows by bar",
+        )
+    if np.ma.is_masked(answer):
+        raise StrategyFailed(
+            f"{name} returned a masked array for {span}: some of its weights are masked",
+            action="fill it: .filled(np.nan) goes on as decided, .filled(0) holds nothing",
         )
     return found.astype(np.float64)
 

@@ -2,21 +2,37 @@
 
 Columns are float64 [rows, symbols]; NaN is missing. A row of what they return is made of its own window
 alone, one operation after the other in time order, elementwise over all windows: so its bits do not depend on
-how long the history is, on the machine or on threads.
+how long the history is, on the machine or on threads. A frame of pandas whose columns have names gives one.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from meva_core.strategy.labels import misplaced_columns, misplaced_rows, values_of, with_names_of
 from meva_core.strategy.periods import seconds_of
 
 if TYPE_CHECKING:
     from meva_core.strategy.history import History
 
+_Helper = TypeVar("_Helper", bound=Callable[..., Any])
 
+
+def _with_names(helper: _Helper) -> _Helper:
+    """Let the names of columns go along: whoever knows the symbols looks whether they are theirs."""
+
+    @wraps(helper)
+    def with_names(x: Any, *args: Any, **kwargs: Any) -> Any:
+        return with_names_of(x, helper(values_of(x), *args, **kwargs))
+
+    return cast("_Helper", with_names)
+
+
+@_with_names
 def shift(x: Any, n: int) -> Any:
     """Return each row's n-th row before it; NaN in the first n."""
     _refuse_below("shift", n, 0)
@@ -31,11 +47,13 @@ def change(x: Any, n: int = 1) -> Any:
     return x / shift(x, n) - 1
 
 
+@_with_names
 def rolling_mean(x: Any, n: int) -> Any:
     """Return the mean of each row and the n - 1 before it; NaN where one is missing."""
     return _folded(x, n, np.add) / n
 
 
+@_with_names
 def rolling_std(x: Any, n: int) -> Any:
     """Return the standard deviation of each row and the n - 1 before it: the root of the mean of the squared
     distances from their mean."""
@@ -54,16 +72,19 @@ def rolling_std(x: Any, n: int) -> Any:
     return found
 
 
+@_with_names
 def rolling_max(x: Any, n: int) -> Any:
     """Return the largest of each row and the n - 1 before it; NaN where one is missing."""
     return _folded(x, n, np.maximum)
 
 
+@_with_names
 def rolling_min(x: Any, n: int) -> Any:
     """Return the least of each row and the n - 1 before it; NaN where one is missing."""
     return _folded(x, n, np.minimum)
 
 
+@_with_names
 def ema(x: Any, span: float, needs: int) -> Any:
     """Return the mean of each row and the `needs` - 1 before it, each weighted by 1 - 2 / (span + 1) of the
     weight of the row after it; NaN where one is missing.
@@ -85,6 +106,7 @@ def ema(x: Any, span: float, needs: int) -> Any:
     return found
 
 
+@_with_names
 def rank(x: Any) -> Any:
     """Return the place of each symbol in its row, 1 for the largest, equals by symbol; NaN has none."""
     x = np.asarray(x, dtype=np.float64)
@@ -94,6 +116,7 @@ def rank(x: Any) -> Any:
     return np.where(np.isnan(x), np.nan, found)
 
 
+@_with_names
 def top(score: Any, n: int) -> Any:
     """Return 1 for the n symbols of each row with the largest score, else 0; equals by symbol, NaN never."""
     _refuse_below("top", n, 0)
@@ -105,8 +128,11 @@ def every(period: str, w: Any, h: History) -> Any:
     seconds = seconds_of(period)
     number = h.seconds // seconds
     before = np.concatenate(([-1 if h.before is None else h.before // seconds], number[:-1]))
+    said = misplaced_columns(w, h.symbols) or misplaced_rows(w, h.seconds)
+    if said is not None:
+        raise ValueError(f"every was given {said}; give it w[list(h.symbols)], a row for each cycle")
+    w, begins = values_of(w), number != before
     found = np.full(np.shape(w), np.nan)
-    begins = number != before
     found[begins] = w[begins]
     return found
 

@@ -12,6 +12,7 @@ from attrs import define, field
 from meva_core.amounts import E8
 from meva_core.market import MICROS, Market
 from meva_core.strategy.bars import SeenBars
+from meva_core.strategy.labels import misplaced_columns, misplaced_rows, values_of
 
 _PRICES: Final = ("open", "high", "low", "close", "volume")
 
@@ -49,8 +50,14 @@ class History:
         return _fixed(self.seconds.astype("datetime64[s]"))
 
     def on_cycles(self, x: Any) -> Any:
-        """Return for each cycle the row of x [bars, ...] that belongs to its newest bar; NaN without one."""
-        x = np.asarray(x, dtype=np.float64)
+        """Return for each cycle the row of x [bars, ...] that belongs to its newest bar; NaN without one.
+
+        Raises ValueError for labels that say that rows or columns stand in other places.
+        """
+        said = misplaced_columns(x, self.symbols, of_symbols=False) or misplaced_rows(x, self.bar_seconds)
+        if said is not None:
+            raise ValueError(f"on_cycles was given {said}; give it x[list(h.symbols)], a row for each bar")
+        x = np.asarray(values_of(x), dtype=np.float64)
         found = np.full((len(self.bar), *x.shape[1:]), np.nan)
         there = self.bar >= 0
         found[there] = x[self.bar[there]]

@@ -94,7 +94,7 @@ def test_a_port_that_is_taken_is_named(meva: Callable[..., Any]) -> None:
         (["--speed", "-1"], "is negative"),
         (["--secret", "not base64!"], "the secret is not standard Base64"),
         (["--begin", "2026-01-01"], "--begin goes with --clock manual"),
-        (["--clock", "manual", "--begin", "1999-12-31"], "2000 to 2199"),
+        (["--clock", "manual", "--begin", "2019-12-31"], "2020 to 2099"),
         (["--data", "nowhere"], "nowhere"),
         (["--faults", "nowhere.json"], "To do: mend the path: there is no nowhere.json in "),
         (["--faults", "."], "To do: name a file in it"),

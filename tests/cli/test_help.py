@@ -15,6 +15,7 @@ import click
 import pytest
 
 from meva_cli.lazy import LazyGroup, load_command, modern_arguments
+from meva_cli.options import AmountParam
 from meva_cli.registry import ALIASES, COMMANDS, GROUPS, Alias
 
 HEAVY = {
@@ -61,6 +62,22 @@ def test_every_command_has_help_in_a_fresh_folder(command: Any, meva: Callable[.
     assert loaded.help
     for parameter in loaded.params:
         assert not isinstance(parameter, click.Option) or parameter.help, parameter.name
+
+
+def test_every_option_that_takes_a_number_reads_plain_digits_alone() -> None:
+    kinds = (click.types.IntParamType, click.types.FloatParamType, AmountParam)
+    found = 0
+    for command in COMMANDS:
+        for option in load_command(command.path).params:
+            for kind in option.type.types if isinstance(option.type, click.Tuple) else [option.type]:
+                if not isinstance(kind, kinds):
+                    continue
+                found += 1
+                assert kind.convert("48", option, None) == 48
+                for text in ("4_8", "٤٨", " 48", "nan", "inf"):
+                    with pytest.raises(click.BadParameter):
+                        kind.convert(text, option, None)
+    assert found > 40
 
 
 @pytest.mark.parametrize("group", GROUPS)

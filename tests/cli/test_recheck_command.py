@@ -103,6 +103,38 @@ def test_a_changed_decision_is_named_by_cycle_step_and_field(meva: Meva, db: Pat
     assert f"live_cycles, {first}: cannot be read" in ended.err
 
 
+def test_an_order_that_was_sent_otherwise_than_decided_is_named(meva: Meva, db: Path):
+    [cycle] = record(db, load_listed(BASELINE), cycles=1)
+    with writer(db, durable=False) as store, store.unit() as work:
+        [(packed,)] = work.rows("live_cycles", ("decisions",), where={"cycle_id": cycle})
+        action = json.loads(TEXTS.unpack(packed))["actions"][0]
+        row = {part: action[part] for part in ("symbol", "side", "price", "qty", "purpose")}
+        row |= {"client_order_id": action["client_id"], "status": "open", "mode": "live"}
+        row |= dict.fromkeys(("created_at", "updated_at"), "2027-01-15T08:01:00.000000+00:00")
+        work.insert("stage4_orders", tuple(row), [tuple(row.values())])
+        work.commit()
+    assert meva("recheck", "--db", db).code == 0
+    with writer(db, durable=False) as store, store.unit() as work:
+        work.update("stage4_orders", "client_order_id", ("price",), [(action["client_id"], "1")])
+        work.commit()
+    ended = meva("recheck", "--db", db, "--json")
+    told = ended.document["difference"]
+    assert (ended.code, told["cycle_id"], told["step"]) == (1, cycle, "orders")
+    assert told["field"] == f"{action['client_id']}.price"
+    assert (told["stored"], told["decided"]) == ("1", action["price"])
+
+
+def test_a_book_whose_row_was_changed_is_said_to_be_damaged(meva: Meva, db: Path):
+    record(db, load_listed(BASELINE), cycles=1)
+    with writer(db, durable=False) as store, store.unit() as work:
+        work.update("live_books", "book", ("state_json",), [("live", "{}")])
+        work.commit()
+    ended = meva("recheck", "--db", db)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("Error: book live is damaged: state_json in its row of live_books is not")
+    assert "\nTo do: keep the database and restore a backup" in ended.err
+
+
 def test_a_dry_book_is_asked_for_by_its_name(meva: Meva, db: Path):
     assert "no book of Stages 3 or 4" in (ended := meva("recheck", "--db", db)).err
     assert ended.code == 2

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meva_adapters.rehearsal.rehearsing import texts_of
 from meva_core.live_book import fills
+from meva_core.operational.limits import limits_from
+from meva_core.settings import build_settings
 
 Call = Callable[..., Any]
 MOMENTUM = "meva_core.strategy.built_in:Momentum"
@@ -40,6 +45,51 @@ def test_what_does_not_hold_is_told_with_what_repeats_it(meva: Call, monkeypatch
     again = meva(*shlex.split(last.removeprefix("again: meva ")))
     assert again.code == 1
     assert again.out.splitlines()[-2:] == [*ended.out.splitlines()[-2:]]
+
+
+class Passing:
+    """Half a minute passes from look to look."""
+
+    def __init__(self) -> None:
+        self._seconds = count(0, 30)
+
+    def monotonic(self) -> float:
+        return next(self._seconds)
+
+
+def test_no_world_begins_after_so_many_minutes(meva: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["meva_cli.commands.rehearse"], "time", Passing())
+    ended = meva("rehearse", "--seeds", 9, "--steps", 1, "--minutes", 1)
+    assert ended.code == 0
+    assert "everything held: 1 world, " in ended.out
+    assert [line.split()[1] for line in ended.out.splitlines() if line.startswith("seed ")] == ["0"]
+
+
+LIMITS = {
+    "RISK_MAX_GROSS_EXPOSURE_TRY": "1234.5",
+    "RISK_MAX_POSITION_PCT": "0.05",
+    "RISK_MIN_CASH_TRY": "250",
+    "MAX_ORDERS_PER_CYCLE": "3",
+    "LATENCY_SPIKE_MS": "none",
+    "DEGRADE_WARN_CODES_CSV": "CURSOR_STALL,CLOCK_SKEW",
+    "UNIVERSE_REQUIRE_ACTIVE": "false",
+    "UNIVERSE_DENY_SYMBOLS": "SOLTRY",
+}
+
+
+def test_what_a_user_has_set_is_what_the_worlds_are_given_and_nothing_else() -> None:
+    settings = build_settings(LIMITS)
+    given = texts_of(settings)
+    assert given.keys() == LIMITS.keys()
+    assert limits_from(build_settings(given)) == limits_from(settings) != limits_from(build_settings({}))
+
+
+def test_a_limit_that_a_user_has_set_binds_in_the_worlds(meva: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISK_MAX_GROSS_EXPOSURE_TRY", "1")
+    buys = ("--stage", "stage3", "--strategy", "profit_aware_v1", "--by-hand", 0)
+    told = meva("rehearse", *FEW, *buys, "--json").document
+    assert told["holds"]
+    assert told["seen"]["bound_budget_EXPOSURE_LIMIT"] > 0
 
 
 OWN = """

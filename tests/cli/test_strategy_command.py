@@ -235,6 +235,11 @@ def test_a_parameter_that_is_given_two_values_is_refused(run: Meva, monkeypatch:
     [
         ("[strategies.rising]\nclosed = 5", "[strategies.rising]: strategy rising has no parameter 'closed'"),
         ("[strategies.rising]\ncloses = 51", "[strategies.rising]: strategy rising: parameter closes: 51"),
+        (
+            '[strategies.rising]\ncloses = "4_8"',
+            "[strategies.rising]: strategy rising: parameter closes: '4_8'",
+        ),
+        ("[strategies.rising]\nshare = nan", "[strategies.rising]: strategy rising: parameter share: 'nan'"),
         ("[strategies.rising]\ncloses = [1]", "[strategies.rising]: closes is neither a number"),
         ("[strategies]\nrising = 5", "[strategies.rising]: is no heading"),
     ],
@@ -248,12 +253,48 @@ def test_a_wrong_parameter_in_the_file_is_named_with_its_heading(
     assert said in ended.document["error"]["message"]
 
 
-def test_the_parameters_of_others_stay_out_of_it_and_list_names_those_of_none(
+MISTYPED = (
+    "warning: meva.toml [strategies.risin]: no id here is risin, so nothing goes by what stands there; "
+    "did you mean [strategies.rising]?\n"
+)
+
+
+def test_a_heading_of_no_strategy_is_warned_of_wherever_one_is_loaded_with_the_nearest_id(
     meva: Meva, run: Meva, place: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "meva.toml").write_text("[strategies.momentun]\ncloses = 5\n")
-    assert run("--strategy", "rising").code == 0
-    assert "[strategies.momentun]: no id here is momentun" in meva("strategy", "list").err
+    (tmp_path / "meva.toml").write_text("[strategies.risin]\ncloses = 5\n[strategies.momentum]\ncloses = 5\n")
+    ran = run("--strategy", "rising")
+    assert (ran.code, ran.document["strategy"]["parameters"]["closes"]) == (0, 2)
+    ways = (
+        ("strategy", "list"),
+        ("prove", "--db", "a.db", "--strategy", "rising"),
+        ("run", "stage7", "--strategy", "rising"),
+    )
+    for ended in (ran, *(meva(*way) for way in ways)):
+        assert ended.err.replace("warning: strategy: ", "warning: ").count(MISTYPED) == 1
+    assert MISTYPED not in run().err  # without a strategy nothing goes by any of them
+
+
+def test_that_of_one_in_a_file_that_is_named_is_its_own(run: Meva, place: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(RISING.replace("Rising", "Falling"))
+    (tmp_path / "meva.toml").write_text("[strategies.falling]\ncloses = 5\n")
+    ran = run("--strategy", "own.py:Falling")
+    assert (ran.document["strategy"]["parameters"]["closes"], "strategies.falling" in ran.err) == (5, False)
+    assert "[strategies.falling]: no id here is falling" in run("--strategy", "rising").err
+
+
+def test_stages_that_list_strategies_warn_of_it_too(
+    meva: Meva, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meva.toml").write_text("[strategies.risin]\ncloses = 5\n")
+    monkeypatch.setenv("STAGE4_STRATEGIES", "rising")
+    begun = meva("run", "stage4", "--observe")
+    assert (begun.code, begun.err.count(MISTYPED)) == (2, 1)
+    assert meva("rehearse", "--set", "SYMBOLS=BTCUSDT").err.count(MISTYPED) == 1
+    rows = meva("doctor", "--offline", "--for", "stage4", "--json").document["checks"]
+    [found] = [row for row in rows if row["name"] == "parameters"]
+    assert (found["category"], found["status"]) == ("strategy", "warn")
+    assert "did you mean [strategies.rising]?" in found["message"]
 
 
 # -- Installed --------------------------------------------------------------------------------------------

@@ -103,11 +103,11 @@ class Account:
             assert book is not None
             return [*runs_of(reads, book)][::-1]
 
-    def prove(self) -> list[Proof]:
+    def prove(self, last: int | None = None) -> list[Proof]:
         with reader(str(self.db)) as store, store.read() as reads:
             book = find_book(reads, "main")
             assert book is not None
-            return [*prove_book(reads, book, CODEC, interpreted, NoProgress())]
+            return [*prove_book(reads, book, CODEC, interpreted, NoProgress(), last=last)]
 
     def apart(self) -> list[str]:
         """Return what is stored of any run otherwise than its columns give."""
@@ -322,11 +322,24 @@ def test_prove_takes_a_book_and_ends_with_what_came_of_it(account: Account, meva
     ended = meva(*line)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"proved: 8 cycles, 2 runs, fingerprint {last}\n"
-    assert meva(*line, "--last", 3).code == 2
+    assert meva(*line, "--run", account.runs()[0]["run_id"]).code == 2
     account.change("UPDATE stage7_runs SET genesis = ? WHERE genesis IS NOT NULL", "00" * 32)
     failed = meva(*line, "--json")
     assert (failed.code, failed.document["proved"]) == (1, False)
     assert failed.document["runs"][-1]["difference"]["field"] == "genesis"
+
+
+def test_of_a_book_the_last_cycles_are_proved_over_its_runs(account: Account, meva: Meva) -> None:
+    account.go_on(0, 5)
+    account.go_on(5, 8, {**RESTING, "STAGE7_FEES_BPS": "500"})
+    account.go_on(8, 12)
+    proved = {last: [proof.cycles for proof in account.prove(last)] for last in (1, 4, 5, 7, 8, 99)}
+    assert proved == {1: [4], 4: [4], 5: [3, 4], 7: [3, 4], 8: [5, 3, 4], 99: [5, 3, 4]}
+    line = ("prove", "--db", account.db, "--book", "main", "--engine", "interpreted")
+    last = account.runs()[-1]["fingerprint"]
+    assert meva(*line, "--last", 5).out == f"proved: 7 cycles, 2 runs, fingerprint {last}\n"
+    account.change("UPDATE stage7_runs SET genesis = ? WHERE cycles = 3", "00" * 32)
+    assert (meva(*line, "--last", 4).code, meva(*line, "--last", 5).code) == (0, 1)
 
 
 @pytest.mark.parametrize("table", ["stage7_runs", "stage7_stretches"])

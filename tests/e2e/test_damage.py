@@ -174,7 +174,7 @@ CASES = {
 """What was done to a database, by what that means."""
 
 
-@pytest.mark.parametrize("case", every(2, [*CASES]))
+@pytest.mark.parametrize("case", every(3, [*CASES]))
 def test_what_lacks_is_too_much_or_out_of_place_is_found(
     meva: Meva, sound: Path, tmp_path: Path, case: str
 ) -> None:

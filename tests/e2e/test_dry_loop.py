@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from fresh_database import fresh_file
 from played_market import Played
 from stage7_runs import START
@@ -324,6 +324,48 @@ def test_how_long_a_trouble_may_last_is_not_measured_by_a_clock_that_leaps(
         with pytest.raises(error):
             going.loop.run()
     assert [going.pace.passed - at for at in began] == [lasts]
+
+
+@define
+class Troubled:
+    """A market that at each point has the next of its troubles, and at last none."""
+
+    market: Played
+    store: Shut
+    troubles: list[str]
+
+    def measure(self, asking: Asking) -> Answers:
+        trouble = self.troubles.pop(0) if self.troubles else ""
+        if trouble == "down":
+            raise Unavailable("the exchange's time cannot be told")
+        if trouble == "shut":
+            self.store.times = 1
+        answers = self.market.measure(asking)
+        return evolve(answers, time=answers.time - 10_000) if trouble == "behind" else answers
+
+
+@pytest.mark.parametrize(
+    "troubles",
+    [
+        ["behind", *["down"] * 10, "behind"],
+        ["behind", *["shut", "down"] * 5, "behind"],
+        ["shut", "down", "shut"],
+        ["shut", "behind", "shut"],
+    ],
+)
+def test_a_trouble_that_another_one_came_between_did_not_last(
+    db: Path, recorded: Any, troubles: list[str]
+) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        dry = session(store, market, settings)
+        dry.store = shut = Shut(store)
+        going = watched(dry, HandPace(market), 60, cycles=1)
+        going.loop.run()
+        dry.market, going.loop.cycles = Troubled(market, shut, troubles), 2
+        going.loop.run()
+    assert (len(going.times), len(going.notes)) == (2, going.times[1] // 60 - going.times[0] // 60 - 1)
 
 
 @define

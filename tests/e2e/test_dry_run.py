@@ -22,7 +22,7 @@ from meva_adapters.sql import SqlStore, writer
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
 from meva_core.errors import StoreBusy
-from meva_core.live_market import Answers, Asking
+from meva_core.live_market import BAR60, Answers, Asking
 from meva_core.loop import interpreted
 from meva_core.settings import Settings, build_settings
 from meva_core.stages.book_runs import make_book
@@ -111,6 +111,32 @@ def test_one_process_and_one_for_each_cycle_leave_the_same_chain(
     assert stored(db, "SELECT * FROM stage7_rows") == stored(other, "SELECT * FROM stage7_rows")
     assert len(stored(db, "SELECT * FROM ledger_events")) > 5
     assert proved(db, run["run_id"]) == proved(other, run["run_id"]) == run["fingerprint"]
+
+
+@define
+class Noting:
+    """A market that keeps what it was asked for."""
+
+    market: Played
+    asked: list[Asking]
+
+    def measure(self, asking: Asking) -> Answers:
+        self.asked.append(asking)
+        return self.market.measure(asking)
+
+
+def test_a_process_knows_the_last_bars_as_the_one_before_saw_them(db: Path, recorded: Any) -> None:
+    settings, market = settings_of(), Played(*recorded, now=START + 1800)
+    with writer(db, durable=False) as store:
+        new_book(store, settings)
+        [told] = cycles(session(store, market, settings), market, range(START + 1800, START + 1801))
+        market.now += 1
+        noting = Noting(market, [])
+        session(store, noting, settings).measure(20, market.now, no_wait)  # type: ignore[arg-type]
+    [asked] = noting.asked
+    last = {row.symbol: (row.stamp, row.cells) for row in told.answers.rows if row.kind == BAR60}
+    assert {symbol: (row.stamp, row.cells) for symbol, row in asked.last_bars.items()} == last
+    assert len(last) == 4
 
 
 def test_other_settings_begin_a_run_that_continues_the_book(db: Path, recorded: Any) -> None:

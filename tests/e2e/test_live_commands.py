@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import pytest
 from live_account import (
@@ -21,9 +22,24 @@ from live_account import (
     looping,
     staged,
 )
+from stage7_runs import rows_of
 from started import Started
 
 from meva_adapters.emulator.api.calls import Call
+from meva_core.live.live_orders import stamp
+
+PATIENT: Final = """
+from meva_core.strategy import Intent, Side, Strategy
+
+class Patient(Strategy):
+    '''Asks for a price that never comes.'''
+    id = "patient"
+    version = 1
+
+    def decide(self, view, memory):
+        seen = [s for s in view.symbols if s.bid and not s.orders]
+        return [Intent(s.name, Side.BUY, 300, limit=s.bid / 2) for s in seen]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -219,16 +235,32 @@ def test_an_account_is_traded_by_one_process_of_this_host_whatever_its_database(
 
 
 def test_another_host_on_the_same_account_is_noticed_within_a_cycle(account: LiveAccount) -> None:
-    process = looping(account, interval=OFTEN, TTL_SECONDS="86400")
-    cycles_of(process, 4)
-    elsewhere = str(account.folder / "elsewhere")
-    other = staged(account, db="b.db", MEVA_CACHE_DIR=elsewhere, cycles=5)
-    process.terminate()
-    process.communicate(60)
-    assert other.returncode == 1, other.stderr
-    assert "ended by K5:" in other.stderr
-    assert len(other.stdout.splitlines()) <= 2, "in its first cycle, or in that after its first orders"
-    looked = staged(account, "--observe", db="b.db", MEVA_CACHE_DIR=elsewhere, cycles=3)
+    """By the one that was there, which trades nothing, once the other has something at the exchange; and by
+    a newcomer at once, as what the other has there rests far from the market."""
+    (account.folder / "strategies" / "patient.py").write_text(PATIENT)
+    second, third = ({"MEVA_CACHE_DIR": str(account.folder / name)} for name in ("second", "third"))
+    idle = {"STAGE4_STRATEGIES": "baseline_mean_reversion_v1", "STAGE4_BOOTSTRAP_INTENTS": "0"}
+    patient = {"STAGE3_STRATEGIES": "patient", "TTL_SECONDS": "86400"}
+    there = looping(account, interval=OFTEN, **idle)
+    cycles_of(there, 1)
+    other = looping(account, stage="stage3", db="b.db", interval=OFTEN, **patient, **second)
+    _, told = there.communicate(60)
+    assert there.returncode == 1, told
+    assert "ended by K5:" in told
+    # A cycle's time is in whole seconds, rounded up: one of a second later began when the order was there.
+    sent = stamp(1000 * (min(order.created for order in account.ours()) + 1000))
+    later = rows_of(account.folder / "a.db", "SELECT ts FROM live_cycles WHERE ts > ?", sent)
+    assert len(later) <= 1, "it went on beside the other"
+
+    newcomer = staged(account, db="c.db", cycles=5, **third)
+    looked = staged(account, "--observe", db="c.db", cycles=3, **third)
+    assert other.poll() is None
+    other.terminate()
+    other.communicate(60)
+    assert newcomer.returncode == 1, newcomer.stderr
+    assert "ended by K5:" in newcomer.stderr
+    assert len(newcomer.stdout.splitlines()) == 1
+    assert not any(book_of(account.folder / "c.db")["run"] in order.client_id for order in account.ours())
     assert looked.returncode == 1, looked.stderr
     assert len(looked.stdout.splitlines()) == 3, "what sends nothing goes on looking"
     assert looked.stderr.count("a live run ends after it, and this one goes on looking") == 1

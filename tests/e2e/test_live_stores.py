@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,10 @@ def may_trace() -> bool:
 
 
 @pytest.mark.skipif(
-    not may_trace(), reason="strace is not here, or may not trace: no call can be made to fail"
+    not may_trace(),
+    reason="only strace makes a sync fail from outside, and it is not installed or may not trace here "
+    "(a container needs --cap-add SYS_PTRACE); what such an error becomes, tests/adapters/sql/test_engine.py "
+    "shows, and commits that fail without being undone, tests/sim/test_failing_disks.py",
 )
 @pytest.mark.parametrize("number", range(1, 40) if NIGHTLY else [20])
 def test_p5_a_sync_that_fails_ends_a_loop_and_what_it_was_for_is_read_anew(
@@ -145,6 +149,49 @@ def test_p9_a_damaged_file_trades_nothing_and_is_left_as_it_is(account: LiveAcco
     assert ended.stderr.startswith("Error: ")
     assert len(account.ours()) == sent
     assert damage == "folder" or db.read_bytes() == damaged[damage]
+
+
+def test_p9_a_book_with_a_changed_value_trades_nothing_until_a_person_has_said_that_it_is_meant(
+    account: LiveAccount,
+) -> None:
+    staged(account, cycles=2)
+    db, sent = account.folder / "a.db", len(account.ours())
+    changed = "json_set(book_json, '$.book.figures.peak', '1')"
+    with closing(sqlite3.connect(db)) as there, there:
+        there.execute(f"UPDATE live_books SET book_json = {changed}")
+    before = all_but_leases(db)
+    ended = staged(account)
+    assert ended.returncode == 2, ended.stdout
+    assert ended.stderr.count("Error: ") == 1
+    assert "book live is damaged: book_json in its row of live_books is not what was stored" in ended.stderr
+    assert len(account.ours()) == sent
+    assert all_but_leases(db) == before
+    with closing(sqlite3.connect(db)) as there, there:
+        there.execute("UPDATE live_books SET book_json = json_remove(book_json, '$.sha256')")
+    assert quiet(account) == []
+
+
+def test_p9_a_book_that_a_damaged_index_hides_is_not_opened_anew(account: LiveAccount) -> None:
+    staged(account, cycles=1)
+    db, sent = account.folder / "a.db", len(account.ours())
+    with closing(sqlite3.connect(db)) as there:
+        there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        index = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_live_books_1'"
+        page, size = (there.execute(sql).fetchone()[0] for sql in (index, "PRAGMA page_size"))
+    with open(db, "r+b") as file:  # a leaf of an index, without a cell
+        file.seek((page - 1) * size)
+        file.write(bytes((10, 0, 0, 0, 0, size >> 8, size & 255, 0)))
+    ended = staged(account)
+    assert ended.returncode == 2, ended.stdout
+    assert "is damaged: " in ended.stderr
+    assert len(account.ours()) == sent
+    with closing(sqlite3.connect(db)) as there:
+        assert there.execute("SELECT count(*) FROM live_books NOT INDEXED").fetchone() == (1,)
+
+
+def all_but_leases(db: Path) -> list[str]:
+    with closing(sqlite3.connect(db)) as there:
+        return [line for line in there.iterdump() if "process_instances" not in line]
 
 
 def test_p12_a_restored_backup_takes_its_orders_in_again_and_submits_nothing(account: LiveAccount) -> None:

@@ -63,7 +63,7 @@ def given(name: str) -> list[str]:
     return ["--strategy", name, *(part for pair in pairs for part in ("-p", pair))]
 
 
-@pytest.mark.parametrize("name", every(2, sorted(BUILT_IN)))
+@pytest.mark.parametrize("name", every(3, sorted(BUILT_IN)))
 def test_a_live_run_comes_out_equal_wherever_it_is_decided_again(
     meva: Meva, live: Live, recorded: tuple[Rows, Pairs], equal: Equal, name: str
 ) -> None:

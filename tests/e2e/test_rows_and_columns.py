@@ -127,7 +127,7 @@ def test_every_command_answers_the_same(
     both: Kept, meva: Meva, monkeypatch: pytest.MonkeyPatch, asked: tuple[Any, ...]
 ) -> None:
     names = [*both.runs, "legacy"]
-    for name in every(2, names, COMMANDS.index(asked) % 2):  # a window is one of several commands
+    for name in every(3, names, COMMANDS.index(asked) % 3):  # a window is one of several commands
         there = rows_of(
             both.db("full"),
             "SELECT cycle_id, ts FROM stage7_cycle_trace WHERE coalesce(run_id, 'legacy') = ? ORDER BY ts",
@@ -270,7 +270,7 @@ def test_postgresql_answers_as_sqlite_does(
     both: Kept, meva: Meva, tmp_path: Path, new_postgres: Callable[[], str]
 ) -> None:
     # Each window, order and run is still asked for.
-    asked = every(3, list(questions(f"{both.runs[0]}-20260101000500", "old-2", both.runs)))
+    asked = every(5, list(questions(f"{both.runs[0]}-20260101000500", "old-2", both.runs)))
     commands = (("report",), ("why",), ("alerts",), ("why", "--last", 9))
     found: list[list[Any]] = []
     for kind in ("sqlite", *KINDS):

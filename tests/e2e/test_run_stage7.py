@@ -17,7 +17,10 @@ from local_exchange import LocalExchange, start_emulator, stop_emulator
 from stage7_runs import rows_of
 from started import Started, start
 
+from meva_adapters.codec import CODEC
+from meva_adapters.sql import reader
 from meva_adapters.system.events import BOUND, EVENTS
+from meva_core.stages.book_seen import last_columns
 
 __all__ = ["meva"]
 Meva = Callable[..., Any]
@@ -65,6 +68,16 @@ def next_cycle(process: Started) -> dict[str, Any]:
     assert line, process.stderr.read() if process.stderr else ""
     found: dict[str, Any] = json.loads(line)
     return found
+
+
+def closes_of_last(db: Path) -> list[int]:
+    """Return how many closes of each symbol the last cycle of the book measures."""
+    with reader(str(db)) as store, store.read() as reads:
+        opened = last_columns(reads, CODEC, "main")
+        assert opened is not None
+        *_, span = opened.spans()
+        found: list[int] = span.market.closes[-1].tolist()
+        return found
 
 
 def stands(meva: Meva) -> str:
@@ -310,7 +323,9 @@ def test_what_a_loop_saw_is_written_out_and_decided_again(
     cycles = [next_cycle(looping) for _ in range(10)]
     looping.communicate(timeout=60)
     assert looping.returncode == 0
-    assert trading("run", "stage7", "--db", "a.db", "--set", "STAGE7_FEES_BPS=33").code == 0
+    changed = ("--set", "STAGE7_FEES_BPS=33", "--set", "STAGE7_VOL_LOOKBACK=100")
+    assert trading("run", "stage7", "--db", "a.db", *changed).code == 0
+    assert set(closes_of_last(tmp_path / "a.db")) == {100}, "a longer lookback holds at once"
     assert trading("replay", "export", "--db", "a.db", "--book", "main", "out").code == 0
     runs = rows_of(tmp_path / "a.db", "SELECT * FROM stage7_runs ORDER BY start_ts")
     assert [(run["run_id"], run["cycles"]) for run in runs[:1]] == [(cycles[0]["run_id"], 10)]

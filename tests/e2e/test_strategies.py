@@ -101,6 +101,19 @@ def test_a_file_is_named_by_its_source_and_what_it_imports_beside_it(run: Meva) 
     assert run("--strategy", "own.py:Rising", "-p", "closes=3").document["run_id"] != other["run_id"]
 
 
+def test_an_edit_in_a_package_beside_it_is_another_run_of_other_weights(run: Meva) -> None:
+    answer = "h.on_cycles(top(change(h.close, self.closes), 1) * SHARE)"
+    text = OWN.replace("h.on_cycles(top(change(h.close, self.closes), 1))", answer)
+    Path("own.py").write_text("from signals.core import SHARE\n" + text)
+    Path("signals").mkdir()
+    runs = []
+    for share in ("0.1", "0.9"):
+        Path("signals/core.py").write_text(f"SHARE = {share}\n")
+        runs.append(run("--strategy", "own.py:Rising").document)
+    assert runs[0]["run_id"] != runs[1]["run_id"]
+    assert float(runs[0]["turnover_try"]) < float(runs[1]["turnover_try"])
+
+
 def test_the_code_that_runs_is_that_of_the_source_that_is_named(run: Meva) -> None:
     stamp = 1_700_000_000
     versions = []
@@ -249,6 +262,10 @@ def test_a_strategy_that_needs_more_memory_than_there_is_is_named(run: Meva) -> 
         (["--strategy", "own.py:Falling"], "there is no 'Falling' in it; it has Rising"),
         (["--strategy", "momentum", "-p", "close=9"], "has no parameter 'close'; did you mean closes?"),
         (["--strategy", "momentum", "-p", "closes=many"], "closes: 'many'; expected a whole number >= 1"),
+        (["--strategy", "momentum", "-p", "closes=4_8"], "closes: '4_8'; expected a whole number >= 1"),
+        (["--strategy", "momentum", "-p", "closes=٤٨"], "closes: '٤٨'; expected a whole number >= 1"),
+        (["--strategy", "own.py:Rising", "-p", "share=nan"], "share: 'nan'; expected a number >= 0.0"),
+        (["--strategy", "own.py:Rising", "-p", "share=0_1.5"], "share: '0_1.5'; expected a number >= 0.0"),
         (["--strategy", "momentum", "-p", "closes=0"], "closes: 0; expected a whole number >= 1"),
         (["-p", "closes=9"], "parameters of a strategy were given, but no strategy"),
         (["--strategy", "broken.py:Rising"], "broken.py cannot be loaded: SyntaxError"),
@@ -258,7 +275,7 @@ def test_a_strategy_that_needs_more_memory_than_there_is_is_named(run: Meva) -> 
 def test_what_may_not_start_is_said_before_anything_is_written(
     run: Meva, arguments: list[str], said: str
 ) -> None:
-    Path("own.py").write_text(OWN)
+    Path("own.py").write_text(OWN + "    share = param(0.5, least=0.0)\n")
     Path("broken.py").write_text("class Rising(:")
     Path("odd.py").write_text(OWN.replace('"5m"', '"90s"'))
     Path("leaves.py").write_text("import sys\nsys.exit(0)\n")

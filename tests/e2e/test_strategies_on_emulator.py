@@ -96,6 +96,21 @@ def test_a_strategy_has_one_fingerprint_live_and_wherever_it_is_decided_again(
     assert meva(*both).document["equal"] is True
 
 
+def test_that_the_universe_is_smaller_than_what_is_wished_for_is_said_once_a_run(
+    meva: Meva, trading: dict[str, str]
+) -> None:
+    run = ("run", "stage7", "--clock", "emulator", "--db", "a.db", "--strategy", "buy_and_hold")
+    loop = ("--loop", "--interval", "60", "--cycles", "2")
+    note = (
+        "warning: the strategy wishes for up to 4 symbols at a time, of which STAGE7_UNIVERSE_SIZE=2 keeps "
+        "the largest: the others are universe_full\n"
+    )
+    ended = [meva(*run, "--set", "STAGE7_UNIVERSE_SIZE=2", *more) for more in (loop, ())]
+    assert [one.code for one in ended] == [0, 0], ended[0].err
+    assert [one.err.count(note) for one in ended] == [1, 0]
+    assert [row["cycles"] for row in rows_of(Path("a.db"), "SELECT cycles FROM stage7_runs")] == [3]
+
+
 def test_a_strategy_that_hangs_holds_up_no_loop_and_is_asked_again(
     meva: Meva, trading: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

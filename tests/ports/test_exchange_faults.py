@@ -135,6 +135,17 @@ def test_n8_a_failure_in_unknown_words_proves_nothing_and_the_order_is_found(
     assert found.state is OrderState.OPEN
 
 
+@pytest.mark.parametrize("number", [0, -7])
+def test_n8_an_accepted_order_without_a_number_is_found_by_its_name(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData, order: NewOrder, number: int
+) -> None:
+    local.fault("edit", ORDER, times=1, path="data.id", value=number)
+    with pytest.raises(OutcomeUnknown, match="accepted, but not clearly"):
+        account.submit(order)
+    (found,) = account.find("BTCTRY", order.client_id, since(btcturk))
+    assert int(found.order_id) > 0
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_n8_reads_survive_one_failure_of_the_exchange(
     local: LocalExchange, btcturk: Btcturk, account: PrivateData, status: int
@@ -280,6 +291,21 @@ def test_fills_are_whole_however_far_the_exchange_rounds_what_it_shows(
     assert all(fill.exact for fill in fills)
     assert missing_quantity(ended, fills, Decimal("0.00000001")) == 0
     assert sum(entry.qty for entry in entries_of(fills)) == order.qty.scaleb(8)
+
+
+def test_a_fill_whose_time_cannot_be_costs_its_pair_and_is_not_passed_over(
+    local: LocalExchange, btcturk: Btcturk, account: PrivateData
+) -> None:
+    order = new_order(btcturk.market, btcturk.rules, "1.01")
+    accepted = account.submit(order)
+    wait_for_fills(account, accepted.order_id, order.qty)
+    span = (since(btcturk) * MICROS, btcturk.market.now() + MICROS)
+    path = "data.0.timestamp"
+    local.fault("edit", "GET /api/v1/users/transactions/trade", times=2, path=path, value=2**62)
+    for ask in (lambda: account.fills(order.symbol, *span), lambda: account.order_fills(accepted.order_id)):
+        with pytest.raises(BadInput, match=r"timestamp: \d+ is no time that can be"):
+            ask()
+    assert account.fills(order.symbol, *span)
 
 
 def test_fills_of_which_only_the_rounded_amount_is_there_fall_short_and_cost_no_other(

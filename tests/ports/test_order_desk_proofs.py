@@ -511,6 +511,23 @@ def test_what_the_earlier_system_left_is_asked_for_whatever_its_word(
     assert desk.cancel(name).record.standing is Standing.CANCEL_REQUESTED
 
 
+@pytest.mark.parametrize("by", ["number", "name"])
+@pytest.mark.parametrize("spelt", ["{base}_TRY", "{base}-try", "{base}try"])
+def test_an_old_row_that_spells_its_pair_otherwise_is_found_and_stays_as_it_is(
+    desk: Desk, order: NewOrder, by: str, spelt: str
+) -> None:
+    accepted = desk.venue.submit(order)
+    symbol = spelt.format(base=order.symbol.removesuffix("TRY").lower())
+    number, name = (accepted.order_id, "older") if by == "number" else (None, order.client_id)
+    add_row(desk, left_behind(evolve(order, symbol=symbol), name, number), "open")
+    (settled,) = desk.settle()
+    assert (settled.record.standing, settled.alarm) == (Standing.OPEN, "")
+    assert settled.record.content == (order.symbol, order.side, order.price, order.qty)
+    assert desk.cancel(name).record.standing is Standing.CANCEL_REQUESTED
+    with desk.store.read() as view:
+        assert list(view.rows("stage4_orders", ("symbol", "status"))) == [(symbol, "cancel_requested")]
+
+
 def test_of_a_failed_submit_the_name_alone_is_on_record_and_finds_it(desk: Desk, order: NewOrder) -> None:
     accepted = desk.venue.submit(order)
     nothing = evolve(order, price=Decimal(0), qty=Decimal(0))
@@ -583,8 +600,23 @@ def test_open_orders_of_stage_3_are_taken_over_and_asked_for(desk: Desk, order: 
     assert desk.cancel(order.client_id).record.standing is Standing.CANCEL_REQUESTED
 
 
+def test_an_order_that_was_at_the_exchange_is_no_rehearsals_whatever_its_number_says(
+    desk: Desk, order: NewOrder
+) -> None:
+    desk.place(order)
+    with desk.store.unit() as work:
+        columns = ("exchange_order_id", "client_order_id")
+        work.update("stage4_orders", "id", columns, [(1, "-7", "unseen")])
+        work.commit()
+    for _ in range(3):
+        (settled,) = desk.settle()
+        assert settled.record.standing is Standing.OPEN
+        assert "'-7' is not the number of an order" in settled.alarm
+        pass_time(desk, 61)
+
+
 @pytest.mark.parametrize("column", ["price", "qty"])
-@pytest.mark.parametrize("amount", ["1E+999999", "1E-999999", "NaN"])
+@pytest.mark.parametrize("amount", ["1E+999999", "1E-999999", "NaN", "sNaN"])
 def test_a_row_with_an_amount_that_nothing_can_be_added_to_is_named_and_costs_no_other(
     desk: Desk, order: NewOrder, column: str, amount: str
 ) -> None:
@@ -599,9 +631,22 @@ def test_a_row_with_an_amount_that_nothing_can_be_added_to_is_named_and_costs_no
     assert [record.client_id for record, _ in desk.unbooked()] == [order.client_id]
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_a_row_with_a_time_outside_of_the_calendar_is_named_and_costs_no_other(
+    desk: Desk, order: NewOrder, moment: str
+) -> None:
+    add_row(desk, left_behind(order, "odd", "1"), "open")
+    with desk.store.unit() as work:
+        work.update("stage4_orders", "client_order_id", ("created_at",), [("odd", moment)])
+        work.commit()
+    (odd,) = desk.settle()
+    assert f"its time of creation '{moment}' is not one" in odd.alarm
+
+
 def test_rows_that_cannot_be_read_are_named_each_time_and_never_left_out(desk: Desk, order: NewOrder) -> None:
     add_row(desk, left_behind(order, "a", "1"), "half_open")
     add_row(desk, left_behind(order, "b", "2"), "filled")
+    add_row(desk, left_behind(evolve(order, symbol="lınk_try"), "c", "3"), "open")
     add_stage3_row(desk, "oid-3", order, "open", side="both")
     with desk.store.unit() as work:
         work.update("stage4_orders", "client_order_id", ("status",), [("b", "open")])
@@ -609,16 +654,17 @@ def test_rows_that_cannot_be_read_are_named_each_time_and_never_left_out(desk: D
         work.commit()
     for _ in range(2):
         settled = desk.settle()
-        assert [(one.record, one.mode) for one in settled] == [(None, Mode.OBSERVE_ONLY)] * 3
+        assert [(one.record, one.mode) for one in settled] == [(None, Mode.OBSERVE_ONLY)] * 4
         alarms = " ".join(one.alarm for one in settled)
         for part in (
             "stage4_orders, row 1 cannot be read, and not be asked for: its status 'half_open' is not one",
             "stage4_orders, row 2 cannot be read, and not be asked for: its time of creation 'yesterday'",
+            "stage4_orders, row 3 cannot be read, and not be asked for: its symbol 'lınk_try' is not one",
             "orders, row oid-3 cannot be read, and not be asked for: its side 'both' is not one",
         ):
             assert part in alarms
     with desk.store.unit() as work:
-        work.update("stage4_orders", "id", ("status",), [(1, "canceled"), (2, "canceled")])
+        work.update("stage4_orders", "id", ("status",), [(row, "canceled") for row in (1, 2, 3)])
         work.commit()
     assert len(desk.settle()) == 1
 

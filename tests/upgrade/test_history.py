@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -45,6 +46,20 @@ def record_own_cycle(path: Path, moment: str) -> None:
         work.insert("stage7_runs", tuple(run), [tuple(run.values())])
         work.insert("stage7_cycle_trace", TRACE, [("own-1", moment, "[]", "{}", "{}", "[]", "own")])
         work.commit()
+
+
+def test_an_old_time_outside_of_the_calendar_hides_no_other(old_file: OldFile) -> None:
+    path, odd = old_file("gen-45"), ("0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00")
+    with closing(sqlite3.connect(path)) as file, file:
+        for place, text in enumerate(odd):
+            where = f"rowid = (SELECT min(rowid) + {place} FROM stage7_cycle_trace)"
+            file.execute(f"UPDATE stage7_cycle_trace SET ts = ? WHERE {where}", (text,))
+    upgrade(path)
+    with reader(path) as store, store.read() as view:
+        every = [ts for (ts,) in view.rows("stage7_cycle_trace", ("ts",), run_id="legacy")]
+        assert (every[0], every[-1]) == odd
+        since = view.rows("stage7_cycle_trace", ("ts",), run_id="legacy", start=every[1], end=every[-2])
+        assert [ts for (ts,) in since] == every[1:-1]
 
 
 def test_old_times_are_compared_as_instants_whatever_their_offset(old_file: OldFile) -> None:
@@ -164,6 +179,39 @@ def test_check_notices_rows_and_sums_that_are_gone_since_the_upgrade(old_file: O
     assert not found.sound
     assert "stage4_fills had 12 rows when it was adopted and has 11 now" in found.losses
     assert any(loss.startswith("fills ") and "when it was adopted and is" in loss for loss in found.losses)
+
+
+ODD = ("NaN", "sNaN", "Infinity", "-Infinity", "1E+999999", "1E-999999", "1E+101")
+
+
+def test_a_ledger_row_of_which_no_sum_can_be_made_keeps_no_file_from_being_upgraded(
+    old_file: OldFile,
+) -> None:
+    path = old_file("gen-45")
+    with closing(sqlite3.connect(path)) as file, file:
+        for row, text in enumerate(ODD, 1):
+            file.execute("UPDATE fills SET qty = ?, fee = ? WHERE rowid = ?", (text, text, row))
+    upgrade(path)
+    with closing(sqlite3.connect(path)) as file, file:
+        assert [qty for (qty,) in file.execute("SELECT qty FROM fills WHERE rowid <= 7 ORDER BY rowid")] == [
+            *ODD
+        ]
+        assert check_database(path).losses == []
+        file.execute("UPDATE fills SET fee = '77' WHERE rowid = 8")
+    assert len(check_database(path).losses) == 1, "what can be summed is looked at still"
+
+
+def test_what_an_upgrade_noted_of_such_a_row_is_no_sum_to_be_held_to(old_file: OldFile) -> None:
+    """Infinity equals itself, and so was noted once."""
+    path = old_file("gen-45")
+    upgrade(path)
+    with closing(sqlite3.connect(path)) as file, file:
+        [(text,)] = file.execute("SELECT account_json FROM schema_changes WHERE from_revision IS NULL")
+        noted = json.loads(text)
+        name = next(name for name in noted["ledger"] if name.startswith("fills "))
+        noted["ledger"][name] = "Infinity"
+        file.execute("UPDATE schema_changes SET account_json = ?", (json.dumps(noted),))
+    assert check_database(path).losses == []
 
 
 def test_unknown_tables_are_named(old_file: OldFile) -> None:

@@ -142,7 +142,7 @@ def in_a_child(work: Callable[[], None]) -> int:
     return os.waitpid(child, 0)[1]
 
 
-@pytest.mark.parametrize("name", every(3, GENERATIONS))
+@pytest.mark.parametrize("name", every(5, GENERATIONS))
 def test_what_is_on_disk_before_any_statement_or_the_commit_is_the_file_as_it_was(
     name: str, start: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ _BOMB: Final = 64 * 2**20
 _MOST: Final = 2**20
 """Bytes from which on nothing is made larger: rules add up."""
 _ORDER_ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+_PLACE: Final = re.compile(r"[0-9]{1,9}")
 
 
 @define
@@ -164,7 +165,7 @@ def _edit(rule: Rule, delivery: Delivery) -> None:
     place = tree
     for step in way:
         place = _member(place, step)
-    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
+    if isinstance(place, list) and _PLACE.fullmatch(last) and int(last) < len(place):
         key: Any = int(last)
     elif isinstance(place, dict) and (last in place or not rule["remove"]):
         key = last
@@ -186,7 +187,7 @@ def _tree(body: bytes) -> Any:
 
 
 def _member(place: Any, step: str) -> Any:
-    if isinstance(place, list) and step.isdecimal():
+    if isinstance(place, list) and _PLACE.fullmatch(step):
         return place[int(step)] if int(step) < len(place) else None
     return place.get(step) if isinstance(place, dict) else None
 

@@ -13,7 +13,7 @@ from meva_core.ids import canonical_json, content_hash
 from meva_core.operational.documents import Amount, document_of, from_document
 from meva_core.operational.inputs import DegradeState, Listed, RiskState
 
-_LATER: Final[Mapping[str, Any]] = {"unlooked": {}, "adopted": False}
+_LATER: Final[Mapping[str, Any]] = {"unlooked": {}, "adopted": False, "offset": None}
 """What was not stored at first, as it is where it is absent: and so it is not stored then."""
 
 
@@ -37,6 +37,7 @@ class Carried:
     were asked last, in seconds. `unlooked` are the pairs whose orders of before are still to be looked at.
     `adopted` says that the book was taken over from the earlier system and that no cycle has been decided
     since: the first one submits nothing, whichever process comes to it.
+    `offset` is how far the exchange's time was ahead of ours, in microseconds, None where nobody asked.
     """
 
     risk: RiskState | None = None
@@ -51,6 +52,7 @@ class Carried:
     asked_at: int | None = None
     unlooked: Mapping[str, Unlooked] = Factory(dict)
     adopted: bool = False
+    offset: int | None = None
 
     def asked(self, strategies: Sequence[Listed], time: int) -> Carried:
         """Return what is carried on from a cycle, at a time in seconds, in which these strategies were

@@ -17,7 +17,7 @@ from meva_core.amounts import parse_e8
 from meva_core.live.live_orders import Record, records, resting
 from meva_core.live.watch import Watches, load
 from meva_core.live_book.names import cycle_of
-from meva_core.live_book.own_orders import OwnOrder, own_order
+from meva_core.live_book.own_orders import STAMPS_MICROS, OwnOrder, own_order
 from meva_core.operating.records import stored
 from meva_core.operating.records.file import Meant
 from meva_core.operating.records.whose import Whose
@@ -27,8 +27,6 @@ from meva_core.venue import VenueFill
 _ORDERS: Final = "stage4_orders"
 _KEPT: Final = ("decision_mark_try", "strategy", "purpose", "fill_complete")
 _UNIT: Final = Decimal("0.00000001")
-_HOUR: Final = 3_600 * 10**6
-"""Covers stamps of the exchange that lie before our own."""
 
 
 @define
@@ -150,7 +148,7 @@ class OwnRead:
             since[record.symbol] = min(record.created, since.get(record.symbol, record.created))
         found: dict[str, list[VenueFill]] = {}
         for symbol, earliest in since.items():
-            start = max(0, earliest - _HOUR)
+            start = max(0, earliest - STAMPS_MICROS)
             if symbol not in self._fills or self._fills[symbol][0] > start:
                 self._fills[symbol] = start, self._since(view, symbol, start)
             for name, fills in self._fills[symbol][1].items():

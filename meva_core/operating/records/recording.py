@@ -15,7 +15,7 @@ book has (positions, cursors, one-row tables) the others do not touch.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -35,7 +35,8 @@ from meva_core.operating.records.carried import Carried
 from meva_core.operating.records.carried import text_of as carried_text
 from meva_core.operating.records.decided_rows import CYCLES, DECIDED, DONE, INTERRUPTED, Cycle
 from meva_core.operating.records.done_rows import Ran
-from meva_core.operating.records.stored import BOOKS, last_link
+from meva_core.operating.records.sealing import sealed
+from meva_core.operating.records.stored import BOOKS, last_link, stored_state
 from meva_core.operating.records.whose import whose
 from meva_core.operational.recheck import link, outcome_digest
 from meva_core.ports import TextCodec, UnitOfWork
@@ -58,8 +59,7 @@ def opened(work: UnitOfWork, book: LiveBook, carried: Carried) -> None:
         "opened_at": stamp(book.opened),
         "accounts_json": canonical_json(list(book.accounts)),
         "opening_json": canonical_json(document_of(book.ledger)),
-        "book_json": book_text(book),
-        "state_json": carried_text(carried),
+        **_stood(book, carried_text(carried)),
     }
     work.insert(BOOKS, tuple(values), [tuple(values.values())])
     if whose(book).is_live:
@@ -70,15 +70,17 @@ def opened(work: UnitOfWork, book: LiveBook, carried: Carried) -> None:
 def saved(work: UnitOfWork, book: LiveBook, carried: Carried | None = None) -> None:
     """Store a book as it stands: alarms that a person accepted, another account, a peak that was reset.
 
-    Raises StoreError for a book that was never opened.
+    Without `carried` that stays as it is stored. Raises StoreError for a book that was never opened,
+    StoreCorrupt where what stays is not what was stored.
     """
-    values: dict[str, Any] = {
-        "accounts_json": canonical_json(list(book.accounts)),
-        "book_json": book_text(book),
-    }
-    if carried is not None:
-        values["state_json"] = carried_text(carried)
+    state = stored_state(work, book.name) if carried is None else carried_text(carried)
+    values = {"accounts_json": canonical_json(list(book.accounts)), **_stood(book, state or "")}
     work.update(BOOKS, "book", tuple(values), [(book.name, *values.values())])
+
+
+def _stood(book: LiveBook, state: str) -> dict[str, str]:
+    """Return the columns of how a book stands, with their seal: no other place makes them."""
+    return {"book_json": sealed(book.name, book_text(book), state), "state_json": state}
 
 
 def booked(

@@ -9,7 +9,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
+from meva_core.amounts import is_usable
 from meva_core.errors import BadInput, StoreCorrupt
+from meva_core.live.live_orders import moment
 from meva_core.live_book.book import LiveBook, book_of
 from meva_core.live_book.documents import restored
 from meva_core.live_book.fills import FOREIGN
@@ -18,6 +20,7 @@ from meva_core.live_book.ledger import Ledger
 from meva_core.live_book.postings import Posting
 from meva_core.operating.records.carried import Carried, carried_of
 from meva_core.operating.records.ledger_rows import ADJUSTMENT, FEE, FILL, LEDGER, OWN, fill_of
+from meva_core.operating.records.sealing import unlike_seal
 from meva_core.operating.records.whose import Whose
 from meva_core.operational.recheck import NOTHING
 from meva_core.orders import Side
@@ -28,6 +31,10 @@ T = TypeVar("T")
 BOOKS: Final = "live_books"
 _AT_ONCE: Final = 1000
 """Names in one question: databases take so many values and no more."""
+RESTORE: Final = (
+    "keep the database and restore a backup; `meva db check --deep` names all that is damaged; "
+    "a row that was changed on purpose: docs/live.md, If a book is damaged"
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BEFORE_US: Final = (
     (LEDGER, "exchange_trade_id", "", ("exchange_order_id", "client_order_id")),
@@ -41,13 +48,36 @@ _BEFORE_US: Final = (
 def stored_book(view: Reads, name: str) -> tuple[LiveBook, Carried] | None:
     """Return a book as it stands, and what its next cycle begins with; None for one that was never opened.
 
-    Raises StoreCorrupt for a row that cannot be read.
+    Raises StoreCorrupt for a row that cannot be read, or is not what was stored.
     """
+    row = _row(view, name)
+    if row is None:
+        return None
+    where, (book, state) = f"{BOOKS}, {name}", row
+    return _read(lambda: book_of(json.loads(book)), where), carried_of(state, where)
+
+
+def stored_state(view: Reads, name: str) -> str | None:
+    """Return the text of what a book's next cycle begins with, for whoever stores the book alone; None for
+    one that was never opened. Raises StoreCorrupt for a row that is not what was stored."""
+    row = _row(view, name)
+    return None if row is None else row[1]
+
+
+def _row(view: Reads, name: str) -> tuple[str, str] | None:
+    """Return how a book stands, as text. Raises StoreCorrupt for a row that is not what was stored."""
     row = next(view.rows(BOOKS, ("book_json", "state_json"), where={"book": name}), None)
     if row is None:
         return None
-    where = f"{BOOKS}, {name}"
-    return _read(lambda: book_of(json.loads(row[0])), where), carried_of(row[1], where)
+    if unlike := unlike_seal(name, *row):
+        columns = " and ".join(unlike)
+        is_not = "is not" if len(unlike) == 1 else "are not"
+        raise StoreCorrupt(
+            f"book {name} is damaged: {columns} in its row of {BOOKS} {is_not} what was stored, by the "
+            "SHA-256 there",
+            action=RESTORE,
+        )
+    return row[0], row[1]
 
 
 def opening(view: Reads, name: str) -> Ledger:
@@ -188,7 +218,10 @@ def _old_fill(
 ) -> VenueFill | None:  # fmt: skip
     """Return the fill that a row of the earlier system's is; None for one that makes no sense."""
     side_is_read = isinstance(side, str) and side.upper() in Side.__members__
-    if not side_is_read or not all(isinstance(one, Decimal) and one > 0 for one in (price, qty)):
+    amounts = (price, qty)
+    if not side_is_read or not all(
+        isinstance(one, Decimal) and is_usable(one) and one > 0 for one in amounts
+    ):
         return None
     micros = (ts - _EPOCH) // timedelta(microseconds=1) if isinstance(ts, datetime) else 0
     return VenueFill(
@@ -224,8 +257,3 @@ def _read(read: Callable[[], T], where: str) -> T:
             f"{where}: cannot be read ({type(error).__name__}: {error})",
             action="keep the database, and restore a backup",
         ) from error
-
-
-def moment(micros: int) -> datetime:
-    """Return a time in microseconds as a datetime."""
-    return _EPOCH + timedelta(microseconds=micros)

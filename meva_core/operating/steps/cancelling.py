@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from meva_core.errors import BadInput, MevaError, StoreError, VenueError
+from meva_core.errors import BadInput, MevaError, StoreCorrupt, StoreError, VenueError
 from meva_core.live.desk import Desk
 from meva_core.live.inquiry import Settled
 from meva_core.live.live_orders import Record, records, resting
@@ -128,7 +128,7 @@ class _Taking:
             return
         try:
             finds()
-        except (VenueError, BadInput) as error:
+        except (VenueError, BadInput, StoreCorrupt) as error:  # a damaged book keeps nothing from ending
             self.unread.append(Left("orders that are not on record", f"they cannot be looked for: {error}"))
 
     def _hear(self, settled: Settled) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from meva_core.errors import BadInput, MevaError, VenueError, VenueReason
+from meva_core.errors import BadInput, MevaError, Unavailable, VenueError, VenueReason
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.balances import explained, flows_window, needs_flows, quiet, standing_alarms
 from meva_core.live_book.book import LiveBook
@@ -39,10 +39,18 @@ class Compared:
 
 
 def read_balances(account: Account) -> tuple[Mapping[str, Balance] | None, str]:
-    """Return the balances, or None and why they cannot be read. TRY has to be among them."""
+    """Return the balances, or None and why they cannot be read. TRY has to be among them.
+
+    Raises Unavailable with reason CLOCK where the exchange takes no stamp: then the time that it told may be
+    wrong, and the cycle's with it.
+    """
     try:
         balances = account.balances()
     except (VenueError, BadInput) as error:
+        if isinstance(error, VenueError) and error.reason is VenueReason.CLOCK:
+            raise Unavailable(
+                f"the exchange's time cannot be relied on: {error}", action=error.action, reason=error.reason
+            ) from error
         return None, f"the balances cannot be read: {error}{_to_do(error)}"
     if QUOTE not in balances:
         return None, f"the balances do not show {QUOTE}"

@@ -109,6 +109,7 @@ class FillReader:
         cursor = book.cursors.get(symbol, first_cursor(book, mine))
         start, now = window(cursor, self.lookback_minutes, self.clock.micros())
         fills, refused = self._list(symbol, start, now)
+        now = min(now, self.clock.micros())  # which a refused stamp may have set back: no cursor lies ahead
         known = self.file.known(fills)
         if more := self._of_incomplete(mine, fills, known):
             fills += more

@@ -15,7 +15,7 @@ from meva_core.amounts import is_usable, midpoint
 from meva_core.errors import BadInput, Unavailable, VenueError, VenueReason
 from meva_core.live.booking import units
 from meva_core.operating.steps.live_bars import BarsSeen, LiveBars
-from meva_core.operating.steps.timing import cycle_time
+from meva_core.operating.steps.timing import check_time, cycle_time, seconds_up
 from meva_core.operational.inputs import MICROS, Bars, SymbolView
 from meva_core.ports import Clock, MarketData, RulesSource
 from meva_core.rules import RuleStatus, SymbolRules, unread_rules
@@ -60,8 +60,10 @@ class Measured:
         return {one.name: one.valuation for one in self.symbols if one.valuation is not None}
 
     def aged(self, now: int) -> Measured:
-        """Return it as it is at a later time, in microseconds: the marks are the same, and older."""
-        late = max(0, _seconds_up(now) - self.time)
+        """Return it as it is at a later time, in microseconds: the marks are the same, and older. Raises
+        Unavailable as `check_time` does."""
+        check_time(self.time, now)
+        late = max(0, seconds_up(now) - self.time)
         return evolve(self, symbols=tuple(_older(symbol, late) for symbol in self.symbols)) if late else self
 
 
@@ -213,10 +215,6 @@ def _is_unlisted(rules: SymbolRules) -> bool:
 
 def _best(levels: Sequence[Level]) -> Level | None:
     return levels[0] if levels else None
-
-
-def _seconds_up(micros: int) -> int:
-    return -(-micros // MICROS)
 
 
 def _amount(amount: Decimal | None) -> int | None:

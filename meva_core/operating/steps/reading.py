@@ -53,13 +53,15 @@ JUST_ADOPTED: Final = "just_adopted"
 @frozen(kw_only=True)
 class Process:
     """What a process knows of its own run of cycles: the runs of its file, the time of its first cycle, in
-    seconds, None before that, when it sent something last, in microseconds, and the time of the book's newest
-    cycle, in seconds, whoever made that."""
+    seconds, None before that, when it sent something last, in microseconds, the time of the book's newest
+    cycle, in seconds, whoever made that, and how far the exchange's time was ahead of ours when it was last
+    asked for, in microseconds, None if never."""
 
     runs: frozenset[str]
     first_cycle: int | None = None
     last_write: int | None = None
     newest: int = 0
+    offset: int | None = None
 
     def after(self, time: int) -> Process:
         """Return what it knows after a cycle at a time, in seconds, is stored."""
@@ -125,7 +127,8 @@ def read_cycle(
     """Read all that a cycle decides by, and book it.
 
     `kill` is the kill switch as it stands. Raises Unavailable if no market could be read or the time lies
-    behind, with nothing stored, and StoreError: what was stored before that stays.
+    behind, with nothing stored, or if the time proves to be wrong as the account is read, and StoreError:
+    what was stored of orders and fills before that stays.
     """
     names = sorted({*run.limits.symbols, *_held(book), *_resting(world.desk)})
     wanted = Wanted(

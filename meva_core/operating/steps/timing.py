@@ -41,13 +41,29 @@ def offset_of(ask: Callable[[], int], before: int | None, pause: Callable[[int],
     )
 
 
+def check_time(time: int, now: int) -> None:
+    """Look at the time of a cycle, in seconds, once its account was read: `now` is the exchange's then, in
+    microseconds.
+
+    Raises Unavailable with reason CLOCK where that lies before it: a stamp was refused meanwhile, so the time
+    was asked for anew, and is another.
+    """
+    ahead = time - seconds_up(now)
+    if ahead > BEHIND_SECONDS + 1:  # a second more than `cycle_time` ever takes
+        raise Unavailable(
+            f"the exchange's time was {ahead} s ahead when the cycle began, and was learnt anew since",
+            action="the next cycle reads it again; look at this machine's clock if that goes on",
+            reason=VenueReason.CLOCK,
+        )
+
+
 def cycle_time(now: int, newest: int) -> int:
     """Return the time of a cycle, seconds. `now` is the exchange's, in microseconds, after all was measured,
     `newest` that of the book's newest cycle, 0 before the first.
 
     Raises Unavailable with reason CLOCK for a time that lies further behind.
     """
-    time = -(-now // MICROS)
+    time = seconds_up(now)
     if time > newest:
         return time
     if newest - time <= BEHIND_SECONDS:
@@ -58,3 +74,8 @@ def cycle_time(now: int, newest: int) -> int:
         action="look at this machine's clock and at the exchange's; the next cycle reads them again",
         reason=VenueReason.CLOCK,
     )
+
+
+def seconds_up(micros: int) -> int:
+    """Return a time in microseconds in whole seconds, up."""
+    return -(-micros // MICROS)

@@ -163,6 +163,23 @@ def test_one_that_ends_its_process_is_said_to_have_and_begins_anew(asker: AskedB
     assert ask(asker, PLAIN).tolist() == [[E8 // 4, 3 * E8 // 10]]
 
 
+def test_what_to_do_about_one_that_is_late_is_said_of_its_answer_and_of_its_loading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd.py").write_text(ODD)
+    spec = f"{tmp_path}/odd.py:Odd"
+    with closing(AskedBeside(spec, load(spec), seconds=0.05)) as asker:
+        late = ask(asker, HANGS)
+        (tmp_path / "odd.py").write_text("import time\ntime.sleep(600)\n")
+        monkeypatch.setattr("meva_adapters.asking.process.BEGINS_WITHIN", 0.05)
+        unloaded = ask(asker, PLAIN)
+    assert "did not answer within 0.05 s" in late.message
+    assert late.action == "make it quicker, or allow more: STRATEGY_TIMEOUT_SEC"
+    assert "was not loaded within 0.05 s" in unloaded.message
+    assert "STRATEGY_TIMEOUT_SEC" not in unloaded.action
+    assert "no setting allows more" in unloaded.action
+
+
 def test_what_it_began_ends_with_its_process(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "held")
     reading = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
@@ -187,6 +204,17 @@ def test_where_memory_runs_out_it_goes_before_the_loop(asker: AskedBeside) -> No
 def test_one_whose_source_is_another_by_now_is_not_asked(asker: AskedBeside, tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_text(ODD + "\n# another\n")
     failure = ask(asker, PLAIN)
+    assert "strategy odd is another one than when the run was begun: source_sha256" in failure.message
+
+
+def test_nor_is_one_whose_package_beside_it_is_another(tmp_path: Path) -> None:
+    (tmp_path / "signals").mkdir()
+    (tmp_path / "signals" / "core.py").write_text("SHARE = 0.1")
+    (tmp_path / "odd.py").write_text(f"from signals.core import SHARE\n{ODD}")
+    spec = f"{tmp_path}/odd.py:Odd"
+    with closing(AskedBeside(spec, load(spec), seconds=30)) as asker:
+        (tmp_path / "signals" / "core.py").write_text("SHARE = 0.9")
+        failure = ask(asker, PLAIN)
     assert "strategy odd is another one than when the run was begun: source_sha256" in failure.message
 
 

@@ -65,7 +65,10 @@ class Asked:
 
 @frozen
 class Answer:
-    """What is sent back. `raw` replaces all of it; `seconds` is waited first, `drip` between single bytes."""
+    """What is sent back. `raw` replaces all of it; `seconds` is waited first, `drip` between single bytes.
+
+    `before` is sent on its own, and `between` waited after it.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -73,6 +76,8 @@ class Answer:
     raw: bytes | None = None
     seconds: float = 0.0
     drip: float = 0.0
+    before: bytes = b""
+    between: float = 0.0
     hang_up: bool = False
 
     def to_bytes(self) -> bytes:
@@ -151,6 +156,8 @@ class _Handler(socketserver.StreamRequestHandler):
             return
 
     def _send(self, answer: Answer) -> None:
+        self.wfile.write(answer.before)
+        time.sleep(answer.between)
         content = answer.to_bytes()
         if not answer.drip:
             self.wfile.write(content)

@@ -11,7 +11,7 @@ from exchange_answers import BALANCE, FILL, FLOW, ORDER
 from scripted_exchange import PAGE, Answer, Server, data, refusal
 
 from meva_adapters.btcturk import PrivateData
-from meva_core.errors import BadInput, NotShown, OutcomeUnknown
+from meva_core.errors import BadInput, NotShown, OutcomeUnknown, Unavailable, VenueReason
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, OrdersUnread
 
@@ -169,27 +169,169 @@ def test_bad_fills_of_other_orders_cost_an_order_nothing(server: Server, account
 # -- Fills to their last digit ------------------------------------------------------------------------
 
 
+def fills_row(amount: str | None, precise: str | None, **more: Any) -> Answer:
+    """The fills of one order: one with these amounts, `precise` digit by digit, and a good one."""
+    text = json.dumps([{**FILL, "amount": amount, "preciseAmount": "precise", **more}, {**FILL, "id": 9}])
+    rows = text.replace('"precise"', precise or "null", 1)
+    return Answer(body=f'{{"data":{rows},"success":true,"message":"SUCCESS","code":0}}'.encode())
+
+
 @pytest.mark.parametrize(
     ("amount", "precise", "qty", "exact"),
     [
-        ("-0.3384", Decimal("-0.3384081100000000"), "0.33840811", True),
-        ("0.00", Decimal("0.0012"), "0.0012", True),
-        ("0", Decimal("0.4"), "0.4", True),
-        (None, Decimal("0.6393864025"), "0.6393864025", True),
-        ("0.6394", None, "0.6394", False),
-        ("0.6394", 0, "0.6394", False),
+        ("0.3384", "0.3384081100000000", "0.33840811", True),
+        ("0.50", "0.5099", "0.5099", True),
+        ("0.00", "0.0012", "0.0012", True),
+        ("0", "0.4", "0.4", True),
+        (None, "0.6393864025", "0.6393864025", True),
+        ("0.63940", None, "0.6394", False),
+        ("0.6394", "0", "0.6394", False),
         ("0.00", None, "0", False),
     ],
 )
 def test_a_fill_is_what_was_traded_and_not_what_is_shown_of_it(
-    server: Server, account: PrivateData, amount: str | None, precise: Decimal | None, qty: str, exact: bool
+    server: Server, account: PrivateData, amount: str | None, precise: str | None, qty: str, exact: bool
 ) -> None:
-    text = json.dumps({**FILL, "amount": amount, "preciseAmount": None})
-    row = text.replace('"preciseAmount": null', f'"preciseAmount": {"null" if precise is None else precise}')
-    body = f'{{"data":[{row},{json.dumps({**FILL, "id": 9})}],"success":true}}'
-    server.on(FILLS, Answer(body=body.encode()))
+    server.on(FILLS, fills_row(amount, precise))
     fill = account.order_fills(str(FILL["orderId"]))[1]
-    assert (fill.qty, fill.exact) == (Decimal(qty), exact)
+    assert (str(fill.qty), fill.exact) == (qty, exact)
+
+
+@pytest.mark.parametrize(
+    ("amount", "precise"),
+    [
+        ("0.50", "0.51"),  # by the zero that was written, too
+        ("0.50", "0.59"),
+        ("0.00", "0.4"),
+        ("100.00000000", "100.99"),
+        ("0,50", "0.4"),
+    ],
+)
+def test_amounts_that_are_not_of_one_quantity_are_bad_input(
+    server: Server, account: PrivateData, amount: str, precise: str
+) -> None:
+    server.on(FILLS, fills_row(amount, precise))
+    with pytest.raises(BadInput, match="and precisely of"):
+        account.order_fills(str(FILL["orderId"]))
+
+
+@pytest.mark.parametrize(
+    ("word", "amount", "precise", "side"),
+    [
+        ("sell", "-0.5", "-0.5", Side.SELL),
+        ("sell", "-0.5", "0.5", Side.SELL),
+        (None, "-0.5", "0.5", Side.SELL),
+        (None, "-0.5", None, Side.SELL),
+        (None, "0.00", "-0.004", Side.SELL),
+        (None, "0.00", "0.004", Side.BUY),
+        ("sell", "0.00", "0.004", Side.SELL),
+        ("buy", "-0.5", "0.5", None),
+        ("buy", "-0.5", "-0.5", None),
+        ("buy", "0.00", "-0.004", None),
+        ("sell", "0.5", "0.5", Side.SELL),
+        ("sell", "0.5", "-0.5", Side.SELL),
+        ("buy", "0.5", "-0.5", None),
+    ],
+)
+def test_the_side_of_a_fill_is_that_of_its_sign_and_of_its_word(
+    server: Server, account: PrivateData, word: str | None, amount: str, precise: str, side: Side | None
+) -> None:
+    server.on(FILLS, fills_row(amount, precise, orderType=word))
+    if side is None:
+        with pytest.raises(BadInput, match=f"it says '{word}'"):
+            account.order_fills(str(FILL["orderId"]))
+    else:
+        assert account.order_fills(str(FILL["orderId"]))[1].side is side
+
+
+@pytest.mark.parametrize("change", [{"amount": "0.0006", "preciseAmount": 0.0006}, {"fee": "-1"}])
+def test_a_fill_that_is_told_in_two_ways_is_bad_input(
+    server: Server, account: PrivateData, change: dict[str, Any]
+) -> None:
+    server.on(FILLS, data([FILL, FILL]))
+    assert len(account.fills("BTCTRY", *A_MINUTE)) == 1
+    server.on(FILLS, data([FILL, {**FILL, **change}]))
+    for ask in (
+        lambda: account.fills("BTCTRY", *A_MINUTE),
+        lambda: account.order_fills(str(FILL["orderId"])),
+    ):
+        with pytest.raises(BadInput, match="is there twice, and differs"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "names", [{"pairSymbol": "ETHTRY"}, {"pairSymbol": "BTCTRY", "numeratorSymbol": "ETH"}]
+)
+def test_a_fill_of_two_pairs_is_passed_over_by_neither(
+    server: Server, account: PrivateData, names: dict[str, str]
+) -> None:
+    server.on(FILLS, data([{**FILL, **names}]))
+    for symbol in ("BTCTRY", "ETHTRY"):
+        with pytest.raises(BadInput, match="of the pair"):
+            account.fills(symbol, *A_MINUTE)
+    server.on(FILLS, data([{**FILL, "pairSymbol": "BTC_TRY"}]))
+    assert len(account.fills("BTCTRY", *A_MINUTE)) == 1
+    assert account.fills("ETHTRY", *A_MINUTE) == []
+
+
+# -- Times --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stamp", "said"),
+    [
+        (0, "0 is no time that can be; expected milliseconds of the years 2013 to 2099"),
+        (-(2**62), "no time that can be"),
+        (2**62, "no time that can be"),
+        (1_760_000_002, "1760000002 is a time in seconds"),
+        (1_760_000_002_345_000, "is a time in microseconds"),
+    ],
+)
+def test_a_fill_whose_time_cannot_be_is_not_passed_over(
+    server: Server, account: PrivateData, stamp: int, said: str
+) -> None:
+    server.on(FILLS, data([{**FILL, "timestamp": stamp}, {**FILL, "id": 9}]))
+    for ask in (
+        lambda: account.fills("BTCTRY", *A_MINUTE),
+        lambda: account.order_fills(str(FILL["orderId"])),
+    ):
+        with pytest.raises(BadInput, match=said):
+            ask()
+    assert account.fills("ETHTRY", *A_MINUTE) == [], "it costs its own pair"
+
+
+@pytest.mark.parametrize("days", [-400, -1.1, 1.1, 400])
+def test_a_fill_from_far_outside_the_time_that_was_asked_for_answers_another_question(
+    server: Server, account: PrivateData, days: float
+) -> None:
+    """An exchange that passes over the dates gives the newest fills: those that were asked for may lack."""
+    other = {**FILL, "id": 9, "timestamp": FILL["timestamp"] + int(days * 86_400_000)}
+    server.on(FILLS, data([FILL, other]))
+    with pytest.raises(Unavailable, match="some may be missing") as caught:
+        account.fills("BTCTRY", *A_MINUTE)
+    assert caught.value.reason is VenueReason.INCOMPLETE
+    server.on(FILLS, data([FILL, {**other, "numeratorSymbol": "ETH"}]))
+    assert len(account.fills("BTCTRY", *A_MINUTE)) == 1, "another pair's costs it nothing"
+
+
+@pytest.mark.parametrize("days", [-0.9, 0.9])
+def test_a_day_to_which_an_exchange_may_round_is_none_of_what_was_asked_for(
+    server: Server, account: PrivateData, days: float
+) -> None:
+    near = {**FILL, "id": 9, "timestamp": FILL["timestamp"] + int(days * 86_400_000)}
+    server.on(FILLS, data([FILL, near]))
+    assert [fill.fill_id for fill in account.fills("BTCTRY", *A_MINUTE)] == [str(FILL["id"])]
+
+
+@pytest.mark.parametrize("name", ["time", "updateTime"])
+@pytest.mark.parametrize("stamp", [-5, 1_760_000_002, 2**62])
+def test_an_order_whose_time_cannot_be_cannot_be_read(
+    server: Server, account: PrivateData, name: str, stamp: int
+) -> None:
+    server.on(OPEN_ORDERS, data({"asks": [], "bids": [{**ORDER, name: stamp}]}))
+    with pytest.raises(OrdersUnread, match=rf"{name}: {stamp} is") as caught:
+        account.open_orders("BTCTRY")
+    assert [row.order_id for row in caught.value.unread] == [str(ORDER["id"])]
 
 
 def test_digits_beyond_the_eighth_are_kept(server: Server, account: PrivateData) -> None:
@@ -242,6 +384,14 @@ def test_an_open_order_without_a_side_has_that_of_its_list(server: Server, accou
         "2": Side.SELL,
         str(ORDER["id"]): Side.BUY,
     }
+
+
+def test_an_open_order_in_the_list_of_the_other_side_cannot_be_read(
+    server: Server, account: PrivateData
+) -> None:
+    server.on(OPEN_ORDERS, data({"asks": [ORDER], "bids": []}))
+    with pytest.raises(OrdersUnread, match="it says 'buy', and its sign, or the list it is in, SELL"):
+        account.open_orders()
 
 
 def test_an_order_without_its_amount_has_the_quantity_that_was_asked_for(
@@ -301,7 +451,17 @@ def test_a_withdrawal_without_a_sign_leaves_all_the_same(server: Server, account
 
 
 @pytest.mark.parametrize(
-    "bad", [{**FLOW, "amount": "x"}, {**FLOW, "isConfirmed": 2}, without(FLOW, "currencySymbol"), 5]
+    "bad",
+    [
+        *({**FLOW, "amount": "x"}, {**FLOW, "isConfirmed": 2}, without(FLOW, "currencySymbol"), 5),
+        *({**FLOW, "timestamp": stamp} for stamp in (2**62, 1_760_000_003, 1_770_000_000_000)),
+        {**FLOW, "id": -7},
+        *(
+            {**FLOW, "amount": "0.50"},
+            {**FLOW, "amount": "-0.25"},
+            {**FLOW, "amount": "0", "preciseAmount": 0},
+        ),
+    ],
 )
 def test_a_flow_that_cannot_be_read_costs_itself_with_one_warning(
     server: Server, account: PrivateData, bad: Any, caplog: pytest.LogCaptureFixture
@@ -311,6 +471,16 @@ def test_a_flow_that_cannot_be_read_costs_itself_with_one_warning(
     for _ in range(3):
         assert [flow.flow_id for flow in account.flows(*A_MINUTE)] == ["crypto:760000002"]
     assert sum(record.levelname == "WARNING" for record in caplog.records) == 1
+
+
+def test_a_flow_that_is_told_in_two_ways_is_neither(
+    server: Server, account: PrivateData, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = {**FLOW, "id": 760000002}
+    server.on(FIAT, data([]))
+    server.on(CRYPTO, data([FLOW, other, {**FLOW, "amount": "0.26", "preciseAmount": 0.26}]))
+    assert [flow.flow_id for flow in account.flows(*A_MINUTE)] == ["crypto:760000002"]
+    assert "it is there twice, and differs" in caplog.text
 
 
 def test_a_list_that_is_full_is_asked_for_in_halves(server: Server, account: PrivateData) -> None:

@@ -376,14 +376,23 @@ def test_no_reply_to_a_write_is_a_proof_but_the_known_ones(status: int, body: by
     assert envelope["success"] is True
 
 
-@given(status=st.integers(100, 599), body=st.binary(max_size=60))
-def test_any_reply_to_a_read_is_a_document_or_a_named_failure(status: int, body: bytes) -> None:
+SAID = st.fixed_dictionaries({}, optional=dict.fromkeys(("data", "success", "code", "message"), JSON))
+
+
+@given(
+    status=st.sampled_from([200, 200, 400, 401, 403, 500]) | st.integers(100, 599),
+    body=st.binary(max_size=60) | (JSON | SAID).map(lambda tree: json.dumps(tree).encode()),
+)
+def test_any_reply_to_a_read_is_a_success_or_a_named_failure(status: int, body: bytes) -> None:
     try:
-        read_verdict(TICKER_CALL, Reply(status, body))
+        tree = read_verdict(TICKER_CALL, Reply(status, body))
     except (Refused, Unavailable):
-        assert status != 200
+        return
     except BadInput:
         assert status == 200
+        return
+    assert status == 200
+    assert (tree["success"], tree.get("code") in (None, 0, "0", "SUCCESS")) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -343,9 +343,8 @@ def test_sums_of_long_numbers_are_exact(server: Server, account: PrivateData) ->
     long = "12345678901234567890.12345678901234567890"
     server.on(BALANCES, data([{**BALANCE, "free": long, "locked": "1", "balance": None}]))
     assert account.balances()["TRY"].total == Decimal("12345678901234567891.12345678901234567890")
-    server.on(
-        FILLS, data([{**FILL, "fee": f"-{long}", "tax": "-1", "amount": f"-{long}", "preciseAmount": None}])
-    )
+    sold = {**FILL, "orderType": "sell", "fee": f"-{long}", "tax": "-1", "amount": f"-{long}"}
+    server.on(FILLS, data([{**sold, "preciseAmount": None}]))
     (fill,) = account.order_fills(str(FILL["orderId"]))
     assert (fill.fee, fill.qty) == (Decimal("12345678901234567891.12345678901234567890"), Decimal(long))
 
@@ -440,6 +439,41 @@ def test_a_failure_in_unknown_words_with_a_good_status_is_asked_again(
     server.on(TICKERS, failed)
     with pytest.raises(Unavailable, match="INTERNAL_SERVER_ERROR"):
         market.tickers()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"success": None},
+        {"success": "false"},
+        {"success": "true", "code": 0},
+        {"success": True, "code": 500, "message": "INTERNAL_ERROR"},
+        {"code": 500, "message": "INTERNAL_ERROR"},
+    ],
+    ids=str,
+)
+def test_an_empty_list_that_does_not_say_that_it_is_a_success_is_no_answer(
+    server: Server, market: PublicData, account: PrivateData, said: dict[str, object]
+) -> None:
+    """Taken for one it would prove that nothing is there: no order, no fill, no coin."""
+    asks = {
+        BALANCES: account.balances,
+        ALL_ORDERS: lambda: account.all_orders("BTCTRY", 0, 1),
+        FILLS: lambda: account.order_fills("1"),
+        TICKERS: market.tickers,
+    }
+    for call, ask in asks.items():
+        server.on(call, doc({"data": [], **said}))
+        with pytest.raises(Unavailable, match="answered HTTP 200"):
+            ask()
+        assert len(server.calls(call)) == 3
+
+
+def test_a_refusal_that_calls_itself_a_success_is_a_refusal(server: Server, account: PrivateData) -> None:
+    server.on(FILLS, doc({"data": [], "success": True, "code": 1037, "message": "INVALID_REQUEST_ERROR"}))
+    with pytest.raises(Refused, match="INVALID_REQUEST_ERROR"):
+        account.order_fills("1")
 
 
 @pytest.mark.parametrize(
@@ -732,14 +766,31 @@ def test_n10_requests_carry_the_exchanges_time_not_ours(
     "answer",
     [
         *map(doc, ({}, {"serverTime": None}, {"serverTime": "soon"}, [], {"serverTime": 1.5})),
+        *map(doc, ({"serverTime": 0}, {"serverTime": -1}, {"serverTime": 2**62})),
         Answer(200, b'{"serverTime":17'),
+        refusal("INVALID_REQUEST_ERROR", 1037),
+        refusal("Forbidden", 403, 403),
+        doc({"success": False, "message": "BALANCE_NOT_ENOUGH"}),
     ],
 )
 def test_a_time_that_is_none_sets_no_clock_and_is_no_input_of_a_user_s(
     server: Server, account: PrivateData, answer: Answer
 ) -> None:
     server.on(TIME, answer)
-    with pytest.raises(Unavailable, match="server/time"):
+    with pytest.raises(Unavailable, match="server/time") as caught:
+        account.balances()
+    assert caught.value.reason is VenueReason.CLOCK
+    assert "KEY" not in caught.value.action, "the time is not asked for with it"
+
+
+@pytest.mark.parametrize(
+    ("told", "unit"), [(1_760_000_000, "seconds"), (1_760_000_000_000_000, "microseconds")]
+)
+def test_a_time_in_another_unit_is_said_to_be_one(
+    server: Server, account: PrivateData, told: int, unit: str
+) -> None:
+    server.on(TIME, doc({"serverTime": told}))
+    with pytest.raises(Unavailable, match=f"{told} is a time in {unit}; expected milliseconds"):
         account.balances()
 
 

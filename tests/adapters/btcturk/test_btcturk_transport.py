@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_exchange import CUT, Answer, Server, closed_port, doc, serving
+from scripted_exchange import CUT, Answer, Asked, Server, closed_port, doc, serving
 from strategies import examples
 
 from meva_adapters.btcturk.transport import MAX_BODY, NoAnswer, NotSent, Request, Transport
@@ -63,6 +63,9 @@ def test_one_deadline_holds_for_the_whole_answer(
         CUT,
         Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
         Answer(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
+        Answer(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}"),
+        Answer(raw=b"HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{}"),
+        Answer(raw=b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99),
         Answer(raw=b"not HTTP at all\r\n\r\n"),
         Answer(body=gzip.compress(b"x" * 5000)[:-20], headers={"Content-Encoding": "gzip"}),
         Answer(body=b"no gzip", headers={"Content-Encoding": "gzip"}),
@@ -78,6 +81,22 @@ def test_a_broken_answer_is_none(server: Server, transport: Transport, answer: A
     else:
         with pytest.raises(NoAnswer):
             transport.exchange(GET)
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+def test_an_interim_answer_leaves_the_answer_to_its_own_request(
+    server: Server, transport: Transport, status: int
+) -> None:
+    interim = f"HTTP/1.1 {status} Wait\r\nLink: </x>\r\n\r\n".encode() * 2
+
+    def answer(asked: Asked) -> Answer:
+        number = asked.query["number"].encode()
+        # What follows its interim answer later is what another request would take for its own.
+        return Answer(body=number, before=interim, between=0.05) if number == b"2" else Answer(body=number)
+
+    server.on("GET /x", answer)
+    for number in (b"1", b"2", b"3", b"4"):
+        assert transport.exchange(Request("GET", "/x", {"number": number.decode()})).body == number
 
 
 @pytest.mark.parametrize("size", [MAX_BODY, MAX_BODY + 1])

@@ -52,6 +52,14 @@ def test_an_order_is_sent_as_the_exchange_wants_it(
     assert (permit.submits, permit.cancels) == ([NEW], [])
 
 
+@pytest.mark.parametrize(("told", "ts"), [(1760000001200, 1760000001200_000), (0, None), (2**62, None)])
+def test_a_confirmation_needs_no_time(
+    server: Server, account: PrivateData, told: int, ts: int | None
+) -> None:
+    server.on(POST, data({**SUBMITTED, "datetime": told}))
+    assert account.submit(NEW).ts == ts
+
+
 @pytest.mark.parametrize("amount", ["1E-8", "1E+3", "0.00000001", "12345678901.1234567890123456"])
 def test_amounts_are_sent_without_an_exponent(server: Server, account: PrivateData, amount: str) -> None:
     order = evolve(NEW, qty=Decimal(amount))
@@ -113,6 +121,17 @@ def test_n1_without_the_exchanges_time_nothing_is_sent(server: Server, account: 
     assert server.calls(POST) == []
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_n1_a_refusal_of_the_time_is_none_of_the_order(
+    server: Server, account: PrivateData, status: int
+) -> None:
+    server.on("GET /api/v2/server/time", refusal("Forbidden", 1037, status))
+    with pytest.raises(Unavailable) as caught:
+        account.submit(NEW)
+    assert caught.value.reason is VenueReason.CLOCK
+    assert server.calls(POST) == []
+
+
 LIMITED = doc(
     {"message": "TOO_MANY_REQUESTS", "success": False, "code": 429, "details": "Quota exceeded."},
     429,
@@ -149,7 +168,7 @@ UNCLEAR = [
     doc({"success": "yes", "data": SUBMITTED}),
     doc({"data": SUBMITTED}),
     doc({"success": False, "data": SUBMITTED}),
-    doc({"success": True, "data": {**SUBMITTED, "id": "x"}}),
+    *[doc({"success": True, "data": {**SUBMITTED, "id": number}}) for number in ("x", 0, -7)],
     doc({"success": True, "data": {**SUBMITTED, "price": "2124575"}}),
     doc({"success": True, "data": {**SUBMITTED, "quantity": "0.5"}}),
     doc({"success": True, "data": {**SUBMITTED, "type": "sell"}}),

@@ -68,6 +68,12 @@ def test_all_open_questions_are_asked_at_once(tmp_path: Path) -> None:
     assert all(question in str(error) for question in told)
 
 
+@pytest.mark.parametrize("number", ["²", "٢", "0", "99"])
+def test_a_number_that_no_column_has_names_none(tmp_path: Path, number: str) -> None:
+    error = refused(put(tmp_path, "BTCTRY.csv", plain(BARS)), columns={"ts": number})
+    assert f"has no column {number!r}" in str(error)
+
+
 def test_one_open_question_is_asked_alone(tmp_path: Path) -> None:
     error = refused(put(tmp_path, "BTCTRY.csv", plain(BARS)))
     assert not isinstance(error, AllUnsaid)

@@ -81,7 +81,7 @@ class Live:
             "candidates": PAIRS,
             "lookback": LOOKBACK,
             "deadline_seconds": 2.5,
-            "bars_since": self.alignment.since(BAR60),
+            "last_bars": self.alignment.last(BAR60),
             "touches_since": self.alignment.since(BOOK),
             "since_last_seconds": None if self.last is None else self.now() - self.last,
         }

@@ -12,9 +12,10 @@ from emulator_server import Emulator
 from live_exchange import BARS, BOOKS, INFO, LOOKBACK, PAIRS, TICKERS, TIME, Live, live
 
 from meva_adapters.measuring import StoredOffset
+from meva_adapters.replay.alignment import Alignment
 from meva_core.amounts import ABSENT
 from meva_core.errors import Unavailable, VenueReason
-from meva_core.live_market import BAR60, BOOK, TICKER, TouchFrom
+from meva_core.live_market import BAR60, BOOK, HISTORY_BARS, TICKER, TouchFrom
 
 MICROS = 10**6
 DAY = 86_400 * MICROS
@@ -27,7 +28,7 @@ def all_from(source: TouchFrom) -> dict[str, TouchFrom]:
 # -- All is well --------------------------------------------------------------------------------------
 
 
-def test_the_first_measure_brings_metadata_touches_tickers_and_the_bars_of_the_lookback(on: Live) -> None:
+def test_the_first_measure_brings_metadata_touches_tickers_and_200_minutes_of_bars(on: Live) -> None:
     answers = on.measure(candidates=(), rules_due=True, among=lambda metadata: sorted(metadata.pairs)[:2])
     assert answers.metadata is not None
     chosen = sorted(answers.metadata.pairs)[:2]
@@ -35,13 +36,21 @@ def test_the_first_measure_brings_metadata_touches_tickers_and_the_bars_of_the_l
     assert Counter((row.symbol, row.kind) for row in answers.rows) == {
         (symbol, kind): count
         for symbol in chosen
-        for kind, count in ((BOOK, 1), (TICKER, 1), (BAR60, LOOKBACK))
+        for kind, count in ((BOOK, 1), (TICKER, 1), (BAR60, HISTORY_BARS))
     }
     assert (answers.time, answers.failures, answers.offset_is_old) == (on.now(), {}, False)
     market = on.alignment.market(answers.time, chosen)
     assert (market.closes == LOOKBACK).all()
     assert (market.bid < market.ask).all()
     assert ((market.book_ts == answers.time * MICROS) & (market.bid_qty > 0)).all()
+
+
+def test_bars_from_before_the_lookback_change_nothing_that_a_cycle_sees(on: Live) -> None:
+    answers, fewer = on.measure(), Alignment(LOOKBACK)
+    last = {row for rows in on.kinds(answers, BAR60).values() for row in rows[-LOOKBACK:]}
+    fewer.take(row for row in answers.rows if row.kind != BAR60 or row in last)
+    seen, otherwise = (each.market(answers.time, PAIRS) for each in (on.alignment, fewer))
+    assert all((one == other).all() for one, other in zip(seen, otherwise, strict=True))
 
 
 def test_a_bar_is_asked_for_three_seconds_after_its_end_and_comes_once(on: Live) -> None:
@@ -142,16 +151,24 @@ def test_metadata_that_do_not_come_cost_the_metadata(on: Live) -> None:
 
 
 def test_a_bar_that_cannot_be_read_is_counted_and_left_out(on: Live) -> None:
+    other = on.another()
+    there = other.measure(on.asking())
+    other.close()
     on.fault("edit", BARS, path="c.0", value="-1", times=1)
     answers = on.measure()
     assert answers.failures == {"bar:unreadable": 1}
-    assert sorted(map(len, on.kinds(answers, BAR60).values())) == [LOOKBACK] * 3
+    bars, others = ({row for row in each.rows if row.kind == BAR60} for each in (answers, there))
+    assert (bars < others, len(others - bars)) == (True, 1)
 
 
-def test_a_bar_stays_as_it_was_first_seen(on: Live) -> None:
+@pytest.mark.parametrize("market", ["one for all cycles", "one for each"])
+def test_a_bar_stays_as_it_was_first_seen_and_that_it_differs_is_counted(on: Live, market: str) -> None:
     first = on.kinds(on.measure(), BAR60)
     for _ in range(12):
         on.forward(5)
+    if market == "one for each":
+        on.market.close()
+        on.market = on.another()
     on.fault("edit", BARS, path="c.0", value="1", times=1)  # of the last bar that is known
     on.fault("edit", BARS, path="l.0", value="1", times=1)
     answers = on.measure()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meva_adapters.measuring.turns import Pace, bars_to_ask, books_to_ask, newest_end, span_of
-from meva_core.live_market import Asking
+from meva_core.live_market import BAR60, Asking, SeenRow
 
 NAMES = [f"S{number:03d}TRY" for number in range(190)]
 NOW = 1_704_067_200 + 20
@@ -20,6 +21,11 @@ BARS_A_SECOND = 540 / 600
 def asking(**changes: object) -> Asking:
     given = {"symbols": (), "candidates": NAMES, "lookback": 20, "deadline_seconds": 2.5}
     return Asking(**{**given, "since_last_seconds": 5, **changes})  # type: ignore[arg-type]
+
+
+def bars(stamps: Mapping[str, int]) -> dict[str, SeenRow]:
+    """Return bars with these stamps."""
+    return {name: SeenRow(0, BAR60, name, stamp, ()) for name, stamp in stamps.items()}
 
 
 @given(
@@ -89,7 +95,7 @@ def test_bars_of_all_come_in_turn_though_some_never_have_one() -> None:
     quiet = set(NAMES[::3])
     since, oldest = dict.fromkeys(NAMES, 0), 0
     for now in range(NOW, NOW + 1_800, 5):
-        given = asking(bars_since=since, first=["S001TRY", "S003TRY"])
+        given = asking(last_bars=bars(since), first=["S001TRY", "S003TRY"])
         for name in bars_to_ask(given, set(NAMES), (), Pace(108, BARS_A_SECOND), now):
             if name not in quiet:
                 since[name] = newest_end(now) * 10**6
@@ -101,7 +107,7 @@ def test_bars_of_all_come_in_turn_though_some_never_have_one() -> None:
 
 @given(now=st.integers(NOW, NOW + 300), known=st.integers(-100_000, 400))
 def test_bars_are_asked_from_the_last_one_on_and_no_further_back_than_of_use(now: int, known: int) -> None:
-    start, end = span_of(asking(bars_since={"S001TRY": (NOW + known) * 10**6}), "S001TRY", now)
+    start, end = span_of(asking(last_bars=bars({"S001TRY": (NOW + known) * 10**6})), "S001TRY", now)
     assert end % 60 == 0
     assert 3 <= now - end < 63
     assert start == max(NOW + known - 60, end - 200 * 60)

@@ -61,8 +61,11 @@ def test_a_time_without_an_offset_is_utc() -> None:
         (Amount(), None, None),
         (Amount(), "", ""),
         (Amount(), "soon", "soon"),
+        (Amount(), "sNaN", "sNaN"),
         (Stamp(), "2026-02-01T00:01:33+00:00", datetime(2026, 2, 1, 0, 1, 33, tzinfo=UTC)),
         (Stamp(), "", ""),
+        (Stamp(), "0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00+05:00"),
+        (Stamp(), "9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59-05:00"),
         (Stamp(), None, None),
     ],
 )

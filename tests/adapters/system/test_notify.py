@@ -31,7 +31,7 @@ def test_it_hears_of_the_beginning_and_of_life(heard: socket.socket, monkeypatch
     assert [heard.recv(100), heard.recv(100)] == [b"READY=1", b"WATCHDOG=1"]
 
 
-@pytest.mark.parametrize("micros", ["", "0", "x"])
+@pytest.mark.parametrize("micros", ["", "0", "x", "²", "٣"])
 def test_without_a_watchdog_it_hears_of_the_beginning_only(
     heard: socket.socket, monkeypatch: pytest.MonkeyPatch, micros: str
 ) -> None:

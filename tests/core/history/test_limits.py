@@ -93,6 +93,12 @@ def test_a_configured_rule_that_stands_in_is_the_users() -> None:
             Bound(USER, "STAGE7_UNIVERSE_SIZE", 20, adapted=True),
         ),
         (
+            Reason("universe_full", "select", "BTCTRY", "100", "250.5", "150.5", "TRY"),
+            Bound(USER, "STAGE7_UNIVERSE_SIZE", 20),
+        ),
+        (Reason("universe_full", "assess", unit="TRY"), Bound(USER, "STAGE7_UNIVERSE_SIZE", 20)),
+        (Reason("below_min_volume", "assess", unit="TRY"), Bound(USER, "STAGE7_MIN_QUOTE_VOLUME_TRY", "5")),
+        (
             Reason("turnover_cap", "plan", "BTCTRY", "3", "99.91", "96.91", "TRY"),
             Bound(USER, "NOTIONAL_CAP_TRY_PER_CYCLE", "1000"),
         ),
@@ -135,6 +141,16 @@ def test_every_setting_that_is_named_is_one_and_every_code_is_one() -> None:
 def test_of_the_earlier_systems_cycles_no_limit_is_known() -> None:
     assert limits_of("legacy", {"settings_json": '{"TTL_SECONDS": 1}'}, json.loads) == Limits()
     assert Limits().behind(least("BTCTRY", "10")) is None
+
+
+@pytest.mark.parametrize(("adapts", "more"), [(False, ""), (True, ", unless it was adapted")])
+def test_a_wish_that_was_left_out_tells_how_large_the_universe_is(adapts: bool, more: str) -> None:
+    reason = Reason("universe_full", "select", "BTCTRY", "100", "250.5", "150.5", "TRY")
+    told = explain(reason, Telling("backtest", limits(STAGE7_UNIVERSE_SIZE=2, include_adaptation=adapts)))
+    assert told == (
+        "100 TRY is wished for, the least that the universe holds is 250.5 TRY; "
+        f"the universe is your STAGE7_UNIVERSE_SIZE=2{more}"
+    )
 
 
 # -- On target --------------------------------------------------------------------------------------------

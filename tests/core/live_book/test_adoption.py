@@ -60,6 +60,13 @@ def test_fewer_fills_than_the_table_says_cost_what_the_fills_cost() -> None:
     assert (position.qty, position.paid) == (e8("3"), e8("363"))
 
 
+def test_nothing_cost_less_than_nothing_whatever_fees_an_old_row_has() -> None:
+    """A book with lots below zero pulls its own switch (`K2`) in its first cycle."""
+    position = adopted(a_fill("1", "100", "-12345", fill_id="1", order_id="70")).positions["BTCTRY"]
+    assert position.paid == 0
+    assert position.lots == (Lot(e8("1"), 0),)
+
+
 def test_a_smaller_balance_takes_its_share_of_the_tables_cost() -> None:
     position = adopted(*BUYS, stage4=("3", "120"), balance="0.75").positions["BTCTRY"]
     assert (position.qty, position.paid) == (e8("0.75"), e8("90"))

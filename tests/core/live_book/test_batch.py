@@ -255,6 +255,53 @@ def test_fills_stamped_before_the_opening_are_kept_and_move_nothing() -> None:
     assert came.ours.orders[0].sums.qty == 1
 
 
+SENT = "s4:aaaaaaa-20251009085400:BTCTRY:B:0"
+"""A name of ours, of 40 s after the opening."""
+
+
+@pytest.mark.parametrize("name", [{"client_id": SENT}, {"twin_of": SENT}])
+def test_no_fill_of_an_order_that_was_sent_since_the_opening_was_before_it(name: dict[str, str]) -> None:
+    """The coins have come: whoever booked nothing would buy them again with every cycle."""
+    order = an_order(qty="2", created=OPENED + 40 * SECOND, **name)
+    came = book_fills(a_book(), a_fill("1", "100", order=order, after=-1), orders=(order,))
+    assert (came.waits, codes(came.booked)) == ((), [])
+    ledger = came.booked.book.ledger
+    assert (ledger.cash, ledger.holding("BTCTRY").qty) == (e8("99900"), e8("1"))
+
+
+def test_nor_is_one_that_sells_held_for_its_stamp() -> None:
+    order = an_order(Side.SELL, created=OPENED + 40 * SECOND, client_id=SENT.replace(":B:", ":S:"))
+    fill = a_fill("1", "100", order=order, after=-1)
+    assert book_fills(a_book(), fill, orders=(order,)).waits == (fill.fill_id,)
+
+
+def test_what_the_earlier_system_left_was_before_the_opening_by_whatever_clock() -> None:
+    order = an_order(qty="2", created=OPENED + 40 * SECOND, client_id="s4-0")
+    came = book_fills(a_book(), a_fill("1", "100", order=order, after=-90_000), orders=(order,))
+    assert [posting.kind for posting in came.booked.postings] == [Kind.BEFORE]
+
+
+def test_a_fill_stamped_long_before_its_order_contradicts_it_until_a_person_says_that_it_is_of_it() -> None:
+    order = an_order(order_id="9", client_id=SENT, created=OPENED + 40 * SECOND)
+    hour = a_fill("0.5", "100", order=order, after=40 - 3_600)
+    assert book_fills(a_book(), hour, orders=(order,)).waits == ()
+    fill = a_fill("1", "100", order=order, after=39 - 3_600, fill_id="5")
+    came = book_fills(a_book(), fill, orders=(order,))
+    assert (codes(came.booked), came.waits, came.booked.postings) == (["K3"], ("5",), ())
+    assert came.booked.alarms[0].numbers["seconds_before_its_order"] == "3601"
+    book = accepted(raised(came.booked.book, came.booked.alarms, 0), "K3:5")
+    after = book_fills(book, fill, orders=(order,))
+    assert after.booked.book.ledger.holding("BTCTRY").qty == e8("1")
+    assert [one.ts for one in after.fills] == [order.created]  # so it is found again beside its order
+
+
+def test_a_stray_of_after_the_opening_is_no_fill_of_before_it_whatever_its_stamp() -> None:
+    fill = a_fill("1", "100", client_id=SENT.replace("08540", "09540"), after=-90_000)
+    assert codes(book_fills(a_book(), fill).booked) == ["K5"]
+    old = a_fill("1", "100", client_id=SENT, after=-90_000)
+    assert [one.kind for one in book_fills(a_book(), old).booked.postings] == [Kind.BEFORE]
+
+
 def test_a_fee_in_another_asset_costs_no_try_and_takes_its_coins_as_far_as_they_are_held() -> None:
     book, order = a_book("1000"), an_order(qty="1")
     fill = a_fill("1", "100", "0.002", order=order, fee_asset="BTC")

@@ -145,6 +145,72 @@ def test_an_answer_that_tells_no_time_costs_the_cycle_and_not_the_run(
     assert book.cycle().link
 
 
+def test_a_cycle_whose_stamps_the_exchange_refuses_is_not_stored_by_the_time_that_they_were_made_of(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hours ahead, it would keep every later one waiting for so long."""
+    book = running(store)
+    time = book.cycle().inputs.time
+    exchange, newest = book.account.exchange, cycles_of(store)
+    number = next(iter(exchange.orders))
+    exchange.trade(number, f"{exchange.orders[number].left:f}")
+
+    def refused(_: Scripted) -> Any:
+        raise Unavailable("the exchange refused the time of 4 private calls", reason=VenueReason.CLOCK)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Scripted, "balances", refused)
+        with pytest.raises(Unavailable, match="cannot be relied on: the exchange refused") as raised:
+            book.cycle(7_200)
+    assert raised.value.reason is VenueReason.CLOCK
+    assert cycles_of(store) == newest
+    assert rows(store, "stage4_orders", "status") == [("filled",), ("open",)], "what is known of orders stays"
+    exchange.pass_time(-7_200)
+    assert book.cycle().inputs.time == time + 60
+
+
+def test_nor_is_one_in_which_the_time_was_learnt_anew_and_is_another(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = running(store)
+    book.cycle()
+    exchange, newest = book.account.exchange, cycles_of(store)
+    fills = Scripted.fills
+
+    def learnt_anew(self: Scripted, *asked: Any) -> Any:
+        self.pass_time(-7_200)
+        monkeypatch.undo()
+        return fills(self, *asked)
+
+    monkeypatch.setattr(Scripted, "fills", learnt_anew)
+    with pytest.raises(Unavailable, match="7200 s ahead when the cycle began, and was learnt anew since"):
+        book.cycle(7_200)
+    assert cycles_of(store) == newest
+    assert max(book.account.book.cursors.values()) * 1_000 < exchange.now, "no fill is passed over"
+    assert book.cycle().link
+
+
+def test_a_new_process_knows_how_far_the_clocks_were_apart_and_believes_no_leap_at_once(
+    store: SqlStore,
+) -> None:
+    book, told, waits = running(store), [3 * SECOND], list[int]()
+    book.runner.begin = lambda: told[-1] if len(told) == 1 else told.pop()
+    book.cycle()
+    taken = taken_up(store, "live", book.account.exchange.now)
+    assert taken.process.offset == 3 * SECOND
+    desk = evolve(book.account.desk, pause=waits.append)
+    again = book.restarted(taken.process)
+    again.runner.world = evolve(again.runner.world, desk=desk)
+    told += [3 * SECOND, 7_203 * SECOND, 7_203 * SECOND]
+    with pytest.raises(
+        Unavailable, match="7200 s further apart, and 3 readings within a minute do not agree"
+    ):
+        again.cycle()
+    assert (waits, len(cycles_of(store))) == ([30_000, 30_000], 1)
+    assert again.cycle().link
+    assert (waits, len(cycles_of(store))) == ([30_000, 30_000], 2)
+
+
 def test_a_time_that_cannot_be_told_after_a_401_costs_neither_the_rest_of_the_plan_nor_the_record(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

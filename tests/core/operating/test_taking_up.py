@@ -19,9 +19,10 @@ from meva_adapters.text_codec import ZstdTexts
 from meva_core.errors import BadInput, StoreCorrupt, Unavailable
 from meva_core.live.desk import Desk
 from meva_core.live.live_orders import stamp
+from meva_core.live_book.adoption import OldPosition
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.book import accepted
-from meva_core.operating.adopting import OldPeak, open_account
+from meva_core.operating.adopting import OldPeak, old_positions, open_account
 from meva_core.operating.dry import forgets, venue_of
 from meva_core.operating.records import stored
 from meva_core.operating.runner import About, Runner
@@ -114,6 +115,15 @@ def test_what_the_earlier_system_left_is_asked_for_and_taken_over_once(store: Sq
     assert [order.exchange_id for order in first.inputs.orders] == [number]
     exchange.pass_time(60)
     assert JUST_ADOPTED not in run.cycle().inputs.blocked.values()
+
+
+def test_an_old_position_of_no_amount_is_none_and_hides_no_other(store: SqlStore) -> None:
+    with store.unit() as work:
+        columns = ("symbol", "qty", "avg_cost_try", "realized_pnl_try", "last_update_ts")
+        odd = enumerate(["", "soon", "NaN", "sNaN", "Infinity", "1E+999999"])
+        rows = [(f"ODD{place}TRY", text, "1", "0", stamp(0)) for place, text in odd]
+        work.insert("stage4_positions", columns, [*rows, ("BTCTRY", "2", "3", "0", stamp(0))])
+        assert old_positions(work)[0] == [OldPosition("stage4_positions", "BTCTRY", Decimal(2), Decimal(3))]
 
 
 def test_an_open_order_that_had_filled_before_it_was_taken_over_goes_on_with_those_fills(

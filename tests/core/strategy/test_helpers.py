@@ -82,9 +82,9 @@ def test_equals_are_ranked_by_symbol_and_what_is_missing_is_never_chosen() -> No
 def test_a_period_begins_once_and_not_again_in_the_next_window() -> None:
     hours = np.arange(20, 30) * 3600
     w = np.ones((10, 1))
-    whole = every("1d", w, SimpleNamespace(seconds=hours, before=None))
+    whole = every("1d", w, SimpleNamespace(symbols=("AAA",), seconds=hours, before=None))
     assert np.flatnonzero(~np.isnan(whole)).tolist() == [0, 4]
-    later = every("1d", w[5:], SimpleNamespace(seconds=hours[5:], before=int(hours[4])))
+    later = every("1d", w[5:], SimpleNamespace(symbols=("AAA",), seconds=hours[5:], before=int(hours[4])))
     assert np.isnan(later).all()
 
 

@@ -14,7 +14,7 @@ from meva_core.live import live_orders, watch
 from meva_core.live.live_orders import Record, add
 from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
-from meva_core.operating.records import own_read
+from meva_core.operating.records import own_read, stored
 from meva_core.operating.records.book_file import BookFile, bought
 from meva_core.operating.records.whose import whose
 from meva_core.orders import Side
@@ -117,3 +117,14 @@ def test_orders_of_a_day_are_counted_by_reading_those_of_a_day(
         with store.read() as view:
             assert bought(view, account.exchange.now - 86_400 * 10**6) == (1, Decimal(299))
     assert len(reads) == 3, "the new one, the twin, and the first of ours that is old"
+
+
+@pytest.mark.parametrize("amount", ["NaN", "sNaN", "Infinity", "1E+999999"])
+def test_an_old_fill_of_no_amount_is_none_and_hides_no_other(tmp_path: Path, amount: str) -> None:
+    with writer(fresh_file(tmp_path / "live.db"), durable=False) as store, store.unit() as work:
+        columns = ("fill_id", "order_id", "symbol", "side", "price", "qty", "fee", "fee_asset", "ts")
+        more = ("77", "BTCTRY", "BUY", "2800000"), ("0", "TRY", "2025-10-09T08:53:20+00:00")
+        work.insert(
+            "stage4_fills", columns, [("1", *more[0], amount, *more[1]), ("2", *more[0], "1", *more[1])]
+        )
+        assert [fill.fill_id for fill in stored.adopted_fills(work, {"77"})] == ["2"]

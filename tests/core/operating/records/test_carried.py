@@ -83,6 +83,12 @@ def test_that_a_book_was_taken_over_is_kept_with_it_and_books_of_before_were_not
     assert carried_of(text_of(Carried()), "a row") == Carried()
 
 
+def test_how_far_the_clocks_were_apart_is_kept_where_somebody_asked() -> None:
+    assert "offset" not in text_of(Carried())
+    for micros in (0, -7_200_000_000):
+        assert carried_of(text_of(Carried(offset=micros)), "a row").offset == micros
+
+
 def test_who_is_listed_is_a_matter_of_what_they_are_in_any_order() -> None:
     both = [own(), Listed("other")]
     assert listing_of(both) == listing_of([both[1], own(weight=1)]) != listing_of(both[:1])

@@ -202,3 +202,17 @@ def test_of_an_order_that_no_look_finds_it_is_said_that_its_number_is_not_known(
     whys = {one.why for one in taken_back(book, rounds=1).left}
     assert whys == {"its number at the exchange is not known, and looking for its name brought none"}
     assert exchange.calls["cancel"] == 0
+
+
+def test_a_damaged_book_keeps_nothing_from_being_canceled(store: SqlStore) -> None:
+    book = running(store)
+    book.cycle()
+    there = names(book)
+    with store.unit() as work:
+        work.update("live_books", "book", ("state_json",), [("live", "{}")])
+        work.commit()
+    done = taken_back(book)
+    assert done.ended == tuple(there)
+    [left] = done.left
+    assert left.name == "orders that are not on record"
+    assert "book live is damaged: state_json" in left.why

@@ -14,7 +14,7 @@ from meva_core.amounts import parse_e8
 from meva_core.errors import Refused, Unavailable, VenueReason
 from meva_core.operating.opening import TRIES, opening_read
 from meva_core.operating.steps.measuring import NO_MARK, Measured, Wanted, measure
-from meva_core.operating.steps.timing import cycle_time, offset_of
+from meva_core.operating.steps.timing import check_time, cycle_time, offset_of
 from meva_core.operational.inputs import SymbolView
 from meva_core.orders import Side
 from meva_core.rules import RuleStatus
@@ -164,6 +164,13 @@ def test_the_time_of_a_cycle_is_in_whole_seconds_up_and_later_than_all_before(
 def test_a_time_further_behind_is_none() -> None:
     with pytest.raises(Unavailable, match="6 s behind") as caught:
         cycle_time(10 * SECOND, 16)
+    assert caught.value.reason is VenueReason.CLOCK
+
+
+def test_a_time_that_proves_to_have_been_ahead_is_none_either() -> None:
+    check_time(newest_and_one := cycle_time(10 * SECOND, 15), 10 * SECOND)
+    with pytest.raises(Unavailable, match="7 s ahead when the cycle began") as caught:
+        check_time(newest_and_one, 9 * SECOND)
     assert caught.value.reason is VenueReason.CLOCK
 
 

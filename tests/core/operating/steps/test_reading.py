@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 from cycles import Lived, lived
 from fresh_database import fresh_file
-from scripted_account import Scripted
+from scripted_account import SECOND, Scripted
 
 from meva_adapters.sql.store import SqlStore, writer
 from meva_core.amounts import parse_e8
@@ -20,12 +20,14 @@ from meva_core.live.watch import load
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.book import accepted
 from meva_core.modes import Mode
+from meva_core.operating.accepting import taken_in
 from meva_core.operating.records import recording
 from meva_core.operating.records.book_file import BookFile
 from meva_core.operating.records.whose import whose
 from meva_core.operating.steps.comparing import BALANCES_UNREAD, FLOWS_UNREAD, RESTS
 from meva_core.operating.steps.filling import UNREAD, WAITS
 from meva_core.operating.steps.measuring import NO_MARK
+from meva_core.operating.steps.reading import read_cycle
 from meva_core.operating.steps.settling import BY_NUMBER, NOT_ASKED
 from meva_core.orders import Side
 from meva_core.venue import Balance, NewOrder, OrderState
@@ -72,6 +74,18 @@ def test_a_fill_is_booked_by_its_order_at_the_mark_of_its_decision(account: Live
     assert account.cycle().fills_booked == 0
     account.exchange.trade(number, "1.5")
     assert account.cycle().inputs.orders == ()
+    account.check()
+    assert account.off() == {}
+
+
+def test_a_fill_of_ours_that_is_stamped_before_the_opening_is_held_all_the_same(account: Lived) -> None:
+    number = account.place("BTCTRY", Side.BUY, "0.5", "2990")
+    account.exchange.trade(number, "0.5")
+    shown, fill = account.exchange.fills_shown.pop()
+    account.exchange.fills_shown.append((shown, evolve(fill, ts=account.book.opened - SECOND)))
+    inputs = account.cycle().inputs
+    assert (inputs.blocked, inputs.alarms, inputs.orders) == ({}, (), ())
+    assert [held.qty for held in inputs.positions.positions] == [parse_e8("0.5")]
     account.check()
     assert account.off() == {}
 
@@ -223,6 +237,15 @@ def test_a_fill_whose_row_names_its_order_by_our_name_alone_counts_for_it_in_eve
     assert (order.sums.qty, order.complete, order.missing) == (Decimal(1), True, Decimal(0))
     assert read.book.alarms == ()
     assert read.inputs.blocked == {}
+
+
+def test_how_slow_calls_were_and_how_far_our_clock_is_off_is_an_input(account: Lived) -> None:
+    account.exchange.pass_time(60)
+    world = evolve(account.world, signals=lambda: (60_000, -31_000))
+    found = taken_in(account.store, account.name, account.exchange.now)
+    assert found is not None
+    signals = read_cycle(world, account.run, account.process, *found).inputs.signals
+    assert (signals.slowest_call_ms, signals.skew_ms) == (60_000, -31_000)
 
 
 def test_a_pair_whose_fills_were_not_read_is_asked_until_they_are_and_rests_as_long(account: Lived) -> None:

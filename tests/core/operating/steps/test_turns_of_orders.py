@@ -1,5 +1,6 @@
 """Every block, alarm and mode is entered by what it is of, stands in the next process, and is left once that
-has ended, for the process after that as well. The table has a row for each that the code knows.
+has ended, for the process after that as well. The table has a row for each that the code knows, and for each
+mode, or setting, that one of them has.
 
 Kills, and the alarms that end a process, have a table of their own (`test_kills`); a key of another account
 is found before the first cycle (`test_alarms`).
@@ -16,7 +17,7 @@ from typing import Any, Final
 import pytest
 from attrs import define, evolve, field
 from fresh_database import fresh_file
-from run_by_hand import DAY, by_ourselves, cycle, restarted, see_to
+from run_by_hand import AT, DAY, by_ourselves, cycle, restarted, see_to
 from running import NAME, STRATEGIES, Running, running
 
 from meva_adapters.sql.store import SqlStore, writer
@@ -32,7 +33,6 @@ from meva_core.operational.because import Cause
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, VenueOrder
 
-AT: Final = "2025-10-09T09:00:00.000000+00:00"
 Act = Callable[["Scene"], None]
 
 
@@ -72,11 +72,13 @@ class Turn:
     """What enters some codes, and what leaves them: nothing, where they end by themselves.
 
     `before` is done before the first cycle; cycles run every `seconds`, at most `most` until it is so. What
-    is told `once` does not stand.
+    is told `once` does not stand. `over` ends the cause before the process does: what stands in the next one
+    is what the book remembers.
     """
 
     enter: Act
     leave: Act = lambda scene: None
+    over: Act = lambda scene: None
     before: Act = lambda scene: None
     settings: Mapping[str, str] = field(factory=dict)
     run: Mapping[str, Any] = field(factory=dict)
@@ -232,16 +234,20 @@ def unmarked(scene: Scene) -> None:
     scene.silence(("book", "ETHTRY"), ("tickers", ""))
 
 
-def slow(scene: Scene) -> None:
-    scene.kept = scene.book.runner.world
-    scene.book.runner.world = evolve(scene.kept, signals=lambda: (60_000, 0))
+def leaking(scene: Scene) -> None:
+    """TRY and coins go on leaving by turns: what stands as missing is booked in time, but never all of it."""
+    scene.bought("BTCTRY", "1")
+    scene.exchange.transfer("TRY", "-250", listed_after=None)
+    for _ in range(5):
+        cycle(scene.book, 210)
+        scene.exchange.transfer("TRY", "-250", listed_after=None)
+        scene.exchange.transfer("BTC", "-0.1", listed_after=None)
 
 
-def fast(scene: Scene) -> None:
-    scene.book.runner.world = scene.kept
-    for _ in range(10):  # until the window has no warning any more
+def leaks_no_more(scene: Scene) -> None:
+    for _ in range(4):  # until what left is booked
         cycle(scene.book)
-    scene.exchange.pass_time(15 * 60)
+    assert scene.book.account.off() == {}
 
 
 class Failing:
@@ -276,7 +282,11 @@ def passes(seconds: float) -> Act:
     return lambda scene: scene.exchange.pass_time(seconds)
 
 
-SLOW_COUNTS: Final = {"DEGRADE_WARN_THRESHOLD": "1", "DEGRADE_WARN_CODES_CSV": "EXCHANGE_LATENCY_SPIKE"}
+REFUSALS_COUNT: Final = {
+    "STAGE4_BOOTSTRAP_INTENTS": "1",
+    "REJECT_SPIKE_THRESHOLD": "1",
+    "DEGRADE_WARN_THRESHOLD": "1",
+}
 BLIND: Final = Turn(enter=lambda scene: scene.silence(("book", "BTCTRY")), leave=Scene.speak)
 TURNS: Final[Mapping[tuple[str, ...], Turn]] = {
     ("absent", "order_not_as_thought"): Turn(enter=gone, leave=passes(DAY)),
@@ -313,13 +323,21 @@ TURNS: Final[Mapping[tuple[str, ...], Turn]] = {
         enter=refused, leave=taken, settings={"STAGE4_BOOTSTRAP_INTENTS": "1"}, most=14
     ),
     ("KILL_SWITCH",): Turn(enter=thrown, leave=lambda scene: see_to(scene.book)),
-    ("DRAWDOWN_LIMIT",): Turn(
+    ("DRAWDOWN_LIMIT:RISK_MAX_DRAWDOWN_TRY",): Turn(
         enter=fallen, leave=risen,
         settings={"RISK_MAX_DRAWDOWN_TRY": "50", "ENABLE_AUTO_KILL_SWITCH": "0"},
     ),
-    ("EXPOSURE_LIMIT",): Turn(
+    ("DRAWDOWN_LIMIT:RISK_MAX_DAILY_DRAWDOWN_TRY",): Turn(
+        enter=fallen, leave=passes(DAY),
+        settings={"RISK_MAX_DAILY_DRAWDOWN_TRY": "50", "ENABLE_AUTO_KILL_SWITCH": "0"},
+    ),
+    ("EXPOSURE_LIMIT:RISK_MAX_GROSS_EXPOSURE_TRY",): Turn(
         enter=lambda scene: scene.bought("BTCTRY", "0.1") and None, leave=sold,
         settings={"RISK_MAX_GROSS_EXPOSURE_TRY": "50"},
+    ),
+    ("EXPOSURE_LIMIT:RISK_MAX_POSITION_PCT",): Turn(
+        enter=lambda scene: scene.bought("BTCTRY", "0.1") and None, leave=sold,
+        settings={"RISK_MAX_POSITION_PCT": "0.002"},
     ),
     ("FEE_BUDGET",): Turn(
         enter=lambda scene: scene.bought("BTCTRY", "0.1") and None, leave=passes(DAY),
@@ -328,8 +346,12 @@ TURNS: Final[Mapping[tuple[str, ...], Turn]] = {
     ("MARK_UNKNOWN",): Turn(
         before=unmarked, enter=lambda scene: scene.bought("ETHTRY", "1") and None, leave=Scene.speak
     ),
-    ("degrade_override",): Turn(enter=slow, leave=fast, settings=SLOW_COUNTS),
-    ("strategy_failed",): Turn(enter=failing, leave=answering),
+    ("degrade_override:REDUCE_RISK_ONLY",): Turn(
+        enter=refused, over=taken, leave=passes(15 * 60), settings=REFUSALS_COUNT
+    ),
+    ("degrade_override:OBSERVE_ONLY",): Turn(enter=leaking, over=leaks_no_more, leave=passes(30 * 60)),
+    ("strategy_failed:REDUCE_RISK_ONLY",): Turn(enter=failing, leave=answering),
+    ("strategy_failed:OBSERVE_ONLY",): Turn(enter=failing, leave=answering),
     ("observe",): Turn(enter=observing, leave=lambda scene: observing(scene, observes=False)),
 }  # fmt: skip
 
@@ -341,18 +363,21 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 def codes(told: Any) -> set[str]:
-    """Return what is alarming, blocked, or restricts the mode."""
+    """Return what is alarming, blocked, or restricts the mode: that also with its mode and its setting."""
     parts = told.cycle.decisions.mode.parts
     found = {str(alarm.code) for alarm in told.book.alarms} | set(told.inputs.blocked.values())
     found |= {"unknown_order" for order in told.inputs.orders if not order.known}
-    return found | {part.reason.code for part in parts if part.mode > Mode.NORMAL}
+    for part in (part for part in parts if part.mode > Mode.NORMAL):
+        code = part.reason.code
+        found |= {code, f"{code}:{part.mode.name}", f"{code}:{part.reason.setting}"}
+    return found
 
 
 def test_every_block_alarm_and_mode_has_a_row() -> None:
     modes = [*takewhile(lambda cause: cause is not Cause.DENIED, Cause)][1:]
     known = {*map(str, AlarmCode), *BLOCKS, *map(str, modes)}
     elsewhere = {*map(str, INTEGRITY), str(AlarmCode.LOSS), str(AlarmCode.OTHER_ACCOUNT)}
-    assert {code for row in TURNS for code in row} == known - elsewhere
+    assert {code.partition(":")[0] for row in TURNS for code in row} == known - elsewhere
 
 
 @pytest.mark.parametrize("row", TURNS, ids="+".join)
@@ -372,6 +397,7 @@ def test_each_is_entered_stands_in_the_next_process_and_is_left_for_good(
             break
         found = codes(cycle(scene.book, turn.seconds))
     assert wanted <= found
+    turn.over(scene)
     scene.book = restarted(scene.book)
     assert (wanted <= codes(cycle(scene.book, turn.seconds))) != turn.once
 
