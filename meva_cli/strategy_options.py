@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 from attrs import evolve
@@ -90,13 +90,14 @@ def say_unknown_headings(settings: Settings, loaded: Collection[str]) -> None:
 
 
 @contextmanager
-def hosting() -> Iterator[None]:
+def hosting() -> Iterator[TextIO]:
     """Let a strategy's code be loaded and asked in this process: it may print, which goes to stderr, since
-    stdout is for what a command answers; and what would end the process raises."""
+    stdout is for what a command answers; and what would end the process raises. Yields that stdout."""
     from meva_adapters.asking.staying import staying
 
+    answers = sys.stdout
     with redirect_stdout(sys.stderr), staying():
-        yield
+        yield answers
 
 
 def watch_of(chosen: Chosen | None, settings: Settings) -> Watch:

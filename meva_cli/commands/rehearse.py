@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -118,6 +119,7 @@ def _rehearsed(
     with hosting():
         at_hand = and_named(of_stage(stage, settings), specs, settings)
     say_unknown_headings(settings, at_hand.chosen)
+    trader = Trader(at_hand.strategies, at_hand.listed, at_hand.bars)
     shape = Shape(
         stage=stage,
         settings=texts_of(settings),
@@ -128,19 +130,19 @@ def _rehearsed(
     )
     until = None if minutes is None else time.monotonic() + 60 * minutes
 
-    def told(ended: Ended) -> None:
-        if not as_json:
-            word = ended.broken or "holds"
-            print_line(f"seed {ended.seed}  {counted(ended.seen['cycles'], 'cycle')}  {word}")
+    def is_time_left() -> bool:
+        return until is None or time.monotonic() < until
 
-    return run(
-        shape,
-        Trader(at_hand.strategies, at_hand.listed, at_hand.bars),
-        range(first, first + seeds),
-        steps,
-        told,
-        lambda: until is None or time.monotonic() < until,
-    )
+    with hosting() as answers:
+
+        def told(ended: Ended) -> None:
+            if as_json:
+                return
+            word = ended.broken or "holds"
+            with redirect_stdout(answers):
+                print_line(f"seed {ended.seed}  {counted(ended.seen['cycles'], 'cycle')}  {word}")
+
+        return run(shape, trader, range(first, first + seeds), steps, told, is_time_left)
 
 
 def _pairs(settings: Settings) -> tuple[str, ...]:

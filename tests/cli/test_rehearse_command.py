@@ -103,6 +103,7 @@ class Idle(Strategy):
     version = 1
 
     def decide(self, view, memory):
+        print("asked")
         Path("asked").touch()
         return []
 """
@@ -122,6 +123,13 @@ def test_a_strategy_of_a_file_is_rehearsed_alone_or_beside_listed_ones(meva: Cal
     assert beside["holds"]
     assert beside["seen"]["actions"] > alone["seen"].get("actions", 0)
     assert weighed.document["seen"]["actions"] == beside["seen"]["actions"]
+
+
+def test_what_a_strategy_prints_in_a_cycle_is_no_line_of_the_answer(meva: Call, tmp_path: Path) -> None:
+    (tmp_path / "idle.py").write_text(OWN)
+    ended = meva("rehearse", *FEW, "--strategy", "idle.py:Idle")
+    assert ended.out.startswith("seed 0  25 cycles  holds\n")
+    assert ("asked" in ended.out, "asked\n" in ended.err) == (False, True)
 
 
 @pytest.mark.parametrize(

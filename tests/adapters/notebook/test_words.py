@@ -105,9 +105,7 @@ def test_a_window_and_a_database_are_asked_for_by_their_arguments(tmp_path: Path
     assert "choose start= and end= within the data" in said_of(refused.value)
     with pytest.raises(MevaError) as refused:
         open_run(tmp_path / "nothing.db")
-    assert "is the path right? It is that of db=, else of the settings; a new one is made by" in said_of(
-        refused.value
-    )
+    assert "is the path right? Where a command is given none, it is that" in said_of(refused.value)
 
 
 # -- Nothing else speaks of options ---------------------------------------------------------------------
