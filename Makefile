@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench lock
+.PHONY: demo test nightly lint docs bench lock
 
 demo: $(VENV)/meva-ready
 	rm -f demo.db demo.db-wal demo.db-shm
@@ -11,6 +11,10 @@ demo: $(VENV)/meva-ready
 
 test: $(VENV)/dev-ready
 	$(BIN)/pytest -n auto
+
+# Looks further than `make test`, at all of what that takes a choice of: for a night.
+nightly: $(VENV)/dev-ready
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -n auto
 
 lint: $(VENV)/dev-ready
 	$(BIN)/ruff check .

@@ -67,7 +67,7 @@ def test_a_dotenv_file_is_read_as_it_stands(tmp_path: Path) -> None:
         "\ufeff# gates\nexport KILL_SWITCH=false\n\n"
         "SYMBOLS='[\"btc_try\"]'  # one\n"
         'STATE_DB_PATH="${HOME}/a b.db"\r\n'
-        "STAGE7_FEES_BPS=3\nSTAGE7_FEES_BPS=4\nOTHER_PROGRAM\n"
+        "STAGE7_FEES_BPS=4\nSTAGE7_FEES_BPS=4\nOTHER_PROGRAM\n"
     )
     loaded = from_files(tmp_path, text)
     assert loaded.settings.gates.kill_switch is False

@@ -89,7 +89,7 @@ def taken_over(store: SqlStore, exchange: Scripted) -> Opened:
 def with_book(store: SqlStore, exchange: Scripted, opened: Opened) -> Lived:
     """Return the account as the process that took it over goes on with it."""
     desk = Desk(exchange, exchange, store, exchange, lambda _: None, owner=whose(opened.book).owner)
-    process = taken_up(store, "live", exchange.now, rests=opened.adopted).process
+    process = taken_up(store, "live", exchange.now).process
     run = a_run(settings=BUYS, strategies=(Listed(NAME),))
     return Lived(exchange, store, run, desk, process)
 
