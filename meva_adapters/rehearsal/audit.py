@@ -5,7 +5,7 @@ I4   no fill twice, no more than was ordered    I18  nothing held below zero
 I7   the rows fold to the book                  I19  the identities of the ledger hold (I21 among them)
 I8   orders go legal ways                       I20  roundings stay within a cent a fill
 I9   the mode is that of the strictest part     I22  cursors never fall
-I23  flows are neither profit nor drawdown      I29  a cycle makes so many requests and no more
+I23  flows are neither profit nor drawdown
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from attrs import define, field, fields
 
 from meva_adapters.rehearsal.file_there import FileThere
 from meva_adapters.rehearsal.time_there import SECOND
-from meva_adapters.rehearsal.truth import QUOTE, Truth
+from meva_adapters.rehearsal.truth import QUOTE, Truth, units
 from meva_adapters.rehearsal.violations import Violated
 from meva_core.errors import BrokenBooks
 from meva_core.live.standing import STEPS, Standing
@@ -64,6 +65,8 @@ class Audit:
     cursors: dict[str, int] = field(factory=dict)
     fills: dict[str, str] = field(factory=dict)
     """The own fills that are in the file, and the orders that they are of."""
+    filled: Counter[int] = field(factory=Counter)
+    """How much of orders, by their numbers, is in the file, e10; of fills that give none, nothing."""
     moved: Counter[tuple[bool, str]] = field(factory=Counter)
     """What the rows moved of each asset, e8: those of own fills, and all else."""
     roundings: int = 0
@@ -88,7 +91,7 @@ class Audit:
         [row] = self.file.all("SELECT opening_json FROM live_books WHERE book = 'live'")
         self.opened = self.folded = restored(json.loads(row[0]), Ledger, "$.opening")
         self.seen, self.roundings = 0, 0
-        self.cursors, self.fills, self.moved = {}, {}, Counter()
+        self.cursors, self.fills, self.filled, self.moved = {}, {}, Counter(), Counter()
         self.standings = {row["id"]: row["status"] for row in self.file.orders()}
 
     # -- After each cycle -------------------------------------------------------------------------------
@@ -166,6 +169,14 @@ class Audit:
         if name in self.fills:
             raise Violated("I22", f"fill {name} is in two FILL rows")
         self.fills[name] = str(fill.get("order_id") or "")
+        if not self.fills[name]:
+            return
+        number = int(self.fills[name])
+        order = self.truth.orders.get(number)
+        self.filled[number] += units(Decimal(fill["qty"]), 10)
+        if order is None or self.filled[number] > order.filled:
+            there = "it is not at the exchange" if order is None else f"{order.filled} e10 of it have filled"
+            raise Violated("I4", f"order {number} has {self.filled[number]} e10 in FILL rows, and {there}")
 
     def _rounding(self, posting: Posting) -> None:
         if posting.kind is Kind.ROUNDING and posting.asset == "TRY":

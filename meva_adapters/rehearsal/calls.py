@@ -17,9 +17,28 @@ from meva_adapters.rehearsal.time_there import Time
 
 COSTS: Final = {"find": 5, "flows": 2}
 """Requests that a call makes at most; every other makes one."""
+_WRITES: Final = frozenset({"submit", "cancel"})
 _USUAL: Final = (5_000, 80_000)
 _SLOW: Final = (2_000_000, 9_000_000)
 """Microseconds that a call takes."""
+
+
+@define
+class Arrived:
+    """What a process asked in one cycle, as the exchange knows it: how often it made each call, when each was
+    last answered, and the book of each pair; and when the last call ended that came before anything was sent.
+    Times are microseconds."""
+
+    counts: Counter[str] = field(factory=Counter)
+    answered: dict[str, int] = field(factory=dict)
+    books: dict[str, int] = field(factory=dict)
+    read_at: int = 0
+    has_sent: bool = False
+
+    @property
+    def requests(self) -> int:
+        """How many requests the calls made at most."""
+        return sum(COSTS.get(name, 1) * count for name, count in self.counts.items())
 
 
 @define
@@ -38,23 +57,20 @@ class Calls:
     switched_at: int | None = None
     stalled_at: int | None = None
     places: int = 0
-    counts: Counter[str] = field(factory=Counter)
+    arrived: Arrived = field(factory=Arrived)
 
     def begin(self) -> None:
         """Begin a cycle: count anew."""
         self.places = 0
         self.dies_at = self.switched_at = self.stalled_at = None
-        self.counts.clear()
-
-    @property
-    def requests(self) -> int:
-        """How many requests the cycle's calls made at most."""
-        return sum(COSTS.get(name, 1) * count for name, count in self.counts.items())
+        self.arrived = Arrived()
 
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
         """Make a call at the exchange."""
-        self.counts[name] += 1
+        arrived = self.arrived
+        arrived.counts[name] += 1
+        arrived.has_sent = arrived.has_sent or name in _WRITES
         self.beat()
         self._may_stall()
         self.place(Fault.CRASH_CALL)
@@ -62,7 +78,12 @@ class Calls:
         self.time.passes(
             self.random.randint(2_000_000, 9_000_000) if slow else self.random.randint(5_000, 80_000)
         )
-        yield
+        try:
+            yield
+            arrived.answered[name] = self.time.now
+        finally:
+            if not arrived.has_sent:
+                arrived.read_at = self.time.now
         self.place(Fault.CRASH_CALL)
 
     def _may_stall(self) -> None:

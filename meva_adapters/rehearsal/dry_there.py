@@ -55,7 +55,7 @@ def dry_cycle(world: World, machine: Machine, trader: Trader) -> None:
         lease.release()
     finally:
         real.close()
-    if private := set(calls.counts) - _PUBLIC:
+    if private := set(calls.arrived.counts) - _PUBLIC:
         raise Violated("I15", f"a dry run asked for {sorted(private)}")
     after, ours = _rows(machine), _names(machine, _book(world))
     for table in before.keys() - _OF_PROCESSES:

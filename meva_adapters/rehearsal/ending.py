@@ -1,8 +1,10 @@
 """How a world ends: nothing goes wrong any more, everything comes to rest, and then all must agree.
 
-I3   no fill is lost        I13, I28  the chain holds, and every cycle is decided again as it was
-I5   money agrees           I17       nothing is left unknown, and no mode that its rule does not give
-I6   coins agree            I30       and all that after whatever ended the processes before
+I1   no order is there twice   I13, I28  the chain holds, and every cycle is decided again as it was
+I3   no fill is lost           I17       nothing is left unknown, and no mode that its rule does not give
+I4   each is in one row        I11, I16  nothing more comes of what is over, and none of it is kept in mind
+I5   money agrees              I30       and all that after whatever ended the processes before
+I6   coins agree
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from attrs import frozen
 
 from meva_adapters.rehearsal.faults import Fault
 from meva_adapters.rehearsal.process_there import Trader
+from meva_adapters.rehearsal.remaining import check_idle, check_kept, is_explained, stood
+from meva_adapters.rehearsal.restricted import check_causes, check_mode
 from meva_adapters.rehearsal.running import Rehearsal
 from meva_adapters.rehearsal.truth import QUOTE
 from meva_adapters.rehearsal.violations import Violated
@@ -35,13 +39,6 @@ _TOLD: Final = frozenset(map(str, set(Standing) - {Standing.SENDING, Standing.UN
 """What an order of which it is known what became of it stands as; what else the earlier system says is asked
 for."""
 _MORE_LOOKS: Final = 4
-_EXCUSES: Final = {
-    "K4": (Fault.TWICE,),
-    "K5": (Fault.STRAY, Fault.RESTORED),
-    "K6": (Fault.TOO_LATE, Fault.LACKS_NEWEST, Fault.LACKS_PAGE, Fault.REFUSED_YET_TAKEN, Fault.FORGOTTEN),
-    "K1": (Fault.TOO_LATE, Fault.TWICE, Fault.REFUSED_YET_TAKEN, Fault.BY_HAND, Fault.FLOW_UNLISTED),
-}
-"""What may have led to an alarm that ends the process. One without its cause is a fault of ours."""
 
 
 @frozen(kw_only=True)
@@ -85,6 +82,8 @@ def run_world(
         for left in folder.iterdir():
             left.unlink()
     of.seen["starts"] = of.machine.starts
+    of.seen["submits"] = of.machine.sent.submits
+    of.seen["own_fills"] = sum(fill.is_ours for fill in of.truth.fills)
     counts = {str(kind): count for kind, count in of.faults.counts.items()}
     return Ended(
         seed=world.seed, steps=steps, broken=broken, at=at, faults=counts, seen=dict(of.seen),
@@ -105,7 +104,8 @@ def check_rest(of: Rehearsal) -> None:
         of.passes(max(of.world.interval, QUIET_SECONDS))
         of.operator.see_to_alarms()
         of.cycle()
-    _check_alarms(of)
+    check_causes(of)
+    check_mode(of)
     left = [row["client_order_id"] for row in of.audit.file.orders() if row["status"] not in _TOLD]
     if left:
         raise Violated("I17", f"after {QUIET_CYCLES} quiet cycles nobody knows what became of {left}")
@@ -128,24 +128,21 @@ def check_end(of: Rehearsal) -> None:
             break
         of.passes(max(of.world.interval, QUIET_SECONDS))
         of.operator.see_to_alarms()
+        before = stood(of) if place == QUIET_CYCLES - 1 and is_explained(of) else None
         of.cycle()
+        if before is not None:
+            check_idle(of, before)
     resting = [row["client_order_id"] for row in of.audit.file.orders() if row["status"] in _RESTS]
     if resting:
         raise Violated("I17", f"nothing rests at the exchange, and by the file {resting[:5]} do")
+    check_mode(of)
+    _check_fills(of)
     _check_books(of)
     _check_whose(of)
     _check_causes(of)
-    _check_fills(of)
     _check_twice(of)
     _check_decided(of)
-
-
-def _check_alarms(of: Rehearsal) -> None:
-    """An alarm that ends the process had its cause."""
-    for key in of.seen:
-        code = key.removeprefix("accepted_")
-        if key.startswith("accepted_K") and not any(of.faults.counts[one] for one in _EXCUSES.get(code, ())):
-            raise Violated("I17", f"alarm {code} was raised, and nothing that leads to it has happened")
+    check_kept(of)
 
 
 def _check_books(of: Rehearsal) -> None:

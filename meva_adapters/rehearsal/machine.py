@@ -136,14 +136,14 @@ class Machine:
         if first is None:
             return
         self.faults.count(Fault.STALLED)
-        kept = calls.places, calls.dies_at, calls.switched_at, calls.counts.copy(), self.fails
+        kept = calls.places, calls.dies_at, calls.switched_at, calls.arrived, self.fails, self.time.waited
         calls.begin()
         self.fails, self.process = Fails(), None
         try:
             self.interlude()
         except LeaseHeld:  # its clock went back meanwhile: the book is not to be had yet
             self.process = first
-        calls.places, calls.dies_at, calls.switched_at, calls.counts, self.fails = kept
+        calls.places, calls.dies_at, calls.switched_at, calls.arrived, self.fails, self.time.waited = kept
         calls.beat = first.heart.beat
 
     def leases(self, real: SqlStore, pid: int) -> Leases:
@@ -185,6 +185,7 @@ class Machine:
         the database fails, if at all."""
         calls, random, drawn = self.calls, self.random, self._is_drawn
         calls.begin()
+        self.time.waited = 0
         if drawn(Fault.CRASH_CALL) or drawn(Fault.CRASH_STORE):
             calls.dies_at = random.randint(1, self.places)
         if drawn(Fault.KILLED_BETWEEN):

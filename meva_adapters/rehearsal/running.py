@@ -12,6 +12,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from meva_adapters.rehearsal.audit import Audit
+from meva_adapters.rehearsal.bounded import check_requests, check_waits
 from meva_adapters.rehearsal.calls import Calls
 from meva_adapters.rehearsal.dry_there import dry_cycle
 from meva_adapters.rehearsal.faults import Faults, Killed
@@ -36,6 +37,7 @@ from meva_core.modes import Mode
 from meva_core.operating.records import recording
 from meva_core.operating.records.carried import Carried
 from meva_core.operating.runner import Told
+from meva_core.settings import build_settings
 from meva_core.venue import Balance
 
 ACCOUNT: Final = "0123456789abcdef"
@@ -93,7 +95,10 @@ class Rehearsal:
         self.machine = Machine(
             world=world, folder=self.folder, trader=self.trader, time=self.time, faults=self.faults,
             random=stream(world.seed, "ends"), calls=self.calls, shown=self.shown,
-            sent=Sent(self.truth, file, self.operator.killed, world.canary, adopted), file=file,
+            sent=Sent(
+                self.truth, file, self.calls, self.operator.killed,
+                build_settings(world.settings).degrade.stale_market_data_seconds, world.canary, adopted,
+            ), file=file,
             settings=lambda: self.operator.settings, in_file=self.operator.in_file,
             gates=self.operator.shut_gates, interlude=self._interlude,
         )  # fmt: skip
@@ -177,6 +182,7 @@ class Rehearsal:
         self.seen[said.split(":")[0]] += 1
         self.log.append(f"{self.time.now // SECOND} {said}")
         self.check()
+        check_waits(self.world, self.time.waited, self.calls.arrived)
         if told is None or process is None:
             return
         self._saw(told)
@@ -228,10 +234,7 @@ class Rehearsal:
         seen.update(f"anomaly_{one.reason.code}" for one in decisions.anomalies)
         if (bound := decisions.mode.bound) is not None:
             seen[f"bound_{bound.part}_{bound.reason.code}"] += 1
-        most = 6 + 4 * (len(told.inputs.symbols) + len(self.truth.pairs)) + 40 + 4 * actions
-        if self.calls.requests > most:
-            counts = dict(self.calls.counts)
-            raise Violated("I29", f"{self.calls.requests} requests, at most {most}: {counts}")
+        check_requests(self.world, len(told.inputs.symbols), actions, self.calls.arrived)
 
 
 def _bug(error: Exception) -> Violated:

@@ -1,10 +1,10 @@
 """What is checked in the moment in which something is sent, against what is true and what the file says then.
 
-I1   no order twice          I24  the mode, the gates, the lease and the canary allow it
-I10  it is on disk first     I25  no kill switch is on
-I18  it sells what it has    I26  what it replaces has ended, with all its fills on record
-I27  what is not ours is left alone
-I31  the first cycle of a book that was taken over sends nothing
+I1   no order twice          I24  the mode, the gates, the lease and the canary allow it, and it is planned by
+I10  it is on disk first          what is known, and was a short while ago
+I18  it sells what it has    I25  no kill switch is on
+I27  what is not ours is     I26  what it replaces has ended, with all its fills on record
+     left alone              I31  the first cycle of a book that was taken over sends nothing
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 
 from attrs import define, field
 
+from meva_adapters.rehearsal.calls import Calls
 from meva_adapters.rehearsal.file_there import FileThere
 from meva_adapters.rehearsal.time_there import SECOND
 from meva_adapters.rehearsal.truth import Q, Truth, decimal_of
@@ -25,6 +26,10 @@ from meva_core.orders import Side
 from meva_core.venue import NewOrder
 
 _MOST_OFF: Final = Decimal("0.05")
+_OLDEST_PLAN: Final = 30
+"""Seconds from the end of what a cycle reads to what it sends."""
+_READ_FIRST: Final = ("open_orders", "balances")
+"""Without them nothing is submitted in a cycle."""
 _UNIT: Final = 100
 _DAY_SECONDS: Final = 86_400
 _CLOCKS_OFF: Final = 300
@@ -34,11 +39,14 @@ _CLOCKS_OFF: Final = 300
 @define
 class Sent:
     """Watches what leaves. `killed` is the strictest level that any switch has by now, as it is, not as it is
-    read; `canary` is what the program is held to, `adopted` says that the book was taken over."""
+    read; `calls` are those of the process that sends, `stale` is how many seconds its setting lets a price
+    be old, `canary` what the program is held to, `adopted` says that the book was taken over."""
 
     truth: Truth
     file: FileThere
+    calls: Calls
     killed: Callable[[], str]
+    stale: int
     canary: Canary | None = None
     adopted: bool = False
     bought: dict[str, tuple[int, Decimal]] = field(factory=dict)
@@ -54,14 +62,15 @@ class Sent:
         if name in self.may_be_there:
             raise Violated("I1", f"{name} is sent, and may be at the exchange from before")
         self.may_be_there.add(name)
+        self._open("submit", name, shut)
         row = self.file.order(name)
         if row is None or row["status"] != "sending":
             stands = "is not in the file" if row is None else f"stands as {row['status']} in the file"
             raise Violated("I10", f"{name} is sent and {stands}")
-        self._open("submit", name, shut)
         if self.killed():
             raise Violated("I25", f"{name} is sent while the kill switch is at {self.killed()}")
         self._adoption(name)
+        self._known(order)
         self._mode(order)
         self._canary(order)
         self._collar(order, row["decision_mark_try"])
@@ -98,6 +107,20 @@ class Sent:
         before = "SELECT 1 FROM live_cycles WHERE book = 'live' LIMIT 1 OFFSET 1"
         if self.adopted and self.file.one(before) is None:
             raise Violated("I31", f"{name} is sent in the first cycle of a book that was taken over")
+
+    def _known(self, order: NewOrder) -> None:
+        """What it was planned by was answered in this cycle, and is of a short while ago, as the exchange
+        knows it: the account, and what the pair trades at."""
+        name, now, arrived = order.client_id, self.truth.time.now, self.calls.arrived
+        if lacking := [read for read in _READ_FIRST if read not in arrived.answered]:
+            raise Violated("I24", f"{name} is sent in a cycle in which {lacking} had no answer")
+        if (age := now - arrived.read_at) > _OLDEST_PLAN * SECOND:
+            raise Violated("I24", f"{name} is sent {age / SECOND:.1f} s after all was read that planned it")
+        told = arrived.books.get(order.symbol)
+        if told is None:
+            raise Violated("I24", f"{name} is sent in a cycle in which the pair's book had no answer")
+        if (age := now - told) > self.stale * SECOND:
+            raise Violated("I24", f"{name} is sent by a book that was told {age / SECOND:.1f} s ago")
 
     def _mode(self, order: NewOrder) -> None:
         cycle, status, mode = self.file.newest_cycle()

@@ -260,6 +260,7 @@ class Shown:
             asks: tuple[Level, ...] = (Level(amount(pair.ask), size),)
             if self.faults.happens(Fault.ONE_SIDED):
                 bids, asks = self.random.choice(((bids, ()), ((), asks), ((), ())))
+        self.calls.arrived.books[symbol] = self.truth.time.now
         return Book(symbol, self.truth.time.now, bids, asks)
 
     def trades(self, symbol: str) -> Sequence[Trade]:

@@ -11,12 +11,14 @@ SECOND = 10**6
 class Time:
     """The exchange's time, and by how much this machine's clock is off, both in microseconds.
 
-    Whoever waits moves it. `monotonic` is a clock of the machine that nobody sets.
+    Whoever waits moves it. `monotonic` is a clock of the machine that nobody sets, `waited` is how long the
+    process has waited in this cycle.
     """
 
     now: int
     off: int = 0
     monotonic: int = 0
+    waited: int = 0
 
     def passes(self, micros: int) -> None:
         """Let so much time go by."""
@@ -25,6 +27,7 @@ class Time:
 
     def pause(self, milliseconds: int) -> None:
         """Wait, as the core does."""
+        self.waited += milliseconds * 1000
         self.passes(milliseconds * 1000)
 
 

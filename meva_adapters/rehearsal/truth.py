@@ -288,8 +288,16 @@ def net(fills: Iterable[Fill]) -> int:
     return sum(fill.qty if fill.order.side is Side.BUY else -fill.qty for fill in fills)
 
 
-def decimal_of(units: int, places: int) -> Decimal:
+def units(value: Decimal, places: int) -> int:
+    """Return an amount in units of 10^-places. Raises ValueError for one that is finer."""
+    whole = value.scaleb(places)
+    if whole != int(whole):
+        raise ValueError(f"{value} is finer than 10^-{places}")
+    return int(whole)
+
+
+def decimal_of(many: int, places: int) -> Decimal:
     """Return so many units of 10^-places exactly, without needless zeros behind the point."""
-    while places > 8 and units % 10 == 0:
-        units, places = units // 10, places - 1
-    return Decimal(units).scaleb(-places)
+    while places > 8 and many % 10 == 0:
+        many, places = many // 10, places - 1
+    return Decimal(many).scaleb(-places)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Final
 
 from attrs import define
@@ -14,7 +13,7 @@ from meva_adapters.rehearsal.pairs import Pair
 from meva_adapters.rehearsal.sent import Sent
 from meva_adapters.rehearsal.shown import Shown
 from meva_adapters.rehearsal.time_there import SECOND
-from meva_adapters.rehearsal.truth import Order, State, Truth
+from meva_adapters.rehearsal.truth import Order, State, Truth, units
 from meva_core.errors import OutcomeUnknown, Refused, Unavailable, VenueReason
 from meva_core.ports import Permit
 from meva_core.venue import Accepted, NewOrder, VenueOrder
@@ -27,14 +26,6 @@ _REFUSALS: Final = (
 )
 LATE_SECONDS: Final = 90
 TOO_LATE_SECONDS: Final = 600
-
-
-def units(value: Decimal, places: int) -> int:
-    """Return an amount in units of 10^-places. Raises ValueError for one that is finer."""
-    whole = value.scaleb(places)
-    if whole != int(whole):
-        raise ValueError(f"{value} is finer than 10^-{places}")
-    return int(whole)
 
 
 @define

@@ -1,20 +1,16 @@
-"""Bugs that are planted to see them caught: each a small change of one function of what is rehearsed.
-
-A checker that has never failed is unproven. `rates` are those of the faults that a bug takes to show, `hand`
-how often a person acts.
-"""
+"""Bugs that are planted in what is sent and asked: each a small change of one function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from attrs import evolve, field, frozen
+from attrs import evolve
+from planting import bug
 
 from meva_adapters.rehearsal.faults import Fault
-from meva_adapters.rehearsal.worlds import Shape
+from meva_adapters.rehearsal.shown import Shown
 from meva_core.errors import OutcomeUnknown
 from meva_core.live import desk as desk_module
 from meva_core.live import inquiry
@@ -23,56 +19,22 @@ from meva_core.live.inquiry import Inquiry
 from meva_core.live.live_orders import Record
 from meva_core.live.standing import Standing
 from meva_core.live.watch import Watch
-from meva_core.live_book import adoption, book, figures, fills
-from meva_core.live_book.postings import Posting
-from meva_core.operating import adopting, starting
+from meva_core.live_book import adoption
+from meva_core.operating import adopting
 from meva_core.operating.guards import permit
 from meva_core.operating.guards.permit import Canary, Permit
-from meva_core.operating.records import recording, stored
-from meva_core.operating.records.book_file import BookFile
+from meva_core.operating.records import decided_rows
 from meva_core.operating.records.carried import Carried
 from meva_core.operating.records.whose import Whose
-from meva_core.operating.steps import filling
+from meva_core.operating.steps import filling, reading
 from meva_core.operating.steps.executing import Executor
 from meva_core.operating.steps.replacing import Replacer
 from meva_core.operational import scene
 from meva_core.venue import NewOrder
 
-Plant = Callable[[pytest.MonkeyPatch], None]
-
-
-@frozen(kw_only=True)
-class Bug:
-    """A bug: what it does, the worlds in which it shows, and the invariants of which one fails then."""
-
-    name: str
-    plant: Plant
-    caught: Sequence[str]
-    rates: Mapping[Fault, float] = field(factory=dict)
-    hand: int = 0
-    interval: int = 60
-    steps: int = 25
-    canary: Canary | None = None
-    adopted: bool = False
-
-    @property
-    def shape(self) -> Shape:
-        """How its worlds are drawn."""
-        return Shape(
-            stage=4, rates=self.rates, hand_every=self.hand, interval=self.interval, canary=self.canary,
-            adopted=self.adopted,
-        )  # fmt: skip
-
-
-BUGS: list[Bug] = []
-
-
-def bug(name: str, *caught: str, **more: Any) -> Callable[[Plant], Plant]:
-    def listed(plant: Plant) -> Plant:
-        BUGS.append(Bug(name=name, plant=plant, caught=caught, **more))
-        return plant
-
-    return listed
+BUSY = {"MAX_ORDERS_PER_CYCLE": "20", "UNIVERSE_MAX_SPREAD_BPS": "2000"}
+"""Settings under which a cycle sends much."""
+_WAITS = inquiry.Grace(pause_ms=45_000)
 
 
 # -- Orders -------------------------------------------------------------------------------------------
@@ -87,6 +49,38 @@ def _(patch: pytest.MonkeyPatch) -> None:
             return desk.venue.submit(order)
 
     patch.setattr(Desk, "_sent", sent)
+
+
+@bug("an order without an answer is taken for a person's", "I2", rates={Fault.LATE: 0.5})
+def _(patch: pytest.MonkeyPatch) -> None:
+    place = Desk.place
+
+    def given_up(desk: Desk, order: NewOrder, note: Any = None) -> Any:
+        settled = place(desk, order, note)
+        if settled.record is not None and settled.record.standing is Standing.UNKNOWN:
+            with desk.store.unit() as work:
+                work.update("stage4_orders", "id", ("mode",), [(settled.record.row, "external")])
+                work.commit()
+        return settled
+
+    patch.setattr(Desk, "place", given_up)
+
+
+@bug("fills are asked for minute by minute", "I29")
+def _(patch: pytest.MonkeyPatch) -> None:
+    of_window, minute = filling.FillReader._list, 60 * 10**6
+
+    def of_minutes(reader: filling.FillReader, symbol: str, start: int, now: int) -> Any:
+        found = [of_window(reader, symbol, at, min(at + minute, now)) for at in range(start, now, minute)]
+        return [fill for fills, _ in found for fill in fills], None
+
+    patch.setattr(filling.FillReader, "_list", of_minutes)
+
+
+@bug("funds that are tied up are waited for, however long", "I16", rates={Fault.REFUSED_FUNDS: 0.5})
+def _(patch: pytest.MonkeyPatch) -> None:
+    sent = Desk._sent
+    patch.setattr(Desk, "_sent", lambda desk, order: sent(evolve(desk, grace=_WAITS), order))
 
 
 @bug("send before recording", "I10")
@@ -105,19 +99,18 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(desk_module, "Grace", lambda: inquiry.Grace(grace_seconds=0, looks=1))
     missed = Inquiry._missed
 
-    def at_once(self: Inquiry, record: Record, watch: Watch) -> Any:
-        impatient = evolve(self, grace=inquiry.Grace(grace_seconds=0, looks=1))
-        return missed(impatient, record, watch)
+    def at_once(self: Inquiry, *given: Any) -> Any:
+        return missed(evolve(self, grace=inquiry.Grace(grace_seconds=0, looks=1)), *given)
 
     patch.setattr(Inquiry, "_missed", at_once)
 
 
-@bug("an order that is not shown stays open for ever", "I17", rates={Fault.FORGOTTEN: 0.1})
+@bug("an order that is not shown stays open for ever", "I17", rates={Fault.FORGOTTEN: 0.1}, first=2)
 def _(patch: pytest.MonkeyPatch) -> None:
     missed = Inquiry._missed
 
-    def stays(self: Inquiry, record: Record, watch: Watch) -> Any:
-        return (record, watch, []) if record.standing is Standing.OPEN else missed(self, record, watch)
+    def stays(self: Inquiry, record: Record, watch: Watch, look: Any) -> Any:
+        return (record, watch, []) if record.standing is Standing.OPEN else missed(self, record, watch, look)
 
     patch.setattr(Inquiry, "_missed", stays)
 
@@ -130,7 +123,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(desk_module, "_IN_DOUBT", frozenset())
 
 
-@bug("a second order of a name is not kept", "I17", "I18", "I3", rates={Fault.TWICE: 0.4})
+@bug("a second order of a name is not kept", "I17", "I18", "I3", rates={Fault.TWICE: 0.4}, first=8)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Inquiry, "_add_twins", lambda *_: False)
 
@@ -144,7 +137,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replacer, "_confirmed", confirmed)
 
 
-@bug("what is free is sold, whosever it is", "I18", steps=40)
+@bug("what is free is sold, whosever it is", "I18", steps=40, first=1)
 def _(patch: pytest.MonkeyPatch) -> None:
     def all_free(inputs: Any, symbol: Any, positions: Any, orders: Any) -> int:
         return inputs.balances.free.get(symbol.base, 0) if symbol.name in positions else 0
@@ -185,7 +178,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Permit, "_ask_doors", without)
 
 
-@bug("the mode keeps nobody from sending", "I24", rates={Fault.STRAY: 0.5}, hand=3000, steps=40)
+@bug("the mode keeps nobody from sending", "I24: is sent in ", rates={Fault.STRAY: 0.5}, hand=3000, steps=40)
 def _(patch: pytest.MonkeyPatch) -> None:
     from meva_core.operational import decide
 
@@ -196,14 +189,34 @@ def _(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-@bug("the lease is not asked", "I24", rates={Fault.STALLED: 0.9}, steps=40)
+@bug(
+    "a plan is good however old it is", "I24: after all was read",
+    rates={Fault.SLOW: 0.7}, settings={**BUSY, "STALE_MARKET_DATA_SECONDS": "600"}, steps=40,
+)  # fmt: skip
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(permit, "PLAN_SECONDS", 10**6)
+
+
+@bug(
+    "a mark is good however old it is", "I24: by a book that was told",
+    rates={Fault.SLOW: 0.2}, settings=BUSY, steps=40, first=1,
+)  # fmt: skip
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Permit, "_ask_marks", lambda *_: None)
+
+
+@bug("what rests need not be known", "I24: had no answer", rates={Fault.NO_ANSWER: 0.2}, steps=40)
+def _(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reading, "ORDERS_UNREAD", "")
+
+
+@bug("the lease is not asked", "I24: another process holds the book", rates={Fault.STALLED: 0.9}, steps=40)
 def _(patch: pytest.MonkeyPatch) -> None:
     from meva_adapters.rehearsal.process_there import Heart
-    from meva_core.operating import held_store
 
     patch.setattr(Heart, "lost", lambda _: "")
-    patch.setattr(held_store.HeldStore, "unit", lambda self: self.store.unit())
     patch.setattr(permit, "PLAN_SECONDS", 10**6)
+    patch.setattr(Permit, "_ask_marks", lambda *_: None)
 
 
 @bug("orders of the earlier system are not asked for", "I17", "I3", "I5", adopted=True, steps=40)
@@ -220,7 +233,9 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Desk, "due", ours)
 
 
-@bug("what an account has is taken for what the earlier system bought", "bug", "I18", adopted=True, steps=40)
+@bug(
+    "what an account has is taken for what the earlier system bought", "I18", adopted=True, steps=40, first=2
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     def all_of_it(old: Any, asked: Any, stage4: Any, stage3: Any, balances: Any) -> Any:
         found = adoption.plan(old, asked, stage4, stage3, balances)
@@ -238,14 +253,14 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(adopting, "Carried", lambda valuations, **_: Carried(valuations=valuations))
 
 
-@bug("the gates are asked as a process begins", "I24", rates={Fault.GATE_SHUT: 0.3})
+@bug("the gates are asked as a process begins", "I24: a gate is shut", rates={Fault.GATE_SHUT: 0.3})
 def _(patch: pytest.MonkeyPatch) -> None:
     from meva_adapters.rehearsal.process_there import Doors
 
     patch.setattr(Doors, "gates", lambda _: ())
 
 
-@bug("a canary counts what has filled", "I24", canary=Canary(2, Decimal(20_000)))
+@bug("a canary counts what has filled", "I24: of a day", canary=Canary(2, Decimal(20_000)))
 def _(patch: pytest.MonkeyPatch) -> None:
     from meva_adapters.rehearsal.process_there import Doors
 
@@ -253,113 +268,47 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 
 @bug(
-    "rows of a dry run name no book",
-    "bug",
-    "I7",
-    "I31",
-    rates={Fault.DRY_BESIDE: 0.7, Fault.PARTIAL: 0.5},
-    steps=40,
-)
+    "rows of a dry run name no book", "bug: CycleNotStored in runner.py",
+    rates={Fault.DRY_BESIDE: 0.7, Fault.PARTIAL: 0.5}, steps=40,
+)  # fmt: skip
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Whose, "column", None)
     patch.setattr(Whose, "key", lambda _, name: name)
 
 
-@bug("a dry run takes live orders for its own", "bug", "I31", rates={Fault.DRY_BESIDE: 0.7}, steps=40)
+@bug("what a dry run risks is what live does", "I31", rates={Fault.DRY_BESIDE: 0.7})
+def _(patch: pytest.MonkeyPatch) -> None:
+    write = decided_rows.write
+
+    def with_risk(work: Any, whose: Whose, cycle: Any, texts: Any) -> None:
+        write(work, whose, cycle, texts)
+        decided_rows._risk_state(work, cycle)
+
+    patch.setattr(decided_rows, "write", with_risk)
+
+
+@bug("a dry run asks for the account", "I15", rates={Fault.DRY_BESIDE: 0.7})
+def _(patch: pytest.MonkeyPatch) -> None:
+    from meva_adapters.rehearsal import dry_there
+
+    asked: list[Shown] = []
+
+    def kept(*given: Any) -> Shown:
+        asked.append(Shown(*given))
+        return asked[-1]
+
+    def desk(venue: Any, account: Any, *given: Any, **more: Any) -> Desk:
+        return Desk(venue, asked[-1], *given, **more)
+
+    patch.setattr(dry_there, "Shown", kept)
+    patch.setattr(dry_there, "Desk", desk)
+
+
+@bug(
+    "a dry run takes live orders for its own", "bug: ValueError in book_file.py",
+    rates={Fault.DRY_BESIDE: 0.7}, steps=40,
+)  # fmt: skip
 def _(patch: pytest.MonkeyPatch) -> None:
     from meva_adapters.rehearsal import dry_there
 
     patch.setattr(dry_there, "Desk", lambda *given, owner, **more: Desk(*given, **more))
-
-
-# -- Books --------------------------------------------------------------------------------------------
-
-
-@bug("a fill that is known is booked again", "I3", "I5", "I17", "I22", rates={Fault.PARTIAL: 0.5})
-def _(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(stored, "known_fills", lambda *_: {})
-
-
-@bug("cash is a float", "I7", "bug")
-def _(patch: pytest.MonkeyPatch) -> None:
-    posted = book.posted
-
-    def floating(ledger: Any, posting: Posting) -> Any:
-        after = posted(ledger, posting)
-        return evolve(after, cash=int(ledger.cash / 1e8 * 1e8 + posting.cash / 3 * 3.0000001))
-
-    patch.setattr(book, "posted", floating)
-
-
-@bug("a fee is not paid", "I5", rates={Fault.PARTIAL: 0.3})
-def _(patch: pytest.MonkeyPatch) -> None:
-    trade = fills._trade
-    patch.setattr(fills, "_trade", lambda *given: evolve(trade(*given), fee=0))
-
-
-@bug(
-    "a book is stored before its rows", "I7", "I22", rates={Fault.IO_AFTER: 0.9, Fault.PARTIAL: 0.5}, steps=40
-)
-def _(patch: pytest.MonkeyPatch) -> None:
-    store_fills = BookFile.store_fills
-
-    def book_first(file: BookFile, booked: Any) -> None:
-        with file.desk.store.unit() as work:
-            recording.saved(work, booked.book)
-            work.commit()
-        store_fills(file, booked)
-
-    patch.setattr(BookFile, "store_fills", book_first)
-
-
-@bug("only the newest fills are read", "I3", "I5", "I17", rates={Fault.PARTIAL: 0.9}, interval=900)
-def _(patch: pytest.MonkeyPatch) -> None:
-    of_incomplete = filling.FillReader._of_incomplete
-    patch.setattr(filling.FillReader, "_of_incomplete", lambda *given: of_incomplete(*given)[-1:])
-    window = filling.window
-    patch.setattr(
-        filling, "window", lambda cursor, minutes, now: (now - 60 * 10**6, window(cursor, 0, now)[1])
-    )
-    patch.setattr(filling, "looked_at", lambda one, order, *_, **__: (one, evolve(order, complete=True)))
-
-
-@bug("a cursor goes where the clock says", "I22", rates={Fault.NO_BOOK: 0.0}, interval=60, steps=30)
-def _(patch: pytest.MonkeyPatch) -> None:
-    read, falls = filling.read, iter(range(10**6))
-
-    def back(one: Any, symbol: str, cursor: int, now: int, balance: Any, *, whole: bool) -> Any:
-        moved = read(one, symbol, cursor, now, balance, whole=whole)
-        return evolve(moved, cursors={**moved.cursors, symbol: now // 1000 - 120_000 - next(falls) * 70_000})
-
-    patch.setattr(filling, "read", back)
-
-
-@bug("a deposit is profit", "I23", hand=600)
-def _(patch: pytest.MonkeyPatch) -> None:
-    moved = figures.moved
-    patch.setattr(figures, "moved", lambda one, flow, equity: moved(one, min(flow, 0), equity))
-
-
-# -- Records ------------------------------------------------------------------------------------------
-
-
-@bug("what was decided is not what is stored", "I28")
-def _(patch: pytest.MonkeyPatch) -> None:
-    decided = recording.decided
-
-    def trimmed(work: Any, one: Any, cycle: Any, *more: Any) -> Any:
-        made = cycle.decided
-        found = evolve(made.decisions, actions=made.decisions.actions[:-1])
-        return decided(work, one, evolve(cycle, decided=evolve(made, decisions=found)), *more)
-
-    patch.setattr(recording, "decided", trimmed)
-
-
-@bug("an interrupted cycle stays as it was", "I12", rates={Fault.CRASH_CALL: 0.6}, steps=40)
-def _(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(starting.recording, "interrupted", lambda *_: [])
-
-
-@bug("the link starts anew with each process", "I28", rates={Fault.RESTART: 0.3})
-def _(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(recording, "last_link", lambda *_: "")

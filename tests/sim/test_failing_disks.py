@@ -164,7 +164,7 @@ def test_p8_a_process_that_dies_fifty_times_over_its_recovery_asks_and_sends_no_
         for place in range(2, 302, 6):
             rig.disk.breaks(place, How.KILLED, until='INSERT INTO "live_cycles"')
             assert rig.step() == 1
-            asked.append(of.calls.requests)
+            asked.append(of.calls.arrived.requests)
         assert of.machine.sent.submits == sent, "no cycle was decided"
         assert kept(rig) == before
         assert 0 < max(asked[25:]) <= max(asked[:25])
