@@ -39,6 +39,8 @@ SIZES = {
     ("stage4", "sqlite"): (1_000, 300) if NIGHTLY else (16, 6),
 }
 """Cycles in all, and how many processes are killed on the way."""
+ENDLESS = 10_000
+"""More cycles than a process comes to before it is killed, however fast it is."""
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ class Killing:
     def run(self) -> None:
         """Each process but the last is killed a moment after a cycle of its own, or before its first."""
         for _ in range(self.kills):
-            process = self._started(self.cycles)
+            process = self._started(ENDLESS)
             assert process.stdout is not None
             for _ in range(self.drawn.randrange(3)):
                 process.stdout.readline()
