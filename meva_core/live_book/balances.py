@@ -82,7 +82,9 @@ def explained(
     """
     shown = (one for one in listed if one.ts <= reading.moment)
     booked, flows = Booked(book), sorted(shown, key=lambda one: (one.ts, one.flow_id))
-    read = _read(book, reading)
+    read, there = _read(book, reading), assets_of(book)
+    # Of what a person had and has sold, nothing can lack, and nobody looks at it again.
+    booked = booked.changed(looks={asset: look for asset, look in book.looks.items() if asset in there})
     for asset in read:
         booked = _explained(booked, asset, reading, flows, marks, now)
     booked = booked.alarm(*(one for one in standing_alarms(book, now) if one.about not in read))
@@ -322,8 +324,11 @@ def _standing(book: LiveBook, asset: str, now: int) -> list[Alarm]:
 
 
 def _lacking(book: LiveBook, asset: str) -> int:
-    """Return how much of what is the book's the last look did not show, e8."""
-    return max(0, -book.look(asset).gap - book.ledger.foreign.get(asset, 0))
+    """Return how much of what is the book's the last look did not show, e8. Of coins no more can lack than it
+    has by now: the fill that sold them may have been booked since."""
+    gap, others = book.look(asset).gap, book.ledger.foreign.get(asset, 0)
+    lacking = max(0, -gap - others)
+    return lacking if asset == QUOTE else min(lacking, book.ledger.holding(symbol_of(asset)).qty)
 
 
 def _stands(look: Look, now: int) -> bool:

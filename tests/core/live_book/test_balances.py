@@ -26,7 +26,7 @@ from live_books import (
 
 from meva_core.live.standing import Standing
 from meva_core.live_book.attribution import Ours
-from meva_core.live_book.balances import explained, gaps, needs_flows, quiet, shortfalls
+from meva_core.live_book.balances import explained, gaps, needs_flows, quiet, shortfalls, standing_alarms
 from meva_core.live_book.batch import Batch, reclaimed
 from meva_core.live_book.book import accepted, raised
 from meva_core.live_book.postings import Kind
@@ -164,6 +164,16 @@ def test_less_than_ours_restricts_after_two_reads_over_30_s_and_is_booked_after_
     ]
     assert codes(third) == codes(after) == []
     assert shortfalls(third.book, MARKS, at(140)) == 0
+
+
+def test_of_coins_that_a_person_has_sold_nothing_lacks_once_the_fill_is_booked() -> None:
+    foreign = book_fills(a_book("2000"), a_fill("0.5", "2000")).booked.book
+    agreed = read(foreign, 1_000, TRY="1000", BTC="0.5").book
+    gone = reads(agreed, 2_000, 2_040, TRY="2010", BTC="0")[-1].book
+    assert gone.looks["BTC"].reads == 2
+    sold = book_fills(gone, a_fill("0.5", "2020", side=Side.SELL, after=1_990), now=2_050).booked.book
+    assert (sold.ledger.foreign, standing_alarms(sold, at(2_100))) == ({}, [])
+    assert "BTC" not in read(sold, 2_100, TRY="2010", BTC="0").book.looks
 
 
 def test_three_reads_within_120_s_are_not_enough_and_neither_are_two_over_more() -> None:
