@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 import requests
+from loops import wind_up
 
 from meva_adapters.emulator.server.clock import SteadyClock
 from meva_adapters.emulator.server.serving import Doors, serving
@@ -159,12 +160,7 @@ def running(
                 raise
             ready.set_exception(e)
         finally:
-            left = asyncio.all_tasks(loop)  # such as an answer that a fault holds back
-            for task in left:
-                task.cancel()
-            if left:
-                loop.run_until_complete(asyncio.wait(left))
-            loop.close()
+            wind_up(loop)
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import requests
 from attrs import define, evolve
 from emulator_server import KEY, SECRET, signed
+from loops import wind_up
 from stage7_runs import rows_of
 from started import Started, run, start
 
@@ -353,7 +354,7 @@ def live_account(
                 raise
             ready.set_exception(error)
         finally:
-            loop.close()
+            wind_up(loop)
 
     thread = threading.Thread(target=work)
     thread.start()
