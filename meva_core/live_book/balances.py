@@ -198,7 +198,9 @@ def _listed(booked: Booked, flows: Sequence[VenueFlow], gap: int, marks: Marks, 
             continue
         plain, _ = _amounts(flow)
         whole = _newest_unproven(booked.book, flow.asset)
-        assert whole is not None
+        if whole is None:  # those before it have proved all that was booked: it was in that, and is noted
+            booked = _taken_in(booked, flow, None, marks)
+            continue
         left: Unproven | None = whole.without(plain)
         if whole.amount > 0 > whole.amount - plain and _may_be_sold(booked.book, flow.asset):
             left = None  # the rest of what came was sold, and nothing that went is to be proved
@@ -255,12 +257,13 @@ def _amounts(flow: VenueFlow) -> tuple[int, int]:
     return units(flow.amount), units(EXACT.subtract(flow.amount, flow.fee))
 
 
-def _taken_in(booked: Booked, flow: VenueFlow, known: Unproven, marks: Marks) -> Booked:
-    """Note a listed flow that was booked before."""
-    posting = Posting(f"flow:{flow.flow_id}", Kind.PROOF, flow.ts, flow.asset, cause=known.id)
+def _taken_in(booked: Booked, flow: VenueFlow, known: Unproven | None, marks: Marks) -> Booked:
+    """Note a listed flow that was booked before, as a known one or as a part of what is proved by now."""
+    cause = None if known is None else known.id
+    posting = Posting(f"flow:{flow.flow_id}", Kind.PROOF, flow.ts, flow.asset, cause=cause)
     listed = {**booked.book.listed, flow.flow_id: flow.ts}
     booked = booked.post(marks, posting).changed(listed=listed)
-    return come_over(booked, posting, min(units(flow.amount), known.kept), marks)
+    return booked if known is None else come_over(booked, posting, min(units(flow.amount), known.kept), marks)
 
 
 def _moved(booked: Booked, flow: VenueFlow, amount: int, marks: Marks) -> Booked:

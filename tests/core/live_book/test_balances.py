@@ -24,11 +24,12 @@ from live_books import (
     reads,
 )
 
+from meva_core.amounts import format_e8
 from meva_core.live.standing import Standing
 from meva_core.live_book.attribution import Ours
 from meva_core.live_book.balances import explained, gaps, needs_flows, quiet, shortfalls, standing_alarms
 from meva_core.live_book.batch import Batch, reclaimed
-from meva_core.live_book.book import accepted, raised
+from meva_core.live_book.book import SOLD, Unproven, accepted, raised
 from meva_core.live_book.postings import Kind
 from meva_core.modes import Mode
 from meva_core.orders import Side
@@ -339,6 +340,21 @@ def test_one_that_came_with_what_no_list_shows_is_a_part_of_it_and_the_rest_may_
     second = read(first.book, 7_200, came, went, TRY="950")
     assert [(one.id, one.kind) for one in second.postings] == [("flow:fiat:2", Kind.PROOF)]
     assert second.book.unproven == ()
+
+
+def test_what_was_in_a_balance_beside_a_flow_that_proved_all_of_it_is_noted_and_moves_nothing() -> None:
+    """Coins came twice, of which a person sold some before any list showed them; and now they came again."""
+    seen = Unproven("flow:unproven:1:BTC", "BTC", at(1_000), e8("0.3"))
+    sold = Unproven(f"{SOLD}9", "BTC", at(1_500), 0, taken=e8("0.2"), value=e8("400"))
+    book = evolve(holding_book(), unproven=(seen, sold))
+    flows = [listed(f"list:{n}", "BTC", qty, t) for n, qty, t in ((1, "0.4", 300), (2, "0.5", 400))]
+    new = listed("list:3", "BTC", "0.7", 1_900)
+    cash = format_e8(book.ledger.cash)
+    came = read(book, 2_000, *flows, new, TRY=cash, BTC="1.7")
+    assert came.book.listed.keys() == {"list:1", "list:2", "list:3"}
+    assert [one.id for one in came.postings if one.kind is Kind.PROOF] == ["flow:list:1", "flow:list:2"]
+    assert (came.book.ledger.foreign, came.book.ledger.holding("BTCTRY").qty) == ({"BTC": e8("0.7")}, e8("1"))
+    assert read(came.book, 2_100, *flows, new, TRY=cash, BTC="1.7").postings == ()
 
 
 def test_a_fill_by_hand_that_is_shown_late_proves_what_the_balances_had_shown() -> None:
