@@ -74,3 +74,5 @@ def check_kept(of: Rehearsal) -> None:
     owed = [symbol for symbol, one in state.get("unlooked", {}).items() if one["asked"] < since]
     if owed or state["stalls"]:
         raise Violated("I16", f"all is read, and still to be: orders of {owed}, fills of {state['stalls']}")
+    if sums := of.audit.book().sums:
+        raise Violated("I16", f"all fills are there, and still awaited: those of {sorted(sums)[:5]}")

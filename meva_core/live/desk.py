@@ -179,13 +179,18 @@ class Desk:
             work.commit()
 
     def book(self, work: UnitOfWork, order_id: str, qty: Decimal, *, complete: bool = False) -> None:
+        """Say how much of the order of a number the ledger holds, as `book_order` does. Raises KeyError for a
+        number that is not of an order of ours."""
+        record = _one(records(work, self.owner, exchange_order_id=order_id), order_id)
+        self.book_order(work, record, qty, complete=complete)
+
+    def book_order(self, work: UnitOfWork, record: Record, qty: Decimal, *, complete: bool = False) -> None:
         """Say how much of an order the ledger holds, from the commit of this unit of work on.
 
         For the unit that books its fills: an order that can be sold no more stays reserved until then.
         `qty` is all that was booked of it so far; `complete` says that no more fills will come, whatever
-        the exchange says was filled. Raises KeyError for a number that is not of an order of ours.
+        the exchange says was filled.
         """
-        record = _one(records(work, self.owner, exchange_order_id=order_id), order_id)
         watches = load(work, self.owner)
         before = watches.of(record)
         word = before.filled

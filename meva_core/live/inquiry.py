@@ -150,7 +150,8 @@ class Inquiry:
         if record.standing is Standing.ABSENT:
             return not self.is_due(record, watch) and not unbooked(record, watch)
         checked = record.standing is Standing.UNSENT or watch.checks >= 2
-        return checked and not unbooked(record, watch)
+        more_came = watch.filled is not None and watch.booked > watch.filled and not watch.complete
+        return checked and not more_came and not unbooked(record, watch)
 
     # -- Looking --------------------------------------------------------------------------------------
 
@@ -234,7 +235,8 @@ class Inquiry:
                 watches = load(work, self.owner)
                 now = watches.of(record)  # what was booked meanwhile stays booked
                 grew = watch.filled is not None and watch.filled > max(before.filled or 0, now.booked)
-                kept = evolve(watch, booked=now.booked, complete=now.complete and not grew)
+                is_complete = now.complete and not grew and changed.standing not in MAY_REST
+                kept = evolve(watch, booked=now.booked, complete=is_complete)
                 self._store(work, changed, kept, watches)
                 is_new = self._add_twins(work, changed, look.twins)
                 work.commit()

@@ -50,6 +50,15 @@ def looked_at(
     return _forgotten(book, order), evolve(order, complete=True, filled=order.sums.qty)
 
 
+def kept(book: LiveBook, orders: Iterable[OwnOrder]) -> LiveBook:
+    """Return the book without the sums of orders that are complete, or of which nothing more is expected:
+    `orders` are all others."""
+    awaited = {order.label for order in orders if not order.complete}
+    if book.sums.keys() <= awaited:
+        return book
+    return evolve(book, sums={label: one for label, one in book.sums.items() if label in awaited})
+
+
 def _is_refused(order: OwnOrder) -> bool:
     """Whether an order was refused, and nothing says that any of it filled: then no fill lacks."""
     return order.standing is Standing.REJECTED and not order.filled and not order.count

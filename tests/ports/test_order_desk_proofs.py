@@ -189,6 +189,21 @@ def test_a_booking_that_is_not_committed_releases_nothing(desk: Desk, order: New
         desk.book(work, "4711", order.qty)
 
 
+def test_an_order_of_which_more_came_than_the_exchange_says_is_kept_in_mind_until_that_is_all(
+    desk: Desk, order: NewOrder
+) -> None:
+    number = desk.place(order).record.order_id
+    desk.cancel(order.client_id)
+    booked(desk, number, order.qty / 2)
+    for _ in range(3):
+        desk.settle()
+        pass_time(desk, 121)
+    assert len(watched(desk)) == 1
+    booked(desk, number, order.qty / 2, complete=True)
+    desk.settle()
+    assert watched(desk) == {}
+
+
 def test_a_filled_order_is_kept_in_mind_until_it_is_booked(btcturk: Btcturk, desk: Desk) -> None:
     order = new_order(btcturk.market, btcturk.rules, "1.01")
     placed = desk.place(order).record

@@ -191,9 +191,9 @@ class BookFile:
     def _store_order(self, work: UnitOfWork, order: OwnOrder) -> None:
         for record in _rows_of(work, self.desk.owner, order):
             if record.order_id is None and order.order_id is not None:
-                change(work, evolve(record, order_id=order.order_id))
-            if order.order_id is not None:
-                self.desk.book(work, order.order_id, order.sums.qty, complete=order.complete)
+                record = evolve(record, order_id=order.order_id)
+                change(work, record)
+            self.desk.book_order(work, record, order.sums.qty, complete=order.complete)
             filled = None if order.filled is None else f"{order.filled:f}"
             recording.filled(work, record.stored, filled, complete=order.complete)
 

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from meva_core.live_book.alarms import Alarm
 from meva_core.live_book.book import LiveBook, broken, raised
-from meva_core.live_book.complete import incomplete_alarms
+from meva_core.live_book.complete import incomplete_alarms, kept
 from meva_core.live_book.conditions import alarms_of
 from meva_core.live_book.figures import assessed
 from meva_core.live_book.own_orders import OwnOrder
@@ -47,7 +47,7 @@ def assess(
     ]
     equity = book.ledger.equity(marks)
     figures = assessed(book.figures, equity, measured.time // DAY_SECONDS, fresh=fresh)
-    return evolve(raised(book, alarms, now), figures=figures)
+    return evolve(raised(kept(book, ours), alarms, now), figures=figures)
 
 
 def _is_fresh(symbol: SymbolView, stale_seconds: int) -> bool:

@@ -11,7 +11,7 @@ from live_books import OPENED, SECOND, a_book, a_fill, an_order
 from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_book.book import LiveBook, accepted, raised
-from meva_core.live_book.complete import incomplete_alarms, looked_at
+from meva_core.live_book.complete import incomplete_alarms, kept, looked_at
 from meva_core.live_book.own_orders import OwnOrder
 from meva_core.modes import Mode
 
@@ -105,6 +105,16 @@ def test_an_absent_order_of_which_the_exchange_had_told_more_is_not_complete_wit
     untold = ended("1.5", standing=Standing.ABSENT)
     (alarm,) = incomplete_alarms(a_book(), [untold], at(10))
     assert alarm.code is AlarmCode.FILLS_INCOMPLETE
+
+
+def test_the_sum_of_an_order_is_forgotten_once_it_is_complete_or_nothing_more_is_expected_of_it() -> None:
+    absent, other = ended(None, standing=Standing.ABSENT), evolve(ended(None, "1"), client_id="s4:y")
+    book, _ = looked_at(a_book(), absent, at(10))
+    book, _ = looked_at(book, other, at(10))
+    assert kept(book, [absent, other]) is book
+    assert set(kept(book, [absent]).sums) == {absent.label}
+    assert set(kept(book, [evolve(absent, complete=True), other]).sums) == {other.label}
+    assert not kept(book, []).sums
 
 
 def test_what_was_refused_has_no_fills() -> None:

@@ -73,3 +73,36 @@ def test_orders_that_end_in_every_cycle_are_forgotten_as_fast(store: SqlStore, a
     standings = {order.standing for order in account.last.orders}
     assert standings <= {Standing.ABSENT}
     account.check()
+
+
+def test_no_fill_of_an_absent_order_is_awaited_for_longer_than_its_two_reads(store: SqlStore) -> None:
+    """It is looked for by name for a day; its row says that it is complete as long as it is not seen."""
+    account = lived(store)
+    account.cycle()
+    lost(account, 2)
+    for _ in range(5):
+        account.cycle(61)
+        assert [order.complete for order in account.last.orders] == [True, True]
+        assert [watch.complete for watch in watches(account).values()] == [True, True]
+        assert not account.book.sums
+    account.check()
+
+
+def test_an_absent_order_that_is_seen_after_all_is_complete_no_more(store: SqlStore) -> None:
+    account = lived(store)
+    account.cycle()
+    before = dict(account.exchange.orders)
+    account.exchange.unheard = True
+    with account.exchange.failing("find"):
+        account.place("BTCTRY", Side.BUY, "1", "99")
+    account.exchange.unheard = False
+    hidden = {number: one for number, one in account.exchange.orders.items() if number not in before}
+    for number in hidden:
+        del account.exchange.orders[number]
+    for _ in range(8):
+        account.cycle(61)
+    assert [(order.standing, order.complete) for order in account.last.orders] == [(Standing.ABSENT, True)]
+    account.exchange.orders.update(hidden)
+    account.cycle(61)
+    assert [(order.standing, order.complete) for order in account.last.orders] == [(Standing.OPEN, False)]
+    account.check()
