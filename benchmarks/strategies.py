@@ -28,7 +28,7 @@ from meva_adapters.replay import Dataset, open_dataset, write_synthetic
 from meva_adapters.replay.bars import DatasetBars
 from meva_adapters.replay.plans import plan_backtest
 from meva_adapters.sql import ensure, writer
-from meva_adapters.strategies import Chosen, load
+from meva_adapters.strategies.loading import Chosen, load
 from meva_adapters.system.compiled import choose
 from meva_cli.wiring import AboutRun
 from meva_core.settings import build_settings

@@ -11,7 +11,7 @@ from meva_core.errors import BadInput
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
     from meva_adapters.replay.run_plans import Window
-    from meva_adapters.strategies import Chosen
+    from meva_adapters.strategies.loading import Chosen
     from meva_cli.load import Loaded
     from meva_core.stages.plan import RunPlan
 
@@ -38,8 +38,8 @@ def strategy_recorded(dataset: Dataset, spec: str | None, folders: str | None) -
     strategy than that.
     """
     from meva_adapters.replay.run_plans import run_of
-    from meva_adapters.strategies import load
-    from meva_adapters.strategy_files import places_of
+    from meva_adapters.strategies.files import places_of
+    from meva_adapters.strategies.loading import load
     from meva_core.params import STRATEGY
     from meva_core.stages.reweighed import refuse_another
 

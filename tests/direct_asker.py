@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from meva_adapters.asking.at_work import at_work
-from meva_adapters.strategies import Chosen, chosen
+from meva_adapters.strategies.loading import Chosen, chosen
 from meva_core.stages.live_weighing import LiveStrategy
 from meva_core.strategy.answers import StrategyFailed, decision_of, weights_of
 from meva_core.strategy.asking import Failure, Shown

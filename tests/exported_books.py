@@ -22,7 +22,7 @@ from meva_adapters.replay import open_dataset, validate
 from meva_adapters.replay.alignment import Alignment
 from meva_adapters.replay.plans import pair_entries
 from meva_adapters.sql import SqlStore, writer
-from meva_adapters.strategies import Chosen
+from meva_adapters.strategies.loading import Chosen
 from meva_cli.progress import NoProgress
 from meva_cli.wiring import AboutRun
 from meva_core.ids import stamp_text

@@ -19,7 +19,7 @@ from started import Started, begun, server
 
 MODULES = {
     "meva_adapters.asking.child": "meva_adapters.asking.process",
-    "meva_adapters.strategy_checks.child": "meva_adapters.strategy_checks.asking",
+    "meva_adapters.strategies.checks.child": "meva_adapters.strategies.checks.asking",
 }
 """Those that are forked, and where each is begun."""
 

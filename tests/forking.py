@@ -41,7 +41,7 @@ USED = (
 )
 USED += (
     "meva_adapters.emulator.server.serving",
-    "meva_adapters.listed_strategies",
+    "meva_adapters.strategies.listed",
     "meva_adapters.text_codec",
 )
 USED += (

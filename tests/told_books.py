@@ -16,8 +16,8 @@ from cycles import a_run
 from fresh_database import fresh_file
 from scripted_account import START, Scripted
 
-from meva_adapters.listed_strategies import load_listed
 from meva_adapters.sql.store import SqlStore, writer
+from meva_adapters.strategies.listed import load_listed
 from meva_adapters.text_codec import ZstdTexts
 from meva_core.live.desk import Desk
 from meva_core.live_book.book import LiveBook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meva_adapters.btcturk import RESOLUTIONS
 from meva_adapters.replay.live_bars import RowBars
-from meva_adapters.strategies import Chosen
+from meva_adapters.strategies.loading import Chosen
 from meva_core.stages.live_weighing import LiveStrategy, most_cells
 from meva_core.strategy.asking import Asker
 from meva_core.strategy.base import bars_needed

@@ -14,7 +14,7 @@ from meva_adapters.asking.failing import failure_of
 from meva_adapters.asking.frames import Ended
 from meva_adapters.asking.process import StrategyProcess
 from meva_adapters.asking.question import Question
-from meva_adapters.strategies import Chosen
+from meva_adapters.strategies.loading import Chosen
 from meva_core.errors import BadInput
 from meva_core.strategy import LiveView, Strategy
 from meva_core.strategy.answers import StrategyFailed

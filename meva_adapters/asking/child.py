@@ -19,7 +19,7 @@ from typing import Any, Final
 from meva_adapters.asking.failing import failure_document, failure_of
 from meva_adapters.asking.frames import Ended, Pipes, packed
 from meva_adapters.asking.question import Question
-from meva_adapters.strategies import load
+from meva_adapters.strategies.loading import load
 from meva_core.errors import BadInput, MevaError
 from meva_core.market import Market
 from meva_core.strategy.answers import StrategyFailed, decision_of, weights_of

@@ -21,7 +21,7 @@ from attrs import define, field, frozen
 from meva_adapters.asking.failing import failure_from
 from meva_adapters.asking.frames import Ended, Late, Pipes, packed
 from meva_adapters.asking.question import Question
-from meva_adapters.strategies import Chosen
+from meva_adapters.strategies.loading import Chosen
 from meva_adapters.system.environments import child_environment
 from meva_core.ids import told_time
 from meva_core.strategy.asking import Failure, Shown

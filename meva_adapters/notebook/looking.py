@@ -8,7 +8,7 @@ from os import PathLike
 from meva_adapters.notebook.given import Value, noted, seconds, settings_given, whole
 from meva_adapters.replay.dataset import open_dataset
 from meva_adapters.replay.plans import plan_backtest
-from meva_adapters.strategy_checks.tapes import tape_over
+from meva_adapters.strategies.checks.tapes import tape_over
 from meva_core.errors import BadInput
 from meva_core.strategy import History, Strategy
 from meva_core.strategy.base import bars_needed

@@ -25,11 +25,12 @@ from meva_adapters.replay.bars import DatasetBars
 from meva_adapters.replay.dataset import open_dataset
 from meva_adapters.replay.plans import look_ahead, plan_backtest, window_notes
 from meva_adapters.replay.run_plans import Window, plan_otherwise, settings_notes
-from meva_adapters.strategies import Chosen, json_values
-from meva_adapters.strategies import chosen as chosen_strategy
-from meva_adapters.strategies import load as load_strategy
-from meva_adapters.strategy_checks.tapes import short_tape
-from meva_adapters.strategy_files import places_of
+from meva_adapters.strategies.checks.tapes import short_tape
+from meva_adapters.strategies.files import places_of
+from meva_adapters.strategies.loading import Chosen
+from meva_adapters.strategies.loading import chosen as chosen_strategy
+from meva_adapters.strategies.loading import load as load_strategy
+from meva_adapters.strategies.parameters import json_values
 from meva_adapters.system.compiled import choose
 from meva_adapters.system.speeds import Speed
 from meva_adapters.trades_table import trades_table

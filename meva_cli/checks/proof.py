@@ -10,7 +10,7 @@ from meva_core.errors import BadInput, MevaError
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
-    from meva_adapters.strategies import Chosen
+    from meva_adapters.strategies.loading import Chosen
     from meva_core.strategy.checking.finding import Finding
 
 LOOK: Final = Look("strategy")
@@ -36,7 +36,7 @@ def proof_checks(world: World, spec: str, chosen: Chosen) -> Iterator[Check]:
 
 
 def _proved(world: World, dataset: Dataset, spec: str, chosen: Chosen) -> Iterator[Check]:
-    from meva_cli.strategy_checking import checked
+    from meva_cli.strategies.checking import checked
     from meva_core.strategy.wished import universe_note
 
     if world.loaded is None:
@@ -53,7 +53,7 @@ def _proved(world: World, dataset: Dataset, spec: str, chosen: Chosen) -> Iterat
 
 
 def _told(world: World, finding: Finding, spec: str, chosen: Chosen) -> Check:
-    from meva_cli.strategy_told import WORDS
+    from meva_cli.strategies.told import WORDS
     from meva_core.strategy.checking.examining import ANSWERS
     from meva_core.strategy.checking.finding import PASSED
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from meva_adapters.texts.words import counted
 from meva_cli.checks.check import STAGE7, Check, Look, World
 from meva_cli.checks.proof import proof_checks
-from meva_cli.strategy_options import headings_unknown, strategy_of
+from meva_cli.strategies.options import headings_unknown, strategy_of
 from meva_core.errors import BadInput
 from meva_core.strategy.built_in import is_of_meva
 
 if TYPE_CHECKING:
-    from meva_adapters.listed_strategies import AtHand
-    from meva_adapters.strategies import Chosen
+    from meva_adapters.strategies.listed import AtHand
+    from meva_adapters.strategies.loading import Chosen
 
 LOOK: Final = Look("strategy")
 
@@ -46,7 +46,7 @@ def strategy_checks(world: World) -> Iterator[Check]:
 
 def _listed(world: World) -> Iterator[Check]:
     """Tell which strategies Stages 3 and 4 list, and load them."""
-    from meva_adapters.listed_strategies import NUMBERS, named_by, of_stage
+    from meva_adapters.strategies.listed import NUMBERS, named_by, of_stage
 
     stage, settings = NUMBERS[world.purpose], world.settings
     names = [name for name, _ in named_by(stage, settings)]

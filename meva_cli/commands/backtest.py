@@ -29,7 +29,7 @@ from meva_cli.recorded_runs import (
     strategy_recorded,
 )
 from meva_cli.render import counted, print_json
-from meva_cli.strategy_options import (
+from meva_cli.strategies.options import (
     has_weights,
     hosting,
     sample_note,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from meva_adapters.replay import Dataset
-    from meva_adapters.strategies import Chosen
+    from meva_adapters.strategies.loading import Chosen
     from meva_adapters.system.speeds import Speed
     from meva_core.ports import Reads
     from meva_core.stages.backtest import Done

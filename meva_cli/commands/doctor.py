@@ -9,7 +9,7 @@ from meva_cli.database import DB
 from meva_cli.load import Loaded, settings_for
 from meva_cli.options import COUNT, json_option
 from meva_cli.render import counted, print_json, print_line, print_table
-from meva_cli.strategy_options import strategy_options
+from meva_cli.strategies.options import strategy_options
 
 
 @click.command()

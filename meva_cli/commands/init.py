@@ -11,7 +11,7 @@ import click
 from meva_cli.load import DOTENV, TOML
 from meva_cli.options import FOLDER
 from meva_cli.render import print_line
-from meva_cli.strategy_template import class_name_of, template_of
+from meva_cli.strategies.template import class_name_of, template_of
 from meva_core.errors import BadInput
 
 WANTED: Final[Mapping[str, tuple[str, ...]]] = {

@@ -14,7 +14,7 @@ from meva_cli.options import COUNT, ENGINE, json_option
 from meva_cli.progress import make_progress
 from meva_cli.render import as_text, counted, print_json, print_line, print_pairs
 from meva_cli.runs import pick_run, run_option
-from meva_cli.strategy_options import hosting, strategy_of, strategy_options, watch_of
+from meva_cli.strategies.options import hosting, strategy_of, strategy_options, watch_of
 from meva_core.errors import StoreUnready
 
 if TYPE_CHECKING:

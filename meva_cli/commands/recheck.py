@@ -11,7 +11,7 @@ from meva_cli.database import DB, database, reading
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, json_option
 from meva_cli.render import as_text, counted, print_json, print_line, print_pairs
-from meva_cli.strategy_options import hosting
+from meva_cli.strategies.options import hosting
 from meva_core.errors import BadInput, StoreUnready
 
 if TYPE_CHECKING:
@@ -148,8 +148,8 @@ class _AtHand:
         return self._loaded[key]
 
     def _load(self, cycle: StoredCycle, identity: Mapping[str, Any]) -> Strategy:
-        from meva_adapters.listed_strategies import NotAtHand, load_listed
-        from meva_adapters.strategy_files import places_of
+        from meva_adapters.strategies.files import places_of
+        from meva_adapters.strategies.listed import NotAtHand, load_listed
 
         name = identity["id"]
         missing = f"cycle {cycle.cycle}: its strategy {name} is not at hand"

@@ -12,7 +12,7 @@ import click
 from meva_cli.load import settings_for
 from meva_cli.options import COUNT, WholeRange, json_option
 from meva_cli.render import counted, print_json, print_line, print_pairs
-from meva_cli.strategy_options import hosting, say_unknown_headings
+from meva_cli.strategies.options import hosting, say_unknown_headings
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -109,12 +109,12 @@ def _rehearsed(
     by_hand: int,
     as_json: bool,
 ) -> Report:
-    from meva_adapters.listed_strategies import and_named, of_stage
     from meva_adapters.rehearsal.faults import Fault
     from meva_adapters.rehearsal.process_there import Trader
     from meva_adapters.rehearsal.rehearsing import rehearse as run
     from meva_adapters.rehearsal.rehearsing import texts_of
     from meva_adapters.rehearsal.worlds import Shape
+    from meva_adapters.strategies.listed import and_named, of_stage
 
     with hosting():
         at_hand = and_named(of_stage(stage, settings), specs, settings)

@@ -15,7 +15,7 @@ from meva_cli.load import settings_for
 from meva_cli.options import FOLDER, SYMBOLS, VERIFY, WHOLE, WholeRange, json_option
 from meva_cli.render import counted, print_json, print_line, print_pairs, print_table
 from meva_cli.runs import pick_run, run_option
-from meva_cli.strategy_options import hosting
+from meva_cli.strategies.options import hosting
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -207,8 +207,8 @@ def convert(folder: Path, into: Path, form: str | None, as_json: bool) -> None:
 def _decided_again(folder: Path, strategy: str | None) -> str:
     """Return the command that decides a written run again: a strategy that its id does not name has to be
     named by its file."""
-    from meva_adapters.strategies import available
-    from meva_adapters.strategy_files import places_of
+    from meva_adapters.strategies.available import available
+    from meva_adapters.strategies.files import places_of
 
     command = shlex.join(["meva", "backtest", "--data", str(folder), "--as-recorded", "--db", "NEW.db"])
     if strategy is None:

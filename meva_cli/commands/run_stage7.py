@@ -29,7 +29,7 @@ from meva_cli.options import COUNT, ENGINE, TIME, json_option
 from meva_cli.pace import EMULATOR, SYSTEM, ClockPace, timepiece
 from meva_cli.render import as_text, counted, print_json, print_line
 from meva_cli.signals import Whole
-from meva_cli.strategy_options import strategy_of, strategy_options
+from meva_cli.strategies.options import strategy_of, strategy_options
 
 if TYPE_CHECKING:
     from meva_adapters.sql import SqlStore

@@ -12,8 +12,8 @@ from meva_cli.dataset import dataset_folder
 from meva_cli.load import settings_for
 from meva_cli.options import FOLDER, WholeRange, json_option
 from meva_cli.render import print_json, print_line, print_table
-from meva_cli.strategy_options import PARAMETERS, say_unknown_headings, strategy_of
-from meva_cli.strategy_told import check_document, listed, print_check
+from meva_cli.strategies.options import PARAMETERS, say_unknown_headings, strategy_of
+from meva_cli.strategies.told import check_document, listed, print_check
 from meva_core.errors import BadInput
 
 
@@ -41,7 +41,7 @@ def check(
     nothing speaks against it. 1: something does; the first cycle and symbol that differ are named.
     """
     from meva_adapters.replay import open_dataset
-    from meva_cli.strategy_checking import checked
+    from meva_cli.strategies.checking import checked
 
     given = {"STRATEGY": spec}
     loaded = settings_for("exchange", "live", "stage7", "strategy", options=given)
@@ -65,7 +65,7 @@ def new(file: Path) -> None:
 
     FILE ends in .py and gives the class its name. A file that is there stays as it is.
     """
-    from meva_cli.strategy_template import class_name_of, template_of
+    from meva_cli.strategies.template import class_name_of, template_of
     from meva_core.strategy.base import snake_case
 
     name = class_name_of(file)
@@ -95,7 +95,7 @@ def list_(as_json: bool) -> None:
     weights, for many cycles at once, in every stage; decide, cycle by cycle with the book before its eyes, in
     every stage where that gives a dict of weights, in Stages 3 and 4 alone where it gives orders.
     """
-    from meva_adapters.strategy_files import places_of
+    from meva_adapters.strategies.files import places_of
 
     settings = settings_for("strategy").settings
     rows = list(listed(places_of(settings.strategy.path), settings.strategy.tables))

@@ -14,7 +14,7 @@ from meva_core.stages.parts import Marks, unmarked
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Btcturk
     from meva_adapters.measuring import StreamedBooks
-    from meva_adapters.strategies import Chosen
+    from meva_adapters.strategies.loading import Chosen
     from meva_cli.dry.held import HeldBook
     from meva_core.loop import Loop
     from meva_core.ports import Clock

@@ -10,9 +10,9 @@ import attrs
 
 if TYPE_CHECKING:
     from meva_adapters.btcturk import Observer
-    from meva_adapters.listed_strategies import AtHand
     from meva_adapters.sql import SqlStore
     from meva_adapters.sql.lease import Heartbeat, Lease
+    from meva_adapters.strategies.listed import AtHand
     from meva_core.live.desk import Desk
     from meva_core.operating.guards.permit import Canary, Permits
     from meva_core.operating.runner import Runner

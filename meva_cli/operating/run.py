@@ -18,7 +18,7 @@ import attrs
 from meva_adapters.system import events
 from meva_cli.notes import say
 from meva_cli.operating.plan import AtWork, Plan, Way
-from meva_cli.strategy_options import say_unknown_headings
+from meva_cli.strategies.options import say_unknown_headings
 from meva_core.errors import BadInput
 from meva_core.market import MICROS
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from meva_adapters.btcturk import Btcturk
     from meva_adapters.btcturk.observed import Slowest
-    from meva_adapters.listed_strategies import AtHand
     from meva_adapters.sql import SqlStore
     from meva_adapters.sql.lease import Lease
+    from meva_adapters.strategies.listed import AtHand
     from meva_adapters.system.clock import Timepiece
     from meva_core.live.desk import Desk
     from meva_core.operating.guards.permit import Canary
@@ -57,7 +57,7 @@ def at_work(
     is traded already; LeaseHeld while another process has the book; and what a store or an exchange raises.
     """
     from meva_adapters.asking import calls_beside
-    from meva_adapters.listed_strategies import of_stage
+    from meva_adapters.strategies.listed import of_stage
 
     strategies = of_stage(plan.stage, settings)
     say_unknown_headings(settings, strategies.chosen)

@@ -17,7 +17,7 @@ from meva_core.live_book.alarms import AlarmCode
 from meva_core.live_history.block_words import BLOCKS
 
 if TYPE_CHECKING:
-    from meva_adapters.listed_strategies import AtHand
+    from meva_adapters.strategies.listed import AtHand
     from meva_cli.operating.plan import AtWork, Plan
     from meva_core.operating.adopting import Opened
     from meva_core.operating.runner import Told

@@ -12,9 +12,9 @@ from command_line import meva
 from fresh_database import fresh_file
 from live_cycles import MARKS, a_book, a_cycle
 
-from meva_adapters.listed_strategies import load_listed
 from meva_adapters.sql import writer
-from meva_adapters.strategies import Chosen, load
+from meva_adapters.strategies.listed import load_listed
+from meva_adapters.strategies.loading import Chosen, load
 from meva_adapters.text_codec import ZstdTexts
 from meva_core.errors import BadInput
 from meva_core.operating.records import recording

@@ -15,8 +15,8 @@ from fresh_database import fresh_file
 from live_cycles import a_book
 from running import running
 
-from meva_adapters.listed_strategies import of_stage
 from meva_adapters.sql.store import SqlStore, writer
+from meva_adapters.strategies.listed import of_stage
 from meva_cli.operating.plan import Plan, Way
 from meva_cli.operating.told import Teller, _caps, tell_armed, tell_opening
 from meva_core.amounts import format_e8

@@ -17,7 +17,7 @@ from stage7_runs import START, rows_of
 
 from meva_adapters.asking import AskedBeside
 from meva_adapters.asking.at_work import at_work
-from meva_adapters.strategies import load
+from meva_adapters.strategies.loading import load
 
 __all__ = ["equal", "live", "meva", "recorded"]
 Meva = Callable[..., Any]

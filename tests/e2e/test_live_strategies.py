@@ -15,7 +15,7 @@ from stage7_runs import START, rows_of
 
 from meva_adapters.metrics.cycles import CycleMeters
 from meva_adapters.metrics.meters import Meters
-from meva_adapters.strategies import load
+from meva_adapters.strategies.loading import load
 from meva_core.alerts.conditions import Kind, conditions_of
 from meva_core.ids import stamp_text
 from meva_core.strategy import Strategy

@@ -14,7 +14,7 @@ import pytest
 
 from meva_adapters.asking import AskedBeside
 from meva_adapters.asking.frames import Ended, Late, Pipes, packed
-from meva_adapters.strategies import load
+from meva_adapters.strategies.loading import load
 from meva_core.amounts import E8
 from meva_core.market import empty_market
 from meva_core.strategy.asking import Failure, Shown

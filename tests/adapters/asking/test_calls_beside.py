@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from operational_cases import TIME, inputs, sent
 
 from meva_adapters.asking import CallsBeside, calls_beside
-from meva_adapters.listed_strategies import load_listed
-from meva_adapters.strategies import Chosen
+from meva_adapters.strategies.listed import load_listed
+from meva_adapters.strategies.loading import Chosen
 from meva_core.ids import canonical_json
 from meva_core.operational.decide import Decided, decide
 from meva_core.operational.documents import document_of

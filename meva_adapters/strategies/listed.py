@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from meva_adapters.strategies import Chosen, available, ids_of, load
-from meva_adapters.strategy_files import places_of
+from meva_adapters.strategies.available import available, ids_of
+from meva_adapters.strategies.files import places_of
+from meva_adapters.strategies.loading import Chosen, load
 from meva_core.errors import BadInput, Problem
 from meva_core.operational.asking import bars_wanted
 from meva_core.operational.inputs import Listed

@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from meva_adapters import strategy_sources
-from meva_adapters.strategies import Chosen, load
+from meva_adapters.strategies import sources
+from meva_adapters.strategies.loading import Chosen, load
 from meva_core.errors import BadInput
 from meva_core.strategy.built_in import BUILT_IN
 
@@ -182,7 +182,7 @@ def test_of_modules_that_lie_beside_each_other_the_identity_is_that_of_recorded_
 def test_those_that_come_with_meva_are_their_own_module_alone() -> None:
     kind = BUILT_IN["momentum"]
     text = Path(str(sys.modules[kind.__module__].__file__)).read_text()
-    assert strategy_sources.source_sha256(kind) == sha256_of(momentum=text)
+    assert sources.source_sha256(kind) == sha256_of(momentum=text)
 
 
 def test_what_was_installed_into_its_folder_is_no_part_of_it(tmp_path: Path, write: Write) -> None:
@@ -211,7 +211,7 @@ def test_a_source_that_is_no_python_and_is_not_run_counts_as_it_stands(tmp_path:
 def test_more_modules_than_a_strategy_can_need_are_refused(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(strategy_sources, "MOST", 2)
+    monkeypatch.setattr(sources, "MOST", 2)
     write({"own.py": own("import a"), "a.py": "import b\nSHARE = 1", "b.py": ""})
     with pytest.raises(BadInput, match=r"more than 2 modules belong to the strategy in .*own\.py: all that"):
         loaded(tmp_path)

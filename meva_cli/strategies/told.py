@@ -12,8 +12,8 @@ from meva_cli.render import counted, print_line, print_pairs
 from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
-    from meva_adapters.strategies import Chosen
-    from meva_adapters.strategy_checks.checking import Report
+    from meva_adapters.strategies.checks.checking import Report
+    from meva_adapters.strategies.loading import Chosen
     from meva_core.strategy.base import Strategy
     from meva_core.strategy.checking.piece import Piece
 
@@ -94,7 +94,7 @@ def print_check(document: Mapping[str, Any]) -> None:
 def listed(places: Sequence[Path], tables: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield every strategy that an id names, with its parameters and bounds; `problem` says why
     one cannot be loaded, or named."""
-    from meva_adapters.strategies import available
+    from meva_adapters.strategies.available import available
     from meva_core.strategy.built_in import OF_LIVE_STAGES
 
     yield {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meva_cli.strategy_options import subject_of, with_strategy
+from meva_cli.strategies.options import subject_of, with_strategy
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
-    from meva_adapters.strategies import Chosen
-    from meva_adapters.strategy_checks.checking import Report
+    from meva_adapters.strategies.checks.checking import Report
+    from meva_adapters.strategies.loading import Chosen
     from meva_cli.load import Loaded
     from meva_core.stages.plan import RunPlan
     from meva_core.strategy.checking.piece import Piece
@@ -24,8 +24,8 @@ def checked(
     backtest steps by. Raises BadInput for a dataset that it cannot be asked about, and CheckFailed where a
     process dies in which it is asked.
     """
-    from meva_adapters.strategy_checks.checking import check
-    from meva_adapters.strategy_checks.tapes import whole_tape
+    from meva_adapters.strategies.checks.checking import check
+    from meva_adapters.strategies.checks.tapes import whole_tape
     from meva_core.stages.asked_alone import Terms
 
     plan = with_strategy(_plan(loaded, dataset), chosen)

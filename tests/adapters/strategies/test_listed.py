@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from meva_adapters.listed_strategies import AtHand, of_stage
+from meva_adapters.strategies.listed import AtHand, of_stage
 from meva_core.errors import BadInput
 from meva_core.settings import build_settings
 from meva_core.strategy.built_in import OF_LIVE_STAGES, Momentum

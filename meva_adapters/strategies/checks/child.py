@@ -1,4 +1,4 @@
-"""The process in which a strategy is asked: `python -m meva_adapters.strategy_checks.child FOLDER`.
+"""The process in which a strategy is asked: `python -m meva_adapters.strategies.checks.child FOLDER`.
 
 The folder holds the tape and `job.json`; what comes of it is written there as `result.json` and `whole.npy`.
 """
@@ -16,10 +16,10 @@ from typing import Any, Final
 import attrs
 import numpy as np
 
-from meva_adapters.strategies import load
-from meva_adapters.strategy_checks.moved_clock import move_clock
-from meva_adapters.strategy_checks.refusing import Refusing
-from meva_adapters.strategy_checks.tape_files import read_tape, read_terms
+from meva_adapters.strategies.checks.moved_clock import move_clock
+from meva_adapters.strategies.checks.refusing import Refusing
+from meva_adapters.strategies.checks.tape_files import read_tape, read_terms
+from meva_adapters.strategies.loading import load
 from meva_core.errors import BadInput
 from meva_core.stages.asked_alone import Terms, ask_deciding
 from meva_core.strategy.answers import StrategyFailed

@@ -14,8 +14,8 @@ from meva_core.errors import BadInput
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
-    from meva_adapters.strategies import Chosen
-    from meva_adapters.strategy_checks.asking import Subject
+    from meva_adapters.strategies.checks.asking import Subject
+    from meva_adapters.strategies.loading import Chosen
     from meva_core.settings import Settings
     from meva_core.stages.plan import RunPlan
     from meva_core.strategy.base import Strategy
@@ -58,8 +58,9 @@ def strategy_of(settings: Settings, parameters: Sequence[str], *, warn: bool = T
                 "parameters of a strategy were given, but no strategy", action="add --strategy SPEC"
             )
         return None
-    from meva_adapters.strategies import json_values, load
-    from meva_adapters.strategy_files import places_of
+    from meva_adapters.strategies.files import places_of
+    from meva_adapters.strategies.loading import load
+    from meva_adapters.strategies.parameters import json_values
 
     values, places = json_values(chosen.params), places_of(chosen.path)
     with hosting():
@@ -74,8 +75,8 @@ def headings_unknown(settings: Settings, loaded: Collection[str]) -> list[str]:
     those that are, wherever they were found."""
     if not settings.strategy.tables:
         return []
-    from meva_adapters.strategies import unknown_headings
-    from meva_adapters.strategy_files import places_of
+    from meva_adapters.strategies.available import unknown_headings
+    from meva_adapters.strategies.files import places_of
 
     return unknown_headings(settings.strategy.tables, places_of(settings.strategy.path), loaded)
 
@@ -126,9 +127,9 @@ def with_strategy(plan: RunPlan, chosen: Chosen | None) -> RunPlan:
 def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset) -> str | None:
     """Look at some cuts of the data for look-ahead, in another process, and return what was found, if
     anything was. Raises EndedItself for one that would end this process, too, as if all had been run."""
-    from meva_adapters.strategy_checks.asking import CheckFailed, EndedItself
-    from meva_adapters.strategy_checks.checking import sampled
-    from meva_adapters.strategy_checks.tapes import short_tape
+    from meva_adapters.strategies.checks.asking import CheckFailed, EndedItself
+    from meva_adapters.strategies.checks.checking import sampled
+    from meva_adapters.strategies.checks.tapes import short_tape
 
     name = f"strategy {chosen.strategy.name()}"
     try:
@@ -144,8 +145,8 @@ def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset) -> s
 
 def subject_of(spec: str, chosen: Chosen) -> Subject:
     """Return a strategy as other processes find it."""
-    from meva_adapters.strategy_checks.asking import Subject
-    from meva_adapters.strategy_checks.refusing import own_place
+    from meva_adapters.strategies.checks.asking import Subject
+    from meva_adapters.strategies.checks.refusing import own_place
 
     places, own = [str(place) for place in chosen.places], str(own_place(type(chosen.strategy)))
     return Subject(spec, chosen.strategy.parameters(), places, own)

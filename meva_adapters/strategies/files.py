@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from meva_adapters.strategy_imports import OfThisVerySource, importing_anew
+from meva_adapters.strategies.imports import OfThisVerySource, importing_anew
 from meva_core.errors import BadInput
 from meva_core.strategy.base import snake_case
 from meva_core.strategy.raised import told, undisturbed

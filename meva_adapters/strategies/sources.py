@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
-from meva_adapters.strategy_files import is_of_file
-from meva_adapters.strategy_imports import OfThisVerySource, is_installed, others_in
+from meva_adapters.strategies.files import is_of_file
+from meva_adapters.strategies.imports import OfThisVerySource, is_installed, others_in
 from meva_core.errors import BadInput
 from meva_core.strategy.base import Strategy
 

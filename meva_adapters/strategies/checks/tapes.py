@@ -8,7 +8,7 @@ import numpy as np
 
 from meva_adapters.replay.bars import DatasetBars
 from meva_adapters.replay.dataset import Dataset
-from meva_adapters.strategy_checks.tape_files import piece_of
+from meva_adapters.strategies.checks.tape_files import piece_of
 from meva_core.params import MARK_LAST
 from meva_core.stages.plan import RunPlan
 from meva_core.strategy.bars import BarFeed, since

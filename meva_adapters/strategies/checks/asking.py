@@ -16,7 +16,7 @@ from meva_adapters.system.environments import child_environment
 from meva_core.errors import MevaError
 from meva_core.strategy.checking.finding import Finding
 
-CHILD: Final = "meva_adapters.strategy_checks.child"
+CHILD: Final = "meva_adapters.strategies.checks.child"
 _SHOWN: Final = 300
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from attrs import frozen
 
-from meva_adapters.strategy_checks.asking import Answer, Asking, Subject
-from meva_adapters.strategy_checks.tape_files import write_tape, write_terms
+from meva_adapters.strategies.checks.asking import Answer, Asking, Subject
+from meva_adapters.strategies.checks.tape_files import write_tape, write_terms
 from meva_core.stages.asked_alone import Terms
 from meva_core.strategy.answers import rounded
 from meva_core.strategy.base import Strategy

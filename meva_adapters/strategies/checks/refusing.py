@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from meva_adapters.strategy_files import is_of_file
-from meva_adapters.strategy_imports import OF_MEVA
+from meva_adapters.strategies.files import is_of_file
+from meva_adapters.strategies.imports import OF_MEVA
 from meva_core.strategy.base import Strategy
 
 _EXACTLY: Final = {
