@@ -408,8 +408,18 @@ def _coarser(a: Decimal | None, b: Decimal | None, what: str) -> Decimal:
 
 
 def _tick(entry: Mapping[str, Any], filters: Mapping[str, Any]) -> Decimal:
-    step = Decimal(1) if entry.get("hasFraction") is False else _step_of_scale(entry, "denominatorScale")
+    step = _step_of_scale(entry, "denominatorScale") if _has_fraction(entry) else Decimal(1)
     return _coarser(step, _named(entry, filters, "tickSize", "tickSize"), "tick size")
+
+
+def _has_fraction(entry: Mapping[str, Any]) -> bool:
+    """Whether prices have decimals; recorded metadata may say so as a word."""
+    said = entry.get("hasFraction")
+    if isinstance(said, str):
+        said = {"true": True, "false": False}.get(said.lower(), said)
+    if said is not None and not isinstance(said, bool):
+        raise BadInput(f"hasFraction: {_brief(said)} is neither true nor false")
+    return said is not False
 
 
 def _lot(entry: Mapping[str, Any], filters: Mapping[str, Any]) -> Decimal:

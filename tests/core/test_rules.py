@@ -183,6 +183,9 @@ def test_the_usual_entry_gives_its_rules() -> None:
     [
         ({"hasFraction": False, "price": {"tickSize": "10"}}, "10"),
         ({"hasFraction": False, "price": {"tickSize": "0.01"}}, "1"),
+        ({"hasFraction": "False", "price": {"tickSize": "0.01"}}, "1"),
+        ({"hasFraction": "true"}, "0.01"),
+        ({"hasFraction": None}, "0.01"),
         ({"hasFraction": False, "denominatorScale": 8, "price": {"tickSize": None}}, "1"),
         ({"denominatorScale": 3, "price": {"tickSize": "0.0005"}}, "0.001"),
         ({"denominatorScale": 4, "price": {"tickSize": "0.0005"}}, "0.0005"),
@@ -265,6 +268,8 @@ def test_the_minimum_of_the_entry_comes_before_the_filter() -> None:
         ({"price": {"tickSize": True}}, "tickSize: 'True' is not a number"),
         ({"price": {"tickSize": ["0.01"]}}, "is not a number"),
         ({"price": {"tickSize": None}, "denominatorScale": None}, "tick size: the metadata names none"),
+        ({"hasFraction": 0}, "hasFraction: 0 is neither true nor false"),
+        ({"hasFraction": "no"}, "hasFraction: 'no' is neither true nor false"),
         ({"numeratorScale": None}, "lot size: the metadata names none"),
         ({"numeratorScale": 9}, "more than 8 decimal places"),
         ({"numeratorScale": -1}, "numeratorScale: -1 is not a whole number"),
