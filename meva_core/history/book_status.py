@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
+from meva_core.chains import lost
 from meva_core.history.last_cycle import LastCycle, last_cycle
 from meva_core.history.limits import limits_of
 from meva_core.history.window import RUN_METRICS, Decode
@@ -37,11 +38,15 @@ class BookStatus:
 
 
 def book_status(reads: Reads, name: str, run_id: str | None, decode: Decode) -> BookStatus:
-    """Return how a book stands whose last run is `run_id`, None before the first."""
+    """Return how a book stands whose last run is `run_id`, None before the first. Raises StoreCorrupt where
+    the cycle that the run stands at is not there: the one before it is not its last."""
     row = None if run_id is None else reads.run(run_id)
     cycle = None
     if row is not None and run_id is not None:
         cycle = last_cycle(reads, run_id, limits_of(run_id, row, decode), decode)
+        stands = reads.state(run_id)
+        if stands is not None and (cycle is None or cycle.ts != stands["ts"]):
+            raise lost(run_id, f"nothing is there of its last cycle, {stands['cycle_id']}")
     return BookStatus(name, run_id, cycle, _apart(reads, run_id), *(_unsent(reads, name, n) for n in (0, 1)))
 
 

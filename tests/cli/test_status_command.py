@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,19 @@ def test_each_book_tells_its_last_cycle_as_it_is_stored(meva: Meva, tmp_path: Pa
     assert "none yet, equity 1000" in shown
     assert "nobody holds it" in shown
     assert other["cycle_ts"] < main["cycle_ts"]
+
+
+def test_the_cycle_before_a_lost_one_is_not_told_as_the_last(
+    meva: Meva, tmp_path: Path, market: Played
+) -> None:
+    db = tmp_path / "state.db"
+    run_book(db, market, minutes(0, 6))
+    with closing(sqlite3.connect(db)) as connection, connection:
+        for table, place in (("stage7_stretches", "seq"), ("stage7_run_metrics", "ts")):
+            connection.execute(f"DELETE FROM {table} WHERE {place} = (SELECT max({place}) FROM {table})")
+    ended = meva("status", *DB)
+    assert (ended.code, ended.out) == (2, "")
+    assert "nothing is there of its last cycle" in ended.err
 
 
 def test_a_cycle_without_orders_says_why_in_words(meva: Meva, tmp_path: Path, market: Played) -> None:
