@@ -258,7 +258,7 @@ class Inquiry:
     def _seen(self, record: Record, watch: Watch, own: VenueOrder) -> tuple[Record, Watch, list[Alarm]]:
         overdue = self._is_older(record, self.grace.grace_seconds)
         if not record.asks:
-            record = evolve(record, qty=own.qty, price=record.price if own.price is None else own.price)
+            record = record.asking(own.qty, own.price)
         was = Standing.UNKNOWN if record.standing is Standing.REJECTED else record.standing
         news = reported(was, own.state, overdue=overdue)
         if news is Standing.UNKNOWN:  # from a word that is not known

@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from meva_core.amounts import is_usable
 from meva_core.errors import BadInput
@@ -62,6 +62,9 @@ _STANDINGS: Final[Mapping[str, Standing]] = {
     **_ADOPTED,
 }
 _SIDES: Final = {side.name: side for side in Side}
+FOUND: Final = "found at the exchange, and not in this file"
+FOUND_BY_FILLS: Final = "found by its fills alone, and not in this file: it may have asked for more"
+"""What a row says of an order that the exchange had and the file had not."""
 
 
 @frozen
@@ -95,7 +98,12 @@ class Record:
     @property
     def asks(self) -> bool:
         """Whether what it asks is known; else whatever bears its name is it."""
-        return bool(self.qty)
+        return bool(self.qty) and self.error != FOUND_BY_FILLS
+
+    def asking(self, qty: Decimal, price: Decimal | None) -> Record:
+        """Return it with what the exchange says that it asks; None, it does not say at which price."""
+        error = FOUND if self.error == FOUND_BY_FILLS else self.error
+        return evolve(self, qty=qty, price=self.price if price is None else price, error=error)
 
     @property
     def name(self) -> str | None:

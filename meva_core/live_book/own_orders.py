@@ -32,8 +32,9 @@ class OwnOrder:
     booked, `count` how many, and `inexact` how many of them the exchange gave rounded. `was_absent` says that
     we called it absent, and not the earlier system, when nothing had told of a fill; `is_missed` that it may
     rest, and the exchange did not show it when it was looked for, `was_known` that the exchange had it once,
-    by its own word or by the earlier system's; `twin_of` is the name that it shares with
-    another one. `written` is when something was sent of it last, as far as its row says, in microseconds.
+    by its own word or by the earlier system's; `twin_of` is the name that it shares with another one. Without
+    `asks` nobody knows what it asked: for no less than has filled. `written` is when something was sent of it
+    last, as far as its row says, in microseconds.
     """
 
     symbol: str
@@ -54,6 +55,7 @@ class OwnOrder:
     is_missed: bool = False
     was_known: bool = False
     twin_of: str | None = None
+    asks: bool = True
     created: int = 0
     ended: int | None = None
     written: int = 0
@@ -117,6 +119,8 @@ class OwnOrder:
         has filled then."""
         if (fill.symbol, fill.side) != (self.symbol, self.side):
             return False
+        if not self.asks:
+            return True
         after = self.plus(fill)
         unit = Decimal(1).scaleb(int(fill.qty.as_tuple().exponent))
         spare = EXACT.multiply(unit, Decimal(after.inexact)) if after.inexact else _ZERO
@@ -164,6 +168,7 @@ def own_order(
         is_missed=record.standing in MAY_REST and watch.missing is not None,
         was_known=record.order_id is not None or watch.known,
         twin_of=watch.twin_of,
+        asks=record.asks,
         created=record.created,
         ended=record.updated if has_ended else None,
         written=record.updated if record.standing in _CANCELED else record.created,

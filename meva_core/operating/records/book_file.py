@@ -9,7 +9,17 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from meva_core.live.desk import Desk
-from meva_core.live.live_orders import Record, Unread, add, change, newest, records, rows
+from meva_core.live.live_orders import (
+    FOUND,
+    FOUND_BY_FILLS,
+    Record,
+    Unread,
+    add,
+    change,
+    newest,
+    records,
+    rows,
+)
 from meva_core.live.owner import ACCOUNT, Owner
 from meva_core.live.standing import Standing, reported
 from meva_core.live.watch import look_again, watch_found
@@ -205,9 +215,10 @@ def _found(order: VenueOrder, now: int) -> Record:
         raise ValueError(f"order {order.order_id} has no limit, and none of ours is without")
     standing = reported(Standing.UNKNOWN, order.state)
     created = order.created_ts or sent_at(order.client_id) or now
+    how = FOUND_BY_FILLS if order.status == FOUND_BY_FILLS else FOUND
     return Record(
-        order.client_id, order.symbol, order.side, order.price, order.qty, standing, order.order_id,
-        "found at the exchange, and not in this file", created, now,
+        order.client_id, order.symbol, order.side, order.price, order.qty, standing, order.order_id, how,
+        created, now,
     )  # fmt: skip
 
 

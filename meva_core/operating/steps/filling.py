@@ -264,8 +264,8 @@ class FillReader:
             return order, False
         self.look_ups -= 1
         said = self.account.order(order.order_id)
-        if said is None or said.filled is None:
-            return order, said is not None
+        if said is None or said.filled is None:  # it shows it no more, or never says so much
+            return order, True
         return evolve(order, filled=max(said.filled, order.filled or said.filled)), True
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from meva_core.ids import cycle_id
 from meva_core.live.booking import sum_of
 from meva_core.live.desk import Desk
+from meva_core.live.live_orders import FOUND_BY_FILLS
 from meva_core.live_book.alarms import Alarm, AlarmCode
 from meva_core.live_book.attribution import Ours, Whose, of_order
 from meva_core.live_book.names import cycle_of
@@ -32,7 +33,8 @@ def of_fills(fills: Sequence[VenueFill]) -> VenueOrder | None:
     name = next((fill.client_id for fill in fills if fill.client_id is not None), None)
     return VenueOrder(
         first.order_id or "", name, first.symbol, first.side, Method.LIMIT, price,
-        sum_of(fill.qty for fill in fills), Decimal(0), OrderState.CANCELED, "", first.ts, fills[-1].ts,
+        sum_of(fill.qty for fill in fills), Decimal(0), OrderState.CANCELED, FOUND_BY_FILLS, first.ts,
+        fills[-1].ts,
     )  # fmt: skip
 
 

@@ -578,6 +578,44 @@ def test_one_whose_time_the_exchange_does_not_give_was_sent_when_its_name_says(a
     assert account.off() == {}
 
 
+def test_the_sum_of_an_order_counts_that_the_exchange_shows_no_more_and_had_said_less_of(
+    account: Lived,
+) -> None:
+    exchange = account.exchange
+    number = account.place("BTCTRY", Side.BUY, "1", "3001")
+    exchange.trade(number, "0.9")
+    exchange.orders[number] = evolve(exchange.orders[number], left=Decimal("0.6"), state=OrderState.CANCELED)
+    account.cycle()
+    del exchange.orders[number]
+    for _ in range(4):
+        account.cycle()
+    file = BookFile(account.desk, whose(account.book), account.last.inputs.cycle, {})
+    [order] = [one for one in file.own_orders({number}) if one.order_id == number]
+    assert (order.sums.qty, order.complete, account.last.inputs.blocked) == (Decimal("0.9"), True, {})
+    assert account.book.alarms == ()
+
+
+@pytest.mark.parametrize("late", [100, 400], ids=["while it is looked for", "and later"])
+def test_one_that_only_its_fills_show_may_have_asked_for_more_than_they_come_to(
+    account: Lived, late: int
+) -> None:
+    """The exchange has forgotten it, the file was restored, and its last fill is shown late."""
+    exchange = account.exchange
+    name = client_id(account.last.inputs.cycle, "BTCTRY", Side.BUY, 7, stage=4)
+    lost = exchange.submit(NewOrder(name, "BTCTRY", Side.BUY, Decimal(2990), Decimal(1)))
+    exchange.trade(lost.order_id, "0.4")
+    exchange.trade(lost.order_id, "0.5", late=late)
+    del exchange.orders[lost.order_id]
+    for _ in range(9):
+        account.cycle()
+        account.check()
+        assert [alarm.pair for alarm in account.book.alarms if alarm.kills] == []
+    file = BookFile(account.desk, whose(account.book), account.last.inputs.cycle, {})
+    [order] = [one for one in file.own_orders({lost.order_id}) if one.order_id == lost.order_id]
+    assert (order.sums.qty, order.complete) == (Decimal("0.9"), True)
+    assert (account.off(), account.book.sums) == ({}, {})
+
+
 @pytest.mark.parametrize("filled", ["0", "0.4", "1"])
 def test_an_order_of_ours_that_a_restored_file_lacks_is_taken_in_with_its_fills(
     account: Lived, filled: str
