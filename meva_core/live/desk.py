@@ -3,7 +3,7 @@
     desk.place(order)            recorded, then sent once, then recorded again
     desk.cancel(name)            an acceptance only; `settle` says what became of it
     desk.settle()                asks the exchange what became of every order that has not ended
-    desk.book(work, number, qty) so much of an order is in the ledger: it is reserved no longer
+    desk.book(work, record, qty) so much of an order is in the ledger: it is reserved no longer
 
 A program that starts settles first: what it did not live to see was recorded before it was sent. Whether
 writing is allowed at all is asked by the venue itself, right before each write.
@@ -178,18 +178,13 @@ class Desk:
             save(work, watches, now)
             work.commit()
 
-    def book(self, work: UnitOfWork, order_id: str, qty: Decimal, *, complete: bool = False) -> None:
-        """Say how much of the order of a number the ledger holds, as `book_order` does. Raises KeyError for a
-        number that is not of an order of ours."""
-        record = _one(records(work, self.owner, exchange_order_id=order_id), order_id)
-        self.book_order(work, record, qty, complete=complete)
-
-    def book_order(self, work: UnitOfWork, record: Record, qty: Decimal, *, complete: bool = False) -> None:
+    def book(self, work: UnitOfWork, record: Record, qty: Decimal, *, complete: bool = False) -> None:
         """Say how much of an order the ledger holds, from the commit of this unit of work on.
 
         For the unit that books its fills: an order that can be sold no more stays reserved until then.
-        `qty` is all that was booked of it so far; `complete` says that no more fills will come, whatever
-        the exchange says was filled.
+        `record` is how it stands in that unit, whether the exchange gave it a number or not. `qty` is all
+        that was booked of it so far; `complete` says that no more fills will come, whatever the exchange says
+        was filled.
         """
         watches = load(work, self.owner)
         before = watches.of(record)

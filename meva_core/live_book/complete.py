@@ -35,19 +35,19 @@ def looked_at(
     last. What it refused has no fills.
     """
     if order.complete or not order.has_ended:
-        return _forgotten(book, order), order
+        return book, order
     short = _short(order)
     if _is_refused(order) or short == 0 or book.is_accepted(AlarmCode.FILLS_LOST, order.label):
-        return _forgotten(book, order), evolve(order, complete=True)
+        return book, evolve(order, complete=True)
     if short is not None and (short > 0 or not asked_again):
-        return _forgotten(book, order), order
+        return book, order
     known = book.sums.get(order.label)
     if known is None or known.qty != order.sums.qty:
         sums = {**book.sums, order.label: Sum(order.sums.qty, now)}
         return evolve(book, sums=sums), order
     if now - known.since < AGREED_MICROS:
         return book, order
-    return _forgotten(book, order), evolve(order, complete=True, filled=order.sums.qty)
+    return book, evolve(order, complete=True, filled=order.sums.qty)
 
 
 def kept(book: LiveBook, orders: Iterable[OwnOrder]) -> LiveBook:
@@ -100,9 +100,3 @@ def incomplete_alarms(
         if waited >= LOST_MICROS and order.symbol not in unread:
             found.append(Alarm(AlarmCode.FILLS_LOST, order.label, order.symbol, numbers))
     return [alarm for alarm in found if alarm.pair not in book.accepted]
-
-
-def _forgotten(book: LiveBook, order: OwnOrder) -> LiveBook:
-    if order.label not in book.sums:
-        return book
-    return evolve(book, sums={label: one for label, one in book.sums.items() if label != order.label})

@@ -370,7 +370,7 @@ class Trading(RuleBasedStateMachine):
                 shown = self.exchange.shown_fills(number)
                 more = shown - self.booked.get(number, Decimal(0))
                 if more:
-                    self.desk.book(work, number, shown)
+                    self.desk.book(work, record, shown)
                     self.booked[number] = shown
                     self.held += -more if record.side is Side.SELL else more
             work.commit()

@@ -362,7 +362,8 @@ def test_n19_nothing_is_sold_that_books_or_balance_lack_however_late_either_is(
     assert desk.sellable("BTCTRY", held, lagging) == held - sell.qty
     ledger = held - sum(fill.qty for fill in fills)
     with store.unit() as work:
-        desk.book(work, str(sold.order_id), sell.qty)
+        (filled,) = records(work, ACCOUNT, exchange_order_id=sold.order_id)
+        desk.book(work, filled, sell.qty)
         work.commit()
     assert desk.sellable("BTCTRY", ledger, lagging) == ledger
     local.control("POST", "policy", balances_delay_ms=0)

@@ -79,7 +79,7 @@ class DryRun:
                 self.ledger["TRY"] -= sign * entry.notional + entry.fee
             self.booked[number] = len(fills)
             with self.store.unit() as work:
-                self.desk.book(work, number, sum_of(fill.qty for fill in fills))
+                self.desk.book(work, record, sum_of(fill.qty for fill in fills))
                 work.commit()
 
     def cancel(self, share: float) -> None:

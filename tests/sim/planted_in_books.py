@@ -10,7 +10,7 @@ from planting import bug
 
 from meva_adapters.rehearsal.faults import Fault
 from meva_core.live.inquiry import Inquiry
-from meva_core.live_book import balances, book, complete, figures, fills, readings
+from meva_core.live_book import balances, book, figures, fills, readings
 from meva_core.live_book.holdings import Holding
 from meva_core.live_book.postings import Kind, Posting
 from meva_core.modes import Mode
@@ -78,7 +78,6 @@ def _(patch: pytest.MonkeyPatch) -> None:
 
 @bug("what fills came to is kept for ever", "I16", rates={Fault.LOST: 0.3})
 def _(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(complete, "_forgotten", lambda one, _: one)
     patch.setattr(assessing, "kept", lambda one, _: one)
 
 

@@ -203,7 +203,7 @@ class BookFile:
             if record.order_id is None and order.order_id is not None:
                 record = evolve(record, order_id=order.order_id)
                 change(work, record)
-            self.desk.book_order(work, record, order.sums.qty, complete=order.complete)
+            self.desk.book(work, record, order.sums.qty, complete=order.complete)
             filled = None if order.filled is None else f"{order.filled:f}"
             recording.filled(work, record.stored, filled, complete=order.complete)
 

@@ -313,7 +313,8 @@ def test_what_was_looked_for_often_enough_is_not_watched_anew_for_having_been_as
     settle(desk)
     with desk.store.unit() as work:
         for number in numbers:
-            desk.book(work, number, Decimal(1))
+            (record,) = records(work, ACCOUNT, exchange_order_id=number)
+            desk.book(work, record, Decimal(1))
         work.commit()
     exchange.pass_time(1)
     settle(desk)
