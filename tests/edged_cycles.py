@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from attrs import evolve, frozen
@@ -10,7 +11,7 @@ from edged_draws import E8, LEAST, Draw, plain
 from operational_cases import CYCLE, TIME
 from oracle.operational import FAILED, decided
 from oracle.operational.funds import Funds
-from oracle.operational.sums import with_fee, worth
+from oracle.operational.sums import bps, with_fee, worth
 from oracle.operational.trouble import shortfall
 
 from meva_core.modes import Mode
@@ -29,12 +30,12 @@ class Case:
 
 
 def edged(seed: int) -> Case:
-    """Return the case of a seed: two times in three with limits at what is decided without them."""
+    """Return the case of a seed: mostly with limits at what is decided without them."""
     draw = CaseDraw(seed)
     given = draw.inputs()
     answers = {one.id: draw.answer(given) for one in given.strategies}
     given = draw.tightened(given)
-    return Case(draw.sharpened(given, answers) if draw.random.random() < 0.6 else given, answers)
+    return Case(draw.sharpened(given, answers) if draw.random.random() < 0.7 else given, answers)
 
 
 class CaseDraw(Draw):
@@ -111,13 +112,14 @@ class CaseDraw(Draw):
             action = self.one(*sent)
             edges |= self.edges_of_order(funds, action.symbol, action.price, action.qty)
         counts = {
-            "max_orders_per_cycle": max(1, len(sent) - self.one(0, 1)),
+            "max_orders_per_cycle": max(1, len(sent) - self.one(0, 1, 1)),
             "max_open_orders": sum(order.rests for order in given.orders) + self.one(0, 1),
             "max_open_orders_per_symbol": self.one(1, 2),
             "universe_max_size": max(1, len(found.universe) - self.one(0, 1)),
         }
-        chosen = {name: max(1, self.near(edge)) for name, edge in edges.items() if self.random.random() < 0.2}
-        chosen |= {name: count for name, count in counts.items() if self.random.random() < 0.1}
+        some = self.random.sample([*edges], min(len(edges), self.one(1, 1, 2, 3)))
+        chosen = {name: max(1, self.near(edges[name])) for name in some}
+        chosen |= {name: count for name, count in counts.items() if self.random.random() < 0.15}
         return evolve(given, limits=evolve(given.limits, **chosen))
 
     def edges_of_shares(self, funds: Funds, got: list[int]) -> dict[str, int]:
@@ -161,7 +163,10 @@ class CaseDraw(Draw):
             return shares if sum(share for share in shares.values() if share == share) <= 1 else {}
         if self.rarely(3):
             names.append(self.one(*self.names))
-        return [self.asked(given, name) for name in names]
+        asked = [self.asked(given, name) for name in names]
+        if self.rarely():
+            asked.append(self.one(Intent("NONETRY", Side.BUY, 150), Target("NONETRY", value_try=150)))
+        return asked
 
     def asked(self, given: Inputs, name: str) -> Intent | Target:
         one, funds = self.one, Funds(given)
@@ -181,6 +186,8 @@ class CaseDraw(Draw):
         if kind < 0.6:
             return Intent(name, Side.BUY, plain(amount), limit=price)
         purpose = one(Purpose.PROFIT, Purpose.REDUCE)
+        if purpose is Purpose.PROFIT and held.cost and self.random.random() < 0.5:
+            price = plain(max(1, self.near(least_price(funds, name))))
         if kind < 0.8:
             leaves = self.near(max(1, held.value - LEAST))
             return Intent(
@@ -197,3 +204,10 @@ class CaseDraw(Draw):
         if order.side is Side.SELL:
             return Intent(order.symbol, Side.SELL, qty=plain(qty), limit=plain(price), purpose=Purpose.REDUCE)
         return Intent(order.symbol, Side.BUY, plain(qty * price // E8 + 1), limit=plain(price))
+
+
+def least_price(funds: Funds, name: str) -> int:
+    """Return the lowest price at which a SELL leaves the least profit."""
+    held, limits = funds.held(name), funds.given.limits
+    rates = funds.given.effective_fee + limits.slippage_bps_buffer + limits.min_profit_bps
+    return ceil(Fraction(held.cost * E8, held.qty) * (1 + bps(rates)))

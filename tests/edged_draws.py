@@ -137,6 +137,8 @@ class Draw:
         one, mark, side = self.one, seen.valuation or seen.last or 1, self.one(*Side)
         price = max(1, mark * one(10_000, 10_000, 10_005, 9_995, 9_990, 10_020) // 10_000 + one(0, 0, 1, -1))
         qty = one(100, 120, 150, 150, 400) * E8 * E8 // mark + one(0, 1)
+        left = qty if self.random.random() < 0.7 else qty * one(50, 99, 98) // 100
+        left = left // 9_999 * 9_999 or left  # of which 1 % more and less are whole numbers
         standing = one(*["open"] * 9, *["partially_filled"] * 4, "cancel_requested")
         if self.rarely():
             standing = one("unknown", "sending", "filled", "canceled", "absent")
@@ -149,7 +151,7 @@ class Draw:
             side=side,
             price=price,
             qty=qty,
-            left=qty if self.random.random() < 0.7 else qty * one(50, 99, 98) // 100,
+            left=left,
             standing=standing,
             created=TIME * MICROS - age,
             decision_mark=one(None, mark, mark, mark, self.near(drifted)),

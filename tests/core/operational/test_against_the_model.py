@@ -32,7 +32,7 @@ def check(lines: list[str]) -> None:
     assert not lines
 
 
-@examples(20)
+@examples(25)
 @given(seeds)
 def test_the_program_decides_what_the_model_decides(seed: int):
     case = edged(seed)

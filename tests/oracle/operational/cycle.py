@@ -65,12 +65,12 @@ def decided(given: Inputs, answers: Mapping[str, Any]) -> Decided:
     pulled, risk = auto_kill(given, found)
     odd, state = anomalies(funds, names)
     override, state = degrade(funds, state, odd)
-    gone = [one.id for one in given.strategies if answers.get(one.id) is FAILED]
+    gone = [one.id for one in given.strategies if has_failed(funds, answers.get(one.id))]
     failed = {name: given.failed.get(name, 0) + 1 for name in gone}
     mode, bound, parts = final_mode(given, verdict, override, failed)
 
     wishes = Wishes(funds, found.equity, dict(given.wanted))
-    wishes.hear({name: answer for name, answer in answers.items() if answer is not FAILED})
+    wishes.hear({name: answer for name, answer in answers.items() if name not in failed})
     lived, dropped, asked = Lived(), list(wishes.dropped), []
     for wish in wishes.found:
         why = hurdle(funds, mode, bound, names, why_not, wish)
@@ -113,6 +113,14 @@ def decided(given: Inputs, answers: Mapping[str, Any]) -> Decided:
         failed=failed,
         wanted=wishes.wanted,
     )
+
+
+def has_failed(funds: Funds, answer: Any) -> bool:
+    """Whether a strategy failed, or answered what is none: it asks for a symbol that is not there."""
+    if answer is FAILED or answer is None:
+        return answer is FAILED
+    names = answer if isinstance(answer, Mapping) else [asked.symbol for asked in answer]
+    return any(name not in funds.market for name in names)
 
 
 def _as_asked(funds: Funds, wish: Wish) -> Order:
