@@ -43,7 +43,7 @@ class CaseDraw(Draw):
 
     def inputs(self) -> Inputs:
         one, stage = self.one, self.one(3, 4, 4)
-        market = [self.symbol(name, stage) for name in self.names]
+        market = [self.symbol(name) for name in self.names]
         positions = [p for seen in market if self.random.random() < 0.6 for p in self.position(seen)]
         orders = [self.order(seen, n, stage) for seen in market for n in range(one(0, 0, 0, 0, 1, 1, 2))]
         cash = one(0, 15_050_000_000, 900 * E8, 2_500 * E8, *[10_000 * E8] * 3, 100_000 * E8 + 1)

@@ -73,7 +73,7 @@ class Draw:
 
     # -- The market ------------------------------------------------------------------------------------
 
-    def symbol(self, name: str, stage: int) -> SymbolView:
+    def symbol(self, name: str) -> SymbolView:
         one = self.one
         last = max(2, MARKS[name] * one(1000, 1000, 1013, 997) // 1000)
         half = one(0, 0, last // 2000, self.usually(0, last // 200, last // 100 + one(0, 1)))
@@ -88,7 +88,7 @@ class Draw:
         is_old = self.rarely(3)
         return SymbolView(
             name=name,
-            rules=self.rules(name, last, stage),
+            rules=self.rules(name, last),
             bid=bid,
             ask=ask,
             mark=mark,
@@ -100,9 +100,9 @@ class Draw:
             listed=not self.rarely(0.3),
         )
 
-    def rules(self, name: str, mark: int, stage: int) -> SymbolRules:
+    def rules(self, name: str, mark: int) -> SymbolRules:
         one = self.one
-        if stage == 4 and self.rarely(0.4):
+        if self.rarely(0.4):
             return SymbolRules(name, one(RuleStatus.INVALID, RuleStatus.MISSING), quote="TRY", reason="odd")
         ticks = [tick for tick in (1, 100, 10**4, 10**6, E8, 10 * E8) if tick * 50 < mark] or [1]
         bounds: dict[str, Decimal | None] = {}

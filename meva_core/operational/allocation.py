@@ -155,15 +155,15 @@ def _sell(scene: Scene, asked: Asked, purse: _Purse, found: list[Allocated], dra
     ]
     request = max(value, 1) if asked.whole else asked.request
     amount, cap = _least_of(request, [Cap(Cause.POSITION_VALUE_CAP, value, PROGRAM), *others])
-    if amount <= 0 and cap is not None:
-        found.append(_outcome(asked, 0, Status.REJECTED, _of_cap(asked, cap), cap))
-        return
     takes_all = amount == value
     if 0 < value - amount < least:
         most, tightest = _least_of(value, others)
         takes_all = most == value
         amount = value if takes_all else value - least
         cap = cap if takes_all else tightest
+    if amount <= 0 and cap is not None:
+        found.append(_outcome(asked, 0, Status.REJECTED, _of_cap(asked, cap), cap))
+        return
     as_asked = not takes_all and amount == asked.request
     qty = scene.to_sell[symbol] if takes_all else asked.qty if as_asked else None
     draft = draft_of(scene, asked, amount, qty)

@@ -19,6 +19,7 @@ from meva_core.operational.final_mode import Combined
 from meva_core.operational.inputs import MICROS, Inputs, OwnOrder
 from meva_core.operational.scene import Scene
 from meva_core.orders import Side
+from meva_core.reasons import Code
 
 STEP: Final = "lifecycle"
 DRIFT_BPS: Final = 25
@@ -156,7 +157,10 @@ def _by_mode(scene: Scene, mode: Combined) -> dict[str, Because]:
 
 
 def _in_the_way(scene: Scene, draft: Draft) -> list[OwnOrder]:
-    """Return resting orders of the other side that a new one would meet: nobody trades with himself."""
+    """Return resting orders of the other side that a new one would meet: nobody trades with himself. One that
+    rules refuse is never sent, and meets none."""
+    if draft.code is not Code.OK:
+        return []
     opposite = _opposite(scene, draft.symbol, draft.side)
     if draft.side is Side.BUY:
         return [order for order in opposite if order.price <= draft.price]

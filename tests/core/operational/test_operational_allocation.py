@@ -239,6 +239,12 @@ def test_or_leaves_that_much_where_a_cap_forbids_all():
     assert told(asked_less)[1] == "1400.09"
 
 
+def test_where_a_cap_leaves_nothing_that_may_be_sold_it_says_so():
+    """Of the 60 TRY that are free it forbids some, and the minimum that has to stay is more than the rest."""
+    [found] = reduce("0.0005", free={"BTC": "0.00002"}, settings={"NOTIONAL_CAP_TRY_PER_CYCLE": "50"})
+    assert told(found) == ("rejected", "0", "cycle_notional_cap")
+
+
 def test_what_is_not_held_or_is_dust_is_not_sold():
     assert told(reduce("0.1", held={})[0]) == ("rejected", "0", "no_position")
     dust = reduce("0.1", held={"BTCTRY": ("0.00003", "90")})[0]

@@ -10,6 +10,7 @@ from operational_cases import buy, decided, e8, order, sell, sent, symbol, why
 from meva_core.live.standing import MAY_REST, UNSETTLED, Standing
 from meva_core.operational.inputs import CANCELABLE, RESTS, UNKNOWN
 from meva_core.orders import Side
+from meva_core.rules import RuleStatus
 from meva_core.strategy import Target
 
 BTC = "BTCTRY"
@@ -138,6 +139,22 @@ def test_an_order_that_would_meet_one_of_ours_ends_it_and_waits_a_cycle():
     assert (why(found, BTC), sent(found)) == ("superseded", [("cancel", BTC, "BUY")])
     apart = [sell(BTC, "0.0002", limit="3005001", purpose="reduce")]
     assert sent(decided(apart, held=HELD, orders=[buying])) == [("submit", BTC, "SELL")]
+
+
+@pytest.mark.parametrize(
+    ("rules", "asked", "refused"),
+    [
+        ({"status": RuleStatus.MISSING}, sell(BTC, "0.0002", purpose="reduce"), "rules_unavailable:missing"),
+        ({}, sell(BTC, "0.000001", limit="2900000", purpose="reduce"), "min_notional"),
+    ],
+    ids=["unusable rules", "too small"],
+)
+def test_in_stage_3_one_that_rules_refuse_ends_nothing_that_rests(rules: Any, asked: Any, refused: str):
+    """It is never sent, so it meets nothing."""
+    market = (symbol(BTC, "3000000", rules=rules),)
+    buying = resting(price="2900000", decision_mark=e8(3_000_000))
+    found = decided([asked], stage=3, market=market, held=HELD, orders=[buying])
+    assert (why(found, BTC), sent(found)) == (refused, [])
 
 
 def test_a_target_supersedes_whatever_leads_away_from_it():

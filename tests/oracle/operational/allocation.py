@@ -67,12 +67,12 @@ def _one(funds: Funds, equity: int, purse: Purse, wish: Wish) -> tuple[Given, Or
         value = worth(funds.to_sell(wish.symbol), mark)
         request, caps = max(1, value) if wish.whole else wish.request, _caps_of_sell(funds, purse, value)
     allocated, bound = _least(wish, request, caps)
-    if allocated <= 0 and bound is not None:
-        return _rejected(wish, bound), None
     if buying:
-        qty = coins(allocated, max(price, mark))
+        qty = coins(max(0, allocated), max(price, mark))
     else:
         allocated, qty, bound = _with_no_rest(funds, wish, allocated, bound, caps)
+    if allocated <= 0 and bound is not None:
+        return _rejected(wish, bound), None
     qty = funds.on_lot(wish.symbol, qty)
     rules = by_rules(funds, wish, price, qty)
     if allocated < least or rules in TOO_SMALL:

@@ -11,7 +11,7 @@ from meva_core.modes import Mode
 from meva_core.operational.inputs import OwnOrder
 from meva_core.orders import Side
 from oracle.operational.funds import RESTING, UNKNOWN, Funds, mid_of
-from oracle.operational.orders import Order
+from oracle.operational.orders import Order, by_rules
 from oracle.operational.sums import Why, whole
 from oracle.operational.wishes import Drop, Wish
 from oracle.world import E8
@@ -63,9 +63,9 @@ def _against(funds: Funds, wish: Wish) -> list[OwnOrder]:
 
 
 def _would_trade(funds: Funds, one: OwnOrder, order: Order) -> bool:
-    """Whether a resting order of the other side and a new one would trade with each other; without rules
-    there is no new one."""
-    if not funds.market[order.wish.symbol].rules.usable:
+    """Whether a resting order of the other side and a new one would trade with each other; one that rules
+    refuse is never there."""
+    if by_rules(funds, order.wish, order.price, order.qty) != "ok":
         return False
     return one.price <= order.price if order.wish.side is Side.BUY else one.price >= order.price
 
