@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from fresh_database import fresh_file
 from running import Running, running
 
-from meva_adapters.sql.store import SqlStore, writer
+from meva_adapters.sql.store import SqlStore
 from meva_core.modes import Mode
 from meva_core.operating.steps.cancelling import Canceled, cancel_open, resting_of
 from meva_core.operating.steps.finding import find_resting
 from meva_core.orders import Side
 from meva_core.venue import NewOrder, UnreadOrder
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
-        yield opened
 
 
 def names(book: Running) -> list[str]:

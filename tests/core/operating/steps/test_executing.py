@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from attrs import define, evolve, field
-from cycles import Lived, lived
-from fresh_database import fresh_file
+from cycles import Lived
 from scripted_account import Killed
 
-from meva_adapters.sql.store import SqlStore, writer
+from meva_adapters.sql.store import SqlStore
 from meva_core.amounts import parse_e8
 from meva_core.errors import Refused, StoreError, VenueReason
 from meva_core.ids import client_id
@@ -32,19 +30,6 @@ from meva_core.operational.actions import Action, Kind
 from meva_core.orders import Side
 from meva_core.ports import UnitOfWork
 from tests.permits import Gate
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
-        yield opened
-
-
-@pytest.fixture
-def account(store: SqlStore) -> Lived:
-    book = lived(store)
-    book.cycle()
-    return book
 
 
 def executor(account: Lived, **changes: Any) -> Executor:

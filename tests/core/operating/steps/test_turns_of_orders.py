@@ -8,19 +8,17 @@ is found before the first cycle (`test_alarms`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from itertools import takewhile
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from attrs import define, evolve, field
-from fresh_database import fresh_file
 from run_by_hand import AT, DAY, by_ourselves, cycle, restarted, see_to
 from running import NAME, STRATEGIES, Running, running
 
-from meva_adapters.sql.store import SqlStore, writer
+from meva_adapters.sql.store import SqlStore
 from meva_core.errors import VenueReason
 from meva_core.ids import client_id
 from meva_core.live_book.alarms import INTEGRITY, AlarmCode
@@ -354,12 +352,6 @@ TURNS: Final[Mapping[tuple[str, ...], Turn]] = {
     ("strategy_failed:OBSERVE_ONLY",): Turn(enter=failing, leave=answering),
     ("observe",): Turn(enter=observing, leave=lambda scene: observing(scene, observes=False)),
 }  # fmt: skip
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
-    with writer(fresh_file(tmp_path / "live.db"), durable=False) as opened:
-        yield opened
 
 
 def codes(told: Any) -> set[str]:
