@@ -100,7 +100,8 @@ def _beside_the_others(funds: Funds, order: Order, lived: Lived) -> Why | None:
         return why
     same = [one for one in funds.orders(wish.symbol, wish.side) if one.rests]
     for one in same:
-        if not stale(funds, one) and _is_duplicate(one, order):
+        has_rules = funds.market[wish.symbol].rules.usable  # without them nothing is on a grid
+        if has_rules and not stale(funds, one) and _is_duplicate(one, order):
             return Why("deduped", one.client_id)
     if not same:
         return None
