@@ -8,13 +8,14 @@ from before, and not in our file: the file is behind the exchange. Foreign: all 
 A fill is what its order is. A row without a name, of an order that nobody has the number of, may be of one of
 ours whose reply was never heard: it waits while there is such an order of its symbol and side. A name that is
 not ours is proof enough that it is not. A row without a number, under a name that the exchange gave to more
-than one order, is of the one that it can be of.
+than one order, is of the one that it can be of, beside those that give its number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import reduce
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -53,7 +54,8 @@ class Ours:
     """What our file knows of its orders. `first_cycle` is the time of this process's first cycle, seconds.
 
     `accepted` are the alarms that a person has accepted (`LiveBook.accepted`), `unread` names of ours whose
-    rows are there and cannot be read: what is under them is ours, and nobody knows what it asks.
+    rows are there and cannot be read: what is under them is ours, and nobody knows what it asks. `due` are
+    fills with numbers that were read and are to be booked yet: of their orders, what they need is theirs.
     """
 
     orders: tuple[OwnOrder, ...] = ()
@@ -61,6 +63,7 @@ class Ours:
     first_cycle: int = 0
     accepted: tuple[str, ...] = ()
     unread: frozenset[str] = frozenset()
+    due: tuple[VenueFill, ...] = ()
     by_id: Mapping[str, OwnOrder] = field(init=False, repr=False, eq=False)
     by_name: Mapping[str, OwnOrder] = field(init=False, repr=False, eq=False)
 
@@ -112,13 +115,26 @@ def of_fill(fill: VenueFill, ours: Ours) -> Owner:
 def _one_of_its_name(fill: VenueFill, order: OwnOrder, ours: Ours) -> OwnOrder:
     """Return which of the orders under a name a fill can be of, first one that lacks fills; the order that
     has the name where it can be of none of them."""
-    return max(_can_be(fill, order, ours), key=lambda one: (one.missing or 0) > 0, default=order)
+    return max(
+        _can_be(fill, order, ours), key=lambda one: (_once_due(one, ours).missing or 0) > 0, default=order
+    )
 
 
 def _can_be(fill: VenueFill, order: OwnOrder, ours: Ours) -> list[OwnOrder]:
     """Return the orders that share an order's name, it among them, and may have a fill."""
     twins = (one for one in ours.orders if one.twin_of is not None and one.twin_of == order.client_id)
-    return [one for one in (order, *twins) if one.may_have(fill)]
+    return [one for one in (order, *twins) if can_be_of(fill, one, ours)]
+
+
+def can_be_of(fill: VenueFill, order: OwnOrder, ours: Ours) -> bool:
+    """Whether a fill can be of an order: without a number, beside those that are due of the order."""
+    return (order if fill.order_id is not None else _once_due(order, ours)).may_have(fill)
+
+
+def _once_due(order: OwnOrder, ours: Ours) -> OwnOrder:
+    """Return an order as it will be once what is due of it is booked."""
+    due = (fill for fill in ours.due if order.order_id is not None and fill.order_id == order.order_id)
+    return reduce(OwnOrder.plus, due, order)
 
 
 def is_of_several(fill: VenueFill, ours: Ours) -> bool:
@@ -127,8 +143,8 @@ def is_of_several(fill: VenueFill, ours: Ours) -> bool:
     order = None if fill.client_id is None else ours.by_name.get(fill.client_id)
     if fill.order_id is not None or order is None:
         return False
-    lacking = [one for one in _can_be(fill, order, ours) if one.missing is None or one.missing > 0]
-    return len(lacking) > 1
+    missing = [_once_due(one, ours).missing for one in _can_be(fill, order, ours)]
+    return sum(short is None or short > 0 for short in missing) > 1
 
 
 def _owner(order_id: str | None, name: str | None, ours: Ours) -> Owner:

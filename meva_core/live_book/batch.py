@@ -8,7 +8,7 @@ it is an oversell, which ends the cycle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import evolve, frozen
@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 from meva_core.amounts import E6
 from meva_core.live.booking import entry_of
 from meva_core.live_book.alarms import Alarm, AlarmCode
-from meva_core.live_book.attribution import Ours, Owner, Whose, is_of_several, of_fill
+from meva_core.live_book.attribution import Ours, Owner, Whose, can_be_of, is_of_several, of_fill
 from meva_core.live_book.book import SOLD, Booked, LiveBook, Wait
 from meva_core.live_book.fills import (
     foreign_fill,
@@ -87,9 +87,9 @@ class BatchBooked:
 
 def book_batch(book: LiveBook, batch: Batch, ours: Ours, marks: Marks) -> BatchBooked:
     """Book what can be booked of a batch."""
-    so_far = BatchBooked(Booked(book), ours)
     listed = in_order(named(batch.fills, batch.known))
     batch = evolve(batch, fills=tuple(listed))
+    so_far = BatchBooked(Booked(book), evolve(ours, due=due_of(listed, batch.known)))
     for fill in listed:
         known = batch.known.get(fill.fill_id)
         if known is None:
@@ -142,10 +142,15 @@ def _reclaimed(
         booked = taken_back(booked, fill, rows, batch.now, marks)
     sold = {f"{SOLD}{fill.fill_id}" for fill in mine}
     booked = booked.changed(unproven=tuple(one for one in booked.book.unproven if one.id not in sold))
-    so_far = BatchBooked(booked, ours)
+    so_far = BatchBooked(booked, evolve(ours, due=(*ours.due, *due_of(mine))))
     for fill in mine:
         so_far = _one(so_far, fill, batch, marks, again=True)
     return so_far
+
+
+def due_of(fills: Iterable[VenueFill], known: Collection[str] = ()) -> tuple[VenueFill, ...]:
+    """Return which of some fills give the numbers of their orders, and are not known by id."""
+    return tuple(fill for fill in fills if fill.order_id is not None and fill.fill_id not in known)
 
 
 def in_order(fills: Iterable[VenueFill]) -> list[VenueFill]:
@@ -178,7 +183,7 @@ def _one(
     return evolve(
         so_far,
         booked=own_fill(booked, fill, order, marks),
-        ours=_with(so_far.ours, after, owner),
+        ours=_with(so_far.ours, after, owner, fill),
         fills=(*so_far.fills, fill),
     )
 
@@ -207,7 +212,7 @@ def _obstacle(so_far: BatchBooked, fill: VenueFill, owner: Owner, batch: Batch) 
     waited = batch.now - book.waits[fill.fill_id].since if fill.fill_id in book.waits else 0
     if waited < SEVERAL_MICROS and is_of_several(fill, so_far.ours):
         return ()
-    can_be = _order_of(fill, order).may_have(fill) and not predates(fill, order)
+    can_be = can_be_of(fill, _order_of(fill, order), so_far.ours) and not predates(fill, order)
     if not can_be and not book.is_accepted(AlarmCode.FILL_DIFFERS, fill.fill_id):
         if fill.order_id is None and waited < NUMBERLESS_MICROS:
             return ()
@@ -260,8 +265,10 @@ def _order_of(fill: VenueFill, order: OwnOrder) -> OwnOrder:
     return evolve(order, order_id=fill.order_id, client_id=None, sums=type(order.sums)(), count=0, inexact=0)
 
 
-def _with(ours: Ours, after: OwnOrder, owner: Owner) -> Ours:
+def _with(ours: Ours, after: OwnOrder, owner: Owner, fill: VenueFill) -> Ours:
+    """Return our orders with one as it is after a fill, which is due no longer."""
     assert owner.order is not None
+    ours = evolve(ours, due=tuple(one for one in ours.due if one.fill_id != fill.fill_id))
     if owner.whose is Whose.NAMESAKE:
         return evolve(ours, orders=(*ours.orders, after))
     return ours.having(after, owner.order)

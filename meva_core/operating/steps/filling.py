@@ -14,8 +14,8 @@ from attrs import define, evolve, field, frozen
 from meva_core.errors import BadInput, MevaError, Refused, VenueError, VenueReason
 from meva_core.live.standing import Standing
 from meva_core.live_book.alarms import Alarm, AlarmCode
-from meva_core.live_book.attribution import Ours, Whose, of_fill
-from meva_core.live_book.batch import Batch, BatchBooked, book_batch, reclaimed
+from meva_core.live_book.attribution import Ours, Whose, can_be_of, of_fill
+from meva_core.live_book.batch import Batch, BatchBooked, book_batch, due_of, reclaimed
 from meva_core.live_book.book import Booked, LiveBook, added
 from meva_core.live_book.complete import looked_at
 from meva_core.live_book.known import named
@@ -124,7 +124,8 @@ class FillReader:
             book = added(book, self._found, now)
             ours = self._ours(book, [*fills, *foreign])
         before = {id(order): order for order in ours.orders}
-        taken = self._taken_back(book, symbol, foreign, ours, now)
+        due = due_of(named(fills, known), known)
+        taken = self._taken_back(book, symbol, foreign, evolve(ours, due=due), now)
         told = tuple(fill for fill in fills if fill.order_id not in unasked)
         asked = symbol not in self.unasked and not unasked and not _lacks_buys(mine)
         batch = Batch(symbol, told, known, asked, now)
@@ -284,7 +285,7 @@ def _doubted(fills: Iterable[VenueFill], came: BatchBooked) -> list[OwnOrder]:
     known by these names can have: there is another one."""
     waits = (fill for fill in fills if fill.order_id is None and fill.fill_id in came.waits)
     found = ((fill, of_fill(fill, came.ours).order) for fill in waits)
-    return [order for fill, order in found if order is not None and not order.may_have(fill)]
+    return [order for fill, order in found if order is not None and not can_be_of(fill, order, came.ours)]
 
 
 def _lacks_buys(orders: Iterable[OwnOrder]) -> bool:

@@ -222,6 +222,21 @@ def test_a_fill_that_two_orders_of_a_name_may_have_takes_no_room_of_fills_with_n
     assert [(one.order_id, one.sums.qty) for one in done.ours.orders] == [("9", 1), ("10", 1)]
 
 
+@pytest.mark.parametrize("ids", [("5", "6"), ("6", "5")])
+def test_it_takes_no_room_of_one_with_a_number_that_was_read_with_it(ids: tuple[str, str]) -> None:
+    """A restored file lacked both orders of a name, and the list of those of the day showed one of them."""
+    order = an_order(qty="1", order_id="9", client_id="s4:x", filled=Decimal(1))
+    part = a_fill("0.25", "100", order_id=None, client_id="s4:x", fill_id=ids[0])
+    all_of_it = a_fill("1", "100", order=order, fill_id=ids[1])
+    came = book_fills(a_book(), part, all_of_it, orders=(order,))
+    assert (codes(came.booked), came.waits, came.ours.due) == ([], (ids[0],), ())
+    assert [one.sums.qty for one in came.ours.orders] == [1]
+    twin = an_order(qty="1", order_id="10", twin_of="s4:x", filled=Decimal("0.25"))
+    found = book_fills(came.booked.book, part, orders=(*came.ours.orders, twin), now=60)
+    assert (codes(found.booked), found.waits) == ([], ())
+    assert [one.missing for one in found.ours.orders] == [0, 0]
+
+
 def test_one_that_the_known_order_of_its_name_cannot_have_waits_three_hours_for_another() -> None:
     """The exchange may have made two orders of one request, and its lists lack the second."""
     order = an_order(Side.BUY, "1", client_id="s4:one")
