@@ -71,3 +71,34 @@ def test_the_demo_adds_up(demo):
 def test_every_path_that_the_readme_links_to_is_there():
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+# -- The band -----------------------------------------------------------------------------------------
+
+SAID = re.compile(r"^meva (backtest|report|why) (.*?band\.db.*?) +# (.*)$", re.MULTILINE)
+
+
+def test_the_band_does_what_the_readme_says(tmp_path):
+    [exported] = re.findall(r"^export (DRY_RUN_TRY_BALANCE=.*)$", README, re.MULTILINE)
+    given = dict(pair.split("=") for pair in exported.split())
+    plain = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+
+    def meva(*arguments):
+        words = [str(ROOT / word) if word == "replay/sample" else word for word in arguments]
+        command = [sys.executable, "-m", "meva_cli", *words]
+        done = subprocess.run(
+            command, env=plain | given, cwd=tmp_path, capture_output=True, check=True, text=True
+        )
+        return done.stdout
+
+    commands = [(name, words.split(), said) for name, words, said in SAID.findall(README)]
+    assert [name for name, _, _ in commands] == ["backtest", "backtest", "report", "why"]
+    for name, words, said in commands:
+        if name == "backtest":
+            found = json.loads(meva(name, *words, "--engine", "interpreted", "--json"))
+            equity = round(Decimal(found["final_equity_try"]), 2)
+            assert f"{found['orders']} orders, {found['fills']} fills, {equity} TRY" == said
+        elif name == "why":
+            assert said.partition(":")[0] in meva(name, *words)
+        else:
+            assert f"figure\t{words[-2]}\t{words[-1]}\n" in meva(name, *words)

@@ -124,9 +124,9 @@ def _costs(d: Document) -> list[str]:
         return [*parts, "nothing was traded"]
     turned = "turnover"
     if d["turnover_a_day_times"] is not None:
-        turned = f"turnover {d['turnover_a_day_times']:.1f}x a day"
+        turned = f"turnover {_times(d['turnover_a_day_times'])} a day"
     elif d["turnover_times"] is not None:
-        turned = f"turnover {d['turnover_times']:.1f}x in all"
+        turned = f"turnover {_times(d['turnover_times'])} in all"
     return [*parts, f"{turned}, costs {d['costs_bps']:.1f} bps of it"]
 
 
@@ -185,6 +185,13 @@ def _amount(d: Document, amount: Decimal, places: int = 0) -> str:
 
 def _signed(d: Document, amount: Decimal) -> str:
     return ("+" if amount > 0 else "") + _amount(d, amount, 2)
+
+
+def _times(ratio: float) -> str:
+    """Return a multiple with a digit behind the point, or, of less than one, with two that count."""
+    if 0 < ratio < 0.001:
+        return "less than 0.001x"
+    return f"{ratio:.1f}x" if ratio >= 0.995 or not ratio else f"{ratio:.2g}x"
 
 
 def _percent(ratio: Any, sign: str = "+", places: int = 2) -> str:

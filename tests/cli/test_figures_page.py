@@ -16,7 +16,7 @@ from revision_0002 import RUNS, upgraded
 from stage7_runs import BUSY, make_dataset, rows_of
 
 from meva_adapters.sql import ensure
-from meva_adapters.texts.figures_page import _amount, _moment, _percent, page_lines
+from meva_adapters.texts.figures_page import _amount, _moment, _percent, _times, page_lines
 from meva_adapters.texts.words import duration
 from meva_cli.commands.demo import DEMO
 
@@ -270,6 +270,21 @@ def test_amounts_of_a_small_account_are_shown_as_they_are():
 
 
 @pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (15.4, "15.4x"),
+        (0.9960, "1.0x"),
+        (0.7, "0.7x"),
+        (0.0285, "0.029x"),
+        (0.0004, "less than 0.001x"),
+        (0.0, "0.0x"),
+    ],
+)
+def test_of_a_multiple_below_one_two_digits_are_shown(ratio, text):
+    assert _times(ratio) == text
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (12.4, "12 s"),
@@ -303,7 +318,7 @@ def test_what_rounds_to_nothing_is_neither_a_gain_nor_a_loss(ratio):
 def test_a_fall_that_rounds_to_nothing_is_told_as_one(meva, book):
     found = meva("report", "--db", book, "--summary", "--book", "main", "--json").document
     times = {name: datetime.fromisoformat(found[name]) for name in ("drawdown_start", "drawdown_low")}
-    document = {**found, **_times(found), **_decimals(found), **times, "drawdown_recovered": None}
+    document = {**found, **_moments(found), **_decimals(found), **times, "drawdown_recovered": None}
     for ratio, told in (("0.0000000456", "of less than 0.01 %"), ("0.0000500001", "-0.01 %")):
         lines = dict(page_lines({**document, "max_drawdown_ratio": D(ratio)}))
         assert lines["Risk"][0].startswith(f"worst fall {told}, 00:30 to ")
@@ -316,7 +331,7 @@ def test_a_run_without_a_trade_has_a_page(meva, tmp_path, monkeypatch):
     options = ["--db", "a.db", "--engine", "interpreted", "--cycles", 1]
     found = meva("backtest", "--data", data, *options, "--json").document["figures"]
     lines = dict(
-        page_lines({**found, **_times(found), "opening_equity_try": D(1_000_000)} | _decimals(found))
+        page_lines({**found, **_moments(found), "opening_equity_try": D(1_000_000)} | _decimals(found))
     )
     assert lines["Trades"] == ["no round trip: nothing was sold"]
     assert lines["Costs"][-1] == "nothing was traded"
@@ -324,7 +339,7 @@ def test_a_run_without_a_trade_has_a_page(meva, tmp_path, monkeypatch):
     assert found["undefined"]["exposure_ratio"] == "one_cycle"
 
 
-def _times(found):
+def _moments(found):
     return {name: datetime.fromisoformat(found[name]) for name in ("start", "end")}
 
 
