@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from meva_cli.live_history.status import book_row, live_books, print_books
 from meva_cli.load import settings_for
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_table
+from meva_cli.undamaged import Damage
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -94,21 +96,23 @@ def _show(url: URL, as_json: bool) -> None:
     from meva_adapters.sql import reader
     from meva_core.stages.book_runs import books_of
 
-    now = datetime.now(UTC)
+    now, damage = datetime.now(UTC), Damage()
     with reader(url) as store, store.read() as reads:
-        found = [book_entry(reads, book, now) for book in books_of(reads)]
-        live = [book_row(reads, one, now) for one in live_books(reads)]
+        simulated = {book.name: partial(book_entry, reads, book, now) for book in books_of(reads)}
+        found = damage.apart_from(simulated)
+        live = damage.apart_from({one.name: partial(book_row, reads, one, now) for one in live_books(reads)})
     if as_json:
-        print_json({"books": [*found, *live]})
-        return
-    if found:
-        _print(found)
+        print_json({"books": [*found, *live], **damage.document()})
+    else:
+        if found:
+            _print(found)
+            if live:
+                print_line()
         if live:
-            print_line()
-    if live:
-        print_books(live)
-    if not found and not live:
-        print_line(f"{shown_database(url)} holds no book. To do: {HOW_TO_BEGIN}")
+            print_books(live)
+        if not found and not live and not damage.found:
+            print_line(f"{shown_database(url)} holds no book. To do: {HOW_TO_BEGIN}")
+    damage.end(said=as_json)
 
 
 def book_entry(reads: Reads, book: BookRow, now: datetime) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -18,6 +19,7 @@ from meva_cli.holders import HOW_TO_BEGIN, is_active, lease_document
 from meva_cli.live_history.status import live_books, print_status, status_entry
 from meva_cli.options import json_option
 from meva_cli.render import as_text, print_json, print_line, print_pairs, to_the_second
+from meva_cli.undamaged import Damage
 from meva_core.gates import Block, live_blocks
 from meva_core.settings import LIVE_ACKNOWLEDGEMENT, Gates, variables_of
 
@@ -49,35 +51,42 @@ def status(name: str | None, watch: bool, db: str | None, as_json: bool) -> None
     Of a book of Stages 3 and 4 it also shows orders that rest or are not settled, where the kill switch is
     thrown (in the settings of here, in its file, in the database), and each alarm that is open, with what
     ends it. Where the settings of here ask for live, it shows which of them keeps orders from being sent.
+
+    Where a book is damaged the others are shown, and the exit code is that of the damage.
     """
     url = database(db)
     if watch and (as_json or not sys.stdout.isatty()):
         raise click.UsageError("--watch needs a terminal, and goes without --json")
     while True:
-        entries = _entries(url, name)
+        damage = Damage()
+        entries = _entries(url, name, damage)
         if watch:
             click.clear()
         if as_json:
-            print_json({"books": entries})
-        else:
+            print_json({"books": entries, **damage.document()})
+        elif entries or not damage.found:
             _print(url, entries)
+        damage.end(said=as_json)
         if not watch:
             return
         time.sleep(AGAIN)
 
 
-def _entries(url: URL, name: str | None) -> list[dict[str, Any]]:
+def _entries(url: URL, name: str | None, damage: Damage) -> list[dict[str, Any]]:
+    """Return what the books are doing that can be read; `damage` is told of the others."""
     from meva_core.stages.book_runs import books_of, pick_book
 
     with reading(url) as reads:
         now, live, account = datetime.now(UTC), live_books(reads, name), _Account.of_here()
-        if name is not None and live:
-            return [status_entry(reads, live[0], now, account.kills(reads), account.shut)]
         chosen = [book for book in books_of(reads) if book.closed_at is None]
         if name is not None:
-            chosen = [pick_book(reads, name)]
-        entries = [book_entry(reads, book, now) for book in chosen]
-        return [*entries, *(status_entry(reads, x, now, account.kills(reads), account.shut) for x in live)]
+            chosen = [] if live else [pick_book(reads, name)]
+        simulated = {book.name: partial(book_entry, reads, book, now) for book in chosen}
+        others = {
+            one.name: partial(status_entry, reads, one, now, account.kills(reads), account.shut)
+            for one in live
+        }
+        return damage.apart_from({**simulated, **others})
 
 
 class _Account(NamedTuple):

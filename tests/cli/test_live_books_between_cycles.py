@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from command_line import meva
 from fresh_database import fresh_file
-from told_books import SETTINGS, fill_open, recorded
+from told_books import SETTINGS, dry_days, fill_open, live_file, recorded
 
 from meva_adapters.sql import writer
 from meva_core.operating.steps.cancelling import cancel_open
@@ -89,3 +89,26 @@ def test_what_has_no_mark_is_shown_with_the_value_that_equity_counts(meva: Meva,
     shown = meva("positions", "--db", db).out
     assert "ETHTRY, BTCTRY have no mark, and count at the cost of the lots, as in equity.\n" in shown
     assert ",cost," in meva("positions", "--db", db, "--format", "csv").out
+
+
+# -- Where one of several is damaged --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["status", "books"])
+def test_a_damaged_book_keeps_no_other_from_being_shown(meva: Meva, tmp_path: Path, command: str) -> None:
+    db = live_file(tmp_path / "live.db")
+    meva("books", "new", "main", "--db", db)
+    with writer(db, durable=False) as store:
+        dry_days(store)
+        with store.unit() as work:
+            work.update("live_books", "book", ("state_json",), [("stage4-dry", "{}")])
+            work.commit()
+    ended, told = meva(command, "--db", db), meva(command, "--db", db, "--json")
+    assert (ended.code, told.code) == (2, 2)
+    words = "book stage4-dry is damaged: state_json in its row of live_books is not what was stored"
+    assert ended.err.startswith(f"Error: {words}")
+    assert "\nTo do: keep the database and restore a backup" in ended.err
+    for name in ("live", "main"):
+        assert any(name in line.split() for line in ended.out.splitlines())
+    assert [one["book"] for one in told.document["books"]] == ["main", "live"]
+    assert told.document["error"]["message"].startswith(words)
