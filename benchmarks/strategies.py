@@ -8,6 +8,9 @@ bars, making its history, asking it, rounding its weights; it is measured by goi
 run with and without it, in turns, the least of some. `ratio` is `asked` by `without`: at most 0.2 is aimed
 at. `whole` is the cpu of the run with it by that of the run without: in it are the orders that it makes,
 which are its own matter, and its bars and weights in the database.
+
+Helpers go over so many bars in elementwise passes, so that a row's bits depend on its own window alone;
+`windows` is the same of numpy's sliding windows, each summed by itself, both cpu in nanoseconds a value.
 """
 
 from __future__ import annotations
@@ -15,10 +18,14 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from attrs import evolve
+from numpy.lib.stride_tricks import sliding_window_view
 
 from benchmarks.backtest import SETTINGS, START, Laps
 from benchmarks.engine import warm
@@ -35,6 +42,7 @@ from meva_core.settings import build_settings
 from meva_core.stages.backtest import backtest, recorded, window_of
 from meva_core.stages.plan import RunPlan
 from meva_core.stages.weighing import Weighing
+from meva_core.strategy import rolling_max, rolling_mean, rolling_std
 
 STRATEGIES: Final = {
     "buy_and_hold": {},
@@ -42,6 +50,12 @@ STRATEGIES: Final = {
     "inverse_volatility": {"closes": 60, "rebalance": "1d"},
     "fixed_weights": {"rebalance": "1d"},
 }
+HELPERS: Final = {
+    "rolling_mean": (rolling_mean, np.mean),
+    "rolling_std": (rolling_std, np.std),
+    "rolling_max": (rolling_max, np.max),
+}
+WINDOW: Final = 60
 TURNS: Final = 3
 
 
@@ -111,6 +125,25 @@ def _recorded(plan: RunPlan, dataset: Dataset, chosen: Chosen | None, folder: Pa
     return clock.cpu
 
 
+def helpers(bars: int) -> dict[str, dict[str, float]]:
+    """Return what helpers cost a value, in nanoseconds of cpu, and sliding windows of the same."""
+    values = np.random.default_rng(1).random((bars, 5)) + 1
+    found = {}
+    for name, (by_passes, of_window) in HELPERS.items():
+        passes = min(_taken(partial(by_passes, values, WINDOW)) for _ in range(TURNS))
+        windows = _taken(partial(of_window, sliding_window_view(values, WINDOW, axis=0), axis=-1))
+        each = 1e9 / values.size
+        found[name] = {"passes": passes * each, "windows": windows * each, "ratio": passes / windows}
+    return found
+
+
+def _taken(call: Callable[[], object]) -> float:
+    clock = Clocks()
+    with clock.running():
+        call()
+    return clock.cpu
+
+
 def main() -> None:
     """Parse the arguments; with --case, be the process that is measured."""
     parser = argparse.ArgumentParser(
@@ -136,6 +169,9 @@ def main() -> None:
             case = {"symbols": width, "cycles": options.cycles, "folder": str(folder)}
             for name, found in in_its_own_process("benchmarks.strategies", case).items():
                 table.row({"strategy_of_the_run": name, **case, **found})
+    table = Table(helper_over_window="", bars="", passes=".0f", windows=".0f", ratio=".3f")
+    for name, found in helpers(options.cycles).items():
+        table.row({"helper_over_window": f"{name} of {WINDOW}", "bars": options.cycles, **found})
 
 
 if __name__ == "__main__":
