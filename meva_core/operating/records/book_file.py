@@ -148,7 +148,7 @@ class BookFile:
             pairs = [(record, shown[record.order_id or ""]) for record in made]
             watch_found(work, owner, [(r, o.filled) for r, o in pairs if not o.has_done_nothing], now)
             for record in (record for record, order in pairs if order.has_done_nothing):
-                recording.filled(work, record.stored, "0", complete=True)
+                recording.filled(work, record.stored, Decimal(0), complete=True)
             found = stored.stored_book(work, self.whose.book)
             if found is not None:
                 recording.saved(work, added(found[0], alarms, now))
@@ -204,8 +204,7 @@ class BookFile:
                 record = evolve(record, order_id=order.order_id)
                 change(work, record)
             self.desk.book(work, record, order.sums.qty, complete=order.complete)
-            filled = None if order.filled is None else f"{order.filled:f}"
-            recording.filled(work, record.stored, filled, complete=order.complete)
+            recording.filled(work, record.stored, order.filled, complete=order.complete)
 
 
 def _found(order: VenueOrder, now: int) -> Record:

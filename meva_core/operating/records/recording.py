@@ -15,6 +15,7 @@ book has (positions, cursors, one-row tables) the others do not touch.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 from attrs import evolve, frozen
@@ -22,7 +23,7 @@ from attrs import evolve, frozen
 from meva_core.amounts import E6, format_e8
 from meva_core.errors import BrokenBooks, StoreCorrupt
 from meva_core.ids import canonical_json
-from meva_core.live.live_orders import Record, records, stamp
+from meva_core.live.live_orders import Record, plain, records, stamp
 from meva_core.live_book.book import Booked, LiveBook
 from meva_core.live_book.book import text_of as book_text
 from meva_core.live_book.documents import document_of
@@ -128,10 +129,12 @@ def noted(
     work.update("stage4_orders", "client_order_id", columns, [row])
 
 
-def filled(work: UnitOfWork, row: int, qty: str | None, *, complete: bool) -> None:
-    """Store how much of an order was filled by the exchange's word, as text, and whether the ledger has all
-    of it. Raises StoreError for a row that is not there."""
-    work.update("stage4_orders", "id", ("filled_qty", "fill_complete"), [(row, qty, int(complete))])
+def filled(work: UnitOfWork, row: int, qty: Decimal | None, *, complete: bool) -> None:
+    """Store how much of an order was filled by the exchange's word, and whether the ledger has all of it:
+    in the text that the desk writes, so that a row in which nothing is new stays as it is. Raises StoreError
+    for a row that is not there."""
+    text = None if qty is None else plain(qty)
+    work.update("stage4_orders", "id", ("filled_qty", "fill_complete"), [(row, text, int(complete))])
 
 
 def seen(work: UnitOfWork, book: LiveBook, order: Record) -> None:

@@ -19,7 +19,7 @@ from meva_adapters.text_codec import ZstdTexts
 from meva_core.amounts import format_e8, parse_e8
 from meva_core.errors import BrokenBooks, IdTaken, StoreCorrupt, StoreError
 from meva_core.live.adopted_orders import take_over
-from meva_core.live.live_orders import Record, add
+from meva_core.live.live_orders import Record, add, change, records
 from meva_core.live.owner import ACCOUNT
 from meva_core.live.standing import Standing
 from meva_core.live.watch import Watches
@@ -313,12 +313,19 @@ def test_an_order_row_keeps_by_what_it_was_decided_and_how_much_of_it_is_filled(
         add(work, ACCOUNT, [made])
         recording.noted(work, "n", book=book, decision_mark=order.mark, strategy="s", purpose="entry")
         [row] = [row for (row,) in work.rows("stage4_orders", ("id",))]
-        recording.filled(work, row, "0.0000000001", complete=True)
+        recording.filled(work, row, Decimal("0.000000000100"), complete=True)
         work.commit()
     columns = ("decision_mark_try", "strategy", "purpose", "filled_qty", "fill_complete", "book", "run_id")
     assert read(store, "stage4_orders", *columns) == [
         (Decimal(2999000), "s", "entry", Decimal("0.0000000001"), 1, None, book.run)
     ]
+    [of_book] = read(store, "stage4_orders", "filled_qty")
+    with store.unit() as work:
+        [record] = records(work, ACCOUNT, client_order_id="n")
+        change(work, record, Decimal("0.0000000001000"))
+        work.commit()
+    [of_desk] = read(store, "stage4_orders", "filled_qty")
+    assert str(of_book) == str(of_desk) == "1E-10", "one text, whoever writes it"
     with store.unit() as work, pytest.raises(StoreError, match="1 of 1 rows"):
         recording.noted(work, "m", book=book, decision_mark=None, strategy="", purpose="")
 
