@@ -14,6 +14,8 @@ OF_REAL_PROCESSES = (
     "test_an_honest_one_passes_all_and_the_page_says_what_no_check_finds",
     "test_what_is_read_while_it_is_loaded_is_named_and_modules_and_zones_are_not",
     "test_what_depends_on_the_process_is_named_with_the_cause_cycle_and_symbol",
+    "test_a_clock_that_shows_the_same_in_one_other_process_does_not_in_the_next",
+    "test_what_is_written_with_compiled_libraries_is_asked_as_any_other",
 )
 HEAD = """
 import datetime, os, pathlib, socket, subprocess, time
@@ -29,10 +31,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_dataset(tmp_path_factory.mktemp("market") / "data", minutes=40)
 
 
-def write(body: str, *, before: str = "") -> None:
+def write(body: str, *, before: str = "", needs: int = 0) -> None:
     """Write a strategy with this body of its `weights`."""
     lines = "".join(f"        {line}\n" for line in body.splitlines())
-    source = f"{HEAD}{before}\nclass Mine(Strategy):\n    def weights(self, h: History):\n{lines}"
+    needed = f"\n    def needs(self):\n        return {needs}\n"
+    source = f"{HEAD}{before}\nclass Mine(Strategy):\n    def weights(self, h: History):\n{lines}{needed}"
     Path("mine.py").write_text(source)
 
 
@@ -40,8 +43,8 @@ def write(body: str, *, before: str = "") -> None:
 def check(meva: Meva, data: Path) -> Meva:
     """Return what checks a strategy with this body of its `weights`."""
 
-    def run(body: str, *, before: str = "") -> Any:
-        write(body, before=before)
+    def run(body: str, **more: Any) -> Any:
+        write(body, **more)
         return meva("strategy", "check", "mine.py:Mine", "--data", data, "--json")
 
     return run
@@ -128,6 +131,45 @@ def test_what_depends_on_the_process_is_named_with_the_cause_cycle_and_symbol(
     assert found["symbol"] in ended.document["symbols"]
     assert found["cycle"] == "2026-01-01T00:00:00Z"
     assert when in found["said"]
+
+
+def test_a_clock_that_shows_the_same_in_one_other_process_does_not_in_the_next(check: Meva) -> None:
+    later = 1 * 24 * 60 + 5 * 60 + 37  # by which the clock of the first is moved, in minutes
+    by_clock = f"int({NOW} / 60 % {later} / 100) / 100"
+    found = finding(check(f"return np.full((len(h.time), len(h.symbols)), {by_clock})"), "determinism")
+    assert found["status"] == "failed"
+    assert "three days and eleven hours later by the clock" in found["said"]
+
+
+COMPILED = """
+import pandas as pd
+from numba import njit
+
+@njit
+def above(close, mean):
+    found = np.zeros(close.shape)
+    for row in range(len(close)):
+        for column in range(close.shape[1]):
+            found[row, column] = close[row, column] > mean[row, column]
+    return found
+"""
+
+
+def test_what_is_written_with_compiled_libraries_is_asked_as_any_other(check: Meva) -> None:
+    """They lay types out upon those of `datetime`, import more where they are used, and look around for what
+    is installed."""
+    ended = check(
+        "from scipy.ndimage import uniform_filter1d\n"
+        "assert issubclass(pd.Timestamp, datetime.datetime)\n"
+        "assert isinstance(pd.Timestamp('2026-01-01'), datetime.date)\n"
+        "wished = above(h.close, pd.DataFrame(h.close).rolling(5).mean().to_numpy())\n"
+        "uniform_filter1d(wished, 3)\n"
+        "return h.on_cycles(wished / 4)",
+        before=COMPILED,
+        needs=5,
+    )
+    assert (ended.code, ended.err) == (0, "")
+    assert {one["status"] for one in ended.document["checks"]} == {"passed"}
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ class World(NamedTuple):
 _SEED: Final = "PYTHONHASHSEED"
 _HERE: Final = World("in another process", {_SEED: "1"})
 _CLOCK: Final = 86_400 + 5 * 3_600 + 37 * 60
+_OTHER_CLOCK: Final = 3 * 86_400 + 11 * 3_600 + 13 * 60
+"""By another hour of a quarter of a day than the first one comes to, and than that does in the other zone."""
 _ELSEWHERE: Final = (
     _HERE,
     World("a day and five hours later by the clock", {_SEED: "1"}, _CLOCK),
@@ -142,7 +144,8 @@ def _together(worlds: Sequence[World]) -> World:
 
 
 def _machines() -> tuple[World, ...]:
-    """Return worlds of another processor: without what numpy chooses by itself, and as BLAS is told."""
+    """Return worlds of another processor: without what numpy chooses by itself, and as BLAS is told; and of
+    another day."""
     numpy = import_module("numpy._core._multiarray_umath")
     chosen = [name for name in numpy.__cpu_dispatch__ if numpy.__cpu_features__.get(name)]
     core = "Nehalem" if platform.machine().lower() in ("x86_64", "amd64") else "ARMV8"
@@ -150,6 +153,7 @@ def _machines() -> tuple[World, ...]:
         World("with another hash seed (the order of a set)", {_SEED: "3"}),
         World("without numpy's optional CPU features", {_SEED: "1", _NUMPY: " ".join(chosen)}),
         World("with BLAS told to be another CPU", {_SEED: "1", "OPENBLAS_CORETYPE": core}),
+        World("three days and eleven hours later by the clock", {_SEED: "1"}, _OTHER_CLOCK),
     )
 
 

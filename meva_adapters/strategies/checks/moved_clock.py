@@ -1,11 +1,17 @@
-"""Python's clock moved in this process: for what must not depend on it."""
+"""Python's clock moved in this process: for what must not depend on it.
+
+Compiled modules get the types of `datetime` as they are: they lay their own out upon them, byte by byte, and
+would crash with others. So what reads the clock in compiled code (`pandas.Timestamp.now`) reads the true one.
+"""
 
 from __future__ import annotations
 
 import datetime as module
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from importlib.machinery import ExtensionFileLoader
 from typing import Any
 
 
@@ -18,9 +24,15 @@ def move_clock(seconds: int) -> None:
         def __instancecheck__(cls, instance: object) -> bool:
             return isinstance(instance, date)
 
+        def __subclasscheck__(cls, kind: type) -> bool:
+            return issubclass(kind, date)
+
     class LikeDatetime(type):
         def __instancecheck__(cls, instance: object) -> bool:
             return isinstance(instance, datetime)
+
+        def __subclasscheck__(cls, kind: type) -> bool:
+            return issubclass(kind, datetime)
 
     class MovedDate(date, metaclass=LikeDate):
         @classmethod
@@ -41,8 +53,34 @@ def move_clock(seconds: int) -> None:
             return datetime.now() + later
 
     # For what is imported from now on.
-    setattr(module, "date", MovedDate)  # noqa: B010 - a type may not be assigned to
-    setattr(module, "datetime", MovedDatetime)  # noqa: B010
+    _set({"date": MovedDate, "datetime": MovedDatetime})
+    for step in ("create_module", "exec_module"):
+        setattr(ExtensionFileLoader, step, _with_true_types(getattr(ExtensionFileLoader, step)))
+
+
+def _set(types: Mapping[str, type]) -> None:
+    for name, kind in types.items():
+        setattr(module, name, kind)
+
+
+@contextmanager
+def _true_types() -> Iterator[None]:
+    there = {"date": module.date, "datetime": module.datetime}
+    _set({"date": date, "datetime": datetime})
+    try:
+        yield
+    finally:
+        _set(there)
+
+
+def _with_true_types(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a step of loading a compiled module in which `datetime` has its own types."""
+
+    def taken(*args: Any) -> Any:
+        with _true_types():
+            return step(*args)
+
+    return taken
 
 
 def _move_time(seconds: int) -> None:

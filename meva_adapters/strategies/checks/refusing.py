@@ -1,11 +1,14 @@
 """A process in which a strategy opens no file, no socket and no process.
 
 Python tells of each such call before it is made (`sys.addaudithook`). Modules may be imported, whatever files
-that takes, and time zones looked up. Libraries that open files without Python's knowledge are not seen.
+that takes, what is installed may be looked up (numba does where it compiles), and time zones. Libraries that
+open files without Python's knowledge are not seen.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +36,7 @@ _MORE_BELOW: Final = ("smtplib.", "socket.", "telnetlib.", "tempfile.")
 _HARMLESS: Final = {"os.putenv", "os.unsetenv", "socket.__new__", "shutil.get_terminal_size"}
 _SHOWN: Final = 60
 _IMPORTING: Final = "<frozen importlib._bootstrap>"
+_WHAT_IS_INSTALLED: Final = os.path.join(os.path.dirname(importlib.__file__), "metadata", "")
 _INSTALLED: Final = {"site-packages", "dist-packages"}
 
 
@@ -71,7 +75,7 @@ class Refusing:
         """Return which line of the strategy's a call is due to, None for one that is no strategy's."""
         for frame in _outwards(innermost):
             file = frame.f_code.co_filename
-            if file == _IMPORTING:
+            if file == _IMPORTING or file.startswith(_WHAT_IS_INSTALLED):
                 return None
             if self._is_own(file):
                 return f" at {Path(file).name}:{frame.f_lineno}"
