@@ -146,6 +146,29 @@ class RemembersTheFuture(Strategy):
         return h.on_cycles(score / len(h.symbols))
 
 
+class FitsOnce(Strategy):
+    """Fits a model to all that it is shown first, and keeps that."""
+
+    def weights(self, h: History) -> Any:
+        change = np.nan_to_num(h.close[1:] / h.close[:-1] - 1)
+        now, then = change[:-1].ravel(), change[1:].ravel()
+        slope = KEPT.setdefault(("slope", 0), float(now @ then / max(now @ now, 1e-12)))
+        found = np.zeros(h.close.shape)
+        found[1:] = (change * slope > 0) / len(h.symbols)
+        return h.on_cycles(found)
+
+
+class BestShown(Strategy):
+    """Holds what rises most over all that it is shown first."""
+
+    def weights(self, h: History) -> Any:
+        rise = np.nan_to_num(h.mark[-1] / h.mark[0])
+        best = KEPT.setdefault(("best", 0), float(np.argmax(rise)))
+        found = np.zeros((len(h.time), len(h.symbols)))
+        found[:, int(best)] = 1.0
+        return found
+
+
 # -- What answers one question in two ways ----------------------------------------------------------------
 
 

@@ -263,7 +263,7 @@ def _doubt(
         return None
     if chosen is None or spec is None or not options.strategy_check or not has_weights(chosen.strategy):
         return None
-    note = sample_note(spec, chosen, plan, dataset)
+    note = sample_note(spec, chosen, plan, dataset, loaded.settings)
     if note is not None:
         click.echo(f"warning: {note}", err=True)
     return note

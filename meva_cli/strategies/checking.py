@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meva_cli.strategies.options import subject_of, with_strategy
+from meva_cli.strategies.options import subject_of, watch_of_checks, with_strategy
 
 if TYPE_CHECKING:
     from meva_adapters.replay import Dataset
@@ -31,15 +31,16 @@ def checked(
     plan = with_strategy(_plan(loaded, dataset), chosen)
     tape = whole_tape(chosen.strategy, plan, dataset)
     decides = chosen.strategy.decides()
-    report = check(
-        chosen.strategy,
-        subject_of(spec, chosen),
-        tape,
-        seed,
-        interval=interval or plan.step_seconds or max(1, dataset.step_seconds),
-        timeout=float(loaded.settings.strategy.timeout_sec),
-        terms=Terms(plan.params, plan.pairs.columns(), plan.starting_cash()) if decides else None,
-    )
+    with watch_of_checks(chosen, loaded.settings)("all that can be checked"):
+        report = check(
+            chosen.strategy,
+            subject_of(spec, chosen),
+            tape,
+            seed,
+            interval=interval or plan.step_seconds or max(1, dataset.step_seconds),
+            timeout=float(loaded.settings.strategy.timeout_sec),
+            terms=Terms(plan.params, plan.pairs.columns(), plan.starting_cash()) if decides else None,
+        )
     return tape, report
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_QUESTIONS: Final = 5
+"""So many times a live cycle's patience may pass before it is said that a strategy is being checked."""
+
 
 PARAMETERS: Final = click.option(
     "-p",
@@ -103,12 +106,20 @@ def hosting() -> Iterator[TextIO]:
 
 def watch_of(chosen: Chosen | None, settings: Settings) -> Watch:
     """Return what says on stderr that a strategy is waited for which is asked in this process."""
-    from meva_adapters.asking.watched import Watched
     from meva_core.strategy.watching import unwatched
 
-    if chosen is None:
-        return unwatched
-    seconds = float(settings.strategy.timeout_sec)
+    return unwatched if chosen is None else _watch(chosen, float(settings.strategy.timeout_sec))
+
+
+def watch_of_checks(chosen: Chosen, settings: Settings) -> Watch:
+    """Return what says on stderr that a strategy is waited for which other processes ask: each loads it, and
+    asks it often."""
+    return _watch(chosen, _QUESTIONS * float(settings.strategy.timeout_sec))
+
+
+def _watch(chosen: Chosen, seconds: float) -> Watch:
+    from meva_adapters.asking.watched import Watched
+
     return Watched(chosen.strategy.name(), seconds, lambda said: click.echo(f"note: {said}", err=True))
 
 
@@ -124,8 +135,8 @@ def with_strategy(plan: RunPlan, chosen: Chosen | None) -> RunPlan:
     return plan if chosen is None else evolve(plan, strategy=chosen.identity)
 
 
-def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset) -> str | None:
-    """Look at some cuts of the data for look-ahead, in another process, and return what was found, if
+def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset, settings: Settings) -> str | None:
+    """Look at some cuts of the data for look-ahead, in other processes, and return what was found, if
     anything was. Raises EndedItself for one that would end this process, too, as if all had been run."""
     from meva_adapters.strategies.checks.asking import CheckFailed, EndedItself
     from meva_adapters.strategies.checks.checking import sampled
@@ -133,7 +144,9 @@ def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset) -> s
 
     name = f"strategy {chosen.strategy.name()}"
     try:
-        found = sampled(subject_of(spec, chosen), short_tape(chosen.strategy, plan, dataset), seed=0)
+        tape = short_tape(chosen.strategy, plan, dataset)
+        with watch_of_checks(chosen, settings)("a sample of cuts first (--no-strategy-check leaves it out)"):
+            found = sampled(chosen.strategy, subject_of(spec, chosen), tape, seed=0)
     except EndedItself:
         raise
     except CheckFailed as error:

@@ -256,6 +256,39 @@ def test_a_backtest_says_in_one_line_before_its_first_cycle_that_a_strategy_look
     assert without.document["fingerprint"] == doubted.document["fingerprint"]
 
 
+FITS_ONCE = (
+    "change = np.nan_to_num(h.close[1:] / h.close[:-1] - 1)\n"
+    "slope = KEPT.setdefault('slope', float((change[:-1] * change[1:]).sum() * 1000))\n"
+    "return np.full((len(h.time), len(h.symbols)), abs(slope) % 1 / 4)"
+)
+
+
+def test_a_model_that_is_fitted_once_to_all_that_is_shown_first_is_named(
+    check: Meva, meva: Meva, data: Path
+) -> None:
+    ended = check(FITS_ONCE, before="KEPT = {}")
+    found = finding(ended, "no_look_ahead")
+    assert (ended.code, found["status"], found["symbol"]) == (1, "failed", "BTCTRY")
+    assert "when the history that it is shown first ends at 2026-01-01T00:" in found["said"]
+    same = finding(ended, "determinism")
+    assert (same["status"], "it keeps what it is shown first" in same["said"]) == ("not_checked", True)
+    run = meva("backtest", "--data", data, "--db", "a.db", "--strategy", "mine.py:Mine", "--json")
+    assert "that it is shown first ends at" in run.document["strategy_doubt"]
+
+
+def test_a_strategy_that_is_checked_for_long_is_said_to_be(
+    check: Meva, meva: Meva, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATEGY_TIMEOUT_SEC", "0.001")
+    slow = "time.sleep(0.5)\nreturn np.zeros((len(h.time), len(h.symbols)))"
+    write(slow)
+    run = meva("backtest", "--data", data, "--db", "a.db", "--strategy", "mine.py:Mine", "--json")
+    waits = "note: waiting for strategy mine for 0.005 s, which is asked for "
+    assert f"{waits}a sample of cuts first (--no-strategy-check leaves it out); Ctrl-C ends it" in run.err
+    quick = "time.sleep(0.002)\nreturn np.zeros((len(h.time), len(h.symbols)))"
+    assert f"{waits}all that can be checked; Ctrl-C ends it" in check(quick).err
+
+
 def test_one_that_fails_where_it_is_asked_alone_is_still_named_for_what_it_knows(check: Meva) -> None:
     ended = check(f"if len(h.time) == 1:\n    raise IndexError('one row')\n{AHEAD}")
     assert ended.code == 1

@@ -16,12 +16,13 @@ from meva_adapters.strategies.checks.asking import Answer, Asking, Subject
 from meva_adapters.strategies.checks.tape_files import write_tape, write_terms
 from meva_core.stages.asked_alone import Terms
 from meva_core.strategy.answers import rounded
-from meva_core.strategy.base import Strategy
+from meva_core.strategy.base import Strategy, bars_needed
 from meva_core.strategy.checking.comparing import Compared, compared
 from meva_core.strategy.checking.cuts import cuts_of
-from meva_core.strategy.checking.examining import DETERMINISM, SAMPLE
+from meva_core.strategy.checking.examining import DECIDED_BARS, DETERMINISM, SAMPLE
 from meva_core.strategy.checking.finding import Finding, differs, failed, not_checked, passed
-from meva_core.strategy.checking.foresight import CUTS
+from meva_core.strategy.checking.first_asked import ENDED, FIRST, SHOWN, decided_by, decided_by_all
+from meva_core.strategy.checking.foresight import BARS, CUTS, NAME
 from meva_core.strategy.checking.piece import Piece
 from meva_core.strategy.checking.sameness import ENOUGH
 from meva_core.strategy.wished import most_wished_for
@@ -46,6 +47,7 @@ _HERE: Final = World("in another process", {_SEED: "1"})
 _CLOCK: Final = 86_400 + 5 * 3_600 + 37 * 60
 _OTHER_CLOCK: Final = 3 * 86_400 + 11 * 3_600 + 13 * 60
 """By another hour of a quarter of a day than the first one comes to, and than that does in the other zone."""
+_KEEPS: Final = not_checked(DETERMINISM, "it keeps what it is shown first, so no two processes are alike")
 _ELSEWHERE: Final = (
     _HERE,
     World("a day and five hours later by the clock", {_SEED: "1"}, _CLOCK),
@@ -88,27 +90,34 @@ def check(
         place = _Place(subject, Path(folder), seed, stack)
         place.write(tape, terms)
         other, machine = place.begin(_together(_ELSEWHERE)), place.begin(_together(_machines()))
+        first = {what: place.begin(_HERE, what) for what in FIRST}
         elsewhere = other.answer()
         rows = cuts_of(tape, elsewhere.whole, count, seed)
         here = place.begin(_HERE, "examine", rows).answer()
-        found = list(here.findings)
+        bars = BARS if terms is None else DECIDED_BARS
+        found = _foreseen(here.findings, _decided(place, tape, bars_needed(strategy), first, bars))
         if here.whole is not None:
             if DETERMINISM not in [finding.name for finding in found]:
                 worlds = ((_ELSEWHERE, elsewhere), (_machines(), machine.answer()))
-                found.insert(_behind(found, ENOUGH), _determinism(place, tape, here.whole, worlds))
+                decided = _decided_by_all(place, tape, here, elsewhere)
+                found = _foreseen(found, decided)
+                same = _determinism(place, tape, here.whole, worlds) if decided is None else _KEEPS
+                found.insert(_behind(found, ENOUGH), same)
             found.append(_speed(here, interval, timeout))
         refused = dict.fromkeys((*elsewhere.refused, *here.refused))
         whole = None if here.whole is None else rounded(strategy, here.whole, tape.history())
     return Report((_opens(refused), *found), None if whole is None else most_wished_for(whole))
 
 
-def sampled(subject: Subject, tape: Piece, seed: int) -> Finding:
-    """Look at some cuts for look-ahead, in a process of its own. Raises CheckFailed where it dies."""
+def sampled(strategy: Strategy, subject: Subject, tape: Piece, seed: int) -> Finding:
+    """Look at some cuts for look-ahead, in processes of its own. Raises CheckFailed where one dies."""
     with TemporaryDirectory(prefix="meva-check-") as folder, ExitStack() as stack:
         place = _Place(subject, Path(folder), seed, stack)
         place.write(tape)
+        first = {what: place.begin(_HERE, what) for what in (ENDED, SHOWN)}
         answer = place.begin(_HERE, "sample").answer()
-    return answer.findings[0] if not answer.refused else _opens(answer.refused)
+        found = _foreseen(answer.findings, _decided(place, tape, bars_needed(strategy), first, BARS))
+    return found[0] if not answer.refused else _opens(answer.refused)
 
 
 class _Place:
@@ -155,6 +164,38 @@ def _machines() -> tuple[World, ...]:
         World("with BLAS told to be another CPU", {_SEED: "1", "OPENBLAS_CORETYPE": core}),
         World("three days and eleven hours later by the clock", {_SEED: "1"}, _OTHER_CLOCK),
     )
+
+
+def _foreseen(findings: Sequence[Finding], decided: Finding | None) -> list[Finding]:
+    """Return findings with the one of look-ahead in them, where it was not found already."""
+    return [decided if decided and (one.name, one.ok) == (NAME, True) else one for one in findings]
+
+
+def _decided(
+    place: _Place, tape: Piece, needs: int, first: Mapping[str, Asking], bars: int
+) -> Finding | None:
+    """Return that what a strategy is shown first decides, None where it does not, or where it answers
+    otherwise in each process."""
+    answers = {what: asking.answer().whole for what, asking in first.items()}
+    ended = answers.pop(ENDED)
+    for what, other in answers.items():
+        if ended is None or other is None:
+            continue
+        if (found := decided_by(what, tape, needs, ended, other, bars)) is not None:
+            again = place.begin(_HERE, ENDED).answer().whole
+            return found if again is not None and compared(ended, again).first is None else None
+    return None
+
+
+def _decided_by_all(place: _Place, tape: Piece, here: Answer, elsewhere: Answer) -> Finding | None:
+    """Return that a strategy keeps what it makes of what it is shown first, where that, and nothing about a
+    process, is why another one came to something else; None where it is not so."""
+    if elsewhere.whole is None or compared(here.whole, elsewhere.whole).first is None:
+        return None
+    again = place.begin(_HERE).answer().whole
+    if again is None or compared(again, elsewhere.whole).first is not None:
+        return None
+    return decided_by_all(tape, here.whole, again)
 
 
 def _determinism(

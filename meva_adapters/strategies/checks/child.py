@@ -26,6 +26,7 @@ from meva_core.strategy.answers import StrategyFailed
 from meva_core.strategy.base import Strategy, bars_needed
 from meva_core.strategy.checking.examining import (
     ANSWERS,
+    DECIDED_BARS,
     ask_of,
     ask_whole,
     examine,
@@ -33,6 +34,8 @@ from meva_core.strategy.checking.examining import (
     sample,
 )
 from meva_core.strategy.checking.finding import Ask, Finding, failed
+from meva_core.strategy.checking.first_asked import FIRST, asked_first
+from meva_core.strategy.checking.foresight import BARS
 from meva_core.strategy.checking.piece import Piece
 
 _TIMED: Final = 64
@@ -81,6 +84,9 @@ def _asked(
             return _told(), ask(tape.part(0, len(tape.time), bars_needed(strategy)))
         case "whole":
             return _told(), ask_whole(strategy, tape)
+        case what if what in FIRST:
+            bars = BARS if terms is None else DECIDED_BARS
+            return _told(), asked_first(ask, tape, what, bars_needed(strategy), job["seed"], bars)
         case _ if strategy.decides():
             examined = examine_deciding(strategy, ask, tape, job["rows"], job["seed"])
             return _told(*examined.findings) | _timed(ask, strategy, tape, clock), examined.whole

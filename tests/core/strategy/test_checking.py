@@ -17,8 +17,9 @@ from meva_core.strategy import History, Strategy
 from meva_core.strategy.checking.altering import WEEKS_52, cut_off, emptied, moved_by, punched, walked
 from meva_core.strategy.checking.comparing import Cell, Compared, compared
 from meva_core.strategy.checking.cuts import cuts_of
-from meva_core.strategy.checking.examining import examine, sample
+from meva_core.strategy.checking.examining import ask_of, examine, sample
 from meva_core.strategy.checking.finding import Finding
+from meva_core.strategy.checking.first_asked import ENDED, FIRST, asked_first, decided_by, decided_by_all
 from meva_core.strategy.checking.piece import Piece
 
 TAPE = tape()
@@ -62,6 +63,40 @@ def test_whatever_looks_ahead_is_found_and_its_first_weight_named(kind: type[Str
 def test_a_future_that_is_kept_in_a_global_is_told_from_one_that_is_read() -> None:
     assert "it keeps what it saw" in found_in(planted.RemembersTheFuture)["no_look_ahead"].said
     assert "when the history ends at" in found_in(planted.NextClose)["no_look_ahead"].said
+
+
+def decided_in(kind: type[Strategy]) -> list[Finding]:
+    """Return what is found by questions each of which is the first that a process is asked."""
+    answers = {}
+    for what in FIRST:
+        planted.KEPT.clear()
+        answers[what] = asked_first(ask_of(kind()), TAPE, what, 0, 0)
+    ended = answers.pop(ENDED)
+    found = [decided_by(what, TAPE, 0, ended, other) for what, other in answers.items()]
+    return [finding for finding in found if finding is not None]
+
+
+@pytest.mark.parametrize("kind", [planted.FitsOnce, planted.BestShown])
+def test_what_is_made_once_of_all_that_is_shown_first_is_found(kind: type[Strategy]) -> None:
+    assert found_in(kind, cuts=8)["no_look_ahead"].ok, "each later question is answered alike"
+    found = decided_in(kind)
+    assert found
+    assert all(one.symbol in SYMBOLS and one.cycle in TAPE.time for one in found)
+    assert all("that it is shown first ends at 2026-01-0" in one.said for one in found)
+
+
+@pytest.mark.parametrize("kind", [planted.Indicators, planted.Ranked, planted.HoldsAll])
+def test_honest_ones_are_alike_whatever_they_are_shown_first(kind: type[Strategy]) -> None:
+    assert decided_in(kind) == []
+
+
+def test_it_is_named_where_only_another_process_tells() -> None:
+    of_all, of_ends = np.ones((len(TAPE.time), 2)), np.ones((len(TAPE.time), 2))
+    assert decided_by_all(TAPE, of_ends, of_all) is None
+    of_ends[7, 1] = 0.5
+    found = decided_by_all(TAPE, of_ends, of_all)
+    assert found is not None
+    assert (found.name, found.cycle, found.symbol) == ("no_look_ahead", TAPE.time[7], TAPE.symbols[1])
 
 
 @pytest.mark.parametrize(
