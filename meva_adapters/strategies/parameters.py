@@ -25,12 +25,17 @@ def json_values(text: str) -> dict[str, Any]:
     """Return the parameters of a JSON object. Raises BadInput for another text, and for a name that stands
     there twice."""
     try:
-        found = json.loads(text, object_pairs_hook=each_once)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise BadInput(f"STRATEGY_PARAMS: {text[:60]!r} is no JSON object", action='write {"closes": 90}')
-    return found
+    try:
+        return dict(json.loads(text, object_pairs_hook=each_once))
+    except ValueError:
+        raise BadInput(
+            f"STRATEGY_PARAMS: {text[:60]!r} has a name twice", action="leave one of them out"
+        ) from None
 
 
 def known(kind: type[Strategy], name: str) -> bool:

@@ -30,6 +30,7 @@ from meva_cli.recorded_runs import (
 )
 from meva_cli.render import counted, print_json
 from meva_cli.strategies.options import (
+    bars_notes,
     has_weights,
     hosting,
     sample_note,
@@ -230,7 +231,11 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
             "trace_reason": _trace_reason(options.trace, figures, done),
         },
         page,
-        [*_of_universe(done, plan), *all_notes(dataset, plan, loaded, figures["cycles"])],
+        [
+            *_of_universe(done, plan),
+            *bars_notes(dataset, chosen),
+            *all_notes(dataset, plan, loaded, figures["cycles"]),
+        ],
     ) | ({} if doubt is None else {"strategy_doubt": doubt})
 
 

@@ -156,6 +156,23 @@ def sample_note(spec: str, chosen: Chosen, plan: RunPlan, dataset: Dataset, sett
     return f"{name} is not to be trusted: {found.said}; `meva strategy check {spec}` says more"
 
 
+def bars_notes(dataset: Dataset, chosen: Chosen | None) -> Iterator[str]:
+    """Yield that data are shorter than what a strategy has to see before a cycle, where they are."""
+    from meva_core.strategy.base import bars_needed
+    from meva_core.strategy.periods import interval_of
+
+    if chosen is None or not (needs := bars_needed(chosen.strategy)):
+        return
+    name = chosen.strategy.name()
+    seconds = interval_of(chosen.strategy.bars, max(1, dataset.step_seconds), name)
+    there = (dataset.end - dataset.start) // seconds + 1
+    if needs > there:
+        yield (
+            f"strategy {name} needs {needs} bars of {seconds} s before a cycle, and the data have {there} in "
+            "all: no cycle had as many"
+        )
+
+
 def subject_of(spec: str, chosen: Chosen) -> Subject:
     """Return a strategy as other processes find it."""
     from meva_adapters.strategies.checks.asking import Subject

@@ -57,7 +57,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "nothing_to_reduce": ("the mode lets only sells through, and nothing can be sold", ""),
     # select
     "not_a_candidate": (
-        "not tradable, in another currency, or kept out by the whitelist or blacklist",
+        "not tradable, without a book yet, in another currency, or kept out by the whitelist or blacklist",
         "",
     ),
     "below_min_volume": ("the volume of 24 h is {value}, {limit} is needed", _MORE),
@@ -65,10 +65,11 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "universe_full": ("ranked {value}, the universe holds {limit}", _HIGHER),
     "universe_full:TRY": ("{value} is wished for, the least that the universe holds is {limit}", ""),
     "no_opinion": (
-        "the strategy has no opinion on it: it failed, or wished for nothing of it yet and nothing is held",
+        "the strategy has no opinion on it: it failed, or wished for nothing of it since it has a price, "
+        "and nothing is held",
         "",
     ),
-    "not_selected": ("not in the universe, and nothing of it is held", ""),
+    "not_selected": ("not in the universe, or not wished for, and nothing of it is held", ""),
     # plan
     "on_target": ("what is held and on order is what the plan wants", ""),
     "within_band": ("{value} from its target, the rebalance band is {limit}", _MORE),
@@ -116,7 +117,7 @@ _ENDED: Final[dict[str, dict[str, str]]] = {
 _NEAR: Final = "{value} from its target, less than the least order of {limit}"
 _NOT_DUE: Final = "a difference of {value} was planned, less than the least order: none was due in any mode"
 _OF_EXCHANGE: Final = {
-    "not_a_candidate": "no setting keeps it out: the exchange does not trade it",
+    "not_a_candidate": "no setting keeps it out: the exchange does not trade it, or it has no book yet",
     "max_qty": "the limit is the exchange's, or that of an amount",
 }
 _SUFFIX: Final = {"TRY": " TRY", "s": " s", "bps": " bps"}

@@ -109,8 +109,10 @@ def _refuse_to_resume(plan: RunPlan, reads: Reads) -> None:
                 action="finish it with that version, or leave out --resume to begin a new run",
             )
     if rows:
+        as_now = "these settings, these data and this strategy, as it is now,"
+        given = as_now if plan.strategy else "these settings and data"
         raise BadInput(
-            f"there is no run {plan.run_id}, which is what these settings and data give; the database "
+            f"there is no run {plan.run_id}, which is what {given} give; the database "
             f"holds {', '.join(row['run_id'] for row in rows)}",
             action="leave out --resume to begin it, or give settings and data of the run to resume",
         )

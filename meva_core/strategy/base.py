@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
@@ -25,10 +25,18 @@ SLACK: Final = 1e-9
 """Weights are sums of doubles: so much below 0 is 0, and so much above 1 in all is 1."""
 
 
-def param(default: Any, *, least: Any = None, most: Any = None, doc: str = "") -> Any:
+def param(
+    default: Any,
+    *,
+    least: Any = None,
+    most: Any = None,
+    check: Callable[[Any], object] | None = None,
+    doc: str = "",
+) -> Any:
     """Declare a parameter of a strategy: an int, a float, a bool or a text, as its default is.
 
-    `least` and `most` are inclusive bounds of numbers. Raises TypeError for another kind of default.
+    `least` and `most` are inclusive bounds of numbers; `check` is called with a value, and raises ValueError
+    or TypeError, in words, for one that is none. Raises TypeError for another kind of default.
     """
     if type(default) not in (int, float, bool, str):
         raise TypeError(f"param: {default!r} is none of int, float, bool, str")
@@ -36,7 +44,7 @@ def param(default: Any, *, least: Any = None, most: Any = None, doc: str = "") -
         default=default,
         converter=lambda given: _converted(given, type(default)),
         validator=_within,
-        metadata={"kind": type(default), "least": least, "most": most, "doc": doc},
+        metadata={"kind": type(default), "least": least, "most": most, "check": check, "doc": doc},
     )
 
 
@@ -48,14 +56,22 @@ def _converted(given: Any, kind: type) -> Any:
 
 
 def _within(strategy: Strategy, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Raise BadInput for a value of another kind or beyond the bounds."""
+    """Raise BadInput for a value of another kind, beyond the bounds, or that its check refuses."""
     said = attribute.metadata
-    low, high, kind = said["least"], said["most"], said["kind"]
+    low, high, kind, check = said["least"], said["most"], said["kind"], said["check"]
     fits = type(value) is kind and not (kind is float and not math.isfinite(value))
+    wrong = f"{value!r}; expected {expected(attribute)}"
     if fits and (low is None or value >= low) and (high is None or value <= high):
-        return
+        if check is None:
+            return
+        try:
+            check(value)
+        except (ValueError, TypeError) as error:
+            wrong = str(error)
+        else:
+            return
     raise BadInput(
-        f"strategy {strategy.name()}: parameter {attribute.name}: {value!r}; expected {expected(attribute)}",
+        f"strategy {strategy.name()}: parameter {attribute.name}: {wrong}",
         action=f"give {attribute.name} such a value, or leave it out for {attribute.default!r}",
     )
 

@@ -29,5 +29,6 @@ def universe_note(most: int, universe_size: int) -> str | None:
         return None
     return (
         f"the strategy wishes for up to {most} symbols at a time, of which "
-        f"STAGE7_UNIVERSE_SIZE={universe_size} keeps the largest: the others are universe_full"
+        f"STAGE7_UNIVERSE_SIZE={universe_size} keeps the largest: the others are universe_full, "
+        "and what is held of them is sold; which these are changes with prices"
     )

@@ -227,7 +227,8 @@ def test_a_parameter_that_is_given_two_values_is_refused(run: Meva, monkeypatch:
     ended = run("--strategy", "rising", "-p", "closes=5", "-p", "closes=6")
     assert (ended.code, "-p closes is given twice, '5' and '6'" in str(ended.document)) == (2, True)
     monkeypatch.setenv("STRATEGY_PARAMS", '{"closes": 5, "closes": 6}')
-    assert run("--strategy", "rising").code == 2
+    ended = run("--strategy", "rising")
+    assert (ended.code, "has a name twice" in str(ended.document)) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,26 @@ def test_a_strategy_written_where_its_source_is_not_at_hand_is_refused(data: Pat
         backtest(data, engine="interpreted", strategy=space["Rising"]())
 
 
+# -- What a user may have got wrong -----------------------------------------------------------------------
+
+
+def test_an_edit_is_named_where_a_run_is_to_be_resumed(run: Meva) -> None:
+    Path("own.py").write_text(OWN)
+    run("--strategy", "own.py:Rising", "--cycles", "30")
+    Path("own.py").write_text(OWN.replace("version = 3", "version = 4"))
+    ended = run("--strategy", "own.py:Rising", "--resume")
+    said = "which is what these settings, these data and this strategy, as it is now, give"
+    assert (ended.code, said in json.loads(ended.out)["error"]["message"]) == (2, True)
+
+
+def test_data_that_are_shorter_than_what_it_has_to_see_are_said_to_be(run: Meva) -> None:
+    said = "strategy momentum needs 1001 bars of 60 s before a cycle, and the data have 90 in all"
+    noted = run("--strategy", "momentum", "-p", "closes=1000").document["warnings"]
+    assert [note for note in noted if said in note], noted
+    noted = run("--strategy", "momentum", "-p", "closes=60").document["warnings"]
+    assert not [note for note in noted if "before a cycle" in note]
+
+
 # -- More wishes than the universe holds ------------------------------------------------------------------
 
 

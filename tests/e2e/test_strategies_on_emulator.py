@@ -103,7 +103,8 @@ def test_that_the_universe_is_smaller_than_what_is_wished_for_is_said_once_a_run
     loop = ("--loop", "--interval", "60", "--cycles", "2")
     note = (
         "warning: the strategy wishes for up to 4 symbols at a time, of which STAGE7_UNIVERSE_SIZE=2 keeps "
-        "the largest: the others are universe_full\n"
+        "the largest: the others are universe_full, and what is held of them is sold; which these are "
+        "changes with prices\n"
     )
     ended = [meva(*run, "--set", "STAGE7_UNIVERSE_SIZE=2", *more) for more in (loop, ())]
     assert [one.code for one in ended] == [0, 0], ended[0].err

@@ -7,14 +7,20 @@ from typing import Any
 import numpy as np
 
 from meva_core.strategy import History, Strategy, every, param
+from meva_core.strategy.periods import seconds_of
+from meva_core.strategy.shares import shares_of
 
 
 class FixedWeights(Strategy):
     """Hold given shares of what can be invested, brought back to them at the beginning of each period."""
 
     version = 1
-    shares = param("", doc="such as BTCTRY=0.6,ETHTRY=0.4; empty: equal parts of all symbols")
-    rebalance = param("1d", doc="how often the shares are brought back; in between they drift")
+    shares = param(
+        "", check=shares_of, doc="such as BTCTRY=0.6,ETHTRY=0.4; empty: equal parts of all symbols"
+    )
+    rebalance = param(
+        "1d", check=seconds_of, doc="how often the shares are brought back; in between they drift"
+    )
 
     def weights(self, h: History) -> Any:
         """Wish for the same shares in the first cycle of each period."""
@@ -23,14 +29,12 @@ class FixedWeights(Strategy):
         return every(self.rebalance, w, h)
 
     def wanted(self, symbols: tuple[str, ...]) -> Any:
-        """Return the share of each symbol. Raises ValueError for shares that are not written as expected."""
+        """Return the share of each symbol. Raises ValueError for one that the market does not have."""
         if not self.shares:
             return np.full(len(symbols), 1 / len(symbols))
-        found = np.zeros(len(symbols))
-        for part in self.shares.split(","):
-            name, sign, share = (text.strip() for text in part.partition("="))
-            if not sign or name not in symbols:
-                known = ", ".join(symbols)
-                raise ValueError(f"shares: {part.strip()!r}; expected SYMBOL=SHARE, one of {known}")
-            found[symbols.index(name)] += np.float64(share)
-        return found
+        shares = shares_of(self.shares)
+        if unknown := sorted(shares.keys() - set(symbols)):
+            raise ValueError(
+                f"shares: {unknown[0]} is not in this market; expected some of {', '.join(symbols)}"
+            )
+        return np.array([shares.get(name, 0.0) for name in symbols])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from meva_core.strategy import History, Strategy, change, every, param, rolling_std
+from meva_core.strategy.periods import seconds_of
 
 
 class InverseVolatility(Strategy):
@@ -14,7 +15,9 @@ class InverseVolatility(Strategy):
 
     version = 1
     closes = param(60, least=2, most=100_000, doc="returns that the volatility is measured over")
-    rebalance = param("1d", doc="how often weights are set anew; in between they are left alone")
+    rebalance = param(
+        "1d", check=seconds_of, doc="how often weights are set anew; in between they are left alone"
+    )
 
     def needs(self) -> int:
         """Return the closes of so many returns."""

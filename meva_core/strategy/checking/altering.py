@@ -18,6 +18,8 @@ from meva_core.strategy.checking.piece import SEEN, Piece
 
 WEEKS_52: Final = 52 * 7 * 86_400
 _STEP: Final = 0.01
+_WILD: Final = (1, 1, 1, 1, 3, 10, 30)
+"""How often a step is larger, and by what: who looks ahead may act on crashes alone."""
 _HALF_SPREAD: Final = 0.0005
 _LARGEST: Final = 10**16
 _BARS: Final = ("open", "high", "low", "close", "volume")
@@ -126,7 +128,8 @@ def _last_of(column: Any, stop: int, otherwise: int) -> Any:
 
 
 def _walk(last: Any, rows: int, random: np.random.Generator) -> Any:
-    steps = random.normal(0.0, _STEP, (rows, len(last)))
+    shape = (rows, len(last))
+    steps = random.normal(0.0, _STEP, shape) * random.choice(_WILD, shape)
     return np.clip(last * np.exp(np.cumsum(steps, axis=0)), 1, _LARGEST)
 
 

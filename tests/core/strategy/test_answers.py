@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from decimal import getcontext
 from typing import Any
@@ -17,6 +18,7 @@ from meva_core.strategy import Strategy, param
 from meva_core.strategy.answers import StrategyFailed, weights_of
 from meva_core.strategy.bars import no_bars
 from meva_core.strategy.base import bars_needed, fields_of
+from meva_core.strategy.built_in import FixedWeights, InverseVolatility
 from meva_core.strategy.history import History, history_of
 from meva_core.strategy.raised import MOST_TEXT
 
@@ -155,6 +157,40 @@ def test_parameters_are_fields_with_kinds_and_bounds() -> None:
             Bounded(**wrong)
     with pytest.raises(AttributeError):
         made.closes = 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "said"),
+    [
+        (FixedWeights, {"shares": "BTCTRY=nan"}, "'BTCTRY=nan'; expected SYMBOL=SHARE, a share such as 0.6"),
+        (FixedWeights, {"shares": "BTCTRY=0_5"}, "'BTCTRY=0_5'; expected SYMBOL=SHARE"),
+        (FixedWeights, {"shares": "BTCTRY=-0.5"}, "'BTCTRY=-0.5'; expected SYMBOL=SHARE"),
+        (FixedWeights, {"shares": "BTCTRY=50%"}, "'BTCTRY=50%'; expected SYMBOL=SHARE"),
+        (FixedWeights, {"shares": "BTCTRY=0.5,"}, "''; expected SYMBOL=SHARE"),
+        (FixedWeights, {"shares": "BTCTRY=0.5, BTCTRY=0.4"}, "BTCTRY is named twice"),
+        (FixedWeights, {"shares": "BTCTRY=0.5,ETHTRY=0.6"}, "'BTCTRY=0.5,ETHTRY=0.6' is more than 1 in all"),
+        (FixedWeights, {"rebalance": "7m"}, "'7m' is no interval such as 5m, 1h or 1d"),
+        (InverseVolatility, {"rebalance": "daily"}, "'daily' is no interval"),
+    ],
+)
+def test_texts_that_cannot_be_are_refused_where_a_strategy_is_made(
+    kind: type[Strategy], wrong: dict[str, str], said: str
+) -> None:
+    [name] = wrong
+    with pytest.raises(BadInput, match=f"strategy {kind.name()}: parameter {name}: {re.escape(said)}"):
+        kind(**wrong)
+
+
+def test_shares_are_read_with_their_digits() -> None:
+    assert FixedWeights(shares=" BTCTRY = 0.6,ETHTRY=.4 ").wanted(
+        ("ETHTRY", "SOLTRY", "BTCTRY")
+    ).tolist() == [
+        0.4,
+        0.0,
+        0.6,
+    ]
+    with pytest.raises(ValueError, match=r"shares: NONETRY is not in this market; expected some of BTCTRY"):
+        FixedWeights(shares="NONETRY=0.5").wanted(("BTCTRY",))
 
 
 def test_an_id_is_the_name_in_snake_case_unless_given() -> None:

@@ -41,6 +41,7 @@ def found_in(kind: type[Strategy], cuts: int = 64) -> dict[str, Finding]:
     [
         planted.NextClose,
         planted.OneAfterNext,
+        planted.OutBeforeACrash,
         planted.NormalisesOverAll,
         planted.FitsOnAll,
         planted.HoursByTheirBeginning,
