@@ -231,11 +231,7 @@ def run_backtest(loaded: Loaded, folder: Path, db: URL, options: Options) -> dic
             "trace_reason": _trace_reason(options.trace, figures, done),
         },
         page,
-        [
-            *_of_universe(done, plan),
-            *bars_notes(dataset, chosen),
-            *all_notes(dataset, plan, loaded, figures["cycles"]),
-        ],
+        [*_of_strategy(done, plan, dataset, chosen), *all_notes(dataset, plan, loaded, figures["cycles"])],
     ) | ({} if doubt is None else {"strategy_doubt": doubt})
 
 
@@ -250,13 +246,15 @@ def _collecting_less_often() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _of_universe(done: Done, plan: RunPlan) -> Iterator[str]:
-    """Yield that the universe left out what the strategy wished for, where it did."""
+def _of_strategy(done: Done, plan: RunPlan, dataset: Dataset, chosen: Chosen | None) -> Iterator[str]:
+    """Yield that the universe left out what the strategy wished for, and that the data were too short for it,
+    where it was so."""
     from meva_core.strategy.wished import universe_note
 
     note = universe_note(done.crowded, plan.settings.stage7.universe_size)
     if done.crowded and note is not None:
         yield note
+    yield from bars_notes(dataset, chosen)
 
 
 def _doubt(

@@ -10,9 +10,9 @@ from typing import Final
 _SHARE: Final = re.compile(r"(?:[0-9]{1,3}\.?[0-9]{0,30}|\.[0-9]{1,30})", re.ASCII)
 
 
-def shares_of(text: str) -> Mapping[str, float]:
-    """Return the share of each symbol; none for a text that is empty. Raises ValueError for another form, for
-    a symbol that is named twice, and for more than 1 in all."""
+def shares_of(text: str) -> Mapping[str, Fraction]:
+    """Return the share of each symbol, exactly; none for a text that is empty. Raises ValueError for another
+    form, for a symbol that is named twice, and for more than 1 in all."""
     found: dict[str, Fraction] = {}
     for part in text.split(",") if text.strip() else ():
         name, sign, share = (one.strip() for one in part.partition("="))
@@ -23,4 +23,4 @@ def shares_of(text: str) -> Mapping[str, float]:
         found[name] = Fraction(share)
     if sum(found.values()) > 1:
         raise ValueError(f"{text[:60]!r} is more than 1 in all; expected shares of 1")
-    return {name: float(share) for name, share in found.items()}
+    return found

@@ -479,7 +479,10 @@ def test_a_strategy_is_loaded_with_its_parameters_and_what_it_needs_is_reckoned(
         (["--strategy", "momentum", "-p", "close=9"], "has no parameter 'close'; did you mean closes?"),
         (["--strategy", "own.py:Own"], "own.py cannot be loaded: ZeroDivisionError"),
         (["--strategy", "odd.py:Odd"], "bars of 90s cannot be made of those of the exchange"),
-        (["--set", 'STRATEGY_PARAMS={"closes": 9, "closes": 8}', "--strategy", "momentum"], "no JSON object"),
+        (
+            ["--set", 'STRATEGY_PARAMS={"closes": 9, "closes": 8}', "--strategy", "momentum"],
+            "has a name twice",
+        ),
         (["-p", "closes=9"], "parameters of a strategy were given, but no strategy"),
     ],
 )

@@ -37,4 +37,4 @@ class FixedWeights(Strategy):
             raise ValueError(
                 f"shares: {unknown[0]} is not in this market; expected some of {', '.join(symbols)}"
             )
-        return np.array([shares.get(name, 0.0) for name in symbols])
+        return np.array([shares.get(name, 0) for name in symbols], dtype=np.float64)
